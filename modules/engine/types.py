@@ -1,0 +1,214 @@
+"""The values that cross the seam between the product and a model."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modules.sampling import Sampling
+
+
+class Finish(StrEnum):
+    """Why a reply ended: STOP is an end-of-generation token or a stop string, LENGTH a token or context limit."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model reads first: token ids, already complete (BOS included where the model wants one)."""
+
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """What the reply must match. `kind` is "json_schema", "regex", "lark" or "gbnf"; `text` its source."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One request to an engine: a prompt and how to go on from it.
+
+    `max_tokens` None means up to the end of the context; 0 only scores the prompt.
+    `logprobs` and `prompt_logprobs` are the numbers of alternatives wanted per token (0: only the token itself), None off.
+    `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
+    `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
+    """
+
+    prompt: Prompt
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+    min_tokens: int = 0
+    stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
+    ignore_eos: bool = False
+    logprobs: int | None = None
+    prompt_logprobs: int | None = None
+    sampled_logprobs: bool = False
+    constraint: Constraint | None = None
+    skip_special_tokens: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A generation on its way through a backend; `id` is unique within one backend's life."""
+
+    id: int
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One candidate for a position: `data` are the token's raw bytes, `logprob` its natural-log probability."""
+
+    token: int
+    data: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """The token at a position, with the most likely alternatives there, best first."""
+
+    token: int
+    data: bytes
+    logprob: float
+    top: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """`done` of `total` prompt tokens are in the KV cache, `cached` of them found there."""
+
+    done: int
+    total: int
+    cached: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What one backend step did for one job: at most one token, its bytes, or the end.
+
+    `data` is empty for tokens that print nothing. `prompt_logprobs` arrive once, before the first token;
+    their first entry is None, because nothing predicts a first token.
+    """
+
+    job_id: int
+    token: int | None = None
+    data: bytes = b""
+    logprob: TokenLogprob | None = None
+    prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
+    progress: PromptProgress | None = None
+    finish: Finish | None = None
+    stop_token: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
+
+    Chunks of one reply can be added: `a.joined(b)` says what both say. The last has `finish` and `usage`.
+    """
+
+    text: str = ""
+    tokens: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
+    progress: PromptProgress | None = None
+    finish: Finish | None = None
+    stop_reason: str | int | None = None
+    usage: Usage | None = None
+    error: str | None = None
+
+    def joined(self, later: "Chunk") -> "Chunk":
+        return Chunk(
+            text=self.text + later.text,
+            tokens=self.tokens + later.tokens,
+            logprobs=self.logprobs + later.logprobs,
+            prompt_logprobs=self.prompt_logprobs if later.prompt_logprobs is None else later.prompt_logprobs,
+            progress=later.progress or self.progress,
+            finish=later.finish or self.finish,
+            stop_reason=later.stop_reason if later.finish else self.stop_reason,
+            usage=later.usage or self.usage,
+            error=later.error or self.error,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What is true of a loaded model: the caller reads here what it may ask for.
+
+    `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
+    trained for. `control_tokens` are the texts that the tokenizer would turn into control tokens.
+    `unsupported` names sampling fields that this backend ignores.
+    """
+
+    name: str
+    loader: str
+    context: int
+    vocabulary: int
+    trained_context: int = 0
+    parallel: int = 1
+    architecture: str = ""
+    parameters: int = 0
+    size_bytes: int = 0
+    chat_template: str | None = None
+    bos_token: str = ""
+    eos_token: str = ""
+    bos_id: int | None = None
+    eos_ids: tuple[int, ...] = ()
+    adds_bos: bool = False
+    control_tokens: tuple[str, ...] = ()
+    infill_tokens: tuple[int, int, int] | None = None
+    modalities: tuple[str, ...] = ("text",)
+    can_constrain: bool = False
+    can_score: bool = True
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSpec:
+    """Everything a loader needs to bring a model up; `path` is absolute.
+
+    `context` 0 means what the model was trained for. `kv_cells` is the number of tokens that all requests together may
+    hold (0: the same as `context`). `threads` 0 means one per physical core. `gpu_layers` -1 means all.
+    """
+
+    name: str
+    path: str
+    loader: str
+    context: int = 8192
+    kv_cells: int = 0
+    parallel: int = 8
+    threads: int = 0
+    threads_batch: int = 0
+    batch_size: int = 2048
+    ubatch_size: int = 512
+    gpu_layers: int = -1
+    cache_type: str = "fp16"
+    flash_attn: str = "auto"
+    split_mode: str = "layer"
+    tensor_split: tuple[float, ...] = ()
+    no_mmap: bool = False
+    mlock: bool = False
+    numa: bool = False
+    no_kv_offload: bool = False
+    swa_full: bool = True
+    max_queue: int = 128

@@ -1,0 +1,91 @@
+"""What a reply is made of, in the order it happens: every face turns this one stream into its own shape."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modules.engine.types import PromptProgress, TokenLogprob, Usage
+
+
+class FinishReason(StrEnum):
+    """Why a choice ended, in OpenAI's words."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The request is accepted and about to run on `model`; always the first event."""
+
+    model: str
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The prompt of choice `index` is being read; sent only while nothing else is."""
+
+    index: int
+    prompt: PromptProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Visible text of choice `index`, with the tokens it came from when logprobs were asked for."""
+
+    index: int
+    text: str
+    tokens: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """Thought of choice `index`, not part of its visible text."""
+
+    index: int
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptScored:
+    """Logprobs of the prompt's own tokens (first entry None), sent once before any Content of that choice."""
+
+    index: int
+    logprobs: tuple[TokenLogprob | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallStart:
+    index: int
+    call: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    index: int
+    call: int
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallEnd:
+    index: int
+    call: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Choice `index` is complete. `stop_reason` is the stop string or token id that ended it, if one did."""
+
+    index: int
+    reason: FinishReason
+    usage: Usage
+    stop_reason: str | int | None = None
+
+
+Event = Started | Progress | Content | Reasoning | PromptScored | ToolCallStart | ToolCallDelta | ToolCallEnd | Done
