@@ -1,11 +1,11 @@
 """The two faces of the seam: `Engine` for asyncio callers above, `Backend` for the one thread that owns a model below."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from modules.engine.types import Chunk, Generation, Job, LoadSpec, ModelCard, Output
 
-ReportProgress = Callable[[float], None]
+ReportProgress: TypeAlias = Callable[[float], None]
 
 
 class Engine(Protocol):

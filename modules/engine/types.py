@@ -1,5 +1,6 @@
 """The values that cross the seam between the product and a model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -124,7 +125,7 @@ class Usage:
 class Chunk:
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
-    Chunks of one reply can be added: `a.joined(b)` says what both say. The last has `finish` and `usage`.
+    The last chunk of a reply, and no other, has `finish` and `usage`.
     """
 
     text: str = ""
@@ -135,19 +136,25 @@ class Chunk:
     finish: Finish | None = None
     stop_reason: str | int | None = None
     usage: Usage | None = None
-    error: str | None = None
 
-    def joined(self, later: "Chunk") -> "Chunk":
+    @staticmethod
+    def join(chunks: "Sequence[Chunk]") -> "Chunk":
+        """One chunk that says what all of `chunks`, in order, say."""
+        last = chunks[-1]
         return Chunk(
-            text=self.text + later.text,
-            tokens=self.tokens + later.tokens,
-            logprobs=self.logprobs + later.logprobs,
-            prompt_logprobs=self.prompt_logprobs if later.prompt_logprobs is None else later.prompt_logprobs,
-            progress=later.progress or self.progress,
-            finish=later.finish or self.finish,
-            stop_reason=later.stop_reason if later.finish else self.stop_reason,
-            usage=later.usage or self.usage,
-            error=later.error or self.error,
+            text="".join(chunk.text for chunk in chunks),
+            tokens=tuple(token for chunk in chunks for token in chunk.tokens),
+            logprobs=tuple(logprob for chunk in chunks for logprob in chunk.logprobs),
+            prompt_logprobs=next(
+                (c.prompt_logprobs for c in chunks if c.prompt_logprobs is not None),
+                None,
+            ),
+            progress=next(
+                (c.progress for c in reversed(chunks) if c.progress is not None), None
+            ),
+            finish=last.finish,
+            stop_reason=last.stop_reason,
+            usage=last.usage,
         )
 
 

@@ -1,0 +1,235 @@
+"""A backend without a model. Its last prompt words say what it does; for demos, and for tests that need no weights.
+
+"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N words, 20 ms apart · "stall" says one word and waits ·
+"fail" breaks the backend · "crash" ends the process it runs in · anything else is repeated back.
+One token is one byte of UTF-8; three more are control tokens.
+"""
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from modules.engine.protocols import ReportProgress
+from modules.engine.types import (
+    Alternative,
+    Finish,
+    Generation,
+    Job,
+    LoadSpec,
+    ModelCard,
+    Output,
+    PromptProgress,
+    TokenLogprob,
+)
+from modules.errors import BadRequest
+
+_CONTROL: Final = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+_BYTES: Final = 256
+_END: Final = _BYTES + 1
+_SLOW_SECONDS: Final = 0.02
+_STALL_SECONDS: Final = 0.005
+_LIKELY: Final = -0.125
+_UNLIKELY: Final = -2.5
+CHAT_TEMPLATE: Final = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+class ScriptedTokenizer:
+    """Bytes are their own ids; control-token texts are single tokens when `special` asks for it."""
+
+    _pattern: Final = re.compile("|".join(re.escape(text) for text in _CONTROL))
+
+    def encode(self, text: str, *, special: bool) -> list[int]:
+        if not special:
+            return list(text.encode("utf-8", "surrogatepass"))
+        tokens: list[int] = []
+        end = 0
+        for match in self._pattern.finditer(text):
+            tokens += text[end : match.start()].encode("utf-8", "surrogatepass")
+            tokens.append(_BYTES + _CONTROL.index(match.group()))
+            end = match.end()
+        return tokens + list(text[end:].encode("utf-8", "surrogatepass"))
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return b"".join(self.piece(token) for token in tokens).decode(
+            "utf-8", "replace"
+        )
+
+    def piece(self, token: int) -> bytes:
+        if not 0 <= token < _BYTES + len(_CONTROL):
+            raise BadRequest(f"{token} is not a token of this model.", param="tokens")
+        return bytes([token]) if token < _BYTES else _CONTROL[token - _BYTES].encode()
+
+
+@dataclass(slots=True)
+class _Running:
+    job: Job
+    script: Iterator[int | None]
+    has_read_prompt: bool = False
+
+
+class ScriptedBackend:
+    """Plays up to `spec.parallel` jobs at once, one token of each per step; more wait in order."""
+
+    def __init__(self, spec: LoadSpec) -> None:
+        self._tokenizer = ScriptedTokenizer()
+        self._waiting: deque[Job] = deque()
+        self._running: dict[int, _Running] = {}
+        self._card = _card(spec)
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    @property
+    def tokenizer(self) -> ScriptedTokenizer:
+        return self._tokenizer
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._running or self._waiting)
+
+    def admit(self, job: Job) -> None:
+        tokens = job.generation.prompt.tokens
+        if not tokens:
+            raise BadRequest("The prompt is empty.", param="prompt")
+        for token in tokens:
+            self._tokenizer.piece(token)
+        self._waiting.append(job)
+
+    def step(self) -> Iterable[Output]:
+        while self._waiting and len(self._running) < self._card.parallel:
+            job = self._waiting.popleft()
+            self._running[job.id] = _Running(job, self._script(job.generation))
+        outputs = [
+            output
+            for running in self._running.values()
+            for output in self._advance(running)
+        ]
+        if not outputs:
+            time.sleep(_STALL_SECONDS)
+        return outputs
+
+    def drop(self, job_id: int) -> None:
+        self._running.pop(job_id, None)
+        self._waiting = deque(job for job in self._waiting if job.id != job_id)
+
+    def close(self) -> None:
+        self._running.clear()
+        self._waiting.clear()
+
+    def _advance(self, running: _Running) -> Iterator[Output]:
+        job = running.job
+        if not running.has_read_prompt:
+            running.has_read_prompt = True
+            yield from self._read_prompt(job)
+            if job.generation.max_tokens == 0:
+                return
+        token = next(running.script, _END)
+        if token is None:
+            return
+        if token == _END:
+            yield Output(job_id=job.id, finish=Finish.STOP, stop_token=_END)
+            return
+        wanted = job.generation.logprobs
+        logprob = None if wanted is None else self._logprob(token, wanted)
+        yield Output(
+            job_id=job.id,
+            token=token,
+            data=self._tokenizer.piece(token),
+            logprob=logprob,
+        )
+
+    def _read_prompt(self, job: Job) -> Iterator[Output]:
+        generation = job.generation
+        total = len(generation.prompt.tokens)
+        yield Output(job_id=job.id, progress=PromptProgress(total, total, 0))
+        if generation.prompt_logprobs is None and generation.max_tokens != 0:
+            return
+        scored = None
+        if (wanted := generation.prompt_logprobs) is not None:
+            scored = (
+                None,
+                *(
+                    self._logprob(token, wanted)
+                    for token in generation.prompt.tokens[1:]
+                ),
+            )
+        finish = Finish.LENGTH if generation.max_tokens == 0 else None
+        yield Output(job_id=job.id, prompt_logprobs=scored, finish=finish)
+
+    def _logprob(self, token: int, wanted: int) -> TokenLogprob:
+        others = [candidate for candidate in range(wanted + 1) if candidate != token][
+            : max(0, wanted - 1)
+        ]
+        ranked = [(token, _LIKELY), *((other, _UNLIKELY) for other in others)][:wanted]
+        top = tuple(
+            Alternative(token, self._tokenizer.piece(token), value)
+            for token, value in ranked
+        )
+        return TokenLogprob(token, self._tokenizer.piece(token), _LIKELY, top)
+
+    def _script(self, generation: Generation) -> Iterator[int | None]:
+        words = _last_turn(self._tokenizer.decode(generation.prompt.tokens))
+        command, _, argument = words.partition(" ")
+        match command:
+            case "echo:":
+                yield from argument.encode()
+            case "count":
+                yield from " ".join(
+                    str(number) for number in range(1, int(argument) + 1)
+                ).encode()
+            case "slow":
+                for number in range(int(argument)):
+                    time.sleep(_SLOW_SECONDS)
+                    yield ord("a") + number % 26
+            case "stall":
+                yield from b"waiting"
+                while True:
+                    yield None
+            case "fail":
+                raise RuntimeError("the script says fail")
+            case "crash":
+                os._exit(1)
+            case _:
+                yield from f"You said: {words}".encode()
+
+
+class ScriptedLoader:
+    """Needs no file."""
+
+    def probe(self, spec: LoadSpec) -> ModelCard:
+        return _card(spec)
+
+    def load(self, spec: LoadSpec, report: ReportProgress) -> ScriptedBackend:
+        report(1.0)
+        return ScriptedBackend(spec)
+
+
+def _card(spec: LoadSpec) -> ModelCard:
+    return ModelCard(
+        name=spec.name,
+        loader="scripted",
+        context=spec.context or 4096,
+        trained_context=4096,
+        vocabulary=_BYTES + len(_CONTROL),
+        parallel=spec.parallel,
+        architecture="scripted",
+        chat_template=CHAT_TEMPLATE,
+        eos_token="<|im_end|>",
+        eos_ids=(_END,),
+        control_tokens=_CONTROL,
+    )
+
+
+def _last_turn(prompt: str) -> str:
+    """What the user said last in a ChatML prompt, or the whole prompt when it is none."""
+    turns = re.findall(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", prompt, re.DOTALL)
+    last: str = turns[-1] if turns else prompt
+    return last.strip()

@@ -1,0 +1,135 @@
+"""One job's outputs → chunks: joins bytes into characters, cuts at stop strings, counts tokens. Once for all backends."""
+
+import codecs
+from collections import deque
+from dataclasses import dataclass
+
+from modules.engine.stops import Released, StopScanner
+from modules.engine.types import Chunk, Finish, Generation, Output, TokenLogprob, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """A token that waits for its text to be released; `length` in characters, 0 while its character is incomplete."""
+
+    token: int
+    length: int
+    logprob: TokenLogprob | None
+
+
+class ReplyText:
+    """The reply of one job so far. `feed` turns each output into at most one chunk; after one with `finish` it is over.
+
+    `room` is the number of tokens that the model's context leaves for the reply.
+    """
+
+    def __init__(self, generation: Generation, *, room: int) -> None:
+        self._generation = generation
+        self._limit = (
+            room if generation.max_tokens is None else min(generation.max_tokens, room)
+        )
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stops = StopScanner(generation.stop)
+        self._waiting: deque[_Printed] = deque()
+        self._surplus = 0
+        self._count = 0
+        self._cached = 0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(len(self._generation.prompt.tokens), self._count, self._cached)
+
+    def feed(self, output: Output) -> Chunk | None:
+        if output.progress is not None:
+            self._cached = output.progress.cached
+        if output.token is None or output.token in self._generation.stop_token_ids:
+            return self._without_token(output)
+        return self._with_token(output)
+
+    def _without_token(self, output: Output) -> Chunk | None:
+        stop_reason = output.stop_token if output.token is None else output.token
+        finish = output.finish if output.token is None else Finish.STOP
+        if finish is not None:
+            return self._finish(self._flush(), finish, stop_reason, output)
+        if output.progress is None and output.prompt_logprobs is None:
+            return None
+        return self._chunk(Released(""), output)
+
+    def _with_token(self, output: Output) -> Chunk | None:
+        assert output.token is not None
+        text = self._decoder.decode(output.data)
+        self._count += 1
+        self._waiting.append(_Printed(output.token, len(text), output.logprob))
+        released = self._stops.feed(text)
+        if released.stop is not None:
+            return self._finish(released, Finish.STOP, None, output)
+        if output.finish is not None or self._count >= self._limit:
+            rest = self._flush()
+            whole = Released(released.text + rest.text, rest.stop)
+            return self._finish(
+                whole, output.finish or Finish.LENGTH, output.stop_token, output
+            )
+        if (
+            not released.text
+            and output.prompt_logprobs is None
+            and output.progress is None
+        ):
+            return None
+        return self._chunk(released, output)
+
+    def _flush(self) -> Released:
+        last = self._decoder.decode(b"", final=True)
+        fed = self._stops.feed(last)
+        if fed.stop is not None:
+            return fed
+        rest = self._stops.flush()
+        return Released(fed.text + rest.text, rest.stop)
+
+    def _finish(
+        self,
+        released: Released,
+        finish: Finish,
+        stop_reason: int | None,
+        output: Output,
+    ) -> Chunk:
+        if released.stop is not None:
+            return self._chunk(released, output, Finish.STOP, released.stop)
+        return self._chunk(released, output, finish, stop_reason)
+
+    def _chunk(
+        self,
+        released: Released,
+        output: Output,
+        finish: Finish | None = None,
+        stop_reason: str | int | None = None,
+    ) -> Chunk:
+        printed = self._released_tokens(
+            len(released.text), everything=finish is not None and released.stop is None
+        )
+        return Chunk(
+            text=released.text,
+            tokens=tuple(entry.token for entry in printed),
+            logprobs=tuple(
+                entry.logprob for entry in printed if entry.logprob is not None
+            ),
+            prompt_logprobs=output.prompt_logprobs,
+            progress=output.progress,
+            finish=finish,
+            stop_reason=stop_reason,
+            usage=self.usage if finish is not None else None,
+        )
+
+    def _released_tokens(self, length: int, *, everything: bool) -> list[_Printed]:
+        """Tokens whose text begins within the next `length` released characters."""
+        printed: list[_Printed] = []
+        available = length + self._surplus
+        while self._waiting and (everything or self._is_next_covered(available)):
+            entry = self._waiting.popleft()
+            available -= entry.length
+            printed.append(entry)
+        self._surplus = available
+        return printed
+
+    def _is_next_covered(self, available: int) -> bool:
+        """True when the next token that prints something begins within `available` characters."""
+        return available > 0 and any(entry.length for entry in self._waiting)

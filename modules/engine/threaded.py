@@ -1,0 +1,86 @@
+"""An engine in this process: a stepper on a thread. For the scripted backend and for tests."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncGenerator, Sequence
+
+from modules.engine.listeners import Listeners
+from modules.engine.protocols import Backend
+from modules.engine.stepper import News, Stepper
+from modules.engine.types import Chunk, Generation, ModelCard
+from modules.errors import EngineFailed
+
+_log = logging.getLogger(__name__)
+
+
+class ThreadedEngine:
+    """Serves `backend` from a thread of its own; make it inside a running event loop."""
+
+    def __init__(self, backend: Backend, *, max_queue: int = 128) -> None:
+        self._backend = backend
+        self._loop = asyncio.get_running_loop()
+        self._stepper = Stepper(backend, self._deliver)
+        bound = backend.card.parallel + max_queue
+        self._listeners = Listeners(
+            submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound
+        )
+        self._failure: EngineFailed | None = None
+        self._thread = threading.Thread(
+            target=self._run, name=f"engine {backend.card.name}", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def card(self) -> ModelCard:
+        return self._backend.card
+
+    @property
+    def is_alive(self) -> bool:
+        return self._failure is None
+
+    async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
+        if self._failure is not None:
+            raise self._failure
+        stream = self._listeners.stream(generation)
+        try:
+            async for chunk in stream:
+                yield chunk
+        finally:
+            await stream.aclose()
+
+    async def tokenize(self, text: str, *, special: bool) -> list[int]:
+        return await asyncio.to_thread(
+            self._backend.tokenizer.encode, text, special=special
+        )
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return await asyncio.to_thread(self._backend.tokenizer.decode, tokens)
+
+    async def aclose(self) -> None:
+        self._stepper.stop()
+        await asyncio.to_thread(self._thread.join)
+        self._fail(EngineFailed("The model was unloaded."))
+
+    def _run(self) -> None:
+        try:
+            self._stepper.run()
+        except Exception:
+            _log.exception("the engine stopped working")
+            self._loop.call_soon_threadsafe(
+                self._fail, EngineFailed("The model failed while it was generating.")
+            )
+        finally:
+            self._backend.close()
+
+    def _deliver(self, news: Sequence[News]) -> None:
+        self._loop.call_soon_threadsafe(self._tell, tuple(news))
+
+    def _tell(self, news: Sequence[News]) -> None:
+        for job_id, item in news:
+            self._listeners.tell(job_id, item)
+
+    def _fail(self, failure: EngineFailed) -> None:
+        if self._failure is None:
+            self._failure = failure
+            self._listeners.fail_all(failure)

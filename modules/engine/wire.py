@@ -1,0 +1,121 @@
+"""The words that parent and model process say to each other: MessagePack, each frame led by its length.
+
+A typed codec, not pickle: a model process that a malformed file has taken over cannot run code in the parent.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from modules.engine.types import Chunk, Job, LoadSpec, ModelCard
+
+_LENGTH: Final = struct.Struct(">I")
+HEADER_BYTES: Final = _LENGTH.size
+
+
+class Probe(msgspec.Struct, frozen=True, tag=True):
+    spec: LoadSpec
+
+
+class Load(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Submit(msgspec.Struct, frozen=True, tag=True):
+    job: Job
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    job_id: int
+
+
+class Encode(msgspec.Struct, frozen=True, tag=True):
+    question: int
+    text: str
+    special: bool
+
+
+class Decode(msgspec.Struct, frozen=True, tag=True):
+    question: int
+    tokens: list[int]
+
+
+class Close(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Answers Probe and, once the weights are there, Load."""
+
+    card: ModelCard
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    fraction: float
+
+
+class LoadRefused(msgspec.Struct, frozen=True, tag=True):
+    message: str
+
+
+class Chunks(msgspec.Struct, frozen=True, tag=True):
+    chunks: list[tuple[int, Chunk]]
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """A job that the backend would not take or could not finish; `kind` is the name of an error in modules.errors."""
+
+    job_id: int
+    kind: str
+    message: str
+    param: str | None = None
+    code: str | None = None
+
+
+class Encoded(msgspec.Struct, frozen=True, tag=True):
+    question: int
+    tokens: list[int]
+
+
+class Decoded(msgspec.Struct, frozen=True, tag=True):
+    question: int
+    text: str
+
+
+class Unanswerable(msgspec.Struct, frozen=True, tag=True):
+    question: int
+    message: str
+
+
+ToWorker = Probe | Load | Submit | Cancel | Encode | Decode | Close
+FromWorker = (
+    Ready | Loading | LoadRefused | Chunks | Refused | Encoded | Decoded | Unanswerable
+)
+
+
+def _framed(encode: Callable[[object], bytes], message: object) -> bytes:
+    body = encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def pack_to_worker(message: ToWorker) -> bytes:
+    return _framed(msgspec.msgpack.encode, message)
+
+
+def pack_from_worker(message: FromWorker) -> bytes:
+    return _framed(msgspec.msgpack.encode, message)
+
+
+def body_length(header: bytes) -> int:
+    length: int = _LENGTH.unpack(header)[0]
+    return length
+
+
+def unpack_to_worker() -> "msgspec.msgpack.Decoder[ToWorker]":
+    return msgspec.msgpack.Decoder(ToWorker)
+
+
+def unpack_from_worker() -> "msgspec.msgpack.Decoder[FromWorker]":
+    return msgspec.msgpack.Decoder(FromWorker)
