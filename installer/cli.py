@@ -1,0 +1,86 @@
+"""What `one_click.py` does with each of its commands."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from installer import checks, doctor, install, launch, update
+from installer.arguments import CommandLine, models_folder, parse
+from installer.console import Console
+from installer.failures import StepFailed
+from installer.install import Wish
+from installer.paths import Layout
+
+HELP = """\
+Sets everything up in installer_files/ and starts the server. Nothing outside this folder is changed.
+
+  python3 one_click.py [server flags]     set up what is missing, then run server.py with these flags
+                                          (for example --api); all of them: one_click.py --api --help
+  python3 one_click.py install            set up what is missing, start nothing
+  python3 one_click.py update             git pull, then install what changed
+  python3 one_click.py doctor             what was found here, what is missing, and what to do about it
+  python3 one_click.py test [pytest args] set up what the tests need, then run them
+  python3 one_click.py check              formatting, lint, types and architecture tests
+
+  --set NAME     the requirement set, one of cpu, cuda (NVIDIA), rocm (AMD), apple, intel, full;
+                 'auto' looks at the hardware again. It is remembered. Without it the hardware decides.
+
+  CMAKE_ARGS in the environment is added to the arguments with which llama-cpp-python is compiled.
+  TEST_MODELS_DIR is the folder of the tests' models (default: installer_files/test_models).
+
+Every other argument goes to server.py exactly as it is given. The set-up asks no questions; when it is interrupted,
+the same command goes on where it stopped.
+"""
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit status, unless the process goes on as another program."""
+    layout = Layout(Path(__file__).resolve().parent.parent)
+    console = Console()
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        return _run(parse(arguments), layout, console)
+    except StepFailed as failure:
+        console.plain()
+        for line in failure.lines():
+            console.plain(line)
+        return 1
+    except KeyboardInterrupt:
+        console.plain()
+        console.plain("Interrupted. Run the same command again: it goes on where it stopped.")
+        return INTERRUPTED
+
+
+def _run(line: CommandLine, layout: Layout, console: Console) -> int:
+    if line.command == "help":
+        console.plain(HELP)
+    elif line.command == "doctor":
+        return doctor.run(layout, console)
+    elif line.command == "update":
+        update.run(layout, console)
+    elif line.command == "check":
+        install.ensure(layout, Wish(line.set_name, with_dev=True), console)
+        return checks.run(layout, console)
+    elif line.command == "test":
+        install.ensure(layout, Wish(line.set_name, with_dev=True, test_models_folder=layout.test_models), console)
+        launch.tests(layout, line.rest)
+    else:
+        _serve(line, layout, console)
+    return 0
+
+
+def _serve(line: CommandLine, layout: Layout, console: Console) -> None:
+    folder = models_folder(line.rest, layout.root)
+    install.ensure(layout, Wish(line.set_name, starter_folder=folder), console)
+    if line.command == "install":
+        console.plain("Everything is set up.")
+    else:
+        launch.server(layout, line.rest)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

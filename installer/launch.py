@@ -1,0 +1,19 @@
+"""Hands over to the program that the set-up was for, with its arguments exactly as given."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from installer.llama_builds import library_path
+from installer.paths import Layout
+from installer.programs import become, environment
+
+
+def server(layout: Layout, flags: Sequence[str]) -> NoReturn:
+    """Go on as server.py, in the folder where the user stands, so that relative paths mean what they say."""
+    become([layout.python, layout.server, *flags], environment(library_path(layout.environment)))
+
+
+def tests(layout: Layout, arguments: Sequence[str]) -> NoReturn:
+    """Go on as pytest in the project's folder; the tests find their models by TEST_MODELS_DIR."""
+    variables = {"TEST_MODELS_DIR": str(layout.test_models.resolve()), **library_path(layout.environment)}
+    become([layout.python, "-m", "pytest", *arguments], environment(variables), folder=layout.root)
