@@ -1,0 +1,87 @@
+"""Chat templates → prompt text, by sandboxed Jinja as Hugging Face's models expect it."""
+
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from types import CodeType
+from typing import Any, Final
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from typing_extensions import override
+
+from modules.errors import BadRequest
+from modules.prompt.filters import TemplateRefusal, template_filters, template_globals
+from modules.prompt.metering import meter
+from modules.prompt.sandbox import Sandbox, TemplateExhausted, printed
+
+_log = logging.getLogger(__name__)
+
+_MAX_SOURCE: Final = 500_000
+_CACHED_TEMPLATES: Final = 16
+
+
+class TemplateRenderer:
+    """Renders any number of templates, from any number of threads; keeps the last few compiled."""
+
+    def __init__(self) -> None:
+        self._sandbox = _prepared_sandbox()
+        self._code = lru_cache(maxsize=_CACHED_TEMPLATES)(self._compile)
+
+    def render(self, source: str, variables: Mapping[str, Any]) -> str:
+        """Blocks for as long as the template runs, which the sandbox bounds.
+
+        Raises BadRequest: in the template's own words when it refuses the conversation, else saying what is wrong.
+        """
+        try:
+            sandbox = self._sandbox.overlay()
+            sandbox.begin()
+            return Template.from_code(sandbox, self._code(source), sandbox.make_globals(None)).render(variables)
+        except TemplateRefusal as refusal:
+            raise BadRequest(
+                refusal.message or "The chat template refuses this conversation.", param="messages"
+            ) from None
+        except Exception as error:
+            raise BadRequest(_explanation(error), param="messages") from error
+
+    def _compile(self, source: str) -> CodeType:
+        if len(source) > _MAX_SOURCE:
+            raise TemplateExhausted(f"The chat template is longer than {_MAX_SOURCE} characters.")
+        return self._sandbox.compile(meter(self._sandbox, source))
+
+
+class _GenerationBlock(Extension):
+    """`{% generation %}` marks what the assistant says, for training; here its content is all there is to it."""
+
+    tags = {"generation"}  # noqa: RUF012 - Jinja's declaration
+
+    @override
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def _prepared_sandbox() -> Sandbox:
+    sandbox = Sandbox(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.loopcontrols", _GenerationBlock],
+        finalize=printed,
+    )
+    sandbox.filters = template_filters()
+    sandbox.globals = {"range": sandbox.globals["range"], **template_globals()}
+    return sandbox
+
+
+def _explanation(error: Exception) -> str:
+    """What of an error may be shown: Jinja's words are about the template, Python's may quote the conversation."""
+    match error:
+        case TemplateExhausted():
+            return str(error)
+        case TemplateSyntaxError():
+            return f"The chat template cannot be read: {error.message} (line {error.lineno})."
+        case TemplateError():
+            return f"The chat template does not work with this conversation: {error.message}"
+    _log.debug("chat template failed", exc_info=error)
+    return f"The chat template does not work with this conversation ({type(error).__name__})."

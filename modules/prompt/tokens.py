@@ -1,0 +1,82 @@
+"""Prompt text → token ids: a stranger's words never become control tokens, and the model's BOS stands there once."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+from modules.engine.protocols import Engine
+from modules.engine.types import ModelCard
+from modules.errors import BadRequest
+
+# Unicode noncharacters are reserved for use inside a program; in text from outside they mean nothing and are removed.
+CUT: Final = "\ufdd0"
+PLACE: Final = "\ufdd1"
+_RESERVED: Final = {ord(CUT): None, ord(PLACE): None}
+
+
+class ControlTexts:
+    """The texts that a tokenizer reads as control tokens, ready to be found in long strings."""
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        # A text of one character cannot be cut apart, so it is removed.
+        self._removed = _RESERVED | {ord(text): None for text in texts if len(text) == 1}
+        self._texts = frozenset(text for text in texts if len(text) > 1)
+        self._lengths = sorted({len(text) for text in self._texts})
+        beginnings = "".join(sorted({re.escape(text[0]) for text in self._texts}))
+        self._beginning = re.compile(f"[{beginnings}]") if beginnings else None
+
+    def cut(self, text: str) -> str:
+        """`text` with CUT inside every control text in it; `tokenize_cut` reads it as the letters that it is made of."""
+        clean = text.translate(self._removed)
+        if self._beginning is None:
+            return clean
+        places = [0, *self._places(clean), len(clean)]
+        return CUT.join(clean[start:end] for start, end in pairwise(places))
+
+    def _places(self, text: str) -> Iterator[int]:
+        assert self._beginning is not None
+        for match in self._beginning.finditer(text):
+            start = match.start()
+            if any(text[start : start + length] in self._texts for length in self._lengths):
+                yield start + 1
+
+
+def without_reserved(text: str) -> str:
+    return text.translate(_RESERVED)
+
+
+async def tokenize(engine: Engine, text: str, *, param: str) -> list[int]:
+    """Token ids, with control texts as control tokens except where CUT divides them.
+
+    Raises BadRequest for lone surrogates, which no tokenizer can read.
+    """
+    if not _is_encodable(text):
+        raise BadRequest("The text holds half of a surrogate pair, which is no Unicode character.", param=param)
+    tokens: list[int] = []
+    for piece in filter(None, text.split(CUT)):
+        tokens += await engine.tokenize(piece, special=True)
+    return tokens
+
+
+def with_bos(card: ModelCard, tokens: list[int]) -> list[int]:
+    """One BOS in front where the model wants one, and never two."""
+    if not card.adds_bos or card.bos_id is None or tokens[:1] == [card.bos_id]:
+        return tokens
+    return [card.bos_id, *tokens]
+
+
+def checked_ids(card: ModelCard, tokens: Sequence[int], *, param: str) -> list[int]:
+    """Token ids from outside. Raises BadRequest for one that the model does not have."""
+    for token in tokens:
+        if not 0 <= token < card.vocabulary:
+            raise BadRequest(f"{token} is not a token id of this model (0 to {card.vocabulary - 1}).", param=param)
+    return list(tokens)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
