@@ -1,0 +1,81 @@
+"""What models lie on disk, and which file a name means."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from modules.errors import NotFound
+from modules.options import did_you_mean
+
+_GGUF: Final = ".gguf"
+_LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
+_PROJECTOR: Final = "mmproj"
+_FOLDER_MARK: Final = "config.json"
+
+
+class Catalog:
+    """The models under `folder`. It is read anew each time, so a file that was just put there is found."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        """GGUF files by their path below the folder, then folders that hold a model in another format; natural order.
+
+        Of a model in several files only the first is named.
+        """
+        files = sorted(self._gguf_names(), key=_natural_key)
+        return files + sorted(self._folder_names(), key=_natural_key)
+
+    def gguf_names(self) -> list[str]:
+        return sorted(self._gguf_names(), key=_natural_key)
+
+    def path_of(self, name: str) -> Path:
+        """The absolute path of a listed model; `.gguf` may be left out. Raises NotFound for everything else.
+
+        Only what was found by walking the folder is ever returned, so a name cannot lead out of it. A link that the
+        operator put there counts as what it links to.
+        """
+        names = self.names()
+        for candidate in (name, name + _GGUF):
+            if candidate in names:
+                return (self._folder / candidate).absolute()
+        raise NotFound(
+            f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], names)}.",
+            param="model",
+        )
+
+    def _gguf_names(self) -> Iterator[str]:
+        for folder, files in self._walk():
+            for file in files:
+                if file.lower().endswith(_GGUF) and _PROJECTOR not in file.lower() and not _LATER_PART.search(file):
+                    yield (folder / file).relative_to(self._folder).as_posix()
+
+    def _folder_names(self) -> Iterator[str]:
+        for folder, files in self._walk():
+            if folder.parent == self._folder and _FOLDER_MARK in files:
+                yield folder.name
+
+    def _walk(self) -> Iterator[tuple[Path, list[str]]]:
+        """Follows links to folders, each folder once, so that a ring of links ends."""
+        seen: set[str] = set()
+        for place, folders, files in os.walk(self._folder, followlinks=True):
+            real = os.path.realpath(place)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            yield Path(place), [name for name in files if not name.startswith(".")]
+
+
+def _natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Numbers in a name count as numbers: model-9 stands before model-10."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def _shown(name: str) -> str:
+    return ascii(name if len(name) <= 80 else name[:80] + "…")

@@ -1,0 +1,62 @@
+"""Which model a name means, and which one to begin with."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from modules.backends.registry import SCRIPTED, detect_loader
+from modules.engine.types import LoadSpec
+from modules.errors import NotFound, SettingsError
+from modules.models.catalog import Catalog
+from modules.models.options import LoadOptions, load_spec
+from modules.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_HOW_TO_CHOOSE: Final = "Name one with --model, or load one through the API."
+
+
+def requested_spec(catalog: Catalog, settings: Settings, name: str, options: LoadOptions) -> LoadSpec:
+    """For a name out of a request. Raises NotFound, BadRequest, and LoadFailed when no loader reads such a model."""
+    chosen = options.applied_to(settings)
+    if chosen.loader == SCRIPTED and name == SCRIPTED:
+        return load_spec(chosen, name=name, path="", loader=SCRIPTED)
+    return _spec(chosen, name, catalog.path_of(name))
+
+
+def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
+    """What to load at start: `--model`, a name or a path, or else the only model there is.
+
+    Raises SettingsError when `--model` means nothing.
+    """
+    if settings.loader == SCRIPTED:
+        return load_spec(settings, name=settings.model or SCRIPTED, path="", loader=SCRIPTED)
+    if settings.model is not None:
+        return _operators_spec(catalog, settings, settings.model)
+    return _only_spec(catalog, settings)
+
+
+def _operators_spec(catalog: Catalog, settings: Settings, name: str) -> LoadSpec:
+    try:
+        return _spec(settings, name, catalog.path_of(name))
+    except NotFound as error:
+        path = Path(name).expanduser()
+        if path.exists():
+            return _spec(settings, path.name, path.absolute())
+        raise SettingsError(f"--model: {error.message}", param="model") from error
+
+
+def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
+    names = catalog.gguf_names()
+    if len(names) == 1:
+        _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
+        return _spec(settings, names[0], catalog.path_of(names[0]))
+    if names:
+        _log.warning("No model is loaded: there are %d in the model folder. %s", len(names), _HOW_TO_CHOOSE)
+    else:
+        _log.warning("No model is loaded: there is none in the model folder. Put a GGUF file there.")
+    return None
+
+
+def _spec(settings: Settings, name: str, path: Path) -> LoadSpec:
+    return load_spec(settings, name=name, path=str(path), loader=settings.loader or detect_loader(path))

@@ -1,0 +1,78 @@
+"""How a model is to be loaded: the program's settings, with what one load request changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from modules.engine.types import LoadSpec
+from modules.errors import BadRequest, SettingsError
+from modules.options import did_you_mean
+from modules.settings import OPTIONS, Settings
+
+# Left out on purpose is what only the operator may decide: folders, and whether a model may bring code of its own.
+_LOAD_OPTIONS: Final = (
+    "loader ctx_size cache_type parallel kv_cells gpu_layers threads threads_batch batch_size ubatch_size flash_attn "
+    "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode"
+)
+_NAMES: Final = MappingProxyType(
+    {alias: name for name in _LOAD_OPTIONS.split() for alias in (name, *OPTIONS[name].aliases)}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Changes to the settings for one load, by setting name; they do not outlive the model."""
+
+    changes: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, args: Mapping[str, object]) -> "LoadOptions":
+        """Reads the `args` of a load request; those that are None count as left out.
+
+        Raises BadRequest that names the argument: one that does not exist or cannot be set here, or a wrong value.
+        """
+        given = {name: value for name, value in args.items() if value is not None}
+        for name in given:
+            if name not in _NAMES:
+                raise BadRequest(
+                    f"A model cannot be loaded with {name[:60]!r}{did_you_mean(name[:60], _NAMES)}. "
+                    f"What can be set: {', '.join(sorted(_NAMES))}.",
+                    param=f"args.{name[:60]}",
+                )
+        options = cls({_NAMES[name]: value for name, value in given.items()})
+        options.applied_to(Settings())
+        return options
+
+    def applied_to(self, settings: Settings) -> Settings:
+        try:
+            return settings.with_changes(self.changes)
+        except SettingsError as error:
+            raise BadRequest(error.message, param=f"args.{error.param}") from error
+
+
+def load_spec(settings: Settings, *, name: str, path: str, loader: str) -> LoadSpec:
+    """What a loader needs to know to bring up the model at `path` under these settings."""
+    return LoadSpec(
+        name=name,
+        path=path,
+        loader=loader,
+        context=settings.ctx_size,
+        kv_cells=settings.kv_cells,
+        parallel=settings.parallel,
+        threads=settings.threads,
+        threads_batch=settings.threads_batch,
+        batch_size=settings.batch_size,
+        ubatch_size=settings.ubatch_size,
+        gpu_layers=settings.gpu_layers,
+        cache_type=settings.cache_type,
+        flash_attn=settings.flash_attn,
+        split_mode=settings.split_mode,
+        tensor_split=settings.tensor_split,
+        no_mmap=settings.no_mmap,
+        mlock=settings.mlock,
+        numa=settings.numa,
+        no_kv_offload=settings.no_kv_offload,
+        swa_full=settings.swa_full,
+        max_queue=settings.max_queue,
+    )
