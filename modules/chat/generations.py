@@ -1,0 +1,85 @@
+"""Requests → what the engine is asked for: one generation per choice, within what the model can do."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+from modules.engine.types import Generation, ModelCard, Prompt
+from modules.errors import NotSupported
+from modules.prompt.fit import reply_limit
+from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
+from modules.sampling import Sampling
+
+_SEEDS = 2**32
+
+
+def chat_generations(card: ModelCard, request: ChatRequest, prompt: Prompt, stop: Sequence[str]) -> list[Generation]:
+    """One for each of `n` choices; `stop` are the texts at which the chat template's next turn would begin."""
+    _refuse_impossible(card, constrained=request.constraint is not None)
+    limits = request.limits
+    generation = Generation(
+        prompt=prompt,
+        sampling=request.sampling,
+        max_tokens=reply_limit(card, prompt, limits.max_tokens),
+        min_tokens=limits.min_tokens,
+        stop=tuple(dict.fromkeys((*limits.stop, *stop))),
+        stop_token_ids=limits.stop_token_ids,
+        ignore_eos=limits.ignore_eos,
+        logprobs=request.logprobs,
+        constraint=request.constraint,
+    )
+    return _samples(generation, limits.n)
+
+
+def completion_generations(card: ModelCard, request: CompletionRequest, prompts: Sequence[Prompt]) -> list[Generation]:
+    """`n` for each prompt, in the order of the prompts."""
+    _refuse_impossible(card, constrained=request.constraint is not None, scored=request.prompt_logprobs is not None)
+    limits = request.limits
+    generations = (
+        Generation(
+            prompt=prompt,
+            sampling=request.sampling,
+            max_tokens=reply_limit(card, prompt, limits.max_tokens),
+            min_tokens=limits.min_tokens,
+            stop=limits.stop,
+            stop_token_ids=limits.stop_token_ids,
+            ignore_eos=limits.ignore_eos,
+            logprobs=request.logprobs,
+            prompt_logprobs=request.prompt_logprobs,
+            constraint=request.constraint,
+        )
+        for prompt in prompts
+    )
+    return [sample for generation in generations for sample in _samples(generation, limits.n)]
+
+
+def logits_generation(request: LogitsRequest, prompt: Prompt) -> Generation:
+    """One token, for the sake of the distribution that it is drawn from."""
+    return Generation(
+        prompt=prompt,
+        sampling=request.sampling or Sampling(temperature=0),
+        max_tokens=1,
+        logprobs=request.top,
+        sampled_logprobs=request.sampling is not None,
+    )
+
+
+def ignored_parameters(card: ModelCard, sampling: Sampling) -> tuple[str, ...]:
+    """The sampling parameters that were set and that this model's backend does not have."""
+    neutral = Sampling()
+    names = {field.name for field in fields(Sampling)} & set(card.unsupported)
+    return tuple(sorted(name for name in names if getattr(sampling, name) != getattr(neutral, name)))
+
+
+def _samples(generation: Generation, count: int) -> list[Generation]:
+    """Each with a seed of its own: drawn, or counted up from the one that was asked for."""
+    given = generation.sampling.seed
+    seeds = (secrets.randbelow(_SEEDS) if given is None else given + number for number in range(count))
+    return [replace(generation, sampling=replace(generation.sampling, seed=seed)) for seed in seeds]
+
+
+def _refuse_impossible(card: ModelCard, *, constrained: bool, scored: bool = False) -> None:
+    if constrained and not card.can_constrain:
+        raise NotSupported("The loaded model's backend cannot constrain replies to a format.", param="response_format")
+    if scored and not card.can_score:
+        raise NotSupported("The loaded model's backend cannot score prompts; leave out echo.", param="echo")

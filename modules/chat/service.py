@@ -1,0 +1,96 @@
+"""What every face asks for, as one story each: lease the model, make the prompt, generate, tell what happens."""
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from modules.chat.generations import (
+    chat_generations,
+    completion_generations,
+    ignored_parameters,
+    logits_generation,
+)
+from modules.chat.replies import reply_events
+from modules.chat.work import WorkRegister
+from modules.engine.types import Alternative, ModelCard
+from modules.events import Event
+from modules.hooks import Hooks, passed_through
+from modules.models.manager import ModelManager
+from modules.prompt.builder import PromptBuilder
+from modules.prompt.templates import choose_template
+from modules.prompt.tokens import checked_ids
+from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
+from modules.sampling import Sampling
+
+_log = logging.getLogger(__name__)
+
+
+class ChatService:
+    """Answers requests with the model that `models` has loaded. Errors before the first event are the request's own;
+    after it, a reply can only break off (EngineFailed)."""
+
+    def __init__(self, models: ModelManager, work: WorkRegister, hooks: Hooks | None = None) -> None:
+        self._models = models
+        self._work = work
+        self._hooks = hooks or Hooks()
+        self._prompts = PromptBuilder()
+        self._named: set[tuple[str, str]] = set()
+
+    async def chat(self, request: ChatRequest, *, owner: str) -> AsyncGenerator[Event, None]:
+        """A reply to a conversation; the first event is Started. Closing the generator cancels the reply."""
+        request = passed_through(self._hooks.chat_request, request)
+        with self._work.open(owner) as work:
+            async with self._models.lease(request.model) as engine:
+                self._name_ignored(engine.card, request.sampling)
+                prompt = await self._prompts.chat(engine, request)
+                stop = choose_template(engine.card).stop
+                generations = chat_generations(engine.card, request, prompt, stop)
+                events = reply_events(engine, generations, work, prompt_tokens=len(prompt.tokens))
+                async with aclosing(events):
+                    async for event in events:
+                        yield event
+
+    async def complete(self, request: CompletionRequest, *, owner: str) -> AsyncGenerator[Event, None]:
+        """How each prompt goes on; the first event is Started. Closing the generator cancels the reply."""
+        request = passed_through(self._hooks.completion_request, request)
+        with self._work.open(owner) as work:
+            async with self._models.lease(request.model) as engine:
+                self._name_ignored(engine.card, request.sampling)
+                prompts = await self._prompts.completion(engine, request)
+                generations = completion_generations(engine.card, request, prompts)
+                prompt_tokens = sum(len(prompt.tokens) for prompt in prompts)
+                events = reply_events(engine, generations, work, prompt_tokens=prompt_tokens)
+                async with aclosing(events):
+                    async for event in events:
+                        yield event
+
+    async def next_token(self, request: LogitsRequest) -> list[Alternative]:
+        """The most likely next tokens, best first, with natural-log probabilities."""
+        async with self._models.lease(request.model) as engine:
+            prompt = await self._prompts.raw(engine, request.prompt)
+            async with aclosing(engine.generate(logits_generation(request, prompt))) as chunks:
+                async for chunk in chunks:
+                    if chunk.logprobs:
+                        return list(chunk.logprobs[0].top)
+        return []
+
+    async def encode(self, text: str) -> list[int]:
+        """Token ids as a prompt has them: control tokens are read as such, BOS is there where the model wants one."""
+        async with self._models.lease(None) as engine:
+            return await self._prompts.tokens(engine, text)
+
+    async def decode(self, tokens: Sequence[int]) -> str:
+        """Raises BadRequest for ids that the model does not have."""
+        async with self._models.lease(None) as engine:
+            return await engine.detokenize(checked_ids(engine.card, tokens, param="tokens"))
+
+    async def render(self, request: ChatRequest) -> str:
+        """The prompt of a chat request, as text."""
+        async with self._models.lease(request.model) as engine:
+            return await self._prompts.text(engine.card, request)
+
+    def _name_ignored(self, card: ModelCard, sampling: Sampling) -> None:
+        for name in ignored_parameters(card, sampling):
+            if (card.loader, name) not in self._named:
+                self._named.add((card.loader, name))
+                _log.warning("the %s loader has no %s; requests that set it are answered without", card.loader, name)

@@ -1,0 +1,35 @@
+"""Everything alive in one object, which is passed by argument; a program may have as many as it likes."""
+
+from types import TracebackType
+from typing import Self
+
+from modules.chat.service import ChatService
+from modules.chat.work import WorkRegister
+from modules.hooks import Hooks
+from modules.models.launch import Launch, launch_engine
+from modules.models.manager import ModelManager
+from modules.settings import Settings
+
+
+class Runtime:
+    """`async with Runtime(settings) as runtime:` begins to load the first model and closes everything at the end.
+
+    Entering raises SettingsError when the model that the settings name cannot be found.
+    """
+
+    def __init__(self, settings: Settings, *, hooks: Hooks | None = None, launch: Launch = launch_engine) -> None:
+        self.settings = settings
+        self.data = settings.user_data
+        self.work = WorkRegister()
+        self.models = ModelManager(settings, self.data, launch)
+        self.chat = ChatService(self.models, self.work, hooks)
+
+    async def __aenter__(self) -> Self:
+        self.models.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.work.stop_all()
+        await self.models.aclose()
