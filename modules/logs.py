@@ -1,0 +1,76 @@
+"""How the program writes its log: one console handler, short lines, and no access key in any of them."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+OWN_LOGGERS = ("modules", "extensions", "server", "__main__")
+
+_COLOURS = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "1;31"}
+_CONTROL_CHARACTERS = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
+
+
+class RedactKeys(logging.Filter):
+    """Replaces every one of `keys` in a record's message and traceback; attach it to a handler. Drops no record."""
+
+    replacement = "[key]"
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        super().__init__()
+        # The longest goes first, or a key that begins with another one would leave its tail behind.
+        self._keys = sorted({key for key in keys if key}, key=len, reverse=True)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._keys:
+            record.msg, record.args = self._redacted(record.getMessage()), ()
+            if record.exc_info:
+                record.exc_text = self._redacted(logging.Formatter().formatException(record.exc_info))
+            if record.stack_info:
+                record.stack_info = self._redacted(record.stack_info)
+        return True
+
+    def _redacted(self, text: str) -> str:
+        for key in self._keys:
+            text = text.replace(key, self.replacement)
+        return text
+
+
+class LineFormatter(logging.Formatter):
+    """`12:34:56 WARNING message`, one line per record but for tracebacks.
+
+    Control characters in the message are written as escapes, so text from a stranger cannot forge lines or colours.
+    """
+
+    def __init__(self, *, coloured: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+        self._coloured = coloured
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
+        record.message = record.message.translate(_CONTROL_CHARACTERS)
+        line = super().formatMessage(record)
+        colour = _COLOURS.get(record.levelno) if self._coloured else None
+        return f"\x1b[{colour}m{line}\x1b[0m" if colour else line
+
+
+class ConsoleHandler(logging.StreamHandler[TextIO]):
+    """The handler that `set_up_logging` installs; its type tells it from handlers of others."""
+
+
+def set_up_logging(*, verbose: bool = False, keys: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Send the log to `stream` (standard error by default), without `keys`; calling it again replaces the set-up.
+
+    The program's own loggers show INFO and above, with `verbose` DEBUG too; libraries only warnings and errors.
+    """
+    target = stream or sys.stderr
+    handler = ConsoleHandler(target)
+    handler.setFormatter(LineFormatter(coloured=target.isatty() and not os.environ.get("NO_COLOR")))
+    handler.addFilter(RedactKeys(keys))
+    root = logging.getLogger()
+    for earlier in [handler for handler in root.handlers if isinstance(handler, ConsoleHandler)]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)

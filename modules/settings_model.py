@@ -1,0 +1,91 @@
+"""The settings of the model: which one, how it is loaded, how many requests share it."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from modules.option_values import Numbers, Words
+from modules.options import SettingsGroup, setting
+
+_CACHE_TYPES = r"^(fp32|fp16|bf16|fp8|q4_0|q4_1|q5_0|q5_1|q8_0|iq4_nl|q[2-8](_q[2-8])?)$"
+_CACHE_TYPE_SYNONYMS = {"f32": "fp32", "f16": "fp16"}
+_LOADER_SYNONYMS = {"llamacpp": "llama.cpp", "llama_cpp": "llama.cpp", "exllamav3_hf": "ExLlamav3"}
+
+
+def _read_model(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+def _read_loader(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.lower()
+    return None if name in {"none", "auto"} else _LOADER_SYNONYMS.get(name, value)
+
+
+def _read_cache_type(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.lower()
+    return _CACHE_TYPE_SYNONYMS.get(name, name)
+
+
+ModelName = Annotated[str | None, BeforeValidator(_read_model)]
+Loader = Annotated[Literal["llama.cpp", "Transformers", "ExLlamav3", "scripted"] | None, BeforeValidator(_read_loader)]
+CacheType = Annotated[str, BeforeValidator(_read_cache_type)]
+
+
+class ModelSettings(SettingsGroup, frozen=True):
+    title: ClassVar[str] = "Model"
+
+    model: ModelName = setting(None, "Model to load at start, by its name in the model folder.")
+    model_dir: Path | None = setting(None, "Folder of the models, in place of models in the user data folder.")
+    model_alias: Words = setting((), "Further names under which the API lists the loaded model.")
+    loader: Loader = setting(None, "What runs the model; without it, chosen by the model's files.")
+    ctx_size: int = setting(
+        8192,
+        "Tokens that one request may use, prompt and reply together; 0 takes the model's own limit.",
+        ge=0,
+        le=2**24,
+        aliases=("n_ctx", "max_seq_len"),
+    )
+    cache_type: CacheType = setting(
+        "fp16",
+        "Number format of the KV cache. llama.cpp: such as fp16, q8_0, q4_0; ExLlamaV3: fp16, q2 to q8, or two as in q4_q8.",
+        pattern=_CACHE_TYPES,
+        allowed="one of fp32, fp16, bf16, fp8, q4_0, q4_1, q5_0, q5_1, q8_0, iq4_nl, q2 to q8, or two as in q4_q8",
+    )
+    parallel: int = setting(8, "Requests that are answered at the same time; more wait in line.", ge=1, le=256)
+    max_queue: int = setting(128, "Requests that may wait in line; beyond, clients are told to come back.", ge=0)
+    kv_cells: int = setting(
+        0, "Tokens that all requests together may keep in the KV cache; 0 means as many as --ctx-size.", ge=0, le=2**28
+    )
+    idle_timeout: float = setting(
+        0, "Minutes without a request after which the model is unloaded until the next one; 0 means never.", ge=0
+    )
+    trust_remote_code: bool = setting(
+        False, "Let a model run the Python code in its own folder. Only the operator can allow it, never a request."
+    )
+
+
+class LlamaCppSettings(SettingsGroup, frozen=True):
+    title: ClassVar[str] = "llama.cpp"
+
+    gpu_layers: int = setting(
+        -1, "Layers to put on the GPU; -1 puts as many as fit.", ge=-1, le=10_000, aliases=("n_gpu_layers",)
+    )
+    threads: int = setting(0, "Threads for generating; 0 takes one per physical core.", ge=0, le=1024)
+    threads_batch: int = setting(0, "Threads for reading prompts; 0 takes as many as --threads.", ge=0, le=1024)
+    batch_size: int = setting(2048, "Tokens that are handed to the model at once.", ge=1, le=65536)
+    ubatch_size: int = setting(512, "Tokens that the model computes at once.", ge=1, le=65536)
+    flash_attn: Literal["auto", "on", "off"] = setting("auto", "Flash attention; auto uses it where it is supported.")
+    swa_full: bool = setting(
+        True, "Keep all cells of models with sliding-window attention, so that their prompts can be reused."
+    )
+    no_mmap: bool = setting(False, "Read the model into memory instead of mapping its file.")
+    mlock: bool = setting(False, "Keep the model from being swapped out.")
+    numa: bool = setting(False, "Spread memory over the NUMA nodes of the machine.")
+    no_kv_offload: bool = setting(False, "Keep the KV cache in main memory although layers are on the GPU.")
+    tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
+    split_mode: Literal["layer", "row", "tensor", "none"] = setting("layer", "How several GPUs divide the model.")
