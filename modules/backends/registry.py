@@ -37,6 +37,4 @@ def _imported(name: str) -> Loader:
         from modules.backends.scripted import ScriptedLoader  # noqa: PLC0415
 
         return ScriptedLoader()
-    raise LoadFailed(
-        f"There is no loader named {name!r}. Choose one of: {', '.join(LOADERS)}."
-    )
+    raise LoadFailed(f"There is no loader named {name!r}. Choose one of: {', '.join(LOADERS)}.")

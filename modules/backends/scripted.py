@@ -57,9 +57,7 @@ class ScriptedTokenizer:
         return tokens + list(text[end:].encode("utf-8", "surrogatepass"))
 
     def decode(self, tokens: Sequence[int]) -> str:
-        return b"".join(self.piece(token) for token in tokens).decode(
-            "utf-8", "replace"
-        )
+        return b"".join(self.piece(token) for token in tokens).decode("utf-8", "replace")
 
     def piece(self, token: int) -> bytes:
         if not 0 <= token < _BYTES + len(_CONTROL):
@@ -107,11 +105,7 @@ class ScriptedBackend:
         while self._waiting and len(self._running) < self._card.parallel:
             job = self._waiting.popleft()
             self._running[job.id] = _Running(job, self._script(job.generation))
-        outputs = [
-            output
-            for running in self._running.values()
-            for output in self._advance(running)
-        ]
+        outputs = [output for running in self._running.values() for output in self._advance(running)]
         if not outputs:
             time.sleep(_STALL_SECONDS)
         return outputs
@@ -156,23 +150,15 @@ class ScriptedBackend:
         if (wanted := generation.prompt_logprobs) is not None:
             scored = (
                 None,
-                *(
-                    self._logprob(token, wanted)
-                    for token in generation.prompt.tokens[1:]
-                ),
+                *(self._logprob(token, wanted) for token in generation.prompt.tokens[1:]),
             )
         finish = Finish.LENGTH if generation.max_tokens == 0 else None
         yield Output(job_id=job.id, prompt_logprobs=scored, finish=finish)
 
     def _logprob(self, token: int, wanted: int) -> TokenLogprob:
-        others = [candidate for candidate in range(wanted + 1) if candidate != token][
-            : max(0, wanted - 1)
-        ]
+        others = [candidate for candidate in range(wanted + 1) if candidate != token][: max(0, wanted - 1)]
         ranked = [(token, _LIKELY), *((other, _UNLIKELY) for other in others)][:wanted]
-        top = tuple(
-            Alternative(token, self._tokenizer.piece(token), value)
-            for token, value in ranked
-        )
+        top = tuple(Alternative(token, self._tokenizer.piece(token), value) for token, value in ranked)
         return TokenLogprob(token, self._tokenizer.piece(token), _LIKELY, top)
 
     def _script(self, generation: Generation) -> Iterator[int | None]:
@@ -182,9 +168,7 @@ class ScriptedBackend:
             case "echo:":
                 yield from argument.encode()
             case "count":
-                yield from " ".join(
-                    str(number) for number in range(1, int(argument) + 1)
-                ).encode()
+                yield from " ".join(str(number) for number in range(1, int(argument) + 1)).encode()
             case "slow":
                 for number in range(int(argument)):
                     time.sleep(_SLOW_SECONDS)

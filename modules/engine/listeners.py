@@ -25,9 +25,7 @@ class Listeners:
     async def stream(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         """Raises Busy beyond the bound. Closed early, it cancels the job."""
         if len(self._mailboxes) >= self._bound:
-            raise Busy(
-                "Too many requests are waiting for the model. Try again shortly."
-            )
+            raise Busy("Too many requests are waiting for the model. Try again shortly.")
         job_id = next(self._ids)
         mailbox = self._mailboxes[job_id] = Mailbox()
         self._submit(Job(job_id, generation))

@@ -54,9 +54,7 @@ class ProcessEngine:
     async def probe(cls, spec: LoadSpec) -> "ProcessEngine":
         """Start the child and let it read the file's header and vocabulary. Raises LoadFailed, leaving no child."""
         command = (sys.executable, "-m", "modules.backends")
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, cwd=_ROOT
-        )
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=_ROOT)
         engine = cls(spec, process)
         try:
             engine._send(wire.Probe(spec))
@@ -74,9 +72,7 @@ class ProcessEngine:
         except BaseException:
             await self.aclose()
             raise
-        self._reading = asyncio.create_task(
-            self._read_news(), name=f"news of {self._spec.name}"
-        )
+        self._reading = asyncio.create_task(self._read_news(), name=f"news of {self._spec.name}")
 
     @property
     def card(self) -> ModelCard:
@@ -89,11 +85,7 @@ class ProcessEngine:
 
     @property
     def is_alive(self) -> bool:
-        return (
-            self._reading is not None
-            and not self._reading.done()
-            and not self._is_closing
-        )
+        return self._reading is not None and not self._reading.done() and not self._is_closing
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         if not self.is_alive:
@@ -139,9 +131,7 @@ class ProcessEngine:
         """The child's next message; None once it is gone."""
         try:
             header = await self._reader.readexactly(wire.HEADER_BYTES)
-            return self._decoder.decode(
-                await self._reader.readexactly(wire.body_length(header))
-            )
+            return self._decoder.decode(await self._reader.readexactly(wire.body_length(header)))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 
@@ -174,9 +164,7 @@ class ProcessEngine:
                 case wire.Unanswerable(number, text):
                     self._reject(number, BadRequest(text))
                 case _:
-                    _log.error(
-                        "unexpected %s from the model process", type(message).__name__
-                    )
+                    _log.error("unexpected %s from the model process", type(message).__name__)
         await self._process.wait()
         self._mourn()
 
@@ -195,17 +183,13 @@ class ProcessEngine:
     def _death(self) -> EngineFailed:
         if self._is_closing:
             return EngineFailed("The model was unloaded before the reply was complete.")
-        return EngineFailed(
-            "The model process ended unexpectedly. It is loaded again for the next request."
-        )
+        return EngineFailed("The model process ended unexpectedly. It is loaded again for the next request.")
 
     async def _ask(self, question: Callable[[int], wire.ToWorker]) -> list[int] | str:
         if not self.is_alive:
             raise self._death()
         number = next(self._question_ids)
-        answer: asyncio.Future[list[int] | str] = (
-            asyncio.get_running_loop().create_future()
-        )
+        answer: asyncio.Future[list[int] | str] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
         self._send(question(number))
         try:
@@ -224,7 +208,5 @@ class ProcessEngine:
             future.set_exception(error)
 
 
-def _refusal(
-    kind: str, message: str, param: str | None, code: str | None
-) -> ServiceError:
+def _refusal(kind: str, message: str, param: str | None, code: str | None) -> ServiceError:
     return _REFUSALS.get(kind, EngineFailed)(message, param=param, code=code)

@@ -25,9 +25,7 @@ class ReplyText:
 
     def __init__(self, generation: Generation, *, room: int) -> None:
         self._generation = generation
-        self._limit = (
-            room if generation.max_tokens is None else min(generation.max_tokens, room)
-        )
+        self._limit = room if generation.max_tokens is None else min(generation.max_tokens, room)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopScanner(generation.stop)
         self._waiting: deque[_Printed] = deque()
@@ -66,14 +64,8 @@ class ReplyText:
         if output.finish is not None or self._count >= self._limit:
             rest = self._flush()
             whole = Released(released.text + rest.text, rest.stop)
-            return self._finish(
-                whole, output.finish or Finish.LENGTH, output.stop_token, output
-            )
-        if (
-            not released.text
-            and output.prompt_logprobs is None
-            and output.progress is None
-        ):
+            return self._finish(whole, output.finish or Finish.LENGTH, output.stop_token, output)
+        if not released.text and output.prompt_logprobs is None and output.progress is None:
             return None
         return self._chunk(released, output)
 
@@ -103,15 +95,11 @@ class ReplyText:
         finish: Finish | None = None,
         stop_reason: str | int | None = None,
     ) -> Chunk:
-        printed = self._released_tokens(
-            len(released.text), everything=finish is not None and released.stop is None
-        )
+        printed = self._released_tokens(len(released.text), everything=finish is not None and released.stop is None)
         return Chunk(
             text=released.text,
             tokens=tuple(entry.token for entry in printed),
-            logprobs=tuple(
-                entry.logprob for entry in printed if entry.logprob is not None
-            ),
+            logprobs=tuple(entry.logprob for entry in printed if entry.logprob is not None),
             prompt_logprobs=output.prompt_logprobs,
             progress=output.progress,
             finish=finish,

@@ -10,9 +10,7 @@ from modules.engine.types import Chunk, Generation
 _Numbered = tuple[int, Chunk]
 
 
-async def gather_streams(
-    engine: Engine, generations: Sequence[Generation]
-) -> AsyncGenerator[_Numbered, None]:
+async def gather_streams(engine: Engine, generations: Sequence[Generation]) -> AsyncGenerator[_Numbered, None]:
     """Yields (index of the generation, its next chunk) as they come; the first error ends all.
 
     One request keeps at most the engine's own number of parallel jobs open, so that a long list of prompts
@@ -28,9 +26,7 @@ async def gather_streams(
             yield item
 
 
-async def _merged(
-    engine: Engine, generations: Sequence[Generation]
-) -> AsyncGenerator[_Numbered, None]:
+async def _merged(engine: Engine, generations: Sequence[Generation]) -> AsyncGenerator[_Numbered, None]:
     arrivals: asyncio.Queue[_Numbered | None] = asyncio.Queue()
     places = asyncio.Semaphore(max(1, engine.card.parallel))
     pumps = asyncio.create_task(_pump_all(engine, generations, places, arrivals))

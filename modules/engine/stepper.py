@@ -40,17 +40,17 @@ class Stepper:
 
     def run(self) -> None:
         """Returns after `stop`; an exception of the backend comes out of here, and the backend is then unusable."""
-        while not self._is_stopped:
-            self._take_commands()
-            if not self._is_stopped and self._backend.has_work:
-                self._deliver_news(self._backend.step())
+        while self._take_commands():
+            self._deliver_news(self._backend.step())
 
-    def _take_commands(self) -> None:
+    def _take_commands(self) -> bool:
+        """Obey what was asked since the last step, waiting when there is nothing else to do. False: stop."""
         if not self._backend.has_work:
             self._commands.get()()
         with contextlib.suppress(Empty):
             while not self._is_stopped:
                 self._commands.get_nowait()()
+        return not self._is_stopped
 
     def _admit(self, job: Job) -> None:
         generation = job.generation
@@ -70,9 +70,7 @@ class Stepper:
         self._is_stopped = True
 
     def _deliver_news(self, outputs: Iterable[Output]) -> None:
-        news = [
-            item for output in outputs if (item := self._news_of(output)) is not None
-        ]
+        news = [item for output in outputs if (item := self._news_of(output)) is not None]
         if news:
             self._deliver(news)
 

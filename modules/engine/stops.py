@@ -43,11 +43,7 @@ class StopScanner:
         return Released(held) if match is None else Released(held[: match[0]], match[1])
 
     def _first_match(self, text: str) -> tuple[int, str] | None:
-        found = [
-            (at, len(stop), stop)
-            for stop in self._stops
-            if (at := text.find(stop)) >= 0
-        ]
+        found = [(at, len(stop), stop) for stop in self._stops if (at := text.find(stop)) >= 0]
         if not found:
             return None
         at, _, stop = min(found)
@@ -61,6 +57,4 @@ class StopScanner:
         return len(text)
 
     def _may_continue(self, tail: str) -> bool:
-        return any(
-            len(tail) < len(stop) and stop.startswith(tail) for stop in self._stops
-        )
+        return any(len(tail) < len(stop) and stop.startswith(tail) for stop in self._stops)

@@ -22,13 +22,9 @@ class ThreadedEngine:
         self._loop = asyncio.get_running_loop()
         self._stepper = Stepper(backend, self._deliver)
         bound = backend.card.parallel + max_queue
-        self._listeners = Listeners(
-            submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound
-        )
+        self._listeners = Listeners(submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound)
         self._failure: EngineFailed | None = None
-        self._thread = threading.Thread(
-            target=self._run, name=f"engine {backend.card.name}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=f"engine {backend.card.name}", daemon=True)
         self._thread.start()
 
     @property
@@ -50,9 +46,7 @@ class ThreadedEngine:
             await stream.aclose()
 
     async def tokenize(self, text: str, *, special: bool) -> list[int]:
-        return await asyncio.to_thread(
-            self._backend.tokenizer.encode, text, special=special
-        )
+        return await asyncio.to_thread(self._backend.tokenizer.encode, text, special=special)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return await asyncio.to_thread(self._backend.tokenizer.decode, tokens)
@@ -65,11 +59,9 @@ class ThreadedEngine:
     def _run(self) -> None:
         try:
             self._stepper.run()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever broke, its listeners must hear of it
             _log.exception("the engine stopped working")
-            self._loop.call_soon_threadsafe(
-                self._fail, EngineFailed("The model failed while it was generating.")
-            )
+            self._loop.call_soon_threadsafe(self._fail, EngineFailed("The model failed while it was generating."))
         finally:
             self._backend.close()
 

@@ -149,9 +149,7 @@ class Chunk:
                 (c.prompt_logprobs for c in chunks if c.prompt_logprobs is not None),
                 None,
             ),
-            progress=next(
-                (c.progress for c in reversed(chunks) if c.progress is not None), None
-            ),
+            progress=next((c.progress for c in reversed(chunks) if c.progress is not None), None),
             finish=last.finish,
             stop_reason=last.stop_reason,
             usage=last.usage,

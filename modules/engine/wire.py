@@ -90,9 +90,7 @@ class Unanswerable(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWorker = Probe | Load | Submit | Cancel | Encode | Decode | Close
-FromWorker = (
-    Ready | Loading | LoadRefused | Chunks | Refused | Encoded | Decoded | Unanswerable
-)
+FromWorker = Ready | Loading | LoadRefused | Chunks | Refused | Encoded | Decoded | Unanswerable
 
 
 def _framed(encode: Callable[[object], bytes], message: object) -> bytes:

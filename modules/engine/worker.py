@@ -74,9 +74,7 @@ class Worker:
         self._channel.send(wire.Ready(loader.probe(spec)))
         if not isinstance(next(self._messages, None), wire.Load):
             return
-        backend = loader.load(
-            spec, lambda fraction: self._channel.send(wire.Loading(fraction))
-        )
+        backend = loader.load(spec, lambda fraction: self._channel.send(wire.Loading(fraction)))
         stepper = Stepper(backend, self._deliver)
         self._start(self._answer, backend.tokenizer)
         self._start(self._listen, stepper)
@@ -113,16 +111,10 @@ class Worker:
             self._channel.send(wire.Chunks(chunks))
         for job_id, item in news:
             if isinstance(item, ServiceError):
-                self._channel.send(
-                    wire.Refused(
-                        job_id, type(item).__name__, item.message, item.param, item.code
-                    )
-                )
+                self._channel.send(wire.Refused(job_id, type(item).__name__, item.message, item.param, item.code))
 
 
-def _answer_to(
-    question: wire.Encode | wire.Decode, tokenizer: Tokenizer
-) -> wire.FromWorker:
+def _answer_to(question: wire.Encode | wire.Decode, tokenizer: Tokenizer) -> wire.FromWorker:
     try:
         if isinstance(question, wire.Encode):
             return wire.Encoded(
@@ -146,7 +138,5 @@ def _private_pipes() -> Channel:
 def run(loader_for: Callable[[str], Loader]) -> None:
     # Ctrl-C reaches the whole process group; closing is the parent's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(
-        stream=sys.stderr, format="%(levelname)s model process: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s model process: %(message)s")
     Worker(_private_pipes(), loader_for).run()

@@ -1,0 +1,236 @@
+"""Runs jobs on a llama.cpp context: schedule → decode → sample, one batch per step."""
+
+import ctypes
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from llama_cpp import llama_cpp as c
+
+from modules.backends.llamacpp import logprobs
+from modules.backends.llamacpp.candidates import Candidates, Row
+from modules.backends.llamacpp.library import Batch
+from modules.backends.llamacpp.memory import SCORING_ROWS, Memory
+from modules.backends.llamacpp.pace import Pace
+from modules.backends.llamacpp.sampler import Sampler, Vocabulary
+from modules.backends.llamacpp.scheduler import Action, Copy, Plan, Scheduler, Slice, Slot
+from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
+from modules.errors import BadRequest, ContextTooLong, NotSupported
+
+_NO_ROOM = 1
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    """A job with its place in the cache; the sampler is made for its first token."""
+
+    job: Job
+    slot: Slot
+    sampler: Sampler | None = None
+    scored: list[TokenLogprob | None] = field(default_factory=list)
+
+
+class LlamaBackend:
+    """Owns `model` and `context`, and frees both."""
+
+    def __init__(self, model: Any, context: Any, memory: Memory, card: ModelCard) -> None:
+        self._model = model
+        self._context = context
+        self._cells = c.llama_get_memory(context)
+        self._card = card
+        self._tokenizer = LlamaTokenizer(c.llama_model_get_vocab(model))
+        ends = tuple(sorted(self._tokenizer.end_ids))
+        self._vocabulary = Vocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, memory.context)
+        self._candidates = Candidates(self._tokenizer.size)
+        capacity = int(c.llama_n_batch(context))
+        self._batch = Batch(capacity)
+        self._pace = Pace(capacity - memory.parallel)
+        self._scheduler = Scheduler(
+            cells=int(c.llama_n_ctx(context)),
+            parallel=memory.parallel,
+            sequences=memory.sequences,
+            can_share=memory.can_share,
+        )
+        self._tasks: dict[int, _Task] = {}
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    @property
+    def tokenizer(self) -> LlamaTokenizer:
+        return self._tokenizer
+
+    @property
+    def has_work(self) -> bool:
+        return self._scheduler.has_work
+
+    def admit(self, job: Job) -> None:
+        self._check(job)
+        tokens = job.generation.prompt.tokens
+        scores = job.generation.prompt_logprobs is not None
+        slot = Slot(job.id, list(tokens), len(tokens), scores_prompt=scores)
+        self._tasks[job.id] = _Task(job, slot)
+        self._scheduler.add(slot)
+
+    def step(self) -> Iterable[Output]:
+        self._apply(self._scheduler.place_waiting())
+        plan = self._plan()
+        self._apply(plan.actions)
+        if not plan.slices:
+            return ()
+        rows = self._fill_batch(plan.slices)
+        started = time.perf_counter()
+        if not self._decode():
+            return self._give_way()
+        self._pace.learn(seconds=time.perf_counter() - started, decoded=plan.decoded, read=plan.read)
+        self._scheduler.commit(plan)
+        return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
+
+    def drop(self, job_id: int) -> None:
+        task = self._tasks.pop(job_id, None)
+        if task is None:
+            return
+        if task.sampler is not None:
+            task.sampler.close()
+        self._apply(self._scheduler.finish(task.slot))
+
+    def close(self) -> None:
+        for job_id in tuple(self._tasks):
+            self.drop(job_id)
+        self._batch.free()
+        c.llama_free(self._context)
+        c.llama_model_free(self._model)
+
+    def _check(self, job: Job) -> None:
+        generation = job.generation
+        tokens, sampling = generation.prompt.tokens, generation.sampling
+        if not tokens:
+            raise BadRequest("The prompt is empty. Send at least one token.", param="prompt")
+        if len(tokens) > self._card.context - (generation.max_tokens != 0):
+            raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
+        if generation.constraint is not None:
+            raise NotSupported("This version cannot constrain a reply to a grammar or schema.", param="response_format")
+        for param, ids in (
+            ("prompt", tokens),
+            ("logit_bias", sampling.logit_bias),
+            ("custom_token_bans", sampling.banned_tokens),
+        ):
+            for token in ids:
+                self._tokenizer.check(token, param)
+
+    def _plan(self) -> Plan:
+        scheduler = self._scheduler
+        budget = self._pace.slice_tokens(decoding=scheduler.decoding, prefilling=scheduler.prefilling)
+        return scheduler.plan(budget, SCORING_ROWS)
+
+    def _apply(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Copy):
+                c.llama_memory_seq_cp(self._cells, action.source, action.target, 0, action.length)
+            else:
+                c.llama_memory_seq_rm(self._cells, action.sequence, -1, -1)
+
+    def _fill_batch(self, slices: Sequence[Slice]) -> list[int]:
+        """Returns the row of the first logits that each slice has."""
+        self._batch.clear()
+        return [self._add_slice(piece) for piece in slices]
+
+    def _add_slice(self, piece: Slice) -> int:
+        slot = piece.slot
+        assert slot.sequence is not None
+        first = -1
+        for at in range(piece.start, piece.end):
+            wants = slot.scores_prompt or at == len(slot.tokens) - 1
+            row = self._batch.add(slot.tokens[at], at, slot.sequence, logits=wants)
+            first = row if wants and first < 0 else first
+        return first
+
+    def _decode(self) -> bool:
+        """False when the cache has no room. A context that breaks in other ways cannot be used again."""
+        result = self._batch.decode(self._context)
+        if result not in (0, _NO_ROOM):
+            raise RuntimeError(f"llama_decode failed with {result}")
+        c.llama_synchronize(self._context)
+        return result == 0
+
+    def _give_way(self) -> list[Output]:
+        actions = self._scheduler.give_way()
+        if actions is None:
+            return [
+                Output(job_id=job_id, error="The request does not fit the model's cache.") for job_id in self._tasks
+            ]
+        self._apply(actions)
+        return []
+
+    def _outputs(self, piece: Slice, row: int) -> Iterator[Output]:
+        task = self._tasks[piece.slot.job_id]
+        if piece.slot.scores_prompt and piece.start < piece.slot.prompt_length:
+            self._score(task, piece, row)
+            row += piece.end - piece.start - 1
+        progress = self._progress(piece)
+        if piece.is_last:
+            yield self._next_token(task, row, progress)
+        elif progress is not None:
+            yield Output(job_id=task.job.id, progress=progress)
+
+    def _progress(self, piece: Slice) -> PromptProgress | None:
+        slot = piece.slot
+        if piece.start >= slot.prompt_length or slot.was_preempted:
+            return None
+        return PromptProgress(piece.end, slot.prompt_length, slot.cached)
+
+    def _score(self, task: _Task, piece: Slice, row: int) -> None:
+        """Row i holds what was predicted after token i, so it scores token i + 1."""
+        wanted, tokens = task.job.generation.prompt_logprobs or 0, task.slot.tokens
+        if not task.scored:
+            task.scored.append(None)
+        for at in range(piece.start, min(piece.end, task.slot.prompt_length - 1)):
+            logits = self._logits(row + at - piece.start)
+            task.scored.append(logprobs.from_logits(logits, tokens[at + 1], wanted, self._tokenizer))
+
+    def _next_token(self, task: _Task, row: int, progress: PromptProgress | None) -> Output:
+        generation, job_id = task.job.generation, task.job.id
+        scored = tuple(task.scored) or None
+        task.scored = []
+        if generation.max_tokens == 0:
+            return Output(job_id=job_id, prompt_logprobs=scored, progress=progress, finish=Finish.LENGTH)
+        token, logprob = self._sample(task, self._logits(row))
+        if token in self._tokenizer.end_ids:
+            return Output(
+                job_id=job_id, prompt_logprobs=scored, progress=progress, finish=Finish.STOP, stop_token=token
+            )
+        task.slot.tokens.append(token)
+        piece = self._tokenizer.printed if generation.skip_special_tokens else self._tokenizer.shown
+        return Output(
+            job_id=job_id,
+            token=token,
+            data=piece(token),
+            logprob=logprob,
+            prompt_logprobs=scored,
+            progress=progress,
+        )
+
+    def _sample(self, task: _Task, logits: Row) -> tuple[int, TokenLogprob | None]:
+        generation, sampler = task.job.generation, task.sampler
+        if sampler is None:
+            sampler = task.sampler = Sampler(generation, task.slot.tokens, self._vocabulary)
+        wanted = generation.logprobs
+        raw = logits.copy() if wanted is not None and not generation.sampled_logprobs else logits
+        token = sampler.sample(logits, self._candidates)
+        sampler.accept(token)
+        if wanted is None:
+            return token, None
+        if sampler.remaining is not None:
+            return token, logprobs.from_distribution(sampler.remaining, token, wanted, self._tokenizer)
+        return token, logprobs.from_logits(raw, token, wanted, self._tokenizer)
+
+    def _logits(self, row: int) -> Row:
+        """A view of llama.cpp's own buffer, valid until the next decode."""
+        pointer = c.llama_get_logits_ith(self._context, row)
+        buffer = (ctypes.c_float * self._tokenizer.size).from_address(ctypes.addressof(pointer.contents))
+        logits: Row = np.frombuffer(memoryview(buffer), dtype=np.float32)
+        return logits

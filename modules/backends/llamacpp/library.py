@@ -1,0 +1,109 @@
+"""llama.cpp's C functions as this backend uses them: pointers and buffers become Python values here.
+
+The low-level bindings are untyped; everything above this file is typed.
+"""
+
+import ctypes
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from llama_cpp import llama_cpp as c
+
+_log = logging.getLogger(__name__)
+_META_BYTES: Final = 1 << 12
+_PIECE_BYTES: Final = 64
+_LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
+
+
+def start() -> Callable[[], None]:
+    """Initialise the library and route its log to ours. The result must be kept alive as long as the library runs."""
+
+    def emit(level: int, text: bytes, _user: Any) -> None:
+        _log.log(_LEVELS.get(level, logging.DEBUG), "%s", text.decode("utf-8", "replace").rstrip())
+
+    callback = c.llama_log_callback(emit)
+    c.llama_log_set(callback, ctypes.c_void_p(0))
+    c.llama_backend_init()
+    return callback  # type: ignore[no-any-return]
+
+
+def model_metadata(model: Any, key: str) -> str | None:
+    buffer = ctypes.create_string_buffer(_META_BYTES)
+    length = c.llama_model_meta_val_str(model, key.encode(), buffer, _META_BYTES)
+    if length < 0:
+        return None
+    if length >= _META_BYTES:
+        buffer = ctypes.create_string_buffer(length + 1)
+        c.llama_model_meta_val_str(model, key.encode(), buffer, length + 1)
+    return buffer.value.decode("utf-8", "replace")
+
+
+def model_description(model: Any) -> str:
+    buffer = ctypes.create_string_buffer(_META_BYTES)
+    c.llama_model_desc(model, buffer, _META_BYTES)
+    return buffer.value.decode("utf-8", "replace")
+
+
+def tokenize(vocab: Any, text: str, *, special: bool) -> list[int]:
+    encoded = text.encode("utf-8", "surrogatepass")
+    room = len(encoded) + 8
+    tokens = (c.llama_token * room)()
+    count = c.llama_tokenize(vocab, encoded, len(encoded), tokens, room, False, special)
+    if count < 0:
+        tokens = (c.llama_token * -count)()
+        count = c.llama_tokenize(vocab, encoded, len(encoded), tokens, -count, False, special)
+    return list(tokens[:count])
+
+
+def detokenize(vocab: Any, tokens: Sequence[int]) -> bytes:
+    ids = (c.llama_token * len(tokens))(*tokens)
+    room = 8 * len(tokens) + 8
+    buffer = ctypes.create_string_buffer(room)
+    length = c.llama_detokenize(vocab, ids, len(tokens), buffer, room, True, True)
+    if length < 0:
+        buffer = ctypes.create_string_buffer(-length)
+        length = c.llama_detokenize(vocab, ids, len(tokens), buffer, -length, True, True)
+    return buffer.raw[:length]
+
+
+def piece(vocab: Any, token: int, *, special: bool) -> bytes:
+    """The bytes that `token` prints; control tokens print nothing unless `special`."""
+    buffer = ctypes.create_string_buffer(_PIECE_BYTES)
+    length = c.llama_token_to_piece(vocab, token, buffer, _PIECE_BYTES, 0, special)
+    if length < 0:
+        buffer = ctypes.create_string_buffer(-length)
+        length = c.llama_token_to_piece(vocab, token, buffer, -length, 0, special)
+    return buffer.raw[:length]
+
+
+def token_text(vocab: Any, token: int) -> str:
+    text = c.llama_vocab_get_text(vocab, token)
+    return text.decode("utf-8", "replace") if text else ""
+
+
+class Batch:
+    """A reusable llama_batch. `add` appends one token; what it returns is the row of its logits, when it has one."""
+
+    def __init__(self, capacity: int) -> None:
+        self._batch = c.llama_batch_init(capacity, 0, 1)
+
+    def clear(self) -> None:
+        self._batch.n_tokens = 0
+
+    def add(self, token: int, position: int, sequence: int, *, logits: bool) -> int:
+        batch, row = self._batch, self._batch.n_tokens
+        batch.token[row] = token
+        batch.pos[row] = position
+        batch.n_seq_id[row] = 1
+        batch.seq_id[row][0] = sequence
+        batch.logits[row] = logits
+        batch.n_tokens = row + 1
+        return int(row)
+
+    def decode(self, context: Any) -> int:
+        """llama_decode's own result: 0 done, 1 no room in the cache, 2 aborted, negative broken."""
+        return int(c.llama_decode(context, self._batch))
+
+    def free(self) -> None:
+        c.llama_batch_free(self._batch)

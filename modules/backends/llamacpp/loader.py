@@ -1,0 +1,170 @@
+"""Brings a GGUF file up as a backend."""
+
+import ctypes
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from llama_cpp import llama_cpp as c
+
+from modules.backends.llamacpp import library
+from modules.backends.llamacpp.backend import LlamaBackend
+from modules.backends.llamacpp.memory import Memory
+from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.engine.protocols import ReportProgress
+from modules.engine.types import LoadSpec, ModelCard
+from modules.errors import LoadFailed
+
+_BF16: Final = 30  # ggml.h; the bindings stop before it
+CACHE_TYPES: Final = {
+    "f32": c.GGML_TYPE_F32,
+    "fp16": c.GGML_TYPE_F16,
+    "f16": c.GGML_TYPE_F16,
+    "bf16": _BF16,
+    "q8_0": c.GGML_TYPE_Q8_0,
+    "q4_0": c.GGML_TYPE_Q4_0,
+}
+_FLASH_ATTENTION: Final = {"auto": -1, "off": 0, "on": 1}
+_SPLIT_MODES: Final = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
+_NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
+_DEFAULT_CONTEXT: Final = 8192
+_MAGIC: Final = b"GGUF"
+_REPORT_STEP: Final = 0.01
+
+
+class LlamaCppLoader:
+    """One per process: it starts the library."""
+
+    def __init__(self) -> None:
+        self._log_callback = library.start()
+
+    def probe(self, spec: LoadSpec) -> ModelCard:
+        _check_magic(Path(spec.path))
+        params = c.llama_model_default_params()
+        params.vocab_only = True
+        model = _open(spec, params)
+        try:
+            return _card(spec, model, context=_context_size(spec, model))
+        finally:
+            c.llama_model_free(model)
+
+    def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend:
+        model_params = _model_params(spec)
+        callback = _progress_callback(report)
+        model_params.progress_callback = callback
+        model = _open(spec, model_params)
+        memory = Memory(model, spec, context=_context_size(spec, model))
+        context = c.llama_init_from_model(model, _context_params(spec, memory))
+        if not context:
+            c.llama_model_free(model)
+            raise LoadFailed(
+                f"There is not enough memory for {spec.name} with a context of {memory.cells} tokens. "
+                "Load it with a smaller --ctx-size, or with --cache-type q8_0."
+            )
+        return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context))
+
+
+def _open(spec: LoadSpec, params: Any) -> Any:
+    model = c.llama_model_load_from_file(spec.path.encode(), params)
+    if not model:
+        raise LoadFailed(
+            f"llama.cpp cannot load {spec.name}: the file is damaged, incomplete or of an architecture "
+            "that this version does not know. Check its size against the original, or update."
+        )
+    return model
+
+
+def _check_magic(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError as error:
+        raise LoadFailed(f"{path.name} cannot be read: {error.strerror}.") from error
+    if start != _MAGIC:
+        raise LoadFailed(f"{path.name} is not a GGUF file.")
+
+
+def _model_params(spec: LoadSpec) -> Any:
+    params = c.llama_model_default_params()
+    params.n_gpu_layers = spec.gpu_layers
+    params.split_mode = _SPLIT_MODES[spec.split_mode]
+    params.load_mode = _load_mode(spec)
+    if spec.tensor_split:
+        room = max(len(spec.tensor_split), c.llama_max_devices())
+        params.tensor_split = (ctypes.c_float * room)(*spec.tensor_split)
+    if spec.numa:
+        c.llama_numa_init(_NUMA_DISTRIBUTE)
+    return params
+
+
+def _load_mode(spec: LoadSpec) -> int:
+    if spec.mlock:
+        return int(c.LLAMA_LOAD_MODE_MLOCK)
+    return int(c.LLAMA_LOAD_MODE_NONE if spec.no_mmap else c.LLAMA_LOAD_MODE_MMAP)
+
+
+def _context_params(spec: LoadSpec, memory: Memory) -> Any:
+    params = c.llama_context_default_params()
+    params.n_ctx = memory.cells
+    params.n_batch = max(spec.batch_size, memory.outputs)
+    params.n_ubatch = min(spec.ubatch_size, params.n_batch)
+    params.n_seq_max = memory.sequences
+    params.n_outputs_max = memory.outputs
+    params.kv_unified = True
+    params.swa_full = spec.swa_full
+    params.n_threads = spec.threads or psutil.cpu_count(logical=False) or 1
+    params.n_threads_batch = spec.threads_batch or params.n_threads
+    params.flash_attn_type = _FLASH_ATTENTION[spec.flash_attn]
+    params.type_k = params.type_v = _cache_type(spec)
+    params.offload_kqv = not spec.no_kv_offload
+    params.no_perf = True
+    return params
+
+
+def _cache_type(spec: LoadSpec) -> int:
+    known = CACHE_TYPES.get(spec.cache_type.lower())
+    if known is None:
+        raise LoadFailed(f"Unknown cache type {spec.cache_type!r}. Choose one of: {', '.join(CACHE_TYPES)}.")
+    return int(known)
+
+
+def _context_size(spec: LoadSpec, model: Any) -> int:
+    trained = int(c.llama_model_n_ctx_train(model))
+    return spec.context or trained or _DEFAULT_CONTEXT
+
+
+def _progress_callback(report: ReportProgress) -> Any:
+    told = -1.0
+
+    def tell(fraction: float, _user: Any) -> bool:
+        nonlocal told
+        if fraction >= told + _REPORT_STEP or fraction >= 1:
+            told = fraction
+            report(fraction)
+        return True
+
+    return c.llama_progress_callback(tell)
+
+
+def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
+    tokenizer = LlamaTokenizer(c.llama_model_get_vocab(model))
+    bos, eos = tokenizer.bos_id, tokenizer.eos_id
+    return ModelCard(
+        name=spec.name,
+        loader=spec.loader,
+        context=context,
+        trained_context=int(c.llama_model_n_ctx_train(model)),
+        vocabulary=tokenizer.size,
+        parallel=spec.parallel,
+        architecture=library.model_metadata(model, "general.architecture") or "",
+        parameters=int(c.llama_model_n_params(model)),
+        size_bytes=int(c.llama_model_size(model)),
+        chat_template=library.model_metadata(model, "tokenizer.chat_template"),
+        bos_token="" if bos is None else tokenizer.shown(bos).decode("utf-8", "replace"),
+        eos_token="" if eos is None else tokenizer.shown(eos).decode("utf-8", "replace"),
+        bos_id=bos,
+        eos_ids=tuple(sorted(tokenizer.end_ids)),
+        adds_bos=tokenizer.adds_bos,
+        control_tokens=tokenizer.control_texts(),
+        infill_tokens=tokenizer.infill_ids,
+    )

@@ -1,0 +1,38 @@
+"""Log-probabilities of tokens at one position, from its raw logits or from what the samplers left."""
+
+import numpy as np
+import numpy.typing as npt
+
+from modules.backends.llamacpp.candidates import Row
+from modules.backends.llamacpp.sampler import Distribution
+from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.engine.types import Alternative, TokenLogprob
+
+
+def from_logits(row: Row, token: int, wanted: int, tokenizer: LlamaTokenizer) -> TokenLogprob:
+    """`token` and the `wanted` most likely tokens, under the softmax of `row`."""
+    highest = float(row.max())
+    total = highest + float(np.log(np.exp(row - highest).sum(dtype=np.float64)))
+    top = tuple(_alternative(int(best), float(row[best]) - total, tokenizer) for best in _largest(row, wanted))
+    return TokenLogprob(token, tokenizer.shown(token), float(row[token]) - total, top)
+
+
+def from_distribution(remaining: Distribution, token: int, wanted: int, tokenizer: LlamaTokenizer) -> TokenLogprob:
+    """The same under what remains after the samplers, whose log-probabilities are given."""
+    ids, logprobs = remaining
+    top = tuple(_alternative(int(ids[best]), float(logprobs[best]), tokenizer) for best in _largest(logprobs, wanted))
+    chosen = logprobs[ids == token]
+    return TokenLogprob(token, tokenizer.shown(token), float(chosen[0]) if len(chosen) else -np.inf, top)
+
+
+def _alternative(token: int, logprob: float, tokenizer: LlamaTokenizer) -> Alternative:
+    return Alternative(token, tokenizer.shown(token), logprob)
+
+
+def _largest(values: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
+    """Indices of the `count` largest values, largest first; ties in order of index."""
+    count = min(count, len(values))
+    if count == 0:
+        return np.empty(0, dtype=np.intp)
+    chosen = np.argpartition(values, len(values) - count)[len(values) - count :]
+    return chosen[np.lexsort((chosen, -values[chosen]))]

@@ -1,0 +1,301 @@
+"""Which tokens go into the next batch, and whose cells make room for them. Pure: it decides, the backend acts.
+
+Every step decodes one token of each running reply and reads a bounded slice of the prompts that wait (chunked prefill,
+arXiv:2308.16369). Jobs with a common beginning share its cells; those that arrive together wait for one of them to
+compute it. When cells run out, finished sequences go first, least recently used ones before others; then the youngest
+running job is preempted: it gives its cells back and is read again later, with what it had said so far.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from modules.backends.llamacpp.prefix_cache import Match, PrefixCache, common_length
+
+MIN_SHARED: Final = 16
+GROWTH: Final = 32
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
+
+    `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
+    `common` remembers how many leading tokens it shares with other jobs, by their ids.
+    """
+
+    job_id: int
+    tokens: list[int]
+    prompt_length: int
+    scores_prompt: bool = False
+    sequence: int | None = None
+    computed: int = 0
+    cached: int = 0
+    was_preempted: bool = False
+    common: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> int:
+        return len(self.tokens) - self.computed
+
+    @property
+    def is_decoding(self) -> bool:
+        """True when only the last reply token is missing from the cache."""
+        return self.pending == 1 and len(self.tokens) > self.prompt_length
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`slot.tokens[start:end]` go into the batch."""
+
+    slot: Slot
+    start: int
+    end: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.end == len(self.slot.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The first `length` cells of `source` now also belong to `target`."""
+
+    source: int
+    target: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """`sequence` gives up all its cells."""
+
+    sequence: int
+
+
+Action = Copy | Remove
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to tell the cache, in order, and then what to compute."""
+
+    actions: list[Action] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        """Prompt tokens in this plan."""
+        return sum(piece.end - piece.start for piece in self.slices if not piece.slot.is_decoding)
+
+    @property
+    def decoded(self) -> int:
+        return sum(piece.slot.is_decoding for piece in self.slices)
+
+
+class Scheduler:
+    """`cells` bounds what all jobs hold together, `parallel` how many run, `sequences` how many the cache can name.
+
+    `can_share` False (recurrent and hybrid models) means that only whole sequences can be taken over.
+    """
+
+    def __init__(self, *, cells: int, parallel: int, sequences: int, can_share: bool = True) -> None:
+        self._cells = cells
+        self._parallel = parallel
+        self._can_share = can_share
+        self._cache = PrefixCache()
+        self._free = deque(range(sequences))
+        self._idle: OrderedDict[int, None] = OrderedDict()
+        self._waiting: deque[Slot] = deque()
+        self._running: list[Slot] = []
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._running)
+
+    @property
+    def decoding(self) -> int:
+        return sum(slot.is_decoding for slot in self._running)
+
+    @property
+    def prefilling(self) -> int:
+        return len(self._running) - self.decoding
+
+    @property
+    def used_cells(self) -> int:
+        return self._cache.cells
+
+    def add(self, slot: Slot) -> None:
+        self._waiting.append(slot)
+
+    def place_waiting(self) -> list[Action]:
+        """Give waiting jobs a place, in order of arrival, while there is one."""
+        actions: list[Action] = []
+        for slot in tuple(self._waiting):
+            if len(self._running) >= self._parallel:
+                break
+            match = self._match(slot)
+            if self._is_about_to_be_shared(slot, match):
+                continue
+            if not self._has_room(slot, match):
+                break
+            self._waiting.remove(slot)
+            self._place(slot, match, actions)
+        return actions
+
+    def plan(self, budget: int, scoring_budget: int) -> Plan:
+        """The next batch: every running reply's token, then up to `budget` prompt tokens, oldest job first.
+
+        A job that scores its prompt gets at most `scoring_budget`, because each of its tokens has a row of logits.
+        """
+        plan = Plan()
+        while not (slices := list(self._slices(budget, scoring_budget))) or not self._make_room(slices, plan.actions):
+            if not slices:
+                break
+        plan.slices = slices
+        return plan
+
+    def give_way(self) -> list[Action] | None:
+        """The cache refused the batch: free something. None when nothing is left to free."""
+        actions: list[Action] = []
+        return actions if self._free_something(actions) else None
+
+    def commit(self, plan: Plan) -> None:
+        """The plan was computed."""
+        for piece in plan.slices:
+            slot = piece.slot
+            assert slot.sequence is not None
+            self._cache.extend(slot.sequence, slot.tokens[piece.start : piece.end])
+            slot.computed = piece.end
+
+    def finish(self, slot: Slot) -> list[Action]:
+        """The job is over, or gone. What it computed stays as a prefix for others until room is needed."""
+        if slot in self._waiting:
+            self._waiting.remove(slot)
+        if slot not in self._running:
+            return []
+        self._running.remove(slot)
+        assert slot.sequence is not None
+        return self._retire(slot.sequence)
+
+    def _match(self, slot: Slot) -> Match:
+        """At least one token is always computed again: its logits are what the reply begins with."""
+        if slot.scores_prompt:
+            return Match(0, None)
+        wanted = slot.tokens[:-1]
+        return self._cache.match(wanted) if self._can_share else self._cache.whole_match(wanted, self._idle)
+
+    def _is_about_to_be_shared(self, slot: Slot, match: Match) -> bool:
+        """True when a running job will soon have computed clearly more of this prompt than the cache holds now."""
+        if slot.scores_prompt or not self._can_share:
+            return False
+        return any(
+            other.computed < (common := _common(slot, other)) and common - match.length >= MIN_SHARED
+            for other in self._running
+            if not other.is_decoding and not other.scores_prompt
+        )
+
+    def _has_room(self, slot: Slot, match: Match) -> bool:
+        """True when the job fits beside the running ones with some room for all to grow."""
+        if not self._running:
+            return True
+        held = [other.sequence for other in self._running if other.sequence is not None]
+        kept = [*held, match.sequence] if match.sequence is not None else held
+        shared_outside = min(match.length, self._cache.cells_of(kept) - self._cache.cells_of(held))
+        needed = len(slot.tokens) - match.length + shared_outside
+        coming = sum(other.pending for other in self._running)
+        growth = GROWTH * (len(self._running) + 1)
+        return self._cache.cells_of(held) + coming + needed + growth <= self._cells
+
+    def _place(self, slot: Slot, match: Match, actions: list[Action]) -> None:
+        slot.sequence = self._sequence_for(match, actions)
+        if slot.sequence != match.sequence and match.sequence is not None:
+            self._cache.share(match.sequence, slot.sequence, match.length)
+            actions.append(Copy(match.sequence, slot.sequence, match.length))
+            if match.sequence in self._idle:
+                self._idle.move_to_end(match.sequence)
+                self._drop_if_redundant(match.sequence, actions)
+        slot.computed = match.length
+        if not slot.was_preempted:
+            slot.cached = match.length
+        self._running.append(slot)
+
+    def _sequence_for(self, match: Match, actions: list[Action]) -> int:
+        """A sequence for a new job: the matched one itself when it is idle and wholly matched, else an unused one."""
+        if (
+            match.sequence is not None
+            and match.sequence in self._idle
+            and self._cache.length(match.sequence) == match.length
+        ):
+            del self._idle[match.sequence]
+            return match.sequence
+        if not self._free:
+            victim = next(sequence for sequence in self._idle if sequence != match.sequence)
+            self._remove_idle(victim, actions)
+        return self._free.popleft()
+
+    def _slices(self, budget: int, scoring_budget: int) -> Iterator[Slice]:
+        for slot in self._running:
+            if slot.is_decoding:
+                yield Slice(slot, slot.computed, len(slot.tokens))
+        for slot in self._running:
+            if slot.is_decoding or budget <= 0:
+                continue
+            size = min(slot.pending, budget, scoring_budget if slot.scores_prompt else budget)
+            budget -= size
+            yield Slice(slot, slot.computed, slot.computed + size)
+
+    def _make_room(self, slices: list[Slice], actions: list[Action]) -> bool:
+        """Free idle cells for `slices`; False when a job had to be preempted, so that they must be chosen anew."""
+        needed = sum(piece.end - piece.start for piece in slices)
+        while self._cache.cells + needed > self._cells:
+            if self._idle:
+                self._remove_idle(next(iter(self._idle)), actions)
+            else:
+                self._preempt_youngest(actions)
+                return False
+        return True
+
+    def _free_something(self, actions: list[Action]) -> bool:
+        if self._idle:
+            self._remove_idle(next(iter(self._idle)), actions)
+            return True
+        if len(self._running) > 1:
+            self._preempt_youngest(actions)
+            return True
+        return False
+
+    def _preempt_youngest(self, actions: list[Action]) -> None:
+        slot = self._running.pop()
+        assert slot.sequence is not None
+        self._give_back(slot.sequence, actions)
+        slot.sequence, slot.computed, slot.was_preempted = None, 0, True
+        self._waiting.appendleft(slot)
+
+    def _retire(self, sequence: int) -> list[Action]:
+        actions: list[Action] = []
+        self._idle[sequence] = None
+        self._drop_if_redundant(sequence, actions)
+        return actions
+
+    def _drop_if_redundant(self, sequence: int, actions: list[Action]) -> None:
+        if self._cache.is_redundant(sequence):
+            self._remove_idle(sequence, actions)
+
+    def _remove_idle(self, sequence: int, actions: list[Action]) -> None:
+        del self._idle[sequence]
+        self._give_back(sequence, actions)
+
+    def _give_back(self, sequence: int, actions: list[Action]) -> None:
+        self._cache.release(sequence)
+        self._free.append(sequence)
+        actions.append(Remove(sequence))
+
+
+def _common(slot: Slot, other: Slot) -> int:
+    """Leading tokens of `slot` that `other` has too, all but its last: that one is always computed again."""
+    known = slot.common.get(other.job_id)
+    if known is None:
+        known = slot.common[other.job_id] = min(common_length(other.tokens, slot.tokens), len(slot.tokens) - 1)
+    return known
