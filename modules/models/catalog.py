@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,14 @@ _GGUF: Final = ".gguf"
 _LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
 _PROJECTOR: Final = "mmproj"
 _FOLDER_MARK: Final = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """`name` as the list has it; `path` is absolute."""
+
+    name: str
+    path: Path
 
 
 class Catalog:
@@ -32,8 +41,8 @@ class Catalog:
     def gguf_names(self) -> list[str]:
         return sorted(self._gguf_names(), key=_natural_key)
 
-    def path_of(self, name: str) -> Path:
-        """The absolute path of a listed model; `.gguf` may be left out. Raises NotFound for everything else.
+    def find(self, name: str) -> ListedModel:
+        """The listed model of that name; `.gguf` may be left out. Raises NotFound for everything else.
 
         Only what was found by walking the folder is ever returned, so a name cannot lead out of it. A link that the
         operator put there counts as what it links to.
@@ -41,7 +50,7 @@ class Catalog:
         names = self.names()
         for candidate in (name, name + _GGUF):
             if candidate in names:
-                return (self._folder / candidate).absolute()
+                return ListedModel(candidate, (self._folder / candidate).absolute())
         raise NotFound(
             f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], names)}.",
             param="model",

@@ -6,8 +6,8 @@ from typing import Final
 
 from modules.backends.registry import SCRIPTED, detect_loader
 from modules.engine.types import LoadSpec
-from modules.errors import NotFound, SettingsError
-from modules.models.catalog import Catalog
+from modules.errors import LoadFailed, NotFound, SettingsError
+from modules.models.catalog import Catalog, ListedModel
 from modules.models.options import LoadOptions, load_spec
 from modules.settings import Settings
 
@@ -21,7 +21,7 @@ def requested_spec(catalog: Catalog, settings: Settings, name: str, options: Loa
     chosen = options.applied_to(settings)
     if chosen.loader == SCRIPTED and name == SCRIPTED:
         return load_spec(chosen, name=name, path="", loader=SCRIPTED)
-    return _spec(chosen, name, catalog.path_of(name))
+    return _spec(chosen, catalog.find(name))
 
 
 def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
@@ -31,26 +31,30 @@ def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     """
     if settings.loader == SCRIPTED:
         return load_spec(settings, name=settings.model or SCRIPTED, path="", loader=SCRIPTED)
-    if settings.model is not None:
-        return _operators_spec(catalog, settings, settings.model)
-    return _only_spec(catalog, settings)
-
-
-def _operators_spec(catalog: Catalog, settings: Settings, name: str) -> LoadSpec:
+    if settings.model is None:
+        return _only_spec(catalog, settings)
     try:
-        return _spec(settings, name, catalog.path_of(name))
-    except NotFound as error:
+        return _spec(settings, _operators_model(catalog, settings.model))
+    except (NotFound, LoadFailed) as error:
+        raise SettingsError(f"--model: {error.message}", param="model") from error
+
+
+def _operators_model(catalog: Catalog, name: str) -> ListedModel:
+    """Unlike a request, the operator may also name a file that lies elsewhere."""
+    try:
+        return catalog.find(name)
+    except NotFound:
         path = Path(name).expanduser()
         if path.exists():
-            return _spec(settings, path.name, path.absolute())
-        raise SettingsError(f"--model: {error.message}", param="model") from error
+            return ListedModel(path.name, path.absolute())
+        raise
 
 
 def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     names = catalog.gguf_names()
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
-        return _spec(settings, names[0], catalog.path_of(names[0]))
+        return _spec(settings, catalog.find(names[0]))
     if names:
         _log.warning("No model is loaded: there are %d in the model folder. %s", len(names), _HOW_TO_CHOOSE)
     else:
@@ -58,5 +62,6 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     return None
 
 
-def _spec(settings: Settings, name: str, path: Path) -> LoadSpec:
-    return load_spec(settings, name=name, path=str(path), loader=settings.loader or detect_loader(path))
+def _spec(settings: Settings, model: ListedModel) -> LoadSpec:
+    loader = settings.loader or detect_loader(model.path)
+    return load_spec(settings, name=model.name, path=str(model.path), loader=loader)

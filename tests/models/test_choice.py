@@ -1,0 +1,74 @@
+"""Which model a start begins with."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modules.errors import LoadFailed, SettingsError
+from modules.models.catalog import Catalog
+from modules.models.choice import first_spec, requested_spec
+from modules.models.options import LoadOptions
+from modules.settings import Settings
+
+
+def start(folder: Path, **settings: Any) -> tuple[str, str, str] | None:
+    spec = first_spec(Catalog(folder), Settings.model_validate(settings))
+    return None if spec is None else (spec.name, spec.path, spec.loader)
+
+
+def test_named_model(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").touch()
+    (tmp_path / "b.gguf").touch()
+    assert start(tmp_path, model="b.gguf") == ("b.gguf", str(tmp_path / "b.gguf"), "llama.cpp")
+
+
+def test_operator_may_give_a_path(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "x.gguf"
+    elsewhere.parent.mkdir()
+    elsewhere.touch()
+    assert start(tmp_path / "models", model=str(elsewhere)) == ("x.gguf", str(elsewhere), "llama.cpp")
+
+
+def test_wrong_name_is_the_operators_error(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").touch()
+    with pytest.raises(SettingsError, match=r"--model: .*did you mean a\.gguf"):
+        start(tmp_path, model="aa.gguf")
+
+
+def test_format_that_nobody_reads_is_the_operators_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(SettingsError, match=r"--model: .*notes\.txt"):
+        start(tmp_path, model=str(tmp_path / "notes.txt"))
+
+
+def test_only_model_is_loaded_unasked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.gguf").touch()
+    with caplog.at_level(logging.INFO):
+        assert start(tmp_path) == ("a.gguf", str(tmp_path / "a.gguf"), "llama.cpp")
+    assert "--model" in caplog.text
+
+
+def test_of_several_models_none_is_guessed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.gguf").touch()
+    (tmp_path / "b.gguf").touch()
+    assert start(tmp_path) is None
+    assert "there are 2" in caplog.text
+
+
+def test_empty_folder_says_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert start(tmp_path) is None
+    assert "Put a GGUF file there" in caplog.text
+
+
+def test_scripted_loader_takes_any_name(tmp_path: Path) -> None:
+    assert start(tmp_path, loader="scripted") == ("scripted", "", "scripted")
+    assert start(tmp_path, loader="scripted", model="demo") == ("demo", "", "scripted")
+
+
+def test_model_in_another_format_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf" / "config.json").touch()
+    with pytest.raises(LoadFailed, match="hf"):
+        requested_spec(Catalog(tmp_path), Settings(), "hf", LoadOptions())

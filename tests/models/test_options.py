@@ -1,0 +1,86 @@
+"""What a load request may set, and what it may not."""
+
+from typing import Any
+
+import pytest
+
+from modules.engine.types import LoadSpec
+from modules.errors import BadRequest
+from modules.models.options import LoadOptions, load_spec
+from modules.settings import Settings
+
+
+def spec(args: dict[str, object], **settings: Any) -> LoadSpec:
+    changed = LoadOptions.parse(args).applied_to(Settings.model_validate(settings))
+    return load_spec(changed, name="m", path="/m", loader="llama.cpp")
+
+
+def test_known_arguments_and_their_other_names() -> None:
+    loaded = spec({"n_ctx": 4096, "n_gpu_layers": 3, "threads": 2, "tensor_split": "3,1", "no_mmap": True})
+    assert (loaded.context, loaded.gpu_layers, loaded.threads) == (4096, 3, 2)
+    assert (loaded.tensor_split, loaded.no_mmap) == ((3.0, 1.0), True)
+
+
+@pytest.mark.parametrize(("value", "mode"), [(True, "on"), (False, "off"), ("auto", "auto")])
+def test_flash_attention_may_be_a_switch(value: object, mode: str) -> None:
+    assert spec({"flash_attn": value}).flash_attn == mode
+
+
+def test_documented_example() -> None:
+    loaded = spec({"ctx_size": 32768, "flash_attn": True, "cache_type": "q8_0"})
+    assert (loaded.context, loaded.flash_attn, loaded.cache_type) == (32768, "on", "q8_0")
+
+
+def test_what_the_operator_set_holds_where_the_request_is_silent() -> None:
+    assert spec({"ctx_size": 512}, ctx_size=1024, gpu_layers=5) == spec({}, ctx_size=512, gpu_layers=5)
+
+
+def test_null_is_silence() -> None:
+    assert spec({"ctx_size": None}, ctx_size=1024).context == 1024
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "trust_remote_code",
+        "extra_flags",
+        "rpc",
+        "device_map",
+        "model_dir",
+        "api_key",
+        "user_data_dir",
+        "model",
+        "x" * 500,
+    ],
+)
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        LoadOptions.parse({name: True})
+    assert caught.value.param == f"args.{name[:60]}"
+    assert len(caught.value.message) < 700
+
+
+def test_nearest_name_is_suggested() -> None:
+    with pytest.raises(BadRequest, match="did you mean ctx_size"):
+        LoadOptions.parse({"ctxsize": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ctx_size", "many"),
+        ("ctx_size", -1),
+        ("ctx_size", True),
+        ("ctx_size", float("nan")),
+        ("parallel", 0),
+        ("gpu_layers", [1]),
+        ("cache_type", "q99"),
+        ("split_mode", "diagonal"),
+        ("no_mmap", "maybe"),
+        ("loader", "../loader"),
+    ],
+)
+def test_wrong_values_name_their_argument(name: str, value: object) -> None:
+    with pytest.raises(BadRequest) as caught:
+        LoadOptions.parse({name: value})
+    assert caught.value.param == f"args.{name}"
