@@ -34,6 +34,10 @@ class Candidates:
         self._array.sorted = False
 
     @property
+    def size(self) -> int:
+        return int(self._array.size)
+
+    @property
     def ids(self) -> npt.NDArray[np.int32]:
         ids: npt.NDArray[np.int32] = self._remaining()["id"]
         return ids

@@ -9,6 +9,21 @@ from modules.backends.llamacpp.candidates import Candidates
 
 Mask = npt.NDArray[np.bool_]
 _CUTOFF_UNIT = 1e-4
+_BOUNDS = (1e-2, 1e-3, 1e-4, 1e-5)
+
+
+def top_p(candidates: Candidates, p: float) -> None:
+    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751), without sorting what cannot be in the nucleus.
+
+    Tokens above any bound whose sum reaches `p` hold the whole nucleus, so only they need an order.
+    """
+    logits = np.ascontiguousarray(candidates.logits)
+    weights = np.exp(logits - logits.max())
+    wanted = p * float(weights.sum(dtype=np.float64))
+    likely = _holding(weights, wanted)
+    order = likely[np.argsort(-weights[likely], kind="stable")]
+    count = int(np.searchsorted(np.cumsum(weights[order], dtype=np.float64), wanted)) + 1
+    candidates.keep(_chosen(order[:count], len(weights)))
 
 
 def quadratic(candidates: Candidates, factor: float, curve: float) -> None:
@@ -43,7 +58,7 @@ def tail_free(candidates: Candidates, z: float) -> None:
     if total == 0:
         return
     kept = int(np.searchsorted(np.cumsum(curvature / total), z, side="right")) + 1
-    _keep_and_best(candidates, _first(order, kept))
+    _keep_and_best(candidates, _chosen(order[:kept], len(order)))
 
 
 def top_a(candidates: Candidates, a: float) -> None:
@@ -73,14 +88,23 @@ def no_repeat_ngram(candidates: Candidates, size: int, history: Sequence[int]) -
     candidates.keep(~np.isin(candidates.ids, banned))
 
 
+def _holding(weights: npt.NDArray[np.float32], wanted: float) -> npt.NDArray[np.intp]:
+    """Indices of all weights above some bound, the highest of a few whose sum is `wanted`; of all, if none is."""
+    for bound in _BOUNDS:
+        indices = np.flatnonzero(weights > bound)
+        if float(weights[indices].sum(dtype=np.float64)) >= wanted:
+            return indices
+    return np.arange(len(weights))
+
+
 def _keep_and_best(candidates: Candidates, mask: Mask) -> None:
     mask[int(candidates.logits.argmax())] = True
     candidates.keep(mask)
 
 
-def _first(order: npt.NDArray[np.intp], count: int) -> Mask:
-    mask = np.zeros(len(order), dtype=bool)
-    mask[order[:count]] = True
+def _chosen(indices: npt.NDArray[np.intp], length: int) -> Mask:
+    mask = np.zeros(length, dtype=bool)
+    mask[indices] = True
     return mask
 
 

@@ -17,6 +17,7 @@ from modules.sampling import Sampling
 Stage: TypeAlias = Callable[[Candidates], None]
 Distribution: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.float64]]
 _MIN_KEEP: Final = 1
+_FEW: Final = 1024  # llama.cpp sorts them all: below this, that is quicker than finding out which need not be
 _MIROSTAT_SAMPLES: Final = 100
 _TEMPERATURES: Final = ("temperature", "dynamic_temperature", "quadratic_sampling")
 _PENALTIES: Final = ("repetition_penalty", "presence_penalty", "frequency_penalty")
@@ -202,7 +203,10 @@ class Sampler:
 
     def _top_p(self) -> Stage | None:
         p = self._sampling.top_p
-        return self._native(c.llama_sampler_init_top_p(p, _MIN_KEEP)) if p < 1 else None
+        if p >= 1:
+            return None
+        few = self._native(c.llama_sampler_init_top_p(p, _MIN_KEEP))
+        return lambda candidates: few(candidates) if candidates.size <= _FEW else numpy_samplers.top_p(candidates, p)
 
     def _typical_p(self) -> Stage | None:
         p = self._sampling.typical_p

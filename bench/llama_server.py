@@ -1,0 +1,28 @@
+"""llama.cpp's own server core, from the package `xllamacpp`: the peer to be ahead of.
+
+Usage: llama_server.py MODEL.gguf PORT
+"""
+
+import signal
+import sys
+
+import xllamacpp
+
+from bench.servers import CONTEXT, PARALLEL, THREADS
+
+
+def main() -> None:
+    params = xllamacpp.CommonParams()
+    params.model.path = sys.argv[1]
+    params.port = int(sys.argv[2])
+    params.n_parallel = PARALLEL
+    params.n_ctx = CONTEXT
+    params.kv_unified = True
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
+    server = xllamacpp.Server(params)
+    print(server.listening_address, flush=True)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What is measured: five ways in which people use a server at once, each with prompts that no two runs share."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from bench.client import Client, Message, Reply
+
+_WORDS: Final = (
+    "river stone lantern orchard copper violin harbor meadow thunder silver "
+    "market winter garden bridge candle forest mirror island kettle ladder"
+).split()
+_ANSWER_TOKENS: Final = 128
+_SHORT_TOKENS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value; `higher_is_better` tells how to read a ratio of two."""
+
+    value: float
+    unit: str
+    higher_is_better: bool
+
+
+Scenario = Callable[[Client, int], Awaitable[Figure]]
+
+
+def words(seed: int, count: int) -> str:
+    """`count` words that depend on `seed` alone (a linear congruential generator, as POSIX rand)."""
+    states = itertools.accumulate(
+        range(count), lambda state, _: (state * 1103515245 + 12345) & 0x7FFFFFFF, initial=seed * 7919 + 13
+    )
+    return " ".join(_WORDS[state % len(_WORDS)] for state in itertools.islice(states, 1, count + 1))
+
+
+async def single(client: Client, seed: int) -> Figure:
+    """One long answer to a short prompt."""
+    return await _throughput(client, [_story(seed)])
+
+
+async def conc8(client: Client, seed: int) -> Figure:
+    """Eight long answers at once to different prompts."""
+    return await _throughput(client, [_story(seed + number) for number in range(8)])
+
+
+async def prefill(client: Client, seed: int) -> Figure:
+    """The first token after a prompt of some 1,230 tokens."""
+    reply = await client.chat([_user(words(seed, 1200))], 2)
+    return _first_token([reply])
+
+
+async def shared8(client: Client, seed: int) -> Figure:
+    """Eight requests at once that begin with the same cold system prompt of some 820 tokens."""
+    system = {"role": "system", "content": words(seed, 800)}
+    started = time.perf_counter()
+    await asyncio.gather(
+        *(
+            client.chat([system, _user(f"Item {number}: describe {words(seed + 1 + number, 4)}.")], _SHORT_TOKENS)
+            for number in range(8)
+        )
+    )
+    return Figure(time.perf_counter() - started, "s, all done", higher_is_better=False)
+
+
+async def multi(client: Client, seed: int) -> Figure:
+    """A chat of six turns, each extending the one before: the first token of turns two to six."""
+    history: list[Message] = [{"role": "system", "content": words(seed, 500)}]
+    replies: list[Reply] = []
+    for turn in range(6):
+        history.append(_user(f"Turn {turn}: tell me about {words(seed + 1 + turn, 4)}."))
+        reply = await client.chat(history, _SHORT_TOKENS)
+        history.append({"role": "assistant", "content": reply.text})
+        replies.append(reply)
+    return _first_token(replies[1:])
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "single": single,
+    "conc8": conc8,
+    "prefill": prefill,
+    "shared8": shared8,
+    "multi": multi,
+}
+
+
+async def _throughput(client: Client, prompts: Sequence[str]) -> Figure:
+    started = time.perf_counter()
+    replies = await asyncio.gather(*(client.chat([_user(prompt)], _ANSWER_TOKENS) for prompt in prompts))
+    tokens = sum(reply.tokens for reply in replies)
+    return Figure(tokens / (time.perf_counter() - started), "tokens/s", higher_is_better=True)
+
+
+def _first_token(replies: Sequence[Reply]) -> Figure:
+    milliseconds = 1e3 * median(reply.first_token_seconds for reply in replies)
+    return Figure(milliseconds, "ms to first token", higher_is_better=False)
+
+
+def _story(seed: int) -> str:
+    return f"Write a long story about {words(seed, 6)}."
+
+
+def _user(text: str) -> Message:
+    return {"role": "user", "content": text}
