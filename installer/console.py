@@ -15,11 +15,13 @@ class Console:
         self._stream = stream or sys.stdout
         self._is_terminal = self._stream.isatty()
         self._step_began = time.monotonic()
+        self._doing = ""
         self._status_shown = 0.0
         self._status_width = 0
 
     def step(self, number: int, count: int, title: str) -> None:
         self._step_began = time.monotonic()
+        self._doing = ""
         self._print(f"[{number}/{count}] {title}")
 
     def line(self, text: str) -> None:
@@ -31,6 +33,7 @@ class Console:
     def status(self, text: str) -> None:
         """Show what is going on right now; it may be left out when a status was shown moments ago."""
         now = time.monotonic()
+        self._doing = text
         if self._is_terminal:
             shown = f"  {self.elapsed():4.0f} s  {text}"[:78]
             self._stream.write(f"\r{shown:<{self._status_width}}")
@@ -39,6 +42,10 @@ class Console:
         elif now - self._status_shown >= STATUS_EVERY:
             self._status_shown = now
             self.line(text)
+
+    def still(self) -> None:
+        """Show that it goes on, where nothing new can be told."""
+        self.status(self._doing or "still working ...")
 
     def elapsed(self) -> float:
         """Seconds since the current step began."""

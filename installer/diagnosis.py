@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 MOST_LINES = 12
 COMPLAINT = re.compile(
-    r"^\s*(ERROR:|error:|FAILED:|CMake Error|\*\*\* |.*(: fatal error|: error:|Killed\b|: error C\d))"
+    r"^\s*(ERROR:|error:|FAILED:|CMake Error|\*\*\* |[\w.]*(Error|Exception|Invalid\w+): "
+    r"|.*(: fatal error|: error:|Killed\b|: error C\d))"
 )
 PIP_CHATTER = re.compile(r"^\s*(WARNING: Location|Looking in |\[notice\])|^\s*$")
 
@@ -26,6 +27,7 @@ CURES: tuple[tuple[str, str], ...] = (
     ),
     (r"Permission denied|Access is denied", "Give your user the right to write into this folder, or move it."),
     (r"Killed\b|signal 9|out of memory|cannot allocate", "Memory ran out: close other programs and try again."),
+    (r"CMake Error|CMakeCache", "Should it fail in the same way again: delete installer_files/build, then try again."),
     (r"THESE PACKAGES DO NOT MATCH THE HASHES", "A download was damaged on its way: try again."),
 )
 

@@ -62,7 +62,7 @@ def examine(layout: Layout, hardware: Hardware) -> Iterator[Finding]:
     yield _compiler()
     yield from _environment(layout)
     yield _models(models_folder((), layout.root))
-    yield from (_port(number, use) for number, use in PORTS.items())
+    yield from (examine_port(number, use) for number, use in PORTS.items())
 
 
 def _cpu_features() -> list[str]:
@@ -143,7 +143,8 @@ def _models(folder: Path) -> Finding:
     return Finding("models", ", ".join(named) + more)
 
 
-def _port(number: int, use: str) -> Finding:
+def examine_port(number: int, use: str) -> Finding:
+    """Whether a server of this machine could listen there."""
     with socket.socket() as probe:
         if sys.platform != "win32":
             # As servers do: a port whose last connections are still closing is free.

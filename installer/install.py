@@ -133,6 +133,7 @@ class Packages:
         files = [part for name in self.target.requirements for part in ("-r", self.layout.requirements / name)]
         pip = Pip(self.layout.python, self.layout.logs, self.console)
         pip.must("The packages could not be installed.", "packages", "install", "--prefer-binary", *files)
+        self.console.line("All are installed")
 
     def _llama(self) -> None:
         reached = self.target

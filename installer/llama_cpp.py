@@ -16,6 +16,7 @@ from installer.diagnosis import AGAIN, is_unreachable
 from installer.failures import StepFailed
 from installer.hardware import Hardware
 from installer.llama_builds import PACKAGE, WHEEL_INDEX, cmake_arguments, library_path, prebuilt_folders, version
+from installer.memory import total_memory
 from installer.paths import Layout
 from installer.pip import Pip
 from installer.programs import ProgramFailed, stream
@@ -26,6 +27,10 @@ print(llama_cpp.llama_print_system_info().decode())
 if llama_cpp.__version__ != sys.argv[1]: sys.exit("it is version " + llama_cpp.__version__)
 if sys.argv[2] != "cpu" and not llama_cpp.llama_supports_gpu_offload(): sys.exit("it was built without GPU support")
 """
+
+
+MEMORY_PER_COMPILER = 3 << 29
+"""Bytes that one compiler may take; those for GPUs take the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,11 @@ class LlamaCpp:
 
     def _runs(self, wheel: Path) -> bool:
         """Install a wheel and import it; one that does not run is removed."""
+        # As an address, because in a path pip takes some characters for the syntax of requirements.
         options = ("--no-deps", "--no-index", "--force-reinstall")
-        self._pip.must("The wheel of llama-cpp-python does not install.", "llama-install", "install", *options, wheel)
+        self._pip.must(
+            "The wheel of llama-cpp-python does not install.", "llama-install", "install", *options, wheel.as_uri()
+        )
         complaint = self.complaint()
         if complaint is None:
             self.console.line(f"{wheel.name} runs")
@@ -119,7 +127,7 @@ class LlamaCpp:
         self.console.line("Compiling it here; this takes some minutes, once")
         variables = {
             "CMAKE_ARGS": cmake_arguments(self.accelerator, self.cmake_args),
-            "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
+            "CMAKE_BUILD_PARALLEL_LEVEL": str(_compilers_at_once()),
         }
         # The build folder stays until the build is done, so that an interrupted one goes on from there.
         options = ("--config-settings", f"build-dir={self.layout.build / self.key}", "--wheel-dir", self._kept)
@@ -130,7 +138,7 @@ class LlamaCpp:
             "--no-deps",
             "--verbose",
             *options,
-            source,
+            source.as_uri(),
         )
         if not self._any_kept_runs():
             raise StepFailed(
@@ -168,3 +176,7 @@ class LlamaCpp:
             archive.extractall(unfinished)  # noqa: S202 - the filter is set above
         next(path for path in unfinished.iterdir() if path.is_dir()).rename(source)
         return source
+
+
+def _compilers_at_once() -> int:
+    return max(1, min(os.cpu_count() or 1, total_memory() // MEMORY_PER_COMPILER))

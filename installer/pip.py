@@ -10,7 +10,10 @@ from installer.diagnosis import complaints, cures
 from installer.failures import StepFailed
 from installer.programs import ProgramFailed, stream
 
-WORTH_SHOWING = re.compile(r"^\s*(Collecting|Downloading|Processing|Building|Successfully|ERROR)\b")
+LOADED = re.compile(
+    r"^\s*(?:Downloading|Using cached|Processing) (?:\S*/)?([A-Za-z0-9_.]+)-(\d[^-\s]*)-\S+\.whl(?: \((.+)\))?$"
+)
+WORTH_SHOWING = re.compile(r"^\s*Downloading \S+\.tar\.gz ")
 COMPILED = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 OPTIONS = ("--disable-pip-version-check", "--no-input")
 
@@ -30,7 +33,7 @@ class Pip:
             [self.python, "-m", "pip", verb, *OPTIONS, *arguments],
             log=self.log(title),
             on_line=self._show,
-            on_quiet=lambda: self.console.status("still working ..."),
+            on_quiet=self.console.still,
             variables=self.variables,
         )
 
@@ -54,5 +57,8 @@ class Pip:
             self.console.status(f"compiling, {compiled.group(1)} of {compiled.group(2)} files")
         elif line.lstrip().startswith("Installing collected packages:"):
             self.console.line(f"Installing {line.count(',') + 1} packages")
+        elif loaded := LOADED.match(line):
+            name, version, size = loaded.groups()
+            self.console.line(f"{name} {version}" + (f" ({size})" if size else ""))
         elif WORTH_SHOWING.match(line):
-            self.console.line(line.strip()[:110])
+            self.console.line(line.strip())

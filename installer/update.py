@@ -28,7 +28,7 @@ def _pull(layout: Layout, console: Console) -> None:
         stream(
             ["git", "-C", layout.root, "pull", "--ff-only"],
             log=layout.logs / "update.log",
-            on_quiet=lambda: console.status("still working ..."),
+            on_quiet=console.still,
             variables={"GIT_TERMINAL_PROMPT": "0"},
         )
     except ProgramFailed as failure:

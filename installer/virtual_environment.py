@@ -54,7 +54,7 @@ def _create(layout: Layout, console: Console) -> None:
         stream(
             [sys.executable, "-m", "venv", layout.environment],
             log=log,
-            on_quiet=lambda: console.status("still working ..."),
+            on_quiet=console.still,
         )
     except ProgramFailed as failure:
         # Debian and Ubuntu ship venv and ensurepip as packages of their own.
