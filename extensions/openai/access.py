@@ -1,0 +1,163 @@
+"""Who may call: keys, the names under which the server answers, and no web page of strangers.
+
+Everything is closed but `PUBLIC_PATHS`. The decision hangs on the path that the router itself reads and on the route
+it finds, never on an address rebuilt from headers, and it falls before a body is read.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final, Self
+
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from extensions.openai.errors import Forbidden, Unauthorized, error_response
+from modules.errors import BadRequest, ServiceError
+from modules.settings import Settings
+
+PUBLIC_PATHS: Final = frozenset({"/health"})
+ANONYMOUS: Final = "api:anonymous"
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+_HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:@/\\?#\[\]]+)(:\d*)?")
+
+
+class Access(Enum):
+    """What a caller's keys open."""
+
+    NONE = auto()
+    USER = auto()
+    ADMIN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys as digests, which take the same time to compare whatever is offered; None lets everyone in."""
+
+    user: bytes | None
+    admin: bytes | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(_digest_or_none(settings.api_key), _digest_or_none(settings.required_admin_key))
+
+    def access(self, headers: Headers) -> Access:
+        digests = [_digest(key) for key in _offered(headers)]
+        if self.admin is None or _matches(digests, self.admin):
+            return Access.ADMIN
+        if self.user is None or _matches(digests, self.user):
+            return Access.USER
+        return Access.NONE
+
+    def owner(self, headers: Headers) -> str:
+        """In whose name the caller's work runs: one name per key, and one for all where no key is asked for."""
+        known = [key for key in (self.user, self.admin) if key is not None]
+        own = (digest for digest in map(_digest, _offered(headers)) if _matches(known, digest))
+        digest = next(own, None)
+        return ANONYMOUS if digest is None else f"api:{digest.hex()[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`hosts` are the names under which the server may be addressed, None any; `origins` the web pages that may call
+    it from a browser."""
+
+    keys: Keys
+    hosts: frozenset[str] | None
+    origins: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        names = frozenset(name.lower() for name in (*_LOOPBACK_NAMES, *settings.api_allowed_hosts))
+        return cls(Keys.of(settings), None if settings.is_exposed else names, frozenset(settings.api_cors_origins))
+
+    def refusal(self, path: str, headers: Headers, access: Access) -> ServiceError | None:
+        """Why the request may not go on, if it may not."""
+        if not self._is_addressed(headers):
+            return BadRequest(
+                "Invalid host header. Address the server as localhost, or start it with --api-allowed-hosts NAME."
+            )
+        if path in PUBLIC_PATHS:
+            return None
+        if access is Access.NONE:
+            return Unauthorized("The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.")
+        if self.keys.user is None and self._is_strange_page(headers):
+            return Forbidden("Web pages may call this server only if it is started with --api-cors-origins ORIGIN.")
+        return None
+
+    def _is_addressed(self, headers: Headers) -> bool:
+        if self.hosts is None:
+            return True
+        names = [match["name"].lower() for value in headers.getlist("host") if (match := _HOST.fullmatch(value))]
+        return len(names) == len(headers.getlist("host")) == 1 and names[0] in self.hosts
+
+    def _is_strange_page(self, headers: Headers) -> bool:
+        """A browser sends such a request on behalf of any page, and would only keep the answer from it."""
+        origin = headers.get("origin")
+        if origin is None or "*" in self.origins or origin in self.origins:
+            return False
+        scheme, _, netloc = origin.partition("://")
+        return origin == "null" or (scheme in {"http", "https"} and netloc.lower() != headers.get("host", "").lower())
+
+
+class Gate:
+    """Lets a request through to the router, or answers it. What it found stands in `request.state`."""
+
+    def __init__(self, app: ASGIApp, policy: Policy) -> None:
+        self._app = app
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        access = self._policy.keys.access(headers)
+        refusal = self._policy.refusal(scope["path"], headers, access)
+        if refusal is not None:
+            await error_response(refusal)(scope, receive, send)
+            return
+        state = {"access": access, "owner": self._policy.keys.owner(headers)}
+        await self._app({**scope, "state": scope.get("state", {}) | state}, receive, send)
+
+
+class ManagementRoute(APIRoute):
+    """A route that needs the admin key, asked for before the body is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            if request.state.access is not Access.ADMIN:
+                raise Unauthorized("This needs the admin key (--admin-key). Send it as 'Authorization: Bearer KEY'.")
+            return await handle(request)
+
+        return guarded
+
+
+def _offered(headers: Headers) -> Iterator[str]:
+    for value in headers.getlist("authorization"):
+        scheme, _, key = value.partition(" ")
+        if scheme.lower() in {"bearer", "token"}:
+            yield key.strip()
+    yield from headers.getlist("x-api-key")
+    yield from headers.getlist("api-key")
+
+
+def _digest(key: str) -> bytes:
+    # Headers are decoded as Latin-1, so this gives back the very bytes that were sent.
+    return hashlib.sha256(key.encode("latin-1", "replace")).digest()
+
+
+def _digest_or_none(key: str) -> bytes | None:
+    return _digest(key) if key else None
+
+
+def _matches(digests: list[bytes], wanted: bytes) -> bool:
+    return any(hmac.compare_digest(digest, wanted) for digest in digests)

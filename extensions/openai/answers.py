@@ -1,0 +1,22 @@
+"""What whole and streamed answers have in common."""
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from extensions.openai.generation_fields import GenerationFields
+from extensions.openai.generation_inbound import ignored_parameters
+from modules.runtime import Runtime
+
+IGNORED_HEADER = "X-Ignored-Parameters"
+
+
+def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
+    """Keys that nobody set are left out; those set to None are null."""
+    return Response(body.model_dump_json(exclude_unset=True), headers=headers, media_type="application/json")
+
+
+def remarks(body: GenerationFields, runtime: Runtime) -> dict[str, str]:
+    """Headers that name what the request asked for and did not get."""
+    card = runtime.models.state.card
+    ignored = ignored_parameters(body, card.unsupported if card else ())
+    return {IGNORED_HEADER: ", ".join(ignored)} if ignored else {}

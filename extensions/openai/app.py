@@ -1,0 +1,76 @@
+"""The FastAPI app: its routers, and around them the layers that every request passes."""
+
+import asyncio
+
+from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from extensions.openai import health, internal, models, tokens
+from extensions.openai.access import Gate, Policy
+from extensions.openai.answers import IGNORED_HEADER
+from extensions.openai.chat import routes as chat
+from extensions.openai.completions import routes as completions
+from extensions.openai.context import Context
+from extensions.openai.errors import Shield, add_error_handlers
+from extensions.openai.limits import BodyDeadline, PlainPaths
+from extensions.openai.unavailable import unavailable_endpoints
+from modules.runtime import Runtime
+from modules.settings import Settings
+
+ROUTERS = (
+    chat.router,
+    completions.router,
+    models.router,
+    tokens.router,
+    internal.router,
+    internal.management,
+    health.router,
+    unavailable_endpoints(),
+)
+small = APIRouter(tags=["Server"])
+
+
+def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: asyncio.Event | None = None) -> FastAPI:
+    """The API over `runtime`. `settings`, the runtime's own if not given, say who may call and how large a body may
+    be; once `closing` is set, open replies end and new ones are refused."""
+    settings = settings or runtime.settings
+    app = FastAPIOffline(
+        title="Local model API",
+        description="OpenAI's API, and more, for the model this server has loaded.",
+        redirect_slashes=False,
+        max_body_size=settings.api_max_body_mb * 2**20,
+        middleware=_layers(settings),
+    )
+    app.state.context = Context(runtime, closing or asyncio.Event())
+    for router in (*ROUTERS, small):
+        app.include_router(router)
+    add_error_handlers(app)
+    return app
+
+
+def _layers(settings: Settings) -> list[Middleware]:
+    """Outermost first: what fails is caught, preflights are answered, paths made plain, strangers sent away."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.api_cors_origins,
+        allow_methods=("*",),
+        allow_headers=("*",),
+        expose_headers=(IGNORED_HEADER,),
+        allow_private_network=True,
+    )
+    gate = Middleware(Gate, policy=Policy.of(settings))
+    return [Middleware(Shield), cors, Middleware(PlainPaths), gate, Middleware(BodyDeadline)]
+
+
+@small.options("/")
+async def options() -> str:
+    """Answers clients that ask whether anybody is there."""
+    return "OK"
+
+
+@small.get("/v1/billing/usage")
+async def billing_usage() -> dict[str, int]:
+    """Nothing is billed here."""
+    return {"total_usage": 0}

@@ -1,0 +1,36 @@
+"""POST /v1/chat/completions."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from extensions.openai.answers import json_answer, remarks
+from extensions.openai.chat.inbound import chat_request
+from extensions.openai.chat.outbound import ChatStream, chat_completion
+from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
+from extensions.openai.context import CurrentCaller
+from extensions.openai.stream import event_stream, parses_every_event, while_connected
+from modules.reply.gather import gather
+
+router = APIRouter(tags=["Chat completions"])
+
+
+@router.post("/v1/chat/completions", responses={200: {"model": ChatCompletion}})
+async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCaller) -> Response:
+    """A reply to a conversation; with `stream`, as server-sent events."""
+    runtime = caller.context.runtime
+    request = chat_request(body, runtime.settings)
+    continued = request.messages[-1].text if request.continue_last else ""
+    has_logprobs = request.logprobs is not None
+    events = runtime.chat.chat(request, owner=caller.owner)
+    if not body.stream:
+        reply = await while_connected(caller, gather(events))
+        answer = chat_completion(reply, has_logprobs=has_logprobs, continued=continued)
+        return json_answer(answer, remarks(body, runtime))
+    encoder = ChatStream(
+        n=request.limits.n,
+        has_logprobs=has_logprobs,
+        wants_usage=body.wants_usage,
+        fills_deltas=parses_every_event(caller),
+        continued=continued,
+    )
+    return await event_stream(caller, events, encoder, remarks(body, runtime))

@@ -1,0 +1,139 @@
+"""Our events → the answer of a text completion request: one body, or the chunks of a stream. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import orjson
+
+from extensions.openai.chunks import Envelope
+from extensions.openai.completions.inbound import Choosing
+from extensions.openai.completions.logprobs import LogprobTable, joined
+from extensions.openai.completions.schema import CompletionLogprobs, TextChoice, TextCompletion
+from extensions.openai.stamp import Stamp
+from extensions.openai.usage import UsageTally, usage_body
+from modules.events import Content, Done, Event, FinishReason, PromptScored, Started
+from modules.reply.gather import Choice, Reply
+
+_KIND: Final[Literal["text_completion"]] = "text_completion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """How the caller wants to see the choices. `echoes` are the texts of the prompts, if they are to be repeated."""
+
+    choosing: Choosing
+    echoes: Sequence[str] | None
+    has_logprobs: bool
+
+    def echo(self, index: int) -> str:
+        """What choice `index`, of all that are made, repeats."""
+        return "" if self.echoes is None else self.echoes[index // self.choosing.made]
+
+
+def text_completion(reply: Reply, presentation: Presentation) -> TextCompletion:
+    stamp = Stamp.of("cmpl", reply.model)
+    kept = _kept(reply.choices, presentation.choosing)
+    return TextCompletion(
+        id=stamp.id,
+        object=_KIND,
+        created=stamp.created,
+        model=stamp.model,
+        system_fingerprint=stamp.system_fingerprint,
+        choices=[_choice(choice, index, presentation) for index, choice in enumerate(kept)],
+        usage=usage_body(reply.usage),
+    )
+
+
+def _kept(choices: Sequence[Choice], choosing: Choosing) -> list[Choice]:
+    """The likeliest choices of each prompt, the best first; all of them, as they come, when none is left out."""
+    if choosing.made == choosing.kept:
+        return list(choices)
+    groups = (choices[start : start + choosing.made] for start in range(0, len(choices), choosing.made))
+    return [choice for group in groups for choice in sorted(group, key=_likelihood, reverse=True)[: choosing.kept]]
+
+
+def _likelihood(choice: Choice) -> float:
+    return sum(token.logprob for token in choice.logprobs) / max(1, len(choice.logprobs))
+
+
+def _choice(choice: Choice, index: int, presentation: Presentation) -> TextChoice:
+    echo = presentation.echo(choice.index)
+    return TextChoice(
+        index=index,
+        text=echo + choice.text,
+        logprobs=_logprobs(choice, echo) if presentation.has_logprobs else None,
+        finish_reason=_reason(choice.reason),
+    )
+
+
+def _logprobs(choice: Choice, echo: str) -> CompletionLogprobs:
+    table = LogprobTable()
+    if choice.prompt_logprobs is None:
+        return table.reply(choice.logprobs)
+    return joined(table.prompt(echo, choice.prompt_logprobs), table.reply(choice.logprobs))
+
+
+def _reason(reason: FinishReason) -> Literal["stop", "length"]:
+    return "length" if reason is FinishReason.LENGTH else "stop"
+
+
+class TextStream:
+    """The chunks of one streamed text completion; every one has a text, maybe an empty one."""
+
+    def __init__(self, presentation: Presentation, *, choices: int, wants_usage: bool) -> None:
+        self._presentation = presentation
+        self._wants_usage = wants_usage
+        self._tally = UsageTally()
+        self._tables = [LogprobTable(len(presentation.echo(index))) for index in range(choices)]
+        self._envelope: Envelope
+        self._text_heads: list[bytes]
+        self._text_tail: bytes
+
+    def encode(self, event: Event) -> bytes:
+        match event:
+            case Content():
+                return self._content(event)
+            case Started():
+                return self._start(event)
+            case PromptScored():
+                return self._scored_echo(event)
+            case Done():
+                self._tally.finish(event)
+                return self._chunk(event.index, "", finish=b'"%b"' % _reason(event.reason).encode())
+            case _:
+                return b""
+
+    def end(self) -> bytes:
+        """The chunk with the usage of all choices, if it was asked for."""
+        return self._envelope.usage(self._tally.total) if self._wants_usage else b""
+
+    def _start(self, started: Started) -> bytes:
+        self._tally.start(started)
+        envelope = Envelope.of(Stamp.of("cmpl", started.model), kind=_KIND, wants_usage=self._wants_usage)
+        indexes = range(len(self._tables))
+        self._envelope = envelope
+        self._text_heads = [envelope.head + b'{"index":%d,"text":' % index for index in indexes]
+        self._text_tail = b',"logprobs":null,"finish_reason":null}' + envelope.tail
+        if self._presentation.has_logprobs and self._presentation.echoes is not None:
+            return b""
+        return b"".join(self._text(index, self._presentation.echo(index)) for index in indexes)
+
+    def _content(self, content: Content) -> bytes:
+        if self._presentation.has_logprobs and content.logprobs:
+            return self._chunk(content.index, content.text, self._tables[content.index].reply(content.logprobs))
+        return self._text(content.index, content.text) if content.text else b""
+
+    def _scored_echo(self, scored: PromptScored) -> bytes:
+        echo = self._presentation.echo(scored.index)
+        return self._chunk(scored.index, echo, self._tables[scored.index].prompt(echo, scored.logprobs))
+
+    def _text(self, index: int, text: str) -> bytes:
+        return self._text_heads[index] + orjson.dumps(text) + self._text_tail
+
+    def _chunk(
+        self, index: int, text: str, logprobs: CompletionLogprobs | None = None, *, finish: bytes = b"null"
+    ) -> bytes:
+        scores = b"null" if logprobs is None else logprobs.model_dump_json().encode()
+        choice = b'{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}'
+        return self._envelope.around(choice % (index, orjson.dumps(text), scores, finish))

@@ -1,0 +1,39 @@
+"""POST /v1/completions."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from extensions.openai.answers import json_answer, remarks
+from extensions.openai.completions.inbound import choosing_of, completion_request
+from extensions.openai.completions.outbound import Presentation, TextStream, text_completion
+from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
+from extensions.openai.context import CurrentCaller
+from extensions.openai.stream import event_stream, while_connected
+from modules.chat.service import ChatService
+from modules.reply.gather import gather
+from modules.requests import CompletionRequest
+
+router = APIRouter(tags=["Text completions"])
+
+
+@router.post("/v1/completions", responses={200: {"model": TextCompletion}})
+async def create_completion(body: TextCompletionRequest, caller: CurrentCaller) -> Response:
+    """A text's continuation; with `stream`, as server-sent events."""
+    runtime = caller.context.runtime
+    request = completion_request(body, runtime.settings)
+    presentation = Presentation(
+        choosing=choosing_of(body),
+        echoes=await _texts(runtime.chat, request) if body.echo else None,
+        has_logprobs=body.logprobs is not None,
+    )
+    events = runtime.chat.complete(request, owner=caller.owner)
+    if not body.stream:
+        reply = await while_connected(caller, gather(events))
+        return json_answer(text_completion(reply, presentation), remarks(body, runtime))
+    choices = len(request.prompts) * request.limits.n
+    encoder = TextStream(presentation, choices=choices, wants_usage=body.wants_usage)
+    return await event_stream(caller, events, encoder, remarks(body, runtime))
+
+
+async def _texts(chat: ChatService, request: CompletionRequest) -> list[str]:
+    return [prompt if isinstance(prompt, str) else await chat.decode(prompt) for prompt in request.prompts]

@@ -1,0 +1,106 @@
+"""The models of POST /v1/completions: OpenAI's, with the further fields of a local server."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidatorFunctionWrapHandler
+
+from extensions.openai.chat.schema import Messages
+from extensions.openai.field_types import Alternatives, Anything, Choices, Count, TokenId, TokenIds
+from extensions.openai.generation_fields import GenerationFields
+from extensions.openai.usage import CompletionUsage
+
+DEFAULT_MAX_TOKENS = 512
+
+
+def _one_prompt_as_list(value: object) -> object:
+    """A text or a list of token ids is one prompt; a list of those is several."""
+    is_ids = isinstance(value, list) and bool(value) and not isinstance(value[0], str | list)
+    return [value] if isinstance(value, str) or is_ids else value
+
+
+def _in_plain_words(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return validate(value)
+    except ValidationError:
+        raise PydanticCustomError("prompt_type", "it must be a text or a list of token ids, 0 and above") from None
+
+
+Prompt = Annotated[str | TokenIds, WrapValidator(_in_plain_words)]
+Prompts = Annotated[
+    list[Prompt],
+    Field(min_length=1, max_length=2048, fail_fast=True),
+    BeforeValidator(_one_prompt_as_list, json_schema_input_type=str | list[str] | list[TokenId] | list[list[TokenId]]),
+]
+
+
+class TextCompletionRequest(GenerationFields):
+    """The body of a text completion request."""
+
+    prompt: Prompts | None = Field(None, description="One or several texts or lists of token ids.")
+    messages: Messages | None = Field(
+        None, description="In place of prompt: their texts, one after the other, without a template."
+    )
+    max_tokens: Count | None = Field(
+        None, description=f"Most tokens of the reply; {DEFAULT_MAX_TOKENS} without it. 0 only scores: echo, logprobs."
+    )
+    n: Choices | None = Field(None, description="Number of replies per prompt, 1 to 128.")
+    best_of: Annotated[Choices, Field(le=20)] | None = Field(
+        None, description="Makes this many replies and returns the n likeliest per token; not with stream."
+    )
+    echo: bool | None = Field(None, description="Puts the prompt before the reply, with logprobs those of its tokens.")
+    logprobs: Alternatives | None = Field(None, description="Alternatives per token, 0 to 20; 0 only the token itself.")
+    suffix: str | None = Field(None, description="Text after the insertion. Not available yet: 400, unless empty.")
+    add_bos_token: bool | None = Field(None, description="Begins a text prompt with the model's own begin token.")
+    response_format: Anything = Field(None, description="Not available yet: 400, unless of type text.")
+
+
+class CompletionLogprobs(BaseModel):
+    """One entry per token in each list. The first echoed token has no log probability: nothing comes before it.
+
+    `text_offset` counts characters from the beginning of the choice's text.
+    """
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
+    text_offset: list[int]
+
+
+class TextChoice(BaseModel):
+    index: int
+    text: str
+    logprobs: CompletionLogprobs | None
+    finish_reason: Literal["stop", "length"]
+
+
+class TextCompletion(BaseModel):
+    """The whole answer."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[TextChoice]
+    usage: CompletionUsage
+
+
+class TextChunkChoice(BaseModel):
+    index: int
+    text: str
+    logprobs: CompletionLogprobs | None
+    finish_reason: Literal["stop", "length"] | None
+
+
+class TextCompletionChunk(BaseModel):
+    """One event of a streamed answer."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[TextChunkChoice]
+    usage: CompletionUsage | None = None

@@ -1,0 +1,29 @@
+"""GET /health: whether a load balancer or a start script should send requests now. It needs no key and tells no names."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from extensions.openai.context import CurrentContext
+from modules.models.state import Status
+
+router = APIRouter(tags=["Server"])
+
+
+class Health(BaseModel):
+    """`progress` is that of the model being loaded, from 0 to 1."""
+
+    status: Literal["ok", "loading model"]
+    progress: float | None = None
+
+
+@router.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
+async def health(context: CurrentContext) -> Response:
+    """200, but 503 with the progress while a model is being loaded."""
+    state = context.runtime.models.state
+    if state.status is Status.LOADING:
+        body = Health(status="loading model", progress=round(state.progress, 3))
+        return Response(body.model_dump_json(), 503, {"Retry-After": "1"}, "application/json")
+    return Response(Health(status="ok").model_dump_json(exclude_unset=True), media_type="application/json")

@@ -1,0 +1,92 @@
+"""/v1/internal/encode, decode, token-count and logits: the loaded model's tokens."""
+
+import math
+from collections import defaultdict
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from extensions.openai.answers import json_answer
+from extensions.openai.context import CurrentCaller
+from extensions.openai.field_types import Anything, Count, RequestModel, TokenIds
+from extensions.openai.generation_fields import InertFields, SamplingFields
+from extensions.openai.generation_inbound import sampling_of
+from extensions.openai.stream import while_connected
+from extensions.openai.token_text import token_text
+from modules.requests import LogitsRequest
+
+router = APIRouter(prefix="/v1/internal", tags=["Tokens"])
+
+
+class EncodeRequest(RequestModel):
+    text: str
+
+
+class EncodeResponse(BaseModel):
+    """The ids begin with the model's begin token where its prompts do."""
+
+    tokens: list[int]
+    length: int
+
+
+class DecodeRequest(RequestModel):
+    tokens: TokenIds
+
+
+class DecodeResponse(BaseModel):
+    text: str
+
+
+class TokenCountResponse(BaseModel):
+    length: int
+
+
+class LogitsRequestBody(SamplingFields, InertFields):
+    """What is asked about the token after `prompt`."""
+
+    prompt: str
+    use_samplers: bool | None = Field(None, description="After the samplers, instead of the model's raw distribution.")
+    top_logits: Count | None = Field(None, ge=1, le=1000, description="Number of entries, 1 to 1000; 50 without it.")
+    max_tokens: Anything = Field(None, description="Accepted, without effect.")
+
+
+@router.post("/encode", responses={200: {"model": EncodeResponse}})
+async def encode(body: EncodeRequest, caller: CurrentCaller) -> Response:
+    """Text → token ids."""
+    tokens = await caller.context.runtime.chat.encode(body.text)
+    return json_answer(EncodeResponse(tokens=tokens, length=len(tokens)), {})
+
+
+@router.post("/decode", responses={200: {"model": DecodeResponse}})
+async def decode(body: DecodeRequest, caller: CurrentCaller) -> Response:
+    """Token ids → text."""
+    return json_answer(DecodeResponse(text=await caller.context.runtime.chat.decode(body.tokens)), {})
+
+
+@router.post("/token-count", responses={200: {"model": TokenCountResponse}})
+async def count_tokens(body: EncodeRequest, caller: CurrentCaller) -> Response:
+    """How many ids `encode` gives."""
+    tokens = await caller.context.runtime.chat.encode(body.text)
+    return json_answer(TokenCountResponse(length=len(tokens)), {})
+
+
+@router.post("/logits")
+async def next_token_probabilities(body: LogitsRequestBody, caller: CurrentCaller) -> dict[str, float]:
+    """Token text → probability, the most likely first. Tokens with the same text count together."""
+    runtime = caller.context.runtime
+    request = LogitsRequest(
+        model=None,
+        prompt=body.prompt,
+        top=body.top_logits or 50,
+        sampling=sampling_of(body, runtime.settings.sampling) if body.use_samplers else None,
+    )
+    probabilities: defaultdict[str, float] = defaultdict(float)
+    for candidate in await while_connected(caller, runtime.chat.next_token(request)):
+        probabilities[_printable(token_text(candidate.data))] += math.exp(candidate.logprob)
+    return dict(probabilities)
+
+
+def _printable(text: str) -> str:
+    r"""Control characters as escapes: a newline is `\n`."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

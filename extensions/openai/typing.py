@@ -1,0 +1,85 @@
+"""Every request and response model of the API, importable from one place."""
+
+from extensions.openai.chat.schema import (
+    AssistantMessage,
+    ChatChoice,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    ChatMessage,
+    ChatTokenLogprob,
+    ChoiceDelta,
+    ChoiceLogprobs,
+    ChunkChoice,
+    ContentPart,
+    FunctionCall,
+    MessageToolCall,
+    ResponseFormat,
+    TopLogprob,
+)
+from extensions.openai.completions.schema import (
+    CompletionLogprobs,
+    TextChoice,
+    TextChunkChoice,
+    TextCompletion,
+    TextCompletionChunk,
+    TextCompletionRequest,
+)
+from extensions.openai.generation_fields import GenerationFields, InertFields, SamplingFields, StreamOptions
+from extensions.openai.health import Health
+from extensions.openai.internal import InternalHealth, LoadRequest, ModelInfo, ModelNames
+from extensions.openai.models import Model, ModelList, ModelMeta
+from extensions.openai.tokens import (
+    DecodeRequest,
+    DecodeResponse,
+    EncodeRequest,
+    EncodeResponse,
+    LogitsRequestBody,
+    TokenCountResponse,
+)
+from extensions.openai.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
+
+__all__ = [
+    "AssistantMessage",
+    "ChatChoice",
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ChatCompletionRequest",
+    "ChatMessage",
+    "ChatTokenLogprob",
+    "ChoiceDelta",
+    "ChoiceLogprobs",
+    "ChunkChoice",
+    "CompletionLogprobs",
+    "CompletionTokensDetails",
+    "CompletionUsage",
+    "ContentPart",
+    "DecodeRequest",
+    "DecodeResponse",
+    "EncodeRequest",
+    "EncodeResponse",
+    "FunctionCall",
+    "GenerationFields",
+    "Health",
+    "InertFields",
+    "InternalHealth",
+    "LoadRequest",
+    "LogitsRequestBody",
+    "MessageToolCall",
+    "Model",
+    "ModelInfo",
+    "ModelList",
+    "ModelMeta",
+    "ModelNames",
+    "PromptTokensDetails",
+    "ResponseFormat",
+    "SamplingFields",
+    "StreamOptions",
+    "TextChoice",
+    "TextChunkChoice",
+    "TextCompletion",
+    "TextCompletionChunk",
+    "TextCompletionRequest",
+    "TokenCountResponse",
+    "TopLogprob",
+]

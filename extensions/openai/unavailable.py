@@ -1,0 +1,38 @@
+"""Endpoints that clients know and this version does not have yet: a clear answer for each, from one table."""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from extensions.openai.errors import NotBuilt
+
+ENDPOINTS: Final = (
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/v1/embeddings",
+    "/v1/images/edits",
+    "/v1/images/generations",
+    "/v1/images/variations",
+    "/v1/internal/chat-prompt",
+    "/v1/internal/lora/list",
+    "/v1/internal/lora/load",
+    "/v1/internal/lora/unload",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/moderations",
+    "/v1/rerank",
+    "/v1/responses",
+)
+
+
+async def refuse() -> None:
+    """Raises NotBuilt, whatever was sent."""
+    raise NotBuilt("This endpoint is not available in this version of the server.")
+
+
+def unavailable_endpoints() -> APIRouter:
+    router = APIRouter()
+    for path in ENDPOINTS:
+        router.add_api_route(path, refuse, methods=["GET", "POST"], include_in_schema=False)
+    return router
