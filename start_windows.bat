@@ -19,6 +19,7 @@ goto ended
 python "%HERE%one_click.py" %*
 
 :ended
+set "STATUS=%errorlevel%"
 rem Started by a double click, the window would close before its last lines could be read.
-if errorlevel 1 pause
-exit /b %errorlevel%
+if not "%STATUS%"=="0" pause
+exit /b %STATUS%

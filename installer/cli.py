@@ -9,6 +9,7 @@ from types import FrameType
 from installer import checks, doctor, install, launch, update
 from installer.arguments import CommandLine, models_folder, parse
 from installer.console import Console
+from installer.diagnosis import cures
 from installer.failures import StepFailed
 from installer.install import Wish
 from installer.paths import Layout
@@ -45,10 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _run(parse(arguments), layout, console)
     except StepFailed as failure:
-        console.plain()
-        for line in failure.lines():
-            console.plain(line)
-        return 1
+        return _report(failure, console)
+    except OSError as problem:
+        return _report(
+            StepFailed(f"A file or folder stands in the way: {problem}", advice=cures([str(problem)])), console
+        )
     except KeyboardInterrupt:
         console.plain()
         console.plain("Interrupted. Run the same command again: it goes on where it stopped.")
@@ -80,6 +82,13 @@ def _serve(line: CommandLine, layout: Layout, console: Console) -> None:
         console.plain("Everything is set up.")
     else:
         launch.server(layout, line.rest)
+
+
+def _report(failure: StepFailed, console: Console) -> int:
+    console.plain()
+    for line in failure.lines():
+        console.plain(line)
+    return 1
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -15,7 +15,7 @@ def run(layout: Layout, console: Console) -> NoReturn:
     top = ask(["git", "-C", layout.root, "rev-parse", "--show-toplevel"])
     if top is None or not (layout.root / ".git").exists():
         raise StepFailed(
-            f"{layout.root} is not a git checkout, so it cannot be updated in place.",
+            f"{layout.root} is not a git checkout (or git is not installed), so it cannot be updated in place.",
             advice=["Get the new version the way you got this one, and move your user_data folder into it."],
         )
     console.plain("Fetching the newest version")

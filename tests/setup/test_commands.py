@@ -47,6 +47,15 @@ def test_doctor_tells_what_is_missing_and_changes_nothing(checkout: Checkout) ->
     assert not checkout.layout.files.exists()
 
 
+def test_unusable_folder_is_reported_without_a_traceback(checkout: Checkout) -> None:
+    checkout.layout.files.write_text("in the way", encoding="utf-8")
+    status, printed = checkout.run("install")
+    assert status == 1
+    assert str(checkout.layout.files) in printed
+    assert "What to do:" in printed
+    assert "Traceback" not in printed
+
+
 def test_taken_port_is_found() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
