@@ -57,7 +57,7 @@ class ModelSettings(SettingsGroup, frozen=True):
         allowed="one of fp32, fp16, bf16, fp8, q4_0, q4_1, q5_0, q5_1, q8_0, iq4_nl, q2 to q8, or two as in q4_q8",
     )
     parallel: int = setting(8, "Requests that are answered at the same time; more wait in line.", ge=1, le=256)
-    max_queue: int = setting(128, "Requests that may wait in line; beyond, clients are told to come back.", ge=0)
+    max_queue: int = setting(256, "Requests that may wait in line; beyond, clients are told to come back.", ge=0)
     kv_cells: int = setting(
         0, "Tokens that all requests together may keep in the KV cache; 0 means as many as --ctx-size.", ge=0, le=2**28
     )

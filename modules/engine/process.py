@@ -4,21 +4,22 @@ import asyncio
 import itertools
 import logging
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from modules import errors
 from modules.engine import wire
+from modules.engine.child import Child
 from modules.engine.listeners import Listeners
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import Chunk, Generation, LoadSpec, ModelCard
 from modules.errors import BadRequest, EngineFailed, LoadFailed, ServiceError
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-_CLOSE_SECONDS: Final = 5.0
+_COMMAND: Final = (sys.executable, "-m", "modules.backends")
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _REFUSALS: Final = {
     "BadRequest": errors.BadRequest,
@@ -31,48 +32,33 @@ _REFUSALS: Final = {
 class ProcessEngine:
     """A model in a child process. Made by `probe`, usable after `load`."""
 
-    def __init__(self, spec: LoadSpec, process: Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
+    def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
-        self._process = process
-        self._writer = process.stdin
-        self._reader = process.stdout
-        self._decoder = wire.unpack_from_worker()
+        self._child = Child(self._hear, self._mourn)
         self._listeners = Listeners(
-            submit=lambda job: self._send(wire.Submit(job)),
-            cancel=lambda job_id: self._send(wire.Cancel(job_id)),
+            submit=lambda job: self._child.send(wire.Submit(job)),
+            cancel=lambda job_id: self._child.send(wire.Cancel(job_id)),
             bound=spec.parallel + spec.max_queue,
         )
         self._question_ids = itertools.count(1)
         self._questions: dict[int, asyncio.Future[list[int] | str]] = {}
         self._card: ModelCard | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._is_closing = False
+        self._ready: asyncio.Future[ModelCard] | None = None
+        self._report: ReportProgress = _unheard
+        self._is_loaded = False
 
     @classmethod
     async def probe(cls, spec: LoadSpec) -> "ProcessEngine":
         """Start the child and let it read the file's header and vocabulary. Raises LoadFailed, leaving no child."""
-        command = (sys.executable, "-m", "modules.backends")
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=_ROOT)
-        engine = cls(spec, process)
-        try:
-            engine._send(wire.Probe(spec))
-            await engine._await_ready(lambda fraction: None)
-        except BaseException:
-            await engine.aclose()
-            raise
+        engine = cls(spec)
+        await engine._child.start(_COMMAND, folder=_ROOT)
+        await engine._become_ready(wire.Probe(spec), _unheard)
         return engine
 
     async def load(self, report: ReportProgress) -> None:
         """Load the weights. Raises LoadFailed, leaving no child."""
-        try:
-            self._send(wire.Load())
-            await self._await_ready(report)
-        except BaseException:
-            await self.aclose()
-            raise
-        self._reading = asyncio.create_task(self._read_news(), name=f"news of {self._spec.name}")
+        await self._become_ready(wire.Load(), report)
+        self._is_loaded = True
 
     @property
     def card(self) -> ModelCard:
@@ -81,11 +67,11 @@ class ProcessEngine:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     @property
     def is_alive(self) -> bool:
-        return self._reading is not None and not self._reading.done() and not self._is_closing
+        return self._is_loaded and self._child.is_running and not self._child.is_closing
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         if not self.is_alive:
@@ -108,80 +94,55 @@ class ProcessEngine:
         return text
 
     async def aclose(self) -> None:
-        if not self._is_closing:
-            self._is_closing = True
-            self._send(wire.Close())
-            self._writer.close()
-        await self._await_exit()
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
+        await self._child.aclose()
 
-    async def _await_exit(self) -> None:
+    async def _become_ready(self, order: wire.ToWorker, report: ReportProgress) -> None:
+        self._ready = asyncio.get_running_loop().create_future()
+        self._report = report
         try:
-            await asyncio.wait_for(self._process.wait(), _CLOSE_SECONDS)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+            self._child.send(order)
+            self._card = await self._ready
+        except BaseException:
+            await self.aclose()
+            raise
+        finally:
+            self._ready, self._report = None, _unheard
 
-    def _send(self, message: wire.ToWorker) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(wire.pack_to_worker(message))
+    def _hear(self, message: wire.FromWorker) -> None:
+        match message:
+            case wire.Chunks(chunks):
+                for job_id, chunk in chunks:
+                    self._listeners.tell(job_id, chunk)
+            case wire.Refused(job_id, kind, text, param, code):
+                self._listeners.tell(job_id, _refusal(kind, text, param, code))
+            case wire.Encoded(number, answer) | wire.Decoded(number, answer):
+                _resolve(self._questions.get(number), answer)
+            case wire.Unanswerable(number, text):
+                _reject(self._questions.get(number), BadRequest(text))
+            case wire.Loading(fraction):
+                self._report(fraction)
+            case wire.Ready(card):
+                _resolve(self._ready, card)
+            case wire.LoadRefused(text):
+                _reject(self._ready, LoadFailed(text))
 
-    async def _receive(self) -> wire.FromWorker | None:
-        """The child's next message; None once it is gone."""
-        try:
-            header = await self._reader.readexactly(wire.HEADER_BYTES)
-            return self._decoder.decode(await self._reader.readexactly(wire.body_length(header)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-
-    async def _await_ready(self, report: ReportProgress) -> None:
-        while True:
-            match await self._receive():
-                case wire.Ready(card):
-                    self._card = card
-                    return
-                case wire.Loading(fraction):
-                    report(fraction)
-                case wire.LoadRefused(message):
-                    raise LoadFailed(message)
-                case _:
-                    raise LoadFailed(
-                        f"The loader crashed while it read {self._spec.name}. "
-                        "The file may be damaged, need more memory than there is, or need a newer llama-cpp-python."
-                    )
-
-    async def _read_news(self) -> None:
-        while (message := await self._receive()) is not None:
-            match message:
-                case wire.Chunks(chunks):
-                    for job_id, chunk in chunks:
-                        self._listeners.tell(job_id, chunk)
-                case wire.Refused(job_id, kind, text, param, code):
-                    self._listeners.tell(job_id, _refusal(kind, text, param, code))
-                case wire.Encoded(number, answer) | wire.Decoded(number, answer):
-                    self._resolve(number, answer)
-                case wire.Unanswerable(number, text):
-                    self._reject(number, BadRequest(text))
-                case _:
-                    _log.error("unexpected %s from the model process", type(message).__name__)
-        await self._process.wait()
-        self._mourn()
-
-    def _mourn(self) -> None:
-        if not self._is_closing:
-            _log.error(
-                "the model process of %s ended with code %s",
-                self._spec.name,
-                self._process.returncode,
-            )
-            self._writer.close()
+    def _mourn(self, exit_code: int | None) -> None:
+        """The child is gone, whether or not it was asked to go."""
+        if not self._child.is_closing:
+            _log.error("the model process of %s ended with code %s", self._spec.name, exit_code)
+        _reject(self._ready, self._load_crash())
         self._listeners.fail_all(self._death())
-        for number in tuple(self._questions):
-            self._reject(number, self._death())
+        for question in tuple(self._questions.values()):
+            _reject(question, self._death())
+
+    def _load_crash(self) -> LoadFailed:
+        return LoadFailed(
+            f"The loader crashed while it read {self._spec.name}. "
+            "The file may be damaged, need more memory than there is, or need a newer llama-cpp-python."
+        )
 
     def _death(self) -> EngineFailed:
-        if self._is_closing:
+        if self._child.is_closing:
             return EngineFailed("The model was unloaded before the reply was complete.")
         return EngineFailed("The model process ended unexpectedly. It is loaded again for the next request.")
 
@@ -191,21 +152,25 @@ class ProcessEngine:
         number = next(self._question_ids)
         answer: asyncio.Future[list[int] | str] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
-        self._send(question(number))
+        self._child.send(question(number))
         try:
             return await answer
         finally:
             self._questions.pop(number, None)
 
-    def _resolve(self, number: int, answer: list[int] | str) -> None:
-        future = self._questions.get(number)
-        if future is not None and not future.done():
-            future.set_result(answer)
 
-    def _reject(self, number: int, error: ServiceError) -> None:
-        future = self._questions.get(number)
-        if future is not None and not future.done():
-            future.set_exception(error)
+def _unheard(_fraction: float) -> None:
+    """Progress that nobody asked for."""
+
+
+def _resolve(future: asyncio.Future[T] | None, value: T) -> None:
+    if future is not None and not future.done():
+        future.set_result(value)
+
+
+def _reject(future: asyncio.Future[Any] | None, error: ServiceError) -> None:
+    if future is not None and not future.done():
+        future.set_exception(error)
 
 
 def _refusal(kind: str, message: str, param: str | None, code: str | None) -> ServiceError:

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 class ThreadedEngine:
     """Serves `backend` from a thread of its own; make it inside a running event loop."""
 
-    def __init__(self, backend: Backend, *, max_queue: int = 128) -> None:
+    def __init__(self, backend: Backend, *, max_queue: int = 256) -> None:
         self._backend = backend
         self._loop = asyncio.get_running_loop()
         self._stepper = Stepper(backend, self._deliver)

@@ -216,4 +216,4 @@ class LoadSpec:
     numa: bool = False
     no_kv_offload: bool = False
     swa_full: bool = True
-    max_queue: int = 128
+    max_queue: int = 256

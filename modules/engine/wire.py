@@ -4,7 +4,7 @@ A typed codec, not pickle: a model process that a malformed file has taken over 
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -106,7 +106,30 @@ def pack_from_worker(message: FromWorker) -> bytes:
     return _framed(msgspec.msgpack.encode, message)
 
 
-def body_length(header: bytes) -> int:
+class Frames:
+    """Puts frames together from a stream of bytes that is cut anywhere."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bodies of the frames that `data` completes."""
+        self._buffer += data
+        start = 0
+        while (body := self._body(start)) is not None:
+            yield body
+            start += HEADER_BYTES + len(body)
+        del self._buffer[:start]
+
+    def _body(self, start: int) -> bytes | None:
+        begin = start + HEADER_BYTES
+        if len(self._buffer) < begin:
+            return None
+        end = begin + body_length(self._buffer[start:begin])
+        return None if len(self._buffer) < end else bytes(self._buffer[begin:end])
+
+
+def body_length(header: bytes | bytearray) -> int:
     length: int = _LENGTH.unpack(header)[0]
     return length
 

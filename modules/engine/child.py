@@ -1,0 +1,79 @@
+"""The parent's end of a model process: its pipes, its frames, its end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, cast
+
+from modules.engine import wire
+
+_CLOSE_SECONDS: Final = 5.0
+
+
+class Child(asyncio.SubprocessProtocol):
+    """Starts a process and exchanges messages with it.
+
+    `hear` gets each message in the callback that read its bytes: a token should not wait for a task's turn.
+    `mourn` is called once, with the exit code, when the process is gone and all it said has been heard.
+    """
+
+    def __init__(self, hear: Callable[[wire.FromWorker], None], mourn: Callable[[int | None], None]) -> None:
+        self._hear = hear
+        self._mourn = mourn
+        self._frames = wire.Frames()
+        self._decoder = wire.unpack_from_worker()
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._gone = asyncio.Event()
+        self.is_closing = False
+
+    async def start(self, command: Sequence[str], *, folder: Path) -> None:
+        """Its stderr is ours."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.subprocess_exec(lambda: self, *command, stderr=None, cwd=folder)
+        self._transport = transport
+
+    @property
+    def pid(self) -> int:
+        assert self._transport is not None
+        return self._transport.get_pid()
+
+    @property
+    def is_running(self) -> bool:
+        return self._transport is not None and not self._gone.is_set()
+
+    def send(self, message: wire.ToWorker) -> None:
+        """Messages to a process that is gone are dropped; whoever waits for an answer hears of its end instead."""
+        pipe = self._stdin()
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(wire.pack_to_worker(message))
+
+    async def aclose(self) -> None:
+        """Ask the process to end, and make it end if it does not within seconds."""
+        if not self.is_running:
+            return
+        if not self.is_closing:
+            self.is_closing = True
+            self.send(wire.Close())
+        try:
+            await asyncio.wait_for(self._gone.wait(), _CLOSE_SECONDS)
+        except TimeoutError:
+            self._kill()
+            await self._gone.wait()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        for body in self._frames.feed(data):
+            self._hear(self._decoder.decode(body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        exit_code = None if self._transport is None else self._transport.get_returncode()
+        self._gone.set()
+        self._mourn(exit_code)
+
+    def _stdin(self) -> asyncio.WriteTransport | None:
+        if self._transport is None or self._gone.is_set():
+            return None
+        return cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
+
+    def _kill(self) -> None:
+        if self._transport is not None and not self._gone.is_set():
+            self._transport.kill()
