@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final, TextIO
 
@@ -13,7 +13,6 @@ from modules.errors import SettingsError
 from modules.flag_parser import HelpRequested
 from modules.flags import parse
 from modules.logs import set_up_logging
-from modules.models.manager import ModelManager
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
 from modules.settings import Settings
@@ -51,7 +50,7 @@ def _run(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     async with Runtime(settings) as runtime:
-        progress = asyncio.create_task(show_progress(runtime.models, sys.stderr))
+        progress = asyncio.create_task(show_progress(runtime.models.changes(), sys.stderr))
         try:
             await serve_api(runtime)
         finally:
@@ -60,10 +59,10 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-async def show_progress(models: ModelManager, terminal: TextIO) -> None:
+async def show_progress(changes: AsyncGenerator[ModelState, None], terminal: TextIO) -> None:
     """Write how far each load has come: one line that changes on a terminal, a few lines into a file."""
     shown = 0
-    async with aclosing(models.changes()) as changes:
+    async with aclosing(changes):
         async for state in changes:
             if state.status is not Status.LOADING:
                 shown = _end_line(terminal, shown)
