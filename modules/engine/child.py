@@ -1,11 +1,14 @@
 """The parent's end of a model process: its pipes, its frames, its end."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, cast
 
 from modules.engine import wire
+
+_log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS: Final = 5.0
 
@@ -61,11 +64,17 @@ class Child(asyncio.SubprocessProtocol):
             await self._gone.wait()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        for body in self._frames.feed(data):
-            self._hear(self._decoder.decode(body))
+        try:
+            for body in self._frames.feed(data):
+                self._hear(self._decoder.decode(body))
+        except wire.Junk:
+            _log.error("the model process sent something that is no message, and is ended")
+            self._kill()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        exit_code = None if self._transport is None else self._transport.get_returncode()
+        assert self._transport is not None
+        exit_code = self._transport.get_returncode()
+        self._transport.close()
         self._gone.set()
         self._mourn(exit_code)
 

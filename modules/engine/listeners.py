@@ -28,9 +28,9 @@ class Listeners:
             raise Busy("Too many requests are waiting for the model. Try again shortly.")
         job_id = next(self._ids)
         mailbox = self._mailboxes[job_id] = Mailbox()
-        self._submit(Job(job_id, generation))
         is_over = False
         try:
+            self._submit(Job(job_id, generation))
             while not is_over:
                 chunk = await mailbox.get()
                 is_over = chunk.finish is not None

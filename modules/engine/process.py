@@ -48,10 +48,10 @@ class ProcessEngine:
         self._is_loaded = False
 
     @classmethod
-    async def probe(cls, spec: LoadSpec) -> "ProcessEngine":
+    async def probe(cls, spec: LoadSpec, *, command: Sequence[str] = _COMMAND) -> "ProcessEngine":
         """Start the child and let it read the file's header and vocabulary. Raises LoadFailed, leaving no child."""
         engine = cls(spec)
-        await engine._child.start(_COMMAND, folder=_ROOT)
+        await engine._child.start(command, folder=_ROOT)
         await engine._become_ready(wire.Probe(spec), _unheard)
         return engine
 
@@ -84,7 +84,8 @@ class ProcessEngine:
             await stream.aclose()
 
     async def tokenize(self, text: str, *, special: bool) -> list[int]:
-        tokens = await self._ask(lambda number: wire.Encode(number, text, special))
+        data = text.encode("utf-8", "surrogatepass")
+        tokens = await self._ask(lambda number: wire.Encode(number, data, special))
         assert isinstance(tokens, list)
         return tokens
 
@@ -97,6 +98,8 @@ class ProcessEngine:
         await self._child.aclose()
 
     async def _become_ready(self, order: wire.ToWorker, report: ReportProgress) -> None:
+        if not self._child.is_running:
+            raise self._load_crash()
         self._ready = asyncio.get_running_loop().create_future()
         self._report = report
         try:
@@ -152,8 +155,8 @@ class ProcessEngine:
         number = next(self._question_ids)
         answer: asyncio.Future[list[int] | str] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
-        self._child.send(question(number))
         try:
+            self._child.send(question(number))
             return await answer
         finally:
             self._questions.pop(number, None)

@@ -4,15 +4,17 @@ A typed codec, not pickle: a model process that a malformed file has taken over 
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from modules.engine.types import Chunk, Job, LoadSpec, ModelCard
+from modules.errors import BadRequest
 
 _LENGTH: Final = struct.Struct(">I")
 HEADER_BYTES: Final = _LENGTH.size
+Junk: Final = msgspec.DecodeError
 
 
 class Probe(msgspec.Struct, frozen=True, tag=True):
@@ -32,8 +34,10 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 
 class Encode(msgspec.Struct, frozen=True, tag=True):
+    """`text` is UTF-8 in which even half a surrogate pair has its place."""
+
     question: int
-    text: str
+    text: bytes
     special: bool
 
 
@@ -99,7 +103,11 @@ def _framed(encode: Callable[[object], bytes], message: object) -> bytes:
 
 
 def pack_to_worker(message: ToWorker) -> bytes:
-    return _framed(msgspec.msgpack.encode, message)
+    """Raises BadRequest for what no message can hold."""
+    try:
+        return _framed(msgspec.msgpack.encode, message)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise BadRequest("The request holds half of a surrogate pair, or a number of more than 64 bits.") from error
 
 
 def pack_from_worker(message: FromWorker) -> bytes:
@@ -112,14 +120,16 @@ class Frames:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         """The bodies of the frames that `data` completes."""
         self._buffer += data
+        bodies: list[bytes] = []
         start = 0
         while (body := self._body(start)) is not None:
-            yield body
+            bodies.append(body)
             start += HEADER_BYTES + len(body)
         del self._buffer[:start]
+        return bodies
 
     def _body(self, start: int) -> bytes | None:
         begin = start + HEADER_BYTES

@@ -119,7 +119,7 @@ def _answer_to(question: wire.Encode | wire.Decode, tokenizer: Tokenizer) -> wir
         if isinstance(question, wire.Encode):
             return wire.Encoded(
                 question.question,
-                tokenizer.encode(question.text, special=question.special),
+                tokenizer.encode(question.text.decode("utf-8", "surrogatepass"), special=question.special),
             )
         return wire.Decoded(question.question, tokenizer.decode(question.tokens))
     except ServiceError as error:

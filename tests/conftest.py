@@ -1,0 +1,19 @@
+"""What all tests share: how properties are searched, and where model files are."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.model_files import model_path
+
+# Time limits belong to pytest; the same examples every time, so that a red build means a change.
+settings.register_profile("project", deadline=None, derandomize=True, database=None)
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def model_file() -> Callable[[str], Path]:
+    """Paths of the tests' models by file name; one that is missing is a failure that says what to run."""
+    return model_path

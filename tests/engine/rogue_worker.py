@@ -1,0 +1,47 @@
+"""A model process that a malformed file has taken over: it answers properly until a moment, then sends junk.
+
+Its arguments are the moment, "probe", "load" or "job", and a path that must not come to be.
+"""
+
+import pickle
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from modules.engine import wire
+from modules.engine.types import ModelCard
+
+JUNK = b"\0\0\0\x10" + b"\xc1" * 16
+MOMENTS = ("probe", "load", "job")
+CARD = ModelCard(name="rogue", loader="scripted", context=16, vocabulary=256)
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self._trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._trace,)
+
+
+def read(pipe: BinaryIO) -> bytes:
+    return pipe.read(wire.body_length(pipe.read(wire.HEADER_BYTES)))
+
+
+def main(moment: str, trace: Path) -> None:
+    incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
+    read(incoming)
+    for _ in range(MOMENTS.index(moment)):
+        outgoing.write(wire.pack_from_worker(wire.Ready(CARD)))
+        outgoing.flush()
+        read(incoming)
+    bomb = pickle.dumps(Bomb(trace))
+    outgoing.write(len(bomb).to_bytes(4, "big") + bomb + JUNK)
+    outgoing.flush()
+    incoming.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,244 @@
+"""What parent and model process say survives the pipe unchanged, and junk on it is refused and never run."""
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.engine import wire
+from modules.engine.types import (
+    Alternative,
+    Chunk,
+    Constraint,
+    Finish,
+    Generation,
+    Job,
+    LoadSpec,
+    ModelCard,
+    Prompt,
+    PromptProgress,
+    TokenLogprob,
+    Usage,
+)
+from modules.errors import BadRequest
+from modules.sampling import Sampling
+from tests.splits import cut
+
+SAMPLING = Sampling(
+    temperature=0.5,
+    dynamic_temperature=True,
+    dynatemp_low=0.1,
+    dynatemp_high=1.5,
+    dynatemp_exponent=2.0,
+    smoothing_factor=0.2,
+    smoothing_curve=1.5,
+    top_p=0.9,
+    top_k=40,
+    min_p=0.05,
+    top_n_sigma=1.5,
+    typical_p=0.8,
+    xtc_threshold=0.2,
+    xtc_probability=0.5,
+    epsilon_cutoff=3.0,
+    eta_cutoff=4.0,
+    tfs=0.95,
+    top_a=0.1,
+    adaptive_target=0.3,
+    adaptive_decay=0.8,
+    dry_multiplier=0.8,
+    dry_allowed_length=3,
+    dry_base=2.0,
+    dry_sequence_breakers=("\n", "é"),
+    repetition_penalty=1.1,
+    frequency_penalty=0.2,
+    presence_penalty=-0.2,
+    repetition_penalty_range=0,
+    encoder_repetition_penalty=1.2,
+    no_repeat_ngram_size=3,
+    mirostat_mode=2,
+    mirostat_tau=4.0,
+    mirostat_eta=0.2,
+    do_sample=False,
+    temperature_last=True,
+    sampler_priority=("top_k", "temperature"),
+    seed=2**63,
+    logit_bias={0: -100.0, 49151: 1.5},
+    banned_tokens=(1, 2),
+)
+GENERATION = Generation(
+    prompt=Prompt((1, 2, 151_000)),
+    sampling=SAMPLING,
+    max_tokens=7,
+    min_tokens=2,
+    stop=("END", "世"),
+    stop_token_ids=(5,),
+    ignore_eos=True,
+    logprobs=3,
+    prompt_logprobs=0,
+    sampled_logprobs=True,
+    constraint=Constraint(kind="regex", text="a+"),
+    skip_special_tokens=False,
+)
+LOGPROB = TokenLogprob(3, b"\xff\x00", float("-inf"), (Alternative(4, b"\xe4\xb8", -1.25),))
+CHUNK = Chunk(
+    text="世界 🙂",
+    tokens=(3, 4),
+    logprobs=(LOGPROB,),
+    prompt_logprobs=(None, LOGPROB),
+    progress=PromptProgress(1, 2, 1),
+    finish=Finish.LENGTH,
+    stop_reason="END",
+    usage=Usage(1, 2, 1),
+)
+SPEC = LoadSpec(
+    name="a/b.gguf",
+    path="/models/ü.gguf",
+    loader="llama.cpp",
+    context=1,
+    kv_cells=2,
+    parallel=3,
+    threads=4,
+    threads_batch=5,
+    batch_size=6,
+    ubatch_size=7,
+    gpu_layers=0,
+    cache_type="q8_0",
+    flash_attn="on",
+    split_mode="row",
+    tensor_split=(0.25, 0.75),
+    no_mmap=True,
+    mlock=True,
+    numa=True,
+    no_kv_offload=True,
+    swa_full=False,
+    max_queue=8,
+)
+CARD = ModelCard(
+    name="a/b.gguf",
+    loader="llama.cpp",
+    context=4096,
+    vocabulary=49152,
+    trained_context=8192,
+    parallel=4,
+    architecture="llama",
+    parameters=135_000_000,
+    size_bytes=98_000_000,
+    chat_template="{{ x }}",
+    bos_token="<s>",
+    eos_token="</s>",
+    bos_id=0,
+    eos_ids=(0, 2),
+    adds_bos=True,
+    control_tokens=("<s>", "</s>"),
+    infill_tokens=(1, 2, 3),
+    modalities=("text", "image"),
+    can_constrain=True,
+    can_score=False,
+    unsupported=("tfs",),
+)
+TO_WORKER: tuple[wire.ToWorker, ...] = (
+    wire.Probe(SPEC),
+    wire.Load(),
+    wire.Submit(Job(9, GENERATION)),
+    wire.Submit(Job(10, Generation(prompt=Prompt(())))),
+    wire.Cancel(9),
+    wire.Encode(1, "né 🙂\0".encode(), True),
+    wire.Decode(2, [0, 1, 262_143]),
+    wire.Close(),
+)
+FROM_WORKER: tuple[wire.FromWorker, ...] = (
+    wire.Ready(CARD),
+    wire.Loading(0.25),
+    wire.LoadRefused("no such file"),
+    wire.Chunks([(1, CHUNK), (2, Chunk()), (3, Chunk(stop_reason=99))]),
+    wire.Refused(1, "BadRequest", "too long", "prompt", "context_length_exceeded"),
+    wire.Refused(2, "EngineFailed", "broke"),
+    wire.Encoded(1, [1, 2]),
+    wire.Decoded(2, "né"),
+    wire.Unanswerable(3, "no token"),
+)
+
+
+def unframed(frame: bytes) -> bytes:
+    header, body = frame[: wire.HEADER_BYTES], frame[wire.HEADER_BYTES :]
+    assert wire.body_length(header) == len(body)
+    return body
+
+
+@pytest.mark.parametrize("message", TO_WORKER, ids=lambda message: type(message).__name__)
+def test_messages_to_the_worker_survive(message: wire.ToWorker) -> None:
+    assert wire.unpack_to_worker().decode(unframed(wire.pack_to_worker(message))) == message
+
+
+@pytest.mark.parametrize("message", FROM_WORKER, ids=lambda message: type(message).__name__)
+def test_messages_from_the_worker_survive(message: wire.FromWorker) -> None:
+    assert wire.unpack_from_worker().decode(unframed(wire.pack_from_worker(message))) == message
+
+
+def test_every_message_is_tried() -> None:
+    assert {type(message) for message in TO_WORKER} == set(get_args(wire.ToWorker))
+    assert {type(message) for message in FROM_WORKER} == set(get_args(wire.FromWorker))
+
+
+@pytest.mark.parametrize("value", [GENERATION, CHUNK, SPEC, CARD, LOGPROB], ids=lambda value: type(value).__name__)
+def test_every_optional_field_is_tried(value: Any) -> None:
+    assert not list(fields_at_default(value))
+
+
+def fields_at_default(value: Any) -> Iterator[str]:
+    for field in fields(value):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        given_value = getattr(value, field.name)
+        if given_value == default:
+            yield f"{type(value).__name__}.{field.name}"
+        if is_dataclass(given_value):
+            yield from fields_at_default(given_value)
+
+
+@given(st.lists(st.integers(0, 4000), max_size=12))
+def test_frames_are_put_together_however_the_pipe_cuts_them(places: list[int]) -> None:
+    data = b"".join(wire.pack_from_worker(message) for message in FROM_WORKER)
+    frames, decoder = wire.Frames(), wire.unpack_from_worker()
+    heard = [decoder.decode(body) for piece in cut(data, places) for body in frames.feed(piece)]
+    assert tuple(heard) == FROM_WORKER
+
+
+@pytest.mark.parametrize("stop", [Sampling(seed=2**70), Sampling(dry_sequence_breakers=("\ud800",))])
+def test_what_no_message_can_hold_is_a_bad_request(stop: Sampling) -> None:
+    with pytest.raises(BadRequest):
+        wire.pack_to_worker(wire.Submit(Job(1, Generation(prompt=Prompt((1,)), sampling=stop))))
+
+
+@given(st.binary(max_size=64))
+def test_junk_is_refused(junk: bytes) -> None:
+    for decoder in (wire.unpack_from_worker(), wire.unpack_to_worker()):
+        with pytest.raises(msgspec.DecodeError):
+            decoder.decode(junk)
+
+
+def test_a_pickle_is_not_run(tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (trace,)
+
+    with pytest.raises(msgspec.DecodeError):
+        wire.unpack_from_worker().decode(pickle.dumps(Bomb()))
+    assert not trace.exists()
+
+
+def test_a_message_for_the_other_side_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        wire.unpack_from_worker().decode(unframed(wire.pack_to_worker(wire.Close())))
+
+
+def test_a_well_formed_message_of_wrong_types_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        wire.unpack_from_worker().decode(msgspec.msgpack.encode({"type": "Loading", "fraction": "half"}))
