@@ -229,4 +229,4 @@ async def _outcome(task: asyncio.Task[_T]) -> _T:
 def _advice(state: ModelState) -> str:
     if state.status is Status.FAILED:
         return f"No model is loaded, because loading {state.name} failed: {state.message}"
-    return "No model is loaded. Load one with POST /v1/internal/model/load, or start the server with --model."
+    return "No model is loaded. Load one through the API, or start the server with --model."

@@ -36,7 +36,7 @@ ALPACA: Final = ChatTemplate(
         "{{- '\\n\\n### Response:\\n' -}}"
         "{%- endif -%}"
     ),
-    stop=("\n### Instruction:", "\n### Input:"),
+    stop=("\n\n### Instruction:", "\n\n### Response:", "\n### Instruction:", "\n### Response:"),
 )
 
 
