@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Self
 
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from extensions.openai.errors import Forbidden, Unauthorized, error_response
+from extensions.openai.json_route import JsonRoute
 from modules.errors import BadRequest, ServiceError
 from modules.settings import Settings
 
@@ -127,7 +127,7 @@ class Gate:
         await self._app({**scope, "state": scope.get("state", {}) | state}, receive, send)
 
 
-class ManagementRoute(APIRoute):
+class ManagementRoute(JsonRoute):
     """A route that needs the admin key, asked for before the body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -14,7 +14,8 @@ from extensions.openai.chat import routes as chat
 from extensions.openai.completions import routes as completions
 from extensions.openai.context import Context
 from extensions.openai.errors import Shield, add_error_handlers
-from extensions.openai.limits import BodyDeadline, PlainPaths
+from extensions.openai.limits import BodyLimits, PlainPaths
+from extensions.openai.request_log import RequestLog
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
 from modules.settings import Settings
@@ -40,7 +41,6 @@ def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: a
         title="Local model API",
         description="OpenAI's API, and more, for the model this server has loaded.",
         redirect_slashes=False,
-        max_body_size=settings.api_max_body_mb * 2**20,
         middleware=_layers(settings),
     )
     app.state.context = Context(runtime, closing or asyncio.Event())
@@ -61,7 +61,9 @@ def _layers(settings: Settings) -> list[Middleware]:
         allow_private_network=True,
     )
     gate = Middleware(Gate, policy=Policy.of(settings))
-    return [Middleware(Shield), cors, Middleware(PlainPaths), gate, Middleware(BodyDeadline)]
+    limits = Middleware(BodyLimits, max_bytes=settings.api_max_body_mb * 2**20)
+    log = [Middleware(RequestLog)] if settings.openai_debug else []
+    return [*log, Middleware(Shield), cors, Middleware(PlainPaths), gate, limits]
 
 
 @small.options("/")

@@ -93,7 +93,7 @@ class InertFields(RequestModel):
     skip_special_tokens: bool | None = Field(None, description="Control tokens are never part of a reply.")
 
 
-class GenerationFields(SamplingFields, InertFields):
+class GenerationFields(InertFields, SamplingFields):
     """What every generating request may say besides its prompt."""
 
     model: str | None = Field(None, description="Any name; an unknown one is answered by the loaded model.")

@@ -9,14 +9,15 @@ from starlette.responses import Response
 
 from extensions.openai.answers import json_answer
 from extensions.openai.context import CurrentCaller
-from extensions.openai.field_types import Anything, Count, RequestModel, TokenIds
+from extensions.openai.field_types import Anything, RequestModel, TokenIds, TopLogits
 from extensions.openai.generation_fields import InertFields, SamplingFields
 from extensions.openai.generation_inbound import sampling_of
+from extensions.openai.json_route import JsonRoute
 from extensions.openai.stream import while_connected
 from extensions.openai.token_text import token_text
 from modules.requests import LogitsRequest
 
-router = APIRouter(prefix="/v1/internal", tags=["Tokens"])
+router = APIRouter(prefix="/v1/internal", tags=["Tokens"], route_class=JsonRoute)
 
 
 class EncodeRequest(RequestModel):
@@ -45,9 +46,9 @@ class TokenCountResponse(BaseModel):
 class LogitsRequestBody(SamplingFields, InertFields):
     """What is asked about the token after `prompt`."""
 
-    prompt: str
+    prompt: str = Field(description="The text before the token that is asked about.")
     use_samplers: bool | None = Field(None, description="After the samplers, instead of the model's raw distribution.")
-    top_logits: Count | None = Field(None, ge=1, le=1000, description="Number of entries, 1 to 1000; 50 without it.")
+    top_logits: TopLogits | None = Field(None, description="Number of entries; 50 without it.")
     max_tokens: Anything = Field(None, description="Accepted, without effect.")
 
 

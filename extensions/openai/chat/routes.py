@@ -8,10 +8,11 @@ from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.outbound import ChatStream, chat_completion
 from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
 from extensions.openai.context import CurrentCaller
+from extensions.openai.json_route import JsonRoute
 from extensions.openai.stream import event_stream, parses_every_event, while_connected
 from modules.reply.gather import gather
 
-router = APIRouter(tags=["Chat completions"])
+router = APIRouter(tags=["Chat completions"], route_class=JsonRoute)
 
 
 @router.post("/v1/chat/completions", responses={200: {"model": ChatCompletion}})

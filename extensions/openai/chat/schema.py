@@ -64,9 +64,9 @@ class ChatCompletionRequest(GenerationFields):
     messages: Annotated[Messages, Field(min_length=1)] = Field(description="The conversation so far.")
     max_tokens: Count | None = Field(None, description="Most tokens of the reply; without it, what the context holds.")
     max_completion_tokens: Count | None = Field(None, description="Used where max_tokens is not given.")
-    n: Choices | None = Field(None, description="Number of replies, 1 to 128.")
+    n: Choices | None = Field(None, description="Number of replies; 1 without it.")
     logprobs: bool | None = Field(None, description="Reports the log probability of each token.")
-    top_logprobs: Alternatives | None = Field(None, description="Alternatives per token, 0 to 20; needs logprobs.")
+    top_logprobs: Alternatives | None = Field(None, description="Alternatives per token; needs logprobs.")
     continue_: bool | None = Field(None, description="Goes on with the last message, which is the assistant's.")
     enable_thinking: bool | None = Field(None, description="Passed to the chat template.")
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(

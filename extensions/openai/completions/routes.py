@@ -8,12 +8,13 @@ from extensions.openai.completions.inbound import choosing_of, completion_reques
 from extensions.openai.completions.outbound import Presentation, TextStream, text_completion
 from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
 from extensions.openai.context import CurrentCaller
+from extensions.openai.json_route import JsonRoute
 from extensions.openai.stream import event_stream, while_connected
 from modules.chat.service import ChatService
 from modules.reply.gather import gather
 from modules.requests import CompletionRequest
 
-router = APIRouter(tags=["Text completions"])
+router = APIRouter(tags=["Text completions"], route_class=JsonRoute)
 
 
 @router.post("/v1/completions", responses={200: {"model": TextCompletion}})

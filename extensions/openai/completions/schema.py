@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from extensions.openai.chat.schema import Messages
-from extensions.openai.field_types import Alternatives, Anything, Choices, Count, TokenId, TokenIds
+from extensions.openai.field_types import Alternatives, Anything, BestOf, Choices, Count, TokenId, TokenIds
 from extensions.openai.generation_fields import GenerationFields
 from extensions.openai.usage import CompletionUsage
 
@@ -43,14 +43,15 @@ class TextCompletionRequest(GenerationFields):
         None, description="In place of prompt: their texts, one after the other, without a template."
     )
     max_tokens: Count | None = Field(
-        None, description=f"Most tokens of the reply; {DEFAULT_MAX_TOKENS} without it. 0 only scores: echo, logprobs."
+        None,
+        description=f"Most tokens of the reply; {DEFAULT_MAX_TOKENS} without it. 0 scores only, with echo and logprobs.",
     )
-    n: Choices | None = Field(None, description="Number of replies per prompt, 1 to 128.")
-    best_of: Annotated[Choices, Field(le=20)] | None = Field(
+    n: Choices | None = Field(None, description="Number of replies per prompt; 1 without it.")
+    best_of: BestOf | None = Field(
         None, description="Makes this many replies and returns the n likeliest per token; not with stream."
     )
     echo: bool | None = Field(None, description="Puts the prompt before the reply, with logprobs those of its tokens.")
-    logprobs: Alternatives | None = Field(None, description="Alternatives per token, 0 to 20; 0 only the token itself.")
+    logprobs: Alternatives | None = Field(None, description="Alternatives per token; 0 is the token itself only.")
     suffix: str | None = Field(None, description="Text after the insertion. Not available yet: 400, unless empty.")
     add_bos_token: bool | None = Field(None, description="Begins a text prompt with the model's own begin token.")
     response_format: Anything = Field(None, description="Not available yet: 400, unless of type text.")
