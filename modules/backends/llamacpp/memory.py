@@ -1,4 +1,4 @@
-"""How much a model's cache holds and what it can do with it: facts decided at load time."""
+"""How much a model's cache holds and how it is used: decided at load time."""
 
 from typing import Any, Final
 
@@ -8,7 +8,10 @@ from modules.engine.types import LoadSpec
 
 SCORING_ROWS: Final = 64
 _SPARE_SEQUENCES: Final = 16
-_MAX_SEQUENCES: Final = 256
+_MAX_SEQUENCES: Final = 256  # llama.cpp's own limit
+_UBATCH_WITH_GPU: Final = 512
+_UBATCH_WITHOUT: Final = 128
+_AUTO, _OFF, _ON = -1, 0, 1
 
 
 class Memory:
@@ -20,11 +23,44 @@ class Memory:
     """
 
     def __init__(self, model: Any, spec: LoadSpec, *, context: int) -> None:
+        self._model = model
+        self._spec = spec
         self.context = context
         self.cells = max(context, spec.kv_cells)
-        self.parallel = spec.parallel
+        self.parallel = min(spec.parallel, _MAX_SEQUENCES - _SPARE_SEQUENCES)
         is_recurrent = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
         forgets = bool(c.llama_model_n_swa(model)) and not spec.swa_full
         self.can_share = not (is_recurrent or forgets)
-        self.sequences = min(_MAX_SEQUENCES, spec.parallel + (_SPARE_SEQUENCES if self.can_share else 2))
-        self.outputs = max(spec.parallel, self.sequences) + SCORING_ROWS
+        self.sequences = self.parallel + (_SPARE_SEQUENCES if self.can_share else 2)
+        self.outputs = self.sequences + SCORING_ROWS
+
+    @property
+    def uses_gpu(self) -> bool:
+        return bool(c.llama_supports_gpu_offload()) and self._spec.gpu_layers != 0
+
+    @property
+    def keeps_idle(self) -> bool:
+        """Without flash attention on a GPU, every cell in use slows every step down, whoever it belongs to."""
+        return self.uses_gpu
+
+    @property
+    def flash_attention(self) -> int:
+        """llama.cpp's own choice with a GPU. On CPUs the plain kernels are as fast, and their results do not depend on
+        how a prompt is cut into batches; a quantised cache needs flash attention everywhere."""
+        chosen = {"off": _OFF, "on": _ON}.get(self._spec.flash_attn)
+        if chosen is not None:
+            return chosen
+        return _AUTO if self.uses_gpu or self._spec.cache_type.startswith("q") else _OFF
+
+    @property
+    def ubatch(self) -> int:
+        """On CPUs larger batches are no faster, and cost memory."""
+        return self._spec.ubatch_size or (_UBATCH_WITH_GPU if self.uses_gpu else _UBATCH_WITHOUT)
+
+    @property
+    def stash_bytes(self) -> int:
+        """Room for finished sequences outside the cache, about as much as their keys and values take as 16-bit floats."""
+        cells = self.cells // 2 if self._spec.idle_cells < 0 else self._spec.idle_cells
+        model = self._model
+        width = c.llama_model_n_embd(model) * c.llama_model_n_head_kv(model) // max(1, c.llama_model_n_head(model))
+        return int(cells * 2 * 2 * c.llama_model_n_layer(model) * width)

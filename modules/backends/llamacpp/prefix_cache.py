@@ -42,13 +42,16 @@ class PrefixCache:
         return self._lengths.get(sequence, 0)
 
     def match(self, tokens: Sequence[int]) -> Match:
-        node, length, best = self._root, 0, Match(0, None)
-        while (step := self._best_child(node, tokens, length)) is not None:
-            node, common = step
-            length += common
-            best = Match(length, next(iter(node.holders)))
-            if common < len(node.tokens):
-                break
+        """Siblings may begin alike when both were computed, so every branch that fits is followed."""
+        best = Match(0, None)
+        branches = [(self._root, 0)]
+        while branches:
+            node, start = branches.pop()
+            for child, common in self._fitting_children(node, tokens, start):
+                if start + common > best.length:
+                    best = Match(start + common, next(iter(child.holders)))
+                if common == len(child.tokens):
+                    branches.append((child, start + common))
         return best
 
     def whole_match(self, tokens: Sequence[int], candidates: Iterable[int]) -> Match:
@@ -114,16 +117,12 @@ class PrefixCache:
             yield node
             node = node.parent
 
-    def _best_child(self, node: _Node, tokens: Sequence[int], start: int) -> tuple[_Node, int] | None:
-        """The child that goes on longest like `tokens[start:]`; siblings may begin alike when both were computed."""
-        if start >= len(tokens):
-            return None
-        candidates = [child for child in node.children if child.tokens[0] == tokens[start]]
-        if not candidates:
-            return None
-        lengths = [common_length(child.tokens, tokens, start) for child in candidates]
-        longest = max(range(len(candidates)), key=lengths.__getitem__)
-        return candidates[longest], lengths[longest]
+    @staticmethod
+    def _fitting_children(node: _Node, tokens: Sequence[int], start: int) -> Iterator[tuple[_Node, int]]:
+        """The children that begin like `tokens[start:]`, and how far they are like it."""
+        for child in node.children:
+            if start < len(tokens) and child.tokens[0] == tokens[start]:
+                yield child, common_length(child.tokens, tokens, start)
 
     def _add_child(self, parent: _Node, sequence: int) -> _Node:
         child = _Node([], parent, holders={sequence})
