@@ -61,6 +61,13 @@ class ModelSettings(SettingsGroup, frozen=True):
     kv_cells: int = setting(
         0, "Tokens that all requests together may keep in the KV cache; 0 means as many as --ctx-size.", ge=0, le=2**28
     )
+    idle_cells: int = setting(
+        -1,
+        "Tokens of finished requests that are kept beside the KV cache, for requests that go on from them; "
+        "-1 means half as many as --kv-cells.",
+        ge=-1,
+        le=2**28,
+    )
     idle_timeout: float = setting(
         0, "Minutes without a request after which the model is unloaded until the next one; 0 means never.", ge=0
     )
@@ -78,8 +85,10 @@ class LlamaCppSettings(SettingsGroup, frozen=True):
     threads: int = setting(0, "Threads for generating; 0 takes one per physical core.", ge=0, le=1024)
     threads_batch: int = setting(0, "Threads for reading prompts; 0 takes as many as --threads.", ge=0, le=1024)
     batch_size: int = setting(2048, "Tokens that are handed to the model at once.", ge=1, le=65536)
-    ubatch_size: int = setting(512, "Tokens that the model computes at once.", ge=1, le=65536)
-    flash_attn: Literal["auto", "on", "off"] = setting("auto", "Flash attention; auto uses it where it is supported.")
+    ubatch_size: int = setting(
+        0, "Tokens that the model computes at once; 0 takes 512 with a GPU, 128 without.", ge=0, le=65536
+    )
+    flash_attn: Literal["auto", "on", "off"] = setting("auto", "Flash attention; auto uses it with a GPU.")
     swa_full: bool = setting(
         True, "Keep all cells of models with sliding-window attention, so that their prompts can be reused."
     )

@@ -193,7 +193,8 @@ class LoadSpec:
     """Everything a loader needs to bring a model up; `path` is absolute.
 
     `context` 0 means what the model was trained for. `kv_cells` is the number of tokens that all requests together may
-    hold (0: the same as `context`). `threads` 0 means one per physical core. `gpu_layers` -1 means all.
+    hold (0: the same as `context`), `idle_cells` of finished requests are kept beside them (-1: half as many).
+    `threads` 0 means one per physical core, `ubatch_size` 0 what suits the hardware, `gpu_layers` -1 all.
     """
 
     name: str
@@ -201,11 +202,12 @@ class LoadSpec:
     loader: str
     context: int = 8192
     kv_cells: int = 0
+    idle_cells: int = -1
     parallel: int = 8
     threads: int = 0
     threads_batch: int = 0
     batch_size: int = 2048
-    ubatch_size: int = 512
+    ubatch_size: int = 0
     gpu_layers: int = -1
     cache_type: str = "fp16"
     flash_attn: str = "auto"

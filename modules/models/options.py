@@ -59,6 +59,7 @@ def load_spec(settings: Settings, *, name: str, path: str, loader: str) -> LoadS
         loader=loader,
         context=settings.ctx_size,
         kv_cells=settings.kv_cells,
+        idle_cells=settings.idle_cells,
         parallel=settings.parallel,
         threads=settings.threads,
         threads_batch=settings.threads_batch,

@@ -14,8 +14,10 @@ from modules.backends.llamacpp.candidates import Candidates, Row
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.memory import SCORING_ROWS, Memory
 from modules.backends.llamacpp.pace import Pace
+from modules.backends.llamacpp.ring import Ring
 from modules.backends.llamacpp.sampler import Sampler, Vocabulary
-from modules.backends.llamacpp.scheduler import Action, Copy, Plan, Scheduler, Slice, Slot
+from modules.backends.llamacpp.scheduler import Action, Copy, Plan, Remove, Restore, Scheduler, Slice, Slot, Store
+from modules.backends.llamacpp.stash import Stash
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
 from modules.errors import BadRequest, ContextTooLong, NotSupported
@@ -48,11 +50,14 @@ class LlamaBackend:
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._pace = Pace(capacity - memory.parallel)
+        self._ring = Ring(context, memory.stash_bytes)
         self._scheduler = Scheduler(
             cells=int(c.llama_n_ctx(context)),
             parallel=memory.parallel,
             sequences=memory.sequences,
             can_share=memory.can_share,
+            keeps_idle=memory.keeps_idle,
+            stash=Stash(memory.stash_bytes, self._ring.measure),
         )
         self._tasks: dict[int, _Task] = {}
 
@@ -129,10 +134,16 @@ class LlamaBackend:
 
     def _apply(self, actions: Iterable[Action]) -> None:
         for action in actions:
-            if isinstance(action, Copy):
-                c.llama_memory_seq_cp(self._cells, action.source, action.target, 0, action.length)
-            else:
-                c.llama_memory_seq_rm(self._cells, action.sequence, -1, -1)
+            match action:
+                case Copy(source, target, length):
+                    c.llama_memory_seq_cp(self._cells, source, target, 0, length)
+                case Remove(sequence):
+                    c.llama_memory_seq_rm(self._cells, sequence, -1, -1)
+                case Store(sequence, entry):
+                    self._ring.write(sequence, entry)
+                case Restore(entry, target, length):
+                    self._ring.read(entry, target)
+                    c.llama_memory_seq_rm(self._cells, target, length, -1)
 
     def _fill_batch(self, slices: Sequence[Slice]) -> list[int]:
         """Returns the row of the first logits that each slice has."""

@@ -24,7 +24,6 @@ CACHE_TYPES: Final = {
     "q8_0": c.GGML_TYPE_Q8_0,
     "q4_0": c.GGML_TYPE_Q4_0,
 }
-_FLASH_ATTENTION: Final = {"auto": -1, "off": 0, "on": 1}
 _SPLIT_MODES: Final = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
 _DEFAULT_CONTEXT: Final = 8192
@@ -107,14 +106,14 @@ def _context_params(spec: LoadSpec, memory: Memory) -> Any:
     params = c.llama_context_default_params()
     params.n_ctx = memory.cells
     params.n_batch = max(spec.batch_size, memory.outputs)
-    params.n_ubatch = min(spec.ubatch_size, params.n_batch)
+    params.n_ubatch = min(memory.ubatch, params.n_batch)
     params.n_seq_max = memory.sequences
     params.n_outputs_max = memory.outputs
     params.kv_unified = True
     params.swa_full = spec.swa_full
     params.n_threads = spec.threads or psutil.cpu_count(logical=False) or 1
     params.n_threads_batch = spec.threads_batch or params.n_threads
-    params.flash_attn_type = _FLASH_ATTENTION[spec.flash_attn]
+    params.flash_attn_type = memory.flash_attention
     params.type_k = params.type_v = _cache_type(spec)
     params.offload_kqv = not spec.no_kv_offload
     params.no_perf = True

@@ -4,6 +4,10 @@ Every step decodes one token of each running reply and reads a bounded slice of 
 arXiv:2308.16369). Jobs with a common beginning share its cells; those that arrive together wait for one of them to
 compute it. When cells run out, finished sequences go first, least recently used ones before others; then the youngest
 running job is preempted: it gives its cells back and is read again later, with what it had said so far.
+
+Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the stash, as soon as a
+job begins that does not need them. A job that runs alone then finds the cache as if it were new, and its reply does not
+depend on what was asked before it.
 """
 
 from collections import OrderedDict, deque
@@ -12,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modules.backends.llamacpp.prefix_cache import Match, PrefixCache, common_length
+from modules.backends.llamacpp.stash import Entry, Stash
 
 MIN_SHARED: Final = 16
+MIN_STASHED: Final = 24
 GROWTH: Final = 32
 
 
@@ -74,7 +80,24 @@ class Remove:
     sequence: int
 
 
-Action = Copy | Remove
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write the state of `sequence` to `entry`."""
+
+    sequence: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The first `length` tokens of `entry` are put into cells of `target`, which has none."""
+
+    entry: Entry
+    target: int
+    length: int
+
+
+Action = Copy | Remove | Store | Restore
 
 
 @dataclass(slots=True)
@@ -97,13 +120,27 @@ class Plan:
 class Scheduler:
     """`cells` bounds what all jobs hold together, `parallel` how many run, `sequences` how many the cache can name.
 
-    `can_share` False (recurrent and hybrid models) means that only whole sequences can be taken over.
+    There must be more sequences than running jobs. `can_share` False (recurrent and hybrid models) means that only
+    whole sequences can be taken over.
+    `stash` takes in what leaves the cache. `keeps_idle` False clears finished sequences out whenever a job begins.
     """
 
-    def __init__(self, *, cells: int, parallel: int, sequences: int, can_share: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        cells: int,
+        parallel: int,
+        sequences: int,
+        can_share: bool = True,
+        keeps_idle: bool = True,
+        stash: Stash | None = None,
+    ) -> None:
+        assert sequences > parallel
         self._cells = cells
         self._parallel = parallel
         self._can_share = can_share
+        self._keeps_idle = keeps_idle
+        self._stash = stash or Stash(0, lambda sequence: 0)
         self._cache = PrefixCache()
         self._free = deque(range(sequences))
         self._idle: OrderedDict[int, None] = OrderedDict()
@@ -147,7 +184,7 @@ class Scheduler:
     def plan(self, budget: int, scoring_budget: int) -> Plan:
         """The next batch: every running reply's token, then up to `budget` prompt tokens, oldest job first.
 
-        A job that scores its prompt gets at most `scoring_budget`, because each of its tokens has a row of logits.
+        Jobs that score their prompts get at most `scoring_budget` together, because each token has a row of logits.
         """
         plan = Plan()
         while not (slices := list(self._slices(budget, scoring_budget))) or not self._make_room(slices, plan.actions):
@@ -209,41 +246,73 @@ class Scheduler:
         return self._cache.cells_of(held) + coming + needed + growth <= self._cells
 
     def _place(self, slot: Slot, match: Match, actions: list[Action]) -> None:
-        slot.sequence = self._sequence_for(match, actions)
-        if slot.sequence != match.sequence and match.sequence is not None:
-            self._cache.share(match.sequence, slot.sequence, match.length)
-            actions.append(Copy(match.sequence, slot.sequence, match.length))
-            if match.sequence in self._idle:
-                self._idle.move_to_end(match.sequence)
-                self._drop_if_redundant(match.sequence, actions)
-        slot.computed = match.length
+        stashed, entry = self._stashed_match(slot)
+        if entry is not None and stashed - match.length >= MIN_SHARED and self._can_restore(entry):
+            self._place_restored(slot, entry, stashed, actions)
+        else:
+            self._place_matched(slot, match, actions)
         if not slot.was_preempted:
-            slot.cached = match.length
+            slot.cached = slot.computed
         self._running.append(slot)
+
+    def _stashed_match(self, slot: Slot) -> tuple[int, Entry | None]:
+        if slot.scores_prompt:
+            return 0, None
+        return self._stash.match(slot.tokens[:-1], whole=not self._can_share)
+
+    def _can_restore(self, entry: Entry) -> bool:
+        """An entry needs cells for all its tokens, even if only some of them are to be kept."""
+        held = [other.sequence for other in self._running if other.sequence is not None]
+        return self._cache.cells_of(held) + len(entry.tokens) <= self._cells
+
+    def _place_restored(self, slot: Slot, entry: Entry, length: int, actions: list[Action]) -> None:
+        self._clear_idle(actions, keep=None)
+        while self._cache.cells + len(entry.tokens) > self._cells:
+            self._remove_idle(next(iter(self._idle)), actions)
+        slot.sequence = self._sequence_for(Match(0, None), actions)
+        actions.append(Restore(entry, slot.sequence, length))
+        self._cache.extend(slot.sequence, slot.tokens[:length])
+        slot.computed = length
+
+    def _place_matched(self, slot: Slot, match: Match, actions: list[Action]) -> None:
+        source = match.sequence
+        self._clear_idle(actions, keep=source)
+        slot.sequence = self._sequence_for(match, actions)
+        if slot.sequence != source and source is not None:
+            self._cache.share(source, slot.sequence, match.length)
+            actions.append(Copy(source, slot.sequence, match.length))
+            if source in self._idle:
+                self._idle.move_to_end(source)
+                self._drop_if_redundant(source, actions)
+            self._clear_idle(actions, keep=None)
+        slot.computed = match.length
 
     def _sequence_for(self, match: Match, actions: list[Action]) -> int:
         """A sequence for a new job: the matched one itself when it is idle and wholly matched, else an unused one."""
-        if (
-            match.sequence is not None
-            and match.sequence in self._idle
-            and self._cache.length(match.sequence) == match.length
-        ):
-            del self._idle[match.sequence]
-            return match.sequence
+        source = match.sequence
+        if source is not None and source in self._idle and self._cache.length(source) == match.length:
+            del self._idle[source]
+            return source
         if not self._free:
-            victim = next(sequence for sequence in self._idle if sequence != match.sequence)
+            victim = next(sequence for sequence in self._idle if sequence != source)
             self._remove_idle(victim, actions)
         return self._free.popleft()
+
+    def _clear_idle(self, actions: list[Action], *, keep: int | None) -> None:
+        if not self._keeps_idle:
+            for sequence in [sequence for sequence in self._idle if sequence != keep]:
+                self._remove_idle(sequence, actions)
 
     def _slices(self, budget: int, scoring_budget: int) -> Iterator[Slice]:
         for slot in self._running:
             if slot.is_decoding:
                 yield Slice(slot, slot.computed, len(slot.tokens))
         for slot in self._running:
-            if slot.is_decoding or budget <= 0:
-                continue
             size = min(slot.pending, budget, scoring_budget if slot.scores_prompt else budget)
+            if slot.is_decoding or size <= 0:
+                continue
             budget -= size
+            scoring_budget -= size if slot.scores_prompt else 0
             yield Slice(slot, slot.computed, slot.computed + size)
 
     def _make_room(self, slices: list[Slice], actions: list[Action]) -> bool:
@@ -281,10 +350,16 @@ class Scheduler:
 
     def _drop_if_redundant(self, sequence: int, actions: list[Action]) -> None:
         if self._cache.is_redundant(sequence):
-            self._remove_idle(sequence, actions)
+            del self._idle[sequence]
+            self._give_back(sequence, actions)
 
     def _remove_idle(self, sequence: int, actions: list[Action]) -> None:
+        """Out of the cache and, if it is worth keeping, into the stash."""
         del self._idle[sequence]
+        if self._cache.length(sequence) >= MIN_STASHED:
+            entry = self._stash.add(sequence, self._cache.tokens(sequence))
+            if entry is not None:
+                actions.append(Store(sequence, entry))
         self._give_back(sequence, actions)
 
     def _give_back(self, sequence: int, actions: list[Action]) -> None:

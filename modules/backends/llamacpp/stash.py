@@ -1,0 +1,67 @@
+"""Finished sequences that were moved out of the KV cache, so that they do not slow every later step down. Pure.
+
+What lies in the cache costs each decode time, used or not; what lies here costs memory, of a fixed size. A ring: the
+oldest give way to the newest.
+"""
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from modules.backends.llamacpp.prefix_cache import common_length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """The state of a sequence with `tokens`, at `start` of the ring, `size` bytes long."""
+
+    tokens: "array[int]"
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+
+class Stash:
+    """Says what lies where in a ring of `capacity` bytes; the bytes themselves are the caller's.
+
+    `measure` tells how many of them the state of a sequence takes.
+    """
+
+    def __init__(self, capacity: int, measure: Callable[[int], int]) -> None:
+        self._capacity = capacity
+        self._measure = measure
+        self._entries: OrderedDict[int, Entry] = OrderedDict()
+        self._next = 0
+
+    def match(self, tokens: Sequence[int], *, whole: bool = False) -> tuple[int, Entry | None]:
+        """The longest beginning of `tokens` that an entry holds; with `whole` only entries that are one count."""
+        best: tuple[int, Entry | None] = (0, None)
+        for entry in self._entries.values():
+            common = common_length(entry.tokens, tokens)
+            if common > best[0] and (not whole or common == len(entry.tokens)):
+                best = common, entry
+        return best
+
+    def add(self, sequence: int, tokens: Sequence[int]) -> Entry | None:
+        """A place for the state of `sequence`, which holds `tokens`, in exchange for older ones.
+
+        None when another entry already holds these tokens, or when no place is large enough.
+        """
+        size = self._measure(sequence) if self._capacity else 1
+        if size > self._capacity or self.match(tokens)[0] == len(tokens):
+            return None
+        for entry in [
+            entry for entry in self._entries.values() if common_length(entry.tokens, tokens) == len(entry.tokens)
+        ]:
+            del self._entries[entry.start]
+        start = self._next if self._next + size <= self._capacity else 0
+        added = Entry(array("i", tokens), start, size)
+        for entry in [entry for entry in self._entries.values() if entry.start < added.end and start < entry.end]:
+            del self._entries[entry.start]
+        self._entries[start] = added
+        self._next = added.end
+        return added
