@@ -34,5 +34,7 @@ def _largest(values: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.int
     count = min(count, len(values))
     if count == 0:
         return np.empty(0, dtype=np.intp)
-    chosen = np.argpartition(values, len(values) - count)[len(values) - count :]
+    least = np.partition(values, len(values) - count)[len(values) - count]
+    above = np.flatnonzero(values > least)
+    chosen = np.concatenate((above, np.flatnonzero(values == least)[: count - len(above)]))
     return chosen[np.lexsort((chosen, -values[chosen]))]
