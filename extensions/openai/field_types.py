@@ -39,6 +39,7 @@ Penalty = Annotated[float, Field(ge=-2, le=2), _IS_NUMBER]
 Bias = Annotated[float, Field(ge=-100, le=100), _IS_NUMBER]
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**64), _IS_NUMBER]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT), _IS_NUMBER]
+Window = Annotated[int, Field(ge=0, le=2**20), _IS_NUMBER]
 TopK = Annotated[int, Field(ge=-1, le=MAX_COUNT), _IS_NUMBER]
 MirostatMode = Annotated[int, Field(ge=0, le=2), _IS_NUMBER]
 Choices = Annotated[int, Field(ge=1, le=128), _IS_NUMBER]
@@ -53,8 +54,8 @@ Stops = Annotated[
     Field(max_length=1024, fail_fast=True),
     BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
 ]
-SequenceBreakers = Annotated[Breakers, Field(max_length=1024)]
-SamplerNames = Annotated[Words, Field(max_length=1024)]
+SequenceBreakers = Annotated[Breakers, Field(max_length=128)]
+SamplerNames = Annotated[Words, Field(max_length=128)]
 Anything = Any
 
 

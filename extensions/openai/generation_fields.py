@@ -21,6 +21,7 @@ from extensions.openai.field_types import (
     Temperature,
     TokenIds,
     TopK,
+    Window,
 )
 
 
@@ -55,7 +56,7 @@ class SamplingFields(RequestModel):
     smoothing_factor: Amount | None = Field(None, description="Quadratic sampling; 0 is off.")
     smoothing_curve: Amount | None = Field(None, description="Curve of quadratic sampling.")
     dry_multiplier: Amount | None = Field(None, description="Strength of the DRY penalty; 0 is off.")
-    dry_allowed_length: Count | None = Field(None, description="Longest repeat that DRY lets pass.")
+    dry_allowed_length: Window | None = Field(None, description="Longest repeat that DRY lets pass.")
     dry_base: Amount | None = Field(None, description="Growth of the DRY penalty with the repeat's length.")
     dry_sequence_breakers: SequenceBreakers | None = Field(
         None, description="Texts across which DRY sees no repeat: a list, or strings in JSON's notation."
@@ -63,9 +64,9 @@ class SamplingFields(RequestModel):
     repetition_penalty: Factor | None = Field(None, description="Factor against tokens that occurred; 1 is off.")
     frequency_penalty: Penalty | None = Field(None, description="Taken off per occurrence of a token.")
     presence_penalty: Penalty | None = Field(None, description="Taken off once for a token that occurred.")
-    repetition_penalty_range: Count | None = Field(None, description="Tokens the penalties look at; 0 means all.")
+    repetition_penalty_range: Window | None = Field(None, description="Tokens the penalties look at; 0 means all.")
     encoder_repetition_penalty: Factor | None = Field(None, description="Factor for tokens of the prompt.")
-    no_repeat_ngram_size: Count | None = Field(None, description="Length of sequences that may not repeat.")
+    no_repeat_ngram_size: Window | None = Field(None, description="Length of sequences that may not repeat.")
     mirostat_mode: MirostatMode | None = Field(None, description="Version of Mirostat; 0 is off.")
     mirostat_tau: Amount | None = Field(None, description="Surprise Mirostat aims at.")
     mirostat_eta: Amount | None = Field(None, description="Mirostat's learning rate.")

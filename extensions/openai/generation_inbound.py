@@ -34,9 +34,8 @@ def sampling_of(fields: SamplingFields, defaults: Sampling) -> Sampling:
         asked["top_k"] = max(fields.top_k, 0)
     if fields.seed is not None:
         asked["seed"] = None if fields.seed == -1 else fields.seed % 2**32
-    if fields.sampler_priority:
-        names = dict.fromkeys(name for name in fields.sampler_priority if name in SAMPLER_ORDER)
-        asked["sampler_priority"] = tuple(names)
+    if known := dict.fromkeys(name for name in fields.sampler_priority or () if name in SAMPLER_ORDER):
+        asked["sampler_priority"] = tuple(known)
     if fields.custom_token_bans:
         asked["banned_tokens"] = _token_ids(fields.custom_token_bans)
     return replace(defaults, **asked)

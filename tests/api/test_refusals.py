@@ -22,6 +22,8 @@ SHARED: list[tuple[dict[str, Any], str]] = [
     ({"frequency_penalty": 2.1}, "frequency_penalty"),
     ({"presence_penalty": -2.1}, "presence_penalty"),
     ({"repetition_penalty": 0}, "repetition_penalty"),
+    ({"repetition_penalty_range": 2**31 - 1}, "repetition_penalty_range"),
+    ({"dry_sequence_breakers": ["x"] * 10_000}, "dry_sequence_breakers"),
     ({"mirostat_mode": 3}, "mirostat_mode"),
     ({"seed": 10**30}, "seed"),
     ({"seed": "x"}, "seed"),

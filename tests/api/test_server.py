@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import socket
+import ssl
 import sys
 from pathlib import Path
 
@@ -18,6 +20,14 @@ from tests.api.serving import CHAT, events_of, on_port, says, text_of
 SERVER = Path(__file__).parents[2] / "server.py"
 STALL = says("stall", stream=True)
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def has_ipv6() -> bool:
+    try:
+        listen(["::1"], 0)[0].close()
+    except SettingsError:
+        return False
+    return True
 
 
 async def connected(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -63,7 +73,7 @@ def test_an_address_that_is_not_ours_is_named() -> None:
         listen(["192.0.2.1"], 0)
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
 def test_all_addresses_share_the_port() -> None:
     sockets = listen(["127.0.0.1", "::1"], 0)
     try:
@@ -94,6 +104,29 @@ async def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="certificate"):
         async with on_port(tmp_path, ssl_keyfile=tmp_path / "x.pem", ssl_certfile=tmp_path / "x.pem"):
             pass
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+async def test_it_is_served_over_https_with_a_certificate(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {key} -out {certificate}"
+    maker = await asyncio.create_subprocess_exec(*command.split(), stderr=asyncio.subprocess.DEVNULL)
+    assert await maker.wait() == 0
+    trust = ssl.create_default_context(cafile=certificate)
+    trust.check_hostname = False
+    async with on_port(tmp_path, ssl_keyfile=key, ssl_certfile=certificate) as (url, _, __):
+        assert url.startswith("https://127.0.0.1:")
+        async with httpx2.AsyncClient(verify=trust) as http:
+            assert (await http.get(f"{url}/models")).status_code == 200
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+async def test_it_is_served_on_ipv6_for_who_asks(tmp_path: Path) -> None:
+    async with on_port(tmp_path, api_enable_ipv6=True) as (url, _, lines):
+        urls = [line.split()[-1] for line in lines]
+        assert urls == [url, url.replace("127.0.0.1", "[::1]")]
+        async with httpx2.AsyncClient() as http:
+            assert [(await http.get(f"{each}/models")).status_code for each in urls] == [200, 200]
 
 
 async def test_cancelling_ends_open_streams_in_order(tmp_path: Path) -> None:
