@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -13,7 +13,7 @@ from extensions.openai.answers import IGNORED_HEADER
 from extensions.openai.chat import routes as chat
 from extensions.openai.completions import routes as completions
 from extensions.openai.context import Context
-from extensions.openai.errors import Shield, add_error_handlers
+from extensions.openai.error_handlers import Shield, add_error_handlers
 from extensions.openai.limits import BodyLimits, PlainPaths
 from extensions.openai.request_log import RequestLog
 from extensions.openai.unavailable import unavailable_endpoints
@@ -30,7 +30,6 @@ ROUTERS = (
     health.router,
     unavailable_endpoints(),
 )
-small = APIRouter(tags=["Server"])
 
 
 def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: asyncio.Event | None = None) -> FastAPI:
@@ -44,7 +43,7 @@ def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: a
         middleware=_layers(settings),
     )
     app.state.context = Context(runtime, closing or asyncio.Event())
-    for router in (*ROUTERS, small):
+    for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
     return app
@@ -64,15 +63,3 @@ def _layers(settings: Settings) -> list[Middleware]:
     limits = Middleware(BodyLimits, max_bytes=settings.api_max_body_mb * 2**20)
     log = [Middleware(RequestLog)] if settings.openai_debug else []
     return [*log, Middleware(Shield), cors, Middleware(PlainPaths), gate, limits]
-
-
-@small.options("/")
-async def options() -> str:
-    """Answers clients that ask whether anybody is there."""
-    return "OK"
-
-
-@small.get("/v1/billing/usage")
-async def billing_usage() -> dict[str, int]:
-    """Nothing is billed here."""
-    return {"total_usage": 0}

@@ -2,18 +2,13 @@
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.errors import (
     BadRequest,
@@ -84,12 +79,12 @@ FAULTS: Final[Mapping[type[ServiceError], Fault]] = MappingProxyType(
         ShuttingDown: Fault(503, "server_error", is_worth_retrying=False),
     }
 )
-_UNEXPECTED: Final = Fault(500, "server_error", is_worth_retrying=False)
-_UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
+UNEXPECTED: Final = Fault(500, "server_error", is_worth_retrying=False)
+UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
 
 
 def fault_of(error: ServiceError) -> Fault:
-    return next((FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS), _UNEXPECTED)
+    return next((FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS), UNEXPECTED)
 
 
 def error_body(message: str, kind: str, *, param: str | None = None, code: str | None = None) -> bytes:
@@ -109,7 +104,7 @@ def error_event(error: Exception) -> bytes:
         body = error_body(error.message, fault_of(error).type, param=error.param, code=error.code)
     else:
         log_unexpected(error)
-        body = error_body(_UNEXPECTED_MESSAGE, _UNEXPECTED.type)
+        body = error_body(UNEXPECTED_MESSAGE, UNEXPECTED.type)
     return b"data: " + body + b"\n\n"
 
 
@@ -131,83 +126,3 @@ def _headers(error: ServiceError, fault: Fault) -> dict[str, str]:
         # Whoever is refused may have a large body on its way, which nobody wants.
         headers["Connection"] = "close"
     return headers
-
-
-def add_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(ServiceError, _on_service_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_body)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(ClientGone, _on_client_gone)
-
-
-async def _on_service_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    return error_response(error)
-
-
-async def _on_client_gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=499)
-
-
-async def _on_invalid_body(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return error_response(_bad_body(error.errors()[0]))
-
-
-def _bad_body(problem: Mapping[str, Any]) -> BadRequest:
-    where = [part for part in problem["loc"] if part != "body"]
-    if problem["type"] == "json_invalid":
-        return BadRequest(f"The body is not valid JSON: {problem['ctx']['error']} at character {problem['loc'][-1]}.")
-    if not where:
-        return BadRequest("The body must be a JSON object, sent with Content-Type: application/json.")
-    param = _path(where)
-    if problem["type"] == "missing":
-        return BadRequest(f"'{param}' is missing.", param=param, code="missing_required_parameter")
-    return BadRequest(f"Invalid '{param}': {_in_words(problem)}.", param=param, code="invalid_value")
-
-
-def _in_words(problem: Mapping[str, Any]) -> str:
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
-
-
-def _path(where: Sequence[str | int]) -> str:
-    """`messages[0].content`, as a program would write it."""
-    head, *rest = where
-    return str(head) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
-
-
-async def _on_http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    method, path = request.method, request.scope["path"]
-    message, code = {
-        404: (f"Unknown request URL: {method} {path}. Please check the URL for typos.", "unknown_url"),
-        405: (f"Not allowed to {method} on {path}. Try another method.", "method_not_supported"),
-        408: ("The request body took too long to arrive.", "request_timeout"),
-        413: ("The request body is too large. The operator can raise --api-max-body-mb.", "request_too_large"),
-    }.get(error.status_code, (str(error.detail), None))
-    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-    return Response(error_body(message, kind, code=code), error.status_code, error.headers, "application/json")
-
-
-class Shield:
-    """Outermost of all: what nobody foresaw is logged and answered with an error object that tells nothing."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_started = False
-
-        async def noting_send(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting_send)
-        except Exception as error:  # noqa: BLE001 - the last place where anything can be caught
-            log_unexpected(error)
-            if not has_started:
-                body = error_body(_UNEXPECTED_MESSAGE, _UNEXPECTED.type)
-                await Response(body, 500, {"x-should-retry": "false"}, "application/json")(scope, receive, send)

@@ -1,4 +1,4 @@
-"""GET /health: whether a load balancer or a start script should send requests now. It needs no key and tells no names."""
+"""What is asked about the server itself: whether it is well, whether it is there, what it costs."""
 
 from typing import Literal
 
@@ -21,9 +21,21 @@ class Health(BaseModel):
 
 @router.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
 async def health(context: CurrentContext) -> Response:
-    """200, but 503 with the progress while a model is being loaded."""
+    """200, but 503 with the progress while a model is being loaded. It needs no key and tells no names."""
     state = context.runtime.models.state
     if state.status is Status.LOADING:
         body = Health(status="loading model", progress=round(state.progress, 3))
         return Response(body.model_dump_json(), 503, {"Retry-After": "1"}, "application/json")
     return Response(Health(status="ok").model_dump_json(exclude_unset=True), media_type="application/json")
+
+
+@router.options("/")
+async def options() -> Literal["OK"]:
+    """Answers clients that ask whether anybody is there."""
+    return "OK"
+
+
+@router.get("/v1/billing/usage")
+async def billing_usage() -> dict[str, int]:
+    """Nothing is billed here."""
+    return {"total_usage": 0}

@@ -6,7 +6,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -17,6 +17,7 @@ from extensions.openai.protocol import BoundedHttpProtocol
 from extensions.openai.signals import on_signals
 from extensions.openai.sockets import BACKLOG, base_url, listen
 from extensions.openai.tunnel import TunnelFailed, find_cloudflared, open_tunnel
+from extensions.openai.waiting import end
 from modules.errors import SettingsError
 from modules.runtime import Runtime
 from modules.settings import Settings
@@ -41,10 +42,11 @@ async def serve_api(runtime: Runtime, *, announce: Announce = _print_now) -> Non
     listeners = listen(settings.api_addresses, settings.api_port)
     for listener in listeners:
         announce(f"OpenAI-compatible API: {base_url(listener, is_secure=server.config.is_ssl)}")
-    async with AsyncExitStack() as tunnels:
-        if settings.public_api:
-            await _announce_tunnel(tunnels, listeners[0], settings, announce)
+    tunnel = asyncio.create_task(_keep_tunnel(listeners[0], settings, announce))
+    try:
         await server.serve_in_order(listeners)
+    finally:
+        await end(tunnel)
 
 
 class ApiServer(uvicorn.Server):
@@ -111,15 +113,16 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     return config
 
 
-async def _announce_tunnel(
-    tunnels: AsyncExitStack, listener: socket.socket, settings: Settings, announce: Announce
-) -> None:
+async def _keep_tunnel(listener: socket.socket, settings: Settings, announce: Announce) -> None:
+    """Opens the public address, if one is wanted, and keeps it until it is cancelled."""
+    if not settings.public_api:
+        return
     try:
         if settings.ssl_certfile is not None:
             raise TunnelFailed("Cloudflare brings HTTPS itself; leave out --ssl-certfile and --ssl-keyfile.")
         program = await find_cloudflared()
-        port = listener.getsockname()[1]
-        public = await tunnels.enter_async_context(open_tunnel(program, port, settings.public_api_id))
-        announce(f"Public API: {public}")
+        async with open_tunnel(program, listener.getsockname()[1], settings.public_api_id) as public:
+            announce(f"Public API: {public}")
+            await asyncio.Event().wait()
     except TunnelFailed as failure:
         announce(f"There is no public address: {failure} The API is served here only.")

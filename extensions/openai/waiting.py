@@ -6,7 +6,8 @@ from typing import Any, NoReturn, TypeVar
 
 from starlette.types import Receive
 
-from extensions.openai.errors import ClientGone, ShuttingDown
+from extensions.openai.errors import ClientGone, ShuttingDown, log_unexpected
+from modules.errors import ServiceError
 
 T = TypeVar("T")
 
@@ -25,10 +26,15 @@ async def unless(work: Coroutine[Any, Any, T], *interruptions: Coroutine[Any, An
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels what still runs and waits until all have let go of what they held."""
-    for task in tasks:
+    """Cancels what still runs and waits until all have let go of what they held; what fails in that is logged."""
+    running = [task for task in tasks if not task.done()]
+    for task in running:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for task in running:
+        failure = None if task.cancelled() else task.exception()
+        if isinstance(failure, Exception) and not isinstance(failure, ServiceError | ClientGone):
+            log_unexpected(failure)
 
 
 async def hung_up(receive: Receive) -> NoReturn:
