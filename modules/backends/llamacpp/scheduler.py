@@ -266,10 +266,11 @@ class Scheduler:
         return self._cache.cells_of(held) + len(entry.tokens) <= self._cells
 
     def _place_restored(self, slot: Slot, entry: Entry, length: int, actions: list[Action]) -> None:
-        self._clear_idle(actions, keep=None)
-        while self._cache.cells + len(entry.tokens) > self._cells:
-            self._remove_idle(next(iter(self._idle)), actions)
-        slot.sequence = self._sequence_for(Match(0, None), actions)
+        with self._stash.pinned(entry):
+            self._clear_idle(actions, keep=None)
+            while self._cache.cells + len(entry.tokens) > self._cells:
+                self._remove_idle(next(iter(self._idle)), actions)
+            slot.sequence = self._sequence_for(Match(0, None), actions)
         actions.append(Restore(entry, slot.sequence, length))
         self._cache.extend(slot.sequence, slot.tokens[:length])
         slot.computed = length

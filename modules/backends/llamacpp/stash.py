@@ -6,7 +6,8 @@ oldest give way to the newest.
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from modules.backends.llamacpp.prefix_cache import common_length
@@ -24,6 +25,9 @@ class Entry:
     def end(self) -> int:
         return self.start + self.size
 
+    def overlaps(self, other: "Entry") -> bool:
+        return self.start < other.end and other.start < self.end
+
 
 class Stash:
     """Says what lies where in a ring of `capacity` bytes; the bytes themselves are the caller's.
@@ -36,6 +40,16 @@ class Stash:
         self._measure = measure
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._next = 0
+        self._pinned: Entry | None = None
+
+    @contextmanager
+    def pinned(self, entry: Entry) -> Iterator[None]:
+        """Meanwhile nothing is written over `entry`, which is about to be read."""
+        self._pinned = entry
+        try:
+            yield
+        finally:
+            self._pinned = None
 
     def match(self, tokens: Sequence[int], *, whole: bool = False) -> tuple[int, Entry | None]:
         """The longest beginning of `tokens` that an entry holds; with `whole` only entries that are one count."""
@@ -60,7 +74,9 @@ class Stash:
             del self._entries[entry.start]
         start = self._next if self._next + size <= self._capacity else 0
         added = Entry(array("i", tokens), start, size)
-        for entry in [entry for entry in self._entries.values() if entry.start < added.end and start < entry.end]:
+        if self._pinned is not None and self._pinned.overlaps(added):
+            return None
+        for entry in [entry for entry in self._entries.values() if entry.overlaps(added)]:
             del self._entries[entry.start]
         self._entries[start] = added
         self._next = added.end
