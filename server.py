@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Final, TextIO
 
 from extensions.openai.server import serve_api
+from extensions.openai.signals import on_signals
 from modules.errors import SettingsError
 from modules.flag_parser import HelpRequested
 from modules.flags import parse
@@ -45,7 +46,15 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(settings: Settings) -> int:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(settings))
+        return runner.run(_until_signal(settings))
+
+
+async def _until_signal(settings: Settings) -> int:
+    """A signal that comes before or after the API takes care of signals ends the program in order too."""
+    serving = asyncio.create_task(_serve(settings))
+    with on_signals(serving.cancel):
+        await asyncio.wait([serving])
+    return 0 if serving.cancelled() else serving.result()
 
 
 async def _serve(settings: Settings) -> int:

@@ -11,7 +11,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def on_signals(act: Callable[[], None]) -> Iterator[None]:
+def on_signals(act: Callable[[], object]) -> Iterator[None]:
     """While it is entered, those signals call `act` on the running event loop. Outside the main thread, where signals
     do not arrive, it does nothing."""
     if threading.current_thread() is not threading.main_thread():
