@@ -128,11 +128,11 @@ class ScriptedBackend:
         token = next(running.script, _END)
         if token is None:
             return
-        if token == _END:
-            yield Output(job_id=job.id, finish=Finish.STOP, stop_token=_END)
-            return
         wanted = job.generation.logprobs
         logprob = None if wanted is None else self._logprob(token, wanted)
+        if token == _END:
+            yield Output(job_id=job.id, logprob=logprob, finish=Finish.STOP, stop_token=_END)
+            return
         yield Output(
             job_id=job.id,
             token=token,

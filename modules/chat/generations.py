@@ -54,16 +54,11 @@ def completion_generations(card: ModelCard, request: CompletionRequest, prompts:
 
 
 def logits_generation(request: LogitsRequest, prompt: Prompt) -> Generation:
-    """One token, for the sake of the distribution that it is drawn from.
-
-    It must not be the one that ends a reply, because an end has no logprobs. The raw distribution is taken before
-    that ban; the one after the samplers is of the tokens that go on.
-    """
+    """One token, for the sake of the distribution that it is drawn from."""
     return Generation(
         prompt=prompt,
         sampling=request.sampling or Sampling(temperature=0),
         max_tokens=1,
-        min_tokens=1,
         logprobs=request.top,
         sampled_logprobs=request.sampling is not None,
     )

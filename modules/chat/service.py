@@ -70,8 +70,8 @@ class ChatService:
             prompt = await self._prompts.raw(engine, request.prompt)
             async with aclosing(engine.generate(logits_generation(request, prompt))) as chunks:
                 async for chunk in chunks:
-                    if chunk.logprobs:
-                        return list(chunk.logprobs[0].top)
+                    if scored := (*chunk.logprobs, chunk.end_logprob)[0]:
+                        return list(scored.top)
         return []
 
     async def encode(self, text: str) -> list[int]:

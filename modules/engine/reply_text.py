@@ -104,6 +104,7 @@ class ReplyText:
             progress=output.progress,
             finish=finish,
             stop_reason=stop_reason,
+            end_logprob=output.logprob if output.token is None else None,
             usage=self.usage if finish is not None else None,
         )
 

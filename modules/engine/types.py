@@ -93,7 +93,8 @@ class PromptProgress:
 class Output:
     """What one backend step did for one job: at most one token, its bytes, or the end.
 
-    `data` is empty for tokens that print nothing. `prompt_logprobs` arrive once, before the first token;
+    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
+    `prompt_logprobs` arrive once, before the first token;
     their first entry is None, because nothing predicts a first token.
     """
 
@@ -125,7 +126,8 @@ class Usage:
 class Chunk:
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
-    The last chunk of a reply, and no other, has `finish` and `usage`.
+    The last chunk of a reply, and no other, has `finish` and `usage`, and `end_logprob` when a token that is not part
+    of the reply ended it.
     """
 
     text: str = ""
@@ -135,6 +137,7 @@ class Chunk:
     progress: PromptProgress | None = None
     finish: Finish | None = None
     stop_reason: str | int | None = None
+    end_logprob: TokenLogprob | None = None
     usage: Usage | None = None
 
     @staticmethod
@@ -152,6 +155,7 @@ class Chunk:
             progress=next((c.progress for c in reversed(chunks) if c.progress is not None), None),
             finish=last.finish,
             stop_reason=last.stop_reason,
+            end_logprob=last.end_logprob,
             usage=last.usage,
         )
 

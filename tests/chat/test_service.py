@@ -183,6 +183,11 @@ async def test_next_token_alternatives(service: ChatService) -> None:
     assert len(alternatives) == 5
 
 
+async def test_the_end_of_a_reply_is_a_next_token_too(service: ChatService) -> None:
+    ended = await service.next_token(LogitsRequest(model=None, prompt="<|im_start|>user\necho:<|im_end|>", top=1))
+    assert [alternative.data for alternative in ended] == [b"<|im_end|>"]
+
+
 async def test_tokens_there_and_back(service: ChatService) -> None:
     tokens = await service.encode("é<|im_end|>")
     assert tokens == [*"é".encode(), 257]

@@ -94,9 +94,11 @@ CHUNK = Chunk(
     progress=PromptProgress(1, 2, 1),
     finish=Finish.LENGTH,
     stop_reason="END",
+    end_logprob=LOGPROB,
     usage=Usage(1, 2, 1),
 )
 SPEC = LoadSpec(
+    idle_cells=7,
     name="a/b.gguf",
     path="/models/ü.gguf",
     loader="llama.cpp",

@@ -212,7 +212,12 @@ class LlamaBackend:
         token, logprob = self._sample(task, self._logits(row))
         if token in self._tokenizer.end_ids:
             return Output(
-                job_id=job_id, prompt_logprobs=scored, progress=progress, finish=Finish.STOP, stop_token=token
+                job_id=job_id,
+                logprob=logprob,
+                prompt_logprobs=scored,
+                progress=progress,
+                finish=Finish.STOP,
+                stop_token=token,
             )
         task.slot.tokens.append(token)
         piece = self._tokenizer.printed if generation.skip_special_tokens else self._tokenizer.shown

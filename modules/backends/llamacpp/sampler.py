@@ -145,7 +145,8 @@ class Sampler:
         return lambda candidates: c.llama_sampler_apply(sampler, candidates.pointer)
 
     def _range(self) -> int:
-        return self._sampling.repetition_penalty_range or self._vocabulary.context
+        context = self._vocabulary.context
+        return min(self._sampling.repetition_penalty_range or context, context)
 
     def _penalties(self) -> Stage | None:
         s, order = self._sampling, self._sampling.sampler_priority
