@@ -1,13 +1,13 @@
 """Bytes out, hang-up in: server-sent events from a source of events, which is closed as soon as nobody listens.
 
-The first event is awaited before the headers are sent, so that what fails at once is a proper status; after that a
-failure is an error event. Silence is filled with comment lines. What is ready at once leaves in one packet.
+The first event is awaited, though not for ever, before the headers are sent, so that what fails at once is a proper
+status; after that a failure is an error event. Silence is filled with comment lines. What is ready at once leaves in one packet.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -82,10 +82,15 @@ class Feed:
         self._reader = asyncio.create_task(unless(self._read(), stopped(closing)))
         self._reader.add_done_callback(lambda _: self._news.set())
 
-    async def open(self) -> None:
-        """Waits for the first event; raises what the source raises in its place."""
-        await self._news.wait()
-        if not self._ready:
+    async def open(self, patience: float = KEEP_ALIVE_SECONDS) -> None:
+        """Waits for the first event; raises what the source raises in its place.
+
+        After `patience` seconds, as in a long queue, the stream begins all the same: clients give up on silence.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._news.wait()
+        if self._reader.done() and not self._ready:
             await self._reader
 
     async def frames(self) -> AsyncGenerator[bytes, None]:

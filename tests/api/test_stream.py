@@ -56,6 +56,16 @@ async def test_what_is_ready_at_once_leaves_in_one_frame() -> None:
     await feed.aclose()
 
 
+async def test_a_stream_begins_although_its_source_is_silent() -> None:
+    source = Source()
+    feed = feed_of(source.events())
+    await feed.open(patience=0.001)
+    source.texts.put_nowait("late")
+    source.texts.put_nowait(None)
+    assert [frame async for frame in feed.frames()] == [b"late|end|[DONE]"]
+    await feed.aclose()
+
+
 async def test_what_comes_apart_leaves_apart() -> None:
     source = Source()
     feed = feed_of(source.events())
