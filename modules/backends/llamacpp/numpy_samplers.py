@@ -10,6 +10,13 @@ from modules.backends.llamacpp.candidates import Candidates
 Mask = npt.NDArray[np.bool_]
 _CUTOFF_UNIT = 1e-4
 _BOUNDS = (1e-2, 1e-3, 1e-4, 1e-5)
+_IMPOSSIBLE = 80.0  # e^-80 is still a normal number in single precision
+
+
+def drop_impossible(candidates: Candidates) -> None:
+    """Drop tokens of probability zero, on which entropies in llama.cpp's samplers come out as no number."""
+    logits = candidates.logits
+    candidates.keep(logits > logits.max() - _IMPOSSIBLE)
 
 
 def top_p(candidates: Candidates, p: float) -> None:

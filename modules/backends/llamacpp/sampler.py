@@ -19,6 +19,7 @@ Distribution: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.float64]]
 _MIN_KEEP: Final = 1
 _FEW: Final = 1024  # llama.cpp sorts them all: below this, that is quicker than finding out which need not be
 _MIROSTAT_SAMPLES: Final = 100
+_ANY_SEED: Final = 0xFFFFFFFF
 _TEMPERATURES: Final = ("temperature", "dynamic_temperature", "quadratic_sampling")
 _PENALTIES: Final = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 
@@ -91,7 +92,8 @@ class Sampler:
     def _distribution(self, candidates: Candidates) -> Distribution:
         if self._select is None:
             return np.asarray([candidates.best()]), np.zeros(1)
-        return candidates.ids.copy(), np.log(candidates.probabilities())
+        with np.errstate(divide="ignore"):
+            return candidates.ids.copy(), np.log(candidates.probabilities())
 
     def _selected(self, candidates: Candidates, select: Any) -> int:
         c.llama_sampler_apply(select, candidates.pointer)
@@ -106,7 +108,8 @@ class Sampler:
         order = _in_order(self._sampling)
         names = [name for name in order if name in _PENALTIES or name in self._makers()]
         penalties = [name for name in names if name in _PENALTIES]
-        return [stage for name in names if name not in penalties[1:] and (stage := self._stage(name)) is not None]
+        stages = [stage for name in names if name not in penalties[1:] and (stage := self._stage(name)) is not None]
+        return [*stages, numpy_samplers.drop_impossible] if self._sampling.mirostat_mode else stages
 
     def _stage(self, name: str) -> Stage | None:
         if self._sampling.is_greedy and name not in (
@@ -211,7 +214,9 @@ class Sampler:
 
     def _typical_p(self) -> Stage | None:
         p = self._sampling.typical_p
-        return self._native(c.llama_sampler_init_typical(p, _MIN_KEEP)) if p < 1 else None
+        if p >= 1:
+            return None
+        return _after_impossible(self._native(c.llama_sampler_init_typical(p, _MIN_KEEP)))
 
     def _min_p(self) -> Stage | None:
         p = self._sampling.min_p
@@ -271,8 +276,16 @@ class Sampler:
         return made
 
 
+def _after_impossible(stage: Stage) -> Stage:
+    def both(candidates: Candidates) -> None:
+        numpy_samplers.drop_impossible(candidates)
+        stage(candidates)
+
+    return both
+
+
 def _in_order(sampling: Sampling) -> Sequence[str]:
-    order = sampling.sampler_priority
+    order = tuple(dict.fromkeys(sampling.sampler_priority))
     if not sampling.temperature_last:
         return order
     return [name for name in order if name not in _TEMPERATURES] + [name for name in order if name in _TEMPERATURES]
@@ -288,4 +301,4 @@ def _bias_of(sampling: Sampling) -> tuple[Any, Any] | None:
 
 def _seed_of(sampling: Sampling) -> int:
     """llama.cpp's seeds are 32 bits wide, and its last one means "pick one"."""
-    return (sampling.seed or 0) % 0xFFFFFFFF
+    return _ANY_SEED if sampling.seed is None else sampling.seed % _ANY_SEED

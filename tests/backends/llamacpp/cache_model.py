@@ -1,0 +1,158 @@
+"""A stand-in for llama.cpp's memory and decode loop: it obeys a scheduler, and checks every order it is given."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from modules.backends.llamacpp.scheduler import Action, Copy, Plan, Remove, Restore, Scheduler, Slot, Store
+from modules.backends.llamacpp.stash import Stash
+
+BUDGET = 16
+SCORING_BUDGET = 4
+
+
+@dataclass(slots=True, eq=False)
+class Play:
+    """One job as it runs: its slot, how many tokens it will say, and when it was last computed."""
+
+    slot: Slot
+    length: int
+    said: int = 0
+    computed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a scheduler has to live with. In these worlds the stash takes one byte per token."""
+
+    cells: int = 4096
+    parallel: int = 8
+    spare: int = 16
+    can_share: bool = True
+    keeps_idle: bool = True
+    stash: int = 0
+    budget: int = BUDGET
+
+
+class CacheModel:
+    """Cells by sequence; a cell is a number and the token in it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.scheduler = Scheduler(
+            cells=world.cells,
+            parallel=world.parallel,
+            sequences=world.parallel + world.spare,
+            can_share=world.can_share,
+            keeps_idle=world.keeps_idle,
+            stash=Stash(world.stash, lambda sequence: len(self.held[sequence])),
+        )
+        self.held: dict[int, list[tuple[int, int]]] = {}
+        self.ring: list[int] = [-1] * world.stash
+        self.plays: dict[int, Play] = {}
+        self.finished: dict[int, Play] = {}
+        self.started: list[int] = []
+        self.actions: list[Action] = []
+        self.computed_tokens = 0
+        self.preemptions = 0
+        self._numbers = count()
+
+    def add(self, job_id: int, prompt: list[int], length: int, *, scores: bool = False) -> Play:
+        """A job that will say `length` tokens; 0 reads its prompt only."""
+        slot = Slot(job_id, list(prompt), len(prompt), scores_prompt=scores)
+        play = self.plays[job_id] = Play(slot, length)
+        self.scheduler.add(slot)
+        return play
+
+    def drop(self, job_id: int) -> None:
+        self.apply(self.scheduler.finish(self.plays.pop(job_id).slot))
+
+    def step(self) -> Plan:
+        self.apply(self.scheduler.place_waiting())
+        placed = {job_id for job_id, play in self.plays.items() if play.slot.sequence is not None}
+        self.started += sorted(placed.difference(self.started))
+        plan = self.scheduler.plan(self.world.budget, SCORING_BUDGET)
+        self.preemptions += sum(self.plays[job_id].slot.sequence is None for job_id in placed)
+        self.apply(plan.actions)
+        self._compute(plan)
+        self.scheduler.commit(plan)
+        for piece in plan.slices:
+            if piece.is_last:
+                self._say(self.plays[piece.slot.job_id])
+        self.check()
+        return plan
+
+    def run(self, *, most_steps: int = 2000) -> None:
+        steps = 0
+        while self.scheduler.has_work:
+            steps += 1
+            assert steps < most_steps, "some job never ends"
+            self.step()
+
+    def apply(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            self.actions.append(action)
+            match action:
+                case Copy(source, target, length):
+                    assert not self.held.get(target), "a copy into a sequence that holds something"
+                    assert length <= len(self.held[source]), "a copy of more than there is"
+                    self.held[target] = self.held[source][:length]
+                case Remove(sequence):
+                    self.held.pop(sequence, None)
+                case Store(sequence, entry):
+                    assert list(entry.tokens) == self.tokens(sequence), "an entry that says something else"
+                    self.ring[entry.start : entry.end] = entry.tokens
+                    assert len(self.ring) == self.world.stash
+                case Restore(entry, target, length):
+                    assert not self.held.get(target), "a state for a sequence that holds something"
+                    assert self.ring[entry.start : entry.end] == list(entry.tokens), "a state that was written over"
+                    assert self.used() + entry.size <= self.world.cells, "no cells for a state"
+                    self.held[target] = [(next(self._numbers), token) for token in entry.tokens[:length]]
+
+    def _compute(self, plan: Plan) -> None:
+        for piece in plan.slices:
+            slot = piece.slot
+            assert slot.sequence is not None
+            cells = self.held.setdefault(slot.sequence, [])
+            assert self.tokens(slot.sequence) == slot.tokens[: piece.start], "the cache holds something else"
+            cells.extend((next(self._numbers), token) for token in slot.tokens[piece.start : piece.end])
+            self.computed_tokens += piece.end - piece.start
+            self.plays[slot.job_id].computed += piece.end - piece.start
+        assert self.used() <= self.world.cells, "more cells than there are"
+
+    def _say(self, play: Play) -> None:
+        if play.said < play.length:
+            play.slot.tokens.append(next_token(play.slot.tokens))
+            play.said += 1
+        if play.said == play.length:
+            self._finish(play)
+
+    def _finish(self, play: Play) -> None:
+        job_id = play.slot.job_id
+        self.apply(self.scheduler.finish(play.slot))
+        self.finished[job_id] = self.plays.pop(job_id)
+
+    def tokens(self, sequence: int) -> list[int]:
+        return [token for _, token in self.held.get(sequence, [])]
+
+    def used(self) -> int:
+        return len({cell for cells in self.held.values() for cell in cells})
+
+    def check(self) -> None:
+        assert self.scheduler.used_cells == self.used()
+        running = [play.slot.sequence for play in self.plays.values() if play.slot.sequence is not None]
+        assert len(set(running)) == len(running), "two jobs in one sequence"
+        assert len(running) == self.scheduler.decoding + self.scheduler.prefilling
+
+
+def next_token(tokens: list[int]) -> int:
+    """What the model says after `tokens`: the same whatever happened on the way."""
+    return 100 + hash(tuple(tokens)) % 1000
+
+
+def reply_of(prompt: list[int], length: int) -> list[int]:
+    """The prompt and the `length` tokens that follow it."""
+    tokens = list(prompt)
+    for _ in range(length):
+        tokens.append(next_token(tokens))
+    return tokens

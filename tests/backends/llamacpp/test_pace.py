@@ -1,0 +1,76 @@
+"""How much of the waiting prompts one step reads: bounded always, learned from what steps cost."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.backends.llamacpp.pace import GAP, IDLE_SECONDS, MIN_SLICE, Pace
+
+LIMIT = 512
+STEP = 0.010
+TOKEN = 0.002
+
+
+def learned(*, limit: int = LIMIT, step: float = STEP, token: float = TOKEN) -> Pace:
+    """A pace that has seen a machine with these costs for long enough."""
+    pace = Pace(limit)
+    for _ in range(40):
+        pace.learn(seconds=step, decoded=4, read=0)
+        pace.learn(seconds=100 * token, decoded=0, read=100)
+    return pace
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-6, 30), st.integers(0, 8), st.integers(0, LIMIT)), max_size=20),
+    st.integers(0, 8),
+    st.integers(0, 8),
+)
+def test_a_slice_is_never_too_small_nor_too_large(
+    steps: list[tuple[float, int, int]], decoding: int, prefilling: int
+) -> None:
+    pace = Pace(LIMIT)
+    for seconds, decoded, read in steps:
+        pace.learn(seconds=seconds, decoded=decoded, read=read)
+    assert MIN_SLICE <= pace.slice_tokens(decoding=decoding, prefilling=prefilling) <= LIMIT
+
+
+def test_beside_a_running_reply_a_step_takes_a_few_times_its_usual_time() -> None:
+    tokens = learned().slice_tokens(decoding=1, prefilling=1)
+    assert tokens * TOKEN == pytest.approx(STEP * (GAP - 1), abs=TOKEN)
+
+
+def test_more_prompts_may_take_more_time() -> None:
+    pace = learned()
+    one, two = (pace.slice_tokens(decoding=1, prefilling=count) for count in (1, 2))
+    assert two == pytest.approx(2 * one, abs=1)
+
+
+def test_alone_a_prompt_may_take_the_idle_time() -> None:
+    tokens = learned().slice_tokens(decoding=0, prefilling=1)
+    assert tokens * TOKEN == pytest.approx(IDLE_SECONDS, abs=TOKEN)
+
+
+def test_even_beside_slow_replies_a_step_takes_no_more_than_the_idle_time() -> None:
+    tokens = learned(step=1.0).slice_tokens(decoding=1, prefilling=1)
+    assert tokens * TOKEN <= IDLE_SECONDS
+
+
+def test_a_machine_that_becomes_slower_gets_smaller_slices() -> None:
+    pace = learned()
+    before = pace.slice_tokens(decoding=1, prefilling=1)
+    for _ in range(20):
+        pace.learn(seconds=100 * 4 * TOKEN, decoded=0, read=100)
+    assert pace.slice_tokens(decoding=1, prefilling=1) == pytest.approx(before / 4, abs=1)
+
+
+def test_what_running_replies_cost_is_not_held_against_the_prompt() -> None:
+    pace = learned()
+    before = pace.slice_tokens(decoding=0, prefilling=1)
+    for _ in range(20):
+        pace.learn(seconds=STEP + 100 * TOKEN, decoded=4, read=100)
+    assert pace.slice_tokens(decoding=0, prefilling=1) == pytest.approx(before, abs=2)
+
+
+def test_the_first_slice_is_careful() -> None:
+    assert Pace(LIMIT).slice_tokens(decoding=0, prefilling=1) < LIMIT
+    assert Pace(16).slice_tokens(decoding=0, prefilling=1) == 16
