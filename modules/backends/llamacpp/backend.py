@@ -16,7 +16,18 @@ from modules.backends.llamacpp.memory import SCORING_ROWS, Memory
 from modules.backends.llamacpp.pace import Pace
 from modules.backends.llamacpp.ring import Ring
 from modules.backends.llamacpp.sampler import Sampler, Vocabulary
-from modules.backends.llamacpp.scheduler import Action, Copy, Plan, Remove, Restore, Scheduler, Slice, Slot, Store
+from modules.backends.llamacpp.scheduler import (
+    Action,
+    CacheTraits,
+    Copy,
+    Plan,
+    Remove,
+    Restore,
+    Scheduler,
+    Slice,
+    Slot,
+    Store,
+)
 from modules.backends.llamacpp.stash import Stash
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
@@ -49,15 +60,20 @@ class LlamaBackend:
         self._candidates = Candidates(self._tokenizer.size)
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
+        self._window = memory.window
         self._pace = Pace(capacity - memory.parallel)
         self._ring = Ring(context, memory.stash_bytes)
-        self._scheduler = Scheduler(
+        traits = CacheTraits(
             cells=int(c.llama_n_ctx(context)),
             parallel=memory.parallel,
             sequences=memory.sequences,
             can_share=memory.can_share,
             keeps_idle=memory.keeps_idle,
+        )
+        self._scheduler = Scheduler(
+            traits,
             stash=Stash(memory.stash_bytes, self._ring.measure),
+            still_holds=self._still_holds if memory.window else None,
         )
         self._tasks: dict[int, _Task] = {}
 
@@ -144,6 +160,11 @@ class LlamaBackend:
                 case Restore(entry, target, length):
                     self._ring.read(entry, target)
                     c.llama_memory_seq_rm(self._cells, target, length, -1)
+
+    def _still_holds(self, sequence: int, length: int) -> bool:
+        """True when the window that ends with the token after the first `length` of `sequence` is all there."""
+        oldest = int(c.llama_memory_seq_pos_min(self._cells, sequence))
+        return oldest <= max(0, length + 1 - self._window)
 
     def _fill_batch(self, slices: Sequence[Slice]) -> list[int]:
         """Returns the row of the first logits that each slice has."""

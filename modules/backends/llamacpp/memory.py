@@ -18,19 +18,20 @@ class Memory:
     """`context` tokens for one job, `cells` for all together.
 
     `outputs` rows of logits per batch: one per running job, or `SCORING_ROWS` of a prompt that is scored.
-    `can_share` is False where cells cannot belong to several sequences at any length: recurrent and hybrid models, and
-    sliding-window caches that forget what left the window.
+    `window` is how many tokens the layers with sliding windows attend to, 0 without such layers; cells that left it may
+    be overwritten. `can_share` is False where cells cannot belong to several sequences at any length: recurrent and
+    hybrid models, and caches no larger than their windows.
     """
 
     def __init__(self, model: Any, spec: LoadSpec, *, context: int) -> None:
         self._model = model
         self._spec = spec
+        self.window = int(c.llama_model_n_swa(model))
         self.context = context
         self.cells = max(context, spec.kv_cells)
         self.parallel = min(spec.parallel, _MAX_SEQUENCES - _SPARE_SEQUENCES)
         is_recurrent = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
-        forgets = bool(c.llama_model_n_swa(model)) and not spec.swa_full
-        self.can_share = not (is_recurrent or forgets)
+        self.can_share = not is_recurrent and (spec.swa_full or not self.window)
         self.sequences = self.parallel + (_SPARE_SEQUENCES if self.can_share else 2)
         self.outputs = self.sequences + SCORING_ROWS
 

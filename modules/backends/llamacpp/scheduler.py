@@ -11,7 +11,7 @@ depend on what was asked before it.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -117,32 +117,44 @@ class Plan:
         return sum(piece.slot.is_decoding for piece in self.slices)
 
 
-class Scheduler:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheTraits:
     """`cells` bounds what all jobs hold together, `parallel` how many run, `sequences` how many the cache can name.
 
     There must be more sequences than running jobs. `can_share` False (recurrent and hybrid models) means that only
-    whole sequences can be taken over.
-    `stash` takes in what leaves the cache. `keeps_idle` False clears finished sequences out whenever a job begins.
+    whole sequences can be taken over. `keeps_idle` False clears finished ones out whenever a job begins.
+    """
+
+    cells: int
+    parallel: int
+    sequences: int
+    can_share: bool = True
+    keeps_idle: bool = True
+
+
+class Scheduler:
+    """Decides for one cache; `stash` takes in what leaves it.
+
+    With `still_holds`, the cache may have forgotten beginnings (sliding windows): it tells whether all that matters
+    after the first `length` tokens of a sequence is still there.
     """
 
     def __init__(
         self,
+        traits: CacheTraits,
         *,
-        cells: int,
-        parallel: int,
-        sequences: int,
-        can_share: bool = True,
-        keeps_idle: bool = True,
         stash: Stash | None = None,
+        still_holds: Callable[[int, int], bool] | None = None,
     ) -> None:
-        assert sequences > parallel
-        self._cells = cells
-        self._parallel = parallel
-        self._can_share = can_share
-        self._keeps_idle = keeps_idle
+        assert traits.sequences > traits.parallel
+        self._cells = traits.cells
+        self._parallel = traits.parallel
+        self._can_share = traits.can_share
+        self._keeps_idle = traits.keeps_idle
         self._stash = stash or Stash(0, lambda sequence: 0)
+        self._still_holds = still_holds
         self._cache = PrefixCache()
-        self._free = deque(range(sequences))
+        self._free = deque(range(traits.sequences))
         self._idle: OrderedDict[int, None] = OrderedDict()
         self._waiting: deque[Slot] = deque()
         self._running: list[Slot] = []
@@ -166,9 +178,8 @@ class Scheduler:
     def add(self, slot: Slot) -> None:
         self._waiting.append(slot)
 
-    def place_waiting(self) -> list[Action]:
-        """Give waiting jobs a place, in order of arrival, while there is one."""
-        actions: list[Action] = []
+    def place_waiting(self) -> Iterator[Action]:
+        """Give waiting jobs a place, in order of arrival, while there is one; each action is done before the next."""
         for slot in tuple(self._waiting):
             if len(self._running) >= self._parallel:
                 break
@@ -178,8 +189,9 @@ class Scheduler:
             if not self._has_room(slot, match):
                 break
             self._waiting.remove(slot)
+            actions: list[Action] = []
             self._place(slot, match, actions)
-        return actions
+            yield from actions
 
     def plan(self, budget: int, scoring_budget: int) -> Plan:
         """The next batch: every running reply's token, then up to `budget` prompt tokens, oldest job first.
@@ -221,7 +233,12 @@ class Scheduler:
         if slot.scores_prompt:
             return Match(0, None)
         wanted = slot.tokens[:-1]
-        return self._cache.match(wanted) if self._can_share else self._cache.whole_match(wanted, self._idle)
+        match = self._cache.match(wanted) if self._can_share else None
+        return match if match is not None and self._is_whole(match) else self._cache.whole_match(wanted, self._idle)
+
+    def _is_whole(self, match: Match) -> bool:
+        """True when nothing that the job needs of its match has been forgotten."""
+        return self._still_holds is None or match.sequence is None or self._still_holds(match.sequence, match.length)
 
     def _is_about_to_be_shared(self, slot: Slot, match: Match) -> bool:
         """True when a running job will soon have computed clearly more of this prompt than the cache holds now."""
@@ -258,7 +275,7 @@ class Scheduler:
     def _stashed_match(self, slot: Slot) -> tuple[int, Entry | None]:
         if slot.scores_prompt:
             return 0, None
-        return self._stash.match(slot.tokens[:-1], whole=not self._can_share)
+        return self._stash.match(slot.tokens[:-1], whole=not self._can_share or self._still_holds is not None)
 
     def _can_restore(self, entry: Entry) -> bool:
         """An entry needs cells for all its tokens, even if only some of them are to be kept."""

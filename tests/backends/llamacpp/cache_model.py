@@ -1,10 +1,11 @@
 """A stand-in for llama.cpp's memory and decode loop: it obeys a scheduler, and checks every order it is given."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from modules.backends.llamacpp.scheduler import Action, Copy, Plan, Remove, Restore, Scheduler, Slot, Store
+from modules.backends.llamacpp.scheduler import Action, CacheTraits, Copy, Plan, Remove, Restore, Scheduler, Slot, Store
 from modules.backends.llamacpp.stash import Stash
 
 BUDGET = 16
@@ -23,7 +24,10 @@ class Play:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a scheduler has to live with. In these worlds the stash takes one byte per token."""
+    """What a scheduler has to live with. In these worlds the stash takes one byte per token.
+
+    With a `window`, every cell that left it is forgotten at once, unless another sequence has it too.
+    """
 
     cells: int = 4096
     parallel: int = 8
@@ -31,6 +35,7 @@ class World:
     can_share: bool = True
     keeps_idle: bool = True
     stash: int = 0
+    window: int = 0
     budget: int = BUDGET
 
 
@@ -39,15 +44,20 @@ class CacheModel:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.scheduler = Scheduler(
+        traits = CacheTraits(
             cells=world.cells,
             parallel=world.parallel,
             sequences=world.parallel + world.spare,
             can_share=world.can_share,
             keeps_idle=world.keeps_idle,
+        )
+        self.scheduler = Scheduler(
+            traits,
             stash=Stash(world.stash, lambda sequence: len(self.held[sequence])),
+            still_holds=self._still_holds if world.window else None,
         )
         self.held: dict[int, list[tuple[int, int]]] = {}
+        self.forgotten: set[int] = set()
         self.ring: list[int] = [-1] * world.stash
         self.plays: dict[int, Play] = {}
         self.finished: dict[int, Play] = {}
@@ -107,7 +117,19 @@ class CacheModel:
                     assert not self.held.get(target), "a state for a sequence that holds something"
                     assert self.ring[entry.start : entry.end] == list(entry.tokens), "a state that was written over"
                     assert self.used() + entry.size <= self.world.cells, "no cells for a state"
-                    self.held[target] = [(next(self._numbers), token) for token in entry.tokens[:length]]
+                    self._restore(target, list(entry.tokens), length)
+
+    def _restore(self, target: int, tokens: list[int], length: int) -> None:
+        cells = [(next(self._numbers), token) for token in tokens]
+        if self.world.window:
+            self.forgotten.update(number for number, _ in cells[: -self.world.window])
+        self.held[target] = cells[:length]
+
+    def _forget(self) -> None:
+        holders = Counter(cell for cells in self.held.values() for cell in cells)
+        for cells in self.held.values():
+            gone = cells[: max(0, len(cells) + 1 - self.world.window)]
+            self.forgotten.update(cell[0] for cell in gone if holders[cell] == 1)
 
     def _compute(self, plan: Plan) -> None:
         for piece in plan.slices:
@@ -115,10 +137,13 @@ class CacheModel:
             assert slot.sequence is not None
             cells = self.held.setdefault(slot.sequence, [])
             assert self.tokens(slot.sequence) == slot.tokens[: piece.start], "the cache holds something else"
+            assert self._still_holds(slot.sequence, piece.start), "what the window needs was forgotten"
             cells.extend((next(self._numbers), token) for token in slot.tokens[piece.start : piece.end])
             self.computed_tokens += piece.end - piece.start
             self.plays[slot.job_id].computed += piece.end - piece.start
         assert self.used() <= self.world.cells, "more cells than there are"
+        if self.world.window:
+            self._forget()
 
     def _say(self, play: Play) -> None:
         if play.said < play.length:
@@ -131,6 +156,11 @@ class CacheModel:
         job_id = play.slot.job_id
         self.apply(self.scheduler.finish(play.slot))
         self.finished[job_id] = self.plays.pop(job_id)
+
+    def _still_holds(self, sequence: int, length: int) -> bool:
+        missing = [at for at, (number, _) in enumerate(self.held[sequence]) if number in self.forgotten]
+        oldest = missing[-1] + 1 if missing else 0
+        return oldest <= max(0, length + 1 - self.world.window)
 
     def tokens(self, sequence: int) -> list[int]:
         return [token for _, token in self.held.get(sequence, [])]

@@ -367,3 +367,37 @@ class TestStash:
         model.run()
         assert play.slot.cached == 0
         assert not any(isinstance(action, Store) for action in model.actions)
+
+
+class TestSlidingWindow:
+    """Where the cache forgets what left the window, only what it still holds is shared."""
+
+    LONG = own(500, 80)
+
+    @pytest.mark.parametrize(("length", "cached"), [(80, 80), (60, 0), (20, 0)])
+    def test_a_branch_of_a_long_sequence(self, length: int, cached: int) -> None:
+        model = made(window=30)
+        model.add(0, self.LONG, length=1)
+        model.run()
+        play = model.add(1, [*self.LONG[:length], 1, 2], length=2)
+        model.run()
+        assert play.slot.cached == cached
+
+    def test_a_branch_of_a_short_sequence(self) -> None:
+        model = made(window=30)
+        model.add(0, self.LONG[:28], length=1)
+        model.run()
+        play = model.add(1, [*self.LONG[:20], 1, 2], length=2)
+        model.run()
+        assert play.slot.cached == 20
+
+    @pytest.mark.parametrize(("length", "cached"), [(80, 80), (60, 0)])
+    def test_only_whole_states_come_back(self, length: int, cached: int) -> None:
+        model = made(window=30, keeps_idle=False, stash=1000)
+        model.add(0, self.LONG, length=1)
+        model.run()
+        model.add(1, own(0, 30), length=1)
+        model.run()
+        play = model.add(2, [*self.LONG[:length], 1, 2], length=2)
+        model.run()
+        assert play.slot.cached == cached

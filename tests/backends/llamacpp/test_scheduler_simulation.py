@@ -50,6 +50,7 @@ worlds = st.builds(
     can_share=st.booleans(),
     keeps_idle=st.booleans(),
     stash=st.sampled_from([0, 40, 80, 120, 500]),
+    window=st.sampled_from([0, 0, 10, 25]),
     budget=st.sampled_from([1, 7, 16, 200]),
 )
 

@@ -1,0 +1,31 @@
+"""Engines on real models, loaded once for all tests that share them."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from modules.backends.llamacpp.loader import LlamaCppLoader
+from modules.engine.threaded import ThreadedEngine
+from tests.backends.llamacpp.reference import Reference, reference
+from tests.backends.loading import llama_engine
+from tests.model_files import SMOLLM2
+
+
+@pytest.fixture(scope="session")
+def llama_cpp() -> LlamaCppLoader:
+    """One for the whole run: it starts the library."""
+    return LlamaCppLoader()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def smollm2(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
+    async with llama_engine(llama_cpp, model_file(SMOLLM2)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def smollm2_reference(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> Iterator[Reference]:
+    with reference(model_file(SMOLLM2)) as made:
+        yield made

@@ -1,0 +1,53 @@
+"""Greedy replies are llama.cpp's own, token for token: alone, among others, and on a used cache."""
+
+import asyncio
+
+import pytest
+
+from modules.engine.threaded import ThreadedEngine
+from modules.engine.types import Generation, Prompt
+from modules.sampling import Sampling
+from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
+from tests.backends.llamacpp.texts import PROMPTS
+from tests.streams import chunks_of, whole
+
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
+
+COUNT = 24
+
+
+async def greedy(engine: ThreadedEngine, text: str) -> Generation:
+    tokens = await engine.tokenize(text, special=True)
+    return Generation(prompt=Prompt(tuple(tokens)), sampling=Sampling(temperature=0), max_tokens=COUNT)
+
+
+@pytest.mark.parametrize("text", PROMPTS, ids=range(len(PROMPTS)))
+async def test_alone_and_again_on_a_used_cache(
+    smollm2: ThreadedEngine, smollm2_reference: Reference, text: str
+) -> None:
+    generation = await greedy(smollm2, text)
+    expected = smollm2_reference.greedy(generation.prompt.tokens, COUNT)
+    first = await whole(smollm2, generation)
+    assert_same(first.tokens, expected, smollm2.card.eos_ids)
+    again = await whole(smollm2, generation)
+    assert again.usage is not None
+    assert again.usage.cached_tokens == len(generation.prompt.tokens) - 1
+    assert_same(again.tokens, expected, smollm2.card.eos_ids, near_tie=NEAR_TIE)
+
+
+@pytest.mark.parametrize("start", [0, 8, 12])
+async def test_among_eight(smollm2: ThreadedEngine, smollm2_reference: Reference, start: int) -> None:
+    generations = [await greedy(smollm2, text) for text in PROMPTS[start : start + 8]]
+    replies = await asyncio.gather(*(whole(smollm2, generation) for generation in generations))
+    for generation, reply in zip(generations, replies, strict=True):
+        expected = smollm2_reference.greedy(generation.prompt.tokens, COUNT)
+        assert_same(reply.tokens, expected, smollm2.card.eos_ids, near_tie=NEAR_TIE)
+
+
+async def test_in_pieces_and_whole_are_the_same(smollm2: ThreadedEngine) -> None:
+    generation = await greedy(smollm2, PROMPTS[15])
+    pieces = await chunks_of(smollm2, generation)
+    assert len(pieces) > 3
+    assert await smollm2.detokenize([token for piece in pieces for token in piece.tokens]) == "".join(
+        piece.text for piece in pieces
+    )
