@@ -31,9 +31,12 @@ class Child(asyncio.SubprocessProtocol):
 
     async def start(self, command: Sequence[str], *, folder: Path) -> None:
         """Its stderr is ours."""
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.subprocess_exec(lambda: self, *command, stderr=None, cwd=folder)
-        self._transport = transport
+        try:
+            await asyncio.get_running_loop().subprocess_exec(lambda: self, *command, stderr=None, cwd=folder)
+        except asyncio.CancelledError:
+            # The event loop ends a process whose start was cancelled.
+            self.is_closing = True
+            raise
 
     @property
     def pid(self) -> int:
@@ -63,6 +66,9 @@ class Child(asyncio.SubprocessProtocol):
             self._kill()
             await self._gone.wait()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         try:
             for body in self._frames.feed(data):
@@ -72,9 +78,11 @@ class Child(asyncio.SubprocessProtocol):
             self._kill()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        assert self._transport is not None
-        exit_code = self._transport.get_returncode()
-        self._transport.close()
+        exit_code = None
+        # A start that was cancelled can end before it was made.
+        if self._transport is not None:
+            exit_code = self._transport.get_returncode()
+            self._transport.close()
         self._gone.set()
         self._mourn(exit_code)
 
