@@ -1,27 +1,27 @@
 """Bytes out, hang-up in: server-sent events from a source of events, which is closed as soon as nobody listens.
 
 The first event is awaited, though not for ever, before the headers are sent, so that what fails at once is a proper
-status; after that a failure is an error event. Silence is filled with comment lines. What is ready at once leaves in one packet.
+status; after that a failure is an error event. Silence is filled with comment lines.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import aclosing, suppress
-from typing import Any, Final, Protocol, TypeVar
+from contextlib import aclosing
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
+from sse_starlette import ServerSentEvent
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from extensions.openai.context import Caller
-from extensions.openai.errors import error_event
+from extensions.openai.errors import ClientGone, ShuttingDown, error_event
 from extensions.openai.waiting import end, hung_up, stopped, unless
 from modules.events import Event
 
 KEEP_ALIVE_SECONDS: Final = 10
 SEND_TIMEOUT_SECONDS: Final = 60
+KEEP_ALIVE: Final = ServerSentEvent(comment="keep-alive", sep="\n").encode()
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -55,13 +55,13 @@ async def event_stream(
     caller: Caller, events: AsyncGenerator[Event, None], encoder: Encoder, headers: Mapping[str, str]
 ) -> Response:
     """A response that streams `events`. Raises what they raise before there is anything to send."""
-    feed = Feed(events, encoder, caller.context.closing, terminator=_terminator(caller))
+    feed = Feed(events, encoder, terminator=_terminator(caller))
     try:
         await while_connected(caller, feed.open())
     except BaseException:
         await feed.aclose()
         raise
-    return FeedResponse(feed, headers)
+    return FeedResponse(feed, caller.context.closing, headers)
 
 
 def _terminator(caller: Caller) -> bytes:
@@ -69,82 +69,99 @@ def _terminator(caller: Caller) -> bytes:
 
 
 class Feed:
-    """Reads a source on a task of its own, and keeps what it encodes to until it is sent."""
+    """Encodes a source's events, one by one, in the task that asks for them: a token takes no detour."""
 
-    def __init__(
-        self, events: AsyncGenerator[Event, None], encoder: Encoder, closing: asyncio.Event, *, terminator: bytes
-    ) -> None:
+    def __init__(self, events: AsyncGenerator[Event, None], encoder: Encoder, *, terminator: bytes) -> None:
         self._events = events
         self._encoder = encoder
         self._terminator = terminator
-        self._ready: list[bytes] = []
-        self._news = asyncio.Event()
-        self._reader = asyncio.create_task(unless(self._read(), stopped(closing)))
-        self._reader.add_done_callback(lambda _: self._news.set())
+        self._first: asyncio.Task[bytes | None] | None = None
+        self._is_over = False
 
     async def open(self, patience: float = KEEP_ALIVE_SECONDS) -> None:
         """Waits for the first event; raises what the source raises in its place.
 
         After `patience` seconds, as in a long queue, the stream begins all the same: clients give up on silence.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._news.wait()
-        if self._reader.done() and not self._ready:
-            await self._reader
+        self._first = asyncio.create_task(self._read())
+        done, _ = await asyncio.wait([self._first], timeout=patience)
+        if done and self._first.exception() is not None:
+            await self._first
 
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Whole events, as many at a time as there are."""
-        is_over = False
-        while not is_over:
-            await self._news.wait()
-            self._news.clear()
-            is_over = self._reader.done()
-            if self._ready:
-                frame = b"".join(self._ready)
-                self._ready.clear()
-                yield frame
-        failure = self._reader.exception()
-        if isinstance(failure, Exception):
-            yield error_event(failure)
+    async def next_frame(self) -> bytes | None:
+        """The next event that says anything, then the end of the stream, then None. A failure is said as an event."""
+        if self._is_over:
+            return None
+        try:
+            first, self._first = self._first, None
+            return await (self._read() if first is None else first)
+        except Exception as failure:  # noqa: BLE001 - whatever broke, its reader must hear of it
+            self._is_over = True
+            return error_event(failure)
 
     async def aclose(self) -> None:
         """Closes the source too."""
-        await end(self._reader)
+        if self._first is not None:
+            await end(self._first)
+        await self._events.aclose()
 
-    async def _read(self) -> None:
-        async with aclosing(self._events) as events:
-            async for event in events:
-                self._put(self._encoder.encode(event))
-        self._put(self._encoder.end() + self._terminator)
-
-    def _put(self, encoded: bytes) -> None:
-        if encoded:
-            self._ready.append(encoded)
-            self._news.set()
+    async def _read(self) -> bytes | None:
+        async for event in self._events:
+            encoded = self._encoder.encode(event)
+            if encoded:
+                return encoded
+        self._is_over = True
+        return self._encoder.end() + self._terminator
 
 
-class FeedResponse(EventSourceResponse):
-    """Sends a feed, and closes it however the sending ends."""
+class FeedResponse(Response):
+    """Sends a feed, and closes it however the sending ends: with the source, a hang-up, or a reader that stalls."""
 
-    def __init__(self, feed: Feed, headers: Mapping[str, str]) -> None:
-        super().__init__(
-            feed.frames(),
-            headers={"Cache-Control": "no-cache", **headers},
-            ping=KEEP_ALIVE_SECONDS,
-            ping_message_factory=_keep_alive,
-            send_timeout=SEND_TIMEOUT_SECONDS,
-            sep="\n",
-        )
+    media_type = "text/event-stream"
+
+    def __init__(self, feed: Feed, closing: asyncio.Event, headers: Mapping[str, str]) -> None:
+        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
         self._feed = feed
+        self._closing = closing
+        self._sent = 0
+        self._is_sending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._feed):
             try:
-                await super().__call__(scope, receive, send)
-            except SendTimeoutError:
+                await unless(self._send_all(send), hung_up(receive), stopped(self._closing), self._watch(send))
+            except ClientGone:
+                return
+            except ShuttingDown as failure:
+                await send(_body(error_event(failure)))
+        await send(_body(b"", more=False))
+
+    async def _send_all(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await self._send(send, start)
+        while (frame := await self._feed.next_frame()) is not None:
+            await self._send(send, _body(frame))
+
+    async def _send(self, send: Send, message: Message) -> None:
+        self._is_sending = True
+        await send(message)
+        self._is_sending = False
+        self._sent += 1
+
+    async def _watch(self, send: Send) -> NoReturn:
+        """Breaks silence with comments. Raises ClientGone for a reader that has taken nothing for a long time."""
+        stalls = 0
+        while True:
+            sent = self._sent
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            stalls = stalls + 1 if self._is_sending and sent == self._sent else 0
+            if stalls * KEEP_ALIVE_SECONDS >= SEND_TIMEOUT_SECONDS:
                 logger.info("A client that had stopped reading its stream was dropped.")
+                raise ClientGone
+            if sent == self._sent and not self._is_sending:
+                await send(_body(KEEP_ALIVE))
 
 
-def _keep_alive() -> ServerSentEvent:
-    return ServerSentEvent(comment="keep-alive", sep="\n")
+def _body(content: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": more}

@@ -6,8 +6,9 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 
 from modules.engine.listeners import Listeners
+from modules.engine.outbox import News
 from modules.engine.protocols import Backend
-from modules.engine.stepper import News, Stepper
+from modules.engine.stepper import Stepper
 from modules.engine.types import Chunk, Generation, ModelCard
 from modules.errors import EngineFailed
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
 from modules.engine import wire
+from modules.engine.outbox import News
 from modules.engine.protocols import Loader, Tokenizer
-from modules.engine.stepper import News, Stepper
+from modules.engine.stepper import Stepper
 from modules.engine.types import Chunk, LoadSpec
 from modules.errors import LoadFailed, ServiceError
 

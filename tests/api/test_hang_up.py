@@ -108,6 +108,7 @@ async def test_silence_is_filled_with_comments(api: Served, monkeypatch: pytest.
 
 
 async def test_a_reader_that_stops_reading_is_dropped(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.02)
     monkeypatch.setattr(stream, "SEND_TIMEOUT_SECONDS", 0.05)
     call = RawCall(api.app, CHAT, json.dumps(says("stall", stream=True)).encode(), is_stuck=True)
     async with asyncio.timeout(5):

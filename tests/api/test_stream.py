@@ -41,19 +41,27 @@ class Source:
             self.closed.set()
 
 
-def feed_of(events: AsyncGenerator[Event, None], closing: asyncio.Event | None = None) -> Feed:
-    return Feed(events, Words(), closing or asyncio.Event(), terminator=b"[DONE]")
+def feed_of(events: AsyncGenerator[Event, None]) -> Feed:
+    return Feed(events, Words(), terminator=b"[DONE]")
 
 
-async def test_what_is_ready_at_once_leaves_in_one_frame() -> None:
+async def frames_of(feed: Feed) -> list[bytes]:
+    frames = []
+    while (frame := await feed.next_frame()) is not None:
+        frames.append(frame)
+    await feed.aclose()
+    return frames
+
+
+async def test_each_event_that_says_anything_is_a_frame() -> None:
     async def hasty() -> AsyncGenerator[Event, None]:
+        yield STARTED
         for word in ("a", "b", "c"):
             yield Content(index=0, text=word)
 
     feed = feed_of(hasty())
     await feed.open()
-    assert [frame async for frame in feed.frames()] == [b"abc|end|[DONE]"]
-    await feed.aclose()
+    assert await frames_of(feed) == [b"a", b"b", b"c", b"|end|[DONE]"]
 
 
 async def test_a_stream_begins_although_its_source_is_silent() -> None:
@@ -62,31 +70,15 @@ async def test_a_stream_begins_although_its_source_is_silent() -> None:
     await feed.open(patience=0.001)
     source.texts.put_nowait("late")
     source.texts.put_nowait(None)
-    assert [frame async for frame in feed.frames()] == [b"late|end|[DONE]"]
-    await feed.aclose()
+    assert await frames_of(feed) == [b"late", b"|end|[DONE]"]
 
 
-async def test_what_comes_apart_leaves_apart() -> None:
+async def test_what_comes_leaves_at_once() -> None:
     source = Source()
     feed = feed_of(source.events())
-    frames = feed.frames()
     for word in ("a", "b"):
         source.texts.put_nowait(word)
-        assert await anext(frames) == word.encode()
-    await frames.aclose()
-    await feed.aclose()
-
-
-async def test_what_piles_up_while_sending_leaves_together() -> None:
-    source = Source()
-    feed = feed_of(source.events())
-    source.texts.put_nowait("a")
-    frames = feed.frames()
-    assert await anext(frames) == b"a"
-    for word in ("b", "c", None):
-        source.texts.put_nowait(word)
-    await source.closed.wait()
-    assert [frame async for frame in frames] == [b"bc|end|[DONE]"]
+        assert await feed.next_frame() == word.encode()
     await feed.aclose()
 
 
@@ -117,10 +109,9 @@ async def test_a_source_that_fails_later_ends_with_an_error_event() -> None:
 
     feed = feed_of(failing())
     await feed.open()
-    said = b"".join([frame async for frame in feed.frames()])
+    said = b"".join(await frames_of(feed))
     assert said.startswith(b'adata: {"error":{"message":"full","type":"rate_limit_error"')
     assert b"end" not in said
-    await feed.aclose()
 
 
 async def test_a_failure_that_nobody_foresaw_says_nothing_of_itself() -> None:
@@ -129,7 +120,6 @@ async def test_a_failure_that_nobody_foresaw_says_nothing_of_itself() -> None:
         raise RuntimeError("my secret")
 
     feed = feed_of(breaking())
-    said = b"".join([frame async for frame in feed.frames()])
+    said = b"".join(await frames_of(feed))
     assert b'"server_error"' in said
     assert b"secret" not in said
-    await feed.aclose()
