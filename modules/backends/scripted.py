@@ -25,15 +25,16 @@ from modules.engine.types import (
     PromptProgress,
     TokenLogprob,
 )
-from modules.errors import BadRequest
+from modules.errors import BadRequest, ContextTooLong
 
 _CONTROL: Final = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 _BYTES: Final = 256
 _END: Final = _BYTES + 1
+_FILLER: Final = ord(".")
 _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
 _LIKELY: Final = -0.125
-_UNLIKELY: Final = -2.5
+_UNLIKELY: Final = -6.0
 CHAT_TEMPLATE: Final = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -70,6 +71,16 @@ class _Running:
     job: Job
     script: Iterator[int | None]
     has_read_prompt: bool = False
+    count: int = 0
+
+    def next_token(self) -> int | None:
+        """None: nothing yet. A reply that may not end yet goes on with dots."""
+        token = next(self.script, _END)
+        generation = self.job.generation
+        if token == _END and (generation.ignore_eos or self.count < generation.min_tokens):
+            token = _FILLER
+        self.count += token is not None
+        return token
 
 
 class ScriptedBackend:
@@ -94,10 +105,13 @@ class ScriptedBackend:
         return bool(self._running or self._waiting)
 
     def admit(self, job: Job) -> None:
-        tokens = job.generation.prompt.tokens
+        generation, sampling = job.generation, job.generation.sampling
+        tokens = generation.prompt.tokens
         if not tokens:
             raise BadRequest("The prompt is empty.", param="prompt")
-        for token in tokens:
+        if len(tokens) > self._card.context - (generation.max_tokens != 0):
+            raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
+        for token in (*tokens, *sampling.logit_bias, *sampling.banned_tokens):
             self._tokenizer.piece(token)
         self._waiting.append(job)
 
@@ -125,7 +139,7 @@ class ScriptedBackend:
             yield from self._read_prompt(job)
             if job.generation.max_tokens == 0:
                 return
-        token = next(running.script, _END)
+        token = running.next_token()
         if token is None:
             return
         wanted = job.generation.logprobs

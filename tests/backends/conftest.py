@@ -9,7 +9,7 @@ import pytest_asyncio
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.threaded import ThreadedEngine
 from tests.backends.llamacpp.reference import Reference, reference
-from tests.backends.loading import llama_engine
+from tests.backends.loading import llama_engine, llama_spec
 from tests.model_files import SMOLLM2
 
 
@@ -21,7 +21,7 @@ def llama_cpp() -> LlamaCppLoader:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def smollm2(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
-    async with llama_engine(llama_cpp, model_file(SMOLLM2)) as engine:
+    async with llama_engine(llama_cpp, llama_spec(model_file(SMOLLM2))) as engine:
         yield engine
 
 

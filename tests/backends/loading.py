@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec
@@ -19,14 +18,10 @@ def llama_spec(path: Path, **changes: Any) -> LoadSpec:
     return replace(spec, **changes)
 
 
-def llama_backend(loader: LlamaCppLoader, path: Path, **changes: Any) -> LlamaBackend:
-    return loader.load(llama_spec(path, **changes), lambda fraction: None)
-
-
 @asynccontextmanager
-async def llama_engine(loader: LlamaCppLoader, path: Path, **changes: Any) -> AsyncIterator[ThreadedEngine]:
-    backend = await asyncio.to_thread(llama_backend, loader, path, **changes)
-    engine = ThreadedEngine(backend)
+async def llama_engine(loader: LlamaCppLoader, spec: LoadSpec) -> AsyncIterator[ThreadedEngine]:
+    backend = await asyncio.to_thread(loader.load, spec, lambda fraction: None)
+    engine = ThreadedEngine(backend, max_queue=spec.max_queue)
     try:
         yield engine
     finally:

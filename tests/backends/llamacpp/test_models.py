@@ -12,7 +12,7 @@ from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Chunk, Generation, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same, reference
-from tests.backends.loading import llama_engine
+from tests.backends.loading import llama_engine, llama_spec
 from tests.model_files import GEMMA, QWEN
 from tests.streams import whole
 
@@ -45,7 +45,7 @@ def endless(tokens: list[int]) -> Generation:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def qwen(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
-    async with llama_engine(llama_cpp, model_file(QWEN), context=512) as engine:
+    async with llama_engine(llama_cpp, llama_spec(model_file(QWEN), context=512)) as engine:
         yield engine
 
 
@@ -58,7 +58,7 @@ def qwen_reference(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path])
 @pytest_asyncio.fixture(loop_scope="session")
 async def gemma(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
     """With a cache in which little else has room beside a long prompt; new for each test."""
-    async with llama_engine(llama_cpp, model_file(GEMMA), context=1024, kv_cells=1536) as engine:
+    async with llama_engine(llama_cpp, llama_spec(model_file(GEMMA), context=1024, kv_cells=1536)) as engine:
         yield engine
 
 

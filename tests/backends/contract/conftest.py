@@ -1,0 +1,65 @@
+"""Every backend there is, in every engine that can hold it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from modules.engine.process import ProcessEngine
+from modules.engine.protocols import Engine
+from modules.engine.types import LoadSpec
+from tests.backends.contract.subjects import (
+    CONTEXT,
+    MAX_QUEUE,
+    PARALLEL,
+    Subject,
+    model_words,
+    scripted_words,
+)
+from tests.backends.loading import llama_engine, llama_spec
+from tests.model_files import SMOLLM2
+from tests.scripted import scripted_engine, scripted_spec
+
+LIMITS = {"context": CONTEXT, "parallel": PARALLEL, "max_queue": MAX_QUEUE}
+
+
+@asynccontextmanager
+async def in_a_process(spec: LoadSpec) -> AsyncIterator[Engine]:
+    engine = await ProcessEngine.probe(spec)
+    await engine.load(lambda fraction: None)
+    try:
+        yield engine
+    finally:
+        await engine.aclose()
+
+
+def made(name: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Engine]:
+    if name == "scripted":
+        return scripted_engine(scripted_spec(**LIMITS))
+    if name == "scripted, process":
+        return in_a_process(scripted_spec(**LIMITS))
+    model_file: Callable[[str], Path] = request.getfixturevalue("model_file")
+    spec = replace(llama_spec(model_file(SMOLLM2), **LIMITS), kv_cells=PARALLEL * CONTEXT)
+    if name == "llama.cpp":
+        return llama_engine(request.getfixturevalue("llama_cpp"), spec)
+    return in_a_process(spec)
+
+
+@pytest_asyncio.fixture(
+    scope="session",
+    loop_scope="session",
+    params=[
+        "scripted",
+        "scripted, process",
+        pytest.param("llama.cpp", marks=pytest.mark.model),
+        pytest.param("llama.cpp, process", marks=pytest.mark.model),
+    ],
+)
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    name: str = request.param
+    is_scripted = name.startswith("scripted")
+    async with made(name, request) as engine:
+        yield Subject(engine, scripted_words if is_scripted else model_words, draws=not is_scripted)
