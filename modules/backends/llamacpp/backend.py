@@ -218,8 +218,8 @@ class LlamaBackend:
     def _score(self, task: _Task, piece: Slice, row: int) -> None:
         """Row i holds what was predicted after token i, so it scores token i + 1."""
         wanted, tokens = task.job.generation.prompt_logprobs or 0, task.slot.tokens
-        if not task.scored:
-            task.scored.append(None)
+        if piece.start == 0:
+            task.scored = [None]
         for at in range(piece.start, min(piece.end, task.slot.prompt_length - 1)):
             logits = self._logits(row + at - piece.start)
             task.scored.append(logprobs.from_logits(logits, tokens[at + 1], wanted, self._tokenizer))
@@ -227,7 +227,7 @@ class LlamaBackend:
     def _next_token(self, task: _Task, row: int, progress: PromptProgress | None) -> Output:
         generation, job_id = task.job.generation, task.job.id
         scored = tuple(task.scored) or None
-        task.scored = []
+        task.scored, task.slot.scores_prompt = [], False
         if generation.max_tokens == 0:
             return Output(job_id=job_id, prompt_logprobs=scored, progress=progress, finish=Finish.LENGTH)
         token, logprob = self._sample(task, self._logits(row))
