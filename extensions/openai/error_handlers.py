@@ -1,10 +1,12 @@
 """Where failures become answers: one handler per kind of exception, and a shield around everything."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -79,7 +81,10 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 class Shield:
-    """Outermost of all: what nobody foresaw is logged and answered with an error object that tells nothing."""
+    """Outermost of all: what nobody foresaw is logged and answered with an error object that tells nothing.
+
+    Every answer gets an `x-request-id`, which OpenAI's clients show in their errors.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -87,15 +92,18 @@ class Shield:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
 
-        async def noting_send(message: Message) -> None:
+        async def stamping_send(message: Message) -> None:
             nonlocal has_started
-            has_started = True
+            if message["type"] == "http.response.start":
+                has_started = True
+                MutableHeaders(scope=message)["x-request-id"] = f"req_{uuid.uuid4().hex}"
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, receive, stamping_send)
         except Exception as error:  # noqa: BLE001 - the last place where anything can be caught
             log_unexpected(error)
             if not has_started:
                 body = error_body(UNEXPECTED_MESSAGE, UNEXPECTED.type)
-                await Response(body, 500, {"x-should-retry": "false"}, "application/json")(scope, receive, send)
+                answer = Response(body, 500, {"x-should-retry": "false"}, "application/json")
+                await answer(scope, receive, stamping_send)

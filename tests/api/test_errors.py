@@ -144,6 +144,14 @@ async def test_the_official_client_raises_its_own_errors(client: AsyncOpenAI) ->
     assert later.value.status_code == 501
 
 
+async def test_every_answer_has_an_id_of_its_own(client: AsyncOpenAI) -> None:
+    models = await client.models.with_raw_response.list()
+    with pytest.raises(NotFoundError) as caught:
+        await client.models.retrieve("nothing")
+    assert models.headers["x-request-id"].startswith("req_")
+    assert caught.value.request_id not in (None, models.headers["x-request-id"])
+
+
 async def test_no_prompt_is_logged(api: Served, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         await api.post(CHAT, says("echo: a-secret-word", temperature=-1))
