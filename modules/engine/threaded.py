@@ -25,6 +25,7 @@ class ThreadedEngine:
         bound = backend.card.parallel + max_queue
         self._listeners = Listeners(submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound)
         self._failure: EngineFailed | None = None
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name=f"engine {backend.card.name}", daemon=True)
         self._thread.start()
 
@@ -37,8 +38,7 @@ class ThreadedEngine:
         return self._failure is None
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
-        if self._failure is not None:
-            raise self._failure
+        self._check_alive()
         stream = self._listeners.stream(generation)
         try:
             async for chunk in stream:
@@ -47,15 +47,20 @@ class ThreadedEngine:
             await stream.aclose()
 
     async def tokenize(self, text: str, *, special: bool) -> list[int]:
+        self._check_alive()
         return await asyncio.to_thread(self._backend.tokenizer.encode, text, special=special)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
+        self._check_alive()
         return await asyncio.to_thread(self._backend.tokenizer.decode, tokens)
 
     async def aclose(self) -> None:
         self._stepper.stop()
         await asyncio.to_thread(self._thread.join)
         self._fail(EngineFailed("The model was unloaded."))
+        if not self._is_closed:
+            self._is_closed = True
+            await asyncio.to_thread(self._backend.close)
 
     def _run(self) -> None:
         try:
@@ -63,8 +68,10 @@ class ThreadedEngine:
         except Exception:  # noqa: BLE001 - whatever broke, its listeners must hear of it
             _log.exception("the engine stopped working")
             self._loop.call_soon_threadsafe(self._fail, EngineFailed("The model failed while it was generating."))
-        finally:
-            self._backend.close()
+
+    def _check_alive(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _deliver(self, news: Sequence[News]) -> None:
         self._loop.call_soon_threadsafe(self._tell, tuple(news))

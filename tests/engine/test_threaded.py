@@ -136,6 +136,11 @@ async def test_a_backend_that_breaks_ends_every_stream_and_the_engine() -> None:
     assert not engine.is_alive
     with pytest.raises(EngineFailed):
         await reply(engine, "echo: too late")
+    with pytest.raises(EngineFailed):
+        await engine.tokenize("too late", special=False)
+    with pytest.raises(EngineFailed):
+        await engine.detokenize([1])
+    assert not backend.is_closed, "who was about to ask for tokens may still be asking"
     await engine.aclose()
     assert backend.is_closed
 

@@ -128,8 +128,14 @@ def _cache_type(spec: LoadSpec) -> int:
 
 
 def _context_size(spec: LoadSpec, model: Any) -> int:
-    trained = int(c.llama_model_n_ctx_train(model))
-    return spec.context or trained or _DEFAULT_CONTEXT
+    return spec.context or _trained_context(model) or _DEFAULT_CONTEXT
+
+
+def _trained_context(model: Any) -> int:
+    """0 when unknown. llama.cpp itself knows it only of models that it has loaded whole."""
+    architecture = library.model_metadata(model, "general.architecture")
+    stated = library.model_metadata(model, f"{architecture}.context_length") or ""
+    return int(c.llama_model_n_ctx_train(model)) or (int(stated) if stated.isdecimal() else 0)
 
 
 def _progress_callback(report: ReportProgress) -> Any:
@@ -152,7 +158,7 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         name=spec.name,
         loader=spec.loader,
         context=context,
-        trained_context=int(c.llama_model_n_ctx_train(model)),
+        trained_context=_trained_context(model),
         vocabulary=tokenizer.size,
         parallel=spec.parallel,
         architecture=library.model_metadata(model, "general.architecture") or "",

@@ -165,7 +165,7 @@ class Sampler:
         s = self._sampling
         if not s.dry_multiplier:
             return None
-        encoded = [breaker.encode() for breaker in s.dry_sequence_breakers]
+        encoded = [breaker.encode("utf-8", "replace") for breaker in s.dry_sequence_breakers]
         breakers = (ctypes.c_char_p * len(encoded))(*encoded)
         made = c.llama_sampler_init_dry(
             self._vocabulary.pointer,

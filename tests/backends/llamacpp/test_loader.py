@@ -1,0 +1,130 @@
+"""Files that are no models, or no whole ones, are refused with a reason; the process that tried is gone."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from modules.backends.llamacpp.loader import LlamaCppLoader
+from modules.engine.process import ProcessEngine
+from modules.engine.types import Generation, LoadSpec, Prompt
+from modules.errors import LoadFailed
+from tests.backends.loading import llama_spec
+from tests.model_files import SMOLLM2
+from tests.streams import whole
+
+pytestmark = pytest.mark.model
+
+HEADER = b"GGUF\x03\0\0\0"
+
+
+@pytest.fixture
+def path(model_file: Callable[[str], Path]) -> Path:
+    return model_file(SMOLLM2)
+
+
+async def loaded(spec: LoadSpec) -> ProcessEngine:
+    engine = await ProcessEngine.probe(spec)
+    await engine.load(lambda fraction: None)
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not a GGUF file"),
+        (b"hello, I am text", "not a GGUF file"),
+        (HEADER, "cannot load|crashed"),
+        (HEADER + b"\xff" * 16, "cannot load|crashed"),
+        (HEADER + b"\x01" + b"\0" * 7 + b"\x01" + b"\0" * 7 + b"\xff" * 200, "cannot load|crashed"),
+    ],
+    ids=["empty", "text", "header only", "absurd counts", "absurd key"],
+)
+async def test_what_is_no_model(tmp_path: Path, content: bytes, reason: str) -> None:
+    file = tmp_path / "broken.gguf"
+    file.write_bytes(content)
+    with pytest.raises(LoadFailed, match=reason) as failed:
+        await loaded(llama_spec(file))
+    assert str(tmp_path) not in failed.value.message
+    assert "broken.gguf" in failed.value.message
+    assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize("size", [4096, 2_000_000, 50_000_000])
+async def test_a_download_that_broke_off(tmp_path: Path, path: Path, size: int) -> None:
+    file = tmp_path / "half.gguf"
+    with path.open("rb") as whole_file:
+        file.write_bytes(whole_file.read(size))
+    with pytest.raises(LoadFailed, match=r"half\.gguf"):
+        await loaded(llama_spec(file))
+    assert not psutil.Process().children()
+
+
+async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LoadFailed, match="cannot be read"):
+        await loaded(llama_spec(tmp_path / "missing.gguf"))
+
+
+async def test_an_unknown_cache_type(path: Path) -> None:
+    with pytest.raises(LoadFailed, match=r"Choose one of: .*q8_0"):
+        await loaded(llama_spec(path, cache_type="q9_9"))
+    assert not psutil.Process().children()
+
+
+async def test_more_context_than_any_memory_holds(path: Path) -> None:
+    with pytest.raises(LoadFailed, match=r"--ctx-size|crashed"):
+        await loaded(llama_spec(path, context=2**23, idle_cells=0))
+    assert not psutil.Process().children()
+
+
+def test_probing_reads_what_the_card_needs(llama_cpp: LlamaCppLoader, path: Path) -> None:
+    card = llama_cpp.probe(llama_spec(path, name="folder/model.gguf", context=0))
+    assert (card.name, card.loader, card.architecture) == ("folder/model.gguf", "llama.cpp", "llama")
+    assert card.context == card.trained_context == 8192
+    assert "<|im_start|>" in card.control_tokens
+    assert card.chat_template is not None
+    assert "<|im_start|>" in card.chat_template
+    assert card.eos_token == "<|im_end|>"
+    assert not card.adds_bos
+
+
+def test_loading_tells_how_far_it_is(llama_cpp: LlamaCppLoader, path: Path) -> None:
+    heard: list[float] = []
+    llama_cpp.load(llama_spec(path, context=256), heard.append).close()
+    assert heard == sorted(heard)
+    assert heard[-1] == 1.0
+    assert len(heard) > 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cache_type": "q8_0"},
+        {"cache_type": "bf16"},
+        {"flash_attn": "on"},
+        {"no_mmap": True},
+        {"batch_size": 32, "ubatch_size": 8},
+        {"parallel": 1, "kv_cells": 300},
+        {"context": 100, "idle_cells": 0},
+    ],
+    ids=str,
+)
+async def test_ways_to_load(path: Path, changes: dict[str, object]) -> None:
+    engine = await loaded(replace(llama_spec(path, context=256), **changes))  # type: ignore[arg-type]
+    prompt = Prompt(tuple(await engine.tokenize("one two three four " * 20, special=False)))
+    replies = await asyncio.gather(
+        *(whole(engine, Generation(prompt=prompt, max_tokens=3, ignore_eos=True)) for _ in range(3))
+    )
+    assert [len(reply.tokens) for reply in replies] == [3, 3, 3]
+    await engine.aclose()
+
+
+async def test_a_path_with_spaces_and_letters_of_all_kinds(tmp_path: Path, path: Path) -> None:
+    link = tmp_path / "mödel 世界.gguf"
+    link.symlink_to(path)
+    engine = await loaded(llama_spec(link, context=256))
+    assert await engine.tokenize("a", special=False)
+    await engine.aclose()
