@@ -14,20 +14,10 @@ from modules.backends.llamacpp.candidates import Candidates, Row
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.memory import SCORING_ROWS, Memory
 from modules.backends.llamacpp.pace import Pace
+from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slice, Slot, Store
 from modules.backends.llamacpp.ring import Ring
 from modules.backends.llamacpp.sampler import Sampler, Vocabulary
-from modules.backends.llamacpp.scheduler import (
-    Action,
-    CacheTraits,
-    Copy,
-    Plan,
-    Remove,
-    Restore,
-    Scheduler,
-    Slice,
-    Slot,
-    Store,
-)
+from modules.backends.llamacpp.scheduler import Scheduler
 from modules.backends.llamacpp.stash import Stash
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
@@ -87,7 +77,7 @@ class LlamaBackend:
 
     @property
     def has_work(self) -> bool:
-        return self._scheduler.has_work
+        return self._scheduler.has_work or self._scheduler.has_chores
 
     def admit(self, job: Job) -> None:
         self._check(job)
@@ -98,6 +88,9 @@ class LlamaBackend:
         self._scheduler.add(slot)
 
     def step(self) -> Iterable[Output]:
+        if not self._scheduler.has_work:
+            self._do_chore()
+            return ()
         self._apply(self._scheduler.place_waiting())
         plan = self._plan()
         self._apply(plan.actions)
@@ -110,6 +103,10 @@ class LlamaBackend:
         self._pace.learn(seconds=time.perf_counter() - started, decoded=plan.decoded, read=plan.read)
         self._scheduler.commit(plan)
         return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
+
+    def _do_chore(self) -> None:
+        if self._scheduler.has_chores:
+            self._apply(self._scheduler.do_chore())
 
     def drop(self, job_id: int) -> None:
         task = self._tasks.pop(job_id, None)

@@ -7,129 +7,22 @@ running job is preempted: it gives its cells back and is read again later, with 
 
 Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the stash, as soon as a
 job begins that does not need them. A job that runs alone then finds the cache as if it were new, and its reply does not
-depend on what was asked before it.
+depend on what was asked before it. A sequence that was computed beside others lies scattered among their cells, which
+makes it slow to copy: it is copied in a moment when nothing runs, or not at all.
 """
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slice, Slot, Store
 from modules.backends.llamacpp.prefix_cache import Match, PrefixCache, common_length
 from modules.backends.llamacpp.stash import Entry, Stash
 
 MIN_SHARED: Final = 16
 MIN_STASHED: Final = 24
+MAX_PIECES: Final = 8
 GROWTH: Final = 32
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
-
-    `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
-    `common` remembers how many leading tokens it shares with other jobs, by their ids.
-    """
-
-    job_id: int
-    tokens: list[int]
-    prompt_length: int
-    scores_prompt: bool = False
-    sequence: int | None = None
-    computed: int = 0
-    cached: int = 0
-    was_preempted: bool = False
-    common: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def pending(self) -> int:
-        return len(self.tokens) - self.computed
-
-    @property
-    def is_decoding(self) -> bool:
-        """True when only the last reply token is missing from the cache."""
-        return self.pending == 1 and len(self.tokens) > self.prompt_length
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """`slot.tokens[start:end]` go into the batch."""
-
-    slot: Slot
-    start: int
-    end: int
-
-    @property
-    def is_last(self) -> bool:
-        return self.end == len(self.slot.tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """The first `length` cells of `source` now also belong to `target`."""
-
-    source: int
-    target: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """`sequence` gives up all its cells."""
-
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Write the state of `sequence` to `entry`."""
-
-    sequence: int
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """The first `length` tokens of `entry` are put into cells of `target`, which has none."""
-
-    entry: Entry
-    target: int
-    length: int
-
-
-Action = Copy | Remove | Store | Restore
-
-
-@dataclass(slots=True)
-class Plan:
-    """What to tell the cache, in order, and then what to compute."""
-
-    actions: list[Action] = field(default_factory=list)
-    slices: list[Slice] = field(default_factory=list)
-
-    @property
-    def read(self) -> int:
-        """Prompt tokens in this plan."""
-        return sum(piece.end - piece.start for piece in self.slices if not piece.slot.is_decoding)
-
-    @property
-    def decoded(self) -> int:
-        return sum(piece.slot.is_decoding for piece in self.slices)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheTraits:
-    """`cells` bounds what all jobs hold together, `parallel` how many run, `sequences` how many the cache can name.
-
-    There must be more sequences than running jobs. `can_share` False (recurrent and hybrid models) means that only
-    whole sequences can be taken over. `keeps_idle` False clears finished ones out whenever a job begins.
-    """
-
-    cells: int
-    parallel: int
-    sequences: int
-    can_share: bool = True
-    keeps_idle: bool = True
 
 
 class Scheduler:
@@ -158,6 +51,12 @@ class Scheduler:
         self._idle: OrderedDict[int, None] = OrderedDict()
         self._waiting: deque[Slot] = deque()
         self._running: list[Slot] = []
+        self._pieces: Counter[int] = Counter()
+        self._chores: deque[int] = deque()
+
+    @property
+    def has_chores(self) -> bool:
+        return bool(self._chores)
 
     @property
     def has_work(self) -> bool:
@@ -217,6 +116,15 @@ class Scheduler:
             assert slot.sequence is not None
             self._cache.extend(slot.sequence, slot.tokens[piece.start : piece.end])
             slot.computed = piece.end
+            self._pieces[slot.sequence] += len(plan.slices) > 1
+
+    def do_chore(self) -> list[Action]:
+        """Copy a scattered sequence to the stash; for when nothing else is to be done."""
+        actions: list[Action] = []
+        sequence = self._chores.popleft()
+        if sequence in self._idle:
+            self._stash_copy(sequence, actions)
+        return actions
 
     def finish(self, slot: Slot) -> list[Action]:
         """The job is over, or gone. What it computed stays as a prefix for others until room is needed."""
@@ -364,6 +272,8 @@ class Scheduler:
         actions: list[Action] = []
         self._idle[sequence] = None
         self._drop_if_redundant(sequence, actions)
+        if not self._keeps_idle and self._pieces[sequence] > MAX_PIECES:
+            self._chores.append(sequence)
         return actions
 
     def _drop_if_redundant(self, sequence: int, actions: list[Action]) -> None:
@@ -374,14 +284,21 @@ class Scheduler:
     def _remove_idle(self, sequence: int, actions: list[Action]) -> None:
         """Out of the cache and, if it is worth keeping, into the stash."""
         del self._idle[sequence]
+        if self._pieces[sequence] <= MAX_PIECES:
+            self._stash_copy(sequence, actions)
+        self._give_back(sequence, actions)
+
+    def _stash_copy(self, sequence: int, actions: list[Action]) -> None:
         if self._cache.length(sequence) >= MIN_STASHED:
             entry = self._stash.add(sequence, self._cache.tokens(sequence))
             if entry is not None:
                 actions.append(Store(sequence, entry))
-        self._give_back(sequence, actions)
 
     def _give_back(self, sequence: int, actions: list[Action]) -> None:
         self._cache.release(sequence)
+        del self._pieces[sequence]
+        if sequence in self._chores:
+            self._chores.remove(sequence)
         self._free.append(sequence)
         actions.append(Remove(sequence))
 

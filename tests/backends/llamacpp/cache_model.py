@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from modules.backends.llamacpp.scheduler import Action, CacheTraits, Copy, Plan, Remove, Restore, Scheduler, Slot, Store
+from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slot, Store
+from modules.backends.llamacpp.scheduler import Scheduler
 from modules.backends.llamacpp.stash import Stash
 
 BUDGET = 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.scheduler import Copy
+from modules.backends.llamacpp.plan import Copy
 from tests.backends.llamacpp.cache_model import CacheModel, World, reply_of
 
 LONGEST_REPLY = 60

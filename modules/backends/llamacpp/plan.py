@@ -1,0 +1,114 @@
+"""What the scheduler decides on and decides: jobs' places, cells to copy or give up, tokens to compute. Plain values."""
+
+from dataclasses import dataclass, field
+
+from modules.backends.llamacpp.stash import Entry
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
+
+    `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
+    `common` remembers how many leading tokens it shares with other jobs, by their ids.
+    """
+
+    job_id: int
+    tokens: list[int]
+    prompt_length: int
+    scores_prompt: bool = False
+    sequence: int | None = None
+    computed: int = 0
+    cached: int = 0
+    was_preempted: bool = False
+    common: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> int:
+        return len(self.tokens) - self.computed
+
+    @property
+    def is_decoding(self) -> bool:
+        """True when only the last reply token is missing from the cache."""
+        return self.pending == 1 and len(self.tokens) > self.prompt_length
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`slot.tokens[start:end]` go into the batch."""
+
+    slot: Slot
+    start: int
+    end: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.end == len(self.slot.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The first `length` cells of `source` now also belong to `target`."""
+
+    source: int
+    target: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """`sequence` gives up all its cells."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write the state of `sequence` to `entry`."""
+
+    sequence: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The first `length` tokens of `entry` are put into cells of `target`, which has none."""
+
+    entry: Entry
+    target: int
+    length: int
+
+
+Action = Copy | Remove | Store | Restore
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to tell the cache, in order, and then what to compute."""
+
+    actions: list[Action] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        """Prompt tokens in this plan."""
+        return sum(piece.end - piece.start for piece in self.slices if not piece.slot.is_decoding)
+
+    @property
+    def decoded(self) -> int:
+        return sum(piece.slot.is_decoding for piece in self.slices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheTraits:
+    """`cells` bounds what all jobs hold together, `parallel` how many run, `sequences` how many the cache can name.
+
+    There must be more sequences than running jobs. `can_share` False (recurrent and hybrid models) means that only
+    whole sequences can be taken over. `keeps_idle` False clears finished ones out whenever a job begins.
+    """
+
+    cells: int
+    parallel: int
+    sequences: int
+    can_share: bool = True
+    keeps_idle: bool = True
