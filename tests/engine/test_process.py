@@ -14,6 +14,7 @@ import pytest
 from modules.engine.process import ProcessEngine
 from modules.engine.types import Chunk, Finish
 from modules.errors import BadRequest, Busy, EngineFailed, LoadFailed
+from tests.processes import child_processes
 from tests.scripted import scripted_spec
 from tests.streams import asking, chunks_of, reply, whole
 
@@ -47,10 +48,6 @@ async def last_words(stream: AsyncGenerator[Chunk, None]) -> EngineFailed:
 
 async def rest_of(stream: AsyncGenerator[Chunk, None]) -> list[Chunk]:
     return [chunk async for chunk in stream]
-
-
-def child_processes() -> set[int]:
-    return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
 async def test_probing_tells_of_the_model_before_it_is_loaded() -> None:

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGINT
 
-import psutil
 import pytest
 
 from modules.engine import wire
 from modules.engine.process import ProcessEngine
 from modules.engine.types import Job
 from modules.errors import EngineFailed, LoadFailed
+from tests.processes import child_processes
 from tests.scripted import scripted_spec
 from tests.streams import asking, reply
 
@@ -109,9 +109,9 @@ async def test_an_unanswerable_question_leaves_the_others_their_answers() -> Non
 
 @pytest.mark.parametrize("moment", ["probe", "load", "job"])
 async def test_junk_from_the_worker_is_refused_and_never_run(moment: str, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
+    trace, before = tmp_path / "trace", child_processes()
     command = (sys.executable, "-m", "tests.engine.rogue_worker", moment, str(trace))
     with pytest.raises(EngineFailed if moment == "job" else LoadFailed):
         await asyncio.wait_for(used(command), 5)
     assert not trace.exists()
-    assert not psutil.Process().children()
+    assert child_processes() == before

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slot, Store
 from modules.backends.llamacpp.scheduler import Scheduler
@@ -174,6 +175,15 @@ class CacheModel:
         running = [play.slot.sequence for play in self.plays.values() if play.slot.sequence is not None]
         assert len(set(running)) == len(running), "two jobs in one sequence"
         assert len(running) == self.scheduler.decoding + self.scheduler.prefilling
+
+
+def made(**world: Any) -> CacheModel:
+    return CacheModel(World(**world))
+
+
+def own(start: int, count: int) -> list[int]:
+    """A prompt that shares nothing."""
+    return list(range(start, start + count))
 
 
 def next_token(tokens: list[int]) -> int:

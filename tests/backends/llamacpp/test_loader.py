@@ -1,11 +1,11 @@
 """Files that are no models, or no whole ones, are refused with a reason; the process that tried is gone."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
@@ -14,6 +14,7 @@ from modules.engine.types import Generation, LoadSpec, Prompt
 from modules.errors import LoadFailed
 from tests.backends.loading import llama_spec
 from tests.model_files import SMOLLM2
+from tests.processes import child_processes
 from tests.streams import whole
 
 pytestmark = pytest.mark.model
@@ -32,6 +33,15 @@ async def loaded(spec: LoadSpec) -> ProcessEngine:
     return engine
 
 
+async def refusal(spec: LoadSpec) -> str:
+    """What is said about a model that cannot be loaded; the process that tried is gone then."""
+    before = child_processes()
+    with pytest.raises(LoadFailed) as failed:
+        await loaded(spec)
+    assert child_processes() == before
+    return failed.value.message
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -46,11 +56,10 @@ async def loaded(spec: LoadSpec) -> ProcessEngine:
 async def test_what_is_no_model(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "broken.gguf"
     file.write_bytes(content)
-    with pytest.raises(LoadFailed, match=reason) as failed:
-        await loaded(llama_spec(file))
-    assert str(tmp_path) not in failed.value.message
-    assert "broken.gguf" in failed.value.message
-    assert not psutil.Process().children()
+    message = await refusal(llama_spec(file))
+    assert re.search(reason, message)
+    assert file.name in message
+    assert str(tmp_path) not in message
 
 
 @pytest.mark.parametrize("size", [4096, 2_000_000, 50_000_000])
@@ -58,26 +67,19 @@ async def test_a_download_that_broke_off(tmp_path: Path, path: Path, size: int) 
     file = tmp_path / "half.gguf"
     with path.open("rb") as whole_file:
         file.write_bytes(whole_file.read(size))
-    with pytest.raises(LoadFailed, match=r"half\.gguf"):
-        await loaded(llama_spec(file))
-    assert not psutil.Process().children()
+    assert file.name in await refusal(llama_spec(file))
 
 
 async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(LoadFailed, match="cannot be read"):
-        await loaded(llama_spec(tmp_path / "missing.gguf"))
+    assert "cannot be read" in await refusal(llama_spec(tmp_path / "missing.gguf"))
 
 
 async def test_an_unknown_cache_type(path: Path) -> None:
-    with pytest.raises(LoadFailed, match=r"Choose one of: .*q8_0"):
-        await loaded(llama_spec(path, cache_type="q9_9"))
-    assert not psutil.Process().children()
+    assert re.search("Choose one of: .*q8_0", await refusal(llama_spec(path, cache_type="q9_9")))
 
 
 async def test_more_context_than_any_memory_holds(path: Path) -> None:
-    with pytest.raises(LoadFailed, match=r"--ctx-size|crashed"):
-        await loaded(llama_spec(path, context=2**23, idle_cells=0))
-    assert not psutil.Process().children()
+    assert re.search("--ctx-size|crashed", await refusal(llama_spec(path, context=2**23, idle_cells=0)))
 
 
 def test_probing_reads_what_the_card_needs(llama_cpp: LlamaCppLoader, path: Path) -> None:

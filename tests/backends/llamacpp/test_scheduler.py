@@ -1,23 +1,12 @@
 """Who is computed when, what is shared, and who gives way: each rule of the scheduler by itself."""
 
-from typing import Any
-
 import pytest
 
 from modules.backends.llamacpp.plan import Copy, Remove
 from modules.backends.llamacpp.scheduler import GROWTH, MIN_SHARED
-from tests.backends.llamacpp.cache_model import SCORING_BUDGET, CacheModel, World, reply_of
+from tests.backends.llamacpp.cache_model import SCORING_BUDGET, made, own, reply_of
 
-SYSTEM = list(range(1000, 1040))
-
-
-def made(**world: Any) -> CacheModel:
-    return CacheModel(World(**world))
-
-
-def own(start: int, count: int) -> list[int]:
-    """A prompt that shares nothing."""
-    return list(range(start, start + count))
+SYSTEM = own(1000, 40)
 
 
 class TestBatches:

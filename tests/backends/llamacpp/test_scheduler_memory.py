@@ -1,23 +1,12 @@
 """What leaves the cache and comes back, and what a cache with sliding windows has forgotten."""
 
-from typing import Any
-
 import pytest
 
 from modules.backends.llamacpp.plan import Remove, Restore, Store
 from modules.backends.llamacpp.scheduler import MAX_PIECES, MIN_STASHED
-from tests.backends.llamacpp.cache_model import CacheModel, World, reply_of
+from tests.backends.llamacpp.cache_model import made, own, reply_of
 
-SYSTEM = list(range(1000, 1040))
-
-
-def made(**world: Any) -> CacheModel:
-    return CacheModel(World(**world))
-
-
-def own(start: int, count: int) -> list[int]:
-    """A prompt that shares nothing."""
-    return list(range(start, start + count))
+SYSTEM = own(1000, 40)
 
 
 class TestStash:
