@@ -4,7 +4,7 @@ import pytest
 
 from modules.backends.llamacpp.plan import Remove, Restore, Store
 from modules.backends.llamacpp.scheduler import MAX_PIECES, MIN_STASHED
-from tests.backends.llamacpp.cache_model import made, own, reply_of
+from tests.backends.llamacpp.cache_model import CacheModel, made, own, reply_of
 
 SYSTEM = own(1000, 40)
 
