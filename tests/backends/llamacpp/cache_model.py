@@ -80,6 +80,10 @@ class CacheModel:
         self.apply(self.scheduler.finish(self.plays.pop(job_id).slot))
 
     def step(self) -> Plan:
+        """What the backend does in a step: one batch, or a chore when there is nothing else to do."""
+        if not self.scheduler.has_work:
+            self.apply(self.scheduler.do_chore() if self.scheduler.has_chores else ())
+            return Plan()
         self.apply(self.scheduler.place_waiting())
         placed = {job_id for job_id, play in self.plays.items() if play.slot.sequence is not None}
         self.started += sorted(placed.difference(self.started))
