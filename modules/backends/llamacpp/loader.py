@@ -60,6 +60,7 @@ class LlamaCppLoader:
                 f"There is not enough memory for {spec.name} with a context of {memory.cells} tokens. "
                 "Load it with a smaller --ctx-size, or with --cache-type q8_0."
             )
+        _warm_up(context)
         return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context))
 
 
@@ -149,6 +150,17 @@ def _progress_callback(report: ReportProgress) -> Any:
         return True
 
     return c.llama_progress_callback(tell)
+
+
+def _warm_up(context: Any) -> None:
+    """The first decode reads the weights from disk and takes its buffers; no request should pay for that."""
+    batch = library.Batch(1)
+    batch.clear()
+    batch.add(0, 0, 0, logits=True)
+    batch.decode(context)
+    c.llama_synchronize(context)
+    c.llama_memory_clear(c.llama_get_memory(context), True)
+    batch.free()
 
 
 def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:

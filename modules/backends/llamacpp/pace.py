@@ -11,7 +11,8 @@ GAP: Final = 7.0
 IDLE_SECONDS: Final = 0.75
 MIN_SLICE: Final = 8
 _FIRST_SLICE: Final = 64
-_SMOOTHING: Final = 0.3
+_RISING: Final = 0.3
+_FALLING: Final = 0.7
 
 
 class Pace:
@@ -41,4 +42,7 @@ class Pace:
 
 
 def _smooth(old: float | None, new: float) -> float:
-    return new if old is None else old + _SMOOTHING * (new - old)
+    """Costs are believed sooner when they fall: what disturbs a measurement only ever makes it larger."""
+    if old is None:
+        return new
+    return old + (_FALLING if new < old else _RISING) * (new - old)
