@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -104,11 +105,13 @@ async def test_closing_a_stream_gives_its_place_to_who_waits() -> None:
 async def test_tokens_are_counted_while_replies_are_made() -> None:
     async with loaded() as engine, aclosing(engine.generate(asking("slow 500"))) as stream:
         await anext(stream)
-        started = perf_counter()
+        seconds: list[float] = []
         for number in range(20):
+            started = perf_counter()
             assert await engine.tokenize(str(number), special=False) == list(str(number).encode())
-        # Twenty steps of that job alone would take 400 ms.
-        assert perf_counter() - started < 0.4
+            seconds.append(perf_counter() - started)
+        # A step of that job takes 20 ms.
+        assert median(seconds) < 0.015
 
 
 @pytest.mark.parametrize("cause", ["crash", "fail", "kill -9"])

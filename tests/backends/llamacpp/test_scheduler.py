@@ -193,6 +193,20 @@ class TestRoom:
         model.run()
         assert again.slot.cached == cached
 
+    @pytest.mark.parametrize(("number", "cached"), [(0, 50), (1, 0)])
+    def test_what_was_shared_lately_is_not_the_least_recently_used(self, number: int, cached: int) -> None:
+        model = made(cells=200, parallel=1)
+        prompts = [own(start, 50) for start in (0, 100)]
+        for job, prompt in enumerate(prompts):
+            model.add(job, prompt, length=1)
+        model.run()
+        model.add(2, [*prompts[0][:40], 7], length=1)  # a branch of the older one
+        model.add(3, own(300, 100), length=1)
+        model.run()
+        again = model.add(4, [*prompts[number], 2], length=1)
+        model.run()
+        assert again.slot.cached == cached
+
     def test_finished_sequences_go_before_running_jobs(self) -> None:
         model = made(cells=128, parallel=2)
         model.add(0, own(0, 60), length=1)
@@ -211,6 +225,16 @@ class TestRoom:
         assert young.slot.was_preempted
         assert old.slot.tokens == reply_of(own(0, 20), 120)
         assert young.slot.tokens == reply_of(own(300, 20), 100)
+
+    def test_who_gave_way_comes_back_before_newcomers(self) -> None:
+        model = made(cells=160, parallel=2)
+        model.add(0, own(0, 20), length=120)
+        young = model.add(1, own(300, 20), length=100)
+        newcomer = model.add(2, own(600, 5), length=1)
+        while newcomer.slot.sequence is None and newcomer.said == 0:
+            model.step()
+        assert young.slot.was_preempted
+        assert young.slot.sequence is not None
 
     def test_what_was_said_before_is_not_called_cached(self) -> None:
         model = made(cells=160, parallel=2)
