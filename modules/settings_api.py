@@ -75,5 +75,5 @@ class OpenaiExtensionSettings(SettingsGroup, frozen=True):
         env="OPENEDAI_EMBEDDING_DEVICE",
     )
     openai_debug: bool = setting(
-        False, "Log each API request's path, parameters and timing.", key="openai-debug", env="OPENEDAI_DEBUG"
+        False, "Log each API request's method, path, status and duration.", key="openai-debug", env="OPENEDAI_DEBUG"
     )
