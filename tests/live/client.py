@@ -16,6 +16,7 @@ CHAT: Final = "/v1/chat/completions"
 TEXT: Final = "/v1/completions"
 DONE: Final = "[DONE]"
 _PULSE_SECONDS: Final = 0.02
+_STREAM_SECONDS: Final = 60
 
 
 def says(words: str, **fields: Any) -> dict[str, Any]:
@@ -60,8 +61,10 @@ async def expect_right_answer(http: httpx.AsyncClient, number: int) -> dict[str,
 async def streaming(
     http: httpx.AsyncClient, body: dict[str, Any], path: str = CHAT
 ) -> AsyncIterator[AsyncGenerator[str, None]]:
-    """The data of each event of a stream that has begun well. A connection that breaks raises."""
-    async with http.stream("POST", path, json={**body, "stream": True}) as response:
+    """The data of each event of a stream that has begun well. A connection that breaks raises, and so does a stream
+    that outlasts `_STREAM_SECONDS`: keep-alive comments would let a reader wait for ever."""
+    request = http.stream("POST", path, json={**body, "stream": True})
+    async with asyncio.timeout(_STREAM_SECONDS), request as response:
         assert response.status_code == 200, await response.aread()
         async with aclosing(_events(response)) as events:
             yield events

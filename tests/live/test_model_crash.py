@@ -23,7 +23,7 @@ from tests.live.server import LiveServer
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
 ERROR_SECONDS = 2
-HEALTH_SECONDS = 1
+HEALTH_SECONDS = 2
 
 
 def kill_model(server: LiveServer) -> psutil.Process:
