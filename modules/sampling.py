@@ -34,7 +34,8 @@ class Sampling:
     `temperature` 0 and `do_sample=False` both mean greedy. `seed` None draws a fresh one per request.
     `repetition_penalty_range` 0 means every token so far. `epsilon_cutoff` and `eta_cutoff` are in units of 1e-4.
     `logit_bias` is added to the raw logits; `banned_tokens` can never be drawn.
-    `sampler_priority` names the samplers in order of application; names left out do not run.
+    `sampler_priority` names the samplers in order of application; names left out do not run, but for mirostat and
+    adaptive_p, which choose the token and come last anyway. The first penalty named stands for all three.
     """
 
     temperature: float = 1.0

@@ -106,9 +106,8 @@ class Feed:
         await self._events.aclose()
 
     async def _read(self) -> bytes | None:
-        async for event in self._events:
-            encoded = self._encoder.encode(event)
-            if encoded:
+        while (event := await anext(self._events, None)) is not None:
+            if encoded := self._encoder.encode(event):
                 return encoded
         self._is_over = True
         return self._encoder.end() + self._terminator

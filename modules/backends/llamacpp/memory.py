@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
+from modules.backends.llamacpp import library
 from modules.engine.types import LoadSpec
 
 SCORING_ROWS: Final = 64
@@ -62,6 +63,11 @@ class Memory:
     def stash_bytes(self) -> int:
         """Room for finished sequences outside the cache, about as much as their keys and values take as 16-bit floats."""
         cells = self.cells // 2 if self._spec.idle_cells < 0 else self._spec.idle_cells
+        width = self._head_size() * c.llama_model_n_head_kv(self._model)
+        return int(cells * 2 * 2 * c.llama_model_n_layer(self._model) * width)
+
+    def _head_size(self) -> int:
         model = self._model
-        width = c.llama_model_n_embd(model) * c.llama_model_n_head_kv(model) // max(1, c.llama_model_n_head(model))
-        return int(cells * 2 * 2 * c.llama_model_n_layer(model) * width)
+        architecture = library.model_metadata(model, "general.architecture")
+        stated = library.model_metadata(model, f"{architecture}.attention.key_length")
+        return int(stated or c.llama_model_n_embd(model) // max(1, c.llama_model_n_head(model)))
