@@ -15,7 +15,7 @@ def test_defaults_that_users_rely_on() -> None:
     settings = Settings()
     assert (settings.api, settings.listen, settings.public_api, settings.trust_remote_code) == (False,) * 4
     assert (settings.api_port, settings.listen_port) == (5000, 7860)
-    assert (settings.ctx_size, settings.parallel, settings.batch_size, settings.ubatch_size) == (8192, 8, 2048, 512)
+    assert (settings.ctx_size, settings.parallel, settings.batch_size, settings.ubatch_size) == (8192, 8, 2048, 0)
     assert (settings.gpu_layers, settings.cache_type, settings.loader) == (-1, "fp16", None)
     assert (settings.max_queue, settings.kv_cells, settings.api_max_body_mb) == (128, 0, 64)
     assert settings.api_cors_origins == ()
@@ -64,7 +64,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         ("threads", [-1, 1025], [0, 1024]),
         ("threads_batch", [-1, 1025], [0, 1024]),
         ("batch_size", [0, 65537], [1]),
-        ("ubatch_size", [0, 65537], [1]),
+        ("ubatch_size", [-1, 65537], [0, 1]),
         ("gpu_layers", [-2, 10_001], [-1, 0]),
         ("idle_timeout", [-1, math.inf, math.nan], [0, 0.05]),
         ("temperature", [-0.1, math.nan, math.inf, False], [0, 5]),

@@ -7,7 +7,7 @@ With nothing running, a step may take `IDLE_SECONDS`, which bounds how long a ne
 
 from typing import Final
 
-GAP: Final = 7.0
+GAP: Final = 6.0
 IDLE_SECONDS: Final = 0.75
 MIN_SLICE: Final = 8
 _FIRST_SLICE: Final = 64
