@@ -17,7 +17,7 @@ def test_defaults_that_users_rely_on() -> None:
     assert (settings.api_port, settings.listen_port) == (5000, 7860)
     assert (settings.ctx_size, settings.parallel, settings.batch_size, settings.ubatch_size) == (8192, 8, 2048, 0)
     assert (settings.gpu_layers, settings.cache_type, settings.loader) == (-1, "fp16", None)
-    assert (settings.max_queue, settings.kv_cells, settings.api_max_body_mb) == (128, 0, 64)
+    assert (settings.max_queue, settings.kv_cells, settings.api_max_body_mb) == (256, 0, 64)
     assert settings.api_cors_origins == ()
     assert settings.swa_full
     assert settings.flash_attn == "auto"
