@@ -56,11 +56,11 @@ def test_even_beside_slow_replies_a_step_takes_no_more_than_the_idle_time() -> N
 
 
 def test_a_machine_that_becomes_slower_gets_smaller_slices() -> None:
-    pace = learned()
+    pace = learned(step=2 * STEP)
     before = pace.slice_tokens(decoding=1, prefilling=1)
     for _ in range(20):
-        pace.learn(seconds=100 * 2 * TOKEN, decoded=0, read=100)
-    assert pace.slice_tokens(decoding=1, prefilling=1) == pytest.approx(before / 2, abs=1)
+        pace.learn(seconds=100 * 4 * TOKEN, decoded=0, read=100)
+    assert pace.slice_tokens(decoding=1, prefilling=1) == pytest.approx(before / 4, abs=1)
 
 
 def test_what_running_replies_cost_is_not_held_against_the_prompt() -> None:
