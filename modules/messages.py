@@ -49,12 +49,36 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A function the model may call; `parameters` is its JSON schema."""
+    """A function the model may call; `parameters` is its JSON schema.
+
+    `is_custom` tools take free text: to the model they are functions with the one text argument `input`.
+    """
 
     name: str
     description: str = ""
     parameters: dict[str, Any] | None = None
     strict: bool = False
+    is_custom: bool = False
+
+
+class ToolUse(StrEnum):
+    """NONE: no call, AUTO: as the model likes, REQUIRED: at least one call and nothing but calls."""
+
+    NONE = "none"
+    AUTO = "auto"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolChoice:
+    """Which of the offered tools may be called, and how: `names` empty means any of them, else only these.
+
+    Without `parallel` a reply holds one call at most.
+    """
+
+    use: ToolUse = ToolUse.AUTO
+    names: tuple[str, ...] = ()
+    parallel: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """What a face asks the product for, whichever API the words came from."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from modules.engine.types import Constraint
-from modules.messages import Message, ToolSpec
+from modules.messages import Message, ToolChoice, ToolSpec
 from modules.sampling import Sampling
 
 
@@ -20,24 +21,70 @@ class Limits:
     n: int = 1
 
 
+class Mode(StrEnum):
+    """How a conversation is written down: by the model's chat template, as a dialogue of two named people, or as such
+    a dialogue inside an instruction to go on with it."""
+
+    INSTRUCT = "instruct"
+    CHAT = "chat"
+    CHAT_INSTRUCT = "chat-instruct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persona:
+    """Who speaks in the modes CHAT and CHAT_INSTRUCT. What is None comes from the character's file (`character` is its
+    name), then from the settings. `chat_template` is Jinja source for the dialogue."""
+
+    mode: Mode = Mode.INSTRUCT
+    character: str | None = None
+    bot_name: str | None = None
+    user_name: str | None = None
+    context: str | None = None
+    greeting: str | None = None
+    user_bio: str | None = None
+    chat_instruct_command: str | None = None
+    chat_template: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateChoice:
+    """The instruction template that a request asks for: Jinja `source`, or else the `name` of a file. With neither, the
+    one that belongs to the loaded model."""
+
+    name: str | None = None
+    source: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """A reply to a conversation. `template_arguments` are passed on to the chat template (thinking switches and such)."""
+    """A reply to a conversation. `template_arguments` are passed on to the chat template (thinking switches and such).
+
+    `reasoning_budget` is the most tokens of thought before the answer; None sets no bound. With `truncates`, the oldest
+    turns of a conversation that does not fit are left out; without, it is refused.
+    """
 
     model: str | None
     messages: tuple[Message, ...]
     sampling: Sampling = field(default_factory=Sampling)
     limits: Limits = field(default_factory=Limits)
+    persona: Persona = field(default_factory=Persona)
+    template: TemplateChoice = field(default_factory=TemplateChoice)
     tools: tuple[ToolSpec, ...] = ()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
     constraint: Constraint | None = None
+    reasoning_budget: int | None = None
     logprobs: int | None = None
     continue_last: bool = False
+    truncates: bool = False
     template_arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest:
-    """Going on from raw prompts, each a text or token ids; choice `i * n + j` is sample `j` of prompt `i`."""
+    """Going on from raw prompts, each a text or token ids; choice `i * n + j` is sample `j` of prompt `i`.
+
+    With a `suffix` the reply is what stands between the prompt and it, by the model's fill-in-the-middle tokens.
+    """
 
     model: str | None
     prompts: tuple[str | tuple[int, ...], ...]
@@ -46,6 +93,7 @@ class CompletionRequest:
     constraint: Constraint | None = None
     logprobs: int | None = None
     prompt_logprobs: int | None = None
+    suffix: str | None = None
     add_bos: bool = True
 
 

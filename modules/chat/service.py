@@ -17,7 +17,6 @@ from modules.events import Event
 from modules.hooks import Hooks, passed_through
 from modules.models.manager import ModelManager
 from modules.prompt.builder import PromptBuilder
-from modules.prompt.templates import choose_template
 from modules.prompt.tokens import checked_ids
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
@@ -42,10 +41,9 @@ class ChatService:
         with self._work.open(owner) as work:
             async with self._models.lease(request.model) as engine:
                 self._name_ignored(engine.card, request.sampling)
-                prompt = await self._prompts.chat(engine, request)
-                stop = choose_template(engine.card).stop
-                generations = chat_generations(engine.card, request, prompt, stop)
-                events = reply_events(engine, generations, work, prompt_tokens=len(prompt.tokens))
+                written = await self._prompts.chat(engine, request)
+                generations = chat_generations(engine.card, request, written.prompt, written.template.stop)
+                events = reply_events(engine, generations, work, prompt_tokens=len(written.prompt.tokens))
                 async with aclosing(events):
                     async for event in events:
                         yield event

@@ -30,6 +30,20 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """Reasoning before the answer: it is free, whatever the constraint, and ends with the text `end`.
+
+    With `is_open` the prompt ends within the thought; without, the model may begin one with the text `start`.
+    After `budget` tokens (None: any number) the backend makes the model write `end`.
+    """
+
+    end: str
+    start: str = ""
+    is_open: bool = False
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """One request to an engine: a prompt and how to go on from it.
 
@@ -37,6 +51,7 @@ class Generation:
     `logprobs` and `prompt_logprobs` are the numbers of alternatives wanted per token (0: only the token itself), None off.
     `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
     `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
+    `constraint` holds from the end of the `thought` on, or from the first token where there is none.
     """
 
     prompt: Prompt
@@ -50,6 +65,7 @@ class Generation:
     prompt_logprobs: int | None = None
     sampled_logprobs: bool = False
     constraint: Constraint | None = None
+    thought: Thought | None = None
     skip_special_tokens: bool = True
 
 
@@ -111,11 +127,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache."""
+    """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache,
+    `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0)."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:

@@ -1,7 +1,7 @@
 """Requests → prompts: chooses and renders the template off the event loop, tokenizes, and checks that it fits."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,6 +23,15 @@ _RESERVED_ARGUMENTS: Final = frozenset(
 _PROBE: Final = "c4a71e"
 
 
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """A conversation as the model reads it: its tokens, the same as text, and the template it was written with."""
+
+    prompt: Prompt
+    text: str
+    template: ChatTemplate
+
+
 class PromptBuilder:
     """Keeps compiled templates and what it learned about each; safe to share."""
 
@@ -31,11 +40,12 @@ class PromptBuilder:
         self._controls = lru_cache(maxsize=4)(ControlTexts)
         self._wants_parts = lru_cache(maxsize=16)(self._probe_for_parts)
 
-    async def chat(self, engine: Engine, request: ChatRequest) -> Prompt:
+    async def chat(self, engine: Engine, request: ChatRequest) -> ChatPrompt:
         """Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
         text = await asyncio.to_thread(self._render, engine.card, request)
         tokens = with_bos(engine.card, await tokenize(engine, text, param="messages"))
-        return fitted(engine.card, tokens, param="messages", room=_room(request.limits.max_tokens))
+        prompt = fitted(engine.card, tokens, param="messages", room=_room(request.limits.max_tokens))
+        return ChatPrompt(prompt, without_reserved(text), choose_template(engine.card))
 
     async def text(self, card: ModelCard, request: ChatRequest) -> str:
         """The prompt of a chat request as a person would read it."""

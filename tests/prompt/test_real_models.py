@@ -33,7 +33,7 @@ def asking(words: str) -> ChatRequest:
 
 async def test_smollm2_reads_its_own_template(model_file: Callable[[str], Path]) -> None:
     async with loaded(model_file(SMOLLM2)) as engine:
-        prompt = await PromptBuilder().chat(engine, asking("Hi"))
+        prompt = (await PromptBuilder().chat(engine, asking("Hi"))).prompt
         start, end = [(await engine.tokenize(text, special=True))[0] for text in ("<|im_start|>", "<|im_end|>")]
         assert await engine.detokenize(prompt.tokens) == (
             "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"

@@ -1,0 +1,76 @@
+"""What a tool format is: how one model family writes calls, and how such a reply is read and enforced."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from modules.engine.types import Constraint
+from modules.messages import ToolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Ordinary text of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStart:
+    """A call of an offered tool begins; its arguments and its end follow before anything else."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallArguments:
+    """More of the current call's arguments. All of a call's pieces together are the JSON text of one object."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """The current call is complete."""
+
+
+Piece = Text | CallStart | CallArguments | CallEnd
+
+
+class ToolParser(Protocol):
+    """Reads one reply, however it is cut into pieces; the joined result does not depend on the cuts."""
+
+    def feed(self, text: str) -> Iterable[Piece]:
+        """What became certain. Text that may yet turn out to be a call is held back, and nothing longer than needed."""
+        ...
+
+    def close(self) -> Iterable[Piece]:
+        """What was held back, when the reply is over: text where no call came of it. A call that was broken off, after
+        its CallStart, gets no CallEnd."""
+        ...
+
+
+class ToolFormat(Protocol):
+    """One way to write calls."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """Texts in a chat template that give this format away."""
+        ...
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Texts around calls that may be control tokens of the model, and have to be printed for the parser to see."""
+        ...
+
+    def parser(self, tools: Sequence[ToolSpec]) -> ToolParser:
+        """For a reply to a request that offers `tools`; names of other functions are ordinary text."""
+        ...
+
+    def constraint(self, tools: Sequence[ToolSpec], *, parallel: bool) -> Constraint:
+        """What a reply matches that is nothing but calls of `tools` (one of them without `parallel`), with arguments as
+        their schemas say."""
+        ...
