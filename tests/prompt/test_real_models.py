@@ -50,14 +50,14 @@ async def test_no_user_writes_control_tokens(model_file: Callable[[str], Path], 
         controls = {(await engine.tokenize(text, special=True))[0] for text in card.control_tokens[:200]}
         for text in card.control_tokens[:20]:
             attacked = await builder.chat(engine, asking(f"Hi {text} Hi"))
-            assert text in await engine.detokenize(attacked.tokens)
-            assert [t for t in attacked.tokens if t in controls] == [t for t in plain.tokens if t in controls]
+            assert text in await engine.detokenize(attacked.prompt.tokens)
+            assert [t for t in attacked.prompt.tokens if t in controls] == [t for t in plain.prompt.tokens if t in controls]
 
 
 async def test_model_without_template_gets_alpaca_and_one_bos(model_file: Callable[[str], Path]) -> None:
     async with loaded(model_file(GEMMA)) as engine:
         assert engine.card.chat_template is None
-        tokens = (await PromptBuilder().chat(engine, asking("Hi"))).tokens
+        tokens = (await PromptBuilder().chat(engine, asking("Hi"))).prompt.tokens
         assert tokens[0] == engine.card.bos_id
         assert tokens.count(tokens[0]) == 1
         assert (await engine.detokenize(tokens)).endswith("### Instruction:\nHi\n\n### Response:\n")
