@@ -41,6 +41,11 @@ class ModelSettings(SettingsGroup, frozen=True):
 
     model: ModelName = setting(None, "Model to load at start, by its name in the model folder.")
     model_dir: Path | None = setting(None, "Folder of the models, in place of models in the user data folder.")
+    model_swap: bool = setting(
+        False,
+        "Let requests choose the model: one that names another model of the list has it loaded in place of the one "
+        "before, whose replies end first.",
+    )
     model_alias: Words = setting((), "Further names under which the API lists the loaded model.")
     loader: Loader = setting(None, "What runs the model; without it, chosen by the model's files.")
     ctx_size: int = setting(

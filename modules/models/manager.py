@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from modules.backends.registry import SCRIPTED
 from modules.engine.protocols import Engine
 from modules.engine.types import LoadSpec, ModelCard
-from modules.errors import LoadFailed, NotLoaded
+from modules.errors import LoadFailed, NotFound, NotLoaded
 from modules.models.catalog import Catalog
 from modules.models.choice import first_spec, requested_spec
 from modules.models.launch import Candidate, Launch, launch_engine
@@ -53,6 +53,7 @@ class ModelManager:
         self._slot: Slot | None = None
         self._wanted: LoadSpec | None = None
         self._revival: asyncio.Task[Slot] | None = None
+        self._switches: dict[str, asyncio.Task[None]] = {}
 
     @property
     def state(self) -> ModelState:
@@ -73,10 +74,11 @@ class ModelManager:
     async def lease(self, name: str | None) -> AsyncIterator[Engine]:
         """The loaded model, which stays loaded until the lease ends.
 
-        Waits for a load under way, and brings back a model that died or was unloaded for idleness.
-        Raises NotLoaded, LoadFailed.
+        Where requests may choose (`model_swap`), a `name` out of the list brings up that model instead, once the
+        replies of the one before have ended; any other name means the loaded model. Waits for a load under way, and
+        brings back a model that died or was unloaded for idleness. Raises NotLoaded, LoadFailed.
         """
-        slot = self._live_slot() or await self._revived()
+        slot = await self._slot_for(name)
         with slot.leased() as engine:
             yield engine
 
@@ -112,6 +114,37 @@ class ModelManager:
     def _live_slot(self) -> Slot | None:
         return self._slot if self._slot is not None and self._slot.engine.is_alive else None
 
+    async def _slot_for(self, name: str | None) -> Slot:
+        chosen = await self._chosen_spec(name) if name and self._settings.model_swap else None
+        if chosen is None:
+            return self._live_slot() or await self._revived()
+        while (slot := self._live_slot()) is None or slot.spec.name != chosen.name:
+            # Once more if yet another request has had the model swapped again in the meantime.
+            await self._switched(chosen)
+        return slot
+
+    async def _chosen_spec(self, name: str) -> LoadSpec | None:
+        """How to load the model of that name; None when there is none, or when it is what is loaded anyway."""
+        if self._slot is not None and self._slot.spec.name == name:
+            return None
+        try:
+            return await asyncio.to_thread(requested_spec, self._catalog, self._settings, name, LoadOptions())
+        except NotFound:
+            return None
+
+    async def _switched(self, spec: LoadSpec) -> None:
+        """All who wait for the same model wait for the same attempt."""
+        task = self._switches.get(spec.name)
+        if task is None or task.done():
+            task = self._switches[spec.name] = self._in_background(self._switch(spec))
+        await _outcome(task)
+
+    async def _switch(self, spec: LoadSpec) -> None:
+        async with self._turn:
+            slot = self._live_slot()
+            if slot is None or slot.spec.name != spec.name:
+                await self._bring_up(spec, patience=None)
+
     async def _revived(self) -> Slot:
         """All who find no live model wait for the same attempt."""
         if self._revival is None or self._revival.done():
@@ -125,11 +158,11 @@ class ModelManager:
                 return slot
             if self._wanted is None:
                 raise NotLoaded(_advice(self._feed.current))
-            return await self._bring_up(self._wanted)
+            return await self._bring_up(self._wanted, patience=0)
 
     async def _swap(self, spec: LoadSpec) -> ModelCard:
         async with self._turn:
-            slot = await self._bring_up(spec)
+            slot = await self._bring_up(spec, self._drain_seconds)
             return slot.engine.card
 
     async def _unload(self) -> None:
@@ -147,13 +180,16 @@ class ModelManager:
                 self._feed.publish(ModelState(name=slot.spec.name, card=slot.engine.card, message=message))
                 _log.info("unloaded %s after %g idle minutes", slot.spec.name, self._settings.idle_timeout)
 
-    async def _bring_up(self, spec: LoadSpec) -> Slot:
-        """Read the new file, close the old model, load the new one; only for who has the turn."""
+    async def _bring_up(self, spec: LoadSpec, patience: float | None) -> Slot:
+        """Read the new file, close the old model, load the new one; only for who has the turn.
+
+        Replies of the old model have `patience` seconds to end, or all the time they need.
+        """
         old = self._live_slot()
         _log.info("loading %s", spec.name)
         try:
             candidate = await self._probed(spec)
-            return await self._exchanged(spec, candidate)
+            return await self._exchanged(spec, candidate, patience)
         except LoadFailed as failure:
             _log.error("%s could not be loaded: %s", spec.name, failure.message)
             raise self._mourned(spec, failure, old) from failure
@@ -167,10 +203,10 @@ class ModelManager:
             await self._close_slot(patience=0)
         return await self._launch(spec)
 
-    async def _exchanged(self, spec: LoadSpec, candidate: Candidate) -> Slot:
+    async def _exchanged(self, spec: LoadSpec, candidate: Candidate, patience: float | None) -> Slot:
         self._publish_loading(spec)
         try:
-            await self._close_slot(self._drain_seconds)
+            await self._close_slot(patience)
         except BaseException:
             await candidate.aclose()
             raise
@@ -193,7 +229,7 @@ class ModelManager:
         self._feed.publish(ModelState(status=Status.FAILED, name=spec.name, message=message))
         return LoadFailed(message)
 
-    async def _close_slot(self, patience: float) -> None:
+    async def _close_slot(self, patience: float | None) -> None:
         slot, self._slot = self._slot, None
         if slot is not None:
             await slot.close(patience if slot.engine.is_alive else 0)

@@ -37,8 +37,9 @@ class Slot:
             if not self._leases:
                 self._rest()
 
-    async def close(self, patience: float) -> None:
-        """Wait up to `patience` seconds until nobody uses the engine, then close it. Late streams end with an error."""
+    async def close(self, patience: float | None) -> None:
+        """Wait up to `patience` seconds (None: for ever) until nobody uses the engine, then close it. Late streams end
+        with an error."""
         try:
             async with asyncio.timeout(patience):
                 await self._unused.wait()

@@ -324,3 +324,61 @@ async def test_unfit_options_are_refused_before_anything_happens(manager: ModelM
     with pytest.raises(BadRequest):
         await manager.load("a.gguf", LoadOptions.parse({"ctx_size": -1}))
     assert launches.probed == []
+
+
+async def test_request_brings_up_the_model_it_names(tmp_path: Path, launches: Launches) -> None:
+    manager = scripted_manager(tmp_path, launches, model_swap=True)
+    for name in ("a.gguf", "b", "b.gguf", "gpt-4o", None, "a"):
+        async with manager.lease(name) as engine:
+            assert await say(engine, "echo: hi") == "hi"
+            assert engine.card.name == ("b.gguf" if name in ("b", "b.gguf", "gpt-4o", None) else "a.gguf")
+    assert launches.loaded == ["a.gguf", "b.gguf", "a.gguf"]
+    await manager.aclose()
+
+
+async def test_requests_choose_nothing_unless_allowed(manager: ModelManager) -> None:
+    await manager.load("a.gguf", PLAIN)
+    async with manager.lease("b.gguf") as engine:
+        assert engine.card.name == "a.gguf"
+
+
+async def test_chosen_model_waits_for_the_replies_of_the_one_before(tmp_path: Path, launches: Launches) -> None:
+    manager = scripted_manager(tmp_path, launches, drain_seconds=0.01, model_swap=True)
+
+    async def ask(name: str) -> str:
+        async with manager.lease(name) as engine:
+            return engine.card.name + await say(engine, "echo: !")
+
+    async with manager.lease("a.gguf") as old:
+        questions = [asyncio.create_task(ask("b.gguf")) for _ in range(4)]
+        await until(manager, Status.LOADING)
+        assert await say(old, "slow 5") == "abcde"
+        assert not any(question.done() for question in questions)
+    assert await asyncio.gather(*questions) == ["b.gguf!"] * 4
+    assert launches.loaded == ["a.gguf", "b.gguf"]
+    await manager.aclose()
+
+
+async def test_everyone_gets_the_model_he_named(tmp_path: Path, launches: Launches) -> None:
+    manager = scripted_manager(tmp_path, launches, model_swap=True)
+
+    async def ask(name: str) -> str:
+        async with manager.lease(name) as engine:
+            await say(engine, "slow 2")
+            return engine.card.name
+
+    names = ["a.gguf", "b.gguf"] * 6
+    assert await asyncio.gather(*map(ask, names)) == names
+    assert len(launches.loaded) < len(names)
+    await manager.aclose()
+
+
+async def test_chosen_model_that_is_bad_leaves_the_old_one_serving(tmp_path: Path, launches: Launches) -> None:
+    manager = scripted_manager(tmp_path, launches, model_swap=True)
+    launches.bad_files.add("b.gguf")
+    async with manager.lease("a.gguf") as old:
+        with pytest.raises(LoadFailed, match="is no model"):
+            async with manager.lease("b.gguf"):
+                pass
+        assert await say(old, "echo: still here") == "still here"
+    await manager.aclose()
