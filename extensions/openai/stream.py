@@ -6,9 +6,9 @@ status; after that a failure is an error event. Silence is filled with comment l
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
 
 from sse_starlette import ServerSentEvent
 from starlette.responses import Response
@@ -17,7 +17,6 @@ from starlette.types import Message, Receive, Scope, Send
 from extensions.openai.context import Caller
 from extensions.openai.errors import ClientGone, ShuttingDown, error_event
 from extensions.openai.waiting import end, hung_up, stopped, unless
-from modules.events import Event
 
 KEEP_ALIVE_SECONDS: Final = 10
 SEND_TIMEOUT_SECONDS: Final = 60
@@ -25,12 +24,14 @@ KEEP_ALIVE: Final = ServerSentEvent(comment="keep-alive", sep="\n").encode()
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+Item = TypeVar("Item")
+Event_contra = TypeVar("Event_contra", contravariant=True)
 
 
-class Encoder(Protocol):
+class Encoder(Protocol[Event_contra]):
     """Turns events into server-sent events; nothing at all for what its API does not show."""
 
-    def encode(self, event: Event) -> bytes: ...
+    def encode(self, event: Event_contra) -> bytes: ...
 
     def end(self) -> bytes:
         """What follows the last event of a stream that did not fail."""
@@ -52,10 +53,14 @@ async def while_connected(caller: Caller, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def event_stream(
-    caller: Caller, events: AsyncGenerator[Event, None], encoder: Encoder, headers: Mapping[str, str]
+    caller: Caller, events: AsyncGenerator[Item, None], encoder: Encoder[Item], headers: Mapping[str, str]
 ) -> Response:
     """A response that streams `events`. Raises what they raise before there is anything to send."""
-    feed = Feed(events, encoder, terminator=_terminator(caller))
+    return await feed_response(caller, Feed(events, encoder, terminator=_terminator(caller)), headers)
+
+
+async def feed_response(caller: Caller, feed: "Feed[Any]", headers: Mapping[str, str]) -> Response:
+    """A response that sends `feed`. Raises what its source raises before there is anything to send."""
     try:
         await while_connected(caller, feed.open())
     except BaseException:
@@ -68,13 +73,24 @@ def _terminator(caller: Caller) -> bytes:
     return b"" if parses_every_event(caller) else b"data: [DONE]\n\n"
 
 
-class Feed:
-    """Encodes a source's events, one by one, in the task that asks for them: a token takes no detour."""
+class Feed(Generic[Item]):
+    """Encodes a source's events, one by one, in the task that asks for them: a token takes no detour.
 
-    def __init__(self, events: AsyncGenerator[Event, None], encoder: Encoder, *, terminator: bytes) -> None:
+    `failure` says in the API's own way that the stream broke off.
+    """
+
+    def __init__(
+        self,
+        events: AsyncGenerator[Item, None],
+        encoder: Encoder[Item],
+        *,
+        terminator: bytes = b"",
+        failure: Callable[[Exception], bytes] = error_event,
+    ) -> None:
         self._events = events
         self._encoder = encoder
         self._terminator = terminator
+        self.failure = failure
         self._first: asyncio.Task[bytes | None] | None = None
         self._is_over = False
 
@@ -97,7 +113,7 @@ class Feed:
             return await (self._read() if first is None else first)
         except Exception as failure:  # noqa: BLE001 - whatever broke, its reader must hear of it
             self._is_over = True
-            return error_event(failure)
+            return self.failure(failure)
 
     async def aclose(self) -> None:
         """Closes the source too."""
@@ -118,7 +134,7 @@ class FeedResponse(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, feed: Feed, closing: asyncio.Event, headers: Mapping[str, str]) -> None:
+    def __init__(self, feed: Feed[Any], closing: asyncio.Event, headers: Mapping[str, str]) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
         del self.headers["content-length"]
         self._feed = feed
@@ -133,7 +149,7 @@ class FeedResponse(Response):
             except ClientGone:
                 return
             except ShuttingDown as failure:
-                await send(_body(error_event(failure)))
+                await send(_body(self._feed.failure(failure)))
         await send(_body(b"", more=False))
 
     async def _send_all(self, send: Send) -> None:

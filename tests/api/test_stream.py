@@ -41,11 +41,11 @@ class Source:
             self.closed.set()
 
 
-def feed_of(events: AsyncGenerator[Event, None]) -> Feed:
+def feed_of(events: AsyncGenerator[Event, None]) -> Feed[Event]:
     return Feed(events, Words(), terminator=b"[DONE]")
 
 
-async def frames_of(feed: Feed) -> list[bytes]:
+async def frames_of(feed: Feed[Event]) -> list[bytes]:
     frames = []
     while (frame := await feed.next_frame()) is not None:
         frames.append(frame)
@@ -123,3 +123,12 @@ async def test_a_failure_that_nobody_foresaw_says_nothing_of_itself() -> None:
     said = b"".join(await frames_of(feed))
     assert b'"server_error"' in said
     assert b"secret" not in said
+
+
+async def test_a_failure_is_told_in_the_words_of_the_api() -> None:
+    async def broken() -> AsyncGenerator[Event, None]:
+        yield STARTED
+        raise Busy("The queue is full.")
+
+    feed = Feed(broken(), Words(), failure=lambda error: type(error).__name__.encode())
+    assert await frames_of(feed) == [b"Busy"]
