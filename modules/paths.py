@@ -24,10 +24,12 @@ _DEVICE_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class UserData:
-    """The layout of a user data folder, as existing installations have it. `model_dir` stands in for `models/` when given."""
+    """The layout of a user data folder, as existing installations have it. `model_dir` and `lora_dir` stand in for
+    `models/` and `loras/` when given."""
 
     root: Path
     model_dir: Path | None = None
+    lora_dir: Path | None = None
 
     @property
     def cmd_flags(self) -> Path:
@@ -61,7 +63,7 @@ class UserData:
 
     @property
     def loras(self) -> Path:
-        return self.root / "loras"
+        return self.lora_dir or self.root / "loras"
 
     @property
     def mmproj(self) -> Path:

@@ -49,7 +49,7 @@ class Settings(
 
     @property
     def user_data(self) -> UserData:
-        return UserData(self.user_data_dir, self.model_dir)
+        return UserData(self.user_data_dir, self.model_dir, self.lora_dir)
 
     @property
     def active_extensions(self) -> tuple[str, ...]:

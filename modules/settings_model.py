@@ -41,6 +41,8 @@ class ModelSettings(SettingsGroup, frozen=True):
 
     model: ModelName = setting(None, "Model to load at start, by its name in the model folder.")
     model_dir: Path | None = setting(None, "Folder of the models, in place of models in the user data folder.")
+    lora: Words = setting((), "LoRA adapters to apply at start, by their names in the folder of the adapters.")
+    lora_dir: Path | None = setting(None, "Folder of the LoRA adapters, in place of loras in the user data folder.")
     model_swap: bool = setting(
         False,
         "Let requests choose the model: one that names another model of the list has it loaded in place of the one "

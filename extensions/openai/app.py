@@ -7,7 +7,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from extensions.openai import health, internal, models, tokens
+from extensions.openai import adapters, health, internal, models, tokens
 from extensions.openai.access import Gate, Policy
 from extensions.openai.answers import IGNORED_HEADER
 from extensions.openai.chat import routes as chat
@@ -27,6 +27,7 @@ ROUTERS = (
     tokens.router,
     internal.router,
     internal.management,
+    adapters.router,
     health.router,
     unavailable_endpoints(),
 )

@@ -62,7 +62,9 @@ async def model_info(context: CurrentContext) -> ModelInfo:
     card = context.runtime.models.state.card
     if card is None:
         return ModelInfo(model_name=NO_MODEL, lora_names=[], loader=None, context_length=None)
-    return ModelInfo(model_name=card.name, lora_names=[], loader=card.loader, context_length=card.context)
+    return ModelInfo(
+        model_name=card.name, lora_names=list(card.adapters), loader=card.loader, context_length=card.context
+    )
 
 
 @management.get("/list")

@@ -223,6 +223,7 @@ def _card(spec: LoadSpec) -> ModelCard:
         eos_token="<|im_end|>",
         eos_ids=(_END,),
         control_tokens=_CONTROL,
+        adapters=tuple(adapter.name for adapter in spec.adapters),
     )
 
 

@@ -179,12 +179,21 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A LoRA adapter: what it adds to the model's weights is multiplied by `scale`. `path` is absolute."""
+
+    name: str
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What is true of a loaded model: the caller reads here what it may ask for.
 
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
     trained for. `control_tokens` are the texts that the tokenizer would turn into control tokens.
-    `unsupported` names sampling fields that this backend ignores.
+    `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
     """
 
     name: str
@@ -207,6 +216,7 @@ class ModelCard:
     modalities: tuple[str, ...] = ("text",)
     can_constrain: bool = False
     can_score: bool = True
+    adapters: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
 
 
@@ -240,4 +250,5 @@ class LoadSpec:
     numa: bool = False
     no_kv_offload: bool = False
     swa_full: bool = True
+    adapters: tuple[Adapter, ...] = ()
     max_queue: int = 256

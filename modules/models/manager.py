@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from modules.backends.registry import SCRIPTED
 from modules.engine.protocols import Engine
-from modules.engine.types import LoadSpec, ModelCard
-from modules.errors import LoadFailed, NotFound, NotLoaded
+from modules.engine.types import Adapter, LoadSpec, ModelCard
+from modules.errors import LoadFailed, NotFound, NotLoaded, SettingsError
+from modules.models.adapters import AdapterCatalog
 from modules.models.catalog import Catalog
 from modules.models.choice import first_spec, requested_spec
 from modules.models.launch import Candidate, Launch, launch_engine
@@ -45,6 +46,7 @@ class ModelManager:
     ) -> None:
         self._settings = settings
         self._catalog = Catalog(data.models)
+        self._adapters = AdapterCatalog(data.loras)
         self._launch = launch
         self._drain_seconds = drain_seconds
         self._feed = StateFeed()
@@ -70,6 +72,10 @@ class ModelManager:
         scripted = [SCRIPTED] if self._settings.loader == SCRIPTED else []
         return scripted + self._catalog.names()
 
+    def list_adapters(self) -> list[str]:
+        """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
+        return self._adapters.names()
+
     @asynccontextmanager
     async def lease(self, name: str | None) -> AsyncIterator[Engine]:
         """The loaded model, which stays loaded until the lease ends.
@@ -86,6 +92,7 @@ class ModelManager:
         """Begin to load the first model, if there is one to begin with. Raises SettingsError when it cannot be found."""
         spec = first_spec(self._catalog, self._settings)
         if spec is not None:
+            spec = replace(spec, adapters=self._first_adapters())
             self._publish_loading(spec)
             self._in_background(self._swap(spec)).set_name(f"load {spec.name}")
 
@@ -96,6 +103,13 @@ class ModelManager:
         """
         spec = requested_spec(self._catalog, self._settings, name, options)
         return await _outcome(self._in_background(self._swap(spec)))
+
+    async def apply_adapters(self, names: Sequence[str]) -> ModelCard:
+        """Load the model again with exactly these LoRA adapters. Raises NotFound, NotLoaded, LoadFailed."""
+        adapters = tuple(dict.fromkeys(self._adapters.find(name) for name in names))
+        if self._wanted is None:
+            raise NotLoaded(_advice(self._feed.current))
+        return await _outcome(self._in_background(self._swap(replace(self._wanted, adapters=adapters))))
 
     async def unload(self) -> None:
         """Give the model's memory back, when the replies under way have ended or `drain_seconds` have passed."""
@@ -110,6 +124,12 @@ class ModelManager:
         if tasks:
             await asyncio.wait(tasks)
         await self._close_slot(patience=0)
+
+    def _first_adapters(self) -> tuple[Adapter, ...]:
+        try:
+            return tuple(dict.fromkeys(self._adapters.find(name) for name in self._settings.lora))
+        except NotFound as error:
+            raise SettingsError(f"--lora: {error.message}", param="lora") from error
 
     def _live_slot(self) -> Slot | None:
         return self._slot if self._slot is not None and self._slot.engine.is_alive else None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from modules.engine import wire
 from modules.engine.types import (
+    Adapter,
     Alternative,
     Chunk,
     Constraint,
@@ -95,7 +96,7 @@ CHUNK = Chunk(
     finish=Finish.LENGTH,
     stop_reason="END",
     end_logprob=LOGPROB,
-    usage=Usage(1, 2, 1),
+    usage=Usage(1, 2, 1, 1),
 )
 SPEC = LoadSpec(
     idle_cells=7,
@@ -119,6 +120,7 @@ SPEC = LoadSpec(
     numa=True,
     no_kv_offload=True,
     swa_full=False,
+    adapters=(Adapter(name="l.gguf", path="/l.gguf", scale=0.5),),
     max_queue=8,
 )
 CARD = ModelCard(
@@ -142,6 +144,7 @@ CARD = ModelCard(
     modalities=("text", "image"),
     can_constrain=True,
     can_score=False,
+    adapters=("l.gguf",),
     unsupported=("tfs",),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (

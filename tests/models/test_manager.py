@@ -382,3 +382,35 @@ async def test_chosen_model_that_is_bad_leaves_the_old_one_serving(tmp_path: Pat
                 pass
         assert await say(old, "echo: still here") == "still here"
     await manager.aclose()
+
+
+async def test_adapters_are_applied_by_name_and_taken_off_again(tmp_path: Path, launches: Launches) -> None:
+    folder = tmp_path / "adapters"
+    folder.mkdir()
+    (folder / "one.gguf").touch()
+    (folder / "peft").mkdir()
+    (folder / "peft" / "adapter_config.json").touch()
+    (folder / "notes.txt").touch()
+    manager = scripted_manager(tmp_path, launches, lora_dir=folder, model="a.gguf")
+    assert manager.list_adapters() == ["one.gguf", "peft"]
+    with pytest.raises(NotLoaded):
+        await manager.apply_adapters(["one"])
+    await manager.load("a.gguf", LoadOptions.parse({"ctx_size": 512}))
+    card = await manager.apply_adapters(["one", "peft", "one.gguf"])
+    assert (card.adapters, card.context) == (("one.gguf", "peft"), 512)
+    with pytest.raises(NotFound, match="no adapter named"):
+        await manager.apply_adapters(["../one.gguf"])
+    assert (await manager.apply_adapters([])).adapters == ()
+    await manager.aclose()
+
+
+async def test_start_applies_the_operators_adapters(tmp_path: Path, launches: Launches) -> None:
+    (tmp_path / "loras").mkdir()
+    (tmp_path / "loras" / "one.gguf").touch()
+    manager = scripted_manager(tmp_path, launches, model="a.gguf", lora=("one",))
+    manager.start()
+    async with manager.lease(None) as engine:
+        assert engine.card.adapters == ("one.gguf",)
+    await manager.aclose()
+    with pytest.raises(SettingsError, match="--lora"):
+        scripted_manager(tmp_path, launches, model="a.gguf", lora=("two",)).start()

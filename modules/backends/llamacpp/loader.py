@@ -8,6 +8,7 @@ import psutil
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
+from modules.backends.llamacpp.adapters import apply_adapters
 from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.memory import Memory
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
@@ -60,8 +61,19 @@ class LlamaCppLoader:
                 f"There is not enough memory for {spec.name} with a context of {memory.cells} tokens. "
                 "Load it with a smaller --ctx-size, or with --cache-type q8_0."
             )
+        self._apply_adapters(model, context, spec)
         _warm_up(context)
         return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context))
+
+
+    @staticmethod
+    def _apply_adapters(model: Any, context: Any, spec: LoadSpec) -> None:
+        try:
+            apply_adapters(model, context, spec.adapters)
+        except LoadFailed:
+            c.llama_free(context)
+            c.llama_model_free(model)
+            raise
 
 
 def _open(spec: LoadSpec, params: Any) -> Any:
@@ -184,4 +196,5 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         adds_bos=tokenizer.adds_bos,
         control_tokens=tokenizer.control_texts(),
         infill_tokens=tokenizer.infill_ids,
+        adapters=tuple(adapter.name for adapter in spec.adapters),
     )
