@@ -59,6 +59,8 @@ class TemplateChoice:
 class ChatRequest:
     """A reply to a conversation. `template_arguments` are passed on to the chat template (thinking switches and such).
 
+    With `continue_last` the reply goes on with the last message, which is the assistant's. Without
+    `add_generation_prompt` the prompt ends where the conversation does, and what follows may be anybody's turn.
     `reasoning_budget` is the most tokens of thought before the answer; None sets no bound. With `truncates`, the oldest
     turns of a conversation that does not fit are left out; without, it is refused.
     """
@@ -75,6 +77,7 @@ class ChatRequest:
     reasoning_budget: int | None = None
     logprobs: int | None = None
     continue_last: bool = False
+    add_generation_prompt: bool = True
     truncates: bool = False
     template_arguments: dict[str, Any] = field(default_factory=dict)
 
