@@ -23,10 +23,14 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """What the reply must match. `kind` is "json_schema", "regex", "lark" or "gbnf"; `text` its source."""
+    """What the reply must match. `kind` is "json_schema", "regex", "lark" or "gbnf"; `text` its source.
+
+    `param` names the request field that it comes from, for refusals.
+    """
 
     kind: str
     text: str
+    param: str = "response_format"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

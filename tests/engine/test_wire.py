@@ -24,6 +24,7 @@ from modules.engine.types import (
     ModelCard,
     Prompt,
     PromptProgress,
+    Thought,
     TokenLogprob,
     Usage,
 )
@@ -83,7 +84,8 @@ GENERATION = Generation(
     logprobs=3,
     prompt_logprobs=0,
     sampled_logprobs=True,
-    constraint=Constraint(kind="regex", text="a+"),
+    constraint=Constraint(kind="regex", text="a+", param="guided_regex"),
+    thought=Thought(end="</think>", start="<think>", is_open=True, budget=3),
     skip_special_tokens=False,
 )
 LOGPROB = TokenLogprob(3, b"\xff\x00", float("-inf"), (Alternative(4, b"\xe4\xb8", -1.25),))
