@@ -6,6 +6,7 @@ from typing import Self
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.hooks import Hooks
+from modules.library.library import Library
 from modules.models.launch import Launch, launch_engine
 from modules.models.manager import ModelManager
 from modules.settings import Settings
@@ -20,6 +21,7 @@ class Runtime:
     def __init__(self, settings: Settings, *, hooks: Hooks | None = None, launch: Launch = launch_engine) -> None:
         self.settings = settings
         self.data = settings.user_data
+        self.library = Library(self.data)
         self.work = WorkRegister()
         self.models = ModelManager(settings, self.data, launch)
         self.chat = ChatService(self.models, self.work, hooks)

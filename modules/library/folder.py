@@ -1,0 +1,108 @@
+"""One folder of the user's files of one kind: which names there are, and which file a name from a request means."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modules.errors import BadRequest
+from modules.options import did_you_mean
+from modules.paths import inside
+
+_MAX_NAME: Final = 200
+_SHOWN_NAMES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`kind` is what one file is called in messages. Of files that differ only in their suffix, the first of `suffixes`
+    counts."""
+
+    path: Path
+    kind: str
+    suffixes: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        """What `find` finds, without suffixes, each once, in alphabetical order."""
+        return sorted({name for name in self._stems() if self._is_usable(name)}, key=lambda name: (name.lower(), name))
+
+    def find(self, name: str, *, param: str | None = None) -> Path | None:
+        """The file that `name` means, with or without its suffix. Raises BadRequest for what is no plain name."""
+        self._check(name, param)
+        whole = [name] if name.lower().endswith(self.suffixes) else []
+        for candidate in (*(name + suffix for suffix in self.suffixes), *whole):
+            path = inside(self.path, candidate, param=param)
+            if os.path.isfile(path):
+                return path
+        return None
+
+    def existing(self, name: str, *, param: str | None = None) -> Path:
+        """As `find`; raises BadRequest that says what there is when there is no such file."""
+        path = self.find(name, param=param)
+        if path is None:
+            names = self.names()
+            raise BadRequest(
+                f"There is no {self.kind} named {name!a}{did_you_mean(name, names) or '.'} {self._choice(names)}",
+                param=param,
+            )
+        return path
+
+    def new(self, name: str, suffix: str, *, param: str | None = None) -> Path:
+        """The file to write for `name`, existing or not. Raises BadRequest for what is no plain name."""
+        self._check(name, param)
+        return inside(self.path, name + suffix, param=param)
+
+    def unused_name(self, name: str) -> str:
+        """`name`, or with _001, _002 … appended where that is taken."""
+        taken = {each.lower() for each in self.names()}
+        candidates = (name if number == 0 else f"{name}_{number:03}" for number in range(len(taken) + 1))
+        return next(candidate for candidate in candidates if candidate.lower() not in taken)
+
+    def delete(self, name: str, *also: str, param: str | None = None) -> None:
+        """Remove every file of that name, with the suffixes `also` too. Raises BadRequest when there is none."""
+        stem = self._stem(self.existing(name, param=param).name)
+        for suffix in (*self.suffixes, *also):
+            inside(self.path, stem + suffix, param=param).unlink(missing_ok=True)
+
+    def _stem(self, file_name: str) -> str:
+        return next(file_name[: -len(suffix)] for suffix in self.suffixes if file_name.lower().endswith(suffix))
+
+    def _stems(self) -> Iterator[str]:
+        try:
+            entries = os.listdir(self.path)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            suffix = next((suffix for suffix in self.suffixes if entry.endswith(suffix)), None)
+            if suffix:
+                yield entry.removesuffix(suffix)
+
+    def _is_usable(self, name: str) -> bool:
+        try:
+            return self.find(name) is not None
+        except BadRequest:
+            return False
+
+    def _check(self, name: str, param: str | None) -> None:
+        inside(self.path, name, param=param)
+        if len(name) > _MAX_NAME:
+            raise BadRequest(f"The name of a {self.kind} may have {_MAX_NAME} characters at most.", param=param)
+
+    def _choice(self, names: list[str]) -> str:
+        if not names:
+            return f"There is none in the folder {self.path.name}."
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        return f"There are: {', '.join(names[:_SHOWN_NAMES])}{more}."
+
+
+@contextmanager
+def blaming(param: str) -> Iterator[None]:
+    """Names `param` in whatever is wrong with a file that a request chose."""
+    try:
+        yield
+    except BadRequest as error:
+        raise BadRequest(error.message, param=param) from error
+    except FileNotFoundError as error:
+        raise BadRequest("The file was removed while it was about to be read.", param=param) from error

@@ -1,0 +1,28 @@
+"""The user's grammars in GBNF, llama.cpp's notation."""
+
+from pathlib import Path
+
+from modules.library.file_cache import FileCache
+from modules.library.folder import Folder, blaming
+from modules.library.text_files import read_text
+from modules.paths import UserData
+
+
+class Grammars:
+    """Files in `grammars/`."""
+
+    def __init__(self, data: UserData) -> None:
+        self._folder = Folder(data.grammars, "grammar", (".gbnf",))
+        self._cache = FileCache[str](_read)
+
+    def names(self) -> list[str]:
+        return self._folder.names()
+
+    def read(self, name: str, *, param: str = "grammar") -> str:
+        """The grammar's source. Raises BadRequest, naming `param`."""
+        with blaming(param):
+            return self._cache.read(self._folder.existing(name, param=param))
+
+
+def _read(path: Path) -> str:
+    return read_text(path)

@@ -1,0 +1,25 @@
+"""The user's files as values, in one object."""
+
+from modules.library.characters import Characters
+from modules.library.grammars import Grammars
+from modules.library.model_settings import PerModelSettings
+from modules.library.presets import Presets
+from modules.library.templates import InstructionTemplates
+from modules.library.users import Users
+from modules.paths import UserData
+
+
+class Library:
+    """Reads and writes below the user data folder, in which any file and any folder may be missing.
+
+    Everything blocks for as long as the disk takes. Values are immutable, and those of a file that has changed are
+    read anew. Safe to share between threads.
+    """
+
+    def __init__(self, data: UserData) -> None:
+        self.characters = Characters(data)
+        self.users = Users(data)
+        self.presets = Presets(data)
+        self.templates = InstructionTemplates(data)
+        self.grammars = Grammars(data)
+        self.model_settings = PerModelSettings(data)

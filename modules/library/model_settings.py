@@ -1,0 +1,108 @@
+"""Settings that belong to models by their name: the shipped rules in config.yaml, the user's own in config-user.yaml."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from modules.errors import BadRequest
+from modules.library.file_cache import FileCache
+from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
+from modules.paths import UserData, atomic_write
+from modules.settings import OPTIONS
+
+_Rules: TypeAlias = Mapping[str, Mapping[str, object]]
+
+_TEMPLATE: Final = "instruction_template"
+_ALIASES: Final = MappingProxyType({alias: option.name for option in OPTIONS.values() for alias in option.aliases})
+
+
+class PerModelSettings:
+    """Rules in both files are read in order, and later ones go above earlier ones.
+
+    The key of a rule is a regular expression for the beginning of the model's file name, or of its name with folders
+    where the key has a slash in it; case does not matter. A key that is the name itself, or the name and `$`, matches it
+    whatever its characters would mean in an expression.
+    """
+
+    def __init__(self, data: UserData) -> None:
+        # With --model-dir the shipped file is not where the models are.
+        self._shipped = tuple(dict.fromkeys((data.root / "models" / data.model_config.name, data.model_config)))
+        self._own = data.user_model_config
+        self._cache = FileCache[_Rules](_read)
+
+    def for_model(self, name: str) -> Mapping[str, object]:
+        """What both files say of the model `name`, by setting name, and `instruction_template`; values as in the files.
+
+        Raises BadRequest, naming file and line, when a file is no such mapping.
+        """
+        return MappingProxyType({**self._matching(self._shipped, name), **self._matching((self._own,), name)})
+
+    def own_template(self, name: str) -> str | None:
+        """The instruction template that the user chose for the model: it goes above the model's own."""
+        return _template(self._matching((self._own,), name))
+
+    def suggested_template(self, name: str) -> str | None:
+        """The instruction template that the shipped rules name: for models that bring none."""
+        return _template(self._matching(self._shipped, name))
+
+    def save(self, name: str, settings: Mapping[str, object]) -> None:
+        """Store `settings`, by setting name, as the user's own for the model `name`, in place of those stored before."""
+        literal = name.lower()
+        older = {literal, f"{literal}$", f"{re.escape(literal)}$"}
+        rules = {key: value for key, value in self._rules(self._own).items() if key.lower() not in older}
+        # Last, so that it goes above every pattern.
+        rules[f"{re.escape(literal)}$"] = settings
+        atomic_write(self._own, yaml_text({key: dict(value) for key, value in rules.items()}))
+
+    def _matching(self, files: tuple[Path, ...], name: str) -> dict[str, object]:
+        rules = (rule for file in files for rule in self._rules(file).items())
+        return {key: value for pattern, values in rules if _matches(pattern, name) for key, value in values.items()}
+
+    def _rules(self, file: Path) -> _Rules:
+        try:
+            return self._cache.read(file)
+        except FileNotFoundError:
+            return {}
+
+
+def _read(path: Path) -> _Rules:
+    content = as_mapping(parse_yaml(read_text(path), path.name), path.name)
+    return MappingProxyType(
+        {pattern: MappingProxyType(dict(_rule(path.name, pattern, content))) for pattern in content}
+    )
+
+
+def _rule(file_name: str, pattern: str, content: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    values = content[pattern]
+    if not isinstance(values, dict):
+        raise BadRequest(f"{file_name}: what stands under {ascii(pattern)[:60]} must be settings, as `key: value`.")
+    for key, value in values.items():
+        name = str(key).replace("-", "_")
+        yield _ALIASES.get(name, name), tuple(value) if isinstance(value, list) else value
+
+
+def _template(rule: Mapping[str, object]) -> str | None:
+    name = rule.get(_TEMPLATE)
+    return None if name is None else str(name)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    if _is_name(pattern, name):
+        return True
+    try:
+        expression = re.compile(pattern, re.IGNORECASE)
+    except re.error:
+        return False
+    return expression.match(name if "/" in pattern else _base(name)) is not None
+
+
+def _is_name(pattern: str, name: str) -> bool:
+    literal = pattern.lower()
+    forms = {name.lower(), _base(name).lower()}
+    return bool({literal, literal.removesuffix("$")} & (forms | {re.escape(form) for form in forms}))
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
