@@ -13,6 +13,7 @@ from modules.errors import SettingsError
 from modules.options import Option, SettingsGroup, did_you_mean, options_of
 from modules.paths import UserData
 from modules.settings_api import ApiSettings, OpenaiExtensionSettings
+from modules.settings_chat import ChatSettings
 from modules.settings_generation import GenerationSettings
 from modules.settings_model import LlamaCppSettings, ModelSettings
 from modules.settings_program import ProgramSettings, WebSettings
@@ -27,6 +28,7 @@ _AnySettings = TypeVar("_AnySettings", bound="Settings")
 class Settings(
     OpenaiExtensionSettings,
     GenerationSettings,
+    ChatSettings,
     LlamaCppSettings,
     ModelSettings,
     ApiSettings,

@@ -54,7 +54,9 @@ def _spellings(option: Option) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{text}`" if text else "–"
+    """A row of a table is one line, so line ends are shown as \\n."""
+    shown = text.replace("\n", "\\n")
+    return f"`{shown}`" if text else "–"
 
 
 def _removed() -> str:
