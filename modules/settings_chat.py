@@ -35,8 +35,7 @@ class ChatSettings(SettingsGroup, frozen=True):
     custom_system_message: str = setting("", "System message of conversations that bring none.")
     chat_instruct_command: str = setting(
         _COMMAND,
-        "Instruction of the mode chat-instruct; <|character|> stands for the character's name, <|prompt|> for the "
-        "dialogue.",
+        "Instruction of the mode chat-instruct, with the default's placeholders for the character's name and the dialogue.",
         key="chat-instruct_command",
     )
     chat_template_str: str = setting(

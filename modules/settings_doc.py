@@ -54,7 +54,7 @@ def _spellings(option: Option) -> str:
 
 
 def _code(text: str) -> str:
-    """A row of a table is one line, so line ends are shown as \\n."""
+    """A row of a table is one line, so line ends are shown as a backslash and n."""
     shown = text.replace("\n", "\\n")
     return f"`{shown}`" if text else "–"
 
