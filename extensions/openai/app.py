@@ -7,7 +7,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from extensions.openai import adapters, health, internal, models, tokens
+from extensions.openai import adapters, health, internal, metrics, models, tokenizer, tokens
 from extensions.openai.access import Gate, Policy
 from extensions.openai.answers import IGNORED_HEADER
 from extensions.openai.chat import routes as chat
@@ -25,10 +25,12 @@ ROUTERS = (
     completions.router,
     models.router,
     tokens.router,
+    tokenizer.router,
     internal.router,
     internal.management,
     adapters.router,
     health.router,
+    metrics.router,
     unavailable_endpoints(),
 )
 

@@ -7,12 +7,15 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from extensions.openai.access import ManagementRoute
+from extensions.openai.chat.inbound import chat_request
+from extensions.openai.chat.schema import ChatCompletionRequest
 from extensions.openai.context import CurrentCaller, CurrentContext
 from extensions.openai.field_types import RequestModel
 from extensions.openai.generation_inbound import unavailable
+from extensions.openai.json_route import JsonRoute
 from modules.models.options import LoadOptions
 
-router = APIRouter(prefix="/v1/internal", tags=["Server"])
+router = APIRouter(prefix="/v1/internal", tags=["Server"], route_class=JsonRoute)
 management = APIRouter(prefix="/v1/internal/model", tags=["Model management"], route_class=ManagementRoute)
 
 NO_MODEL = "None"
@@ -29,6 +32,10 @@ class ModelInfo(BaseModel):
     lora_names: list[str]
     loader: str | None
     context_length: int | None
+
+
+class ChatPromptResponse(BaseModel):
+    prompt: str
 
 
 class ModelNames(BaseModel):
@@ -65,6 +72,13 @@ async def model_info(context: CurrentContext) -> ModelInfo:
     return ModelInfo(
         model_name=card.name, lora_names=list(card.adapters), loader=card.loader, context_length=card.context
     )
+
+
+@router.post("/chat-prompt")
+async def chat_prompt(body: ChatCompletionRequest, caller: CurrentCaller) -> ChatPromptResponse:
+    """The prompt that a chat request would be answered from, as text."""
+    runtime = caller.context.runtime
+    return ChatPromptResponse(prompt=await runtime.chat.render(chat_request(body, runtime.settings)))
 
 
 @management.get("/list")

@@ -10,6 +10,7 @@ from modules.chat.generations import (
     ignored_parameters,
     logits_generation,
 )
+from modules.chat.metrics import ReplyMetrics
 from modules.chat.replies import reply_events
 from modules.chat.work import WorkRegister
 from modules.engine.types import Alternative, ModelCard
@@ -34,6 +35,7 @@ class ChatService:
         self._hooks = hooks or Hooks()
         self._prompts = PromptBuilder()
         self._named: set[tuple[str, str]] = set()
+        self.metrics = ReplyMetrics()
 
     async def chat(self, request: ChatRequest, *, owner: str) -> AsyncGenerator[Event, None]:
         """A reply to a conversation; the first event is Started. Closing the generator cancels the reply."""
@@ -44,8 +46,8 @@ class ChatService:
                 written = await self._prompts.chat(engine, request)
                 generations = chat_generations(engine.card, request, written.prompt, written.template.stop)
                 events = reply_events(engine, generations, work, prompt_tokens=len(written.prompt.tokens))
-                async with aclosing(events):
-                    async for event in events:
+                async with aclosing(self.metrics.counted(events)) as counted:
+                    async for event in counted:
                         yield event
 
     async def complete(self, request: CompletionRequest, *, owner: str) -> AsyncGenerator[Event, None]:
@@ -58,8 +60,8 @@ class ChatService:
                 generations = completion_generations(engine.card, request, prompts)
                 prompt_tokens = sum(len(prompt.tokens) for prompt in prompts)
                 events = reply_events(engine, generations, work, prompt_tokens=prompt_tokens)
-                async with aclosing(events):
-                    async for event in events:
+                async with aclosing(self.metrics.counted(events)) as counted:
+                    async for event in counted:
                         yield event
 
     async def next_token(self, request: LogitsRequest) -> list[Alternative]:
@@ -72,10 +74,20 @@ class ChatService:
                         return list(scored.top)
         return []
 
-    async def encode(self, text: str) -> list[int]:
+    async def card(self) -> ModelCard:
+        """What is true of the model that answers requests; it is loaded if it has to be."""
+        async with self._models.lease(None) as engine:
+            return engine.card
+
+    async def encode(self, text: str, *, add_bos: bool = True) -> list[int]:
         """Token ids as a prompt has them: control tokens are read as such, BOS is there where the model wants one."""
         async with self._models.lease(None) as engine:
-            return await self._prompts.tokens(engine, text)
+            return await self._prompts.tokens(engine, text, add_bos=add_bos)
+
+    async def encode_chat(self, request: ChatRequest) -> list[int]:
+        """Token ids of a chat request's prompt. Raises what `chat` would."""
+        async with self._models.lease(request.model) as engine:
+            return list((await self._prompts.chat(engine, request)).prompt.tokens)
 
     async def decode(self, tokens: Sequence[int]) -> str:
         """Raises BadRequest for ids that the model does not have."""
