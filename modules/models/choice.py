@@ -6,9 +6,10 @@ from typing import Final
 
 from modules.backends.registry import SCRIPTED, detect_loader
 from modules.engine.types import LoadSpec
-from modules.errors import LoadFailed, NotFound, SettingsError
+from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
+from modules.library.model_settings import PerModelSettings
 from modules.models.catalog import Catalog, ListedModel
-from modules.models.options import LoadOptions, load_spec
+from modules.models.options import LoadOptions, load_spec, with_model_settings
 from modules.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -17,24 +18,35 @@ _HOW_TO_CHOOSE: Final = "Name one with --model, or load one through the API."
 
 
 def requested_spec(catalog: Catalog, settings: Settings, name: str, options: LoadOptions) -> LoadSpec:
-    """For a name out of a request. Raises NotFound, BadRequest, and LoadFailed when no loader reads such a model."""
+    """For a name out of a request. Raises NotFound, BadRequest, and LoadFailed when no loader reads such a model.
+
+    What the request says goes above what the operator set, that above what is stored for the model, that above the
+    defaults.
+    """
     chosen = options.applied_to(settings)
     if chosen.loader == SCRIPTED and name == SCRIPTED:
         return load_spec(chosen, name=name, path="", loader=SCRIPTED)
-    return _spec(chosen, catalog.find(name))
+    return _spec(settings, options, catalog.find(name))
 
 
 def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     """What to load at start: `--model`, a name or a path, or else the only model there is.
 
-    Raises SettingsError when `--model` means nothing.
+    Raises SettingsError when `--model` means nothing, or what is stored for models cannot be read.
     """
     if settings.loader == SCRIPTED:
         return load_spec(settings, name=settings.model or SCRIPTED, path="", loader=SCRIPTED)
-    if settings.model is None:
-        return _only_spec(catalog, settings)
     try:
-        return _spec(settings, _operators_model(catalog, settings.model))
+        return (
+            _only_spec(catalog, settings) if settings.model is None else _named_spec(catalog, settings, settings.model)
+        )
+    except BadRequest as error:
+        raise SettingsError(error.message) from error
+
+
+def _named_spec(catalog: Catalog, settings: Settings, name: str) -> LoadSpec:
+    try:
+        return _spec(settings, LoadOptions(), _operators_model(catalog, name))
     except (NotFound, LoadFailed) as error:
         raise SettingsError(f"--model: {error.message}", param="model") from error
 
@@ -54,7 +66,7 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     names = catalog.gguf_names()
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
-        return _spec(settings, catalog.find(names[0]))
+        return _spec(settings, LoadOptions(), catalog.find(names[0]))
     if names:
         _log.warning("No model is loaded: there are %d in the model folder. %s", len(names), _HOW_TO_CHOOSE)
     else:
@@ -62,6 +74,8 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     return None
 
 
-def _spec(settings: Settings, model: ListedModel) -> LoadSpec:
-    loader = settings.loader or detect_loader(model.path)
-    return load_spec(settings, name=model.name, path=str(model.path), loader=loader)
+def _spec(settings: Settings, options: LoadOptions, model: ListedModel) -> LoadSpec:
+    stored = PerModelSettings(settings.user_data).for_model(model.name)
+    chosen = options.applied_to(with_model_settings(settings, model.name, stored))
+    loader = chosen.loader or detect_loader(model.path)
+    return load_spec(chosen, name=model.name, path=str(model.path), loader=loader)

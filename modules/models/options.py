@@ -1,5 +1,6 @@
-"""How a model is to be loaded: the program's settings, with what one load request changes."""
+"""How a model is to be loaded: the program's settings, with what is stored for it and what one load request changes."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,6 +10,8 @@ from modules.engine.types import LoadSpec
 from modules.errors import BadRequest, SettingsError
 from modules.options import did_you_mean
 from modules.settings import OPTIONS, Settings
+
+_log = logging.getLogger(__name__)
 
 # Left out on purpose is what only the operator may decide: folders, and whether a model may bring code of its own.
 _LOAD_OPTIONS: Final = (
@@ -49,6 +52,20 @@ class LoadOptions:
             return settings.with_changes(self.changes)
         except SettingsError as error:
             raise BadRequest(error.message, param=f"args.{error.param}") from error
+
+
+def with_model_settings(settings: Settings, model: str, stored: Mapping[str, object]) -> Settings:
+    """`settings`, in which what the operator left open is as `stored` for the model, by setting name.
+
+    The files may come from other versions of the program, so what does not fit is named in the log and left out.
+    """
+    for name, value in stored.items():
+        if name not in settings.explicit and name in _NAMES.values() and value is not None:
+            try:
+                settings = settings.with_changes({name: value})
+            except SettingsError as error:
+                _log.warning("stored settings of %s: left out is %s", model, error.message)
+    return settings
 
 
 def load_spec(settings: Settings, *, name: str, path: str, loader: str) -> LoadSpec:

@@ -72,3 +72,49 @@ def test_model_in_another_format_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "hf" / "config.json").touch()
     with pytest.raises(LoadFailed, match="hf"):
         requested_spec(Catalog(tmp_path), Settings(), "hf", LoadOptions())
+
+
+def folder_with_rules(tmp_path: Path, rules: str) -> Catalog:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "a.gguf").touch()
+    (models / "config-user.yaml").write_text(rules, encoding="utf-8")
+    return Catalog(models)
+
+
+RULES = "a\\.gguf$:\n  ctx_size: 4096\n  n_gpu_layers: 3\n  threads: 2\n"
+
+
+def test_stored_settings_apply_at_the_start(tmp_path: Path) -> None:
+    catalog = folder_with_rules(tmp_path, RULES)
+    spec = first_spec(catalog, Settings.model_validate({"user_data_dir": tmp_path, "threads": 5}))
+    assert spec is not None
+    assert (spec.context, spec.gpu_layers, spec.threads) == (4096, 3, 5)
+
+
+def test_a_request_goes_above_the_operator_and_he_above_what_is_stored(tmp_path: Path) -> None:
+    catalog = folder_with_rules(tmp_path, RULES)
+    settings = Settings.model_validate({"user_data_dir": tmp_path, "threads": 5, "gpu_layers": 9})
+    spec = requested_spec(catalog, settings, "a.gguf", LoadOptions.parse({"threads": 6}))
+    assert (spec.context, spec.gpu_layers, spec.threads) == (4096, 9, 6)
+
+
+def test_one_models_stored_settings_do_not_stay_for_the_next(tmp_path: Path) -> None:
+    catalog = folder_with_rules(tmp_path, RULES)
+    (tmp_path / "models" / "b.gguf").touch()
+    settings = Settings.model_validate({"user_data_dir": tmp_path})
+    requested_spec(catalog, settings, "a.gguf", LoadOptions())
+    assert requested_spec(catalog, settings, "b.gguf", LoadOptions()).context == Settings().ctx_size
+
+
+def test_the_stored_loader_is_used(tmp_path: Path) -> None:
+    catalog = folder_with_rules(tmp_path, "a:\n  loader: transformers\n")
+    settings = Settings.model_validate({"user_data_dir": tmp_path})
+    assert requested_spec(catalog, settings, "a.gguf", LoadOptions()).loader == "Transformers"
+    assert requested_spec(catalog, settings, "a", LoadOptions.parse({"loader": "llama.cpp"})).loader == "llama.cpp"
+
+
+def test_stored_settings_that_cannot_be_read_end_a_start_with_the_place(tmp_path: Path) -> None:
+    catalog = folder_with_rules(tmp_path, "a: {}\nb: [\n")
+    with pytest.raises(SettingsError, match=r"config-user\.yaml.*line 3"):
+        first_spec(catalog, Settings.model_validate({"user_data_dir": tmp_path}))

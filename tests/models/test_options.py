@@ -1,12 +1,13 @@
 """What a load request may set, and what it may not."""
 
+import logging
 from typing import Any
 
 import pytest
 
 from modules.engine.types import LoadSpec
 from modules.errors import BadRequest
-from modules.models.options import LoadOptions, load_spec
+from modules.models.options import LoadOptions, load_spec, with_model_settings
 from modules.settings import Settings
 
 
@@ -84,3 +85,26 @@ def test_wrong_values_name_their_argument(name: str, value: object) -> None:
     with pytest.raises(BadRequest) as caught:
         LoadOptions.parse({name: value})
     assert caught.value.param == f"args.{name}"
+
+
+def test_what_is_stored_for_a_model_stands_between_defaults_and_operator() -> None:
+    stored = {"ctx_size": 4096, "threads": 3, "instruction_template": "ChatML"}
+    changed = with_model_settings(Settings.model_validate({"threads": 7}), "m", stored)
+    assert (changed.ctx_size, changed.threads) == (4096, 7)
+
+
+def test_an_operators_choice_of_the_default_is_a_choice() -> None:
+    assert with_model_settings(Settings.model_validate({"ctx_size": 8192}), "m", {"ctx_size": 1}).ctx_size == 8192
+
+
+def test_stored_settings_of_other_programs_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    stored = {"loader": "ExLlamav2_HF", "wbits": 4, "threads": None, "gpu_layers": "all", "ctx_size": 2048}
+    with caplog.at_level(logging.WARNING):
+        changed = with_model_settings(Settings(), "m", stored)
+    assert (changed.loader, changed.gpu_layers, changed.threads, changed.ctx_size) == (None, -1, 0, 2048)
+    assert [("loader" in text, "gpu_layers" in text) for text in caplog.messages] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("name", ["trust_remote_code", "model_dir", "api_key", "user_data_dir"])
+def test_stored_settings_cannot_reach_further_than_a_request(name: str) -> None:
+    assert with_model_settings(Settings(), "m", {name: "1"}) == Settings()

@@ -15,6 +15,7 @@ from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard
 from modules.errors import LoadFailed
+from modules.library.model_templates import template_beside
 
 _BF16: Final = 30  # ggml.h; the bindings stop before it
 CACHE_TYPES: Final = {
@@ -64,7 +65,6 @@ class LlamaCppLoader:
         self._apply_adapters(model, context, spec)
         _warm_up(context)
         return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context))
-
 
     @staticmethod
     def _apply_adapters(model: Any, context: Any, spec: LoadSpec) -> None:
@@ -188,7 +188,8 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         architecture=library.model_metadata(model, "general.architecture") or "",
         parameters=int(c.llama_model_n_params(model)),
         size_bytes=int(c.llama_model_size(model)),
-        chat_template=library.model_metadata(model, "tokenizer.chat_template"),
+        chat_template=library.model_metadata(model, "tokenizer.chat_template")
+        or template_beside(Path(spec.path).parent),
         bos_token="" if bos is None else tokenizer.shown(bos).decode("utf-8", "replace"),
         eos_token="" if eos is None else tokenizer.shown(eos).decode("utf-8", "replace"),
         bos_id=bos,

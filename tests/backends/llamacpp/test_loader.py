@@ -13,7 +13,7 @@ from modules.engine.process import ProcessEngine
 from modules.engine.types import Generation, LoadSpec, Prompt
 from modules.errors import LoadFailed
 from tests.backends.loading import llama_spec
-from tests.model_files import SMOLLM2
+from tests.model_files import GEMMA, SMOLLM2
 from tests.processes import child_processes
 from tests.streams import whole
 
@@ -130,3 +130,13 @@ async def test_a_path_with_spaces_and_letters_of_all_kinds(tmp_path: Path, path:
     engine = await loaded(llama_spec(link, context=256))
     assert await engine.tokenize("a", special=False)
     await engine.aclose()
+
+
+@pytest.mark.parametrize(("file", "is_own"), [(SMOLLM2, True), (GEMMA, False)])
+def test_a_template_beside_the_file_is_for_models_without_one(
+    llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], tmp_path: Path, file: str, is_own: bool
+) -> None:
+    (tmp_path / file).symlink_to(model_file(file))
+    (tmp_path / "chat_template.jinja").write_text("beside", encoding="utf-8")
+    template = llama_cpp.probe(llama_spec(tmp_path / file)).chat_template
+    assert (template != "beside") is is_own
