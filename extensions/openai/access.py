@@ -121,7 +121,7 @@ class Gate:
         access = self._policy.keys.access(headers)
         refusal = self._policy.refusal(scope["path"], headers, access)
         if refusal is not None:
-            await error_response(refusal)(scope, receive, send)
+            await error_response(refusal, scope)(scope, receive, send)
             return
         state = {"access": access, "owner": self._policy.keys.owner(headers)}
         await self._app({**scope, "state": scope.get("state", {}) | state}, receive, send)

@@ -15,6 +15,7 @@ from extensions.openai.completions import routes as completions
 from extensions.openai.context import Context
 from extensions.openai.error_handlers import Shield, add_error_handlers
 from extensions.openai.limits import BodyLimits, PlainPaths
+from extensions.openai.messages import routes as messages
 from extensions.openai.request_log import RequestLog
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
@@ -23,6 +24,7 @@ from modules.settings import Settings
 ROUTERS = (
     chat.router,
     completions.router,
+    messages.router,
     models.router,
     tokens.router,
     tokenizer.router,

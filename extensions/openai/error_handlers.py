@@ -16,8 +16,9 @@ from extensions.openai.errors import (
     UNEXPECTED,
     UNEXPECTED_MESSAGE,
     ClientGone,
-    error_body,
+    Fault,
     error_response,
+    failure_body,
     log_unexpected,
 )
 from modules.errors import BadRequest, ServiceError
@@ -30,18 +31,18 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClientGone, _on_client_gone)
 
 
-async def _on_service_error(_: Request, error: Exception) -> Response:
+async def _on_service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    return error_response(error)
+    return error_response(error, request.scope)
 
 
 async def _on_client_gone(_: Request, __: Exception) -> Response:
     return Response(status_code=499)
 
 
-async def _on_invalid_body(_: Request, error: Exception) -> Response:
+async def _on_invalid_body(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return error_response(_bad_body(error.errors()[0]))
+    return error_response(_bad_body(error.errors()[0]), request.scope)
 
 
 def _bad_body(problem: Mapping[str, Any]) -> BadRequest:
@@ -76,14 +77,21 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         408: ("The request body took too long to arrive.", "request_timeout"),
         413: ("The request body is too large. The operator can raise --api-max-body-mb.", "request_too_large"),
     }.get(error.status_code, (str(error.detail), None))
-    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-    return Response(error_body(message, kind, code=code), error.status_code, error.headers, "application/json")
+    body = failure_body(request.scope, _http_fault(error.status_code), message, code=code)
+    return Response(body, error.status_code, error.headers, "application/json")
+
+
+def _http_fault(status: int) -> Fault:
+    if status >= 500:
+        return UNEXPECTED
+    kinds = {404: "not_found_error", 408: "timeout_error", 413: "request_too_large"}
+    return Fault(status, "invalid_request_error", kinds.get(status, "invalid_request_error"))
 
 
 class Shield:
     """Outermost of all: what nobody foresaw is logged and answered with an error object that tells nothing.
 
-    Every answer gets an `x-request-id`, which OpenAI's clients show in their errors.
+    Every answer gets an id, which clients show in their errors: OpenAI's read `x-request-id`, Anthropic's `request-id`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -91,12 +99,15 @@ class Shield:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
+        request_id = f"req_{uuid.uuid4().hex}"
+        if scope["type"] == "http":
+            scope = {**scope, "state": {**scope.get("state", {}), "request_id": request_id}}
 
         async def stamping_send(message: Message) -> None:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                MutableHeaders(scope=message)["x-request-id"] = f"req_{uuid.uuid4().hex}"
+                MutableHeaders(scope=message).update({"x-request-id": request_id, "request-id": request_id})
             await send(message)
 
         try:
@@ -104,6 +115,6 @@ class Shield:
         except Exception as error:  # noqa: BLE001 - the last place where anything can be caught
             log_unexpected(error)
             if not has_started:
-                body = error_body(UNEXPECTED_MESSAGE, UNEXPECTED.type)
+                body = failure_body(scope, UNEXPECTED, UNEXPECTED_MESSAGE)
                 answer = Response(body, 500, {"x-should-retry": "false"}, "application/json")
                 await answer(scope, receive, stamping_send)

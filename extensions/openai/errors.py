@@ -1,4 +1,4 @@
-"""The one table from our errors to HTTP, and OpenAI's error object for every failure a caller can see."""
+"""The one table from our errors to HTTP, and the error object of the caller's API for every failure it can see."""
 
 import logging
 import traceback
@@ -9,10 +9,13 @@ from typing import Final
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Scope
 
+from extensions.openai.anthropic_shape import anthropic_error_body, request_id_of, speaks_anthropic
 from modules.errors import (
     BadRequest,
     Busy,
+    ContextTooLong,
     EngineFailed,
     LoadFailed,
     NotFound,
@@ -55,31 +58,35 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How an error looks from outside. Callers that retry by themselves are told not to where a retry costs as much
-    as the failure did and would end the same."""
+    """How an error looks from outside; `type` is OpenAI's word for it, `anthropic_type` Anthropic's.
+
+    Callers that retry by themselves are told not to where a retry costs as much as the failure did and would end the
+    same.
+    """
 
     status: int
     type: str
+    anthropic_type: str
     is_worth_retrying: bool = True
 
 
 FAULTS: Final[Mapping[type[ServiceError], Fault]] = MappingProxyType(
     {
-        BadRequest: Fault(400, "invalid_request_error"),
-        NotSupported: Fault(400, "invalid_request_error"),
-        Unauthorized: Fault(401, "invalid_request_error"),
-        Forbidden: Fault(403, "invalid_request_error"),
-        NotFound: Fault(404, "invalid_request_error"),
-        Busy: Fault(429, "rate_limit_error"),
-        NotBuilt: Fault(501, "invalid_request_error", is_worth_retrying=False),
-        LoadFailed: Fault(500, "server_error", is_worth_retrying=False),
-        SettingsError: Fault(500, "server_error", is_worth_retrying=False),
-        EngineFailed: Fault(503, "server_error", is_worth_retrying=False),
-        NotLoaded: Fault(503, "server_error", is_worth_retrying=False),
-        ShuttingDown: Fault(503, "server_error", is_worth_retrying=False),
+        BadRequest: Fault(400, "invalid_request_error", "invalid_request_error"),
+        NotSupported: Fault(400, "invalid_request_error", "invalid_request_error"),
+        Unauthorized: Fault(401, "invalid_request_error", "authentication_error"),
+        Forbidden: Fault(403, "invalid_request_error", "permission_error"),
+        NotFound: Fault(404, "invalid_request_error", "not_found_error"),
+        Busy: Fault(429, "rate_limit_error", "rate_limit_error"),
+        NotBuilt: Fault(501, "invalid_request_error", "api_error", is_worth_retrying=False),
+        LoadFailed: Fault(500, "server_error", "api_error", is_worth_retrying=False),
+        SettingsError: Fault(500, "server_error", "api_error", is_worth_retrying=False),
+        EngineFailed: Fault(503, "server_error", "api_error", is_worth_retrying=False),
+        NotLoaded: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
+        ShuttingDown: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
     }
 )
-UNEXPECTED: Final = Fault(500, "server_error", is_worth_retrying=False)
+UNEXPECTED: Final = Fault(500, "server_error", "api_error", is_worth_retrying=False)
 UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
 
 
@@ -92,9 +99,19 @@ def error_body(message: str, kind: str, *, param: str | None = None, code: str |
     return orjson.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
-def error_response(error: ServiceError) -> Response:
+def failure_body(
+    scope: Scope, fault: Fault, message: str, *, param: str | None = None, code: str | None = None
+) -> bytes:
+    """The error object of the API that the caller of `scope` speaks."""
+    if speaks_anthropic(scope):
+        return anthropic_error_body(fault.anthropic_type, message, request_id_of(scope))
+    return error_body(message, fault.type, param=param, code=code)
+
+
+def error_response(error: ServiceError, scope: Scope) -> Response:
     fault = fault_of(error)
-    body = error_body(error.message, fault.type, param=error.param, code=error.code)
+    message = in_anthropic_words(error) if speaks_anthropic(scope) else error.message
+    body = failure_body(scope, fault, message, param=error.param, code=error.code)
     return Response(body, fault.status, _headers(error, fault), "application/json")
 
 
@@ -106,6 +123,23 @@ def error_event(error: Exception) -> bytes:
         log_unexpected(error)
         body = error_body(UNEXPECTED_MESSAGE, UNEXPECTED.type)
     return b"data: " + body + b"\n\n"
+
+
+def anthropic_error_event(error: Exception, request_id: str | None) -> bytes:
+    """The same in Anthropic's shape."""
+    if isinstance(error, ServiceError):
+        body = anthropic_error_body(fault_of(error).anthropic_type, in_anthropic_words(error), request_id)
+    else:
+        log_unexpected(error)
+        body = anthropic_error_body(UNEXPECTED.anthropic_type, UNEXPECTED_MESSAGE, request_id)
+    return b"event: error\ndata: " + body + b"\n\n"
+
+
+def in_anthropic_words(error: ServiceError) -> str:
+    """Agents read in the text that a conversation has become too long, and shorten it."""
+    if isinstance(error, ContextTooLong):
+        return f"prompt is too long: {error.prompt_tokens} tokens > {error.context} maximum. {error.message}"
+    return error.message
 
 
 def log_unexpected(error: Exception) -> None:

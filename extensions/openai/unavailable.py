@@ -14,8 +14,6 @@ ENDPOINTS: Final = (
     "/v1/images/edits",
     "/v1/images/generations",
     "/v1/images/variations",
-    "/v1/messages",
-    "/v1/messages/count_tokens",
     "/v1/moderations",
     "/v1/rerank",
     "/v1/responses",

@@ -1,0 +1,46 @@
+"""POST /v1/messages and /v1/messages/count_tokens, as Anthropic's clients send them."""
+
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from extensions.openai.answers import json_answer, remarks
+from extensions.openai.anthropic_shape import request_id_of
+from extensions.openai.context import CurrentCaller
+from extensions.openai.errors import anthropic_error_event
+from extensions.openai.json_route import JsonRoute
+from extensions.openai.messages.inbound import counted_request, message_request, omits_thinking, stop_sequences_of
+from extensions.openai.messages.outbound import MessageStream, whole_message
+from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
+from extensions.openai.stream import Feed, feed_response, while_connected
+from modules.errors import ContextTooLong
+
+router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=JsonRoute)
+
+
+@router.post("", responses={200: {"model": MessageReply}})
+async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Response:
+    """A reply to a conversation in Anthropic's shape; with `stream`, as server-sent events."""
+    runtime = caller.context.runtime
+    request = message_request(body, runtime.settings, runtime.settings.sampling)
+    stops, omits = stop_sequences_of(body), omits_thinking(body)
+    events = runtime.chat.chat(request, owner=caller.owner)
+    if not body.stream:
+        message = whole_message(events, stop_sequences=stops, omits_thinking=omits)
+        return json_answer(await while_connected(caller, message), remarks(body, runtime))
+    encoder = MessageStream(stop_sequences=stops, omits_thinking=omits)
+    failure = partial(anthropic_error_event, request_id=request_id_of(caller.request.scope))
+    return await feed_response(caller, Feed(events, encoder, failure=failure), remarks(body, runtime))
+
+
+@router.post("/count_tokens", responses={200: {"model": TokenCount}})
+async def count_tokens(body: CountTokensRequest, caller: CurrentCaller) -> Response:
+    """How many tokens the prompt of such a request has, however many the model can take."""
+    runtime = caller.context.runtime
+    request = counted_request(body, runtime.settings)
+    try:
+        count = len(await while_connected(caller, runtime.chat.encode_chat(request)))
+    except ContextTooLong as long:
+        count = long.prompt_tokens
+    return json_answer(TokenCount(input_tokens=count), {})
