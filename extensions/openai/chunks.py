@@ -1,43 +1,51 @@
-"""The constant bytes of a streamed answer, made once per stream, so that a piece of text costs little more than
-its own encoding."""
-
-from dataclasses import dataclass
-from typing import Self
+"""What the streams of chat and of text completions have in common: the constant bytes around each choice, made once
+per stream so that a piece of text costs little more than its own encoding, and the usage at the end."""
 
 import orjson
 
 from extensions.openai.stamp import Stamp
-from extensions.openai.usage import usage_body
-from modules.engine.types import Usage
+from extensions.openai.usage import UsageTally, usage_body
+from modules.events import Done, Started
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What stands before and after the choice of each chunk."""
+class Chunks:
+    """The chunks of one streamed answer. `kind` is their `object`, `id_prefix` how their id begins.
 
-    head: bytes
-    tail: bytes
-    usage_head: bytes
+    With `wants_usage` every chunk says `"usage":null`, and a last one without choices has it. `head` and `tail` are
+    what stands around a choice, from `start` on.
+    """
 
-    @classmethod
-    def of(cls, stamp: Stamp, *, kind: str, wants_usage: bool) -> Self:
-        """`kind` is the chunk's `object`. With `wants_usage` every chunk says `"usage":null`."""
+    def __init__(self, *, kind: str, id_prefix: str, wants_usage: bool) -> None:
+        self._kind = kind
+        self._id_prefix = id_prefix
+        self._wants_usage = wants_usage
+        self._tally = UsageTally()
+        self.head = b""
+        self.tail = b'],"usage":null}\n\n' if wants_usage else b"]}\n\n"
+
+    def start(self, started: Started) -> None:
+        self._tally.start(started)
+        stamp = Stamp.of(self._id_prefix, started.model)
         common = orjson.dumps(
             {
                 "id": stamp.id,
-                "object": kind,
+                "object": self._kind,
                 "created": stamp.created,
                 "model": stamp.model,
                 "system_fingerprint": stamp.system_fingerprint,
             }
         )
-        start = b"data: " + common[:-1] + b',"choices":['
-        end = b'],"usage":null}\n\n' if wants_usage else b"]}\n\n"
-        return cls(head=start, tail=end, usage_head=start + b'],"usage":')
+        self.head = b"data: " + common[:-1] + b',"choices":['
 
     def around(self, choice: bytes) -> bytes:
         return self.head + choice + self.tail
 
-    def usage(self, usage: Usage) -> bytes:
-        """The chunk without choices that ends a stream whose caller asked for usage."""
-        return self.usage_head + usage_body(usage).model_dump_json().encode() + b"}\n\n"
+    def finish(self, done: Done) -> None:
+        """To be told of the end of every choice."""
+        self._tally.finish(done)
+
+    def end(self) -> bytes:
+        """The chunk with the usage of all choices, if it was asked for."""
+        if not self._wants_usage:
+            return b""
+        return self.head + b'],"usage":' + usage_body(self._tally.total).model_dump_json().encode() + b"}\n\n"

@@ -23,6 +23,7 @@ from extensions.openai.field_types import (
     TopK,
     Window,
 )
+from extensions.openai.structured import StructuredFields
 
 
 class StreamOptions(RequestModel):
@@ -94,7 +95,7 @@ class InertFields(RequestModel):
     skip_special_tokens: bool | None = Field(None, description="Control tokens are never part of a reply.")
 
 
-class GenerationFields(InertFields, SamplingFields):
+class GenerationFields(StructuredFields, InertFields, SamplingFields):
     """What every generating request may say besides its prompt."""
 
     model: str | None = Field(None, description="Any name; an unknown one is answered by the loaded model.")
@@ -106,8 +107,7 @@ class GenerationFields(InertFields, SamplingFields):
     auto_max_new_tokens: bool | None = Field(None, description="Fills the context, whatever max_tokens says.")
     stream: bool | None = Field(None, description="Sends the reply as server-sent events while it is made.")
     stream_options: StreamOptions | None = Field(None, description="Only with stream.")
-    preset: str | None = Field(None, description="Name of a preset. Not available yet: 400.")
-    grammar_string: str | None = Field(None, description="Grammar in GBNF. Not available yet: 400.")
+    preset: str | None = Field(None, description="Name of a preset; what the request says itself wins over it.")
     user: Anything = Field(None, description="Accepted, without effect.")
 
     @property

@@ -1,21 +1,44 @@
 """Every request and response model of the API, importable from one place."""
 
+from extensions.openai.adapters import AdapterNames, AdapterRequest
+from extensions.openai.chat.message_schema import (
+    ChatMessage,
+    ContentPart,
+    CustomCall,
+    FunctionCall,
+    MessageToolCall,
+)
 from extensions.openai.chat.schema import (
     AssistantMessage,
+    CalledCustom,
+    CalledFunction,
     ChatChoice,
     ChatCompletion,
     ChatCompletionChunk,
     ChatCompletionRequest,
-    ChatMessage,
     ChatTokenLogprob,
     ChoiceDelta,
     ChoiceLogprobs,
     ChunkChoice,
-    ContentPart,
-    FunctionCall,
-    MessageToolCall,
-    ResponseFormat,
+    CustomDelta,
+    CustomToolCall,
+    FunctionDelta,
+    FunctionToolCall,
+    ReasoningFields,
+    ReasoningOptions,
+    TemplateFields,
+    ToolCallDelta,
+    ToolFields,
     TopLogprob,
+)
+from extensions.openai.chat.tool_schema import (
+    AllowedTool,
+    AllowedTools,
+    CustomTool,
+    FunctionTool,
+    NamedTool,
+    Tool,
+    ToolChoiceObject,
 )
 from extensions.openai.completions.schema import (
     CompletionLogprobs,
@@ -27,8 +50,21 @@ from extensions.openai.completions.schema import (
 )
 from extensions.openai.generation_fields import GenerationFields, InertFields, SamplingFields, StreamOptions
 from extensions.openai.health import Health
-from extensions.openai.internal import InternalHealth, LoadRequest, ModelInfo, ModelNames
+from extensions.openai.internal import ChatPromptResponse, InternalHealth, LoadRequest, ModelInfo, ModelNames
 from extensions.openai.models import Model, ModelList, ModelMeta
+from extensions.openai.structured import (
+    JsonSchemaFormat,
+    ResponseFormat,
+    StructuredFields,
+    StructuredOutputs,
+)
+from extensions.openai.tokenizer import (
+    DetokenizeRequest,
+    DetokenizeResponse,
+    TokenizeRequest,
+    TokenizeResponse,
+    TokenizerInfo,
+)
 from extensions.openai.tokens import (
     DecodeRequest,
     DecodeResponse,
@@ -40,12 +76,19 @@ from extensions.openai.tokens import (
 from extensions.openai.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
 
 __all__ = [
+    "AdapterNames",
+    "AdapterRequest",
+    "AllowedTool",
+    "AllowedTools",
     "AssistantMessage",
+    "CalledCustom",
+    "CalledFunction",
     "ChatChoice",
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatCompletionRequest",
     "ChatMessage",
+    "ChatPromptResponse",
     "ChatTokenLogprob",
     "ChoiceDelta",
     "ChoiceLogprobs",
@@ -54,15 +97,25 @@ __all__ = [
     "CompletionTokensDetails",
     "CompletionUsage",
     "ContentPart",
+    "CustomCall",
+    "CustomDelta",
+    "CustomTool",
+    "CustomToolCall",
     "DecodeRequest",
     "DecodeResponse",
+    "DetokenizeRequest",
+    "DetokenizeResponse",
     "EncodeRequest",
     "EncodeResponse",
     "FunctionCall",
+    "FunctionDelta",
+    "FunctionTool",
+    "FunctionToolCall",
     "GenerationFields",
     "Health",
     "InertFields",
     "InternalHealth",
+    "JsonSchemaFormat",
     "LoadRequest",
     "LogitsRequestBody",
     "MessageToolCall",
@@ -71,15 +124,28 @@ __all__ = [
     "ModelList",
     "ModelMeta",
     "ModelNames",
+    "NamedTool",
     "PromptTokensDetails",
+    "ReasoningFields",
+    "ReasoningOptions",
     "ResponseFormat",
     "SamplingFields",
     "StreamOptions",
+    "StructuredFields",
+    "StructuredOutputs",
+    "TemplateFields",
     "TextChoice",
     "TextChunkChoice",
     "TextCompletion",
     "TextCompletionChunk",
     "TextCompletionRequest",
     "TokenCountResponse",
+    "TokenizeRequest",
+    "TokenizeResponse",
+    "TokenizerInfo",
+    "Tool",
+    "ToolCallDelta",
+    "ToolChoiceObject",
+    "ToolFields",
     "TopLogprob",
 ]

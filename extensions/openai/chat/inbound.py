@@ -1,66 +1,72 @@
 """The body of a chat request → our ChatRequest. Pure; what cannot be honoured is a BadRequest that names it."""
 
-import json
-from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.chat.schema import ChatCompletionRequest, ChatMessage, ContentPart, MessageToolCall
+from extensions.openai.chat.message_inbound import message_of
+from extensions.openai.chat.reasoning_inbound import reasoning_arguments, reasoning_budget
+from extensions.openai.chat.schema import ChatCompletionRequest, TemplateFields
+from extensions.openai.chat.tool_inbound import Toolbox, toolbox_of
 from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of, unavailable
+from extensions.openai.structured import constraint_of
 from modules.errors import BadRequest
-from modules.messages import Message, Role, TextPart, ToolCall
-from modules.requests import ChatRequest
+from modules.requests import ChatRequest, Mode, Persona, TemplateChoice
+from modules.sampling import Sampling
 from modules.settings import Settings
 
-_ROLES: Final = MappingProxyType(
-    {
-        "system": Role.SYSTEM,
-        "developer": Role.SYSTEM,
-        "user": Role.USER,
-        "assistant": Role.ASSISTANT,
-        "tool": Role.TOOL,
-    }
-)
-_UNAVAILABLE: Final = (
-    "preset",
-    "grammar_string",
-    "functions",
-    "instruction_template",
-    "instruction_template_str",
-    "audio",
-    "web_search_options",
-)
-_TEMPLATE_SWITCHES: Final = ("enable_thinking", "reasoning_effort", "preserve_thinking")
+_UNAVAILABLE: Final = ("preset", "audio", "web_search_options")
 
 
-def chat_request(body: ChatCompletionRequest, settings: Settings) -> ChatRequest:
-    """Raises BadRequest."""
+def chat_request(
+    body: ChatCompletionRequest,
+    settings: Settings,
+    *,
+    toolbox: Toolbox | None = None,
+    defaults: Sampling | None = None,
+) -> ChatRequest:
+    """`toolbox` is what `toolbox_of` makes of the body; `defaults` stand in for the settings' sampling. Raises
+    BadRequest."""
     refuse_unavailable(body, _UNAVAILABLE)
-    _refuse_unavailable_kinds(body)
-    max_tokens = body.max_tokens if body.max_tokens is not None else body.max_completion_tokens
-    if max_tokens == 0:
-        raise BadRequest("max_tokens must be at least 1.", param="max_tokens")
+    if set(body.modalities or ()) - {"text"}:
+        raise unavailable("modalities")
+    toolbox = toolbox or toolbox_of(body)
     return ChatRequest(
         model=body.model,
         messages=tuple(message_of(message, f"messages[{number}]") for number, message in enumerate(body.messages)),
-        sampling=sampling_of(body, settings.sampling),
-        limits=limits_of(body, max_tokens=max_tokens, n=body.n or 1),
+        sampling=sampling_of(body, defaults or settings.sampling),
+        limits=limits_of(body, max_tokens=_max_tokens(body), n=body.n or 1),
+        persona=_persona(body),
+        template=TemplateChoice(name=body.instruction_template, source=body.instruction_template_str),
+        tools=toolbox.tools,
+        tool_choice=toolbox.choice,
+        constraint=constraint_of(body),
+        reasoning_budget=reasoning_budget(body),
         logprobs=_alternatives(body),
-        continue_last=bool(body.continue_),
-        template_arguments=_template_arguments(body, settings),
+        continue_last=_continues(body),
+        add_generation_prompt=body.add_generation_prompt is not False,
+        truncates=body.truncation == "auto",
+        template_arguments=reasoning_arguments(body, settings) | _plain_values(body.chat_template_kwargs or {}),
     )
 
 
-def _refuse_unavailable_kinds(body: ChatCompletionRequest) -> None:
-    if body.tools and body.tool_choice != "none":
-        raise unavailable("tools")
-    if body.function_call not in (None, "none", "auto"):
-        raise unavailable("function_call")
-    if body.response_format is not None and body.response_format.type != "text":
-        raise unavailable("response_format")
-    if body.mode not in (None, "instruct"):
-        raise unavailable("mode")
-    if set(body.modalities or ()) - {"text"}:
-        raise unavailable("modalities")
+def _max_tokens(body: ChatCompletionRequest) -> int | None:
+    max_tokens = body.max_completion_tokens if body.max_tokens is None else body.max_tokens
+    if max_tokens == 0:
+        raise BadRequest("max_tokens must be at least 1.", param="max_tokens")
+    return max_tokens
+
+
+def _persona(body: TemplateFields) -> Persona:
+    return Persona(
+        mode=Mode(body.mode or Mode.INSTRUCT),
+        character=body.character,
+        bot_name=body.bot_name if body.name2 is None else body.name2,
+        user_name=body.user_name if body.name1 is None else body.name1,
+        context=body.context,
+        greeting=body.greeting,
+        user_bio=body.user_bio,
+        chat_instruct_command=body.chat_instruct_command,
+        chat_template=body.chat_template_str,
+    )
 
 
 def _alternatives(body: ChatCompletionRequest) -> int | None:
@@ -71,15 +77,13 @@ def _alternatives(body: ChatCompletionRequest) -> int | None:
     return None
 
 
-def _template_arguments(body: ChatCompletionRequest, settings: Settings) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        name: getattr(settings, name) if getattr(body, name) is None else getattr(body, name)
-        for name in _TEMPLATE_SWITCHES
-    }
-    if arguments["reasoning_effort"] == "none":
-        del arguments["reasoning_effort"]
-        arguments["enable_thinking"] = bool(body.enable_thinking)
-    return arguments | _plain_values(body.chat_template_kwargs or {})
+def _continues(body: TemplateFields) -> bool:
+    if body.add_generation_prompt and body.continue_final_message:
+        raise BadRequest(
+            "continue_final_message goes on with a turn, add_generation_prompt begins one: leave one of them out.",
+            param="add_generation_prompt",
+        )
+    return bool(body.continue_ or body.continue_final_message)
 
 
 def _plain_values(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -90,46 +94,3 @@ def _plain_values(arguments: dict[str, Any]) -> dict[str, Any]:
                 f"chat_template_kwargs.{name} must be text, a number, true or false.", param="chat_template_kwargs"
             )
     return arguments
-
-
-def message_of(message: ChatMessage, path: str) -> Message:
-    role = _ROLES.get(message.role)
-    if role is None:
-        raise BadRequest(_role_problem(message.role), param=f"{path}.role")
-    if message.content is None and not (role is Role.ASSISTANT and message.tool_calls):
-        raise BadRequest(f"{path}.content is missing.", param=f"{path}.content")
-    parts = enumerate(message.content or ())
-    return Message(
-        role=role,
-        parts=tuple(_part(part, f"{path}.content[{number}]") for number, part in parts),
-        name=message.name,
-        tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()) if role is Role.ASSISTANT else (),
-        tool_call_id=message.tool_call_id,
-        reasoning=message.reasoning_content or message.reasoning,
-    )
-
-
-def _role_problem(role: str) -> str:
-    if role == "function":
-        return "The role 'function' is superseded. Send the result as a message of the role 'tool'."
-    return "The role must be system, developer, user, assistant or tool."
-
-
-def _part(part: ContentPart, path: str) -> TextPart:
-    match part.type:
-        case "text" if part.text is not None:
-            return TextPart(part.text)
-        case "refusal" if part.refusal is not None:
-            return TextPart(part.refusal)
-        case "text" | "refusal":
-            raise BadRequest(f"{path}.{part.type} is missing.", param=f"{path}.{part.type}")
-        case "image_url" | "input_audio" | "file":
-            raise BadRequest("The loaded model reads text only.", param=f"{path}.{part.type}", code="not_supported")
-        case _:
-            raise BadRequest("The type of a content part must be text.", param=f"{path}.type")
-
-
-def _tool_call(call: MessageToolCall) -> ToolCall:
-    arguments = call.function.arguments
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
-    return ToolCall(id=call.id or "", name=call.function.name, arguments=text)

@@ -1,23 +1,34 @@
 """Our events → the answer of a chat request: one body, or the chunks of a stream. Pure."""
 
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import orjson
 
 from extensions.openai.chat.logprobs import choice_logprobs
 from extensions.openai.chat.schema import AssistantMessage, ChatChoice, ChatCompletion
-from extensions.openai.chunks import Envelope
+from extensions.openai.chat.tool_outbound import CallDeltas, CallStyle, add_calls, finish_word
+from extensions.openai.chunks import Chunks
 from extensions.openai.stamp import Stamp
-from extensions.openai.usage import UsageTally, usage_body
+from extensions.openai.usage import usage_body
 from modules.engine.types import TokenLogprob
-from modules.events import Content, Done, Event, Reasoning, Started
+from modules.events import Content, Done, Event, Reasoning, Started, ToolCallDelta, ToolCallEnd, ToolCallStart
 from modules.reply.gather import Choice, Reply
 
 _KIND: Final[Literal["chat.completion"]] = "chat.completion"
 
 
-def chat_completion(reply: Reply, *, has_logprobs: bool, continued: str = "") -> ChatCompletion:
-    """`continued` is the text that the request let the model go on from; the answer holds it too."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """How the caller wants to see the reply. `continued` is a text that the request let the model go on from and that
+    the answer repeats."""
+
+    has_logprobs: bool = False
+    continued: str = ""
+    calls: CallStyle = field(default_factory=CallStyle)
+
+
+def chat_completion(reply: Reply, presentation: Presentation) -> ChatCompletion:
     stamp = Stamp.of("chatcmpl", reply.model)
     return ChatCompletion(
         id=stamp.id,
@@ -25,20 +36,21 @@ def chat_completion(reply: Reply, *, has_logprobs: bool, continued: str = "") ->
         created=stamp.created,
         model=stamp.model,
         system_fingerprint=stamp.system_fingerprint,
-        choices=[_choice(choice, has_logprobs, continued) for choice in reply.choices],
+        choices=[_choice(choice, presentation) for choice in reply.choices],
         usage=usage_body(reply.usage),
     )
 
 
-def _choice(choice: Choice, has_logprobs: bool, continued: str) -> ChatChoice:
-    message = AssistantMessage(role="assistant", content=continued + choice.text, refusal=None)
+def _choice(choice: Choice, presentation: Presentation) -> ChatChoice:
+    message = AssistantMessage(role="assistant", content=presentation.continued + choice.text, refusal=None)
     if choice.reasoning:
         message.reasoning_content = choice.reasoning
+    add_calls(message, choice.tool_calls, presentation.calls)
     return ChatChoice(
         index=choice.index,
         message=message,
-        logprobs=choice_logprobs(choice.logprobs) if has_logprobs else None,
-        finish_reason=choice.reason.value,
+        logprobs=choice_logprobs(choice.logprobs) if presentation.has_logprobs else None,
+        finish_reason=finish_word(choice.reason, presentation.calls),
     )
 
 
@@ -49,16 +61,12 @@ class ChatStream:
     delta a `content`, for readers that take it for granted.
     """
 
-    def __init__(
-        self, *, n: int, has_logprobs: bool, wants_usage: bool, fills_deltas: bool, continued: str = ""
-    ) -> None:
+    def __init__(self, presentation: Presentation, *, n: int, wants_usage: bool, fills_deltas: bool) -> None:
+        self._presentation = presentation
         self._n = n
-        self._has_logprobs = has_logprobs
-        self._wants_usage = wants_usage
-        self._fills_deltas = fills_deltas
-        self._continued = continued
-        self._tally = UsageTally()
-        self._envelope: Envelope
+        self._filler = b',"content":""' if fills_deltas else b""
+        self._chunks = Chunks(kind=f"{_KIND}.chunk", id_prefix="chatcmpl", wants_usage=wants_usage)
+        self._calls = CallDeltas(presentation.calls)
         self._text_heads: list[bytes]
         self._text_tail: bytes
 
@@ -70,28 +78,27 @@ class ChatStream:
                 return self._start(event)
             case Reasoning():
                 return self._reasoning(event)
+            case ToolCallStart() | ToolCallDelta() | ToolCallEnd():
+                delta = self._calls.encode(event)
+                return self._chunk(event.index, b"{%b%b}" % (delta, self._filler)) if delta else b""
             case Done():
-                self._tally.finish(event)
-                return self._chunk(event.index, b'{"content":""}', finish=b'"%b"' % event.reason.value.encode())
+                return self._end(event)
             case _:
                 return b""
 
     def end(self) -> bytes:
-        """The chunk with the usage of all choices, if it was asked for."""
-        return self._envelope.usage(self._tally.total) if self._wants_usage else b""
+        return self._chunks.end()
 
     def _start(self, started: Started) -> bytes:
-        self._tally.start(started)
-        stamp = Stamp.of("chatcmpl", started.model)
-        envelope = Envelope.of(stamp, kind=f"{_KIND}.chunk", wants_usage=self._wants_usage)
-        self._envelope = envelope
-        self._text_heads = [envelope.head + b'{"index":%d,"delta":{"content":' % index for index in range(self._n)]
-        self._text_tail = b'},"logprobs":null,"finish_reason":null}' + envelope.tail
-        first = b'{"role":"assistant","content":%b}' % orjson.dumps(self._continued)
+        self._chunks.start(started)
+        head, tail = self._chunks.head, self._chunks.tail
+        self._text_heads = [head + b'{"index":%d,"delta":{"content":' % index for index in range(self._n)]
+        self._text_tail = b'},"logprobs":null,"finish_reason":null}' + tail
+        first = b'{"role":"assistant","content":%b}' % orjson.dumps(self._presentation.continued)
         return b"".join(self._chunk(index, first) for index in range(self._n))
 
     def _content(self, content: Content) -> bytes:
-        if self._has_logprobs:
+        if self._presentation.has_logprobs and (content.text or content.logprobs):
             delta = b'{"content":%b}' % orjson.dumps(content.text)
             return self._chunk(content.index, delta, logprobs=_logprobs(content.logprobs))
         if not content.text:
@@ -99,13 +106,19 @@ class ChatStream:
         return self._text_heads[content.index] + orjson.dumps(content.text) + self._text_tail
 
     def _reasoning(self, reasoning: Reasoning) -> bytes:
-        filler = b',"content":""' if self._fills_deltas else b""
-        delta = b'{"reasoning_content":%b%b}' % (orjson.dumps(reasoning.text), filler)
+        if not reasoning.text and not reasoning.logprobs:
+            return b""
+        delta = b'{"reasoning_content":%b%b}' % (orjson.dumps(reasoning.text), self._filler)
         return self._chunk(reasoning.index, delta, logprobs=_logprobs(reasoning.logprobs))
+
+    def _end(self, done: Done) -> bytes:
+        self._chunks.finish(done)
+        finish = orjson.dumps(finish_word(done.reason, self._presentation.calls))
+        return self._chunk(done.index, b'{"content":""}', finish=finish)
 
     def _chunk(self, index: int, delta: bytes, *, logprobs: bytes = b"null", finish: bytes = b"null") -> bytes:
         choice = b'{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}' % (index, delta, logprobs, finish)
-        return self._envelope.around(choice)
+        return self._chunks.around(choice)
 
 
 def _logprobs(scored: tuple[TokenLogprob, ...]) -> bytes:

@@ -5,8 +5,10 @@ from starlette.responses import Response
 
 from extensions.openai.answers import json_answer, remarks
 from extensions.openai.chat.inbound import chat_request
-from extensions.openai.chat.outbound import ChatStream, chat_completion
+from extensions.openai.chat.outbound import ChatStream, Presentation, chat_completion
 from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
+from extensions.openai.chat.tool_inbound import toolbox_of
+from extensions.openai.chat.tool_outbound import CallStyle
 from extensions.openai.context import CurrentCaller
 from extensions.openai.json_route import JsonRoute
 from extensions.openai.stream import event_stream, parses_every_event, while_connected
@@ -19,19 +21,18 @@ router = APIRouter(tags=["Chat completions"], route_class=JsonRoute)
 async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCaller) -> Response:
     """A reply to a conversation; with `stream`, as server-sent events."""
     runtime = caller.context.runtime
-    request = chat_request(body, runtime.settings)
-    continued = request.messages[-1].text if request.continue_last else ""
-    has_logprobs = request.logprobs is not None
+    toolbox = toolbox_of(body)
+    request = chat_request(body, runtime.settings, toolbox=toolbox)
+    presentation = Presentation(
+        has_logprobs=request.logprobs is not None,
+        continued=request.messages[-1].text if body.continue_ else "",
+        calls=CallStyle(toolbox.customs, toolbox.is_legacy),
+    )
     events = runtime.chat.chat(request, owner=caller.owner)
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        answer = chat_completion(reply, has_logprobs=has_logprobs, continued=continued)
-        return json_answer(answer, remarks(body, runtime))
+        return json_answer(chat_completion(reply, presentation), remarks(body, runtime))
     encoder = ChatStream(
-        n=request.limits.n,
-        has_logprobs=has_logprobs,
-        wants_usage=body.wants_usage,
-        fills_deltas=parses_every_event(caller),
-        continued=continued,
+        presentation, n=request.limits.n, wants_usage=body.wants_usage, fills_deltas=parses_every_event(caller)
     )
     return await event_stream(caller, events, encoder, remarks(body, runtime))

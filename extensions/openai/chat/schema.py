@@ -2,63 +2,84 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
-from extensions.openai.field_types import Alternatives, Anything, Choices, Count, RequestModel
+from extensions.openai.chat.message_schema import Messages
+from extensions.openai.chat.tool_schema import FunctionChoice, Functions, ToolChoiceField, Tools
+from extensions.openai.field_types import Alternatives, Anything, Budget, Choices, Count, RequestModel
 from extensions.openai.generation_fields import GenerationFields
 from extensions.openai.usage import CompletionUsage
 
-
-def _text_as_part(value: object) -> object:
-    return [{"type": "text", "text": value}] if isinstance(value, str) else value
-
-
-class ContentPart(RequestModel):
-    """One piece of a message. Which types can be used depends on the loaded model."""
-
-    type: str
-    text: str | None = None
-    refusal: str | None = None
-    image_url: Anything = None
-    input_audio: Anything = None
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+FinishWord = Literal["stop", "length", "tool_calls", "function_call"]
 
 
-class FunctionCall(RequestModel):
-    name: str = Field(max_length=1024)
-    arguments: str | dict[str, Any] | None = None
+class ReasoningOptions(RequestModel):
+    """The same as reasoning_effort and reasoning_budget, which win over it."""
+
+    effort: Effort | None = None
+    max_tokens: Budget | None = None
+    enabled: bool | None = None
 
 
-class MessageToolCall(RequestModel):
-    """A call that the assistant made in an earlier turn."""
+class TemplateFields(RequestModel):
+    """How a conversation is written down for the model, and by whom it is spoken."""
 
-    id: str | None = None
-    type: str | None = None
-    function: FunctionCall
+    mode: Literal["instruct", "chat", "chat-instruct"] | None = Field(
+        None, description="By the model's template (instruct), as a dialogue, or as an instruction to go on with one."
+    )
+    character: str | None = Field(None, description="Name of a character; for the modes chat and chat-instruct.")
+    name1: str | None = Field(None, description="The user's name, in place of the character's file's.")
+    user_name: str | None = Field(None, description="The same as name1.")
+    name2: str | None = Field(None, description="The character's name, in place of its file's.")
+    bot_name: str | None = Field(None, description="The same as name2.")
+    context: str | None = Field(None, description="What the character is like, in place of its file's.")
+    greeting: str | None = Field(None, description="What the character says first, in place of its file's.")
+    user_bio: str | None = Field(None, description="Who the user is; for the modes chat and chat-instruct.")
+    chat_instruct_command: str | None = Field(None, description="The instruction of the mode chat-instruct.")
+    chat_template_str: str | None = Field(None, description="Jinja template of the dialogue.")
+    instruction_template: str | None = Field(None, description="Name of a template, in place of the model's own.")
+    instruction_template_str: str | None = Field(None, description="Jinja source of a template; wins over a name.")
+    continue_: bool | None = Field(None, description="Goes on with the assistant's last message, and repeats it.")
+    continue_final_message: bool | None = Field(None, description="Goes on with it, without repeating it.")
+    add_generation_prompt: bool | None = Field(
+        None, description="False ends the prompt where the conversation ends; true without it."
+    )
+    chat_template_kwargs: dict[str, Any] | None = Field(
+        None, max_length=64, description="Further variables of the chat template: texts, numbers and switches."
+    )
+    truncation: Literal["auto", "disabled"] | None = Field(
+        None, description="auto leaves out the oldest turns of a conversation that does not fit; else it is refused."
+    )
 
 
-class ChatMessage(RequestModel):
-    """One turn of the conversation."""
+class ReasoningFields(RequestModel):
+    """Whether, how hard and how long the model thinks before it answers."""
 
-    role: str
-    content: (
-        Annotated[list[ContentPart], BeforeValidator(_text_as_part, json_schema_input_type=str | list[ContentPart])]
-        | None
-    ) = None
-    name: str | None = None
-    tool_calls: list[MessageToolCall] | None = Field(None, max_length=1024)
-    tool_call_id: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-
-
-Messages = Annotated[list[ChatMessage], Field(max_length=65536, fail_fast=True)]
+    enable_thinking: bool | None = Field(None, description="Passed to the chat template.")
+    reasoning_effort: Effort | None = Field(
+        None, description="Passed to the chat template; none also means enable_thinking false."
+    )
+    preserve_thinking: bool | None = Field(None, description="Passed to the chat template.")
+    reasoning: ReasoningOptions | None = Field(None, description="effort, max_tokens and enabled in one object.")
+    reasoning_budget: Budget | None = Field(None, description="Most tokens of thought; -1 is no bound, 0 no thought.")
+    thinking_budget: Budget | None = Field(None, description="The same as reasoning_budget.")
+    thinking_token_budget: Budget | None = Field(None, description="The same as reasoning_budget.")
 
 
-class ResponseFormat(RequestModel):
-    type: str
+class ToolFields(RequestModel):
+    """What the model may call."""
+
+    tools: Tools | None = Field(None, description="Functions and custom tools that the model may call.")
+    tool_choice: ToolChoiceField | None = Field(
+        None, description="none, auto, required, a tool by name, or allowed_tools; auto without it."
+    )
+    parallel_tool_calls: bool | None = Field(None, description="False allows one call per reply; true without it.")
+    functions: Functions | None = Field(None, description="The older form of tools.")
+    function_call: FunctionChoice | None = Field(None, description="The older form of tool_choice.")
 
 
-class ChatCompletionRequest(GenerationFields):
+class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, GenerationFields):
     """The body of a chat request."""
 
     messages: Annotated[Messages, Field(min_length=1)] = Field(description="The conversation so far.")
@@ -67,36 +88,6 @@ class ChatCompletionRequest(GenerationFields):
     n: Choices | None = Field(None, description="Number of replies; 1 without it.")
     logprobs: bool | None = Field(None, description="Reports the log probability of each token.")
     top_logprobs: Alternatives | None = Field(None, description="Alternatives per token; needs logprobs.")
-    continue_: bool | None = Field(None, description="Goes on with the last message, which is the assistant's.")
-    enable_thinking: bool | None = Field(None, description="Passed to the chat template.")
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
-        None, description="Passed to the chat template; none also means enable_thinking false."
-    )
-    preserve_thinking: bool | None = Field(None, description="Passed to the chat template.")
-    chat_template_kwargs: dict[str, Any] | None = Field(
-        None, max_length=64, description="Further variables of the chat template: texts, numbers and switches."
-    )
-    tools: list[dict[str, Any]] | None = Field(
-        None, max_length=1024, description="Functions the model may call. Not available yet: 400, unless empty."
-    )
-    tool_choice: str | dict[str, Any] | None = Field(None, description="none lets tools be sent; else as tools.")
-    parallel_tool_calls: bool | None = Field(None, description="Belongs to tools.")
-    functions: list[dict[str, Any]] | None = Field(None, max_length=1024, description="Superseded by tools: 400.")
-    function_call: str | dict[str, Any] | None = Field(None, description="Superseded by tool_choice: 400.")
-    response_format: ResponseFormat | None = Field(None, description="Type text only; others are not available yet.")
-    mode: str | None = Field(None, description="instruct only; chat and chat-instruct are not available yet.")
-    instruction_template: str | None = Field(None, description="Not available yet: 400.")
-    instruction_template_str: str | None = Field(None, description="Not available yet: 400.")
-    chat_template_str: str | None = Field(None, description="Belongs to the modes chat and chat-instruct.")
-    chat_instruct_command: str | None = Field(None, description="Belongs to the mode chat-instruct.")
-    character: str | None = Field(None, description="Belongs to the modes chat and chat-instruct.")
-    name1: str | None = Field(None, description="The user's name; belongs to the modes chat and chat-instruct.")
-    user_name: str | None = Field(None, description="The same as name1.")
-    name2: str | None = Field(None, description="The character's name; belongs to the modes chat and chat-instruct.")
-    bot_name: str | None = Field(None, description="The same as name2.")
-    context: str | None = Field(None, description="Belongs to the modes chat and chat-instruct.")
-    greeting: str | None = Field(None, description="Belongs to the modes chat and chat-instruct.")
-    user_bio: str | None = Field(None, description="Belongs to the modes chat and chat-instruct.")
     modalities: list[str] | None = Field(None, max_length=16, description="text only.")
     audio: dict[str, Any] | None = Field(None, description="Spoken replies are not available: 400.")
     web_search_options: dict[str, Any] | None = Field(None, description="Not available: 400.")
@@ -123,24 +114,53 @@ class ChatTokenLogprob(TopLogprob):
 
 
 class ChoiceLogprobs(BaseModel):
+    """Of all tokens of the reply, thoughts included, in the order in which they came."""
+
     content: list[ChatTokenLogprob]
     refusal: None
 
 
+class CalledFunction(BaseModel):
+    """`arguments` is the JSON text of one object."""
+
+    name: str
+    arguments: str
+
+
+class CalledCustom(BaseModel):
+    name: str
+    input: str
+
+
+class FunctionToolCall(BaseModel):
+    id: str
+    type: Literal["function"]
+    function: CalledFunction
+
+
+class CustomToolCall(BaseModel):
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustom
+
+
 class AssistantMessage(BaseModel):
-    """The reply. `reasoning_content` is there only when the model reasoned."""
+    """The reply. `content` is null when there are only calls; the last three are there only when the model reasoned,
+    or called something. `function_call` answers requests with `functions`."""
 
     role: Literal["assistant"]
     content: str | None
     refusal: None
     reasoning_content: str | None = None
+    tool_calls: list[FunctionToolCall | CustomToolCall] | None = None
+    function_call: CalledFunction | None = None
 
 
 class ChatChoice(BaseModel):
     index: int
     message: AssistantMessage
     logprobs: ChoiceLogprobs | None
-    finish_reason: Literal["stop", "length", "tool_calls"]
+    finish_reason: FinishWord
 
 
 class ChatCompletion(BaseModel):
@@ -155,19 +175,43 @@ class ChatCompletion(BaseModel):
     usage: CompletionUsage
 
 
+class FunctionDelta(BaseModel):
+    """`name` comes once, with empty `arguments`; then pieces of the arguments alone."""
+
+    name: str | None = None
+    arguments: str
+
+
+class CustomDelta(BaseModel):
+    name: str | None = None
+    input: str
+
+
+class ToolCallDelta(BaseModel):
+    """`index` says which call it belongs to; `id` and `type` come once."""
+
+    index: int
+    id: str | None = None
+    type: Literal["function", "custom"] | None = None
+    function: FunctionDelta | None = None
+    custom: CustomDelta | None = None
+
+
 class ChoiceDelta(BaseModel):
     """What a chunk adds; keys that add nothing are left out."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
     reasoning_content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+    function_call: FunctionDelta | None = None
 
 
 class ChunkChoice(BaseModel):
     index: int
     delta: ChoiceDelta
     logprobs: ChoiceLogprobs | None
-    finish_reason: Literal["stop", "length", "tool_calls"] | None
+    finish_reason: FinishWord | None
 
 
 class ChatCompletionChunk(BaseModel):

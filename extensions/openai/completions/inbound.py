@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
-from extensions.openai.chat.inbound import message_of
+from extensions.openai.chat.message_inbound import message_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
-from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of, unavailable
+from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of
+from extensions.openai.structured import constraint_of
 from modules.errors import BadRequest
 from modules.requests import CompletionRequest
+from modules.sampling import Sampling
 from modules.settings import Settings
 
-_UNAVAILABLE: Final = ("preset", "grammar_string", "suffix")
+_UNAVAILABLE: Final = ("preset",)
 _MAX_REPLIES: Final = 2048
 
 
@@ -22,11 +24,11 @@ class Choosing:
     kept: int
 
 
-def completion_request(body: TextCompletionRequest, settings: Settings) -> CompletionRequest:
-    """Raises BadRequest."""
+def completion_request(
+    body: TextCompletionRequest, settings: Settings, *, defaults: Sampling | None = None
+) -> CompletionRequest:
+    """`defaults` stand in for the settings' sampling. Raises BadRequest."""
     refuse_unavailable(body, _UNAVAILABLE)
-    if isinstance(body.response_format, dict) and body.response_format.get("type") != "text":
-        raise unavailable("response_format")
     prompts = _prompts(body)
     choosing = choosing_of(body)
     if len(prompts) * choosing.made > _MAX_REPLIES:
@@ -34,8 +36,10 @@ def completion_request(body: TextCompletionRequest, settings: Settings) -> Compl
     return CompletionRequest(
         model=body.model,
         prompts=prompts,
-        sampling=sampling_of(body, settings.sampling),
+        sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=_max_tokens(body), n=choosing.made),
+        constraint=constraint_of(body),
+        suffix=body.suffix or None,
         logprobs=0 if body.logprobs is None and choosing.made > choosing.kept else body.logprobs,
         prompt_logprobs=body.logprobs if body.echo else None,
         add_bos=body.add_bos_token is not False,

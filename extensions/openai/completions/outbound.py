@@ -6,12 +6,12 @@ from typing import Final, Literal
 
 import orjson
 
-from extensions.openai.chunks import Envelope
+from extensions.openai.chunks import Chunks
 from extensions.openai.completions.inbound import Choosing
 from extensions.openai.completions.logprobs import LogprobTable, joined
 from extensions.openai.completions.schema import CompletionLogprobs, TextChoice, TextCompletion
 from extensions.openai.stamp import Stamp
-from extensions.openai.usage import UsageTally, usage_body
+from extensions.openai.usage import usage_body
 from modules.events import Content, Done, Event, FinishReason, PromptScored, Started
 from modules.reply.gather import Choice, Reply
 
@@ -83,10 +83,8 @@ class TextStream:
 
     def __init__(self, presentation: Presentation, *, choices: int, wants_usage: bool) -> None:
         self._presentation = presentation
-        self._wants_usage = wants_usage
-        self._tally = UsageTally()
+        self._chunks = Chunks(kind=_KIND, id_prefix="cmpl", wants_usage=wants_usage)
         self._tables = [LogprobTable(len(presentation.echo(index))) for index in range(choices)]
-        self._envelope: Envelope
         self._text_heads: list[bytes]
         self._text_tail: bytes
 
@@ -99,22 +97,19 @@ class TextStream:
             case PromptScored():
                 return self._scored_echo(event)
             case Done():
-                self._tally.finish(event)
+                self._chunks.finish(event)
                 return self._chunk(event.index, "", finish=b'"%b"' % _reason(event.reason).encode())
             case _:
                 return b""
 
     def end(self) -> bytes:
-        """The chunk with the usage of all choices, if it was asked for."""
-        return self._envelope.usage(self._tally.total) if self._wants_usage else b""
+        return self._chunks.end()
 
     def _start(self, started: Started) -> bytes:
-        self._tally.start(started)
-        envelope = Envelope.of(Stamp.of("cmpl", started.model), kind=_KIND, wants_usage=self._wants_usage)
+        self._chunks.start(started)
         indexes = range(len(self._tables))
-        self._envelope = envelope
-        self._text_heads = [envelope.head + b'{"index":%d,"text":' % index for index in indexes]
-        self._text_tail = b',"logprobs":null,"finish_reason":null}' + envelope.tail
+        self._text_heads = [self._chunks.head + b'{"index":%d,"text":' % index for index in indexes]
+        self._text_tail = b',"logprobs":null,"finish_reason":null}' + self._chunks.tail
         if self._presentation.has_logprobs and self._presentation.echoes is not None:
             return b""
         return b"".join(self._text(index, self._presentation.echo(index)) for index in indexes)
@@ -136,4 +131,4 @@ class TextStream:
     ) -> bytes:
         scores = b"null" if logprobs is None else logprobs.model_dump_json().encode()
         choice = b'{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}'
-        return self._envelope.around(choice % (index, orjson.dumps(text), scores, finish))
+        return self._chunks.around(choice % (index, orjson.dumps(text), scores, finish))

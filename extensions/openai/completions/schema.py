@@ -6,8 +6,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapVal
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
-from extensions.openai.chat.schema import Messages
-from extensions.openai.field_types import Alternatives, Anything, BestOf, Choices, Count, TokenId, TokenIds
+from extensions.openai.chat.message_schema import Messages
+from extensions.openai.field_types import Alternatives, BestOf, Choices, Count, TokenId, TokenIds
 from extensions.openai.generation_fields import GenerationFields
 from extensions.openai.usage import CompletionUsage
 
@@ -52,9 +52,8 @@ class TextCompletionRequest(GenerationFields):
     )
     echo: bool | None = Field(None, description="Puts the prompt before the reply, with logprobs those of its tokens.")
     logprobs: Alternatives | None = Field(None, description="Alternatives per token; 0 is the token itself only.")
-    suffix: str | None = Field(None, description="Text after the insertion. Not available yet: 400, unless empty.")
+    suffix: str | None = Field(None, description="Text after the reply, for models that can fill in the middle.")
     add_bos_token: bool | None = Field(None, description="Begins a text prompt with the model's own begin token.")
-    response_format: Anything = Field(None, description="Not available yet: 400, unless of type text.")
 
 
 class CompletionLogprobs(BaseModel):

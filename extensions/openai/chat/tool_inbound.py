@@ -1,0 +1,174 @@
+"""Offered tools and the choice among them → our words. Pure; what cannot be honoured is a BadRequest that names it."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from extensions.openai.chat.schema import ToolFields
+from extensions.openai.chat.tool_schema import (
+    AllowedTool,
+    AllowedTools,
+    CustomTool,
+    FunctionTool,
+    NamedTool,
+    Tool,
+    ToolChoiceObject,
+)
+from modules.errors import BadRequest
+from modules.messages import ToolChoice, ToolSpec, ToolUse
+
+HOSTED_TYPES: Final = frozenset(
+    {
+        "browser_search",
+        "code_interpreter",
+        "computer_use_preview",
+        "file_search",
+        "image_generation",
+        "local_shell",
+        "mcp",
+        "namespace",
+        "web_search",
+        "web_search_preview",
+    }
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """What a request offers. `is_legacy`: it speaks of functions, and is answered in that form."""
+
+    tools: tuple[ToolSpec, ...]
+    choice: ToolChoice
+    is_legacy: bool
+
+    @property
+    def customs(self) -> frozenset[str]:
+        """Names of the tools that take free text."""
+        return frozenset(tool.name for tool in self.tools if tool.is_custom)
+
+
+def toolbox_of(body: ToolFields) -> Toolbox:
+    """Tools that OpenAI's servers run themselves are left out: no model here knows them. Raises BadRequest."""
+    if body.functions and body.tools:
+        raise BadRequest("functions is the older form of tools; send only one of them.", param="functions")
+    is_legacy = bool(body.functions)
+    tools = tuple(_functions(body.functions) if body.functions else _offered(body.tools or ()))
+    _refuse_duplicates(tools, "functions" if is_legacy else "tools")
+    if is_legacy or body.function_call is not None:
+        choice = _legacy_choice(body.function_call, tools)
+    else:
+        choice = _choice(body.tool_choice, tools, parallel=body.parallel_tool_calls is not False)
+    return Toolbox(() if choice.use is ToolUse.NONE else tools, choice, is_legacy)
+
+
+def _offered(tools: Sequence[Tool]) -> Iterator[ToolSpec]:
+    for number, tool in enumerate(tools):
+        path = f"tools[{number}]"
+        if tool.type == "function":
+            yield _function(_given(tool.function, f"{path}.function"), f"{path}.function")
+        elif tool.type == "custom":
+            yield _custom(_given(tool.custom, f"{path}.custom"), f"{path}.custom")
+        elif tool.type not in HOSTED_TYPES:
+            raise BadRequest("The type of a tool must be function or custom.", param=f"{path}.type")
+
+
+def _functions(functions: Sequence[FunctionTool]) -> Iterator[ToolSpec]:
+    return (_function(function, f"functions[{number}]") for number, function in enumerate(functions))
+
+
+def _given(spec: Any, path: str) -> Any:  # noqa: ANN401 - one of the two kinds of tool
+    if spec is None:
+        raise BadRequest(f"{path} is missing.", param=path)
+    return spec
+
+
+def _function(function: FunctionTool, path: str) -> ToolSpec:
+    return ToolSpec(
+        name=_name(function.name, path),
+        description=function.description or "",
+        parameters=_object_schema(function.parameters, f"{path}.parameters"),
+        strict=bool(function.strict),
+    )
+
+
+def _custom(custom: CustomTool, path: str) -> ToolSpec:
+    if custom.format is not None and custom.format.get("type", "text") != "text":
+        raise BadRequest("Only custom tools that take any text are supported.", param=f"{path}.format")
+    return ToolSpec(name=_name(custom.name, path), description=custom.description or "", is_custom=True)
+
+
+def _name(name: str, path: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise BadRequest(
+            "The name of a tool is made of letters, digits and _ . : / -, 128 at most.", param=f"{path}.name"
+        )
+    return name
+
+
+def _object_schema(schema: object, path: str) -> dict[str, Any] | None:
+    if schema is None:
+        return None
+    if not isinstance(schema, dict) or schema.get("type", "object") != "object":
+        raise BadRequest('The parameters must be the JSON schema of an object: {"type": "object", …}.', param=path)
+    if not isinstance(schema.get("properties", {}), dict):
+        raise BadRequest("The properties of the parameters must be an object.", param=f"{path}.properties")
+    return schema
+
+
+def _refuse_duplicates(tools: Sequence[ToolSpec], field: str) -> None:
+    names = set[str]()
+    for tool in tools:
+        if tool.name in names:
+            raise BadRequest(f"Two tools have the name {tool.name}.", param=field)
+        names.add(tool.name)
+
+
+def _legacy_choice(choice: str | NamedTool | None, tools: Sequence[ToolSpec]) -> ToolChoice:
+    if isinstance(choice, NamedTool):
+        return _only(choice.name, tools, "function_call")
+    return ToolChoice(use=ToolUse(choice or "auto"), parallel=False)
+
+
+def _choice(choice: ToolChoiceObject | None, tools: Sequence[ToolSpec], *, parallel: bool) -> ToolChoice:
+    match choice:
+        case None:
+            return ToolChoice(parallel=parallel)
+        case ToolChoiceObject(type="none" | "auto" as use):
+            return ToolChoice(use=ToolUse(use), parallel=parallel)
+        case ToolChoiceObject(type="required" | "any"):
+            _need(tools)
+            return ToolChoice(use=ToolUse.REQUIRED, parallel=parallel)
+        case ToolChoiceObject(type="function" | "custom"):
+            return _only(_name_in(choice), tools, "tool_choice")
+        case ToolChoiceObject(type="allowed_tools", allowed_tools=AllowedTools() as allowed):
+            names = _offered_names((_name_in(tool) for tool in allowed.tools), tools)
+            return ToolChoice(use=ToolUse(allowed.mode), names=names, parallel=parallel)
+    raise BadRequest(
+        "tool_choice must be none, auto, required, a tool by its name, or allowed_tools.", param="tool_choice"
+    )
+
+
+def _name_in(tool: AllowedTool) -> str:
+    named = tool.function if tool.type == "function" else tool.custom
+    name = named.name if named is not None else tool.name
+    if name is None:
+        raise BadRequest(f"tool_choice does not say which {tool.type} it means.", param="tool_choice")
+    return name
+
+
+def _only(name: str, tools: Sequence[ToolSpec], param: str) -> ToolChoice:
+    """A tool by its name is called once."""
+    if name not in {tool.name for tool in tools}:
+        raise BadRequest(f"{param} names {name}, which is not among the tools that are offered.", param=param)
+    return ToolChoice(use=ToolUse.REQUIRED, names=(name,), parallel=False)
+
+
+def _offered_names(names: Iterable[str], tools: Sequence[ToolSpec]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_only(name, tools, "tool_choice").names[0] for name in names))
+
+
+def _need(tools: Sequence[ToolSpec]) -> None:
+    if not tools:
+        raise BadRequest("tool_choice asks for a call, but no tools are offered.", param="tool_choice")

@@ -1,0 +1,158 @@
+"""What chat requests say about tools → what the model may call."""
+
+from typing import Any
+
+import pytest
+
+from extensions.openai.chat.tool_inbound import HOSTED_TYPES, Toolbox, toolbox_of
+from extensions.openai.typing import ToolFields
+from modules.errors import BadRequest
+from modules.messages import ToolChoice, ToolSpec, ToolUse
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+
+
+def function(name: str = "f", **fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, **fields}}
+
+
+def custom(name: str = "c", **fields: Any) -> dict[str, Any]:
+    return {"type": "custom", "custom": {"name": name, **fields}}
+
+
+def toolbox(**fields: Any) -> Toolbox:
+    return toolbox_of(ToolFields.model_validate(fields))
+
+
+def choice(tool_choice: object, **fields: Any) -> ToolChoice:
+    return toolbox(tools=[function("f"), function("g"), custom("c")], tool_choice=tool_choice, **fields).choice
+
+
+def test_tools_of_both_kinds_arrive_whole() -> None:
+    tools = [function("f", description="d", parameters=SCHEMA, strict=True), custom("c", description="free text")]
+    assert toolbox(tools=tools) == Toolbox(
+        tools=(
+            ToolSpec("f", "d", SCHEMA, strict=True),
+            ToolSpec("c", "free text", is_custom=True),
+        ),
+        choice=ToolChoice(),
+        is_legacy=False,
+    )
+    assert toolbox(tools=tools).customs == {"c"}
+
+
+@pytest.mark.parametrize("absent", [{}, {"tools": None}, {"tools": []}, {"tools": [], "tool_choice": "auto"}])
+def test_without_tools_nothing_can_be_called(absent: dict[str, Any]) -> None:
+    assert toolbox(**absent).tools == ()
+
+
+@pytest.mark.parametrize("nothing", [{}, {"description": None, "parameters": None, "strict": None}])
+def test_a_function_needs_a_name_only(nothing: dict[str, Any]) -> None:
+    assert toolbox(tools=[function("f", **nothing)]).tools == (ToolSpec("f"),)
+
+
+@pytest.mark.parametrize("name", ["get_weather", "mcp__files-1.read", "functions.f", "a/b:c", "x" * 128])
+def test_names_as_agents_write_them(name: str) -> None:
+    assert toolbox(tools=[function(name)]).tools[0].name == name
+
+
+@pytest.mark.parametrize("kind", sorted(HOSTED_TYPES))
+def test_tools_that_only_openai_can_run_are_left_out(kind: str) -> None:
+    assert [tool.name for tool in toolbox(tools=[{"type": kind}, function("f")]).tools] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (None, ToolChoice()),
+        ("auto", ToolChoice()),
+        ("required", ToolChoice(use=ToolUse.REQUIRED)),
+        ("any", ToolChoice(use=ToolUse.REQUIRED)),
+        ({"type": "required"}, ToolChoice(use=ToolUse.REQUIRED)),
+        (
+            {"type": "function", "function": {"name": "g"}},
+            ToolChoice(use=ToolUse.REQUIRED, names=("g",), parallel=False),
+        ),
+        ({"type": "function", "name": "g"}, ToolChoice(use=ToolUse.REQUIRED, names=("g",), parallel=False)),
+        ({"type": "custom", "custom": {"name": "c"}}, ToolChoice(use=ToolUse.REQUIRED, names=("c",), parallel=False)),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [function("g"), custom("c")]}},
+            ToolChoice(use=ToolUse.AUTO, names=("g", "c")),
+        ),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [function("f")]}},
+            ToolChoice(use=ToolUse.REQUIRED, names=("f",)),
+        ),
+    ],
+)
+def test_the_choice_among_them(asked: object, expected: ToolChoice) -> None:
+    assert choice(asked) == expected
+
+
+def test_calls_one_at_a_time() -> None:
+    assert choice("auto", parallel_tool_calls=False).parallel is False
+    assert choice("required", parallel_tool_calls=False).parallel is False
+    assert choice("auto", parallel_tool_calls=None).parallel is True
+
+
+def test_with_none_the_model_does_not_hear_of_them() -> None:
+    box = toolbox(tools=[function("f")], tool_choice="none")
+    assert (box.tools, box.choice.use) == ((), ToolUse.NONE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (None, ToolChoice(parallel=False)),
+        ("auto", ToolChoice(parallel=False)),
+        ({"name": "f"}, ToolChoice(use=ToolUse.REQUIRED, names=("f",), parallel=False)),
+    ],
+)
+def test_the_older_form(asked: object, expected: ToolChoice) -> None:
+    box = toolbox(functions=[{"name": "f", "parameters": SCHEMA}], function_call=asked)
+    assert box == Toolbox(tools=(ToolSpec("f", "", SCHEMA),), choice=expected, is_legacy=True)
+    assert toolbox(functions=[{"name": "f"}], function_call="none").tools == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tools": [function("f"), function("f")]}, "tools"),
+        ({"tools": [function("f"), custom("f")]}, "tools"),
+        ({"tools": [function("a b")]}, "tools[0].function.name"),
+        ({"tools": [function("f"), function("ü")]}, "tools[1].function.name"),
+        ({"tools": [function("x" * 129)]}, "tools[0].function.name"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [{"type": "function", "name": "f"}]}, "tools[0].function"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].custom"),
+        ({"tools": [{"type": "teleport"}]}, "tools[0].type"),
+        ({"tools": [function("f", parameters=[])]}, "tools[0].function.parameters"),
+        ({"tools": [function("f", parameters="{}")]}, "tools[0].function.parameters"),
+        ({"tools": [function("f", parameters={"type": "string"})]}, "tools[0].function.parameters"),
+        ({"tools": [function("f", parameters={"properties": []})]}, "tools[0].function.parameters.properties"),
+        ({"tools": [custom("c", format={"type": "grammar", "grammar": {}})]}, "tools[0].custom.format"),
+        ({"tools": [function()], "tool_choice": "maybe"}, "tool_choice"),
+        ({"tools": [function()], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),
+        ({"tools": [function()], "tool_choice": {"type": "custom", "custom": {"name": "g"}}}, "tool_choice"),
+        ({"tools": [function()], "tool_choice": {"type": "function"}}, "tool_choice"),
+        ({"tools": [function()], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
+        (
+            {
+                "tools": [function()],
+                "tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": [function("g")]}},
+            },
+            "tool_choice",
+        ),
+        ({"tools": [], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [{"type": "mcp"}], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [function()], "functions": [{"name": "f"}]}, "functions"),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call"),
+        ({"function_call": {"name": "f"}}, "function_call"),
+        ({"functions": [{"name": "f", "parameters": 5}]}, "functions[0].parameters"),
+        ({"functions": [{"name": "f"}, {"name": "f"}]}, "functions"),
+    ],
+)
+def test_what_cannot_be_offered_is_named(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        toolbox(**fields)
+    assert refusal.value.param == param
