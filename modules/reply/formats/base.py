@@ -1,0 +1,41 @@
+"""What the formats share: a parser from their readers, a constraint from their grammars."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from modules.engine.types import Constraint
+from modules.messages import ToolSpec
+from modules.reply.formats.lark import Grammar
+from modules.reply.formats.offered import OfferedTools
+from modules.reply.formats.reading import CallParser
+from modules.reply.formats.source import Source
+from modules.reply.formats.steps import Steps
+
+
+class MarkedFormat(ABC):
+    """A ToolFormat that is read with `read_calls` behind each of its `openers`, and enforced with `calls_rule`."""
+
+    name: ClassVar[str]
+    hints: ClassVar[tuple[str, ...]]
+    markers: ClassVar[tuple[str, ...]]
+    openers: ClassVar[tuple[str, ...]]
+    closers: ClassVar[tuple[str, ...]] = ()
+
+    def parser(self, tools: Sequence[ToolSpec]) -> CallParser:
+        return CallParser(self, OfferedTools(tools))
+
+    def constraint(self, tools: Sequence[ToolSpec], *, parallel: bool) -> Constraint:
+        grammar = Grammar()
+        return Constraint(kind="lark", text=grammar.source(self.calls_rule(grammar, tools, parallel=parallel)))
+
+    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+        yield from ()
+
+    @abstractmethod
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]: ...
+
+    @abstractmethod
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        """The expression that matches the calls of a reply; rules it needs are added to `grammar`."""
+        ...

@@ -1,0 +1,127 @@
+"""Calls as JSON objects with a name and arguments: in the tags of Hermes and Qwen 2.5/3, alone as Llama 3.1 writes them, or
+in a code fence. The format of models whose template gives none away.
+
+Alone and fenced objects are calls only where the reply begins with one: further down they may be an example in prose.
+"""
+
+import re
+from collections.abc import Sequence
+
+from modules.messages import ToolSpec
+from modules.reply.formats.base import MarkedFormat
+from modules.reply.formats.calls import give_arguments, give_call, read_json_call, read_json_value
+from modules.reply.formats.lark import Grammar, literal, one_of, repeated, sequence
+from modules.reply.formats.offered import OfferedTools
+from modules.reply.formats.source import Source
+from modules.reply.formats.steps import NotACall, Steps
+from modules.reply.formats.values import ValueReader, json_of_literal
+from modules.reply.tool_format import Text
+
+_TAGS = ("tool_call", "tool_calls", "function_call", "function_calls", "functioncall", "function", "tools", "TOOLCALL")
+_NAME_KEYS = frozenset({"name", "function"})
+_ARGUMENT_KEYS = frozenset({"arguments", "parameters"})
+_OTHER_KEYS = frozenset({"id", "type", "index"})
+_FENCE = "```"
+_INFORMATION = re.compile(r"[\w-]*")
+_SEPARATORS = (",", ";")
+
+
+class JsonCalls(MarkedFormat):
+    name = "json"
+    hints = ("<tool_call>", "<|python_tag|>", "<|tool_call|>", "<TOOLCALL>", "<function_call>")
+    openers = (*(f"<{tag}>" for tag in _TAGS), "<|tool_call|>", "<|python_tag|>")
+    closers = (*(f"</{tag}>" for tag in _TAGS), "<|/tool_call|>", _FENCE)
+    markers = ("<tool_call>", "</tool_call>", "<|tool_call|>", "<|/tool_call|>", "<|python_tag|>")
+
+    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+        yield from source.space()
+        if (yield from source.literal(_FENCE)):
+            yield from source.run(_INFORMATION)
+        yield from read_objects(source, offered)
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        yield from read_objects(source, offered)
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        call = grammar.rule(one_of(_object_rule(grammar, tool) for tool in tools))
+        tagged = sequence(literal("<tool_call>\n"), call, literal("\n</tool_call>"))
+        return one_of((repeated(tagged, literal("\n"), parallel=parallel), call))
+
+
+def read_objects(source: Source, offered: OfferedTools) -> Steps[None]:
+    """One call object, or several in a list or one after the other."""
+    yield from source.space()
+    is_list = yield from source.literal("[")
+    yield from source.space()
+    while True:
+        yield from source.expect("{")
+        yield from _CallObject(source, offered).read()
+        source.mark()
+        yield from source.space()
+        if is_list and (yield from source.literal("]")):
+            source.commit()
+            return
+        if (yield from source.literal(*_SEPARATORS)):
+            yield from source.space()
+        if (yield from source.peek()) != "{":
+            yield Text(source.unread())
+            return
+
+
+class _CallObject:
+    """One call's object. Arguments that come before the name are held back until it is known."""
+
+    def __init__(self, source: Source, offered: OfferedTools) -> None:
+        self._source = source
+        self._offered = offered
+        self._values = ValueReader(source)
+        self._name: str | None = None
+        self._held: str | None = None
+        self._is_called = False
+
+    def read(self) -> Steps[None]:
+        """The object behind its opening bracket."""
+        yield from self._values.members(self._member)
+        if not self._is_called:
+            yield from self._call_with(self._held or "{}")
+
+    def _member(self, key: str, lead: str) -> Steps[None]:
+        if key in _NAME_KEYS and self._name is None:
+            yield from self._read_name()
+        elif key in _ARGUMENT_KEYS and not self._is_called:
+            yield from self._read_arguments()
+        elif self._is_called or key in _OTHER_KEYS:
+            yield from read_json_value(self._source)
+        else:
+            raise NotACall
+
+    def _read_name(self) -> Steps[None]:
+        if (yield from self._source.literal("{")):
+            yield from self._values.members(self._member)
+            return
+        self._name = yield from self._values.string_text()
+        if self._name not in self._offered:
+            raise NotACall
+        if self._held is not None:
+            yield from self._call_with(self._held)
+
+    def _read_arguments(self) -> Steps[None]:
+        if self._name is None:
+            self._held = yield from read_json_value(self._source)
+            return
+        self._is_called = True
+        yield from read_json_call(self._source, self._offered, self._name)
+
+    def _call_with(self, held: str) -> Steps[None]:
+        if self._name is None:
+            raise NotACall
+        arguments = json_of_literal(held, self._offered.schema(self._name))
+        if arguments is None:
+            raise NotACall
+        self._is_called = True
+        yield from give_call(self._source, self._name, give_arguments(arguments))
+
+
+def _object_rule(grammar: Grammar, tool: ToolSpec) -> str:
+    key = one_of((literal('", "arguments": '), literal('", "parameters": ')))
+    return sequence(literal('{"name": "' + tool.name), key, grammar.arguments(tool), literal("}"))

@@ -1,0 +1,165 @@
+"""Reads a whole reply in one format: ordinary text, and the calls in it."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Protocol
+
+from modules.reply.formats.markers import MarkerScanner
+from modules.reply.formats.offered import OfferedTools
+from modules.reply.formats.source import Source
+from modules.reply.formats.steps import NotACall, ReplyEnded, Steps
+from modules.reply.tool_format import CallArguments, CallStart, Piece, Text
+
+
+class CallSyntax(Protocol):
+    """How one format writes calls. Readers raise NotACall where none stands.
+
+    `openers` begin calls wherever they stand in a reply, `closers` stand behind calls and mean nothing.
+    """
+
+    @property
+    def openers(self) -> tuple[str, ...]: ...
+
+    @property
+    def closers(self) -> tuple[str, ...]: ...
+
+    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+        """Calls that may stand without an opener, at the start of a reply only."""
+        ...
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        """The calls behind `opener`."""
+        ...
+
+
+class CallParser:
+    """The ToolParser of a format. Space around calls is dropped here, and adjacent pieces are joined."""
+
+    def __init__(self, syntax: CallSyntax, offered: OfferedTools) -> None:
+        self._source = Source()
+        self._steps = _read_reply(self._source, syntax, offered)
+        self._spacing = _Spacing()
+
+    def feed(self, text: str) -> list[Piece]:
+        self._source.append(text)
+        return _joined(self._spacing.applied(self._certain()))
+
+    def close(self) -> list[Piece]:
+        self._source.end()
+        return _joined(self._spacing.closed(self._certain()))
+
+    def _certain(self) -> Iterator[Piece]:
+        for piece in self._steps:
+            if piece is None:
+                return
+            yield piece
+
+
+class _Spacing:
+    """Holds back space at the end of text until it is known that no call follows."""
+
+    def __init__(self) -> None:
+        self._space: list[str] = []
+        self._follows_call = False
+
+    def applied(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        for piece in pieces:
+            match piece:
+                case Text(text):
+                    yield from self._text(text)
+                case CallStart():
+                    self._space.clear()
+                    self._follows_call = True
+                    yield piece
+                case _:
+                    yield piece
+
+    def closed(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        yield from self.applied(pieces)
+        if self._space:
+            yield Text("".join(self._space))
+
+    def _text(self, text: str) -> Iterator[Text]:
+        if self._follows_call:
+            text = text.lstrip()
+        body = text.rstrip()
+        if body:
+            self._follows_call = False
+            yield Text("".join(self._space) + body)
+            self._space.clear()
+        if len(text) > len(body):
+            self._space.append(text[len(body) :])
+
+
+def _joined(pieces: Iterator[Piece]) -> list[Piece]:
+    """`pieces` with neighbours of one kind made one, and without empty ones."""
+    joined: list[Piece] = []
+    for kind, group in groupby(pieces, type):
+        if issubclass(kind, Text | CallArguments):
+            text = "".join(piece.text for piece in group if isinstance(piece, Text | CallArguments))
+            joined += [kind(text)] if text else []
+        else:
+            joined += group
+    return joined
+
+
+def _read_reply(source: Source, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
+    try:
+        yield from _read_text_and_calls(source, syntax, offered)
+    except ReplyEnded:
+        if source.is_marked:
+            yield Text(source.unread() + source.take_rest())
+
+
+def _read_text_and_calls(source: Source, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
+    openers = MarkerScanner(syntax.openers)
+    either = MarkerScanner(dict.fromkeys(syntax.openers + syntax.closers))
+    source.mark()
+    is_broken = yield from _attempt(source, syntax, syntax.read_first(source, offered))
+    while True:
+        marker = yield from _read_text(source, either if is_broken else openers)
+        if marker in syntax.openers:
+            source.mark(marker)
+            is_broken = yield from _attempt(source, syntax, syntax.read_calls(source, marker, offered))
+        else:
+            is_broken = False
+
+
+def _attempt(source: Source, syntax: CallSyntax, steps: Steps[None]) -> Steps[bool]:
+    """Reads calls, or gives as text what was read when none came of it. True if a call broke off behind its start, so
+    that what it is closed with is still to come."""
+    try:
+        yield from steps
+    except NotACall:
+        if source.is_marked:
+            yield Text(source.unread())
+            return False
+        return True
+    if source.is_marked:
+        yield Text(source.unread())
+    else:
+        yield from skip_closers(source, syntax.closers)
+    return False
+
+
+def skip_closers(source: Source, closers: tuple[str, ...]) -> Steps[None]:
+    """Reads `closers` behind a call, and the space before them. One that the end of the reply cuts off is dropped."""
+    source.mark()
+    try:
+        yield from source.space()
+        while closers and (yield from source.literal(*closers)):
+            source.mark()
+            yield from source.space()
+    except ReplyEnded:
+        source.commit()
+        raise
+    yield Text(source.unread())
+
+
+def _read_text(source: Source, scanner: MarkerScanner) -> Steps[str]:
+    """Gives text up to the next marker, which is read."""
+    try:
+        return (yield from source.until(scanner, Text))
+    except ReplyEnded:
+        yield Text(source.take_rest())
+        raise

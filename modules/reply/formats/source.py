@@ -1,0 +1,114 @@
+"""The reply as far as it has come and has not been read, and the ways to read on in it."""
+
+import re
+from collections.abc import Callable
+
+from modules.reply.formats.markers import MarkerScanner
+from modules.reply.formats.steps import NotACall, ReplyEnded, Steps
+from modules.reply.tool_format import Piece
+
+_SPACE = re.compile(r"\s*")
+
+
+class Source:
+    """Text that grows by `append` and shrinks by being read.
+
+    After `mark`, what is read is remembered, so that it can be given back as text when no call comes of it.
+    Every reading method raises ReplyEnded where the reply is over and it needs more.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+        self._at = 0
+        self._ended = False
+        self._read: list[str] | None = None
+
+    def append(self, text: str) -> None:
+        self._text = self._text[self._at :] + text
+        self._at = 0
+
+    def end(self) -> None:
+        self._ended = True
+
+    def mark(self, read: str = "") -> None:
+        """Remembers what is read from here on, behind `read`."""
+        self._read = [read]
+
+    def commit(self) -> None:
+        """Forgets what was remembered: it was part of a call."""
+        self._read = None
+
+    @property
+    def is_marked(self) -> bool:
+        return self._read is not None
+
+    def unread(self) -> str:
+        """What was read since `mark`, which is over with this."""
+        text = "".join(self._read or ())
+        self._read = None
+        return text
+
+    def take(self, length: int) -> str:
+        taken = self._text[self._at : self._at + length]
+        self._at += length
+        if self._read is not None:
+            self._read.append(taken)
+        return taken
+
+    def take_rest(self) -> str:
+        return self.take(len(self._text) - self._at)
+
+    def peek(self) -> Steps[str]:
+        """The next character, which stays to be read."""
+        while self._at == len(self._text):
+            yield from self._more()
+        return self._text[self._at]
+
+    def run(self, characters: re.Pattern[str]) -> Steps[str]:
+        """All of the following text that `characters`, a repeated character class, matches."""
+        parts = []
+        while True:
+            found = characters.match(self._text, self._at)
+            parts.append(self.take(found.end() - self._at if found else 0))
+            if self._at < len(self._text):
+                return "".join(parts)
+            yield from self._more()
+
+    def space(self) -> Steps[str]:
+        return (yield from self.run(_SPACE))
+
+    def literal(self, *options: str) -> Steps[str]:
+        """The longest of `options` that comes next, read, or "" if none does."""
+        while True:
+            rest = self._text[self._at : self._at + max(map(len, options))]
+            found = max((option for option in options if rest.startswith(option)), key=len, default="")
+            may_grow = any(len(option) > len(rest) and option.startswith(rest) for option in options)
+            if not may_grow or (found and self._ended):
+                return self.take(len(found))
+            yield from self._more()
+
+    def expect(self, *options: str) -> Steps[str]:
+        """The longest of `options` that comes next, read.
+
+        Raises:
+            NotACall: none does.
+        """
+        found = yield from self.literal(*options)
+        if not found:
+            raise NotACall
+        return found
+
+    def until(self, scanner: MarkerScanner, piece: Callable[[str], Piece]) -> Steps[str]:
+        """Gives on as `piece` what comes before the next marker; the marker, read."""
+        while True:
+            end, marker = scanner.find(self._text, self._at)
+            if end > self._at:
+                yield piece(self.take(end - self._at))
+            if marker:
+                return self.take(len(marker))
+            yield from self._more()
+
+    def _more(self) -> Steps[None]:
+        if self._ended:
+            raise ReplyEnded
+        yield None
