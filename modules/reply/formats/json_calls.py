@@ -12,6 +12,7 @@ from modules.reply.formats.base import MarkedFormat
 from modules.reply.formats.calls import give_arguments, give_call, read_json_call, read_json_value
 from modules.reply.formats.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.formats.offered import OfferedTools
+from modules.reply.formats.reading import skip_closers
 from modules.reply.formats.source import Source
 from modules.reply.formats.steps import NotACall, Steps
 from modules.reply.formats.values import ValueReader, json_of_literal
@@ -30,20 +31,24 @@ class JsonCalls(MarkedFormat):
     name = "json"
     hints = ("<tool_call>", "<|python_tag|>", "<|tool_call|>", "<TOOLCALL>", "<function_call>")
     openers = (*(f"<{tag}>" for tag in _TAGS), "<|tool_call|>", "<|python_tag|>")
-    closers = (*(f"</{tag}>" for tag in _TAGS), "<|/tool_call|>", _FENCE)
+    closers = (*(f"</{tag}>" for tag in _TAGS), "<|/tool_call|>")
     markers = ("<tool_call>", "</tool_call>", "<|tool_call|>", "<|/tool_call|>", "<|python_tag|>")
 
     def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
-        if (yield from source.literal(_FENCE)):
+        is_fenced = yield from source.literal(_FENCE)
+        if is_fenced:
             yield from source.run(_INFORMATION)
         yield from read_objects(source, offered)
+        if is_fenced:
+            yield from skip_closers(source, (_FENCE,))
 
     def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from read_objects(source, offered)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
-        call = grammar.rule(one_of(_object_rule(grammar, tool) for tool in tools))
+        keys = ("arguments", "parameters")
+        call = grammar.rule(one_of(object_rule(grammar, tool, keys=keys) for tool in tools))
         tagged = sequence(literal("<tool_call>\n"), call, literal("\n</tool_call>"))
         return one_of((repeated(tagged, literal("\n"), parallel=parallel), call))
 
@@ -122,6 +127,7 @@ class _CallObject:
         yield from give_call(self._source, self._name, give_arguments(arguments))
 
 
-def _object_rule(grammar: Grammar, tool: ToolSpec) -> str:
-    key = one_of((literal('", "arguments": '), literal('", "parameters": ')))
+def object_rule(grammar: Grammar, tool: ToolSpec, *, keys: Sequence[str]) -> str:
+    """A call's object, with its arguments under one of `keys`."""
+    key = one_of(literal(f'", "{key}": ') for key in keys)
     return sequence(literal('{"name": "' + tool.name), key, grammar.arguments(tool), literal("}"))

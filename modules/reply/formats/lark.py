@@ -18,7 +18,10 @@ _COMPOSITIONS = ("allOf", "anyOf", "oneOf", "$ref", "patternProperties", "additi
 
 
 class Grammar:
-    """Rules under names of their own. Whatever takes or gives an expression means the right side of a rule."""
+    """Rules under names of their own. Whatever takes or gives an expression means the right side of a rule.
+
+    The lexer is greedy: where one literal may come, another that begins with it must not.
+    """
 
     def __init__(self) -> None:
         self._rules: list[str] = []
@@ -27,6 +30,12 @@ class Grammar:
         """The name of a new rule that stands for `expression`."""
         name = f"r{len(self._rules)}"
         self._rules.append(f"{name}{options}: {expression}")
+        return name
+
+    def terminal(self, expression: str) -> str:
+        """The name of a new terminal: what is made of regular expressions only, and read as one piece."""
+        name = f"T{len(self._rules)}"
+        self._rules.append(f"{name}: {expression}")
         return name
 
     def json(self, schema: Mapping[str, Any], *, is_strict: bool = False) -> str:

@@ -122,6 +122,7 @@ def _read_text_and_calls(source: Source, syntax: CallSyntax, offered: OfferedToo
             source.mark(marker)
             is_broken = yield from _attempt(source, syntax, syntax.read_calls(source, marker, offered))
         else:
+            yield from skip_closers(source, syntax.closers)
             is_broken = False
 
 

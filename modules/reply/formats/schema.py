@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import Any
 
 _COMPOSITIONS = ("allOf", "anyOf", "oneOf", "$ref")
+_DEFINITIONS = ("$defs", "definitions")
+_MAX_REFERENCES = 16
 _TYPE_NAMES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
 
@@ -30,6 +32,49 @@ class Schema:
     def takes_text(self) -> bool:
         """Whether every value that is written as text is that text."""
         return self.types == {"string"}
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """This place as a schema of its own: with the definitions that its references may point at."""
+        definitions = {key: self._root[key] for key in _DEFINITIONS if key in self._root}
+        return {**definitions, **self._node} if _has_reference(self._node) else self._node
+
+    @property
+    def choices(self) -> tuple[object, ...]:
+        """The only values there are, where the schema lists them."""
+        if "const" in self._node:
+            return (self._node["const"],)
+        values = self._node.get("enum")
+        return tuple(values) if isinstance(values, list) else ()
+
+    @property
+    def members(self) -> dict[str, "Schema"]:
+        """What is said of each named property of an object, in the schema's order."""
+        nodes = [part["properties"] for part in self._parts if isinstance(part.get("properties"), dict)]
+        return {name: Schema(node, self._root) for nodes_of in reversed(nodes) for name, node in nodes_of.items()}
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Properties that an object must have, whichever of the schema's alternatives it follows."""
+        names = self.referred._node.get("required")
+        return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+    @property
+    def referred(self) -> "Schema":
+        """The place that this one is a mere reference to, or else this one."""
+        place = self
+        for _ in range(_MAX_REFERENCES):
+            target = _resolved(place._node.get("$ref"), self._root)
+            if not isinstance(target, dict):
+                break
+            place = Schema(target, self._root)
+        return place
+
+    @property
+    def alternatives(self) -> tuple["Schema", ...]:
+        """The schemas that it is any or one of; empty where it is not put together in this way."""
+        parts = self._node.get("anyOf") or self._node.get("oneOf")
+        return tuple(Schema(part, self._root) for part in parts) if isinstance(parts, list) else ()
 
     def member(self, name: str) -> "Schema":
         for node in self._parts:
@@ -87,3 +132,16 @@ def _resolved(reference: object, root: dict[str, Any]) -> object:
     for key in reference[1:].split("/")[1:]:
         node = node.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
     return node
+
+
+def _has_reference(node: object) -> bool:
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict):
+            if "$ref" in each:
+                return True
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+    return False

@@ -19,7 +19,7 @@ class ReplyEnded(Exception):
     """The reply is over where more of it was needed."""
 
 
-def collected(steps: Steps[None]) -> Steps[str]:
+def collected(steps: Steps[object]) -> Steps[str]:
     """The arguments that `steps` would give, held back and joined."""
     parts = []
     for piece in steps:

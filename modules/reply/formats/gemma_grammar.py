@@ -1,0 +1,57 @@
+"""Grammars of values in Gemma 4's notation. What it has no words of its own for is JSON, which is read there as well."""
+
+import json
+
+from modules.reply.formats.lark import Grammar, literal, one_of, sequence
+from modules.reply.formats.parameter_grammar import Parameter, members_of, parameter_list
+from modules.reply.formats.schema import Schema
+from modules.reply.formats.text_grammar import text_until
+
+QUOTE = '<|"|>'
+_MAX_DEPTH = 5
+
+
+def object_rule(grammar: Grammar, schema: Schema, *, is_strict: bool, depth: int = 0) -> str:
+    """An object with the properties that `schema` names."""
+
+    def member(each: Parameter) -> str:
+        return sequence(literal(each.name + ":"), _value(grammar, each.schema, is_strict, depth + 1))
+
+    members = members_of(schema.referred, is_strict=is_strict)
+    return sequence(literal("{"), parameter_list(grammar, members, member, literal(",")), literal("}"))
+
+
+def _value(grammar: Grammar, schema: Schema, is_strict: bool, depth: int) -> str:
+    place = schema.referred
+    if place.choices:
+        return one_of(literal(_written(each)) for each in place.choices)
+    others = tuple(each for each in place.alternatives if each.types != {"null"})
+    if len(others) == 1 and depth < _MAX_DEPTH:
+        return one_of((_value(grammar, others[0], is_strict, depth + 1), literal("null")))
+    kinds = place.types - {"null"}
+    if len(kinds) != 1 or place.alternatives or depth >= _MAX_DEPTH:
+        return grammar.json(schema.node, is_strict=is_strict)
+    value = _value_of_kind(grammar, place, next(iter(kinds)), is_strict, depth)
+    return value if len(place.types) == 1 else one_of((value, literal("null")))
+
+
+def _value_of_kind(grammar: Grammar, place: Schema, kind: str, is_strict: bool, depth: int) -> str:
+    if kind == "string":
+        return sequence(literal(QUOTE), text_until(grammar, place, QUOTE))
+    if kind == "array" and place.items.types:
+        return _array(grammar, place, is_strict, depth)
+    if kind == "object" and place.members:
+        return object_rule(grammar, place, is_strict=is_strict, depth=depth)
+    return grammar.json({**place.node, "type": kind}, is_strict=is_strict)
+
+
+def _array(grammar: Grammar, place: Schema, is_strict: bool, depth: int) -> str:
+    item = grammar.rule(_value(grammar, place.items, is_strict, depth + 1))
+    fewest, most = place.node.get("minItems", 0), place.node.get("maxItems")
+    bounds = f"{{{max(0, fewest - 1)},{'' if most is None else max(0, most - 1)}}}"
+    items = f'({item} ("," {item}){bounds})'
+    return sequence(literal("["), items if fewest else items + "?", literal("]"))
+
+
+def _written(value: object) -> str:
+    return f"{QUOTE}{value}{QUOTE}" if isinstance(value, str) else json.dumps(value)

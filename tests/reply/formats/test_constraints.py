@@ -1,0 +1,244 @@
+"""What each format's constraint lets a model say: calls that its own parser reads, with arguments as the schema says."""
+
+from collections.abc import Sequence
+
+import pytest
+from llguidance import LLMatcher, LLTokenizer
+
+from modules.messages import ToolSpec
+from modules.reply.tool_format import ToolFormat
+from tests.reply.formats.golden import FORMATS, joined, pieces_of
+from tests.reply.formats.offered_tools import GET_TIME, GET_WEATHER, TOOLS
+
+ROME = {"call": "get_weather", "arguments": {"city": 'Rome "(<', "days": 3}}
+TIME = {"call": "get_time", "arguments": {}}
+
+# For each format: ROME, TIME, and both in one reply.
+CALLS = {
+    "json": (
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Rome \\"(<", "days": 3}}\n</tool_call>',
+        '{"name": "get_time", "parameters": {}}',
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city":"Rome \\"(<","days":3}}\n</tool_call>\n'
+        '<tool_call>\n{"name": "get_time", "arguments": {}}\n</tool_call>',
+    ),
+    "kimi": (
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>"
+        '{"city":"Rome \\"(<","days":3}<|tool_call_end|><|tool_calls_section_end|>',
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_time:12<|tool_call_argument_begin|>"
+        "{}<|tool_call_end|><|tool_calls_section_end|>",
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>"
+        '{"city":"Rome \\"(<","days":3}<|tool_call_end|>'
+        "<|tool_call_begin|>functions.get_time:1<|tool_call_argument_begin|>"
+        "{}<|tool_call_end|><|tool_calls_section_end|>",
+    ),
+    "deepseek": (
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>"
+        '{"city":"Rome \\"(<","days":3}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_time\n```json\n"
+        "{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>"
+        '{"city":"Rome \\"(<","days":3}<｜tool▁call▁end｜>\n'
+        "<｜tool▁call▁begin｜>get_time<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+    ),
+    "gpt-oss": (
+        '<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Rome \\"(<","days":3}',
+        "<|start|>assistant<|channel|>commentary to=functions.get_time <|constrain|>json<|message|>{}",
+        None,
+    ),
+    "gemma": (
+        '<|tool_call>call:get_weather{city:<|"|>Rome "(<<|"|>,days:3}<tool_call|>',
+        "<|tool_call>call:get_time{}<tool_call|>",
+        '<|tool_call>call:get_weather{city:<|"|>Rome "(<<|"|>,days:3}<tool_call|>'
+        "<|tool_call>call:get_time{}<tool_call|>",
+    ),
+    "minimax": (
+        '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Rome "(<</parameter>\n'
+        '<parameter name="days">3</parameter>\n</invoke>\n</minimax:tool_call>',
+        '<minimax:tool_call>\n<invoke name="get_time">\n</invoke>\n</minimax:tool_call>',
+        '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Rome "(<</parameter>\n'
+        '<parameter name="days">3</parameter>\n</invoke>\n<invoke name="get_time">\n</invoke>\n</minimax:tool_call>',
+    ),
+    "glm": (
+        '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Rome "(<</arg_value>\n'
+        "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>",
+        "<tool_call>get_time\n</tool_call>",
+        '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Rome "(<</arg_value>\n'
+        "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n<tool_call>get_time\n</tool_call>",
+    ),
+    "xml-parameters": (
+        '<tool_call>\n<function=get_weather>\n<parameter=city>\nRome "(<\n</parameter>\n'
+        "<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>",
+        "<tool_call>\n<function=get_time>\n</function>\n</tool_call>",
+        '<tool_call>\n<function=get_weather>\n<parameter=city>\nRome "(<\n</parameter>\n'
+        "<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>\n"
+        "<tool_call>\n<function=get_time>\n</function>\n</tool_call>",
+    ),
+    "mistral": (
+        '[TOOL_CALLS]get_weather[ARGS]{"city": "Rome \\"(<", "days": 3}',
+        '[TOOL_CALLS][{"name": "get_time", "arguments": {}}]',
+        '[TOOL_CALLS]get_weather[ARGS]{"city": "Rome \\"(<", "days": 3}[TOOL_CALLS]get_time[ARGS]{}',
+    ),
+    "bare-name": (
+        'get_weather\n{"city": "Rome \\"(<", "days": 3}',
+        "get_time{}",
+        'get_weather{"city": "Rome \\"(<", "days": 3}\n>>>get_time{}',
+    ),
+    "pythonic": (
+        '[get_weather(city="Rome \\"(<", days=3)]',
+        "[get_time()]",
+        '[get_weather(city="Rome \\"(<", days=3), get_time()]',
+    ),
+}
+# How the second argument of ROME is written.
+DAYS = (
+    ', "days": 3',
+    ',"days":3',
+    ",days:3",
+    ", days=3",
+    '<parameter name="days">3</parameter>\n',
+    "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n",
+    "<parameter=days>\n3\n</parameter>\n",
+)
+each_format = pytest.mark.parametrize("name", FORMATS)
+
+
+class Bytes:
+    """A vocabulary of single bytes and an end."""
+
+    eos_token_id = 256
+    bos_token_id = None
+    tokens = (*(bytes([byte]) for byte in range(256)), b"<end>")
+    special_token_ids = (256,)
+    is_tokenizer_wrapper = True
+
+    def __call__(self, text: str) -> list[int]:
+        return list(text.encode())
+
+
+TOKENIZER = LLTokenizer(Bytes())
+
+
+def allows(tool_format: ToolFormat, tools: Sequence[ToolSpec], reply: str, *, parallel: bool = False) -> bool:
+    """Whether `reply` is a whole reply under the constraint."""
+    constraint = tool_format.constraint(tools, parallel=parallel)
+    assert constraint.kind == "lark"
+    matcher = LLMatcher(TOKENIZER, LLMatcher.grammar_from_lark(constraint.text))
+    assert not matcher.is_error(), matcher.get_error()
+    tokens = list(reply.encode())
+    return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
+
+
+def read(tool_format: ToolFormat, reply: str) -> list[dict[str, object]]:
+    return joined(pieces_of(tool_format, [reply], TOOLS))
+
+
+@each_format
+def test_calls_are_allowed_and_read(name: str) -> None:
+    one, other, both = CALLS[name]
+    assert allows(FORMATS[name], TOOLS, one)
+    assert allows(FORMATS[name], TOOLS, other)
+    assert read(FORMATS[name], one) == [ROME]
+    assert read(FORMATS[name], other) == [TIME]
+    if both is not None:
+        assert allows(FORMATS[name], TOOLS, both, parallel=True)
+        assert not allows(FORMATS[name], TOOLS, both)
+        assert read(FORMATS[name], both) == [ROME, TIME]
+
+
+@each_format
+def test_other_tools_and_text_are_refused(name: str) -> None:
+    one, other, _ = CALLS[name]
+    assert not allows(FORMATS[name], (GET_TIME,), one)
+    assert not allows(FORMATS[name], (GET_WEATHER,), other)
+    assert not allows(FORMATS[name], TOOLS, "Sure! " + one, parallel=True)
+    assert not allows(FORMATS[name], TOOLS, one + " Done.", parallel=True)
+    assert not allows(FORMATS[name], TOOLS, "", parallel=True)
+    assert allows(FORMATS[name], TOOLS, "\n\n" + one)
+
+
+@each_format
+def test_arguments_must_be_as_the_schema_says(name: str) -> None:
+    one, _, _ = CALLS[name]
+    assert not allows(FORMATS[name], TOOLS, one.replace("3", "17"))
+    assert not allows(FORMATS[name], TOOLS, one.replace("3", "soon"))
+    assert not allows(FORMATS[name], TOOLS, one.replace("city", "town"))
+    assert not allows(FORMATS[name], TOOLS, one.replace("days", "nights"))
+
+
+@each_format
+def test_required_arguments_must_be_there(name: str) -> None:
+    _, other, _ = CALLS[name]
+    assert not allows(FORMATS[name], TOOLS, other.replace("get_time", "get_weather"))
+
+
+@each_format
+def test_a_name_may_begin_with_another(name: str) -> None:
+    _, other, _ = CALLS[name]
+    tools = (GET_TIME, ToolSpec("get"), ToolSpec("get_time_zone"))
+    for each in ("get", "get_time", "get_time_zone"):
+        reply = other.replace("get_time", each)
+        assert allows(FORMATS[name], tools, reply), each
+        assert joined(pieces_of(FORMATS[name], [reply], tools)) == [{"call": each, "arguments": {}}]
+
+
+@each_format
+def test_custom_tools_take_one_text(name: str) -> None:
+    _, other, _ = CALLS[name]
+    custom = ToolSpec("get_time", is_custom=True)
+    assert not allows(FORMATS[name], (custom,), other)
+    one, _, _ = CALLS[name]
+    asked = one.replace("get_weather", "get_time").replace("city", "input")
+    for days in DAYS:
+        asked = asked.replace(days, "")
+    assert allows(FORMATS[name], (custom,), asked), asked
+
+
+@each_format
+def test_every_offered_schema_compiles(name: str) -> None:
+    constraint = FORMATS[name].constraint((*TOOLS, *AWKWARD), parallel=True)
+    matcher = LLMatcher(TOKENIZER, LLMatcher.grammar_from_lark(constraint.text))
+    assert not matcher.is_error(), matcher.get_error()
+
+
+AWKWARD = (
+    ToolSpec("anything", parameters={"type": "object"}),
+    ToolSpec("empty-name.x", parameters={}),
+    ToolSpec(
+        "recursive",
+        parameters={
+            "type": "object",
+            "properties": {"tree": {"$ref": "#/$defs/tree"}},
+            "$defs": {
+                "tree": {
+                    "type": "object",
+                    "properties": {
+                        "value": {"type": "number"},
+                        "leaves": {"type": "array", "items": {"$ref": "#/$defs/tree"}},
+                    },
+                }
+            },
+        },
+    ),
+    ToolSpec(
+        "limits",
+        parameters={
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "pattern": "^[A-Z]{2}/[0-9]+$"},
+                "inner": {"type": "string", "pattern": "a|b"},
+                "short": {"type": "string", "minLength": 2, "maxLength": 4},
+                "mode": {"enum": ['a"b', "c", 3, None, True]},
+                "kind": {"const": "fixed"},
+                "pair": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                "when": {"type": "string", "format": "date-time"},
+                "odd": {"type": "string", "format": "uri-template"},
+                "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "either": {"oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "string"}}]},
+                "all": {"allOf": [{"$ref": "#/definitions/name"}]},
+                "any": {},
+            },
+            "definitions": {"name": {"type": "string"}},
+            "required": ["mode"],
+        },
+    ),
+)
