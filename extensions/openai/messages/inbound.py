@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.generation_inbound import limits_of, sampling_of
+from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of
 from extensions.openai.messages.conversation import messages_of
 from extensions.openai.messages.schema import ConversationFields, CountTokensRequest, MessagesRequest, MessagesTool
-from extensions.openai.structured import grammar_constraint, json_schema_constraint
+from extensions.openai.structured import constraint_of, json_schema_constraint
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse
@@ -18,12 +19,15 @@ from modules.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_USES: Final = {"auto": ToolUse.AUTO, "any": ToolUse.REQUIRED, "tool": ToolUse.REQUIRED, "none": ToolUse.NONE}
+_USES: Final = MappingProxyType(
+    {"auto": ToolUse.AUTO, "any": ToolUse.REQUIRED, "tool": ToolUse.REQUIRED, "none": ToolUse.NONE}
+)
 _TEMPLATE_SWITCHES: Final = ("enable_thinking", "reasoning_effort", "preserve_thinking")
 
 
 def message_request(body: MessagesRequest, settings: Settings, defaults: Sampling) -> ChatRequest:
     """`defaults` are the sampling parameters of what the body does not say. Raises BadRequest."""
+    refuse_unavailable(body, ("preset",))
     limits = limits_of(body, max_tokens=body.max_tokens, n=1)
     return replace(
         _conversation(body, body.model, settings),
@@ -51,7 +55,7 @@ def _conversation(body: ConversationFields, model: str | None, settings: Setting
     last = messages[-1]
     if last.role is Role.ASSISTANT and last.tool_calls:
         raise BadRequest("The last turn calls tools. Send their results, as tool_result blocks.", param="messages")
-    tools = tuple(_tools(body.tools or ()))
+    tools = tuple(_tools(body.tools or []))
     return ChatRequest(
         model=model,
         messages=messages,
@@ -63,7 +67,7 @@ def _conversation(body: ConversationFields, model: str | None, settings: Setting
     )
 
 
-def _tools(tools: "list[MessagesTool] | tuple[()]") -> Iterator[ToolSpec]:
+def _tools(tools: list[MessagesTool]) -> Iterator[ToolSpec]:
     for number, tool in enumerate(tools):
         if tool.input_schema is not None:
             yield ToolSpec(tool.name, tool.description or "", tool.input_schema, strict=bool(tool.strict))
@@ -107,9 +111,12 @@ def _template_arguments(body: ConversationFields, settings: Settings) -> dict[st
 
 
 def _constraint(body: MessagesRequest) -> Constraint | None:
+    """Raises BadRequest for two forms at once."""
     configured = body.output_config.format if body.output_config is not None else None
-    if configured is not None:
-        return json_schema_constraint(configured.schema_, param="output_config.format")
-    if body.output_format is not None:
-        return json_schema_constraint(body.output_format.schema_, param="output_format")
-    return grammar_constraint(body.grammar_string, param="grammar_string") if body.grammar_string else None
+    schema, param = (configured, "output_config.format") if configured else (body.output_format, "output_format")
+    other = constraint_of(body)
+    if schema is None:
+        return other
+    if other is not None:
+        raise BadRequest(f"{param} and {other.param} both say what form the reply has. Send one of them.", param=param)
+    return json_schema_constraint(schema.schema_, param=param)

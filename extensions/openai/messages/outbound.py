@@ -1,11 +1,10 @@
-"""Our events → the answer of a request for a message: one body, or the events of a stream. Pure."""
+"""Our events → the answer of a request for a message, whole. Pure."""
 
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
-import orjson
 from pydantic_core import from_json
 
 from extensions.openai.messages.blocks import BlockBuilder, Closed, Grown, Kind, Opened, Step
@@ -22,15 +21,9 @@ from extensions.openai.messages.schema import (
 )
 from extensions.openai.messages.signature import SIGNATURE, carrying_signature
 from modules.engine.types import Usage
-from modules.events import Done, Event, FinishReason, Progress, Started
+from modules.events import Done, Event, FinishReason, Started
 
-_CALLER: Final = DirectCaller(type="direct")
-_PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
-_DELTAS: Final = (
-    (Kind.TEXT, "text_delta", "text"),
-    (Kind.THINKING, "thinking_delta", "thinking"),
-    (Kind.TOOL_USE, "input_json_delta", "partial_json"),
-)
+CALLER: Final = DirectCaller(type="direct")
 
 
 def stop_of(done: Done, stop_sequences: tuple[str, ...]) -> tuple[StopReason, str | None]:
@@ -49,8 +42,36 @@ def usage_of(usage: Usage) -> MessageUsage:
         input_tokens=usage.prompt_tokens - usage.cached_tokens,
         cache_creation_input_tokens=0,
         cache_read_input_tokens=usage.cached_tokens,
+        cache_creation=None,
         output_tokens=usage.completion_tokens,
         output_tokens_details=OutputTokensDetails(thinking_tokens=usage.reasoning_tokens),
+        server_tool_use=None,
+        service_tier="standard",
+        speed=None,
+        inference_geo=None,
+    )
+
+
+def message_of(
+    model: str,
+    content: list[ReplyBlock],
+    usage: Usage,
+    *,
+    stop: tuple[StopReason | None, str | None] = (None, None),
+) -> MessageReply:
+    """`stop` is why the reply ended, if it has."""
+    return MessageReply(
+        id=f"msg_{uuid.uuid4().hex}",
+        type="message",
+        role="assistant",
+        model=model,
+        content=content,
+        stop_reason=stop[0],
+        stop_sequence=stop[1],
+        stop_details=None,
+        container=None,
+        diagnostics=None,
+        usage=usage_of(usage),
     )
 
 
@@ -85,17 +106,8 @@ class _Draft:
 
     def message(self, stop_sequences: tuple[str, ...]) -> MessageReply:
         assert self._done is not None, "a reply without its end"
-        stop_reason, stop_sequence = stop_of(self._done, stop_sequences)
-        return MessageReply(
-            id=_message_id(),
-            type="message",
-            role="assistant",
-            model=self._model,
-            content=self._blocks,
-            stop_reason=stop_reason,
-            stop_sequence=stop_sequence,
-            usage=usage_of(self._done.usage),
-        )
+        stop = stop_of(self._done, stop_sequences)
+        return message_of(self._model, self._blocks, self._done.usage, stop=stop)
 
     def _take(self, step: Step) -> None:
         match step:
@@ -116,7 +128,7 @@ class _Draft:
             case Kind.THINKING:
                 return ThinkingBlock(type="thinking", thinking=text, signature=SIGNATURE)
         called = self._opened
-        return ToolUseBlock(type="tool_use", id=called.id, name=called.name, input=call_input(text), caller=_CALLER)
+        return ToolUseBlock(type="tool_use", id=called.id, name=called.name, input=call_input(text), caller=CALLER)
 
 
 def call_input(text: str) -> dict[str, Any]:
@@ -126,101 +138,3 @@ def call_input(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-class MessageStream:
-    """The events of one streamed answer, each with its name.
-
-    message_start waits for what comes after Started: only then it is known how much of the prompt was cached, and many
-    clients read that nowhere else.
-    """
-
-    def __init__(self, *, stop_sequences: tuple[str, ...], omits_thinking: bool) -> None:
-        self._stop_sequences = stop_sequences
-        self._omits_thinking = omits_thinking
-        self._builder = BlockBuilder()
-        self._started: Started | None = None
-        self._thought: list[str] = []
-        self._heads = {kind: _delta_head(delta, field) for kind, delta, field in _DELTAS}
-
-    def encode(self, event: Event) -> bytes:
-        if isinstance(event, Started):
-            self._started = event
-            return b""
-        said = b"".join(self._frame(step) for step in self._builder.steps(event))
-        if isinstance(event, Done):
-            said += self._last(event)
-        if self._started is not None:
-            said = _first(self._started, event) + said
-            self._started = None
-        return said
-
-    def end(self) -> bytes:
-        return b""
-
-    def _frame(self, step: Step) -> bytes:
-        match step:
-            case Grown(kind=Kind.THINKING) if self._omits_thinking:
-                self._thought.append(step.text)
-                return b""
-            case Grown():
-                return self._heads[step.kind] % step.index + orjson.dumps(step.text) + b"}}\n\n"
-            case Opened():
-                return _named({"type": "content_block_start", "index": step.index, "content_block": _empty(step)})
-        return self._signature(step) + _named({"type": "content_block_stop", "index": step.index})
-
-    def _signature(self, closed: Closed) -> bytes:
-        if closed.kind is not Kind.THINKING:
-            return b""
-        signature = carrying_signature("".join(self._thought)) if self._omits_thinking else SIGNATURE
-        self._thought.clear()
-        delta = {"type": "signature_delta", "signature": signature}
-        return _named({"type": "content_block_delta", "index": closed.index, "delta": delta})
-
-    def _last(self, done: Done) -> bytes:
-        stop_reason, stop_sequence = stop_of(done, self._stop_sequences)
-        delta = {"stop_reason": stop_reason, "stop_sequence": stop_sequence}
-        usage = usage_of(done.usage).model_dump()
-        return _named({"type": "message_delta", "delta": delta, "usage": usage}) + _named({"type": "message_stop"})
-
-
-def _first(started: Started, event: Event) -> bytes:
-    cached = event.prompt.cached if isinstance(event, Progress) else 0
-    if isinstance(event, Done):
-        cached = event.usage.cached_tokens
-    message: dict[str, Any] = {
-        "id": _message_id(),
-        "type": "message",
-        "role": "assistant",
-        "model": started.model,
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": usage_of(Usage(prompt_tokens=started.prompt_tokens, cached_tokens=cached)).model_dump(),
-    }
-    return _named({"type": "message_start", "message": message}) + _PING
-
-
-def _message_id() -> str:
-    return f"msg_{uuid.uuid4().hex}"
-
-
-def _empty(opened: Opened) -> dict[str, Any]:
-    """A block before its first piece."""
-    match opened.kind:
-        case Kind.TEXT:
-            return {"type": "text", "text": "", "citations": None}
-        case Kind.THINKING:
-            return {"type": "thinking", "thinking": "", "signature": ""}
-    return {"type": "tool_use", "id": opened.id, "name": opened.name, "input": {}, "caller": _CALLER.model_dump()}
-
-
-def _named(body: dict[str, Any]) -> bytes:
-    name = str(body["type"])
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(body) + b"\n\n"
-
-
-def _delta_head(delta: str, field: str) -> bytes:
-    """The bytes before a piece of text, with a place for the block's index."""
-    body = '{"type":"content_block_delta","index":%d,"delta":{"type":"' + delta + '","' + field + '":'
-    return b"event: content_block_delta\ndata: " + body.encode()

@@ -11,8 +11,9 @@ from extensions.openai.context import CurrentCaller
 from extensions.openai.errors import anthropic_error_event
 from extensions.openai.json_route import JsonRoute
 from extensions.openai.messages.inbound import counted_request, message_request, omits_thinking, stop_sequences_of
-from extensions.openai.messages.outbound import MessageStream, whole_message
+from extensions.openai.messages.outbound import whole_message
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
+from extensions.openai.messages.stream_outbound import MessageStream
 from extensions.openai.stream import Feed, feed_response, while_connected
 from modules.errors import ContextTooLong
 

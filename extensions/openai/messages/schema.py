@@ -158,25 +158,33 @@ class OutputTokensDetails(BaseModel):
 
 class MessageUsage(BaseModel):
     """`input_tokens` of the prompt were computed, `cache_read_input_tokens` were found in the cache. Storing them costs
-    nothing and is not counted: `cache_creation_input_tokens` is 0."""
+    nothing and is not counted: `cache_creation_input_tokens` is 0. What is None has no meaning here."""
 
     input_tokens: int
     cache_creation_input_tokens: int
     cache_read_input_tokens: int
+    cache_creation: None
     output_tokens: int
     output_tokens_details: OutputTokensDetails
+    server_tool_use: None
+    service_tier: Literal["standard"]
+    speed: None
+    inference_geo: None
 
 
 class MessageReply(BaseModel):
-    """The whole answer."""
+    """The whole answer; of one that begins to stream, `stop_reason` is null. What is None has no meaning here."""
 
     id: str
     type: Literal["message"]
     role: Literal["assistant"]
     model: str
     content: list[ReplyBlock]
-    stop_reason: StopReason
+    stop_reason: StopReason | None
     stop_sequence: str | None
+    stop_details: None
+    container: None
+    diagnostics: None
     usage: MessageUsage
 
 
