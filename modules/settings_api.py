@@ -57,6 +57,14 @@ class ApiSettings(SettingsGroup, frozen=True):
         (), "Host names, besides this machine's own loopback names, under which clients may address the API."
     )
     api_max_body_mb: int = setting(64, "Largest request body that is accepted, in MiB.", ge=1, le=65536)
+    responses_records: int = setting(
+        1000, "Responses and conversations of /v1/responses that clients can come back to; 0 keeps none.", ge=0
+    )
+    responses_mb: int = setting(64, "Most memory, or disk, that they take, in MiB; 0 keeps none.", ge=0, le=1048576)
+    responses_hours: float = setting(24, "How long they are kept after their last change.", gt=0)
+    responses_on_disk: bool = setting(
+        False, "Keep them in responses.sqlite3 in the user data folder, instead of in memory only."
+    )
 
 
 class OpenaiExtensionSettings(SettingsGroup, frozen=True):

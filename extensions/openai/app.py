@@ -17,6 +17,9 @@ from extensions.openai.error_handlers import Shield, add_error_handlers
 from extensions.openai.limits import BodyLimits, PlainPaths
 from extensions.openai.messages import routes as messages
 from extensions.openai.request_log import RequestLog
+from extensions.openai.responses import conversation_routes as conversations
+from extensions.openai.responses import routes as responses
+from extensions.openai.responses.desk import Desk
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
 from modules.settings import Settings
@@ -25,6 +28,8 @@ ROUTERS = (
     chat.router,
     completions.router,
     messages.router,
+    responses.router,
+    conversations.router,
     models.router,
     tokens.router,
     tokenizer.router,
@@ -47,7 +52,9 @@ def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: a
         redirect_slashes=False,
         middleware=_layers(settings),
     )
-    app.state.context = Context(runtime, closing or asyncio.Event())
+    closing = closing or asyncio.Event()
+    app.state.context = Context(runtime, closing)
+    app.state.responses = Desk(runtime, closing)
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 BODY_TIMEOUT_SECONDS: Final = 60
 _SLASHES: Final = re.compile(r"/{2,}")
 _WITHOUT_VERSION: Final = re.compile(
-    r"/(chat/completions|completions|models|embeddings|moderations|images|audio|responses|messages|rerank|internal)(/|$)"
+    r"/(chat/completions|completions|models|embeddings|moderations|images|audio|responses|conversations|messages|rerank|internal)(/|$)"
 )
 
 

@@ -16,7 +16,6 @@ ENDPOINTS: Final = (
     "/v1/images/variations",
     "/v1/moderations",
     "/v1/rerank",
-    "/v1/responses",
 )
 
 
