@@ -13,7 +13,7 @@ from modules.requests import ChatRequest, Mode, Persona, TemplateChoice
 from modules.sampling import Sampling
 from modules.settings import Settings
 
-_UNAVAILABLE: Final = ("preset", "audio", "web_search_options")
+_UNAVAILABLE: Final = ("audio", "web_search_options")
 
 
 def chat_request(

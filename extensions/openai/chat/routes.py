@@ -11,6 +11,7 @@ from extensions.openai.chat.tool_inbound import toolbox_of
 from extensions.openai.chat.tool_outbound import CallStyle
 from extensions.openai.context import CurrentCaller
 from extensions.openai.json_route import JsonRoute
+from extensions.openai.presets import default_sampling
 from extensions.openai.stream import event_stream, parses_every_event, while_connected
 from modules.reply.gather import gather
 
@@ -22,7 +23,8 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
     """A reply to a conversation; with `stream`, as server-sent events."""
     runtime = caller.context.runtime
     toolbox = toolbox_of(body)
-    request = chat_request(body, runtime.settings, toolbox=toolbox)
+    defaults = await default_sampling(runtime, body.preset)
+    request = chat_request(body, runtime.settings, toolbox=toolbox, defaults=defaults)
     presentation = Presentation(
         has_logprobs=request.logprobs is not None,
         continued=request.messages[-1].text if body.continue_ else "",

@@ -5,14 +5,13 @@ from typing import Final
 
 from extensions.openai.chat.message_inbound import message_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
-from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of
+from extensions.openai.generation_inbound import limits_of, sampling_of
 from extensions.openai.structured import constraint_of
 from modules.errors import BadRequest
 from modules.requests import CompletionRequest
 from modules.sampling import Sampling
 from modules.settings import Settings
 
-_UNAVAILABLE: Final = ("preset",)
 _MAX_REPLIES: Final = 2048
 
 
@@ -28,7 +27,6 @@ def completion_request(
     body: TextCompletionRequest, settings: Settings, *, defaults: Sampling | None = None
 ) -> CompletionRequest:
     """`defaults` stand in for the settings' sampling. Raises BadRequest."""
-    refuse_unavailable(body, _UNAVAILABLE)
     prompts = _prompts(body)
     choosing = choosing_of(body)
     if len(prompts) * choosing.made > _MAX_REPLIES:

@@ -9,6 +9,7 @@ from extensions.openai.completions.outbound import Presentation, TextStream, tex
 from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
 from extensions.openai.context import CurrentCaller
 from extensions.openai.json_route import JsonRoute
+from extensions.openai.presets import default_sampling
 from extensions.openai.stream import event_stream, while_connected
 from modules.chat.service import ChatService
 from modules.reply.gather import gather
@@ -21,7 +22,7 @@ router = APIRouter(tags=["Text completions"], route_class=JsonRoute)
 async def create_completion(body: TextCompletionRequest, caller: CurrentCaller) -> Response:
     """A text's continuation; with `stream`, as server-sent events."""
     runtime = caller.context.runtime
-    request = completion_request(body, runtime.settings)
+    request = completion_request(body, runtime.settings, defaults=await default_sampling(runtime, body.preset))
     presentation = Presentation(
         choosing=choosing_of(body),
         echoes=await _texts(runtime.chat, request) if body.echo else None,
