@@ -1,61 +1,98 @@
-"""Requests → prompts: chooses and renders the template off the event loop, tokenizes, and checks that it fits."""
+"""Requests → prompts: chooses and renders the template off the event loop, tokenizes, and makes it fit."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
-from modules.errors import BadRequest
-from modules.messages import Message, Role, TextPart
-from modules.prompt.conversation import template_messages, template_tools
-from modules.prompt.fit import fitted
-from modules.prompt.render import TemplateRenderer
-from modules.prompt.templates import ChatTemplate, choose_template
-from modules.prompt.tokens import PLACE, ControlTexts, checked_ids, tokenize, with_bos, without_reserved
-from modules.requests import ChatRequest, CompletionRequest
+from modules.library.library import Library
+from modules.messages import Message
+from modules.prompt.fit import fits, fitted, reserved_room
+from modules.prompt.infill import infill_tokens
+from modules.prompt.plan import Plan, Planner
+from modules.prompt.rendering import Rendering
+from modules.prompt.stops import StopTexts
+from modules.prompt.templates import ChatTemplate
+from modules.prompt.tokens import checked_ids, tokenize, with_bos, without_reserved
+from modules.prompt.trim import shortened
+from modules.prompt.writer import PromptWriter
+from modules.requests import ChatRequest, CompletionRequest, TemplateChoice
+from modules.settings import Settings
 
-_STRANGERS: Final = frozenset({Role.USER, Role.TOOL})
-_RESERVED_ARGUMENTS: Final = frozenset(
-    {"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "chat_template", "tokenize"}
-)
-_PROBE: Final = "c4a71e"
+_OF_THE_MODEL: Final = TemplateChoice()
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """A conversation as the model reads it: its tokens, the same as text, and the template it was written with."""
+    """A conversation as the model reads it: its tokens, the same as text, and the template the reply is written by,
+    with the texts that end it.
+
+    `stop_token_ids` are control tokens that end it too. Where there are `reply_prefixes`, white space at the beginning
+    of the reply is no part of it, and then neither is one of these. With `is_thinking` the prompt ends within a thought
+    that the request handed over.
+    """
 
     prompt: Prompt
     text: str
     template: ChatTemplate
+    stop_token_ids: tuple[int, ...] = ()
+    reply_prefixes: tuple[str, ...] = ()
+    is_thinking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    text: str
+    tokens: list[int]
 
 
 class PromptBuilder:
-    """Keeps compiled templates and what it learned about each; safe to share."""
+    """Keeps compiled templates and what it learned about each; safe to share. To be closed with `aclose`, since
+    templates that come in requests run in a process of their own."""
 
-    def __init__(self) -> None:
-        self._renderer = TemplateRenderer()
-        self._controls = lru_cache(maxsize=4)(ControlTexts)
-        self._wants_parts = lru_cache(maxsize=16)(self._probe_for_parts)
+    def __init__(self, library: Library | None = None, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self._planner = Planner(library or Library(settings.user_data), settings)
+        self._rendering = Rendering()
+        self._writer = PromptWriter(self._rendering)
+        self._stops = StopTexts(self._writer)
 
-    async def chat(self, engine: Engine, request: ChatRequest) -> ChatPrompt:
-        """Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
-        text = await asyncio.to_thread(self._render, engine.card, request)
-        tokens = with_bos(engine.card, await tokenize(engine, text, param="messages"))
-        prompt = fitted(engine.card, tokens, param="messages", room=_room(request.limits.max_tokens))
-        return ChatPrompt(prompt, without_reserved(text), choose_template(engine.card))
+    async def aclose(self) -> None:
+        await self._rendering.aclose()
 
-    async def text(self, card: ModelCard, request: ChatRequest) -> str:
-        """The prompt of a chat request as a person would read it."""
-        return without_reserved(await asyncio.to_thread(self._render, card, request))
+    async def chat(
+        self, engine: Engine, request: ChatRequest, *, set_at_load: TemplateChoice = _OF_THE_MODEL
+    ) -> ChatPrompt:
+        """`set_at_load` is the template that the model was loaded with, if one was named then.
+
+        Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported.
+        """
+        plan = await self._plan(engine.card, request, set_at_load)
+        draft = await self._fitting(engine, plan, request)
+        room = 0 if request.limits.max_tokens == 0 else 1
+        prompt = fitted(engine.card, draft.tokens, param="messages", room=room)
+        strings, ids = await self._stops_of(engine, plan)
+        return ChatPrompt(
+            prompt=prompt,
+            text=without_reserved(draft.text),
+            template=replace(plan.template, stop=strings),
+            stop_token_ids=ids,
+            reply_prefixes=_reply_prefixes(plan),
+            is_thinking=plan.continues_thought,
+        )
+
+    async def text(self, card: ModelCard, request: ChatRequest, *, set_at_load: TemplateChoice = _OF_THE_MODEL) -> str:
+        """The prompt of a chat request as a person would read it, whether or not it fits."""
+        plan = await self._plan(card, request, set_at_load)
+        return without_reserved(await self._writer.write(plan, plan.messages))
 
     async def completion(self, engine: Engine, request: CompletionRequest) -> list[Prompt]:
-        """One prompt per text or token list. Raises BadRequest, ContextTooLong."""
-        room = _room(request.limits.max_tokens)
+        """One prompt per text or token list. Raises BadRequest, ContextTooLong, NotSupported (suffix)."""
+        room = 0 if request.limits.max_tokens == 0 else 1
         return [
-            fitted(engine.card, await self._raw(engine, prompt, request.add_bos), param="prompt", room=room)
+            fitted(engine.card, await self._raw(engine, prompt, request), param="prompt", room=room)
             for prompt in request.prompts
         ]
 
@@ -68,78 +105,61 @@ class PromptBuilder:
         tokens = await tokenize(engine, without_reserved(text), param="prompt")
         return with_bos(engine.card, tokens) if add_bos else tokens
 
-    async def _raw(self, engine: Engine, prompt: str | tuple[int, ...], add_bos: bool) -> list[int]:
+    async def _raw(self, engine: Engine, prompt: str | tuple[int, ...], request: CompletionRequest) -> list[int]:
+        if request.suffix:
+            return await self._around(engine, prompt, request)
         if not isinstance(prompt, str):
             return checked_ids(engine.card, prompt, param="prompt")
-        tokens = await self.tokens(engine, prompt, add_bos=add_bos)
+        tokens = await self.tokens(engine, prompt, add_bos=request.add_bos)
         if not tokens and engine.card.bos_id is not None:
             # Nothing to go on from: any text may follow, which is what BOS stands for.
             return [engine.card.bos_id]
         return tokens
 
-    def _render(self, card: ModelCard, request: ChatRequest) -> str:
-        template = choose_template(card)
-        if not request.continue_last:
-            return self._render_turns(card, template, request, add_generation_prompt=True)
-        *earlier, last = request.messages
-        if last.role is not Role.ASSISTANT:
-            raise BadRequest(
-                "Only a reply can be continued: the last message must be the assistant's.", param="messages"
-            )
-        marked = replace(last, parts=(TextPart(PLACE),))
-        turns = replace(request, messages=(*earlier, marked))
-        before, place, _ = self._render_turns(card, template, turns, add_generation_prompt=False).partition(PLACE)
-        if not place:
-            raise BadRequest(
-                "The chat template of this model leaves no place to continue a reply at.", param="messages"
-            )
-        return before + without_reserved(last.text)
+    async def _around(self, engine: Engine, prompt: str | tuple[int, ...], request: CompletionRequest) -> list[int]:
+        """Here the program writes the control tokens, so those in the texts are letters."""
+        if isinstance(prompt, str):
+            before = await tokenize(engine, without_reserved(prompt), param="prompt", special=False)
+        else:
+            before = checked_ids(engine.card, prompt, param="prompt")
+        after = await tokenize(engine, without_reserved(request.suffix or ""), param="suffix", special=False)
+        tokens = infill_tokens(engine.card, before, after)
+        return with_bos(engine.card, tokens) if request.add_bos else tokens
 
-    def _render_turns(
-        self, card: ModelCard, template: ChatTemplate, request: ChatRequest, *, add_generation_prompt: bool
-    ) -> str:
-        controls = self._controls(card.control_tokens)
+    async def _plan(self, card: ModelCard, request: ChatRequest, set_at_load: TemplateChoice) -> Plan:
+        return await asyncio.to_thread(self._planner.plan, card, request, set_at_load)
 
-        def quote(message: Message, text: str) -> str:
-            if message.role in _STRANGERS:
-                return controls.cut(text)
-            return text if text == PLACE else without_reserved(text)
+    async def _draft(self, engine: Engine, plan: Plan, messages: Sequence[Message]) -> _Draft:
+        text = await self._writer.write(plan, messages)
+        return _Draft(text, with_bos(engine.card, await tokenize(engine, text, param="messages")))
 
-        as_parts = self._wants_parts(template.source)
-        turns = template_messages(request.messages, as_parts=as_parts, quote=quote)
-        own = _own_variables(card, turns, add_generation_prompt) | {"tools": template_tools(request.tools)}
-        return self._renderer.render(template.source, _allowed(request.template_arguments) | own)
+    async def _fitting(self, engine: Engine, plan: Plan, request: ChatRequest) -> _Draft:
+        """The whole conversation, or the mildest cut of it that leaves room for a reply, found by halving."""
+        whole = await self._draft(engine, plan, plan.messages)
+        room = reserved_room(engine.card, request.limits.max_tokens)
+        if not request.truncates or fits(engine.card, whole.tokens, room):
+            return whole
+        ways = shortened(plan.messages, context=engine.card.context)
+        best, low, high = whole, 0, len(ways)
+        while low < high:
+            middle = (low + high) // 2
+            draft = await self._draft(engine, plan, ways[middle])
+            if fits(engine.card, draft.tokens, room):
+                best, high = draft, middle
+            else:
+                best, low = min(best, draft, key=lambda each: len(each.tokens)), middle + 1
+        return best
 
-    def _probe_for_parts(self, source: str) -> bool:
-        """True for templates that walk through a list of typed parts and would lose a plain text."""
-        as_list = [{"type": "text", "text": _PROBE}]
-        return not self._shows(source, _PROBE) and self._shows(source, as_list)
-
-    def _shows(self, source: str, content: object) -> bool:
-        variables = {"messages": [{"role": "user", "content": content}], "add_generation_prompt": True}
-        try:
-            return _PROBE in self._renderer.render(source, variables)
-        except BadRequest:
-            return False
+    async def _stops_of(self, engine: Engine, plan: Plan) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Texts, and ids of those that are control tokens, which print nothing to be found in a reply."""
+        found = await self._stops.of(plan)
+        controls = self._writer.controls(plan)
+        ids = [token for text in found if text in controls for token in await engine.tokenize(text, special=True)]
+        return tuple(text for text in found if text not in controls), tuple(ids)
 
 
-def _own_variables(card: ModelCard, turns: list[dict[str, Any]], add_generation_prompt: bool) -> dict[str, Any]:
-    return {
-        "messages": turns,
-        "documents": None,
-        "add_generation_prompt": add_generation_prompt,
-        "bos_token": card.bos_token,
-        "eos_token": card.eos_token,
-    }
-
-
-def _allowed(arguments: dict[str, Any]) -> dict[str, Any]:
-    taken = _RESERVED_ARGUMENTS & arguments.keys()
-    if taken:
-        names = ", ".join(sorted(taken))
-        raise BadRequest(f"The template arguments cannot set {names}.", param="chat_template_kwargs")
-    return arguments
-
-
-def _room(max_tokens: int | None) -> int:
-    return 0 if max_tokens == 0 else 1
+def _reply_prefixes(plan: Plan) -> tuple[str, ...]:
+    """What models like to repeat from the dialogue. A reply that is gone on with has its beginning already."""
+    if plan.cast is None or plan.continues:
+        return ()
+    return (f"{plan.cast.bot}:",)

@@ -1,40 +1,78 @@
 """Messages → the dictionaries that chat templates read, in the shape that Hugging Face's templates are written for."""
 
-import json
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
 from modules.errors import NotSupported
-from modules.messages import Message, Part, TextPart, ToolCall, ToolSpec
+from modules.messages import Message, Part, Role, TextPart, ToolCall, ToolSpec
+from modules.prompt.shape import Shape
+
+Quote: TypeAlias = Callable[[Message, str], str]
+
+_SHORT_ID: Final = 9
 
 
-def template_messages(
-    messages: Iterable[Message], *, as_parts: bool, quote: Callable[[Message, str], str]
-) -> list[dict[str, Any]]:
-    """`as_parts` is for templates that walk through a list of typed parts; `quote` is applied to each message's texts.
+def template_messages(messages: Sequence[Message], *, shape: Shape, quote: Quote) -> list[dict[str, Any]]:
+    """`quote` is applied to each message's texts. Arguments of calls stay text; rendering makes them usable.
 
     Raises NotSupported for anything but text.
     """
-    return [_template_message(message, as_parts, quote) for message in messages]
+    turns = [_template_message(message, shape, quote) for message in _with_result_names(messages)]
+    return _folded(turns) if shape.folds_results else turns
 
 
 def template_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]] | None:
     return [_template_tool(tool) for tool in tools] or None
 
 
-def _template_message(message: Message, as_parts: bool, quote: Callable[[Message, str], str]) -> dict[str, Any]:
+def _template_message(message: Message, shape: Shape, quote: Quote) -> dict[str, Any]:
+    if shape.thought_or_text and message.tool_calls:
+        message = _with_one_text(message)
     texts = [quote(message, _text(part)) for part in message.parts]
     turn: dict[str, Any] = {"role": message.role.value}
-    turn["content"] = [{"type": "text", "text": text} for text in texts] if as_parts else "".join(texts)
+    turn["content"] = [{"type": "text", "text": text} for text in texts] if shape.as_parts else "".join(texts)
     if message.name is not None:
         turn["name"] = quote(message, message.name)
     if message.reasoning is not None:
-        turn["reasoning_content"] = message.reasoning
+        # Two names are in use for the same thing.
+        turn["reasoning_content"] = turn["thinking"] = quote(message, message.reasoning)
     if message.tool_call_id is not None:
-        turn["tool_call_id"] = quote(message, message.tool_call_id)
+        turn["tool_call_id"] = quote(message, _call_id(message.tool_call_id, shape))
     if message.tool_calls:
-        turn["tool_calls"] = [_template_call(call) for call in message.tool_calls]
+        calls = (replace(call, arguments=quote(message, call.arguments)) for call in message.tool_calls)
+        turn["tool_calls"] = [_template_call(call, shape) for call in calls]
     return turn
+
+
+def _with_one_text(message: Message) -> Message:
+    if not message.reasoning or not message.text:
+        return message
+    return replace(message, parts=(), reasoning=f"{message.reasoning}\n\n{message.text}")
+
+
+def _with_result_names(messages: Iterable[Message]) -> list[Message]:
+    """Results that do not say which function they are of get its name from the call that they answer."""
+    names: dict[str, str] = {}
+    named = []
+    for message in messages:
+        names |= {call.id: call.name for call in message.tool_calls}
+        is_nameless = message.role is Role.TOOL and message.name is None
+        name = names.get(message.tool_call_id or "") if is_nameless else None
+        named.append(replace(message, name=name) if name else message)
+    return named
+
+
+def _folded(turns: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    folded: list[dict[str, Any]] = []
+    for turn in turns:
+        if turn["role"] == Role.TOOL and folded and folded[-1]["role"] == Role.ASSISTANT:
+            response = {"name": turn.get("name", "unknown"), "response": turn["content"]}
+            folded[-1].setdefault("tool_responses", []).append(response)
+        else:
+            folded.append(turn)
+    return folded
 
 
 def _text(part: Part) -> str:
@@ -43,17 +81,16 @@ def _text(part: Part) -> str:
     raise NotSupported("The loaded model reads text only; this message holds an image or a sound.", param="messages")
 
 
-def _template_call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": _arguments(call.arguments)}
-    return {"id": call.id, "type": "function", "function": function}
+def _template_call(call: ToolCall, shape: Shape) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": _call_id(call.id, shape), "type": "function", "function": function}
 
 
-def _arguments(text: str) -> Any:  # noqa: ANN401 - any JSON
-    """Templates iterate over an object; text that is no JSON is passed on as it is."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _call_id(given: str, shape: Shape) -> str:
+    """Calls keep their ids apart, and the same id becomes the same one in every turn."""
+    if not shape.short_ids or (len(given) == _SHORT_ID and given.isascii() and given.isalnum()):
+        return given
+    return hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:_SHORT_ID]
 
 
 def _template_tool(tool: ToolSpec) -> dict[str, Any]:

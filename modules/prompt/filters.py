@@ -9,19 +9,20 @@ from typing import Any, Final, NoReturn
 
 from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.exceptions import TemplateRuntimeError
-from jinja2.filters import FILTERS
+from jinja2.filters import FILTERS, do_items
 
+from modules.prompt.arguments import BrokenArguments
 from modules.prompt.sandbox import joined, measured, printed, refuse_wide_fields, replaced
 
 _OF_TEXT: Final = ("capitalize", "e", "escape", "lower", "title", "trim", "upper", "wordcount")
 _OF_VALUES: Final = (
-    "abs attr count d default dictsort first float groupby int items last length list map max min reject rejectattr "
+    "abs attr count d default dictsort first float groupby int last length list map max min reject rejectattr "
     "reverse round safe select selectattr sort unique"
 )
 _GLOBALS: Final = ("cycler", "dict", "joiner", "namespace")
 _MAX_INDENT: Final = 64
 _MAX_DATE_PATTERN: Final = 200
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f\ufdd0]")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f\ufdd0-\ufdd3]")
 
 
 class TemplateRefusal(TemplateRuntimeError):
@@ -35,6 +36,7 @@ def template_filters() -> dict[str, Callable[..., Any]]:
         **{name: partial(_filter_text, FILTERS[name]) for name in _OF_TEXT},
         "format": _filter_format,
         "indent": _filter_indent,
+        "items": _filter_items,
         "join": _filter_join,
         "replace": _filter_replace,
         "string": printed,
@@ -53,8 +55,10 @@ def raise_exception(message: object) -> NoReturn:
 
 
 def strftime_now(pattern: str) -> str:
-    """The server's local time in the notation of `strftime`."""
-    return datetime.now().astimezone().strftime(pattern[:_MAX_DATE_PATTERN])
+    """The server's local time in the notation of `strftime`, to the hour: prompts that differ at every second would
+    find nothing of the earlier turns in the model's cache."""
+    hour = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
+    return hour.strftime(pattern[:_MAX_DATE_PATTERN])
 
 
 def to_json(
@@ -66,8 +70,10 @@ def to_json(
 ) -> str:
     """JSON without HTML escapes; the options and their order are those that Hugging Face's templates are written for.
 
-    U+FDD0, which `tokens` puts into quoted text, stays as it is in ASCII output too.
+    The noncharacters that `tokens` puts into text stay as they are in ASCII output too.
     """
+    if isinstance(value, BrokenArguments):
+        return str(value)
     depth = None if indent is None else max(0, min(int(indent), _MAX_INDENT))
     text = json.dumps(measured(value), ensure_ascii=False, indent=depth, separators=separators, sort_keys=sort_keys)
     return _NOT_ASCII.sub(_as_escape, text) if ensure_ascii else text
@@ -94,6 +100,10 @@ def _filter_indent(text: str, width: int | str = 4, first: bool = False, blank: 
 
 def _indented(line: str, margin: str, is_wanted: bool, blank: bool) -> str:
     return margin + line if is_wanted and (line or blank) else line
+
+
+def _filter_items(value: Any) -> Iterable[tuple[object, object]]:  # noqa: ANN401
+    return value.items() if isinstance(value, BrokenArguments) else do_items(value)
 
 
 def _filter_join(parts: Iterable[object], separator: object = "", attribute: str | None = None) -> str:

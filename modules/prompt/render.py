@@ -12,6 +12,7 @@ from jinja2.parser import Parser
 from typing_extensions import override
 
 from modules.errors import BadRequest
+from modules.prompt.arguments import with_arguments
 from modules.prompt.filters import TemplateRefusal, template_filters, template_globals
 from modules.prompt.metering import meter
 from modules.prompt.sandbox import Sandbox, TemplateExhausted, printed
@@ -20,6 +21,14 @@ _log = logging.getLogger(__name__)
 
 _MAX_SOURCE: Final = 500_000
 _CACHED_TEMPLATES: Final = 16
+
+
+class TemplateRefused(BadRequest):
+    """The template rejects the conversation, in its own words."""
+
+
+class TemplateKilled(BadRequest):
+    """The template used more time or memory than it may have, and would again."""
 
 
 class TemplateRenderer:
@@ -32,14 +41,16 @@ class TemplateRenderer:
     def render(self, source: str, variables: Mapping[str, Any]) -> str:
         """Blocks for as long as the template runs, which the sandbox bounds.
 
-        Raises BadRequest: in the template's own words when it refuses the conversation, else saying what is wrong.
+        Raises TemplateRefused, or BadRequest that says what is wrong with the template.
         """
         try:
             sandbox = self._sandbox.overlay()
             sandbox.begin()
-            return Template.from_code(sandbox, self._code(source), sandbox.make_globals(None)).render(variables)
+            return Template.from_code(sandbox, self._code(source), sandbox.make_globals(None)).render(
+                with_arguments(variables)
+            )
         except TemplateRefusal as refusal:
-            raise BadRequest(
+            raise TemplateRefused(
                 refusal.message or "The chat template refuses this conversation.", param="messages"
             ) from None
         except Exception as error:

@@ -10,6 +10,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from typing_extensions import override
 
+from modules.prompt.arguments import BrokenArguments
+
 MAX_STEPS: Final = 500_000
 MAX_SECONDS: Final = 3.0
 MAX_TEXT: Final = 8_000_000
@@ -23,6 +25,7 @@ _OF_TEXT: Final = (
     "rstrip split splitlines startswith strip swapcase title upper"
 )
 _METHODS: Final = {
+    BrokenArguments: frozenset({"items", *_OF_TEXT.split()}),
     str: frozenset(_OF_TEXT.split()),
     dict: frozenset({"copy", "get", "items", "keys", "values"}),
     list: frozenset({"copy", "count", "index"}),

@@ -4,42 +4,81 @@ from dataclasses import dataclass
 from typing import Final
 
 from modules.engine.types import ModelCard
+from modules.library.library import Library
+from modules.library.templates import DEFAULT_TEMPLATE
+from modules.requests import TemplateChoice
+from modules.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A Jinja template, and the texts at which a model that was not trained on it would begin to speak for the user."""
+    """A Jinja template, and the texts at which the next turn of its format would begin.
+
+    `param` is the request field that it came in, None for templates of this machine's own files and models.
+    """
 
     source: str
     stop: tuple[str, ...] = ()
+    param: str | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it came in a request, and so is run where it can be killed."""
+        return self.param is not None
 
 
-# The Alpaca format: what users of base models know, and nothing in it needs a special token.
-ALPACA: Final = ChatTemplate(
+# A dialogue as a script writes it: one line for each turn.
+DIALOGUE: Final = ChatTemplate(
     source=(
-        "{%- set system = namespace(text='Below is an instruction that describes a task. "
-        "Write a response that appropriately completes the request.') -%}"
-        "{%- for message in messages if message.role == 'system' -%}"
-        "{%- set system.text = message.content -%}"
-        "{%- endfor -%}"
-        "{{- system.text -}}"
-        "{%- for message in messages if message.role != 'system' -%}"
-        "{%- if message.role == 'assistant' -%}"
-        "{{- '\\n\\n### Response:\\n' ~ message.content -}}"
+        "{%- for message in messages -%}"
+        "{%- if message.role == 'system' -%}"
+        "{%- if message.content -%}{{- message.content ~ ('\\n\\n' if loop.first else '\\n') -}}{%- endif -%}"
+        "{%- if loop.first and user_bio -%}{{- user_bio ~ '\\n\\n' -}}{%- endif -%}"
+        "{%- elif message.role == 'user' -%}"
+        "{{- name1 ~ ': ' ~ message.content ~ '\\n' -}}"
         "{%- elif message.role == 'tool' -%}"
-        "{{- '\\n\\n### Input:\\n' ~ message.content -}}"
+        "{{- '[Tool result: ' ~ message.content ~ ']\\n' -}}"
         "{%- else -%}"
-        "{{- '\\n\\n### Instruction:\\n' ~ message.content -}}"
+        "{%- if message.content or not message.tool_calls -%}"
+        "{{- name2 ~ ': ' ~ message.content ~ '\\n' -}}"
+        "{%- endif -%}"
+        "{%- for call in message.tool_calls or () -%}"
+        "{{- '[Calling: ' ~ call.function.name ~ '(' ~ call.function.arguments ~ ')]\\n' -}}"
+        "{%- endfor -%}"
         "{%- endif -%}"
         "{%- endfor -%}"
-        "{%- if add_generation_prompt -%}"
-        "{{- '\\n\\n### Response:\\n' -}}"
-        "{%- endif -%}"
+        "{%- if add_generation_prompt -%}{{- name2 ~ ':' -}}{%- endif -%}"
     ),
-    stop=("\n\n### Instruction:", "\n\n### Response:", "\n### Instruction:", "\n### Response:"),
 )
 
 
-def choose_template(card: ModelCard) -> ChatTemplate:
-    """The model's own template, or Alpaca for a model that has none."""
-    return ChatTemplate(card.chat_template) if card.chat_template else ALPACA
+class TemplateShelf:
+    """Finds the instruction template for a request: what the request says, then what the operator chose, then what
+    belongs to the model."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self._library = library
+        self._settings = settings
+
+    def choose(self, card: ModelCard, wanted: TemplateChoice, set_at_load: TemplateChoice) -> ChatTemplate:
+        """Reads files. Raises BadRequest for a name that there is no template of."""
+        if wanted.source is not None:
+            return ChatTemplate(wanted.source, param="instruction_template_str")
+        return ChatTemplate(self._named(wanted) or self._of_operator(card.name, set_at_load) or self._of_model(card))
+
+    def _named(self, choice: TemplateChoice) -> str | None:
+        return None if choice.name is None else self._library.templates.read(choice.name)
+
+    def _of_operator(self, model: str, set_at_load: TemplateChoice) -> str | None:
+        if self._settings.chat_template_file is not None:
+            return self._library.templates.read_file(self._settings.chat_template_file)
+        saved = self._library.model_settings.own_template(model)
+        if saved is not None:
+            return self._library.templates.read(saved)
+        return set_at_load.source or self._named(set_at_load)
+
+    def _of_model(self, card: ModelCard) -> str:
+        if card.chat_template:
+            return card.chat_template
+        suggested = self._library.model_settings.suggested_template(card.name)
+        return self._library.templates.read(suggested or DEFAULT_TEMPLATE)

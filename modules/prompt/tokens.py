@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from modules.engine.protocols import Engine
@@ -12,7 +13,9 @@ from modules.errors import BadRequest
 # Unicode noncharacters are reserved for use inside a program; in text from outside they mean nothing and are removed.
 CUT: Final = "\ufdd0"
 PLACE: Final = "\ufdd1"
-_RESERVED: Final = {ord(CUT): None, ord(PLACE): None}
+USER_NAME: Final = "\ufdd2"
+BOT_NAME: Final = "\ufdd3"
+_RESERVED: Final = MappingProxyType({ord(each): None for each in (CUT, PLACE, USER_NAME, BOT_NAME)})
 
 
 class ControlTexts:
@@ -20,11 +23,14 @@ class ControlTexts:
 
     def __init__(self, texts: tuple[str, ...]) -> None:
         # A text of one character cannot be cut apart, so it is removed.
-        self._removed = _RESERVED | {ord(text): None for text in texts if len(text) == 1}
+        self._removed = {**_RESERVED, **{ord(text): None for text in texts if len(text) == 1}}
         self._texts = frozenset(text for text in texts if len(text) > 1)
         self._lengths = sorted({len(text) for text in self._texts})
         beginnings = "".join(sorted({re.escape(text[0]) for text in self._texts}))
         self._beginning = re.compile(f"[{beginnings}]") if beginnings else None
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._texts
 
     def cut(self, text: str) -> str:
         """`text` with CUT inside every control text in it; `tokenize_cut` reads it as the letters that it is made of."""
@@ -46,8 +52,8 @@ def without_reserved(text: str) -> str:
     return text.translate(_RESERVED)
 
 
-async def tokenize(engine: Engine, text: str, *, param: str) -> list[int]:
-    """Token ids, with control texts as control tokens except where CUT divides them.
+async def tokenize(engine: Engine, text: str, *, param: str, special: bool = True) -> list[int]:
+    """Token ids, with control texts as control tokens except where CUT divides them, or nowhere without `special`.
 
     Raises BadRequest for lone surrogates, which no tokenizer can read.
     """
@@ -55,7 +61,7 @@ async def tokenize(engine: Engine, text: str, *, param: str) -> list[int]:
         raise BadRequest("The text holds half of a surrogate pair, which is no Unicode character.", param=param)
     tokens: list[int] = []
     for piece in filter(None, text.split(CUT)):
-        tokens += await engine.tokenize(piece, special=True)
+        tokens += await engine.tokenize(piece, special=special)
     return tokens
 
 

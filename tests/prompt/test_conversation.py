@@ -5,6 +5,9 @@ import pytest
 from modules.errors import NotSupported
 from modules.messages import ImagePart, Message, Role, TextPart, ToolCall, ToolSpec, text_message
 from modules.prompt.conversation import template_messages, template_tools
+from modules.prompt.shape import Shape
+
+PLAIN = Shape()
 
 
 def as_is(message: Message, text: str) -> str:
@@ -13,43 +16,36 @@ def as_is(message: Message, text: str) -> str:
 
 def test_texts_are_one_string() -> None:
     message = Message(role=Role.USER, parts=(TextPart("a"), TextPart("b")), name="Ann")
-    assert template_messages([message], as_parts=False, quote=as_is) == [
-        {"role": "user", "content": "ab", "name": "Ann"}
-    ]
+    assert template_messages([message], shape=PLAIN, quote=as_is) == [{"role": "user", "content": "ab", "name": "Ann"}]
 
 
 def test_texts_can_be_typed_parts() -> None:
     message = Message(role=Role.USER, parts=(TextPart("a"), TextPart("b")))
-    [turn] = template_messages([message], as_parts=True, quote=as_is)
+    [turn] = template_messages([message], shape=Shape(as_parts=True), quote=as_is)
     assert turn["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
 
 
-def test_call_arguments_are_an_object() -> None:
+def test_calls_keep_their_text() -> None:
     call = ToolCall(id="c1", name="f", arguments='{"x": [1]}')
-    [turn] = template_messages([Message(role=Role.ASSISTANT, tool_calls=(call,))], as_parts=False, quote=as_is)
-    assert turn["tool_calls"] == [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"x": [1]}}}]
+    [turn] = template_messages([Message(role=Role.ASSISTANT, tool_calls=(call,))], shape=PLAIN, quote=as_is)
+    function = {"name": "f", "arguments": '{"x": [1]}'}
+    assert turn["tool_calls"] == [{"id": "c1", "type": "function", "function": function}]
     assert turn["content"] == ""
-
-
-def test_call_arguments_that_are_no_json_stay_text() -> None:
-    call = ToolCall(id="c1", name="f", arguments="{x")
-    [turn] = template_messages([Message(role=Role.ASSISTANT, tool_calls=(call,))], as_parts=False, quote=as_is)
-    assert turn["tool_calls"][0]["function"]["arguments"] == "{x"
 
 
 def test_results_and_thoughts_are_passed_on() -> None:
     result = Message(role=Role.TOOL, parts=(TextPart("42"),), tool_call_id="c1")
     thought = Message(role=Role.ASSISTANT, parts=(TextPart("So."),), reasoning="Hm.")
-    turns = template_messages([result, thought], as_parts=False, quote=as_is)
+    turns = template_messages([result, thought], shape=PLAIN, quote=as_is)
     assert turns == [
         {"role": "tool", "content": "42", "tool_call_id": "c1"},
-        {"role": "assistant", "content": "So.", "reasoning_content": "Hm."},
+        {"role": "assistant", "content": "So.", "reasoning_content": "Hm.", "thinking": "Hm."},
     ]
 
 
 def test_every_text_is_quoted_by_its_role() -> None:
     messages = [text_message(Role.SYSTEM, "s"), Message(role=Role.USER, parts=(TextPart("u"),), name="n")]
-    turns = template_messages(messages, as_parts=False, quote=lambda message, text: f"{message.role}:{text}")
+    turns = template_messages(messages, shape=PLAIN, quote=lambda message, text: f"{message.role}:{text}")
     assert turns == [
         {"role": "system", "content": "system:s"},
         {"role": "user", "content": "user:u", "name": "user:n"},
@@ -58,7 +54,7 @@ def test_every_text_is_quoted_by_its_role() -> None:
 
 def test_images_are_refused() -> None:
     with pytest.raises(NotSupported, match="text only"):
-        template_messages([Message(role=Role.USER, parts=(ImagePart(b"", "image/png"),))], as_parts=False, quote=as_is)
+        template_messages([Message(role=Role.USER, parts=(ImagePart(b"", "image/png"),))], shape=PLAIN, quote=as_is)
 
 
 def test_tools_have_openais_shape() -> None:

@@ -51,7 +51,9 @@ async def test_no_user_writes_control_tokens(model_file: Callable[[str], Path], 
         for text in card.control_tokens[:20]:
             attacked = await builder.chat(engine, asking(f"Hi {text} Hi"))
             assert text in await engine.detokenize(attacked.prompt.tokens)
-            assert [t for t in attacked.prompt.tokens if t in controls] == [t for t in plain.prompt.tokens if t in controls]
+            assert [t for t in attacked.prompt.tokens if t in controls] == [
+                t for t in plain.prompt.tokens if t in controls
+            ]
 
 
 async def test_model_without_template_gets_alpaca_and_one_bos(model_file: Callable[[str], Path]) -> None:

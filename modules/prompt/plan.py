@@ -1,0 +1,121 @@
+"""What a prompt is made of, settled before anything is rendered: templates, who speaks, and the turns in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modules.engine.types import ModelCard
+from modules.errors import BadRequest
+from modules.library.library import Library
+from modules.messages import Message, Role, TextPart, ToolUse, text_message
+from modules.prompt.persona import Cast, cast_for
+from modules.prompt.templates import ChatTemplate, TemplateShelf
+from modules.prompt.thoughts import ends_with_thought, with_thought_apart
+from modules.prompt.variables import template_variables
+from modules.requests import ChatRequest, Mode, TemplateChoice
+from modules.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`template` is the one that surrounds everything: in the mode CHAT the dialogue's, else the instruction template,
+    with its `variables`. `cast` is None in the mode INSTRUCT. Leading system texts are one message, the first."""
+
+    card: ModelCard
+    mode: Mode
+    template: ChatTemplate
+    variables: dict[str, Any]
+    cast: Cast | None
+    messages: tuple[Message, ...]
+    continues: bool
+    prompts_reply: bool
+
+    @property
+    def continues_thought(self) -> bool:
+        """Whether the last reply was broken off while the model was thinking."""
+        last = self.messages[-1]
+        return self.continues and last.reasoning is not None and not last.text.strip()
+
+
+class Planner:
+    """Makes plans with the user's files and settings; blocks for as long as reading files takes."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self._library = library
+        self._settings = settings
+        self._shelf = TemplateShelf(library, settings)
+
+    def plan(self, card: ModelCard, request: ChatRequest, set_at_load: TemplateChoice) -> Plan:
+        """Raises BadRequest: names that do not exist, arguments that cannot be set, nothing to continue."""
+        mode = request.persona.mode
+        cast = None if mode is Mode.INSTRUCT else cast_for(request.persona, self._library, self._settings)
+        template = (
+            cast.template
+            if cast is not None and mode is Mode.CHAT
+            else self._shelf.choose(card, request.template, set_at_load)
+        )
+        messages = self._messages(request)
+        if cast is not None and cast.greeting and _opens_with_user(messages):
+            messages = _greeted(messages, cast.greeting)
+        shows_tools = request.tool_choice.use is not ToolUse.NONE
+        variables = template_variables(card, request, template.source, shows_tools=shows_tools)
+        return Plan(
+            card=card,
+            mode=mode,
+            template=template,
+            variables=variables | (_names(cast) if cast is not None else {}),
+            cast=cast,
+            messages=tuple(messages),
+            continues=request.continue_last,
+            prompts_reply=request.add_generation_prompt,
+        )
+
+    def _messages(self, request: ChatRequest) -> list[Message]:
+        if request.continue_last and request.messages[-1].role is not Role.ASSISTANT:
+            raise BadRequest(
+                "Only a reply can be continued: the last message must be the assistant's.", param="messages"
+            )
+        *earlier, last = request.messages
+        turns = [with_thought_apart(message) for message in earlier]
+        is_complete_thought = request.continue_last and ends_with_thought(last.text)
+        turns.append(last if is_complete_thought else with_thought_apart(last))
+        return self._with_system(turns)
+
+    def _with_system(self, messages: Sequence[Message]) -> list[Message]:
+        count = leading_system(messages)
+        if count == 0:
+            if any(message.role is Role.SYSTEM for message in messages):
+                return list(messages)
+            custom = self._settings.custom_system_message
+            return [*([text_message(Role.SYSTEM, custom)] if custom.strip() else []), *messages]
+        return [joined_system(messages[:count]), *messages[count:]]
+
+
+def _names(cast: Cast) -> dict[str, Any]:
+    return {"name1": cast.user, "name2": cast.bot, "user_bio": cast.user_bio}
+
+
+def leading_system(messages: Sequence[Message]) -> int:
+    """How many system messages stand in front of everything else."""
+    return next((i for i, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
+
+
+def joined_system(messages: Sequence[Message]) -> Message:
+    """One message that says what all of `messages` say, each on lines of its own.
+
+    Its texts are one part, since there are templates that read only the first.
+    """
+    parts = [part for message in messages for part in message.parts]
+    if not all(isinstance(part, TextPart) for part in parts):
+        return replace(messages[0], parts=tuple(parts))
+    return replace(messages[0], parts=(TextPart("\n".join(message.text for message in messages)),))
+
+
+def _opens_with_user(messages: Sequence[Message]) -> bool:
+    count = leading_system(messages)
+    return count == len(messages) or messages[count].role is not Role.ASSISTANT
+
+
+def _greeted(messages: Sequence[Message], greeting: str) -> list[Message]:
+    count = leading_system(messages)
+    return [*messages[:count], text_message(Role.ASSISTANT, greeting), *messages[count:]]
