@@ -31,8 +31,7 @@ class Desk:
 
     async def prepare(self, body: CreateResponseRequest, owner: str) -> Exchange:
         """Raises BadRequest and NotFound."""
-        model = self._runtime.models.state.name or body.model or ""
-        return await exchange_of(body, owner, self.shelf, self._runtime.settings, model)
+        return await exchange_of(body, owner, self.shelf, self._runtime)
 
     async def events(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
         """The response's events; it is kept before the last ones are sent, so that the next request finds it."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from extensions.openai.presets import default_sampling
 from extensions.openai.responses.bodies import StoredResponse
 from extensions.openai.responses.inbound import chat_request, draft_of, presentation_of
 from extensions.openai.responses.input_items import items_of, references
@@ -11,7 +12,7 @@ from extensions.openai.responses.schema import CreateResponseRequest, PromptFiel
 from extensions.openai.responses.shelf import Shelf
 from modules.errors import BadRequest, NotFound
 from modules.requests import ChatRequest
-from modules.settings import Settings
+from modules.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,15 @@ class Exchange:
         return StoredResponse(response=self.stream.response, input=self.reading.items)
 
 
-async def exchange_of(
-    body: CreateResponseRequest, owner: str, shelf: Shelf, settings: Settings, model: str
-) -> Exchange:
-    """`model` is what the response says of itself until a model has begun. Raises BadRequest and NotFound."""
+async def exchange_of(body: CreateResponseRequest, owner: str, shelf: Shelf, runtime: Runtime) -> Exchange:
+    """Raises BadRequest and NotFound."""
     stores = body.store is not False and not shelf.is_off
     if body.background and not stores:
         raise BadRequest("A response in the background has to be stored; leave out store.", param="background")
     reading = await reading_of(body, owner, shelf)
-    request = chat_request(body, reading.items, settings)
+    defaults = await default_sampling(runtime, body.preset)
+    request = chat_request(body, reading.items, runtime.settings, defaults=defaults)
+    model = runtime.models.state.name or body.model or ""
     return Exchange(
         owner=owner,
         request=request,

@@ -16,6 +16,7 @@ from extensions.openai.structured import constraint_of, json_schema_constraint
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.requests import ChatRequest
+from modules.sampling import Sampling
 from modules.settings import Settings
 
 _LOGPROBS: Final = "message.output_text.logprobs"
@@ -49,15 +50,17 @@ def prompt_request(body: PromptFields, items: Sequence[Item], model: str | None,
     )
 
 
-def chat_request(body: CreateResponseRequest, items: Sequence[Item], settings: Settings) -> ChatRequest:
-    """Raises BadRequest."""
+def chat_request(
+    body: CreateResponseRequest, items: Sequence[Item], settings: Settings, *, defaults: Sampling | None = None
+) -> ChatRequest:
+    """`defaults` stand in for the settings' sampling. Raises BadRequest."""
     if body.prompt is not None:
         raise BadRequest("Stored prompts are not available. Send the text itself.", param="prompt")
     if body.max_output_tokens == 0:
         raise BadRequest("max_output_tokens must be at least 1.", param="max_output_tokens")
     return replace(
         prompt_request(body, items, body.model, settings),
-        sampling=sampling_of(body, settings.sampling),
+        sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=body.max_output_tokens, n=1),
         constraint=_constraint(body),
         logprobs=_alternatives(body),

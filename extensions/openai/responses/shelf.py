@@ -48,7 +48,8 @@ class Shelf:
 
     async def delete(self, record_id: str, owner: str, what: str) -> None:
         """Raises NotFound."""
-        if not await asyncio.to_thread(self._store.delete, record_id, owner):
+        is_one = record_id.startswith(_PREFIXES[what])
+        if not is_one or not await asyncio.to_thread(self._store.delete, record_id, owner):
             raise missing(what)
 
     async def keep_conversation(self, stored: StoredConversation, owner: str) -> None:

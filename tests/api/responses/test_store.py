@@ -1,0 +1,117 @@
+"""The bounded store: number, size, age, owners, and what a file keeps."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from extensions.openai.responses.store import Bounds, Record, Store
+
+WIDE = Bounds(records=100, size=10_000, seconds=60)
+
+
+def record(name: str, *, owner: str = "me", size: int = 10, items: tuple[str, ...] = ()) -> Record:
+    return Record(id=name, owner=owner, body=b"x" * size, items=items)
+
+
+def kept(store: Store, *names: str, owner: str = "me") -> list[str]:
+    return [name for name in names if store.get(name, owner) is not None]
+
+
+def test_the_latest_used_stay_when_there_are_too_many() -> None:
+    store = Store(Bounds(records=2, size=10_000, seconds=60))
+    store.put(record("a"))
+    store.put(record("b"))
+    store.get("a", "me")
+    store.put(record("c"))
+    assert kept(store, "a", "b", "c") == ["a", "c"]
+
+
+def test_the_latest_used_stay_when_they_are_too_large() -> None:
+    store = Store(Bounds(records=100, size=100, seconds=60))
+    for name in "abcd":
+        store.put(record(name, size=40))
+    assert kept(store, *"abcd") == ["c", "d"]
+
+
+def test_what_is_larger_than_the_store_is_not_kept_and_costs_nobody_his_place() -> None:
+    store = Store(Bounds(records=100, size=100, seconds=60))
+    store.put(record("a"))
+    assert not store.put(record("b", size=101))
+    assert kept(store, "a", "b") == ["a"]
+
+
+@pytest.mark.parametrize("bounds", [Bounds(records=0, size=10, seconds=60), Bounds(records=10, size=0, seconds=60)])
+def test_a_store_can_be_off(bounds: Bounds) -> None:
+    store = Store(bounds)
+    assert store.is_off
+    assert not store.put(record("a", size=0))
+    assert kept(store, "a") == []
+
+
+def test_records_grow_old_but_a_change_makes_them_new() -> None:
+    now = [0.0]
+    store = Store(WIDE, clock=lambda: now[0])
+    store.put(record("a"))
+    store.put(record("b"))
+    now[0] = 50
+    assert store.change("b", "me", lambda body: Record(id="b", owner="me", body=body + b"!"))
+    assert kept(store, "a", "b") == ["a", "b"]
+    now[0] = 61
+    assert kept(store, "a", "b") == ["b"]
+    assert store.get("b", "me") == b"x" * 10 + b"!"
+
+
+def test_an_owner_cannot_touch_what_is_another_s() -> None:
+    store = Store(WIDE)
+    store.put(record("a", items=("i",)))
+    assert store.get("a", "you") is None
+    assert store.find("i", "you") is None
+    assert not store.delete("a", "you")
+    assert not store.change("a", "you", lambda body: record("a", owner="you"))
+    assert kept(store, "a") == ["a"]
+
+
+def test_items_lead_to_their_record_until_it_is_gone() -> None:
+    store = Store(WIDE)
+    store.put(record("a", items=("i", "j")))
+    store.put(record("a", items=("j",)))
+    assert [store.find(item, "me") for item in "ij"] == [None, "a"]
+    assert store.delete("a", "me")
+    assert not store.delete("a", "me")
+    assert store.find("j", "me") is None
+
+
+def test_a_file_keeps_what_memory_forgets(tmp_path: Path) -> None:
+    for path, expected in ((None, []), (tmp_path / "store", ["a"])):
+        store = Store(WIDE, path)
+        store.put(record("a", items=("i",)))
+        del store
+        assert kept(Store(WIDE, path), "a") == expected
+
+
+def test_changes_do_not_get_lost() -> None:
+    store = Store(WIDE)
+    store.put(Record(id="a", owner="me", body=b""))
+
+    def add() -> None:
+        for _ in range(50):
+            store.change("a", "me", lambda body: Record(id="a", owner="me", body=body + b"."))
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("a", "me") == b"." * 200
+
+
+def test_a_failed_change_leaves_everything_as_it_was() -> None:
+    store = Store(WIDE)
+    store.put(record("a"))
+    store.put(record("b", owner="you"))
+    with pytest.raises(Exception, match="UNIQUE"):
+        store.put(record("b"))
+    assert store.put(record("c"))
+    assert kept(store, "a", "c") == ["a", "c"]
+    assert kept(store, "b", owner="you") == ["b"]
