@@ -2,7 +2,8 @@
 
 "echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N words, 20 ms apart · "stall" says one word and waits ·
 "fail" breaks the backend · "crash" ends the process it runs in · anything else is repeated back.
-One token is one byte of UTF-8; three more are control tokens.
+One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
+long as that is allowed, and then whatever completes the reply soonest.
 """
 
 import os
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from modules.engine.constraint import Constraints
+from modules.engine.constraint_guide import Guide
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import (
     Alternative,
@@ -31,6 +34,8 @@ _CONTROL: Final = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 _BYTES: Final = 256
 _END: Final = _BYTES + 1
 _FILLER: Final = ord(".")
+_CLOSING: Final = (_END, *b'}]"')
+_LAST: Final = b" ,.\t\n\r"
 _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
 _LIKELY: Final = -0.125
@@ -45,6 +50,8 @@ class ScriptedTokenizer:
     """Bytes are their own ids; control-token texts are single tokens when `special` asks for it."""
 
     _pattern: Final = re.compile("|".join(re.escape(text) for text in _CONTROL))
+    size: Final = _BYTES + len(_CONTROL)
+    end_ids: Final = frozenset({_END})
 
     def encode(self, text: str, *, special: bool) -> list[int]:
         if not special:
@@ -65,11 +72,18 @@ class ScriptedTokenizer:
             raise BadRequest(f"{token} is not a token of this model.", param="tokens")
         return bytes([token]) if token < _BYTES else _CONTROL[token - _BYTES].encode()
 
+    def shown(self, token: int) -> bytes:
+        return self.piece(token)
+
+    def printed(self, token: int) -> bytes:
+        return self.piece(token) if token < _BYTES else b""
+
 
 @dataclass(slots=True)
 class _Running:
     job: Job
     script: Iterator[int | None]
+    guide: Guide | None = None
     has_read_prompt: bool = False
     count: int = 0
 
@@ -79,7 +93,18 @@ class _Running:
         generation = self.job.generation
         if token == _END and (generation.ignore_eos or self.count < generation.min_tokens):
             token = _FILLER
+        if self.guide is not None and token is not None:
+            token = self._guided(token, self.guide)
         self.count += token is not None
+        return token
+
+    def _guided(self, token: int, guide: Guide) -> int:
+        if guide.forced is not None:
+            token = guide.forced
+        elif not guide.is_allowed(token):
+            self.script = iter(())
+            token = _soonest(guide)
+        guide.accept(token)
         return token
 
 
@@ -88,9 +113,10 @@ class ScriptedBackend:
 
     def __init__(self, spec: LoadSpec) -> None:
         self._tokenizer = ScriptedTokenizer()
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[tuple[Job, Guide | None]] = deque()
         self._running: dict[int, _Running] = {}
         self._card = _card(spec)
+        self._constraints = Constraints(self._tokenizer)
 
     @property
     def card(self) -> ModelCard:
@@ -104,6 +130,9 @@ class ScriptedBackend:
     def has_work(self) -> bool:
         return bool(self._running or self._waiting)
 
+    def prepare(self, job: Job) -> None:
+        self._constraints.prepare(job.generation)
+
     def admit(self, job: Job) -> None:
         generation, sampling = job.generation, job.generation.sampling
         tokens = generation.prompt.tokens
@@ -113,12 +142,12 @@ class ScriptedBackend:
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
         for token in (*tokens, *sampling.logit_bias, *sampling.banned_tokens):
             self._tokenizer.piece(token)
-        self._waiting.append(job)
+        self._waiting.append((job, self._constraints.guide(generation)))
 
     def step(self) -> Iterable[Output]:
         while self._waiting and len(self._running) < self._card.parallel:
-            job = self._waiting.popleft()
-            self._running[job.id] = _Running(job, self._script(job.generation))
+            job, guide = self._waiting.popleft()
+            self._running[job.id] = _Running(job, self._script(job.generation), guide)
         outputs = [output for running in self._running.values() for output in self._advance(running)]
         if not outputs:
             time.sleep(_STALL_SECONDS)
@@ -126,7 +155,7 @@ class ScriptedBackend:
 
     def drop(self, job_id: int) -> None:
         self._running.pop(job_id, None)
-        self._waiting = deque(job for job in self._waiting if job.id != job_id)
+        self._waiting = deque(entry for entry in self._waiting if entry[0].id != job_id)
 
     def close(self) -> None:
         self._running.clear()
@@ -152,6 +181,7 @@ class ScriptedBackend:
             token=token,
             data=self._tokenizer.piece(token),
             logprob=logprob,
+            finish=Finish.STOP if running.guide is not None and running.guide.is_complete else None,
         )
 
     def _read_prompt(self, job: Job) -> Iterator[Output]:
@@ -225,6 +255,13 @@ def _card(spec: LoadSpec) -> ModelCard:
         control_tokens=_CONTROL,
         adapters=tuple(adapter.name for adapter in spec.adapters),
     )
+
+
+def _soonest(guide: Guide) -> int:
+    """Of what is allowed: what closes something, rather than what goes on."""
+    allowed = [int(token) for token in guide.mask().nonzero()[0]]
+    ranks = {token: rank for rank, token in enumerate(_CLOSING)} | dict.fromkeys(_LAST, len(_CLOSING) + 1)
+    return min(allowed, key=lambda token: (ranks.get(token, len(_CLOSING)), token))
 
 
 def _last_turn(prompt: str) -> str:

@@ -46,13 +46,18 @@ class Tokenizer(Protocol):
 
 
 class Backend(Protocol):
-    """A model and the jobs it runs. Every method but `tokenizer`'s is called from one thread only."""
+    """A model and the jobs it runs. Every method but `prepare` and `tokenizer`'s is called from one thread only."""
 
     @property
     def card(self) -> ModelCard: ...
 
     @property
     def tokenizer(self) -> Tokenizer: ...
+
+    def prepare(self, job: Job) -> None:
+        """Do what takes long before `admit`: compile the job's constraint. Called on a thread beside everything else,
+        for jobs that have one. Raises BadRequest, within two seconds, when it cannot be enforced."""
+        ...
 
     def admit(self, job: Job) -> None:
         """Take a job, or raise BadRequest, ContextTooLong or Busy. Must not compute."""

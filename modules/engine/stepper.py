@@ -7,6 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from modules.engine.outbox import News, Outbox
+from modules.engine.preparation import Preparation
 from modules.engine.protocols import Backend
 from modules.engine.reply_text import ReplyText
 from modules.engine.types import Job, Output
@@ -20,7 +21,8 @@ class Stepper:
     """Runs a backend until `stop`. `submit`, `cancel` and `stop` may be called from any thread.
 
     `deliver` gets, at most once per step, what is new for each job: a chunk, or the error that ended it.
-    While no job runs the thread sleeps; a command wakes it.
+    While no job runs the thread sleeps; a command wakes it. Jobs with a constraint are prepared beside it, on a second
+    thread.
     """
 
     def __init__(self, backend: Backend, deliver: Deliver) -> None:
@@ -29,10 +31,12 @@ class Stepper:
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._replies: dict[int, ReplyText] = {}
         self._outbox = Outbox()
+        self._preparation = Preparation(backend.prepare, self._on_prepared)
         self._is_stopped = False
 
     def submit(self, job: Job) -> None:
-        self._commands.put(lambda: self._admit(job))
+        needs_preparation = job.generation.constraint is not None
+        self._commands.put(lambda: self._preparation.begin(job) if needs_preparation else self._admit(job))
 
     def cancel(self, job_id: int) -> None:
         self._commands.put(lambda: self._cancel(job_id))
@@ -42,10 +46,13 @@ class Stepper:
 
     def run(self) -> None:
         """Returns after `stop`; an exception of the backend comes out of here, and the backend is then unusable."""
-        while self._take_commands():
-            for output in self._backend.step():
-                self._take_in(output)
-            self._deliver_due()
+        try:
+            while self._take_commands():
+                for output in self._backend.step():
+                    self._take_in(output)
+                self._deliver_due()
+        finally:
+            self._preparation.close()
 
     def _take_commands(self) -> bool:
         """Obey what was asked since the last step, waiting when there is nothing else to do. False: stop."""
@@ -55,6 +62,17 @@ class Stepper:
             while not self._is_stopped:
                 self._commands.get_nowait()()
         return not self._is_stopped
+
+    def _on_prepared(self, job: Job, failure: ServiceError | None) -> None:
+        self._commands.put(lambda: self._admit_prepared(job, failure))
+
+    def _admit_prepared(self, job: Job, failure: ServiceError | None) -> None:
+        if not self._preparation.forget(job.id):
+            return
+        if failure is None:
+            self._admit(job)
+        else:
+            self._deliver([(job.id, failure)])
 
     def _admit(self, job: Job) -> None:
         generation = job.generation
@@ -67,6 +85,7 @@ class Stepper:
         self._replies[job.id] = ReplyText(generation, room=room)
 
     def _cancel(self, job_id: int) -> None:
+        self._preparation.forget(job_id)
         self._outbox.forget(job_id)
         self._end(job_id)
 

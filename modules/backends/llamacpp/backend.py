@@ -20,8 +20,10 @@ from modules.backends.llamacpp.sampler import Sampler, Vocabulary
 from modules.backends.llamacpp.scheduler import Scheduler
 from modules.backends.llamacpp.stash import Stash
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.engine.constraint import Constraints
+from modules.engine.constraint_guide import Guide
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
-from modules.errors import BadRequest, ContextTooLong, NotSupported
+from modules.errors import BadRequest, ContextTooLong, EngineFailed
 
 _NO_ROOM = 1
 
@@ -32,6 +34,7 @@ class _Task:
 
     job: Job
     slot: Slot
+    guide: Guide | None
     sampler: Sampler | None = None
     scored: list[TokenLogprob | None] = field(default_factory=list)
 
@@ -48,6 +51,7 @@ class LlamaBackend:
         ends = tuple(sorted(self._tokenizer.end_ids))
         self._vocabulary = Vocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, memory.context)
         self._candidates = Candidates(self._tokenizer.size)
+        self._constraints = Constraints(self._tokenizer)
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._window = memory.window
@@ -79,12 +83,16 @@ class LlamaBackend:
     def has_work(self) -> bool:
         return self._scheduler.has_work or self._scheduler.has_chores
 
+    def prepare(self, job: Job) -> None:
+        self._constraints.prepare(job.generation)
+
     def admit(self, job: Job) -> None:
         self._check(job)
+        guide = self._constraints.guide(job.generation)
         tokens = job.generation.prompt.tokens
         scores = job.generation.prompt_logprobs is not None
         slot = Slot(job.id, list(tokens), len(tokens), scores_prompt=scores)
-        self._tasks[job.id] = _Task(job, slot)
+        self._tasks[job.id] = _Task(job, slot, guide)
         self._scheduler.add(slot)
 
     def step(self) -> Iterable[Output]:
@@ -130,8 +138,6 @@ class LlamaBackend:
             raise BadRequest("The prompt is empty. Send at least one token.", param="prompt")
         if len(tokens) > self._card.context - (generation.max_tokens != 0):
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
-        if generation.constraint is not None:
-            raise NotSupported("This version cannot constrain a reply to a grammar or schema.", param="response_format")
         for param, ids in (
             ("prompt", tokens),
             ("logit_bias", sampling.logit_bias),
@@ -227,7 +233,10 @@ class LlamaBackend:
         task.scored, task.slot.scores_prompt = [], False
         if generation.max_tokens == 0:
             return Output(job_id=job_id, prompt_logprobs=scored, progress=progress, finish=Finish.LENGTH)
-        token, logprob = self._sample(task, self._logits(row))
+        try:
+            token, logprob = self._sample(task, self._logits(row))
+        except EngineFailed as failure:
+            return Output(job_id=job_id, error=failure.message)
         if token in self._tokenizer.end_ids:
             return Output(
                 job_id=job_id,
@@ -246,12 +255,13 @@ class LlamaBackend:
             logprob=logprob,
             prompt_logprobs=scored,
             progress=progress,
+            finish=Finish.STOP if task.sampler is not None and task.sampler.is_complete else None,
         )
 
     def _sample(self, task: _Task, logits: Row) -> tuple[int, TokenLogprob | None]:
         generation, sampler = task.job.generation, task.sampler
         if sampler is None:
-            sampler = task.sampler = Sampler(generation, task.slot.tokens, self._vocabulary)
+            sampler = task.sampler = Sampler(generation, task.slot.tokens, self._vocabulary, task.guide)
         wanted = generation.logprobs
         raw = logits.copy() if wanted is not None and not generation.sampled_logprobs else logits
         token = sampler.sample(logits, self._candidates)

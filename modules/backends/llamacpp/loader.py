@@ -197,5 +197,6 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         adds_bos=tokenizer.adds_bos,
         control_tokens=tokenizer.control_texts(),
         infill_tokens=tokenizer.infill_ids,
+        can_constrain=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
     )

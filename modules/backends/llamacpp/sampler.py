@@ -11,6 +11,8 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import numpy_samplers
 from modules.backends.llamacpp.candidates import Candidates, Row
+from modules.engine.constraint_answer import Mask
+from modules.engine.constraint_guide import Guide
 from modules.engine.types import Generation
 from modules.sampling import Sampling
 
@@ -40,7 +42,10 @@ class Sampler:
     `history` is the job's growing list of tokens, prompt first; it is read, never changed.
     """
 
-    def __init__(self, generation: Generation, history: list[int], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, generation: Generation, history: list[int], vocabulary: Vocabulary, guide: Guide | None = None
+    ) -> None:
+        self._guide = guide
         self._generation = generation
         self._sampling = generation.sampling
         self._history = history
@@ -57,11 +62,49 @@ class Sampler:
             self._remember(token)
 
     def sample(self, row: Row, candidates: Candidates) -> int:
-        """The next token; `row`, the raw logits, is changed by biases and bans.
+        """The next token; `row`, the raw logits, is changed by biases, bans and what the guide refuses.
 
-        Afterwards `remaining` holds what the samplers left to choose from, if the job wants to know.
+        Afterwards `remaining` holds what the samplers left to choose from, if the job wants to know. Raises
+        EngineFailed when the constraint cannot be followed any further.
         """
+        if self._guide is not None and not self._guide.is_free:
+            return self._guided(row, candidates, self._guide)
         self._apply_bias(row)
+        return self._draw(row, candidates)
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the reply has to end where it is, because nothing may follow."""
+        return self._guide is not None and self._guide.is_complete
+
+    def _guided(self, row: Row, candidates: Candidates, guide: Guide) -> int:
+        """Sampled first, and from what is allowed only if the token is refused: most never are, and masks cost time.
+
+        Mirostat learns from every draw, and reported distributions are of what is allowed: there the mask comes first.
+        """
+        if (forced := guide.forced) is not None:
+            self.remaining = _certain(forced) if self._generation.sampled_logprobs else None
+            return forced
+        raw = row.copy() if self._bias is not None or self._bans_end else row
+        self._apply_bias(row)
+        if not self._sampling.mirostat_mode and not self._generation.sampled_logprobs:
+            token = self._draw(row, candidates)
+            if guide.is_allowed(token):
+                return token
+        allowed = guide.mask()
+        row[~allowed] = -np.inf
+        token = self._draw(row, candidates) if row.max() > -np.inf else int(self._ends[0])
+        return token if allowed[token] and row[token] > -np.inf else self._last_resort(raw, allowed)
+
+    def _last_resort(self, raw: Row, allowed: Mask) -> int:
+        """Where biases and samplers ban all that is allowed, the constraint wins: the end, or else the likeliest."""
+        ends = self._ends[allowed[self._ends]]
+        likely = np.where(allowed, raw, -np.inf)
+        token = int(ends[likely[ends].argmax()]) if len(ends) else int(likely.argmax())
+        self.remaining = _certain(token) if self._generation.sampled_logprobs else None
+        return token
+
+    def _draw(self, row: Row, candidates: Candidates) -> int:
         if self._select is None and not self._stages and not self._generation.sampled_logprobs:
             return int(row.argmax())
         candidates.fill(row)
@@ -72,7 +115,9 @@ class Sampler:
         return candidates.best() if self._select is None else self._selected(candidates, self._select)
 
     def accept(self, token: int) -> None:
-        """`token` is now part of the reply."""
+        """`token` is now part of the reply, or its end. Raises EngineFailed when no constraint could go on from it."""
+        if self._guide is not None:
+            self._guide.accept(token)
         self._count += 1
         self._remember(token)
 
@@ -86,12 +131,16 @@ class Sampler:
         if self._bias is not None:
             ids, values = self._bias
             row[ids] += values
-        if self._generation.ignore_eos or self._count < self._generation.min_tokens:
+        if self._bans_end:
             row[self._ends] = -np.inf
+
+    @property
+    def _bans_end(self) -> bool:
+        return self._generation.ignore_eos or self._count < self._generation.min_tokens
 
     def _distribution(self, candidates: Candidates) -> Distribution:
         if self._select is None:
-            return np.asarray([candidates.best()]), np.zeros(1)
+            return _certain(candidates.best())
         with np.errstate(divide="ignore"):
             return candidates.ids.copy(), np.log(candidates.probabilities())
 
@@ -274,6 +323,10 @@ class Sampler:
             made = c.llama_sampler_init_dist(seed)
         self._owned.append(made)
         return made
+
+
+def _certain(token: int) -> Distribution:
+    return np.asarray([token]), np.zeros(1)
 
 
 def _after_impossible(stage: Stage) -> Stage:
