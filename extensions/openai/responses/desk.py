@@ -36,12 +36,15 @@ class Desk:
     async def events(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
         """The response's events; it is kept before the last ones are sent, so that the next request finds it."""
         async with aclosing(self._runtime.chat.chat(exchange.request, owner=exchange.owner)) as events:
-            async for event in events:
-                frames = exchange.stream.encode(event)
-                if exchange.stream.is_over:
-                    await self._keep(exchange)
-                if frames:
-                    yield frames
+            try:
+                async for event in events:
+                    frames = exchange.stream.encode(event)
+                    if exchange.stream.is_over:
+                        await self._keep(exchange)
+                    if frames:
+                        yield frames
+            except ContextTooLong as error:
+                raise ContextTooLong(prompt_tokens=error.prompt_tokens, context=error.context, param="input") from None
 
     async def streamed(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
         """The same for a stream: an input that is too long is an event, after which agents shorten it and go on."""

@@ -156,6 +156,7 @@ async def test_what_is_too_long_is_a_status_when_whole_and_an_event_when_streame
     whole = await api.post(RESPONSES, {"input": TOO_LONG})
     assert whole.status_code == 400
     assert whole.json()["error"]["code"] == "context_length_exceeded"
+    assert whole.json()["error"]["param"] == "input"
     assert "This model's maximum context length" in whole.json()["error"]["message"]
     streamed = await api.post(RESPONSES, {"input": TOO_LONG, "stream": True})
     assert streamed.status_code == 200
