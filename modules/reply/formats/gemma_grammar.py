@@ -18,7 +18,8 @@ def object_rule(grammar: Grammar, schema: Schema, *, is_strict: bool, depth: int
         return sequence(literal(each.name + ":"), _value(grammar, each.schema, is_strict, depth + 1))
 
     members = members_of(schema.referred, is_strict=is_strict)
-    return sequence(literal("{"), parameter_list(grammar, members, member, literal(",")), literal("}"))
+    listed = parameter_list(grammar, members, member, literal(","))
+    return grammar.rule(sequence(literal("{"), listed, literal("}")))
 
 
 def _value(grammar: Grammar, schema: Schema, is_strict: bool, depth: int) -> str:
@@ -37,7 +38,7 @@ def _value(grammar: Grammar, schema: Schema, is_strict: bool, depth: int) -> str
 
 def _value_of_kind(grammar: Grammar, place: Schema, kind: str, is_strict: bool, depth: int) -> str:
     if kind == "string":
-        return sequence(literal(QUOTE), text_until(grammar, place, QUOTE))
+        return sequence(literal(QUOTE), text_until(grammar, place, QUOTE, is_strict=is_strict))
     if kind == "array" and place.items.types:
         return _array(grammar, place, is_strict, depth)
     if kind == "object" and place.members:

@@ -7,14 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from modules.errors import BadRequest
 from modules.messages import ToolSpec
 from modules.reply.formats.offered import parameters_of
+from modules.reply.formats.relaxed_schema import relaxed
 
 MAX_PARALLEL_CALLS = 16
-
-# Models write JSON with a space behind separators or without; more space than that only costs tokens.
-_SPACING = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
-_COMPOSITIONS = ("allOf", "anyOf", "oneOf", "$ref", "patternProperties", "additionalProperties")
+_MAX_INTERSECTIONS = 8
 
 
 class Grammar:
@@ -24,32 +23,42 @@ class Grammar:
     """
 
     def __init__(self) -> None:
-        self._rules: list[str] = []
+        self._rules: dict[str, str] = {}
+        self._intersections = 0
 
-    def rule(self, expression: str, options: str = "") -> str:
-        """The name of a new rule that stands for `expression`."""
-        name = f"r{len(self._rules)}"
-        self._rules.append(f"{name}{options}: {expression}")
-        return name
+    def rule(self, expression: str) -> str:
+        """The name of the rule that stands for `expression`."""
+        return self._rules.setdefault(expression, f"r{len(self._rules)}")
 
     def terminal(self, expression: str) -> str:
-        """The name of a new terminal: what is made of regular expressions only, and read as one piece."""
-        name = f"T{len(self._rules)}"
-        self._rules.append(f"{name}: {expression}")
-        return name
+        """The name of the terminal that stands for `expression`: of regular expressions only, and read in one piece."""
+        return self._rules.setdefault(expression, f"T{len(self._rules)}")
+
+    def may_intersect(self, count: int, *, is_strict: bool) -> bool:
+        """Whether the grammar can bear `count` more patterns at places that have one already: each costs much.
+
+        Raises:
+            BadRequest: it cannot, and the tool `is_strict`.
+        """
+        if self._intersections + 2 * count > _MAX_INTERSECTIONS:
+            if is_strict:
+                raise BadRequest("The strict tools have too many patterns and lengths of strings.", param="tools")
+            return False
+        self._intersections += 2 * count
+        return True
 
     def json(self, schema: Mapping[str, Any], *, is_strict: bool = False) -> str:
-        """A rule for JSON as `schema` says; without `is_strict`, what llguidance does not know in it is passed over."""
-        guidance = {**_SPACING, "lenient": not is_strict}
-        return self.rule("%json " + json.dumps({**schema, "x-guidance": guidance}))
+        """A rule for JSON as `schema` says; without `is_strict`, as far as it can be enforced."""
+        return self.rule("%json " + json.dumps(schema if is_strict else relaxed(schema)))
 
     def arguments(self, tool: ToolSpec) -> str:
         """A rule for the arguments of `tool` as a JSON object."""
-        return self.json(closed(parameters_of(tool)), is_strict=tool.strict)
+        return self.json(parameters_of(tool), is_strict=tool.strict)
 
     def source(self, start: str) -> str:
         """The grammar of `start`, before which a reply may have two line breaks."""
-        return "\n".join((rf"start: /\n{{0,2}}/ {start}", *self._rules, ""))
+        rules = (f"{name}: {expression}" for expression, name in self._rules.items())
+        return "\n".join((rf"start: /\n{{0,2}}/ {start}", *rules, ""))
 
 
 def literal(text: str) -> str:
@@ -69,10 +78,3 @@ def repeated(expression: str, separator: str, *, parallel: bool) -> str:
     if not parallel:
         return expression
     return sequence(expression, f"({separator} {expression}){{0,{MAX_PARALLEL_CALLS - 1}}}")
-
-
-def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` of an object without properties that it does not name, where it leaves that open."""
-    if "properties" not in schema or any(key in schema for key in _COMPOSITIONS):
-        return dict(schema)
-    return {**schema, "additionalProperties": False}

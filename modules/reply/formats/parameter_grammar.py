@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modules.messages import ToolSpec
-from modules.reply.formats.lark import Grammar, sequence
+from modules.reply.formats.lark import Grammar, one_of, sequence
 from modules.reply.formats.offered import parameters_of
 from modules.reply.formats.schema import Schema
 
@@ -39,9 +39,7 @@ def parameter_list(
     between."""
     start = rest = '""'
     for parameter in reversed(parameters):
-        written = grammar.rule(rule(parameter))
-        optional = "" if parameter.is_required else "?"
-        first = sequence(written, rest)
-        start = grammar.rule(first if parameter.is_required else f"{first} | {start}")
-        rest = grammar.rule(sequence(f"({separator} {written}){optional}", rest))
+        written = rule(parameter)
+        start = sequence(written, rest) if parameter.is_required else one_of((sequence(written, rest), start))
+        rest = grammar.rule(sequence(f"({separator} {written}){'' if parameter.is_required else '?'}", rest))
     return start

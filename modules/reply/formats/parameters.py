@@ -112,7 +112,7 @@ def _parameter_rule(grammar: Grammar, parameter: Parameter, tags: ParameterTags)
     head = literal(tags.opener + parameter.name + tags.key_closer + value_opener + tags.padding)
     types = parameter.schema.types
     if not types or "string" in types:
-        value = text_until(grammar, parameter.schema, tags.closer, padding=tags.padding)
+        value = text_until(grammar, parameter.schema, tags.closer, padding=tags.padding, is_strict=parameter.is_strict)
     else:
         value = sequence(parameter.json_rule(grammar), literal(tags.padding + tags.closer))
     rule = sequence(head, value, *([literal(tags.gap)] if tags.gap else []))

@@ -1,64 +1,51 @@
 """Grammars of text that ends with a marker, where a string stands without quotes."""
 
-import re
-
+from modules.errors import BadRequest
 from modules.reply.formats.lark import Grammar, literal, one_of, sequence
+from modules.reply.formats.patterns import between_slashes, literal_pattern, text_without, whole_pattern
 from modules.reply.formats.schema import Schema
 
-_ANYTHING = "(?s:.*)"
-_CLASS_OR_ESCAPED = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
-_UNKNOWN = re.compile(r"\(\?(?!:)|[\^$]|\\[bBAzZkpP1-9]")
 
+def text_until(grammar: Grammar, schema: Schema, closer: str, *, padding: str = "", is_strict: bool = False) -> str:
+    """A string that `schema` allows, `padding`, and `closer`, which does not occur before.
 
-def text_until(grammar: Grammar, schema: Schema, closer: str, *, padding: str = "") -> str:
-    """A string that `schema` allows, `padding`, and `closer`, which does not occur before."""
-    choices = tuple(each for each in schema.referred.choices if isinstance(each, str))
+    Limits that cannot be enforced are passed over; with `is_strict` they raise BadRequest.
+    """
+    place = schema.referred
+    choices = tuple(each for each in place.choices if isinstance(each, str))
     if choices:
         return sequence(one_of(map(literal, choices)), literal(padding + closer))
-    limits = _limits(schema.referred)
-    if not limits:
-        return grammar.rule(f"/{_ANYTHING}/", f"[suffix={literal(closer)}]")
-    without_closer = f"~/{_ANYTHING}{_escaped(re.escape(closer))}{_ANYTHING}/"
-    return grammar.terminal(f"({' & '.join((*limits, without_closer))}) {literal(padding + closer)}")
+    limits = (*_length_limits(place), *_pattern_limits(place, is_strict=is_strict))
+    if limits and grammar.may_intersect(len(limits), is_strict=is_strict):
+        return _limited_text(grammar, limits, closer, padding)
+    text, end = text_without(closer), literal_pattern(closer)
+    # A closer that is a control token is no text, and stands beside the text; any other is read in one piece with it.
+    return one_of((between_slashes(text + end), sequence(between_slashes(text), literal(closer))))
 
 
-def _limits(schema: Schema) -> tuple[str, ...]:
-    """Regular expressions that the whole text must match."""
-    node = schema.node
-    limits = []
-    shortest, longest = node.get("minLength", 0), node.get("maxLength")
-    if shortest or longest is not None:
-        limits.append(f"/(?s:.{{{shortest},{'' if longest is None else longest}}})/")
-    pattern = _whole_pattern(node.get("pattern"))
-    return (*limits, f"/{pattern}/") if pattern else tuple(limits)
+def _limited_text(grammar: Grammar, limits: tuple[str, ...], closer: str, padding: str) -> str:
+    text = " & ".join((*map(between_slashes, limits), between_slashes(text_without(closer))))
+    padded = f"({text}) {literal(padding)}" if padding else f"({text})"
+    whole, before = grammar.terminal(f"{padded} {literal(closer)}"), grammar.terminal(padded)
+    return one_of((whole, sequence(before, literal(closer))))
 
 
-def _whole_pattern(pattern: object) -> str | None:
-    """`pattern`, which may match anywhere in a text, as one for the whole text; None where llguidance's regular
-    expressions do not know what it uses."""
+def _length_limits(schema: Schema) -> tuple[str, ...]:
+    shortest, longest = schema.node.get("minLength", 0), schema.node.get("maxLength")
+    if not shortest and longest is None:
+        return ()
+    return (f"(?s:.{{{shortest},{'' if longest is None else longest}}})",)
+
+
+def _pattern_limits(schema: Schema, *, is_strict: bool) -> tuple[str, ...]:
+    pattern = schema.node.get("pattern")
     if not isinstance(pattern, str):
-        return None
-    has_start, has_end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
-    inner = pattern[has_start : len(pattern) - has_end]
-    plain = _CLASS_OR_ESCAPED.sub(lambda each: each[0] if each[0][0] == "\\" else "", inner)
-    if _UNKNOWN.search(plain) or ("|" in plain and has_start != has_end) or not _is_regular(inner):
-        return None
-    return f"{'' if has_start else _ANYTHING}(?:{_escaped(inner)}){'' if has_end else _ANYTHING}"
-
-
-def _is_regular(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
-
-
-def _escaped(pattern: str) -> str:
-    """`pattern` as it stands between slashes."""
-    return re.sub(
-        r"\\.|[/\n]",
-        lambda each: {"/": r"\/", "\n": r"\n", "\\\n": r"\n"}.get(each[0], each[0]),
-        pattern,
-        flags=re.DOTALL,
-    )
+        return ()
+    whole = whole_pattern(pattern)
+    if whole is None and is_strict:
+        raise BadRequest(
+            f"The pattern {pattern!r} of a strict tool cannot be enforced. Write it without look-around, back-references "
+            "and anchors other than at its ends, or leave out `strict`.",
+            param="tools",
+        )
+    return () if whole is None else (whole,)

@@ -1,10 +1,14 @@
 """What each format's constraint lets a model say: calls that its own parser reads, with arguments as the schema says."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
+from modules.engine.constraint_lark import strict_lark
+from modules.engine.types import Constraint
 from modules.messages import ToolSpec
 from modules.reply.tool_format import ToolFormat
 from tests.reply.formats.golden import FORMATS, joined, pieces_of
@@ -102,29 +106,55 @@ DAYS = (
 each_format = pytest.mark.parametrize("name", FORMATS)
 
 
-class Bytes:
-    """A vocabulary of single bytes and an end."""
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Single bytes, an end, and `markers` as control tokens."""
 
-    eos_token_id = 256
-    bos_token_id = None
-    tokens = (*(bytes([byte]) for byte in range(256)), b"<end>")
-    special_token_ids = (256,)
-    is_tokenizer_wrapper = True
+    markers: tuple[str, ...] = ()
+    eos_token_id: int = 256
+    bos_token_id: None = None
+    special_token_ids: tuple[int, ...] = ()
+    is_tokenizer_wrapper: bool = True
+
+    @property
+    def tokens(self) -> list[bytes]:
+        controls = (b"\xff" + marker.encode() for marker in ("<end>", *self.markers))
+        return [*(bytes([byte]) for byte in range(256)), *controls]
+
+    @property
+    def ids(self) -> dict[str, int]:
+        return {marker: 257 + place for place, marker in enumerate(self.markers)}
 
     def __call__(self, text: str) -> list[int]:
         return list(text.encode())
 
+    def encode(self, reply: str) -> list[int]:
+        """As a model says it that has the markers as tokens."""
+        ids = self.ids
+        parts = re.split("(" + "|".join(map(re.escape, ids)) + ")", reply) if ids else [reply]
+        return [token for part in parts for token in ([ids[part]] if part in ids else part.encode())]
 
-TOKENIZER = LLTokenizer(Bytes())
+
+def matcher_of(constraint: Constraint, vocabulary: Vocabulary) -> LLMatcher:
+    assert constraint.kind == "lark"
+    grammar = LLMatcher.grammar_from_lark(strict_lark(constraint.text, vocabulary.ids))
+    matcher = LLMatcher(LLTokenizer(vocabulary), grammar)
+    assert not matcher.is_error(), matcher.get_error()
+    return matcher
 
 
 def allows(tool_format: ToolFormat, tools: Sequence[ToolSpec], reply: str, *, parallel: bool = False) -> bool:
-    """Whether `reply` is a whole reply under the constraint."""
+    """Whether `reply` is a whole reply under the constraint, with markers as text and as tokens."""
     constraint = tool_format.constraint(tools, parallel=parallel)
-    assert constraint.kind == "lark"
-    matcher = LLMatcher(TOKENIZER, LLMatcher.grammar_from_lark(constraint.text))
-    assert not matcher.is_error(), matcher.get_error()
-    tokens = list(reply.encode())
+    answers = {
+        _accepts(matcher_of(constraint, vocabulary), vocabulary.encode(reply))
+        for vocabulary in (Vocabulary(), Vocabulary(markers=tool_format.markers))
+    }
+    assert len(answers) == 1, "text and tokens are not the same"
+    return answers.pop()
+
+
+def _accepts(matcher: LLMatcher, tokens: list[int]) -> bool:
     return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
 
 
@@ -195,9 +225,8 @@ def test_custom_tools_take_one_text(name: str) -> None:
 
 @each_format
 def test_every_offered_schema_compiles(name: str) -> None:
-    constraint = FORMATS[name].constraint((*TOOLS, *AWKWARD), parallel=True)
-    matcher = LLMatcher(TOKENIZER, LLMatcher.grammar_from_lark(constraint.text))
-    assert not matcher.is_error(), matcher.get_error()
+    tools = (*TOOLS, *AWKWARD, *(replace(tool, name=f"{tool.name}_{n}") for tool in TOOLS for n in range(30)))
+    matcher_of(FORMATS[name].constraint(tools, parallel=True), Vocabulary())
 
 
 AWKWARD = (
@@ -226,6 +255,8 @@ AWKWARD = (
             "properties": {
                 "code": {"type": "string", "pattern": "^[A-Z]{2}/[0-9]+$"},
                 "inner": {"type": "string", "pattern": "a|b"},
+                "strange": {"type": "string", "pattern": "(?<=x)y"},
+                "different": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
                 "short": {"type": "string", "minLength": 2, "maxLength": 4},
                 "mode": {"enum": ['a"b', "c", 3, None, True]},
                 "kind": {"const": "fixed"},
