@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -10,9 +9,17 @@ from pydantic import BaseModel
 from extensions.openai import typing as models
 from extensions.openai.app import ROUTERS
 from extensions.openai.errors import FAULTS
-from extensions.openai.typing import ChatCompletionRequest, LoadRequest, LogitsRequestBody, TextCompletionRequest
+from extensions.openai.field_tables import with_tables
+from extensions.openai.typing import (
+    ChatCompletionRequest,
+    CreateResponseRequest,
+    LoadRequest,
+    LogitsRequestBody,
+    MessagesRequest,
+    TextCompletionRequest,
+    TokenizeRequest,
+)
 from extensions.openai.unavailable import ENDPOINTS
-from modules.settings_generation import GenerationSettings
 from tests.api.serving import Served
 
 PAPER = (Path(__file__).parents[2] / "docs" / "API.md").read_text()
@@ -35,46 +42,24 @@ async def test_the_description_names_every_field(api: Served) -> None:
         assert set(schema["components"]["schemas"][model.__name__]["properties"]) == set(model.model_fields)
 
 
-@pytest.mark.parametrize("model", [ChatCompletionRequest, TextCompletionRequest, LogitsRequestBody, LoadRequest])
+def test_the_papers_tables_are_those_of_the_models() -> None:
+    assert with_tables(PAPER) == PAPER, "Run `python -m extensions.openai.field_tables`."
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ChatCompletionRequest,
+        TextCompletionRequest,
+        LogitsRequestBody,
+        LoadRequest,
+        TokenizeRequest,
+        CreateResponseRequest,
+        MessagesRequest,
+    ],
+)
 def test_every_field_has_its_row_in_the_paper(model: type[BaseModel]) -> None:
-    missing = [row for row in field_rows(model) if row not in PAPER]
-    assert not missing, "docs/API.md lacks these rows:\n" + "\n".join(missing)
-
-
-def field_rows(model: type[BaseModel]) -> list[str]:
-    """A row per field: its name, what it accepts, what holds without it, what it means."""
-    properties = model.model_json_schema()["properties"]
-    return [
-        f"| `{name}` | {accepted(field)} | {default_of(name)} | {field['description']} |"
-        for name, field in properties.items()
-    ]
-
-
-def default_of(name: str) -> str:
-    """As the settings of the server have it, if nobody changed them."""
-    setting = GenerationSettings.model_fields.get(name)
-    if setting is None:
-        return ""
-    if isinstance(setting.default, bool):
-        return str(setting.default).lower()
-    return f"{setting.default:g}" if isinstance(setting.default, int | float) else "as set"
-
-
-def accepted(field: dict[str, Any]) -> str:
-    forms = (form for form in field.get("anyOf", [field]) if form.get("type") != "null")
-    return " or ".join(dict.fromkeys(words(form) for form in forms))
-
-
-def words(form: dict[str, Any]) -> str:
-    if "enum" in form:
-        return ", ".join(form["enum"])
-    if "items" in form:
-        return f"list of {accepted(form['items'])}"
-    low, high = form.get("minimum", form.get("exclusiveMinimum")), form.get("maximum")
-    bounds = f" {low:g} to {high:g}" if low is not None and high is not None and high < 1e6 else ""
-    return {"string": "text", "number": "number", "integer": "integer", "boolean": "boolean"}.get(
-        str(form.get("type")), "object" if "$ref" in form or form.get("type") == "object" else "anything"
-    ) + bounds
+    assert not [name for name in model.model_fields if f"| `{name}` |" not in PAPER]
 
 
 def test_every_endpoint_is_in_the_paper() -> None:
