@@ -9,6 +9,7 @@ from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.models.launch import Launch, launch_engine
 from modules.models.manager import ModelManager
+from modules.prompt.builder import PromptBuilder
 from modules.settings import Settings
 
 
@@ -24,7 +25,8 @@ class Runtime:
         self.library = Library(self.data)
         self.work = WorkRegister()
         self.models = ModelManager(settings, self.data, launch)
-        self.chat = ChatService(self.models, self.work, hooks)
+        self._prompts = PromptBuilder(self.library, settings)
+        self.chat = ChatService(self.models, self.work, hooks, self._prompts)
 
     async def __aenter__(self) -> Self:
         self.models.start()
@@ -34,4 +36,5 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.work.stop_all()
+        await self._prompts.aclose()
         await self.models.aclose()

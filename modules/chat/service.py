@@ -29,11 +29,13 @@ class ChatService:
     """Answers requests with the model that `models` has loaded. Errors before the first event are the request's own;
     after it, a reply can only break off (EngineFailed)."""
 
-    def __init__(self, models: ModelManager, work: WorkRegister, hooks: Hooks | None = None) -> None:
+    def __init__(
+        self, models: ModelManager, work: WorkRegister, hooks: Hooks | None = None, prompts: PromptBuilder | None = None
+    ) -> None:
         self._models = models
         self._work = work
         self._hooks = hooks or Hooks()
-        self._prompts = PromptBuilder()
+        self._prompts = prompts or PromptBuilder()
         self._named: set[tuple[str, str]] = set()
         self.metrics = ReplyMetrics()
 
