@@ -3,7 +3,8 @@
 import re
 
 _ANYTHING = "(?s:.*)"
-_CLASS_OR_ESCAPED = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
+# Character classes, and signs that stand for themselves.
+_LITERALS = re.compile(r"\\\W|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
 _UNKNOWN = re.compile(r"\(\?(?!:)|[\^$]|\\[bBAzZkpP1-9]")
 _SLASH_OR_BREAK = re.compile(r"\\.|[/\n]", re.DOTALL)
 _WRITTEN = {"/": r"\/", "\n": r"\n", "\\\n": r"\n"}
@@ -13,7 +14,7 @@ def whole_pattern(pattern: str) -> str | None:
     """`pattern` as one for a whole text; None where it uses what the other kind does not know."""
     has_start, has_end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
     inner = pattern[has_start : len(pattern) - has_end]
-    plain = _CLASS_OR_ESCAPED.sub(lambda each: each[0] if each[0][0] == "\\" else "", inner)
+    plain = _LITERALS.sub("", inner)
     is_divided = "|" in plain and (has_start or has_end)
     if _UNKNOWN.search(plain) or is_divided or not _is_regular(inner):
         return None
