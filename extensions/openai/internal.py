@@ -1,17 +1,16 @@
 """/v1/internal/: the server's state, stopping one's own replies, and loading and unloading models (admin key)."""
 
 import asyncio
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from extensions.openai.access import ManagementRoute
 from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.schema import ChatCompletionRequest
-from extensions.openai.context import CurrentCaller, CurrentContext
+from extensions.openai.context import Context, CurrentCaller, CurrentContext
 from extensions.openai.field_types import RequestModel
-from extensions.openai.generation_inbound import unavailable
 from extensions.openai.json_route import JsonRoute
 from modules.models.options import LoadOptions
 
@@ -19,6 +18,7 @@ router = APIRouter(prefix="/v1/internal", tags=["Server"], route_class=JsonRoute
 management = APIRouter(prefix="/v1/internal/model", tags=["Model management"], route_class=ManagementRoute)
 
 NO_MODEL = "None"
+_TEMPLATE_FIELDS: Final = ("instruction_template", "instruction_template_str")
 
 
 class InternalHealth(BaseModel):
@@ -43,11 +43,17 @@ class ModelNames(BaseModel):
 
 
 class LoadRequest(RequestModel):
+    model_config = ConfigDict(extra="forbid")
+
     model_name: str = Field(min_length=1, max_length=4096, description="A name of /v1/internal/model/list.")
     args: dict[str, Any] | None = Field(None, description="Settings for this load, such as ctx_size; see SETTINGS.md.")
-    settings: dict[str, Any] | None = Field(None, description="An older name of args; args wins.")
-    instruction_template: str | None = Field(None, description="Not available yet: 400.")
-    instruction_template_str: str | None = Field(None, description="Not available yet: 400.")
+    settings: dict[str, Any] | None = Field(
+        None, description="The older form: what may stand in args, and the instruction template. args wins."
+    )
+    instruction_template: str | None = Field(None, description="Template to load the model with, by its name.")
+    instruction_template_str: str | None = Field(
+        None, description="The same as Jinja source; wins over instruction_template."
+    )
 
 
 @router.get("/health")
@@ -90,12 +96,20 @@ async def list_model_files(context: CurrentContext) -> ModelNames:
 @management.post("/load")
 async def load_model(body: LoadRequest, context: CurrentContext) -> Literal["OK"]:
     """Loads a model in place of the one before; answers when it is ready."""
-    for name in ("instruction_template", "instruction_template_str"):
-        if getattr(body, name):
-            raise unavailable(name)
-    options = LoadOptions.parse((body.settings or {}) | (body.args or {}))
-    await context.runtime.models.load(body.model_name, options)
+    args = {name: value for name, value in (body.settings or {}).items() if name not in _TEMPLATE_FIELDS}
+    options = LoadOptions.parse(args | (body.args or {}))
+    template = await asyncio.to_thread(_template, body, context)
+    await context.runtime.models.load(body.model_name, options, instruction_template=template)
     return "OK"
+
+
+def _template(body: LoadRequest, context: Context) -> str:
+    """Jinja source, empty for the model's own."""
+    older = body.settings or {}
+    name, source = (getattr(body, field) or older.get(field) for field in _TEMPLATE_FIELDS)
+    if source or not name:
+        return str(source or "")
+    return context.runtime.library.templates.read(str(name))
 
 
 @management.post("/unload")

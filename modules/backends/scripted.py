@@ -250,6 +250,7 @@ def _card(spec: LoadSpec) -> ModelCard:
         parallel=spec.parallel,
         architecture="scripted",
         chat_template=CHAT_TEMPLATE,
+        instruction_template=spec.instruction_template,
         eos_token="<|im_end|>",
         eos_ids=(_END,),
         control_tokens=_CONTROL,

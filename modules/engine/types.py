@@ -196,7 +196,8 @@ class ModelCard:
     """What is true of a loaded model: the caller reads here what it may ask for.
 
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
-    trained for. `control_tokens` are the texts that the tokenizer would turn into control tokens.
+    trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
+    Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
     `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
     """
 
@@ -210,6 +211,7 @@ class ModelCard:
     parameters: int = 0
     size_bytes: int = 0
     chat_template: str | None = None
+    instruction_template: str = ""
     bos_token: str = ""
     eos_token: str = ""
     bos_id: int | None = None
@@ -255,4 +257,5 @@ class LoadSpec:
     no_kv_offload: bool = False
     swa_full: bool = True
     adapters: tuple[Adapter, ...] = ()
+    instruction_template: str = ""
     max_queue: int = 256

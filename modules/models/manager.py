@@ -96,12 +96,14 @@ class ModelManager:
             self._publish_loading(spec)
             self._in_background(self._swap(spec)).set_name(f"load {spec.name}")
 
-    async def load(self, name: str, options: LoadOptions) -> ModelCard:
+    async def load(self, name: str, options: LoadOptions, *, instruction_template: str = "") -> ModelCard:
         """Load the named model in place of the one before. Raises NotFound, BadRequest, LoadFailed.
 
-        The new file's header and vocabulary are read first, so that most failures leave the old model serving.
+        `instruction_template`, Jinja source, stands in for the model's own until the next load. The new file's header
+        and vocabulary are read first, so that most failures leave the old model serving.
         """
         spec = requested_spec(self._catalog, self._settings, name, options)
+        spec = replace(spec, instruction_template=instruction_template)
         return await _outcome(self._in_background(self._swap(spec)))
 
     async def apply_adapters(self, names: Sequence[str]) -> ModelCard:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
@@ -18,10 +17,8 @@ from modules.prompt.templates import ChatTemplate
 from modules.prompt.tokens import checked_ids, tokenize, with_bos, without_reserved
 from modules.prompt.trim import shortened
 from modules.prompt.writer import PromptWriter
-from modules.requests import ChatRequest, CompletionRequest, TemplateChoice
+from modules.requests import ChatRequest, CompletionRequest
 from modules.settings import Settings
-
-_OF_THE_MODEL: Final = TemplateChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +59,9 @@ class PromptBuilder:
     async def aclose(self) -> None:
         await self._rendering.aclose()
 
-    async def chat(
-        self, engine: Engine, request: ChatRequest, *, set_at_load: TemplateChoice = _OF_THE_MODEL
-    ) -> ChatPrompt:
-        """`set_at_load` is the template that the model was loaded with, if one was named then.
-
-        Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported.
-        """
-        plan = await self._plan(engine.card, request, set_at_load)
+    async def chat(self, engine: Engine, request: ChatRequest) -> ChatPrompt:
+        """Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
+        plan = await self._plan(engine.card, request)
         draft = await self._fitting(engine, plan, request)
         room = 0 if request.limits.max_tokens == 0 else 1
         prompt = fitted(engine.card, draft.tokens, param="messages", room=room)
@@ -83,9 +75,9 @@ class PromptBuilder:
             is_thinking=plan.continues_thought,
         )
 
-    async def text(self, card: ModelCard, request: ChatRequest, *, set_at_load: TemplateChoice = _OF_THE_MODEL) -> str:
+    async def text(self, card: ModelCard, request: ChatRequest) -> str:
         """The prompt of a chat request as a person would read it, whether or not it fits."""
-        plan = await self._plan(card, request, set_at_load)
+        plan = await self._plan(card, request)
         return without_reserved(await self._writer.write(plan, plan.messages))
 
     async def completion(self, engine: Engine, request: CompletionRequest) -> list[Prompt]:
@@ -126,8 +118,8 @@ class PromptBuilder:
         tokens = infill_tokens(engine.card, before, after)
         return with_bos(engine.card, tokens) if request.add_bos else tokens
 
-    async def _plan(self, card: ModelCard, request: ChatRequest, set_at_load: TemplateChoice) -> Plan:
-        return await asyncio.to_thread(self._planner.plan, card, request, set_at_load)
+    async def _plan(self, card: ModelCard, request: ChatRequest) -> Plan:
+        return await asyncio.to_thread(self._planner.plan, card, request)
 
     async def _draft(self, engine: Engine, plan: Plan, messages: Sequence[Message]) -> _Draft:
         text = await self._writer.write(plan, messages)

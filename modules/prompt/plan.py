@@ -12,7 +12,7 @@ from modules.prompt.persona import Cast, cast_for
 from modules.prompt.templates import ChatTemplate, TemplateShelf
 from modules.prompt.thoughts import ends_with_thought, with_thought_apart
 from modules.prompt.variables import template_variables
-from modules.requests import ChatRequest, Mode, TemplateChoice
+from modules.requests import ChatRequest, Mode
 from modules.settings import Settings
 
 
@@ -45,14 +45,12 @@ class Planner:
         self._settings = settings
         self._shelf = TemplateShelf(library, settings)
 
-    def plan(self, card: ModelCard, request: ChatRequest, set_at_load: TemplateChoice) -> Plan:
+    def plan(self, card: ModelCard, request: ChatRequest) -> Plan:
         """Raises BadRequest: names that do not exist, arguments that cannot be set, nothing to continue."""
         mode = request.persona.mode
         cast = None if mode is Mode.INSTRUCT else cast_for(request.persona, self._library, self._settings)
         template = (
-            cast.template
-            if cast is not None and mode is Mode.CHAT
-            else self._shelf.choose(card, request.template, set_at_load)
+            cast.template if cast is not None and mode is Mode.CHAT else self._shelf.choose(card, request.template)
         )
         messages = self._messages(request)
         if cast is not None and cast.greeting and _opens_with_user(messages):

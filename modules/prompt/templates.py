@@ -60,22 +60,22 @@ class TemplateShelf:
         self._library = library
         self._settings = settings
 
-    def choose(self, card: ModelCard, wanted: TemplateChoice, set_at_load: TemplateChoice) -> ChatTemplate:
+    def choose(self, card: ModelCard, wanted: TemplateChoice) -> ChatTemplate:
         """Reads files. Raises BadRequest for a name that there is no template of."""
         if wanted.source is not None:
             return ChatTemplate(wanted.source, param="instruction_template_str")
-        return ChatTemplate(self._named(wanted) or self._of_operator(card.name, set_at_load) or self._of_model(card))
+        return ChatTemplate(self._named(wanted) or self._of_operator(card) or self._of_model(card))
 
     def _named(self, choice: TemplateChoice) -> str | None:
         return None if choice.name is None else self._library.templates.read(choice.name)
 
-    def _of_operator(self, model: str, set_at_load: TemplateChoice) -> str | None:
+    def _of_operator(self, card: ModelCard) -> str | None:
         if self._settings.chat_template_file is not None:
             return self._library.templates.read_file(self._settings.chat_template_file)
-        saved = self._library.model_settings.own_template(model)
-        if saved is not None:
-            return self._library.templates.read(saved)
-        return set_at_load.source or self._named(set_at_load)
+        if card.instruction_template:
+            return card.instruction_template
+        saved = self._library.model_settings.own_template(card.name)
+        return None if saved is None else self._library.templates.read(saved)
 
     def _of_model(self, card: ModelCard) -> str:
         if card.chat_template:

@@ -139,8 +139,9 @@ async def test_a_model_is_unloaded_and_loaded_with_other_options(api: Served, ke
         ({"model_name": "scripted", "args": {"extra_flags": "--rpc x"}}, 400, "args.extra_flags"),
         ({"model_name": "scripted", "args": {"ctx_size": "many"}}, 400, "args.ctx_size"),
         ({"model_name": "scripted", "settings": {"unknown": 1}}, 400, "args.unknown"),
-        ({"model_name": "scripted", "instruction_template": "Alpaca"}, 400, "instruction_template"),
-        ({"model_name": "scripted", "instruction_template_str": "{{ x }}"}, 400, "instruction_template_str"),
+        ({"model_name": "scripted", "instruction_template": "nothing"}, 400, "instruction_template"),
+        ({"model_name": "scripted", "instruction_template": "../Alpaca"}, 400, "instruction_template"),
+        ({"model_name": "scripted", "ctx_size": 512}, 400, "ctx_size"),
     ],
 )
 async def test_a_load_that_cannot_be_leaves_the_model(
@@ -173,3 +174,17 @@ async def test_a_dead_engine_comes_back_for_the_next_request(api: Served) -> Non
         await running
     assert (await api.http.get("/health")).status_code == 200
     assert (await api.post(CHAT, says("echo: back"))).json()["choices"][0]["message"]["content"] == "back"
+
+
+async def test_template_given_at_load_stands_until_the_next_load(api: Served) -> None:
+    async def prompt() -> str:
+        return str((await api.post("/v1/internal/chat-prompt", says("hi"))).json()["prompt"])
+
+    load = {"model_name": "scripted", "instruction_template_str": "[{{ messages[0].content }}]"}
+    assert (await api.post("/v1/internal/model/load", load)).json() == "OK"
+    assert await prompt() == "[hi]"
+    load = {"model_name": "scripted", "settings": {"instruction_template": "Alpaca"}}
+    assert (await api.post("/v1/internal/model/load", load)).json() == "OK"
+    assert "### Instruction:\nhi" in await prompt()
+    assert (await api.post("/v1/internal/model/load", {"model_name": "scripted"})).json() == "OK"
+    assert "<|im_start|>" in await prompt()

@@ -123,6 +123,7 @@ SPEC = LoadSpec(
     no_kv_offload=True,
     swa_full=False,
     adapters=(Adapter(name="l.gguf", path="/l.gguf", scale=0.5),),
+    instruction_template="{{ x }}",
     max_queue=8,
 )
 CARD = ModelCard(
@@ -147,6 +148,7 @@ CARD = ModelCard(
     can_constrain=True,
     can_score=False,
     adapters=("l.gguf",),
+    instruction_template="{{ x }}",
     unsupported=("tfs",),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (

@@ -190,6 +190,7 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         size_bytes=int(c.llama_model_size(model)),
         chat_template=library.model_metadata(model, "tokenizer.chat_template")
         or template_beside(Path(spec.path).parent),
+        instruction_template=spec.instruction_template,
         bos_token="" if bos is None else tokenizer.shown(bos).decode("utf-8", "replace"),
         eos_token="" if eos is None else tokenizer.shown(eos).decode("utf-8", "replace"),
         bos_id=bos,
