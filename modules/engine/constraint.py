@@ -99,7 +99,7 @@ def _grammar(constraint: Constraint, markers: dict[str, int]) -> str:
     text = constraint.text
     match constraint.kind:
         case "json_schema":
-            return str(LLMatcher.grammar_from_json_schema(read_schema(text)))
+            return _from_schema(text)
         case "regex":
             return f"start: /{_regex(text)}/"
         case "lark":
@@ -107,6 +107,14 @@ def _grammar(constraint: Constraint, markers: dict[str, int]) -> str:
         case "gbnf":
             return gbnf_to_lark(text)
     raise Unenforceable(f"constraints of kind {constraint.kind!r} are unknown.")
+
+
+def _from_schema(text: str) -> str:
+    schema = read_schema(text)
+    try:
+        return str(LLMatcher.grammar_from_json_schema(schema))
+    except ValueError as error:
+        raise Unenforceable(_reason(str(error))) from error
 
 
 def _regex(pattern: str) -> str:

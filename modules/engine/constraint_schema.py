@@ -44,6 +44,19 @@ _UNENFORCED_FORMATS: Final = frozenset(
 _ENFORCED_FORMATS: Final = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
 )
+# RFC 3339 has leap seconds, small letters and endless fractions, too, which most programs cannot read.
+_TIME: Final = r"[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-][0-9:]{5})"
+_FOURTH: Final = "(0[48]|[2468][048]|[13579][26])"
+_DATE: Final = (
+    "(([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+    "-((0[13-9]|1[0-2])-[0-3][0-9]|02-([01][0-9]|2[0-8]))"
+    f"|([0-9]{{2}}{_FOURTH}|{_FOURTH}00)-02-29)"
+)
+_NARROWER_PATTERNS: Final[Mapping[str, str]] = {
+    "date": f"^{_DATE}$",
+    "date-time": f"^{_DATE}T{_TIME}$",
+    "time": f"^{_TIME}$",
+}
 _HARMLESS: Final[Mapping[str, object]] = {
     "uniqueItems": False,
     "unevaluatedItems": True,
@@ -93,7 +106,12 @@ def _check_size(schema: Schema) -> None:
 
 
 def _patterns(schema: Schema) -> int:
-    return sum(("pattern" in each) + len(each.get("patternProperties") or ()) for each in subschemas(schema))
+    return sum(("pattern" in each) + len(_mapping(each, "patternProperties")) for each in subschemas(schema))
+
+
+def _mapping(schema: Schema, key: str) -> Schema:
+    value = schema.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _merges(schema: Schema) -> bool:
@@ -130,6 +148,9 @@ def _explicit(schema: Schema, *, closes: bool) -> Iterator[tuple[str, Any]]:
         if key == _OPTIONS_KEY or is_harmless or (key == "format" and not _is_enforced(value)):
             continue
         yield key, value
+    narrower = _NARROWER_PATTERNS.get(str(schema.get("format")))
+    if narrower is not None and "pattern" not in schema:
+        yield "pattern", narrower
     if closes and _is_closed_by_its_names(schema):
         yield "additionalProperties", False
 
@@ -144,5 +165,7 @@ def _is_closed_by_its_names(schema: Schema) -> bool:
     named, required, least = (schema.get(key) for key in ("properties", "required", "minProperties"))
     if not isinstance(named, dict) or not named or any(key in schema for key in _OBJECT_ASSERTIONS[2:]):
         return False
-    asks_for_others = isinstance(required, list) and not all(name in named for name in required)
+    asks_for_others = isinstance(required, list) and not all(
+        isinstance(name, str) and name in named for name in required
+    )
     return not asks_for_others and not (isinstance(least, int) and least > len(named))

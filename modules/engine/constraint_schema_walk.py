@@ -93,7 +93,7 @@ class _Finiteness:
     def _of_some_type(self, schema: Schema) -> bool:
         types = schema.get("type")
         named = [types] if isinstance(types, str) else types
-        if not isinstance(named, list) or set(named) - {"object", "array"}:
+        if not isinstance(named, list) or any(name not in ("object", "array") for name in named):
             return True
         return ("object" in named and self._of_object(schema)) or ("array" in named and self._of_array(schema))
 

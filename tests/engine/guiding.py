@@ -1,0 +1,53 @@
+"""Asking guides: what they let pass, and what they refuse to be made of."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from modules.engine.constraint import Constraints
+from modules.engine.constraint_guide import Guide
+from modules.engine.types import Constraint, Generation, Prompt, Thought
+from modules.errors import BadRequest
+from tests.engine.byte_vocabulary import END
+
+
+def json_schema(schema: object, **fields: Any) -> Constraint:
+    return Constraint(kind="json_schema", text=json.dumps(schema), **fields)
+
+
+def generation(constraint: Constraint | None, thought: Thought | None = None, *, shows: bool = False) -> Generation:
+    return Generation(prompt=Prompt((1,)), constraint=constraint, thought=thought, skip_special_tokens=not shows)
+
+
+def guide_of(constraints: Constraints, asked: Generation) -> Guide:
+    guide = constraints.guide(asked)
+    assert guide is not None
+    return guide
+
+
+def follow(guide: Guide, said: str | Sequence[int]) -> int:
+    """How many tokens of `said` pass. On the way the mask and the single questions have to agree."""
+    tokens = list(said.encode()) if isinstance(said, str) else list(said)
+    for number, token in enumerate(tokens):
+        mask = guide.mask()
+        assert mask[END] == guide.is_allowed(END)
+        if not guide.is_allowed(token):
+            assert not mask[token]
+            return number
+        guide.accept(token)
+    return len(tokens)
+
+
+def matches(constraints: Constraints, constraint: Constraint, text: str) -> bool:
+    """True when `text` passes whole and may end there."""
+    guide = guide_of(constraints, generation(constraint))
+    return follow(guide, text) == len(text.encode()) and guide.is_allowed(END)
+
+
+def refusal(constraints: Constraints, constraint: Constraint) -> str:
+    with pytest.raises(BadRequest) as refused:
+        constraints.prepare(generation(constraint))
+    assert refused.value.param == constraint.param
+    return refused.value.message
