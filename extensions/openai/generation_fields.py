@@ -108,6 +108,7 @@ class GenerationFields(StructuredFields, InertFields, SamplingFields):
     stream: bool | None = Field(None, description="Sends the reply as server-sent events while it is made.")
     stream_options: StreamOptions | None = Field(None, description="Only with stream.")
     preset: str | None = Field(None, description="Name of a preset; what the request says itself wins over it.")
+    include_stop_str_in_output: bool | None = Field(None, description="Stops are always cut off: true is a 400.")
     user: Anything = Field(None, description="Accepted, without effect.")
 
     @property

@@ -42,6 +42,8 @@ def sampling_of(fields: SamplingFields, defaults: Sampling) -> Sampling:
 
 
 def limits_of(fields: GenerationFields, *, max_tokens: int | None, n: int) -> Limits:
+    """Raises BadRequest."""
+    refuse_unavailable(fields, ("include_stop_str_in_output",))
     return Limits(
         max_tokens=None if fields.auto_max_new_tokens else max_tokens,
         min_tokens=fields.min_tokens or 0,

@@ -146,7 +146,11 @@ class RawCall:
 
 @asynccontextmanager
 async def on_port(
-    folder: Path, *, waits_for: str = "OpenAI-compatible API: ", **settings: Any
+    folder: Path,
+    *,
+    waits_for: str = "OpenAI-compatible API: ",
+    launch: Launch = launch_in_process,
+    **settings: Any,
 ) -> AsyncIterator[tuple[str, asyncio.Task[None], list[str]]]:
     """The API on a free port: its base URL, the task that serves it, and what it announced."""
     values: dict[str, Any] = {"loader": "scripted", "user_data_dir": folder, "api_port": 0, **settings}
@@ -158,7 +162,7 @@ async def on_port(
         if waits_for in line:
             is_up.set()
 
-    async with Runtime(Settings(**values), launch=launch_in_process) as runtime:
+    async with Runtime(Settings(**values), launch=launch) as runtime:
         await until(runtime, Status.READY)
         serving = asyncio.create_task(serve_api(runtime, announce=announce))
         try:

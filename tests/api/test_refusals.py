@@ -44,6 +44,7 @@ SHARED: list[tuple[dict[str, Any], str]] = [
     ({"stop_token_ids": [-1]}, "stop_token_ids[0]"),
     ({"stop_token_ids": [2**40]}, "stop_token_ids[0]"),
     ({"stream": "maybe"}, "stream"),
+    ({"include_stop_str_in_output": True}, "include_stop_str_in_output"),
     ({"model": 5}, "model"),
     ({"preset": "Top-P"}, "preset"),
     ({"response_format": {"type": "xml"}}, "response_format"),
