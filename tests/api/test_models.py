@@ -180,7 +180,7 @@ async def test_template_given_at_load_stands_until_the_next_load(api: Served) ->
     async def prompt() -> str:
         return str((await api.post("/v1/internal/chat-prompt", says("hi"))).json()["prompt"])
 
-    load = {"model_name": "scripted", "instruction_template_str": "[{{ messages[0].content }}]"}
+    load: dict[str, Any] = {"model_name": "scripted", "instruction_template_str": "[{{ messages[0].content }}]"}
     assert (await api.post("/v1/internal/model/load", load)).json() == "OK"
     assert await prompt() == "[hi]"
     load = {"model_name": "scripted", "settings": {"instruction_template": "Alpaca"}}
