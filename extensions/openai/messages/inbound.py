@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of
+from extensions.openai.generation_inbound import limits_of, sampling_of
 from extensions.openai.messages.conversation import messages_of
 from extensions.openai.messages.schema import ConversationFields, CountTokensRequest, MessagesRequest, MessagesTool
 from extensions.openai.structured import constraint_of, json_schema_constraint
@@ -27,7 +27,6 @@ _TEMPLATE_SWITCHES: Final = ("enable_thinking", "reasoning_effort", "preserve_th
 
 def message_request(body: MessagesRequest, settings: Settings, defaults: Sampling) -> ChatRequest:
     """`defaults` are the sampling parameters of what the body does not say. Raises BadRequest."""
-    refuse_unavailable(body, ("preset",))
     limits = limits_of(body, max_tokens=body.max_tokens, n=1)
     return replace(
         _conversation(body, body.model, settings),

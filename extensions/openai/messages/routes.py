@@ -14,6 +14,7 @@ from extensions.openai.messages.inbound import counted_request, message_request,
 from extensions.openai.messages.outbound import whole_message
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
 from extensions.openai.messages.stream_outbound import MessageStream
+from extensions.openai.presets import default_sampling
 from extensions.openai.stream import Feed, feed_response, while_connected
 from modules.errors import ContextTooLong
 
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=JsonRou
 async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Response:
     """A reply to a conversation in Anthropic's shape; with `stream`, as server-sent events."""
     runtime = caller.context.runtime
-    request = message_request(body, runtime.settings, runtime.settings.sampling)
+    request = message_request(body, runtime.settings, await default_sampling(runtime, body.preset))
     stops, omits = stop_sequences_of(body), omits_thinking(body)
     events = runtime.chat.chat(request, owner=caller.owner)
     if not body.stream:

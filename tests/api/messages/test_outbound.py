@@ -22,7 +22,7 @@ from modules.events import (
     ToolCallEnd,
     ToolCallStart,
 )
-from tests.api.anthropic_strictness import named_events, strict_events, strict_message
+from tests.api.messages.strictness import named_events, strict_events, strict_message
 
 STARTED = Started(model="m", prompt_tokens=10)
 READ = Progress(index=0, prompt=PromptProgress(10, 10, 6))
