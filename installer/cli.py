@@ -29,7 +29,8 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
                  'auto' looks at the hardware again. It is remembered. Without it the hardware decides.
 
   CMAKE_ARGS in the environment is added to the arguments with which llama-cpp-python is compiled.
-  TEST_MODELS_DIR is the folder of the tests' models (default: installer_files/test_models).
+  TEST_MODELS_DIR is the folder of the tests' models (default: installer_files/test_models),
+  TEST_CLIENTS_DIR that of the clients they run (default: installer_files/test_clients).
 
 Every other argument goes to server.py exactly as it is given. The set-up asks no questions; when it is interrupted,
 the same command goes on where it stopped.
@@ -68,7 +69,8 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
         install.ensure(layout, Wish(line.set_name, with_dev=True), console)
         return checks.run(layout, console)
     elif line.command == "test":
-        install.ensure(layout, Wish(line.set_name, with_dev=True, test_models_folder=layout.test_models), console)
+        wish = Wish(line.set_name, with_dev=True, test_models_folder=layout.test_models, with_test_clients=True)
+        install.ensure(layout, wish, console)
         launch.tests(layout, line.rest)
     else:
         _serve(line, layout, console)

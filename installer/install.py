@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer import llama_builds, models, state, virtual_environment
+from installer import llama_builds, models, state, test_clients, virtual_environment
 from installer.arguments import ANEW
 from installer.console import Console
 from installer.failures import StepFailed
@@ -23,12 +23,14 @@ class Wish:
     """What the coming program needs. `set_name` None means: as last time, or else by the hardware.
 
     `starter_folder` must hold some model, `test_models_folder` all test models; None asks for none.
+    `with_test_clients` asks for the clients that the tests run.
     """
 
     set_name: str | None = None
     with_dev: bool = False
     starter_folder: Path | None = None
     test_models_folder: Path | None = None
+    with_test_clients: bool = False
 
 
 def ensure(layout: Layout, wish: Wish, console: Console) -> None:
@@ -41,7 +43,8 @@ def ensure(layout: Layout, wish: Wish, console: Console) -> None:
 
 
 def _is_ready(layout: Layout, wish: Wish) -> bool:
-    return _has_packages(layout, wish) and not _lacks_starter(wish) and not _lacks_test_models(wish)
+    lacks = (_lacks_starter(wish), _lacks_test_models(wish), _lacks_test_clients(layout, wish))
+    return _has_packages(layout, wish) and not any(lacks)
 
 
 def _has_packages(layout: Layout, wish: Wish) -> bool:
@@ -78,6 +81,10 @@ def _lacks_test_models(wish: Wish) -> bool:
     return folder is not None and not all(models.is_there(model, folder) for model in models.TEST_MODELS)
 
 
+def _lacks_test_clients(layout: Layout, wish: Wish) -> bool:
+    return wish.with_test_clients and not test_clients.is_there(layout)
+
+
 def _install(layout: Layout, wish: Wish, console: Console) -> None:
     steps: list[tuple[str, Callable[[], None]]] = []
     if not _has_packages(layout, wish):
@@ -89,6 +96,9 @@ def _install(layout: Layout, wish: Wish, console: Console) -> None:
     if wish.test_models_folder is not None and _lacks_test_models(wish):
         tested = wish.test_models_folder
         steps.append((f"Test models into {tested}", lambda: fetching.test_models(tested)))
+    if _lacks_test_clients(layout, wish):
+        clients = test_clients.ClientSet(layout, console)
+        steps.append((f"Clients of the tests into {layout.test_clients}", clients.install))
     for number, (title, act) in enumerate(steps, start=1):
         console.step(number, len(steps), title)
         act()

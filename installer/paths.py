@@ -58,6 +58,19 @@ class Layout:
         return self.files / "downloads"
 
     @property
+    def test_clients(self) -> Path:
+        chosen = os.environ.get("TEST_CLIENTS_DIR")
+        return Path(chosen) if chosen else self.files / "test_clients"
+
+    @property
+    def client_requirements(self) -> Path:
+        return self.root / "tests" / "api" / "clients" / "older.txt"
+
+    @property
+    def client_packages(self) -> Path:
+        return self.root / "tests" / "api" / "clients" / "package.json"
+
+    @property
     def test_models(self) -> Path:
         chosen = os.environ.get("TEST_MODELS_DIR")
         return Path(chosen) if chosen else self.files / "test_models"

@@ -88,7 +88,7 @@ class Checkout:
 
 def surroundings(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables of a user's machine that cannot reach any package index."""
-    ours = {"TEST_MODELS_DIR", "CMAKE_ARGS"}
+    ours = {"TEST_MODELS_DIR", "TEST_CLIENTS_DIR", "CMAKE_ARGS"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return {**kept, "PIP_NO_INDEX": "1", **(variables or {})}
 
