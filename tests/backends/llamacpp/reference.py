@@ -38,6 +38,15 @@ class Reference:
             self._known[key] = list(self._computed(key, count))
         return self._known[key][:count]
 
+    def log_likelihood(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
+        """The natural logarithm of the probability of `continuation`, after `prompt`."""
+        c.llama_memory_clear(c.llama_get_memory(self._context), True)
+        row, total = self._decode(prompt).astype(np.float64), 0.0
+        for token in continuation:
+            total += float(row[token] - np.logaddexp.reduce(row))
+            row = self._decode([token]).astype(np.float64)
+        return total
+
     def _computed(self, prompt: Sequence[int], count: int) -> Iterator[Step]:
         c.llama_memory_clear(c.llama_get_memory(self._context), True)
         row = self._decode(prompt)
