@@ -52,9 +52,11 @@ from extensions.openai.generation_fields import GenerationFields, InertFields, S
 from extensions.openai.health import Health
 from extensions.openai.internal import ChatPromptResponse, InternalHealth, LoadRequest, ModelInfo, ModelNames
 from extensions.openai.messages.schema import (
+    BlockSource,
     ContentBlock,
     ConversationFields,
     CountTokensRequest,
+    DirectCaller,
     MessageReply,
     MessagesRequest,
     MessagesTool,
@@ -148,6 +150,7 @@ __all__ = [
     "AllowedTool",
     "AllowedTools",
     "AssistantMessage",
+    "BlockSource",
     "CalledCustom",
     "CalledFunction",
     "ChatChoice",
@@ -186,6 +189,7 @@ __all__ = [
     "DeletedResponse",
     "DetokenizeRequest",
     "DetokenizeResponse",
+    "DirectCaller",
     "EncodeRequest",
     "EncodeResponse",
     "FunctionCall",
