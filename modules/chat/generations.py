@@ -4,36 +4,42 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from modules.engine.types import Generation, ModelCard, Prompt
+from modules.engine.types import Constraint, Generation, ModelCard, Prompt
 from modules.errors import NotSupported
+from modules.prompt.builder import ChatPrompt
 from modules.prompt.fit import reply_limit
+from modules.reply.format import ReplyFormat
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
 
 _SEEDS = 2**32
 
 
-def chat_generations(card: ModelCard, request: ChatRequest, prompt: Prompt, stop: Sequence[str]) -> list[Generation]:
-    """One for each of `n` choices; `stop` are the texts at which the chat template's next turn would begin."""
-    _refuse_impossible(card, constrained=request.constraint is not None)
+def chat_generations(
+    card: ModelCard, request: ChatRequest, written: ChatPrompt, reply_format: ReplyFormat
+) -> list[Generation]:
+    """One for each of `n` choices, ended where the chat template's next turn would begin."""
+    _refuse_impossible(card, reply_format.constraint)
     limits = request.limits
     generation = Generation(
-        prompt=prompt,
+        prompt=written.prompt,
         sampling=request.sampling,
-        max_tokens=reply_limit(card, prompt, limits.max_tokens),
+        max_tokens=reply_limit(card, written.prompt, limits.max_tokens),
         min_tokens=limits.min_tokens,
-        stop=tuple(dict.fromkeys((*limits.stop, *stop))),
-        stop_token_ids=limits.stop_token_ids,
+        stop=tuple(dict.fromkeys((*limits.stop, *written.template.stop))),
+        stop_token_ids=tuple(dict.fromkeys((*limits.stop_token_ids, *written.stop_token_ids))),
         ignore_eos=limits.ignore_eos,
         logprobs=request.logprobs,
-        constraint=request.constraint,
+        constraint=reply_format.constraint,
+        thought=reply_format.thought,
+        skip_special_tokens=reply_format.skips_special_tokens,
     )
     return _samples(generation, limits.n)
 
 
 def completion_generations(card: ModelCard, request: CompletionRequest, prompts: Sequence[Prompt]) -> list[Generation]:
     """`n` for each prompt, in the order of the prompts."""
-    _refuse_impossible(card, constrained=request.constraint is not None, scored=request.prompt_logprobs is not None)
+    _refuse_impossible(card, request.constraint, scored=request.prompt_logprobs is not None)
     limits = request.limits
     generations = (
         Generation(
@@ -78,8 +84,8 @@ def _samples(generation: Generation, count: int) -> list[Generation]:
     return [replace(generation, sampling=replace(generation.sampling, seed=seed)) for seed in seeds]
 
 
-def _refuse_impossible(card: ModelCard, *, constrained: bool, scored: bool = False) -> None:
-    if constrained and not card.can_constrain:
-        raise NotSupported("The loaded model's backend cannot constrain replies to a format.", param="response_format")
+def _refuse_impossible(card: ModelCard, constraint: Constraint | None, *, scored: bool = False) -> None:
+    if constraint is not None and not card.can_constrain:
+        raise NotSupported("The loaded model's backend cannot constrain replies to a format.", param=constraint.param)
     if scored and not card.can_score:
         raise NotSupported("The loaded model's backend cannot score prompts; leave out echo.", param="echo")

@@ -8,19 +8,29 @@ from modules.engine.protocols import Engine
 from modules.engine.several import gather_streams
 from modules.engine.types import Generation
 from modules.events import Event, Started
+from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.split import ReplySplitter
 
 
 async def reply_events(
-    engine: Engine, generations: Sequence[Generation], work: Work, *, prompt_tokens: int
+    engine: Engine,
+    generations: Sequence[Generation],
+    work: Work,
+    *,
+    prompt_tokens: int,
+    reply_format: ReplyFormat = PLAIN,
 ) -> AsyncGenerator[Event, None]:
-    """Choice i is what `generations[i]` says. Started comes with the engine's first sign of life, not before: a full
-    queue or a refused request is still an error then, and nothing has been promised.
+    """Choice i is what `generations[i]` says, written as `reply_format` says. Started comes with the engine's first
+    sign of life, not before: a full queue or a refused request is still an error then, and nothing has been promised.
     """
-    splitters = [ReplySplitter(i, prompt_tokens=len(each.prompt.tokens)) for i, each in enumerate(generations)]
+    splitters = [
+        ReplySplitter(index, prompt_tokens=len(generation.prompt.tokens), reply_format=reply_format)
+        for index, generation in enumerate(generations)
+    ]
+    merged = gather_streams(engine, generations, is_over=lambda index: splitters[index].is_done)
     started = Started(model=engine.card.name, prompt_tokens=prompt_tokens)
     has_started = False
-    async with aclosing(work.until_stopped(gather_streams(engine, generations))) as chunks:
+    async with aclosing(work.until_stopped(merged)) as chunks:
         async for index, chunk in chunks:
             if not has_started:
                 has_started = True

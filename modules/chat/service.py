@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import lru_cache
 
 from modules.chat.generations import (
     chat_generations,
@@ -17,8 +18,10 @@ from modules.engine.types import Alternative, ModelCard
 from modules.events import Event
 from modules.hooks import Hooks, passed_through
 from modules.models.manager import ModelManager
-from modules.prompt.builder import PromptBuilder
+from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
+from modules.reply.format import ReplyContext, choose_format
+from modules.reply.split_text import ControlTexts
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
 
@@ -36,6 +39,7 @@ class ChatService:
         self._work = work
         self._hooks = hooks or Hooks()
         self._prompts = prompts or PromptBuilder()
+        self._controls = lru_cache(maxsize=4)(ControlTexts)
         self._named: set[tuple[str, str]] = set()
         self.metrics = ReplyMetrics()
 
@@ -46,8 +50,10 @@ class ChatService:
             async with self._models.lease(request.model) as engine:
                 self._name_ignored(engine.card, request.sampling)
                 written = await self._prompts.chat(engine, request)
-                generations = chat_generations(engine.card, request, written.prompt, written.template.stop)
-                events = reply_events(engine, generations, work, prompt_tokens=len(written.prompt.tokens))
+                reply_format = choose_format(request, self._context(engine.card, written))
+                generations = chat_generations(engine.card, request, written, reply_format)
+                prompt_tokens = len(written.prompt.tokens)
+                events = reply_events(engine, generations, work, prompt_tokens=prompt_tokens, reply_format=reply_format)
                 async with aclosing(self.metrics.counted(events)) as counted:
                     async for event in counted:
                         yield event
@@ -100,6 +106,15 @@ class ChatService:
         """The prompt of a chat request, as text."""
         async with self._models.lease(request.model) as engine:
             return await self._prompts.text(engine.card, request)
+
+    def _context(self, card: ModelCard, written: ChatPrompt) -> ReplyContext:
+        return ReplyContext(
+            template=written.template.source,
+            prompt=written.text,
+            controls=self._controls(card.control_tokens),
+            prefixes=written.reply_prefixes,
+            is_thinking=written.is_thinking,
+        )
 
     def _name_ignored(self, card: ModelCard, sampling: Sampling) -> None:
         for name in ignored_parameters(card, sampling):

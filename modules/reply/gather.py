@@ -60,7 +60,8 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
     """The cost of a request whose prompts have `prompt_tokens` together, from that of each choice."""
     computed = sum(usage.prompt_tokens - usage.cached_tokens for usage in choices)
     completion = sum(usage.completion_tokens for usage in choices)
-    return Usage(prompt_tokens, completion, max(0, prompt_tokens - computed))
+    reasoning = sum(usage.reasoning_tokens for usage in choices)
+    return Usage(prompt_tokens, completion, max(0, prompt_tokens - computed), reasoning)
 
 
 @dataclass(slots=True)

@@ -1,24 +1,33 @@
-"""Chunks → events: what of a reply is visible text, and what is its end. One splitter per choice, whatever the model."""
+"""Chunks → events: what of a reply is thought, what a call, what visible text, and what is its end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from modules.engine.types import Chunk, Finish, Usage
-from modules.events import Content, Done, Event, FinishReason, Progress, PromptScored
-
-_REASONS = {Finish.STOP: FinishReason.STOP, Finish.LENGTH: FinishReason.LENGTH}
+from modules.events import Content, Done, Event, FinishReason, Progress, PromptScored, Reasoning
+from modules.reply.format import PLAIN, ReplyFormat
+from modules.reply.reasoning_reader import Kind, ReasoningReader, Span
+from modules.reply.split_answer import Answer, CallingAnswer, PlainAnswer
+from modules.reply.split_text import ControlFilter
+from modules.reply.split_tokens import TokenLedger
 
 
 class ReplySplitter:
-    """The events of choice `index`. After `feed` has given Done, or after `cut_short`, the choice is over."""
+    """The events of choice `index`, written as `reply_format` says. After `feed` has given Done, or after `cut_short`,
+    the choice is over: `is_done`, and nothing that its model still says is wanted.
+    """
 
-    def __init__(self, index: int, *, prompt_tokens: int) -> None:
+    def __init__(self, index: int, *, prompt_tokens: int, reply_format: ReplyFormat = PLAIN) -> None:
         self._index = index
         self._prompt_tokens = prompt_tokens
         self._completion_tokens = 0
         self._cached_tokens = 0
+        self._text = _FormattedText(index, reply_format) if reply_format.can_divide else _PlainText(index)
         self.is_done = False
 
     def feed(self, chunk: Chunk) -> Iterator[Event]:
+        if self.is_done:
+            return
         self._completion_tokens += len(chunk.tokens)
         if chunk.progress is not None:
             self._cached_tokens = chunk.progress.cached
@@ -26,19 +35,102 @@ class ReplySplitter:
         if chunk.prompt_logprobs is not None:
             yield PromptScored(index=self._index, logprobs=chunk.prompt_logprobs)
         if chunk.text or chunk.tokens:
-            yield Content(index=self._index, text=chunk.text, tokens=chunk.tokens, logprobs=chunk.logprobs)
-        if chunk.finish is not None:
-            yield self._done(_REASONS[chunk.finish], chunk.usage or self._usage, chunk.stop_reason)
+            yield from self._text.feed(chunk)
+        if self._text.is_over:
+            yield self._done(FinishReason.TOOL_CALLS, self._usage, None)
+        elif chunk.finish is not None:
+            yield from self._text.close()
+            yield self._done(self._reason(chunk.finish), chunk.usage or self._usage, chunk.stop_reason)
 
     def cut_short(self) -> Iterator[Event]:
         """The end of a choice that its user stopped; nothing when it had ended already."""
         if not self.is_done:
+            yield from self._text.close()
             yield self._done(FinishReason.STOP, self._usage, None)
 
     @property
     def _usage(self) -> Usage:
         return Usage(self._prompt_tokens, self._completion_tokens, self._cached_tokens)
 
+    def _reason(self, finish: Finish) -> FinishReason:
+        if finish is Finish.LENGTH:
+            return FinishReason.LENGTH
+        return FinishReason.TOOL_CALLS if self._text.calls else FinishReason.STOP
+
     def _done(self, reason: FinishReason, usage: Usage, stop_reason: str | int | None) -> Done:
         self.is_done = True
+        usage = replace(usage, reasoning_tokens=self._text.reasoning_tokens)
         return Done(index=self._index, reason=reason, usage=usage, stop_reason=stop_reason)
+
+
+class _PlainText:
+    """All that the model says is content."""
+
+    calls = 0
+    reasoning_tokens = 0
+    is_over = False
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def feed(self, chunk: Chunk) -> Iterator[Event]:
+        yield Content(index=self._index, text=chunk.text, tokens=chunk.tokens, logprobs=chunk.logprobs)
+
+    def close(self) -> Iterator[Event]:
+        yield from ()
+
+
+class _FormattedText:
+    """Thoughts, then an answer. The tokens of a thought's tags count as thought, too."""
+
+    def __init__(self, index: int, reply_format: ReplyFormat) -> None:
+        self._index = index
+        self._ledger = TokenLedger()
+        self._reader = ReasoningReader(reply_format.reasoning)
+        self._thoughts = ControlFilter(reply_format.controls)
+        self._answer = _answer(index, self._ledger, reply_format)
+        self._is_thinking = reply_format.reasoning.is_open
+        self.reasoning_tokens = 0
+
+    @property
+    def calls(self) -> int:
+        return self._answer.calls
+
+    @property
+    def is_over(self) -> bool:
+        return self._answer.is_over
+
+    def feed(self, chunk: Chunk) -> Iterator[Event]:
+        self._ledger.add(chunk)
+        yield from self._divide(self._reader.feed(chunk.text))
+
+    def close(self) -> Iterator[Event]:
+        yield from self._divide(self._reader.close())
+        if self._is_thinking:
+            self.reasoning_tokens += len(self._ledger.take_all().ids)
+        else:
+            yield from self._answer.close()
+
+    def _divide(self, spans: Sequence[Span]) -> Iterator[Event]:
+        for span in spans:
+            self._is_thinking = span.kind is not Kind.ANSWER
+            if self._is_thinking:
+                yield from self._think(span)
+            else:
+                yield from self._answer.feed(span.text)
+
+    def _think(self, span: Span) -> Iterator[Event]:
+        tokens = self._ledger.take(len(span.text))
+        self.reasoning_tokens += len(tokens.ids)
+        if span.kind is Kind.THOUGHT:
+            text = self._thoughts.feed(span.text)
+            if text or tokens.logprobs:
+                yield Reasoning(index=self._index, text=text, logprobs=tuple(tokens.logprobs))
+
+
+def _answer(index: int, ledger: TokenLedger, reply_format: ReplyFormat) -> Answer:
+    controls = ControlFilter(reply_format.controls)
+    parser = reply_format.parser()
+    if parser is None:
+        return PlainAnswer(index, ledger, controls)
+    return CallingAnswer(index, ledger, controls, parser, parallel=reply_format.choice.parallel)

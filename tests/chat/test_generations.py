@@ -1,5 +1,6 @@
 """Requests → what the engine is asked for."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,41 +14,51 @@ from modules.chat.generations import (
 from modules.engine.types import Constraint, Prompt
 from modules.errors import NotSupported
 from modules.messages import Role, text_message
+from modules.prompt.builder import ChatPrompt
+from modules.prompt.templates import ChatTemplate
+from modules.reply.format import PLAIN, ReplyFormat
 from modules.requests import ChatRequest, CompletionRequest, Limits, LogitsRequest
 from modules.sampling import Sampling
 from tests.scripted import scripted_card
 
 CARD = scripted_card(context=20)
 PROMPT = Prompt((1, 2, 3))
-CONSTRAINT = Constraint(kind="regex", text="a")
+WRITTEN = ChatPrompt(PROMPT, "", ChatTemplate("source"))
+CONSTRAINT = Constraint(kind="regex", text="a", param="tool_choice")
 
 
 def chat(**options: Any) -> ChatRequest:
     return ChatRequest(model=None, messages=(text_message(Role.USER, "hi"),), **options)
 
 
+def written(*, stop: tuple[str, ...], stop_token_ids: tuple[int, ...]) -> ChatPrompt:
+    return replace(WRITTEN, template=ChatTemplate("source", stop), stop_token_ids=stop_token_ids)
+
+
 def test_everything_that_was_asked_for_goes_down() -> None:
     limits = Limits(max_tokens=7, min_tokens=2, stop=("x",), stop_token_ids=(9,), ignore_eos=True)
     sampling = Sampling(temperature=0.5, seed=1)
-    [generation] = chat_generations(CARD, chat(limits=limits, sampling=sampling, logprobs=3), PROMPT, ["y", "x"])
+    [generation] = chat_generations(
+        CARD, chat(limits=limits, sampling=sampling, logprobs=3), written(stop=("y", "x"), stop_token_ids=(3,)), PLAIN
+    )
     assert (generation.prompt, generation.sampling, generation.logprobs) == (PROMPT, sampling, 3)
     assert (generation.max_tokens, generation.min_tokens, generation.ignore_eos) == (7, 2, True)
-    assert (generation.stop, generation.stop_token_ids) == (("x", "y"), (9,))
+    assert (generation.stop, generation.stop_token_ids) == (("x", "y"), (9, 3))
 
 
 @pytest.mark.parametrize(("wanted", "given"), [(None, 17), (100, 17), (5, 5)])
 def test_reply_fills_at_most_the_context(wanted: int | None, given: int) -> None:
-    [generation] = chat_generations(CARD, chat(limits=Limits(max_tokens=wanted)), PROMPT, [])
+    [generation] = chat_generations(CARD, chat(limits=Limits(max_tokens=wanted)), WRITTEN, PLAIN)
     assert generation.max_tokens == given
 
 
 def test_seed_counts_up_over_the_choices() -> None:
-    generations = chat_generations(CARD, chat(limits=Limits(n=3), sampling=Sampling(seed=5)), PROMPT, [])
+    generations = chat_generations(CARD, chat(limits=Limits(n=3), sampling=Sampling(seed=5)), WRITTEN, PLAIN)
     assert [generation.sampling.seed for generation in generations] == [5, 6, 7]
 
 
 def test_without_a_seed_every_choice_draws_its_own() -> None:
-    generations = chat_generations(CARD, chat(limits=Limits(n=8)), PROMPT, [])
+    generations = chat_generations(CARD, chat(limits=Limits(n=8)), WRITTEN, PLAIN)
     seeds = {generation.sampling.seed for generation in generations}
     assert len(seeds) == 8
     assert None not in seeds
@@ -83,10 +94,12 @@ def test_next_token_after_samplers() -> None:
 
 
 def test_backend_that_cannot_constrain_refuses() -> None:
-    with pytest.raises(NotSupported, match="format"):
-        chat_generations(CARD, chat(constraint=CONSTRAINT), PROMPT, [])
+    unable, constrained = scripted_card(can_constrain=False), ReplyFormat(constraint=CONSTRAINT)
+    with pytest.raises(NotSupported, match="format") as raised:
+        chat_generations(unable, chat(), WRITTEN, constrained)
+    assert raised.value.param == "tool_choice"
     able = scripted_card(can_constrain=True)
-    assert chat_generations(able, chat(constraint=CONSTRAINT), PROMPT, [])[0].constraint == CONSTRAINT
+    assert chat_generations(able, chat(), WRITTEN, constrained)[0].constraint == CONSTRAINT
 
 
 def test_backend_that_cannot_score_refuses() -> None:

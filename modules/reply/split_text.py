@@ -1,0 +1,92 @@
+"""Small questions about text that comes in pieces: what to hold back at its end, and what of it is never shown."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+
+
+def overlap(text: str, mark: str) -> int:
+    """The length of the longest end of `text` that is a beginning of `mark`, and not all of it."""
+    longest = min(len(mark) - 1, len(text))
+    return next((length for length in range(longest, 0, -1) if text.endswith(mark[:length])), 0)
+
+
+class BlankHolder:
+    """Passes text on, but keeps the blanks at its end back until it is known what follows them."""
+
+    def __init__(self) -> None:
+        self._blanks: list[str] = []
+
+    def feed(self, text: str) -> str:
+        body = text.rstrip()
+        if not body:
+            self._blanks.append(text)
+            return ""
+        passed = self.take() + body
+        self._blanks.append(text[len(body) :])
+        return passed
+
+    def take(self) -> str:
+        """The blanks, which are no longer held."""
+        blanks = "".join(self._blanks)
+        self._blanks.clear()
+        return blanks
+
+
+class ControlTexts:
+    """The texts of a model's control tokens, ready to be found in what it prints."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._sorted = sorted(filter(None, texts))
+        self._texts = frozenset(self._sorted)
+        self._lengths = sorted({len(text) for text in self._texts}, reverse=True)
+        initials = "".join(sorted({re.escape(text[0]) for text in self._texts}))
+        self._initial = re.compile(f"[{initials}]") if initials else None
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def occur_in(self, text: str) -> bool:
+        return self.removed_from(text)[0] != text
+
+    def removed_from(self, text: str) -> tuple[str, str]:
+        """`text` without control texts, and what of its end may be the beginning of one."""
+        kept: list[str] = []
+        place = 0
+        while (match := self._next(text, place)) is not None:
+            start = match.start()
+            length = next((length for length in self._lengths if text[start : start + length] in self._texts), 0)
+            if not length and self._may_begin(text, start):
+                kept.append(text[place:start])
+                return "".join(kept), text[start:]
+            kept.append(text[place : start + (not length)])
+            place = start + (length or 1)
+        kept.append(text[place:])
+        return "".join(kept), ""
+
+    def _next(self, text: str, place: int) -> "re.Match[str] | None":
+        return self._initial.search(text, place) if self._initial else None
+
+    def _may_begin(self, text: str, start: int) -> bool:
+        if len(text) - start >= self._lengths[0]:
+            return False
+        tail = text[start:]
+        place = bisect_left(self._sorted, tail)
+        return place < len(self._sorted) and self._sorted[place].startswith(tail)
+
+
+class ControlFilter:
+    """Takes the texts of control tokens out of text that comes in pieces."""
+
+    def __init__(self, controls: ControlTexts) -> None:
+        self._controls = controls
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        shown, self._held = self._controls.removed_from(self._held + text)
+        return shown
+
+    def take(self) -> str:
+        """What was held back, when nothing follows it."""
+        held, self._held = self._held, ""
+        return held

@@ -1,0 +1,78 @@
+"""One reply per way of writing thoughts: how it comes from the model, and what is thought and what is answer in it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from modules.reply import reasoning as formats
+from modules.reply.reasoning import Reasoning, ReasoningFormat
+
+HARMONY: Final = (formats.ANALYSIS, formats.COMMENTARY)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    formats: tuple[ReasoningFormat, ...]
+    reply: str
+    thought: str
+    answer: str
+    is_open: bool = False
+
+    @property
+    def reasoning(self) -> Reasoning:
+        return Reasoning(formats=self.formats, is_open=self.is_open)
+
+
+CASES: Final = (
+    Case("think", (formats.THINK,), "<think>\nA <b>?\n</think>\n\n  B", "A <b>?", "B"),
+    Case("think after blanks", (formats.THINK,), "\n <think>a</think>b", "a", "b"),
+    Case(
+        "think, opened by the prompt", (formats.THINK,), "\nA\n\nB </thin \n</think>\n\nC", "A\n\nB </thin", "C", True
+    ),
+    Case("think, nothing thought", (formats.THINK,), "<think>\n\n</think>\n\nB", "", "B"),
+    Case("think without end", (formats.THINK,), "<think>\nA\n\nB", "A\n\nB", ""),
+    Case(
+        "think, later tags are text",
+        (formats.THINK,),
+        "<think>a</think>b <think>c</think> d",
+        "a",
+        "b <think>c</think> d",
+    ),
+    Case(
+        "analysis",
+        HARMONY,
+        "<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>final<|message|>B",
+        "A",
+        "B",
+    ),
+    Case(
+        "commentary",
+        HARMONY,
+        "<|channel|>commentary<|message|>A <|<|end|><|start|>assistant<|channel|>final<|message|> B",
+        "A <|",
+        "B",
+    ),
+    Case(
+        "analysis, then commentary",
+        HARMONY,
+        "<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>commentary<|message|>B<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>C",
+        "AB",
+        "C",
+    ),
+    Case("final channel alone", HARMONY, "<|channel|>final<|message|>B", "", "B"),
+    Case(
+        "a call after a thought",
+        HARMONY,
+        "<|channel|>analysis<|message|>A<|end|><|start|>assistant to=f",
+        "A",
+        "<|start|>assistant to=f",
+    ),
+    Case("seed", (formats.SEED,), "<seed:think>A</think></seed:think>\nB", "A</think>", "B"),
+    Case("channel", (formats.CHANNEL,), "<|channel>thought\nA\n<channel|>B", "A", "B"),
+    Case("channel after tool", (formats.CHANNEL, formats.CHANNEL_AFTER_TOOL), "thought\nA\n<channel|>\nB", "A", "B"),
+    Case("solar", (formats.SOLAR,), "<|think|>A<|end|><|begin|>assistant<|content|>B", "A", "B"),
+    Case("end only", (formats.THINK, formats.END_ONLY), "A\n\nA\n</think>\nB", "A\n\nA", "B"),
+    Case("end only, nothing thought", (formats.THINK, formats.END_ONLY), "A </thin k>\n", "", "A </thin k>\n"),
+    Case("end only, with a start", (formats.THINK, formats.END_ONLY), "<think>A</think>B", "A", "B"),
+)
