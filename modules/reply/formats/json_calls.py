@@ -13,6 +13,7 @@ from modules.reply.formats.calls import give_arguments, give_call, read_json_cal
 from modules.reply.formats.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.formats.offered import OfferedTools
 from modules.reply.formats.reading import skip_closers
+from modules.reply.formats.scalars import quoted
 from modules.reply.formats.source import Source
 from modules.reply.formats.steps import NotACall, Steps
 from modules.reply.formats.values import ValueReader, json_of_literal
@@ -25,6 +26,8 @@ _OTHER_KEYS = frozenset({"id", "type", "index"})
 _FENCE = "```"
 _INFORMATION = re.compile(r"[\w-]*")
 _SEPARATORS = (",", ";")
+_COLON = "/: ?/"
+_COMMA = "/, ?/"
 
 
 class JsonCalls(MarkedFormat):
@@ -128,6 +131,10 @@ class _CallObject:
 
 
 def object_rule(grammar: Grammar, tool: ToolSpec, *, keys: Sequence[str]) -> str:
-    """A call's object, with its arguments under one of `keys`."""
-    key = one_of(literal(f'", "{key}": ') for key in keys)
-    return sequence(literal('{"name": "' + tool.name), key, grammar.arguments(tool), literal("}"))
+    """A call's object, with its arguments under one of `keys`.
+
+    Cut where llguidance cuts JSON, so that an answer in JSON may stand as an alternative to it.
+    """
+    name = sequence(literal(quoted("name")), _COLON, literal(quoted(tool.name)))
+    key = one_of(literal(quoted(key)) for key in keys)
+    return sequence(literal("{"), name, _COMMA, key, _COLON, grammar.arguments(tool), literal("}"))

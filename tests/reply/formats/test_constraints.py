@@ -202,6 +202,19 @@ def test_required_arguments_must_be_there(name: str) -> None:
 
 
 @each_format
+@pytest.mark.parametrize("has_control_tokens", [False, True])
+def test_an_answer_in_json_may_stand_beside_the_calls(name: str, has_control_tokens: bool) -> None:
+    calls = FORMATS[name].constraint(TOOLS, parallel=True).text
+    schema = '{"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer"}}}'
+    either = f"start: calls | answer\ncalls: %lark {{\n{calls}\n}}\nanswer: %json {schema}\n"
+    vocabulary = Vocabulary(markers=FORMATS[name].markers if has_control_tokens else ())
+    for reply in (*CALLS[name][:2], '{"name": "x"}', '{"name": "get_weather", "n": 1}', '{"n":1}'):
+        assert reply is not None
+        matcher = matcher_of(Constraint(kind="lark", text=either), vocabulary)
+        assert _accepts(matcher, vocabulary.encode(reply)), reply
+
+
+@each_format
 def test_a_name_may_begin_with_another(name: str) -> None:
     _, other, _ = CALLS[name]
     tools = (GET_TIME, ToolSpec("get"), ToolSpec("get_time_zone"))
