@@ -182,6 +182,7 @@ async def test_the_clients_reader_puts_two_calls_together() -> None:
         state.handle_chunk(chunk)
     completion = state.get_final_completion().model_dump(mode="json")
     expected = await whole(events)
+    assert completion["usage"]["completion_tokens_details"]["reasoning_tokens"] == 3
     assert completion["choices"][0]["finish_reason"] == "tool_calls"
     message, whole_message = completion["choices"][0]["message"], expected["choices"][0]["message"]
     assert message["content"] == whole_message["content"]
@@ -215,3 +216,8 @@ async def test_log_probabilities_of_thoughts_and_hidden_tokens_are_there_in_orde
 async def test_a_reply_of_calls_alone_still_has_its_logprobs_object() -> None:
     [choice] = (await whole([*WEATHER, done()], Presentation(has_logprobs=True)))["choices"]
     assert choice["logprobs"] == {"content": [], "refusal": None}
+
+
+async def test_thoughts_are_counted() -> None:
+    body = await whole([Reasoning(index=0, text="hm"), Content(index=0, text="x"), done(FinishReason.STOP)])
+    assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": 3}

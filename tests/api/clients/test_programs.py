@@ -1,0 +1,52 @@
+"""Clients that need a place of their own: shell_gpt and instructor beside an older openai-python, and openai-node."""
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.api.clients.running import HERE, output_of
+from tests.api.clients.words import ANSWER, CLASS_CALL, TWO_CALLS
+
+_DEFAULT_FOLDER: Final = HERE.parents[2] / "installer_files" / "test_clients"
+ROME: Final = {"city": "Rome", "days": 3}
+OSLO: Final = {"city": "Oslo", "days": 1}
+
+
+def installed(*parts: str) -> Path:
+    """A file below the folder of clients: a virtual environment with older.txt, and node_modules with package.json."""
+    path = Path(os.environ.get("TEST_CLIENTS_DIR", _DEFAULT_FOLDER)).joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{path.name} is not installed")
+    return path
+
+
+async def test_shell_gpt(url: str, tmp_path: Path) -> None:
+    program = installed("venv", "bin", "sgpt")
+    settings = {"HOME": str(tmp_path), "API_BASE_URL": url, "OPENAI_API_KEY": "sk-any", "DEFAULT_MODEL": "any"}
+    assert await output_of(program, "--no-md", "--no-cache", "echo: hello", **settings) == "hello\n"
+    assert await output_of(program, "--no-md", "--no-cache", "--no-functions", "count 3", **settings) == "1 2 3\n"
+
+
+async def test_instructor(url: str) -> None:
+    words = {
+        "call": CLASS_CALL,
+        "answer": ANSWER,
+        "fenced": f"echo: ```json\n{json.dumps(ROME)}\n```",
+    }
+    program = installed("venv", "bin", "python")
+    told = json.loads(await output_of(program, str(HERE / "instructor_calls.py"), url, json.dumps(words)))
+    assert told == dict.fromkeys(("tool_call", "json_mode", "json_schema_mode", "markdown_json_mode"), ROME)
+
+
+async def test_openai_node(url: str) -> None:
+    modules = installed("node_modules")
+    words = json.dumps({"answer": ANSWER, "calls": TWO_CALLS})
+    told = json.loads(await output_of("node", str(HERE / "node_calls.cjs"), url, words, NODE_PATH=str(modules)))
+    assert told["whole"] == ["hello", "stop"]
+    assert told["streamed"] == ["1 2 3 4 5", len("1 2 3 4 5")]
+    assert told["parsed"] == [ROME, ROME]
+    assert told["calls"] == [[["forecast", ROME], ["forecast", OSLO]]] * 2
+    assert told["failed"] == [400, "temperature"]
