@@ -1,7 +1,7 @@
 """Calls of Qwen3-Coder and Qwen 3.5: `<tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>`,
 with a line break on either side of each value.
 
-JSON instead of parameters is read too, in either tag: these models, and older ones of the family, slip into it.
+Seed-OSS writes the same in an outer tag of its own. JSON instead of parameters is read too, in either tag: these models, and older ones of the family, slip into it.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,8 @@ from modules.reply.formats.steps import Steps
 
 _CALL = "<tool_call>"
 _CALL_END = "</tool_call>"
+_SEED_CALL = "<seed:tool_call>"
+_SEED_CALL_END = "</seed:tool_call>"
 _FUNCTION = "<function="
 _TAGS = ParameterTags(
     opener="<parameter=",
@@ -32,12 +34,12 @@ _TAGS = ParameterTags(
 class XmlParameters(MarkedFormat):
     name = "xml-parameters"
     hints = (_FUNCTION,)
-    openers = (_CALL, _FUNCTION)
-    closers = (_TAGS.call_closer, _CALL_END)
-    markers = (_CALL, _CALL_END)
+    openers = (_CALL, _SEED_CALL, _FUNCTION)
+    closers = (_TAGS.call_closer, _CALL_END, _SEED_CALL_END)
+    markers = (_CALL, _CALL_END, _SEED_CALL, _SEED_CALL_END)
 
     def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
-        if opener == _CALL:
+        if opener != _FUNCTION:
             yield from source.space()
             if (yield from source.peek()) in "{[":
                 yield from read_objects(source, offered)
