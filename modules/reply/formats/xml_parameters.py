@@ -1,7 +1,8 @@
 """Calls of Qwen3-Coder and Qwen 3.5: `<tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>`,
 with a line break on either side of each value.
 
-Seed-OSS writes the same in an outer tag of its own. JSON instead of parameters is read too, in either tag: these models, and older ones of the family, slip into it.
+Seed-OSS writes the same in an outer tag of its own. JSON instead of parameters is read too, in any of the tags: these
+models, and older ones of the family, slip into it.
 """
 
 from collections.abc import Sequence
