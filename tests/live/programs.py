@@ -113,3 +113,5 @@ response = client.chat.completions.create(
 
 print(response.choices[0].message.content)
 """
+
+ALL: Final = (CHAT, CHAT_STREAM, COMPLETION_STREAM, OPENAI_CLIENT)

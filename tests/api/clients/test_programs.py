@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +19,12 @@ OSLO: Final = {"city": "Oslo", "days": 1}
 def installed(*parts: str) -> Path:
     """A file below the folder of clients: a virtual environment with older.txt, and node_modules with package.json."""
     path = Path(os.environ.get("TEST_CLIENTS_DIR", _DEFAULT_FOLDER)).joinpath(*parts)
+    if parts[0] == "node_modules" and shutil.which("npm") is None:
+        pytest.skip("there is no npm here to install Node packages with")
     if not path.exists():
-        pytest.skip(f"{path.name} is not installed")
+        pytest.fail(
+            f"{path} is not there. Run `python3 one_click.py test`: it installs the clients and runs the tests."
+        )
     return path
 
 
