@@ -254,6 +254,7 @@ def _card(spec: LoadSpec) -> ModelCard:
         eos_token="<|im_end|>",
         eos_ids=(_END,),
         control_tokens=_CONTROL,
+        can_constrain=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
     )
 
