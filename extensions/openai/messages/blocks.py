@@ -60,7 +60,7 @@ class BlockBuilder:
             case Reasoning(text=text) if text:
                 yield from self._say(Kind.THINKING, text)
             case ToolCallStart():
-                yield from self._begin(Kind.TOOL_USE, event.id, event.name)
+                yield from self._begin(Kind.TOOL_USE, _tool_use_id(event.id), event.name)
             case ToolCallDelta(arguments=text) if text:
                 yield Grown(self._index, Kind.TOOL_USE, text)
             case ToolCallEnd() | Done():
@@ -95,3 +95,8 @@ class BlockBuilder:
         if self._open is not None:
             yield Closed(self._index, self._open)
         self._open = None
+
+
+def _tool_use_id(call_id: str) -> str:
+    """With the prefix that Anthropic's clients know."""
+    return f"toolu_{call_id.removeprefix('call_').removeprefix('toolu_')}"
