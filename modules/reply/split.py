@@ -9,7 +9,7 @@ from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.reasoning_reader import Kind, ReasoningReader, Span
 from modules.reply.split_answer import Answer, CallingAnswer, PlainAnswer
 from modules.reply.split_text import ControlFilter
-from modules.reply.split_tokens import TokenLedger
+from modules.reply.split_tokens import TokenLedger, Tokens
 
 
 class ReplySplitter:
@@ -37,7 +37,7 @@ class ReplySplitter:
         if chunk.text or chunk.tokens:
             yield from self._text.feed(chunk)
         if self._text.is_over:
-            yield self._done(FinishReason.TOOL_CALLS, self._usage, None)
+            yield self._done(FinishReason.TOOL_CALLS, chunk.usage or self._usage, None)
         elif chunk.finish is not None:
             yield from self._text.close()
             yield self._done(self._reason(chunk.finish), chunk.usage or self._usage, chunk.stop_reason)
@@ -90,6 +90,8 @@ class _FormattedText:
         self._thoughts = ControlFilter(reply_format.controls)
         self._answer = _answer(index, self._ledger, reply_format)
         self._is_thinking = reply_format.reasoning.is_open
+        # Without a way to think, what is cut off the beginning of a reply is no thought.
+        self._can_think = bool(reply_format.reasoning.formats)
         self.reasoning_tokens = 0
 
     @property
@@ -107,7 +109,7 @@ class _FormattedText:
     def close(self) -> Iterator[Event]:
         yield from self._divide(self._reader.close())
         if self._is_thinking:
-            self.reasoning_tokens += len(self._ledger.take_all().ids)
+            self._count(self._ledger.take_all())
         else:
             yield from self._answer.close()
 
@@ -121,11 +123,15 @@ class _FormattedText:
 
     def _think(self, span: Span) -> Iterator[Event]:
         tokens = self._ledger.take(len(span.text))
-        self.reasoning_tokens += len(tokens.ids)
+        self._count(tokens)
         if span.kind is Kind.THOUGHT:
             text = self._thoughts.feed(span.text)
             if text or tokens.logprobs:
                 yield Reasoning(index=self._index, text=text, logprobs=tuple(tokens.logprobs))
+
+    def _count(self, tokens: Tokens) -> None:
+        if self._can_think:
+            self.reasoning_tokens += len(tokens.ids)
 
 
 def _answer(index: int, ledger: TokenLedger, reply_format: ReplyFormat) -> Answer:
