@@ -1,84 +1,169 @@
-"""Structural tags, vLLM's way to constrain parts of a reply, → a Lark grammar. Pure.
+"""Structural tags, vLLM's way to constrain parts of a reply, as they come in requests. Pure.
 
-Text is free until a trigger; from there on one of the structures that begin with it must follow, then text is free
-again.
+There are two forms: `structures` with `triggers`, and a tree under `format`, of which the first is a special case.
+Source: https://docs.vllm.ai/en/latest/features/structured_outputs/
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from extensions.openai.field_types import RequestModel
+from extensions.openai.structural_grammar import (
+    AnyText,
+    Constant,
+    JsonText,
+    Node,
+    OneOf,
+    Pattern,
+    Separated,
+    Sequence,
+    Tag,
+    Triggered,
+    structural_grammar,
+)
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 
-_FREE_TEXT: Final = r"TEXT: /(.|\n)*/"
+_MAX_PARTS: Final = 256
+_Schema = dict[str, Any] | bool
+_Text = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class ConstStringFormat(RequestModel):
+    type: Literal["const_string"]
+    value: _Text
+
+    def node(self) -> Node:
+        return Constant(self.value)
+
+
+class JsonSchemaTagFormat(RequestModel):
+    type: Literal["json_schema"]
+    json_schema: _Schema
+
+    def node(self) -> Node:
+        return JsonText(self.json_schema)
+
+
+class RegexFormat(RequestModel):
+    type: Literal["regex"]
+    pattern: _Text
+
+    def node(self) -> Node:
+        return Pattern(self.pattern)
+
+
+class AnyTextFormat(RequestModel):
+    type: Literal["any_text"]
+
+    def node(self) -> Node:
+        return AnyText()
+
+
+class SequenceFormat(RequestModel):
+    type: Literal["sequence"]
+    elements: list["TagFormat"] = Field(min_length=1, max_length=_MAX_PARTS)
+
+    def node(self) -> Node:
+        return Sequence(tuple(element.node() for element in self.elements))
+
+
+class OrFormat(RequestModel):
+    type: Literal["or"]
+    elements: list["TagFormat"] = Field(min_length=1, max_length=_MAX_PARTS)
+
+    def node(self) -> Node:
+        return OneOf(tuple(element.node() for element in self.elements))
+
+
+class OneTag(RequestModel):
+    """`begin`, then the content, then `end`."""
+
+    type: Literal["tag"] = "tag"
+    begin: str = Field(max_length=4096)
+    content: "TagFormat"
+    end: str = Field(max_length=4096)
+
+    def node(self) -> Tag:
+        return Tag(self.begin, self.content.node(), self.end)
+
+
+class TriggeredTagsFormat(RequestModel):
+    type: Literal["triggered_tags"]
+    triggers: list[_Text] = Field(min_length=1, max_length=_MAX_PARTS)
+    tags: list[OneTag] = Field(min_length=1, max_length=_MAX_PARTS)
+    at_least_one: bool = False
+    stop_after_first: bool = False
+
+    def node(self) -> Node:
+        tags = tuple(tag.node() for tag in self.tags)
+        return Triggered(tuple(self.triggers), tags, self.at_least_one, self.stop_after_first)
+
+
+class TagsWithSeparatorFormat(RequestModel):
+    type: Literal["tags_with_separator"]
+    tags: list[OneTag] = Field(min_length=1, max_length=_MAX_PARTS)
+    separator: str = Field(max_length=4096)
+    at_least_one: bool = False
+    stop_after_first: bool = False
+
+    def node(self) -> Node:
+        tags = tuple(tag.node() for tag in self.tags)
+        return Separated(tags, self.separator, self.at_least_one, self.stop_after_first)
+
+
+TagFormat = Annotated[
+    ConstStringFormat
+    | JsonSchemaTagFormat
+    | RegexFormat
+    | AnyTextFormat
+    | SequenceFormat
+    | OrFormat
+    | OneTag
+    | TriggeredTagsFormat
+    | TagsWithSeparatorFormat,
+    Field(discriminator="type"),
+]
+
+
+class FormatTag(RequestModel):
+    format: TagFormat
+
+    def node(self) -> Node:
+        return self.format.node()
 
 
 class Structure(RequestModel):
     """`begin`, then JSON under `schema`, then `end`."""
 
-    begin: str = Field(min_length=1)
-    schema_: dict[str, Any] | bool = Field(True, alias="schema")
-    end: str
+    begin: _Text
+    schema_: _Schema = Field(True, alias="schema")
+    end: str = Field(max_length=4096)
 
 
-class StructuralTag(RequestModel):
-    structures: list[Structure] = Field(min_length=1, max_length=256)
-    triggers: list[str] = Field(min_length=1, max_length=256)
+class StructuresTag(RequestModel):
+    structures: list[Structure] = Field(min_length=1, max_length=_MAX_PARTS)
+    triggers: list[_Text] = Field(min_length=1, max_length=_MAX_PARTS)
+
+    def node(self) -> Node:
+        tags = tuple(Tag(each.begin, JsonText(each.schema_), each.end) for each in self.structures)
+        return Triggered(tuple(self.triggers), tags)
 
 
 def structural_tag_constraint(tag: object, *, param: str) -> Constraint:
-    """Raises BadRequest where a structure has no trigger, or `tag` is none of vLLM's."""
-    read = _read(tag, param)
-    groups = {
-        trigger: [each for each in read.structures if _trigger_of(each, read, param) == trigger]
-        for trigger in dict.fromkeys(read.triggers)
-    }
-    return Constraint(kind="lark", text="\n".join(_lines(groups)), param=param)
-
-
-def _read(tag: object, param: str) -> StructuralTag:
+    """Raises BadRequest for what is no structural tag, and for one that no grammar can express."""
+    has_format = isinstance(tag, dict) and tag.get("format") is not None
+    kind: TypeAdapter[FormatTag | StructuresTag] = TypeAdapter(FormatTag if has_format else StructuresTag)
     try:
-        return StructuralTag.model_validate(tag)
+        node = kind.validate_python(tag).node()
     except ValidationError as error:
         place = ".".join(str(step) for step in error.errors()[0]["loc"])
         raise BadRequest(
-            f"{param} is no structural tag: it needs 'structures', each with begin, schema and end, and 'triggers' "
-            f"(look at {place or 'its form'}).",
+            f"{param} is no structural tag: it needs 'format', or 'structures', each with begin, schema and end, and "
+            f"'triggers' (look at {place[:80] or 'its form'}).",
             param=param,
         ) from None
-
-
-def _trigger_of(structure: Structure, tag: StructuralTag, param: str) -> str:
-    for trigger in tag.triggers:
-        if trigger and structure.begin.startswith(trigger):
-            return trigger
-    raise BadRequest(f"No trigger of {param} begins the structure {structure.begin[:40]!r}.", param=param)
-
-
-def _lines(groups: Mapping[str, Sequence[Structure]]) -> Iterable[str]:
-    used = [(trigger, structures) for trigger, structures in groups.items() if structures]
-    yield f"start: ({' | '.join(f'tag_{number}' for number in range(len(used)))})* last"
-    yield "last: TEXT"
-    yield _FREE_TEXT
-    for number, (trigger, structures) in enumerate(used):
-        bodies = " | ".join(_body(each, trigger) for each in structures)
-        yield f"trigger_{number}[lazy]: TEXT {json.dumps(trigger, ensure_ascii=False)}"
-        yield f"tag_{number}: trigger_{number} ({bodies})"
-
-
-def _body(structure: Structure, trigger: str) -> str:
-    schema = structure.schema_ if isinstance(structure.schema_, dict) else {"anyOf": [structure.schema_]}
-    parts = (
-        _quoted(structure.begin[len(trigger) :]),
-        f"%json {json.dumps(schema, ensure_ascii=False)}",
-        _quoted(structure.end),
-    )
-    return " ".join(part for part in parts if part)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False) if text else ""
+    except RecursionError:
+        raise BadRequest(f"{param} is nested too deeply.", param=param) from None
+    return Constraint(kind="lark", text=structural_grammar(node, param), param=param)

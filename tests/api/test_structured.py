@@ -136,6 +136,73 @@ def test_structural_tags(body: dict[str, Any]) -> None:
     assert [text for text in wrong if matches(constraints, asked, text)] == []
 
 
+ONE = {"type": "const_string", "value": "one"}
+DIGITS = {"type": "regex", "pattern": "[0-9]+/?"}
+FREE = {"type": "any_text"}
+BOLD = {"type": "tag", "begin": "<b>", "content": FREE, "end": "</b>"}
+CODE = {"begin": "<c>", "content": {"type": "json_schema", "json_schema": SCHEMA}, "end": "</c>"}
+
+
+def triggered(**more: Any) -> dict[str, Any]:
+    return {"type": "triggered_tags", "triggers": ["<"], "tags": [BOLD, CODE], **more}
+
+
+@pytest.mark.parametrize(
+    ("node", "right", "wrong"),
+    [
+        (ONE, ["one"], ["on", "one!"]),
+        (DIGITS, ["12", "3/"], ["x", "/"]),
+        ({"type": "json_schema", "json_schema": {"const": 1}}, ["1"], ["2"]),
+        (FREE, ["", "any \n text"], []),
+        ({"type": "sequence", "elements": [ONE, DIGITS, FREE]}, ["one12", "one1 and so on"], ["12", "onex"]),
+        ({"type": "or", "elements": [ONE, DIGITS]}, ["one", "5"], ["one5"]),
+        (BOLD, ["<b>any <text> \n</b>", "<b></b>"], ["<b>", "b</b>", "<b>a</b>b</b>"]),
+        (triggered(), ["", "text", 'a <b>x</b> b <c>{"ä": 1}</c>'], ["a <d>", "a <b>x", "<c>1</c>"]),
+        (triggered(at_least_one=True), ["a <b>x</b>", "<b>x</b><b>y</b> z"], ["", "text"]),
+        (triggered(at_least_one=True, stop_after_first=True), ["a <b>x</b>"], ["text", "<b>x</b> z"]),
+        (triggered(stop_after_first=True), ["a <b>x</b>", "text"], ["<b>x</b> z"]),
+        (
+            {"type": "tags_with_separator", "tags": [BOLD, CODE], "separator": ", ", "at_least_one": True},
+            ["<b>x</b>", '<b>x</b>, <c>{"ä":1}</c>'],
+            ["", "<b>x</b>,<b>y</b>", "<b>x</b>, "],
+        ),
+        ({"type": "tags_with_separator", "tags": [CODE], "separator": ""}, ["", '<c>{"ä":1}</c>'], ["x"]),
+    ],
+)
+def test_the_newer_structural_tags(node: dict[str, Any], right: list[str], wrong: list[str]) -> None:
+    asked = read(response_format={"type": "structural_tag", "format": node})
+    assert asked is not None
+    constraints = Constraints(ByteVocabulary())
+    assert [text for text in right if not matches(constraints, asked, text)] == []
+    assert [text for text in wrong if matches(constraints, asked, text)] == []
+
+
+def nested(levels: int) -> dict[str, Any]:
+    node: dict[str, Any] = ONE
+    for _ in range(levels):
+        node = {"type": "or", "elements": [node]}
+    return node
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"type": "frobnicate"},
+        {"type": "sequence", "elements": [FREE, ONE]},
+        {"type": "sequence", "elements": [triggered(), ONE]},
+        {"type": "tag", "begin": "<b>", "content": {"type": "or", "elements": [FREE, ONE]}, "end": "</b>"},
+        triggered(triggers=["?"]),
+        {"type": "sequence", "elements": []},
+        nested(2000),
+    ],
+    ids=["unknown", "after free text", "after tags", "free in parts", "no trigger", "empty", "nested"],
+)
+def test_structural_tags_that_mean_nothing(node: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(structural_tag={"format": node})
+    assert refused.value.param == "structural_tag"
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
