@@ -38,9 +38,9 @@ class BrokenArguments(str):
 def replayed_arguments(text: str) -> Arguments | BrokenArguments:
     """`text` as the model or a client wrote it; nothing and null mean no arguments."""
     value = _parsed(text)
-    if isinstance(value, str):
+    if isinstance(value, str) and isinstance(inner := _parsed(value), dict):
         # Some clients encode twice.
-        text, value = value, _parsed(value)
+        return Arguments(inner, value)
     if isinstance(value, dict):
         return Arguments(value, text)
     return Arguments({}, "{}") if value is None and text.strip() in {"", "null"} else BrokenArguments(text)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from modules.errors import NotSupported
 from modules.messages import Message, Part, Role, TextPart, ToolCall, ToolSpec
+from modules.prompt.pairing import with_pairs
 from modules.prompt.shape import Shape
 
 Quote: TypeAlias = Callable[[Message, str], str]
@@ -19,7 +20,7 @@ def template_messages(messages: Sequence[Message], *, shape: Shape, quote: Quote
 
     Raises NotSupported for anything but text.
     """
-    turns = [_template_message(message, shape, quote) for message in _with_result_names(messages)]
+    turns = [_template_message(message, shape, quote) for message in with_pairs(messages)]
     return _folded(turns) if shape.folds_results else turns
 
 
@@ -50,18 +51,6 @@ def _with_one_text(message: Message) -> Message:
     if not message.reasoning or not message.text:
         return message
     return replace(message, parts=(), reasoning=f"{message.reasoning}\n\n{message.text}")
-
-
-def _with_result_names(messages: Iterable[Message]) -> list[Message]:
-    """Results that do not say which function they are of get its name from the call that they answer."""
-    names: dict[str, str] = {}
-    named = []
-    for message in messages:
-        names |= {call.id: call.name for call in message.tool_calls}
-        is_nameless = message.role is Role.TOOL and message.name is None
-        name = names.get(message.tool_call_id or "") if is_nameless else None
-        named.append(replace(message, name=name) if name else message)
-    return named
 
 
 def _folded(turns: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
