@@ -47,6 +47,11 @@ def parses_every_event(caller: Caller) -> bool:
     return caller.user_agent.startswith("python-requests/")
 
 
+def is_plain_script(caller: Caller) -> bool:
+    """Whether nobody's client library reads the answer, so that it may hold what OpenAI's do not."""
+    return caller.user_agent.startswith(("python-requests/", "curl/"))
+
+
 async def while_connected(caller: Caller, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`. Raises ClientGone or ShuttingDown when there is nobody left to wait for it."""
     return await unless(work, hung_up(caller.request.receive), stopped(caller.context.closing))

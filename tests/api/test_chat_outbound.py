@@ -54,13 +54,18 @@ def deltas(events: Sequence[Event], presentation: Presentation | None = None, **
     return [chunk["choices"][0]["delta"] for chunk in chunks_of(streamed(events, presentation, **options))]
 
 
-async def whole(events: Sequence[Event], presentation: Presentation | None = None) -> dict[str, Any]:
+async def body_of(events: Sequence[Event], presentation: Presentation) -> dict[str, Any]:
     async def source() -> AsyncGenerator[Event, None]:
         for event in (STARTED, *events):
             yield event
 
-    answer = chat_completion(await gather(source()), presentation or Presentation())
+    answer = chat_completion(await gather(source()), presentation)
     body: dict[str, Any] = answer.model_dump(mode="json", exclude_unset=True)
+    return body
+
+
+async def whole(events: Sequence[Event], presentation: Presentation | None = None) -> dict[str, Any]:
+    body = await body_of(events, presentation or Presentation())
     strict_chat(body)
     return body
 
@@ -221,3 +226,9 @@ async def test_a_reply_of_calls_alone_still_has_its_logprobs_object() -> None:
 async def test_thoughts_are_counted() -> None:
     body = await whole([Reasoning(index=0, text="hm"), Content(index=0, text="x"), done(FinishReason.STOP)])
     assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": 3}
+
+
+@pytest.mark.parametrize("mirrors", [True, False])
+async def test_calls_stand_beside_the_message_only_for_plain_scripts(mirrors: bool) -> None:
+    (choice,) = (await body_of([*WEATHER, done()], Presentation(mirrors_calls=mirrors)))["choices"]
+    assert choice.get("tool_calls") == (choice["message"]["tool_calls"] if mirrors else None)

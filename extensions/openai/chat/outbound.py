@@ -21,9 +21,11 @@ _KIND: Final[Literal["chat.completion"]] = "chat.completion"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presentation:
     """How the caller wants to see the reply. `continued` is a text that the request let the model go on from and that
-    the answer repeats."""
+    the answer repeats. `mirrors_calls` puts the calls beside the message too, where scripts written after this API's
+    older documentation look for them."""
 
     has_logprobs: bool = False
+    mirrors_calls: bool = False
     continued: str = ""
     calls: CallStyle = field(default_factory=CallStyle)
 
@@ -46,12 +48,15 @@ def _choice(choice: Choice, presentation: Presentation) -> ChatChoice:
     if choice.reasoning:
         message.reasoning_content = choice.reasoning
     add_calls(message, choice.tool_calls, presentation.calls)
-    return ChatChoice(
+    answer = ChatChoice(
         index=choice.index,
         message=message,
         logprobs=choice_logprobs(choice.logprobs) if presentation.has_logprobs else None,
         finish_reason=finish_word(choice.reason, presentation.calls),
     )
+    if presentation.mirrors_calls and message.tool_calls:
+        answer.tool_calls = message.tool_calls
+    return answer
 
 
 class ChatStream:

@@ -12,7 +12,7 @@ from extensions.openai.chat.tool_outbound import CallStyle
 from extensions.openai.context import CurrentCaller
 from extensions.openai.json_route import JsonRoute
 from extensions.openai.presets import default_sampling
-from extensions.openai.stream import event_stream, parses_every_event, while_connected
+from extensions.openai.stream import event_stream, is_plain_script, parses_every_event, while_connected
 from modules.reply.gather import gather
 
 router = APIRouter(tags=["Chat completions"], route_class=JsonRoute)
@@ -28,6 +28,7 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
     presentation = Presentation(
         has_logprobs=request.logprobs is not None,
         continued=request.messages[-1].text if body.continue_ else "",
+        mirrors_calls=is_plain_script(caller),
         calls=CallStyle(toolbox.customs, toolbox.is_legacy),
     )
     events = runtime.chat.chat(request, owner=caller.owner)

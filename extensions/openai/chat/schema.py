@@ -157,10 +157,13 @@ class AssistantMessage(BaseModel):
 
 
 class ChatChoice(BaseModel):
+    """`tool_calls` repeats those of the message, for plain scripts only."""
+
     index: int
     message: AssistantMessage
     logprobs: ChoiceLogprobs | None
     finish_reason: FinishWord
+    tool_calls: list[FunctionToolCall | CustomToolCall] | None = None
 
 
 class ChatCompletion(BaseModel):
