@@ -8,10 +8,13 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.requests import Request
 from starlette.responses import Response
 
 from extensions.openai.answers import json_answer
+from extensions.openai.anthropic_shape import speaks_anthropic
 from extensions.openai.context import CurrentContext
+from extensions.openai.models_anthropic import AnthropicModel, anthropic_model, anthropic_page
 from modules.engine.types import ModelCard
 from modules.errors import NotFound
 from modules.models.state import ModelState, Status
@@ -47,18 +50,26 @@ class ModelList(BaseModel):
 
 
 @router.get("/v1/models", responses={200: {"model": ModelList}})
-async def list_models(context: CurrentContext) -> Response:
-    """Every model that can be named, the loaded one first."""
+async def list_models(context: CurrentContext, request: Request) -> Response:
+    """Every model that can be named, the loaded one first. With the header `anthropic-version`, in Anthropic's shape
+    and in pages."""
+    if speaks_anthropic(request.scope):
+        models = [_in_anthropics_shape(entry) for entry in await _models(context.runtime)]
+        return json_answer(anthropic_page(models, request.query_params), {})
     return json_answer(ModelList(object="list", data=await _models(context.runtime)), {})
 
 
 @router.get("/v1/models/{model:path}", responses={200: {"model": Model}})
-async def get_model(model: str, context: CurrentContext) -> Response:
+async def get_model(model: str, context: CurrentContext, request: Request) -> Response:
     """One model of that list."""
     found = next((entry for entry in await _models(context.runtime) if entry.id == model), None)
     if found is None:
         raise NotFound("There is no such model. GET /v1/models lists all.", param="model", code="model_not_found")
-    return json_answer(found, {})
+    return json_answer(_in_anthropics_shape(found) if speaks_anthropic(request.scope) else found, {})
+
+
+def _in_anthropics_shape(model: Model) -> AnthropicModel:
+    return anthropic_model(model.id, created=model.created, context=model.max_model_len)
 
 
 async def _models(runtime: Runtime) -> list[Model]:

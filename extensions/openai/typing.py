@@ -72,6 +72,7 @@ from extensions.openai.messages.schema import (
     ToolUseBlock,
 )
 from extensions.openai.models import Model, ModelList, ModelMeta
+from extensions.openai.models_anthropic import AnthropicModel, AnthropicModelList
 from extensions.openai.responses.bodies import (
     Conversation,
     ConversationReference,
@@ -149,6 +150,8 @@ __all__ = [
     "AdapterRequest",
     "AllowedTool",
     "AllowedTools",
+    "AnthropicModel",
+    "AnthropicModelList",
     "AssistantMessage",
     "BlockSource",
     "CalledCustom",
