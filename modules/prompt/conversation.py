@@ -83,7 +83,13 @@ def _call_id(given: str, shape: Shape) -> str:
 
 
 def _template_tool(tool: ToolSpec) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name, "description": tool.description}
-    if tool.parameters is not None:
-        function["parameters"] = tool.parameters
+    function = {"name": tool.name, "description": tool.description, "parameters": _parameters(tool)}
     return {"type": "function", "function": function}
+
+
+def _parameters(tool: ToolSpec) -> dict[str, Any]:
+    """Templates walk through the properties without asking whether there are any."""
+    if tool.is_custom:
+        return {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+    parameters = tool.parameters or {"type": "object"}
+    return parameters if "properties" in parameters else {**parameters, "properties": {}}

@@ -1,5 +1,7 @@
 """Messages in the shape that Hugging Face's templates read."""
 
+from typing import Any
+
 import pytest
 
 from modules.errors import NotSupported
@@ -58,11 +60,21 @@ def test_images_are_refused() -> None:
 
 
 def test_tools_have_openais_shape() -> None:
-    tools = template_tools([ToolSpec("f", "does f", {"type": "object"}), ToolSpec("g")])
-    assert tools == [
-        {"type": "function", "function": {"name": "f", "description": "does f", "parameters": {"type": "object"}}},
-        {"type": "function", "function": {"name": "g", "description": ""}},
+    schema = {"type": "object", "properties": {"x": {"type": "string"}}}
+    assert template_tools([ToolSpec("f", "does f", schema)]) == [
+        {"type": "function", "function": {"name": "f", "description": "does f", "parameters": schema}}
     ]
+
+
+@pytest.mark.parametrize("parameters", [None, {}, {"type": "object"}])
+def test_tools_without_arguments_have_an_empty_schema(parameters: dict[str, Any] | None) -> None:
+    [tool] = template_tools([ToolSpec("f", parameters=parameters)]) or []
+    assert tool["function"]["parameters"]["properties"] == {}
+
+
+def test_custom_tools_take_one_text() -> None:
+    [tool] = template_tools([ToolSpec("f", is_custom=True)]) or []
+    assert tool["function"]["parameters"]["properties"] == {"input": {"type": "string"}}
 
 
 def test_no_tools_are_none() -> None:

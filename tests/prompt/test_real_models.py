@@ -8,10 +8,11 @@ import pytest
 
 from modules.engine.process import ProcessEngine
 from modules.engine.types import LoadSpec
-from modules.messages import Role, text_message
+from modules.messages import Message, Role, text_message
 from modules.prompt.builder import PromptBuilder
-from modules.requests import ChatRequest
+from modules.requests import ChatRequest, Mode, Persona
 from tests.model_files import GEMMA, QWEN, SMOLLM2
+from tests.prompt.prompting import built
 
 pytestmark = pytest.mark.model
 
@@ -56,10 +57,43 @@ async def test_no_user_writes_control_tokens(model_file: Callable[[str], Path], 
             ]
 
 
-async def test_model_without_template_gets_alpaca_and_one_bos(model_file: Callable[[str], Path]) -> None:
+async def test_model_without_template_gets_one_by_its_name_or_alpaca(
+    model_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    rule = {"models/config.yaml": "gemma-3:\n  instruction_template: G\n", "instruction-templates/G.jinja": "by name"}
     async with loaded(model_file(GEMMA)) as engine:
         assert engine.card.chat_template is None
-        tokens = (await PromptBuilder().chat(engine, asking("Hi"))).prompt.tokens
+        async with built(tmp_path / "without") as builder:
+            tokens = (await builder.chat(engine, asking("Hi"))).prompt.tokens
         assert tokens[0] == engine.card.bos_id
         assert tokens.count(tokens[0]) == 1
         assert (await engine.detokenize(tokens)).endswith("### Instruction:\nHi\n\n### Response:\n")
+        async with built(tmp_path / "with", rule) as builder:
+            assert (await builder.chat(engine, asking("Hi"))).text == "by name"
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("name", [SMOLLM2, QWEN])
+async def test_later_turns_begin_with_the_earlier_ones_tokens(
+    model_file: Callable[[str], Path], name: str, mode: Mode
+) -> None:
+    """Which is what the model's prefix cache lives on."""
+    turns: list[Message] = [text_message(Role.SYSTEM, "Be brief.")]
+    before: tuple[int, ...] = ()
+    async with loaded(model_file(name)) as engine, built() as builder:
+        for number in range(5):
+            turns += [text_message(Role.USER, f"Question {number}?")]
+            request = ChatRequest(model=None, messages=tuple(turns), persona=Persona(mode=mode))
+            tokens = (await builder.chat(engine, request)).prompt.tokens
+            # The last few open the reply, and in chat-instruct they close the question too.
+            shared = len(before) - 8
+            assert tokens[: max(0, shared)] == before[: max(0, shared)]
+            before = tokens
+            turns += [text_message(Role.ASSISTANT, f"Answer {number}.")]
+
+
+async def test_replies_end_at_the_models_own_mark(model_file: Callable[[str], Path]) -> None:
+    async with loaded(model_file(QWEN)) as engine, built() as builder:
+        prompt = await builder.chat(engine, asking("Hi"))
+        assert prompt.stop_token_ids == tuple(await engine.tokenize("<|im_end|>", special=True))
+        assert prompt.template.stop == ()
