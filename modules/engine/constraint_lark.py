@@ -10,8 +10,8 @@ from modules.engine.constraint_failures import Unenforceable
 from modules.engine.constraint_schema import strict_schema
 
 _MAX_CHARACTERS: Final = 1024 * 1024
-_MAX_RULES: Final = 1000
-_MAX_OPERATORS: Final = 8
+_MAX_RULES: Final = 2000
+_MAX_OPERATORS: Final = 8  # of one rule; to join more takes llguidance exponential time
 _PIECE: Final = re.compile(
     r"""(?P<head>^[ \t]*[?!]?[A-Za-z_][\w-]*(?:::[^:\n]*)?\s*(?P<options>\[[^\]\n]*\])?(?:\.-?\d+)?\s*:)"""
     r"""|(?P<comment>//[^\n]*|\#[^\n]*)"""
@@ -60,13 +60,14 @@ class _Rewriting:
         elif found["operator"] is not None:
             self._operators += 1
             if self._operators > _MAX_OPERATORS:
-                raise Unenforceable(f"The grammar has more than {_MAX_OPERATORS} of the operators & and ~.")
+                raise Unenforceable(f"A rule of the grammar has more than {_MAX_OPERATORS} of the operators & and ~.")
         elif found["string"] is not None and not self._is_lexeme:
             return self._string(found.group())
         return found.group()
 
     def _begin_rule(self, found: re.Match[str]) -> None:
         self._rules += 1
+        self._operators = 0
         if self._rules > _MAX_RULES:
             raise Unenforceable(f"The grammar has more than {_MAX_RULES} rules.")
         name = found["head"].strip().lstrip("?!_")
