@@ -62,7 +62,7 @@ class TemplateShelf:
 
     def choose(self, card: ModelCard, wanted: TemplateChoice) -> ChatTemplate:
         """Reads files. Raises BadRequest for a name that there is no template of."""
-        if wanted.source is not None:
+        if wanted.source:
             return ChatTemplate(wanted.source, param="instruction_template_str")
         return ChatTemplate(self._named(wanted) or self._of_operator(card) or self._of_model(card))
 

@@ -65,3 +65,9 @@ async def test_reply_is_read_by_the_template_it_was_asked_with(tmp_path: Path) -
         spoken = await builder.chat(engine, chat(persona=Persona(mode=Mode.CHAT)))
     assert instructed.template.source == engine.card.chat_template
     assert "name2" in spoken.template.source
+
+
+async def test_empty_source_is_none(tmp_path: Path) -> None:
+    """Front ends send fields that nobody filled in."""
+    async with built(tmp_path) as builder:
+        assert await prompt_of(builder, chat(template=TemplateChoice(source="")), chat_template="own") == "own"
