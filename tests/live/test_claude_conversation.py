@@ -155,5 +155,6 @@ def test_a_result_is_read(claude: Anthropic) -> None:
         {"role": "assistant", "content": [call]},
         {"role": "user", "content": [result]},
     ]
-    message = reply(claude, "", streams=False, messages=turns, max_tokens=60, extra_body={"temperature": 0})
+    switches = {"thinking": {"type": "disabled"}, "extra_body": {"temperature": 0}}
+    message = reply(claude, "", streams=False, messages=turns, max_tokens=60, **switches)
     assert "walrus" in "".join(block.text for block in message.content if block.type == "text").lower()
