@@ -40,10 +40,10 @@ def _text_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
     place = len(PNG_MAGIC)
     while place + _HEAD <= len(png):
         length = int.from_bytes(png[place : place + 4])
-        kind = png[place + 4 : place + _HEAD]
-        if kind == b"tEXt":
-            keyword, _, text = png[place + _HEAD : place + _HEAD + length].partition(b"\0")
-            yield keyword, text
-        if kind == b"IEND":
+        kind, end = png[place + 4 : place + _HEAD], place + _HEAD + length
+        if kind == b"IEND" or end > len(png):
             return
-        place += _HEAD + length + _CHECKSUM
+        if kind == b"tEXt":
+            keyword, _, text = png[place + _HEAD : end].partition(b"\0")
+            yield keyword, text
+        place = end + _CHECKSUM
