@@ -72,8 +72,9 @@ CHANNEL_AFTER_TOOL: Final = ReasoningFormat(
 SOLAR: Final = ReasoningFormat(
     name="solar", start="<|think|>", end="<|end|>", answer="<|content|>", header="<|begin|>assistant"
 )
+BRACKETS: Final = ReasoningFormat(name="brackets", start="[THINK]", end="[/THINK]")
+ALL: Final = (THINK, ANALYSIS, COMMENTARY, SEED, CHANNEL, CHANNEL_AFTER_TOOL, SOLAR, END_ONLY, BRACKETS)
 _TAIL: Final = 200
-ALL: Final = (THINK, ANALYSIS, COMMENTARY, SEED, CHANNEL, CHANNEL_AFTER_TOOL, SOLAR, END_ONLY)
 
 # Texts of a template that together give a family away. The first row that fits counts.
 _FAMILIES: Final[tuple[tuple[tuple[str, ...], tuple[ReasoningFormat, ...]], ...]] = (
@@ -81,6 +82,7 @@ _FAMILIES: Final[tuple[tuple[tuple[str, ...], tuple[ReasoningFormat, ...]], ...]
     (("<|channel>",), (CHANNEL, CHANNEL_AFTER_TOOL)),
     (("<|think|>", "<|content|>"), (SOLAR,)),
     (("<seed:think>",), (SEED,)),
+    (("[THINK]",), (BRACKETS,)),
     (("<think>",), (THINK,)),
     # These templates only cut thoughts out of earlier turns: the model may write the tag that begins one, or not.
     (("</think>",), (THINK, END_ONLY)),

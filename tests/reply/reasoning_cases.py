@@ -69,6 +69,7 @@ CASES: Final = (
         "<|start|>assistant to=f",
     ),
     Case("seed", (formats.SEED,), "<seed:think>A</think></seed:think>\nB", "A</think>", "B"),
+    Case("brackets", (formats.BRACKETS,), "[THINK]A[1][/THINK]B", "A[1]", "B"),
     Case("channel", (formats.CHANNEL,), "<|channel>thought\nA\n<channel|>B", "A", "B"),
     Case("channel after tool", (formats.CHANNEL, formats.CHANNEL_AFTER_TOOL), "thought\nA\n<channel|>\nB", "A", "B"),
     Case("solar", (formats.SOLAR,), "<|think|>A<|end|><|begin|>assistant<|content|>B", "A", "B"),

@@ -15,6 +15,7 @@ GEMMA = "{{ '<|think|>' }}{{ '<|channel>thought\\n<channel|>' }}"
         (QWEN, (formats.THINK,)),
         ("{{ '<|channel|>analysis<|message|>' }}", (formats.ANALYSIS, formats.COMMENTARY)),
         ("{{ '<seed:think>' }}", (formats.SEED,)),
+        ("{{ '[THINK]' }}", (formats.BRACKETS,)),
         (GEMMA, (formats.CHANNEL,)),
         ("{{ '<|begin|>assistant<|think|>' }}{{ '<|content|>' }}", (formats.SOLAR,)),
         ("{{ content.split('</think>')[-1] }}", (formats.THINK, formats.END_ONLY)),
@@ -56,4 +57,10 @@ def test_continued_replies_go_on_where_they_were() -> None:
 
 
 def test_every_format_belongs_to_a_family() -> None:
-    assert len(formats.ALL) == len({each.name for each in formats.ALL}) == 8
+    assert len(formats.ALL) == len({each.name for each in formats.ALL})
+    chosen = {
+        each
+        for own in formats.ALL
+        for each in choose_reasoning(f"{own.start}{own.end}{own.answer}{own.after}", next(iter(own.after), "")).formats
+    }
+    assert chosen == set(formats.ALL)
