@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
@@ -85,10 +85,10 @@ def test_work_does_not_grow_with_the_reply(case: Case) -> None:
     def seconds(letters: int) -> float:
         reader = ReasoningReader(case.reasoning)
         list(reader.feed(case.reply[: len(case.reply) // 2]))
-        started = perf_counter()
+        started = thread_time()
         for _ in range(letters):
             reader.feed(" ")
             reader.feed("\n")
-        return perf_counter() - started
+        return thread_time() - started
 
-    assert seconds(20_000) < 40 * max(seconds(2_000), 1e-3)
+    assert min(seconds(20_000) for _ in range(3)) < 40 * max(min(seconds(2_000) for _ in range(3)), 1e-3)
