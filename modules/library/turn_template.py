@@ -65,17 +65,24 @@ def _beginning(content: Mapping[str, str], system: _Turn) -> str:
 
 def _speakers(content: Mapping[str, str]) -> tuple[_Turn, _Turn]:
     template = content["turn_template"]
-    place = template.find(_BOT)
-    if place < 0:
-        place = template.find(_USER_MESSAGE) + len(_USER_MESSAGE) if _USER_MESSAGE in template else 0
-    named = (
+    place = _reply_place(template)
+    user, bot = (
         part.replace(_USER, content["user"]).replace(_BOT, content["bot"])
         for part in (template[:place], template[place:])
     )
-    user, bot = named
     user_before, _, user_after = user.partition(_USER_MESSAGE)
     bot_before, _, bot_after = bot.partition(_BOT_MESSAGE)
     return _Turn(user_before, user_after), _Turn(bot_before, bot_after)
+
+
+def _reply_place(template: str) -> int:
+    """Where the reply's turn begins: at the line that names the bot, or at the name where both speak in one line."""
+    message_end = template.find(_USER_MESSAGE) + len(_USER_MESSAGE) if _USER_MESSAGE in template else 0
+    name = template.find(_BOT, message_end)
+    if name < 0:
+        return message_end
+    line = template.rfind("\n", message_end, name)
+    return name if line < 0 else line + 1
 
 
 def _said(turn: _Turn) -> str:
