@@ -114,4 +114,20 @@ response = client.chat.completions.create(
 print(response.choices[0].message.content)
 """
 
-ALL: Final = (CHAT, CHAT_STREAM, COMPLETION_STREAM, OPENAI_CLIENT)
+OPENAI_NODE: Final = """
+import OpenAI from "openai";
+
+const client = new OpenAI({
+  apiKey: process.env.OPENAI_API_KEY,
+  baseURL: "http://127.0.0.1:5000/v1",
+});
+
+const response = await client.chat.completions.create({
+  model: "x",
+  messages: [{ role: "user", content: "Hello!" }],
+});
+
+console.log(response.choices[0].message.content);
+"""
+
+ALL: Final = (CHAT, CHAT_STREAM, COMPLETION_STREAM, OPENAI_CLIENT, OPENAI_NODE)
