@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from modules.errors import BadRequest
 from modules.library.file_cache import FileCache
+from modules.library.templates import InstructionTemplates
 from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 from modules.settings import OPTIONS
@@ -30,6 +31,7 @@ class PerModelSettings:
         # With --model-dir the shipped file is not where the models are.
         self._shipped = tuple(dict.fromkeys((data.root / "models" / data.model_config.name, data.model_config)))
         self._own = data.user_model_config
+        self._templates = InstructionTemplates(data)
         self._cache = FileCache[_Rules](_read)
 
     def for_model(self, name: str) -> Mapping[str, object]:
@@ -44,8 +46,9 @@ class PerModelSettings:
         return _template(self._matching((self._own,), name))
 
     def suggested_template(self, name: str) -> str | None:
-        """The instruction template that the shipped rules name: for models that bring none."""
-        return _template(self._matching(self._shipped, name))
+        """The instruction template that the shipped rules name, if its file is there: for models that bring none."""
+        template = _template(self._matching(self._shipped, name))
+        return template if template is not None and self._templates.has(template) else None
 
     def save(self, name: str, settings: Mapping[str, object]) -> None:
         """Store `settings`, by setting name, as the user's own for the model `name`, in place of those stored before."""

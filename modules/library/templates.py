@@ -53,6 +53,10 @@ class InstructionTemplates:
     def names(self) -> list[str]:
         return self._folder.names()
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name. Raises BadRequest for what is no plain name."""
+        return self._folder.find(name) is not None
+
     def read(self, name: str, *, param: str = "instruction_template") -> str:
         """The template's source. The default one is there even when its file is not, and `None` means it.
 

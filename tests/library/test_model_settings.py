@@ -59,6 +59,8 @@ def test_other_spellings_of_settings(data: UserData) -> None:
 
 def test_the_users_template_and_the_suggested_one_are_told_apart(data: UserData) -> None:
     stored = rules(data, {"a": {"instruction_template": "Mine"}}, {".": {"instruction_template": "Theirs"}})
+    assert stored.suggested_template("a") is None, "its file is not there"
+    write_old(data.instruction_templates / "Theirs.jinja", "x")
     assert (stored.own_template("a"), stored.suggested_template("a")) == ("Mine", "Theirs")
     assert (stored.own_template("b"), stored.suggested_template("b")) == (None, "Theirs")
     assert stored.for_model("a")["instruction_template"] == "Mine"
@@ -119,6 +121,7 @@ def test_an_edit_is_seen_at_once(data: UserData) -> None:
 
 def test_shipped_rules_count_for_models_elsewhere(data: UserData) -> None:
     write_old(data.model_config, "a:\n  instruction_template: ChatML\n")
+    write_old(data.instruction_templates / "ChatML.jinja", "x")
     elsewhere = UserData(data.root, model_dir=data.root / "other")
     assert PerModelSettings(elsewhere).suggested_template("a") == "ChatML"
 
