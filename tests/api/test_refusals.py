@@ -126,7 +126,7 @@ async def _is_refused(api: Served, path: str, body: dict[str, Any], param: str) 
     error = response.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     assert (error["type"], error["param"]) == ("invalid_request_error", param)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3
     after = await api.post(CHAT, says("echo: still here"))
     assert after.json()["choices"][0]["message"]["content"] == "still here"
 
