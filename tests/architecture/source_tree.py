@@ -45,9 +45,12 @@ ROOMS: Final = {
     "sentence_transformers": ("modules/media/",),
     "faster_whisper": ("modules/media/",),
     "gradio": ("modules/ui/", "extensions/*/"),
-    "fastapi": ("extensions/openai/",),
-    "starlette": ("extensions/openai/",),
-    "uvicorn": ("extensions/openai/",),
+    "fastapi": ("extensions/openai/", "modules/ui/"),
+    "starlette": ("extensions/openai/", "modules/ui/"),
+    "uvicorn": ("extensions/openai/", "modules/ui/"),
+    "mcp": ("modules/chat/",),
+    "huggingface_hub": ("modules/models/",),
+    "playwright": (),
 }
 
 

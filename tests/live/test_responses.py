@@ -1,9 +1,11 @@
 """/v1/responses on a real model, through the official client: forms of replies, chains, and what they cost."""
 
+from typing import Annotated
+
 import openai
 import pytest
 from openai import OpenAI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.live.server import LiveServer
 
@@ -11,8 +13,10 @@ pytestmark = [pytest.mark.live, pytest.mark.model]
 
 
 class City(BaseModel):
-    name: str
-    inhabitants: int
+    """Bounded, so that every reply ends within the tokens that the test allows."""
+
+    name: Annotated[str, Field(max_length=30)]
+    inhabitants: Annotated[int, Field(ge=0, le=99_999_999)]
 
 
 @pytest.fixture
