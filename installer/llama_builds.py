@@ -12,12 +12,16 @@ PACKAGE = "llama-cpp-python"
 WHEEL_INDEX = "https://abetlen.github.io/llama-cpp-python/whl"
 """The project's own index of prebuilt wheels, one folder per accelerator."""
 
+# ggml sets up the tile registers of Intel's AMX once for each thread and never looks at them again; where they are lost
+# in between, as on some virtual machines, the process dies of an illegal instruction. So its AMX kernels stay out.
+NATIVE = ("-DGGML_NATIVE=on", "-DCMAKE_C_FLAGS=-U__AMX_INT8__", "-DCMAKE_CXX_FLAGS=-U__AMX_INT8__")
+
 CMAKE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "cpu": ("-DGGML_NATIVE=on",),
-    "cuda": ("-DGGML_NATIVE=on", "-DGGML_CUDA=on"),
-    "rocm": ("-DGGML_NATIVE=on", "-DGGML_HIP=on"),
+    "cpu": NATIVE,
+    "cuda": (*NATIVE, "-DGGML_CUDA=on"),
+    "rocm": (*NATIVE, "-DGGML_HIP=on"),
     "apple": ("-DGGML_NATIVE=on", "-DGGML_METAL=on"),
-    "intel": ("-DGGML_NATIVE=on", "-DGGML_SYCL=on", "-DCMAKE_C_COMPILER=icx", "-DCMAKE_CXX_COMPILER=icpx"),
+    "intel": (*NATIVE, "-DGGML_SYCL=on", "-DCMAKE_C_COMPILER=icx", "-DCMAKE_CXX_COMPILER=icpx"),
 }
 
 # The CUDA 12 libraries of requirements/cuda.txt serve every wheel built with CUDA 12, and newer drivers run it too.

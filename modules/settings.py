@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Self, TypeVar
 
@@ -16,6 +17,7 @@ from modules.settings_api import ApiSettings, OpenaiExtensionSettings
 from modules.settings_chat import ChatSettings
 from modules.settings_generation import GenerationSettings
 from modules.settings_model import LlamaCppSettings, ModelSettings
+from modules.settings_page import PageSettings
 from modules.settings_program import ProgramSettings, WebSettings
 
 API_EXTENSION = "openai"
@@ -28,6 +30,7 @@ _AnySettings = TypeVar("_AnySettings", bound="Settings")
 class Settings(
     OpenaiExtensionSettings,
     GenerationSettings,
+    PageSettings,
     ChatSettings,
     LlamaCppSettings,
     ModelSettings,
@@ -67,7 +70,24 @@ class Settings(
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every key that must not appear in a log."""
-        return tuple(key for key in (self.api_key, self.admin_key) if key)
+        return tuple(key for key in (self.api_key, self.admin_key, *self.passwords.values()) if key)
+
+    @property
+    def passwords(self) -> Mapping[str, str]:
+        """Who may use the web page, by name; empty lets everybody in. Raises SettingsError when the file of
+        `gradio_auth_path` cannot be read."""
+        entries = self.gradio_auth.split(",") if self.gradio_auth else []
+        if self.gradio_auth_path is not None:
+            entries += _lines_of(self.gradio_auth_path)
+        pairs = (entry.strip().partition(":") for entry in entries if entry.strip())
+        return MappingProxyType({name: password for name, _, password in pairs})
+
+    @property
+    def page_addresses(self) -> tuple[str, ...]:
+        """The addresses on which the web page listens."""
+        if not self.listen:
+            return ("127.0.0.1",)
+        return (self.listen_host or "0.0.0.0",)  # noqa: S104 - what --listen asks for
 
     @property
     def api_addresses(self) -> tuple[str, ...]:
@@ -162,6 +182,13 @@ def _called(option: Option, sources: Sequence[Source]) -> str:
 
 def _key(option: Option) -> str:
     return option.key
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as failure:
+        raise SettingsError(f"--gradio-auth-path: {path} cannot be read: {failure}.", param="gradio_auth_path") from None
 
 
 def _shortened(text: str) -> str:

@@ -41,6 +41,27 @@ class WebSettings(SettingsGroup, frozen=True):
         allowed="a host name or an IP address",
     )
     listen_port: int = setting(7860, "Port of the web UI; 0 lets the system choose.", ge=0, le=65535)
+    share: bool = setting(False, "Open a public address for the web UI through Gradio's tunnel. Set --gradio-auth with it.")
+    subpath: str = setting(
+        "",
+        "Path below which a proxy serves the web UI, such as /chat.",
+        pattern=r"^(/?[\w./~-]+)?$",
+        allowed="a path such as /chat",
+    )
+    gradio_auth: str = setting(
+        "",
+        "Who may use the web UI, as name:password; several are separated by commas.",
+        pattern=r"^([^:,]+:[^,]+(,[^:,]+:[^,]+)*)?$",
+        allowed="name:password, separated by commas; a password with a comma needs --gradio-auth-path",
+        secret=True,
+    )
+    gradio_auth_path: Path | None = setting(
+        None, "File with one name:password per line, for who may use the web UI.", is_file=True
+    )
+    auto_launch: bool = setting(False, "Open the web UI in this machine's browser at start.")
+    multi_user: bool = setting(
+        False, "Keep visitors of the web UI apart: chats live in their tabs only, and nothing of theirs is saved."
+    )
     ssl_keyfile: Path | None = setting(
         None, "Private key for HTTPS, in PEM format.", env="OPENEDAI_KEY_PATH", is_file=True
     )
