@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Final, Literal
 
+from modules.option_values import Words
 from modules.options import SettingsGroup, setting
 
 _COMMAND: Final = (
@@ -41,3 +42,11 @@ class ChatSettings(SettingsGroup, frozen=True):
     chat_template_str: str = setting(
         "", "Jinja template of the dialogue in the modes chat and chat-instruct; empty means the built-in one."
     )
+    selected_tools: Words = setting((), "Tools that the web page offers to the model.")
+    mcp_servers: str = setting(
+        "",
+        "MCP servers that are reached over HTTP, one a line: the address and, after commas, headers as Name: value. "
+        "Servers that are commands stand in mcp.json.",
+        secret=True,
+    )
+    confirm_tool_calls: bool = setting(False, "Ask before each call of a tool.")

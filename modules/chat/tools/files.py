@@ -1,0 +1,133 @@
+"""The user's own tools: `tools/<name>.py` with a dict `tool` and a function `execute`, each run in a process that can be
+killed. A file is read again for every call, so edits count at once."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from modules.chat.child import Bounds, ChildDied, ChildTooLoud, ChildTooSlow, ask_child
+from modules.chat.tools.base import Origin, Shelf, ToolFailed, ToolInfo, checked_spec
+from modules.library.folder import Folder
+from modules.messages import ToolSpec
+from modules.settings import OPTIONS
+
+_MODULE: Final = "modules.chat.tools"
+_DESCRIBE_SECONDS: Final = 20.0
+_ANSWER_BYTES: Final = 4 * 2**20
+_AT_ONCE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a file holds: a spec, or what is wrong with it."""
+
+    spec: ToolSpec | None = None
+    problem: str = ""
+
+
+class FileTools:
+    """Every `.py` file of `folder`; `seconds` bound one call."""
+
+    origin = Origin.FILE
+
+    def __init__(self, folder: Path, *, seconds: float, describe_seconds: float = _DESCRIBE_SECONDS) -> None:
+        self._folder = Folder(folder, "tool", (".py",))
+        self._seconds = seconds
+        self._describe_seconds = describe_seconds
+        self._known: dict[str, tuple[tuple[int, int], _Described]] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def shelf(self) -> Shelf:
+        names = await asyncio.to_thread(self._folder.names)
+        self._known = {name: known for name, known in self._known.items() if name in names}
+        described = dict(zip(names, await asyncio.gather(*map(self._described, names)), strict=True))
+        return _shelf(described)
+
+    async def find(self, name: str) -> ToolSpec | None:
+        return (await self.shelf()).find(name)
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        file_name = next((each for each, (_, known) in self._known.items() if _is_named(known, name)), name)
+        match await self._asked(file_name, dict(arguments), self._seconds):
+            case {"text": str(text)}:
+                return text
+        raise ToolFailed("The tool's process sent no answer.")
+
+    async def aclose(self) -> None:
+        return
+
+    async def _described(self, name: str) -> _Described:
+        async with self._places:
+            stamp = await asyncio.to_thread(self._stamp, name)
+            known = self._known.get(name)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            described = await self._read(name)
+            self._known[name] = stamp, described
+            return described
+
+    async def _read(self, name: str) -> _Described:
+        try:
+            match await self._asked(name, None, self._describe_seconds):
+                case {"tool": dict(definition)}:
+                    return _Described(_spec(definition))
+            return _Described(problem="It cannot be read.")
+        except ToolFailed as failure:
+            return _Described(problem=str(failure))
+
+    async def _asked(self, name: str, arguments: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+        path = self._folder.find(name)
+        if path is None:
+            raise ToolFailed(f"There is no tool file {name} any more.")
+        question = json.dumps({"path": str(path.resolve()), "arguments": arguments}).encode()
+        bounds = Bounds(seconds=seconds, answer_bytes=_ANSWER_BYTES)
+        try:
+            answer = json.loads(await ask_child(_MODULE, question, bounds, environment=_environment()))
+        except ChildTooSlow:
+            raise ToolFailed(f"It took longer than {seconds:g} seconds and was ended.") from None
+        except ChildTooLoud:
+            raise ToolFailed(f"Its answer is longer than {_ANSWER_BYTES // 2**20} MiB.") from None
+        except (ChildDied, ValueError):
+            raise ToolFailed("Its process ended without an answer.") from None
+        if not isinstance(answer, dict) or "failed" in answer:
+            raise ToolFailed(str(answer["failed"]) if isinstance(answer, dict) else "It cannot be read.")
+        return answer
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        path = self._folder.find(name)
+        status = os.stat(path) if path is not None else None
+        return (status.st_mtime_ns, status.st_size) if status else (0, 0)
+
+
+def _shelf(described: Mapping[str, _Described]) -> Shelf:
+    specs: dict[str, ToolSpec] = {}
+    problems = []
+    for file_name, each in described.items():
+        problem = each.problem
+        if each.spec is not None and specs.setdefault(each.spec.name, each.spec) is not each.spec:
+            problem = f"Another file has a tool named {each.spec.name} too; give one of them another name."
+        if problem:
+            problems.append(ToolInfo(name=file_name, description="", origin=Origin.FILE, problem=problem))
+    return Shelf(specs=tuple(specs.values()), problems=tuple(problems))
+
+
+def _spec(definition: Mapping[str, Any]) -> ToolSpec:
+    """OpenAI's definition of a function, with or without the wrapper that says it is one."""
+    function = definition.get("function", definition)
+    if not isinstance(function, dict):
+        raise ToolFailed("Its dict named tool must hold OpenAI's definition of a function.")
+    return checked_spec(function.get("name"), function.get("description"), function.get("parameters"))
+
+
+def _is_named(described: _Described, name: str) -> bool:
+    return described.spec is not None and described.spec.name == name
+
+
+def _environment() -> dict[str, str]:
+    """All but the keys of this server: tools may have variables of their own."""
+    secrets = {option.env for option in OPTIONS.values() if option.secret and option.env}
+    return {name: value for name, value in os.environ.items() if name not in secrets}
