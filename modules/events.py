@@ -50,6 +50,15 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Visible text of choice `index` as the model says it, while extensions hold it back: the Content that follows is
+    what they made of all of it."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptScored:
     """Logprobs of the prompt's own tokens (first entry None), sent once before any Content of that choice."""
 
@@ -88,4 +97,6 @@ class Done:
     stop_reason: str | int | None = None
 
 
-Event = Started | Progress | Content | Reasoning | PromptScored | ToolCallStart | ToolCallDelta | ToolCallEnd | Done
+Event = (
+    Started | Progress | Content | Draft | Reasoning | PromptScored | ToolCallStart | ToolCallDelta | ToolCallEnd | Done
+)

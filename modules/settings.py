@@ -58,8 +58,9 @@ class Settings(
 
     @property
     def active_extensions(self) -> tuple[str, ...]:
-        """The extensions to start, each once; the API is not among them, `api` says whether it is served."""
-        names = dict.fromkeys((*self.default_extensions, *self.extensions))
+        """The extensions to start, each once and in the order in which they are applied; the API is not among them, `api`
+        says whether it is served."""
+        names = dict.fromkeys((*self.extensions, *self.default_extensions))
         return tuple(name for name in names if name != API_EXTENSION)
 
     @property

@@ -29,7 +29,7 @@ def read_settings_file(path: Path) -> dict[str, object]:
     A key without a value counts as absent. Keys that mean nothing here are named in one warning, except for the
     form `<extension>-<parameter>`, which belongs to extensions. Raises SettingsError when the file is no YAML mapping.
     """
-    content = _load(path)
+    content = load_file(path)
     _warn_of_unknown(path, content)
     return {name: value for key, value in content.items() if value is not None and (name := _stored_name(key))}
 
@@ -43,13 +43,14 @@ def save_settings(path: Path, settings: Settings, names: Collection[str]) -> Non
     for name in names:
         if name not in OPTIONS or not OPTIONS[name].stored:
             raise SettingsError(f"{name} cannot be saved in {path.name}.", param=name)
-    kept = {key: value for key, value in _load(path).items() if _stored_name(key) not in names}
+    kept = {key: value for key, value in load_file(path).items() if _stored_name(key) not in names}
     values = {name: getattr(settings, name) for name in names}
     changed = {OPTIONS[name].key: _plain(value) for name, value in values.items() if value != OPTIONS[name].default}
     atomic_write(path, yaml.safe_dump({**kept, **changed}, sort_keys=False, allow_unicode=True))
 
 
-def _load(path: Path) -> dict[str, object]:
+def load_file(path: Path) -> dict[str, object]:
+    """All that the file at `path` holds, as it stands there; nothing when there is none. Raises SettingsError."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -148,7 +148,7 @@ def test_the_openai_extension_means_api(start: Start, name: str) -> None:
 def test_the_openai_extension_in_default_extensions_means_api(start: Start) -> None:
     settings = start("--extensions", "two", yaml="default_extensions: [one, openai]")
     assert settings.api
-    assert settings.active_extensions == ("one", "two")
+    assert settings.active_extensions == ("two", "one")
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_implied_api_is_not_explicit() -> None:
 
 def test_active_extensions_are_listed_once() -> None:
     settings = Settings(extensions=("b", "openai", "a"), default_extensions=("a", "c"))
-    assert settings.active_extensions == ("a", "c", "b")
+    assert settings.active_extensions == ("b", "a", "c")
 
 
 def test_the_admin_key_falls_back_to_the_api_key() -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import lru_cache
 
 from modules.chat.generations import (
@@ -11,12 +12,14 @@ from modules.chat.generations import (
     ignored_parameters,
     logits_generation,
 )
+from modules.chat.hooked import HookedRequest
 from modules.chat.metrics import ReplyMetrics
 from modules.chat.replies import reply_events
 from modules.chat.work import WorkRegister
+from modules.engine.protocols import Engine
 from modules.engine.types import Alternative, ModelCard
 from modules.events import Event
-from modules.hooks import Hooks, passed_through
+from modules.hooks import Hooks
 from modules.models.manager import ModelManager
 from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
@@ -45,31 +48,34 @@ class ChatService:
 
     async def chat(self, request: ChatRequest, *, owner: str) -> AsyncGenerator[Event, None]:
         """A reply to a conversation; the first event is Started. Closing the generator cancels the reply."""
-        request = passed_through(self._hooks.chat_request, request)
+        hooked = HookedRequest(self._hooks, request, owner)
+        request = await hooked.chat_request()
         with self._work.open(owner) as work:
             async with self._models.lease(request.model) as engine:
                 self._name_ignored(engine.card, request.sampling)
-                written = await self._prompts.chat(engine, request)
+                written = await self._written(engine, request, hooked)
                 reply_format = choose_format(request, self._context(engine.card, written))
                 generations = chat_generations(engine.card, request, written, reply_format)
                 prompt_tokens = len(written.prompt.tokens)
                 events = reply_events(engine, generations, work, prompt_tokens=prompt_tokens, reply_format=reply_format)
-                async with aclosing(self.metrics.counted(events)) as counted:
-                    async for event in counted:
+                async with aclosing(hooked.reply(self.metrics.counted(events))) as changed:
+                    async for event in changed:
                         yield event
 
     async def complete(self, request: CompletionRequest, *, owner: str) -> AsyncGenerator[Event, None]:
         """How each prompt goes on; the first event is Started. Closing the generator cancels the reply."""
-        request = passed_through(self._hooks.completion_request, request)
+        hooked = HookedRequest(self._hooks, request, owner)
+        request = await hooked.completion_request()
         with self._work.open(owner) as work:
             async with self._models.lease(request.model) as engine:
                 self._name_ignored(engine.card, request.sampling)
                 prompts = await self._prompts.completion(engine, request)
+                prompts = await hooked.prompts(engine.card, prompts)
                 generations = completion_generations(engine.card, request, prompts)
                 prompt_tokens = sum(len(prompt.tokens) for prompt in prompts)
                 events = reply_events(engine, generations, work, prompt_tokens=prompt_tokens)
-                async with aclosing(self.metrics.counted(events)) as counted:
-                    async for event in counted:
+                async with aclosing(hooked.reply(self.metrics.counted(events))) as changed:
+                    async for event in changed:
                         yield event
 
     async def next_token(self, request: LogitsRequest) -> list[Alternative]:
@@ -106,6 +112,11 @@ class ChatService:
         """The prompt of a chat request, as text."""
         async with self._models.lease(request.model) as engine:
             return await self._prompts.text(engine.card, request)
+
+    async def _written(self, engine: Engine, request: ChatRequest, hooked: HookedRequest) -> ChatPrompt:
+        written = await self._prompts.chat(engine, request, hooked)
+        prompt = await hooked.prompt(engine.card, written.prompt, written.text, param="messages")
+        return replace(written, prompt=prompt)
 
     def _context(self, card: ModelCard, written: ChatPrompt) -> ReplyContext:
         return ReplyContext(

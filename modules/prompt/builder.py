@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
@@ -39,10 +40,33 @@ class ChatPrompt:
     is_thinking: bool = False
 
 
+class PromptEdits(Protocol):
+    """Who may change a prompt on its way to the model, and say how long it counts as."""
+
+    async def prompt_text(self, text: str, plan: Plan) -> str: ...
+
+    async def token_count(self, text: str) -> int | None:
+        """None for the number of its tokens."""
+        ...
+
+
+class NoEdits:
+    """Prompts stay as they are."""
+
+    async def prompt_text(self, text: str, plan: Plan) -> str:
+        return text
+
+    async def token_count(self, text: str) -> int | None:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
+    """`count` is what it counts as when turns are left out."""
+
     text: str
     tokens: list[int]
+    count: int
 
 
 class PromptBuilder:
@@ -59,10 +83,10 @@ class PromptBuilder:
     async def aclose(self) -> None:
         await self._rendering.aclose()
 
-    async def chat(self, engine: Engine, request: ChatRequest) -> ChatPrompt:
+    async def chat(self, engine: Engine, request: ChatRequest, edits: PromptEdits | None = None) -> ChatPrompt:
         """Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
         plan = await self._plan(engine.card, request)
-        draft = await self._fitting(engine, plan, request)
+        draft = await self._fitting(engine, plan, request, edits or NoEdits())
         room = 0 if request.limits.max_tokens == 0 else 1
         prompt = fitted(engine.card, draft.tokens, param="messages", room=room)
         strings, ids = await self._stops_of(engine, plan)
@@ -121,25 +145,27 @@ class PromptBuilder:
     async def _plan(self, card: ModelCard, request: ChatRequest) -> Plan:
         return await asyncio.to_thread(self._planner.plan, card, request)
 
-    async def _draft(self, engine: Engine, plan: Plan, messages: Sequence[Message]) -> _Draft:
-        text = await self._writer.write(plan, messages)
-        return _Draft(text, with_bos(engine.card, await tokenize(engine, text, param="messages")))
+    async def _draft(self, engine: Engine, plan: Plan, messages: Sequence[Message], edits: PromptEdits) -> _Draft:
+        text = await edits.prompt_text(await self._writer.write(plan, messages), plan)
+        tokens = with_bos(engine.card, await tokenize(engine, text, param="messages"))
+        count = await edits.token_count(without_reserved(text))
+        return _Draft(text, tokens, len(tokens) if count is None else count)
 
-    async def _fitting(self, engine: Engine, plan: Plan, request: ChatRequest) -> _Draft:
+    async def _fitting(self, engine: Engine, plan: Plan, request: ChatRequest, edits: PromptEdits) -> _Draft:
         """The whole conversation, or the mildest cut of it that leaves room for a reply, found by halving."""
-        whole = await self._draft(engine, plan, plan.messages)
+        whole = await self._draft(engine, plan, plan.messages, edits)
         room = reserved_room(engine.card, request.limits.max_tokens)
-        if not request.truncates or fits(engine.card, whole.tokens, room):
+        if not request.truncates or fits(engine.card, whole.count, room):
             return whole
         ways = shortened(plan.messages, context=engine.card.context)
         best, low, high = whole, 0, len(ways)
         while low < high:
             middle = (low + high) // 2
-            draft = await self._draft(engine, plan, ways[middle])
-            if fits(engine.card, draft.tokens, room):
+            draft = await self._draft(engine, plan, ways[middle], edits)
+            if fits(engine.card, draft.count, room):
                 best, high = draft, middle
             else:
-                best, low = min(best, draft, key=lambda each: len(each.tokens)), middle + 1
+                best, low = min(best, draft, key=lambda each: each.count), middle + 1
         return best
 
     async def _stops_of(self, engine: Engine, plan: Plan) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -13,7 +13,7 @@ def fitted(card: ModelCard, tokens: Sequence[int], *, param: str, room: int = 1)
     """A prompt that leaves room for at least `room` tokens of reply. Raises BadRequest (empty), ContextTooLong."""
     if not tokens:
         raise BadRequest("The prompt is empty.", param=param)
-    if not fits(card, tokens, room):
+    if not fits(card, len(tokens), room):
         raise ContextTooLong(prompt_tokens=len(tokens), context=card.context, param=param)
     return Prompt(tuple(tokens))
 
@@ -24,8 +24,8 @@ def reply_limit(card: ModelCard, prompt: Prompt, wanted: int | None) -> int:
     return left if wanted is None else min(wanted, left)
 
 
-def fits(card: ModelCard, tokens: Sequence[int], room: int) -> bool:
-    return len(tokens) + room <= card.context
+def fits(card: ModelCard, tokens: int, room: int) -> bool:
+    return tokens + room <= card.context
 
 
 def reserved_room(card: ModelCard, wanted: int | None) -> int:

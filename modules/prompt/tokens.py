@@ -52,6 +52,21 @@ def without_reserved(text: str) -> str:
     return text.translate(_RESERVED)
 
 
+def with_cuts_of(text: str, changed: str) -> str:
+    """`changed`, a new version of `text` without reserved characters, with those of `text` where the two agree: in what
+    they begin and end with."""
+    clean = without_reserved(text)
+    start = _agreeing(clean, changed)
+    if start == len(clean) == len(changed):
+        return text
+    rest = min(len(clean), len(changed)) - start
+    end = min(rest, _agreeing(clean[::-1], changed[::-1]))
+    places = [place for place, letter in enumerate(text) if ord(letter) not in _RESERVED]
+    head = text[: places[start]] if start < len(places) else text
+    tail = text[places[len(places) - end - 1] + 1 :] if end < len(places) else text
+    return head + changed[start : len(changed) - end] + tail if end else head + changed[start:]
+
+
 async def tokenize(engine: Engine, text: str, *, param: str, special: bool = True) -> list[int]:
     """Token ids, with control texts as control tokens except where CUT divides them, or nowhere without `special`.
 
@@ -78,6 +93,12 @@ def checked_ids(card: ModelCard, tokens: Sequence[int], *, param: str) -> list[i
         if not 0 <= token < card.vocabulary:
             raise BadRequest(f"{token} is not a token id of this model (0 to {card.vocabulary - 1}).", param=param)
     return list(tokens)
+
+
+def _agreeing(one: str, other: str) -> int:
+    """How many letters they have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _is_encodable(text: str) -> bool:

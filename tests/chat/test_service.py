@@ -16,7 +16,7 @@ from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec
 from modules.errors import BadRequest, Busy, ContextTooLong, EngineFailed, NotLoaded
 from modules.events import Content, Done, Event, FinishReason, Progress, Started
-from modules.hooks import Hooks
+from modules.hooks import Hooks, Turn
 from modules.messages import Role, text_message
 from modules.models.launch import Candidate
 from modules.models.manager import ModelManager
@@ -202,13 +202,13 @@ async def test_prompt_can_be_read(service: ChatService) -> None:
 
 async def test_hooks_change_requests_in_order(models: ModelManager, work: WorkRegister) -> None:
     def saying(words: str) -> Any:
-        def change(request: ChatRequest) -> ChatRequest:
+        async def change(request: ChatRequest, turn: Turn) -> ChatRequest:
             said = request.messages[-1].text
             return replace(request, messages=(text_message(Role.USER, said + words),))
 
         return change
 
-    def doubled(request: CompletionRequest) -> CompletionRequest:
+    async def doubled(request: CompletionRequest, turn: Turn) -> CompletionRequest:
         return replace(request, prompts=request.prompts * 2)
 
     hooks = Hooks(chat_request=(saying("b"), saying("c")), completion_request=(doubled,))

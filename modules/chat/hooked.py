@@ -1,0 +1,120 @@
+"""Where the hooks of extensions step into a request: before its prompt, in the prompt, and at the end of its replies."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from modules.engine.types import ModelCard, Prompt, TokenLogprob
+from modules.events import Content, Done, Draft, Event, ToolCallStart
+from modules.hooks import Hooks, Turn, passed_through
+from modules.prompt.fit import fitted
+from modules.prompt.plan import Plan
+from modules.prompt.tokens import checked_ids, with_cuts_of, without_reserved
+from modules.requests import ChatRequest, CompletionRequest, Mode
+
+
+class HookedRequest:
+    """One request and all that `hooks` do to it."""
+
+    def __init__(self, hooks: Hooks, request: ChatRequest | CompletionRequest, owner: str) -> None:
+        self._hooks = hooks
+        self.turn = Turn(request=request, owner=owner)
+        self._prefixes: dict[str, str] = {}
+
+    async def chat_request(self) -> ChatRequest:
+        assert isinstance(self.turn.request, ChatRequest)
+        for change in self._hooks.chat_request:
+            self.turn.request = await change(self.turn.request, self.turn)
+        return self.turn.request
+
+    async def completion_request(self) -> CompletionRequest:
+        assert isinstance(self.turn.request, CompletionRequest)
+        for change in self._hooks.completion_request:
+            self.turn.request = await change(self.turn.request, self.turn)
+        return self.turn.request
+
+    async def prompt_text(self, text: str, plan: Plan) -> str:
+        """The prompt that `plan` has written, as the hooks want it."""
+        if not (self._hooks.chat_prompt or self._hooks.reply_prefix):
+            return text
+        shown = without_reserved(text)
+        changed = await passed_through(self._hooks.chat_prompt, shown, self.turn)
+        return with_cuts_of(text, await self._with_prefix(changed, plan))
+
+    async def _with_prefix(self, text: str, plan: Plan) -> str:
+        if plan.cast is None or plan.continues or not plan.prompts_reply:
+            return text
+        name = f"{plan.cast.bot}:"
+        prefix = name if plan.mode is Mode.CHAT and text.endswith(name) else ""
+        return text.removesuffix(prefix) + await self._prefix(prefix)
+
+    async def token_count(self, text: str) -> int | None:
+        """What the prompt counts as; None for its real number of tokens."""
+        for count in self._hooks.token_count[:1]:
+            return await count(text, self.turn)
+        return None
+
+    async def prompt(self, card: ModelCard, prompt: Prompt, text: str, *, param: str) -> Prompt:
+        """What the model is about to read. Raises BadRequest, ContextTooLong for what the hooks have made of it."""
+        self.turn.card, self.turn.prompt = card, text
+        if not self._hooks.prompt_tokens:
+            return prompt
+        tokens = await passed_through(self._hooks.prompt_tokens, prompt.tokens, self.turn)
+        return fitted(card, checked_ids(card, tokens, param=param), param=param)
+
+    async def prompts(self, card: ModelCard, prompts: Sequence[Prompt]) -> list[Prompt]:
+        """As `prompt`, for each of a completion request's."""
+        assert isinstance(self.turn.request, CompletionRequest)
+        texts = [text if isinstance(text, str) else "" for text in self.turn.request.prompts]
+        pairs = zip(prompts, texts, strict=True)
+        return [await self.prompt(card, prompt, text, param="prompt") for prompt, text in pairs]
+
+    async def reply(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The same events, with the text of each choice held back until it is complete and the hooks have had it."""
+        texts: dict[int, _HeldText] = {}
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Content) and self._hooks.reply_text:
+                    texts.setdefault(event.index, _HeldText()).add(event)
+                    if event.text:
+                        yield Draft(index=event.index, text=event.text)
+                    continue
+                if isinstance(event, Done | ToolCallStart) and self._hooks.reply_text:
+                    held = texts.setdefault(event.index, _HeldText())
+                    if held.is_due(at_end=isinstance(event, Done)):
+                        yield await self._revised(event.index, held)
+                yield event
+
+    async def _revised(self, index: int, held: "_HeldText") -> Content:
+        text = await passed_through(self._hooks.reply_text, held.take(), self.turn)
+        return Content(index=index, text=text, tokens=tuple(held.tokens), logprobs=tuple(held.logprobs))
+
+    async def _prefix(self, prefix: str) -> str:
+        """Once for each, since a prompt may be written several times until it fits."""
+        if prefix not in self._prefixes:
+            self._prefixes[prefix] = await passed_through(self._hooks.reply_prefix, prefix, self.turn)
+        return self._prefixes[prefix]
+
+
+@dataclass(slots=True)
+class _HeldText:
+    """What a choice has said since the hooks last had its text; usually that is all of it."""
+
+    texts: list[str] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    is_fresh: bool = True
+
+    def add(self, content: Content) -> None:
+        if not self.texts:
+            self.tokens, self.logprobs = [], []
+        self.texts.append(content.text)
+        self.tokens += content.tokens
+        self.logprobs += content.logprobs
+
+    def is_due(self, *, at_end: bool) -> bool:
+        return bool(self.texts) or (at_end and self.is_fresh)
+
+    def take(self) -> str:
+        text, self.texts, self.is_fresh = "".join(self.texts), [], False
+        return text

@@ -1,0 +1,160 @@
+"""What an extension gets: `setup(host)` adds to the program through this object and through nothing else."""
+
+import functools
+import inspect
+import logging
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from modules.errors import EngineFailed, ServiceError, SettingsError
+from modules.extend.contributions import Block, Build, Contributions, ExtensionTool, Tab, Text
+from modules.extend.failures import place_of
+from modules.extend.services import OfferedService, Service
+from modules.extend.worker import Worker
+from modules.hooks import HOOK_NAMES, Turn
+from modules.messages import ToolSpec
+from modules.options import did_you_mean
+from modules.runtime import Runtime
+
+_Settings = TypeVar("_Settings")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_log = logging.getLogger(__name__)
+_REPLY: Final = "reply"
+
+
+class Program(Protocol):
+    """The running program, as far as extensions see it."""
+
+    @property
+    def runtime(self) -> Runtime: ...
+
+    def values_of(self, extension: str) -> dict[str, object]: ...
+
+
+class Host:
+    """One for each extension; `name` is its folder's. `added` is read once `setup` has returned. Services of one that is
+    not active wait for somebody to start them."""
+
+    def __init__(self, name: str, program: Program, *, is_active: bool = True) -> None:
+        self.name = name
+        self.is_active = is_active
+        self.added = Contributions()
+        self.worker = Worker(name)
+        self._program = program
+
+    @property
+    def runtime(self) -> Runtime:
+        """The program's parts, to be read. Raises NotLoaded until the program runs, so not for use in `setup`."""
+        return self._program.runtime
+
+    def settings(self, kind: type[_Settings]) -> _Settings:
+        """A value of the frozen dataclass `kind`, in which each field is what settings.yaml has under the key
+        `<extension>-<field>`, or else its default. Raises SettingsError for a value of the wrong type."""
+        fields = inspect.signature(kind).parameters
+        values = {name: value for name, value in self._program.values_of(self.name).items() if name in fields}
+        try:
+            return TypeAdapter(kind).validate_python(values)
+        except ValidationError as failure:
+            first = failure.errors()[0]
+            key = f"{self.name}-{first['loc'][0]}" if first["loc"] else self.name
+            raise SettingsError(f"{key} in settings.yaml cannot be used: {first['msg']}.", param=key) from None
+
+    def hook(self, function: _Function) -> _Function:
+        """Add `function` to the hook that has its name; `modules.hooks` lists them all. Meant as a decorator.
+
+        A plain function runs on a thread of this extension, never two at once; a coroutine function runs on the event
+        loop, which it must not hold up. Raises SettingsError for a name that is no hook.
+        """
+        name = function.__name__
+        if name not in HOOK_NAMES:
+            raise SettingsError(
+                f"{self.name}: there is no hook {name}{did_you_mean(name, HOOK_NAMES) or '.'} There are: "
+                f"{', '.join(HOOK_NAMES)}.",
+            )
+        hook = self._reply(function) if name == _REPLY else self._change(function)
+        self.added.hooks.setdefault(name, []).append(hook)
+        return function
+
+    def add_tool(self, spec: ToolSpec, function: Callable[[dict[str, Any]], object]) -> None:
+        """Offer the model a tool; `function` gets the arguments of a call and returns a text or what JSON can hold."""
+        self.added.tools.append(ExtensionTool(spec, function))
+
+    def add_tab(self, title: str, build: Build) -> None:
+        """Add a tab to the page: `build` is called inside it when the page is made, and makes Gradio components."""
+        self.added.tabs.append(Tab(title, self._guarded(build)))
+
+    def add_block(self, build: Build, *, title: str = "") -> None:
+        """Add a part to the page below the chat, made as in `add_tab`."""
+        self.added.blocks.append(Block(title or self.name, self._guarded(build)))
+
+    def add_css(self, css: Text) -> None:
+        """Add style rules to the page; a function is called when the page is made."""
+        self.added.css.append(css)
+
+    def add_js(self, js: Text) -> None:
+        """Add JavaScript that runs when the page is opened; a function is called when the page is made."""
+        self.added.js.append(js)
+
+    def serve(self, service: Service, *, name: str = "") -> None:
+        """Run `await service(runtime, announce)` from the program's start on, until it is cancelled: when the user stops
+        it, or the program ends. It calls `announce` with a line for the user, such as its address, once it is up."""
+        self.added.services.append(OfferedService(name=name or self.name, serve=service, starts_itself=self.is_active))
+
+    async def call(self, function: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - what the function returns
+        """What a function of the extension returns, with its failures put down to the extension."""
+        try:
+            if inspect.iscoroutinefunction(function):
+                return await function(*args)
+            return await self.worker.call(function, *args)
+        except ServiceError:
+            raise
+        except Exception as failure:
+            raise self.blamed(function, failure) from failure
+
+    def blamed(self, function: Callable[..., Any], failure: Exception) -> EngineFailed:
+        """What a caller hears of a failing function; the log says where it is, without what was said to it."""
+        name = getattr(function, "__name__", "a function")
+        _log.error("the extension %s failed in %s: %s", self.name, name, place_of(failure))
+        return EngineFailed(
+            f"The extension {self.name} failed in {name}; the log says where. Start without it to go on."
+        )
+
+    def _change(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def change(value: object, turn: Turn) -> Any:  # noqa: ANN401 - as the hook says
+            return await self.call(function, value, turn)
+
+        return change
+
+    def _reply(self, function: Callable[..., Any]) -> Callable[[Turn], AsyncGenerator[str, None]]:
+        if inspect.isasyncgenfunction(function):
+            return function
+
+        async def reply(turn: Turn) -> AsyncGenerator[str, None]:
+            pieces = self.worker.iterate(functools.partial(function, turn))
+            try:
+                async for piece in pieces:
+                    yield piece
+            except ServiceError:
+                raise
+            except Exception as failure:
+                raise self.blamed(function, failure) from failure
+            finally:
+                await pieces.aclose()
+
+        return reply
+
+    def _guarded(self, build: Build) -> Build:
+        """A page can do without what one extension fails to build."""
+
+        @functools.wraps(build)
+        def guarded() -> object:
+            try:
+                return build()
+            except Exception:  # noqa: BLE001 - a page can do without it
+                _log.exception("the extension %s failed to build its part of the page", self.name)
+                return None
+
+        return guarded

@@ -1,0 +1,66 @@
+"""Where an extension's plain functions run: on one thread of its own, in order, never on the event loop."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, Final, ParamSpec, TypeVar
+
+_END: Final = object()
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class Worker:
+    """A thread that begins with the first call. It is a daemon: a function that never returns cannot keep the program
+    from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_current(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    async def call(
+        self, function: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+    ) -> _Result:
+        """What `function` returns, once its turn has come. Cancelled while it waits, it is not called at all."""
+        future: Future[_Result] = Future()
+        self._begin()
+        self._jobs.put((future, lambda: function(*args, **kwargs)))
+        return await asyncio.wrap_future(future)
+
+    async def iterate(self, function: Callable[[], Iterator[_Result]]) -> AsyncGenerator[_Result, None]:
+        """What the generator `function` yields; other calls may come between. Closing it closes the generator."""
+        items = await self.call(function)
+        try:
+            while (item := await self.call(next, items, _END)) is not _END:
+                yield item  # type: ignore[misc]
+        finally:
+            if close := getattr(items, "close", None):
+                self._jobs.put((Future(), close))
+
+    def close(self) -> None:
+        """End the thread after what is running; it can be called again later."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._jobs.put(None)
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"extension {self._name}", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            future, act = job
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(act())
+            except BaseException as failure:  # noqa: BLE001 - it belongs to whoever waits
+                future.set_exception(failure)
