@@ -1,21 +1,27 @@
-"""The front door: flags → runtime → serve → close."""
+"""The front door: flags → extensions → runtime → serve → close, and the same once more if a restart was asked for."""
 
 import asyncio
 import contextlib
+import functools
+import importlib
+import importlib.util
 import os
+import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import Final, TextIO
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, Final, NoReturn, Protocol, TextIO
 
-from extensions.openai.server import serve_api
-from extensions.openai.signals import on_signals
 from modules.errors import SettingsError
+from modules.extend.extensions import Extensions
+from modules.extend.loader import load_extensions
+from modules.extend.services import Announce
 from modules.flag_parser import HelpRequested
 from modules.flags import parse
 from modules.logs import set_up_logging
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
+from modules.serving.signals import on_signals
 from modules.settings import Settings
 
 if sys.platform == "win32":
@@ -24,18 +30,34 @@ else:
     from uvloop import new_event_loop
 
 _USAGE_ERROR: Final = 2
-_NOTHING_TO_SERVE: Final = "This version has no web UI yet. Start it with --api to serve the OpenAI-compatible API."
+_FAILURE: Final = 1
+_NOTHING_TO_SERVE: Final = (
+    "With --nowebui there is nothing to serve. Leave it out for the web UI, or add --api for the OpenAI-compatible API."
+)
+_PAGE: Final = "modules.ui.server"
 _LINES_PER_LOAD: Final = 4
+_print_now = functools.partial(print, flush=True)
+
+
+class Page(Protocol):
+    """The module of the web page, which is not imported where there is none: Gradio takes long to load."""
+
+    def serve_page(
+        self, runtime: Runtime, extensions: Extensions, *, announce: Announce
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve until a signal ends it. Returns the exit code: 0, or 2 for settings that cannot be used."""
+    """Serve until a signal ends it. Returns the exit code: 0, 1 for what broke down, 2 for settings that cannot be used."""
     try:
         settings = parse(argv, os.environ)
         set_up_logging(verbose=settings.verbose, keys=settings.secrets)
-        if not settings.api:
+        page = _page(settings)
+        if page is None and not settings.api:
             raise SettingsError(_NOTHING_TO_SERVE)
-        return _run(settings)
+        extensions = load_extensions(settings, announce=_print_now)
+        code = _run(settings, extensions, page)
+        return _start_again() if extensions.is_restart_requested else code
     except HelpRequested as request:
         print(request)
         return 0
@@ -44,28 +66,63 @@ def main(argv: Sequence[str]) -> int:
         return _USAGE_ERROR
 
 
-def _run(settings: Settings) -> int:
+def _page(settings: Settings) -> Page | None:
+    if settings.nowebui or importlib.util.find_spec(_PAGE) is None:
+        return None
+    page: Page = importlib.import_module(_PAGE)
+    return page
+
+
+def _run(settings: Settings, extensions: Extensions, page: Page | None) -> int:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_until_signal(settings))
+        return runner.run(_until_signal(settings, extensions, page))
 
 
-async def _until_signal(settings: Settings) -> int:
-    """A signal that comes before or after the API takes care of signals ends the program in order too."""
-    serving = asyncio.create_task(_serve(settings))
+def _start_again() -> NoReturn:
+    """This process becomes the next start, with the arguments it had."""
+    command = [sys.executable, *sys.orig_argv[1:]]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if sys.platform == "win32":
+        # There, exec leaves the console to nobody.
+        sys.exit(subprocess.run(command, check=False).returncode)
+    os.execv(sys.executable, command)  # noqa: S606 - the same program again
+
+
+async def _until_signal(settings: Settings, extensions: Extensions, page: Page | None) -> int:
+    serving = asyncio.create_task(_serve(settings, extensions, page))
     with on_signals(serving.cancel):
         await asyncio.wait([serving])
     return 0 if serving.cancelled() else serving.result()
 
 
-async def _serve(settings: Settings) -> int:
-    async with Runtime(settings) as runtime:
-        progress = asyncio.create_task(show_progress(runtime.models.changes(), sys.stderr))
-        try:
-            await serve_api(runtime)
-        finally:
-            progress.cancel()
-            await asyncio.wait([progress])
+async def _serve(settings: Settings, extensions: Extensions, page: Page | None) -> int:
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(Runtime(settings, hooks=extensions.hooks))
+        await stack.enter_async_context(extensions.running(runtime))
+        await stack.enter_async_context(_beside(show_progress(runtime.models.changes(), sys.stderr)))
+        restart = await stack.enter_async_context(_beside(extensions.restart_requested()))
+        await extensions.services.start_all()
+        face = (
+            page.serve_page(runtime, extensions, announce=_print_now) if page else extensions.services.until_all_ended()
+        )
+        serving = await stack.enter_async_context(_beside(face))
+        await asyncio.wait([serving, restart], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+            return _FAILURE
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator["asyncio.Task[None]", None]:
+    """A task that has ended when the block has."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def show_progress(changes: AsyncGenerator[ModelState, None], terminal: TextIO) -> None:

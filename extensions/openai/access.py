@@ -6,7 +6,6 @@ it finds, never on an address rebuilt from headers, and it falls before a body i
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -20,12 +19,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from extensions.openai.errors import Forbidden, Unauthorized, error_response
 from extensions.openai.json_route import JsonRoute
 from modules.errors import BadRequest, ServiceError
+from modules.serving.addressing import is_addressed, is_strange_page, own_names
 from modules.settings import Settings
 
 PUBLIC_PATHS: Final = frozenset({"/health"})
 ANONYMOUS: Final = "api:anonymous"
-_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
-_HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:@/\\?#\[\]]+)(:\d*)?")
 
 
 class Access(Enum):
@@ -74,12 +72,12 @@ class Policy:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        names = frozenset(name.lower() for name in (*_LOOPBACK_NAMES, *settings.api_allowed_hosts))
-        return cls(Keys.of(settings), None if settings.is_exposed else names, frozenset(settings.api_cors_origins))
+        names = None if settings.is_exposed else own_names(settings.api_allowed_hosts)
+        return cls(Keys.of(settings), names, frozenset(settings.api_cors_origins))
 
     def refusal(self, path: str, headers: Headers, access: Access) -> ServiceError | None:
         """Why the request may not go on, if it may not."""
-        if not self._is_addressed(headers):
+        if not is_addressed(headers, self.hosts):
             return BadRequest(
                 "Invalid host header. Address the server as localhost, or start it with --api-allowed-hosts NAME."
             )
@@ -87,23 +85,9 @@ class Policy:
             return None
         if access is Access.NONE:
             return Unauthorized("The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.")
-        if self.keys.user is None and self._is_strange_page(headers):
+        if self.keys.user is None and is_strange_page(headers, self.origins):
             return Forbidden("Web pages may call this server only if it is started with --api-cors-origins ORIGIN.")
         return None
-
-    def _is_addressed(self, headers: Headers) -> bool:
-        if self.hosts is None:
-            return True
-        names = [match["name"].lower() for value in headers.getlist("host") if (match := _HOST.fullmatch(value))]
-        return len(names) == len(headers.getlist("host")) == 1 and names[0] in self.hosts
-
-    def _is_strange_page(self, headers: Headers) -> bool:
-        """A browser sends such a request on behalf of any page, and would only keep the answer from it."""
-        origin = headers.get("origin")
-        if origin is None or "*" in self.origins or origin in self.origins:
-            return False
-        scheme, _, netloc = origin.partition("://")
-        return origin == "null" or (scheme in {"http", "https"} and netloc.lower() != headers.get("host", "").lower())
 
 
 class Gate:

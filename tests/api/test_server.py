@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from extensions.openai import protocol
-from extensions.openai.sockets import base_url, listen
 from modules.errors import SettingsError
+from modules.serving import protocol
+from modules.serving.sockets import listen, url_of
 from tests.api.serving import CHAT, events_of, on_port, says, text_of
 
 SERVER = Path(__file__).parents[2] / "server.py"
@@ -77,7 +77,7 @@ def test_an_address_that_is_not_ours_is_named() -> None:
 def test_all_addresses_share_the_port() -> None:
     sockets = listen(["127.0.0.1", "::1"], 0)
     try:
-        first, second = (base_url(listener, is_secure=True) for listener in sockets)
+        first, second = (url_of(listener, is_secure=True) for listener in sockets)
     finally:
         for listener in sockets:
             listener.close()
