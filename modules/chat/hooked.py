@@ -1,16 +1,22 @@
 """Where the hooks of extensions step into a request: before its prompt, in the prompt, and at the end of its replies."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from modules.engine.types import ModelCard, Prompt, TokenLogprob
+from modules.chat.voice import Nobody, Voice
+from modules.engine.protocols import Engine
+from modules.engine.types import Generation, ModelCard, Prompt, TokenLogprob
+from modules.errors import NotLoaded
 from modules.events import Content, Done, Draft, Event, ToolCallStart
 from modules.hooks import Hooks, Turn, passed_through
 from modules.prompt.fit import fitted
 from modules.prompt.plan import Plan
 from modules.prompt.tokens import checked_ids, with_cuts_of, without_reserved
 from modules.requests import ChatRequest, CompletionRequest, Mode
+
+_BOUNDLESS: Final = 2**24
 
 
 class HookedRequest:
@@ -20,6 +26,7 @@ class HookedRequest:
         self._hooks = hooks
         self.turn = Turn(request=request, owner=owner)
         self._prefixes: dict[str, str] = {}
+        self._prompts: dict[Prompt, str] = {}
 
     async def chat_request(self) -> ChatRequest:
         assert isinstance(self.turn.request, ChatRequest)
@@ -32,6 +39,18 @@ class HookedRequest:
         for change in self._hooks.completion_request:
             self.turn.request = await change(self.turn.request, self.turn)
         return self.turn.request
+
+    @asynccontextmanager
+    async def engine(self, model: AbstractAsyncContextManager[Engine]) -> AsyncGenerator[Engine, None]:
+        """Who says the reply: the model, or an extension, which can do so without one."""
+        async with AsyncExitStack() as stack:
+            try:
+                engine = await stack.enter_async_context(model)
+            except NotLoaded:
+                if not self._hooks.reply:
+                    raise
+                engine = Nobody(context=_BOUNDLESS)
+            yield Voice(engine, self._speak) if self._hooks.reply else engine
 
     async def prompt_text(self, text: str, plan: Plan) -> str:
         """The prompt that `plan` has written, as the hooks want it."""
@@ -57,10 +76,11 @@ class HookedRequest:
     async def prompt(self, card: ModelCard, prompt: Prompt, text: str, *, param: str) -> Prompt:
         """What the model is about to read. Raises BadRequest, ContextTooLong for what the hooks have made of it."""
         self.turn.card, self.turn.prompt = card, text
-        if not self._hooks.prompt_tokens:
-            return prompt
-        tokens = await passed_through(self._hooks.prompt_tokens, prompt.tokens, self.turn)
-        return fitted(card, checked_ids(card, tokens, param=param), param=param)
+        if self._hooks.prompt_tokens:
+            tokens = await passed_through(self._hooks.prompt_tokens, prompt.tokens, self.turn)
+            prompt = fitted(card, checked_ids(card, tokens, param=param), param=param)
+        self._prompts[prompt] = text
+        return prompt
 
     async def prompts(self, card: ModelCard, prompts: Sequence[Prompt]) -> list[Prompt]:
         """As `prompt`, for each of a completion request's."""
@@ -88,6 +108,9 @@ class HookedRequest:
     async def _revised(self, index: int, held: "_HeldText") -> Content:
         text = await passed_through(self._hooks.reply_text, held.take(), self.turn)
         return Content(index=index, text=text, tokens=tuple(held.tokens), logprobs=tuple(held.logprobs))
+
+    def _speak(self, generation: Generation) -> AsyncGenerator[str, None]:
+        return self._hooks.reply[0](replace(self.turn, prompt=self._prompts.get(generation.prompt, "")))
 
     async def _prefix(self, prefix: str) -> str:
         """Once for each, since a prompt may be written several times until it fits."""

@@ -51,7 +51,7 @@ class ChatService:
         hooked = HookedRequest(self._hooks, request, owner)
         request = await hooked.chat_request()
         with self._work.open(owner) as work:
-            async with self._models.lease(request.model) as engine:
+            async with hooked.engine(self._models.lease(request.model)) as engine:
                 self._name_ignored(engine.card, request.sampling)
                 written = await self._written(engine, request, hooked)
                 reply_format = choose_format(request, self._context(engine.card, written))
@@ -67,7 +67,7 @@ class ChatService:
         hooked = HookedRequest(self._hooks, request, owner)
         request = await hooked.completion_request()
         with self._work.open(owner) as work:
-            async with self._models.lease(request.model) as engine:
+            async with hooked.engine(self._models.lease(request.model)) as engine:
                 self._name_ignored(engine.card, request.sampling)
                 prompts = await self._prompts.completion(engine, request)
                 prompts = await hooked.prompts(engine.card, prompts)
