@@ -16,6 +16,10 @@ class Work:
         self._is_stopped = False
         self._waiting: asyncio.Timeout | None = None
 
+    @property
+    def is_stopped(self) -> bool:
+        return self._is_stopped
+
     def stop(self) -> None:
         """End the reply after what it has said; does nothing the second time."""
         if self._is_stopped:
