@@ -56,7 +56,7 @@ class ToolLoop:
                     async for event in events:
                         draft.add(event)
                         yield event
-                if work.is_stopped or not draft.calls_tools:
+                if _is_last(draft, work):
                     return
                 async with aclosing(rounds.answered(draft, work)) as happenings:
                     async for happening in happenings:
@@ -148,6 +148,10 @@ class _Draft:
             tool_calls=tuple(calls),
             reasoning="".join(self.reasoning) or None,
         )
+
+
+def _is_last(draft: _Draft, work: Work) -> bool:
+    return work.is_stopped or not draft.calls_tools
 
 
 def _gone_on(request: ChatRequest, message: Message, answers: Sequence[Message]) -> ChatRequest:

@@ -13,7 +13,6 @@ from modules.chat.child import Bounds, ChildDied, ChildTooLoud, ChildTooSlow, as
 from modules.chat.tools.base import Origin, Shelf, ToolFailed, ToolInfo, checked_spec
 from modules.library.folder import Folder
 from modules.messages import ToolSpec
-from modules.settings import OPTIONS
 
 _MODULE: Final = "modules.chat.tools"
 _DESCRIBE_SECONDS: Final = 20.0
@@ -39,20 +38,21 @@ class FileTools:
         self._seconds = seconds
         self._describe_seconds = describe_seconds
         self._known: dict[str, tuple[tuple[int, int], _Described]] = {}
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._places: Mapping[str, str] = {}
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def shelf(self) -> Shelf:
         names = await asyncio.to_thread(self._folder.names)
         self._known = {name: known for name, known in self._known.items() if name in names}
         described = dict(zip(names, await asyncio.gather(*map(self._described, names)), strict=True))
-        return _shelf(described)
+        shelf, self._places = _shelf(described)
+        return shelf
 
     async def find(self, name: str) -> ToolSpec | None:
         return (await self.shelf()).find(name)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        file_name = next((each for each, (_, known) in self._known.items() if _is_named(known, name)), name)
-        match await self._asked(file_name, dict(arguments), self._seconds):
+        match await self._asked(self._places.get(name, name), dict(arguments), self._seconds):
             case {"text": str(text)}:
                 return text
         raise ToolFailed("The tool's process sent no answer.")
@@ -61,7 +61,7 @@ class FileTools:
         return
 
     async def _described(self, name: str) -> _Described:
-        async with self._places:
+        async with self._turns:
             stamp = await asyncio.to_thread(self._stamp, name)
             known = self._known.get(name)
             if known is not None and known[0] == stamp:
@@ -86,7 +86,7 @@ class FileTools:
         question = json.dumps({"path": str(path.resolve()), "arguments": arguments}).encode()
         bounds = Bounds(seconds=seconds, answer_bytes=_ANSWER_BYTES)
         try:
-            answer = json.loads(await ask_child(_MODULE, question, bounds, environment=_environment()))
+            answer = json.loads(await ask_child(_MODULE, question, bounds, environment=os.environ))
         except ChildTooSlow:
             raise ToolFailed(f"It took longer than {seconds:g} seconds and was ended.") from None
         except ChildTooLoud:
@@ -103,16 +103,21 @@ class FileTools:
         return (status.st_mtime_ns, status.st_size) if status else (0, 0)
 
 
-def _shelf(described: Mapping[str, _Described]) -> Shelf:
-    specs: dict[str, ToolSpec] = {}
-    problems = []
+def _shelf(described: Mapping[str, _Described]) -> tuple[Shelf, Mapping[str, str]]:
+    """With the files of the tools, by the tools' names, which need not be those of the files."""
+    specs: list[ToolSpec] = []
+    problems: list[ToolInfo] = []
+    places: dict[str, str] = {}
     for file_name, each in described.items():
         problem = each.problem
-        if each.spec is not None and specs.setdefault(each.spec.name, each.spec) is not each.spec:
-            problem = f"Another file has a tool named {each.spec.name} too; give one of them another name."
+        if each.spec is not None:
+            if places.setdefault(each.spec.name, file_name) == file_name:
+                specs.append(each.spec)
+            else:
+                problem = f"Another file has a tool named {each.spec.name} too; give one of them another name."
         if problem:
             problems.append(ToolInfo(name=file_name, description="", origin=Origin.FILE, problem=problem))
-    return Shelf(specs=tuple(specs.values()), problems=tuple(problems))
+    return Shelf(specs=tuple(specs), problems=tuple(problems)), places
 
 
 def _spec(definition: Mapping[str, Any]) -> ToolSpec:
@@ -121,13 +126,3 @@ def _spec(definition: Mapping[str, Any]) -> ToolSpec:
     if not isinstance(function, dict):
         raise ToolFailed("Its dict named tool must hold OpenAI's definition of a function.")
     return checked_spec(function.get("name"), function.get("description"), function.get("parameters"))
-
-
-def _is_named(described: _Described, name: str) -> bool:
-    return described.spec is not None and described.spec.name == name
-
-
-def _environment() -> dict[str, str]:
-    """All but the keys of this server: tools may have variables of their own."""
-    secrets = {option.env for option in OPTIONS.values() if option.secret and option.env}
-    return {name: value for name, value in os.environ.items() if name not in secrets}
