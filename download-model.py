@@ -1,0 +1,8 @@
+"""Downloads a model in the terminal: `python download-model.py owner/name`."""
+
+import sys
+
+from modules.models.download import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
