@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import importlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -67,9 +66,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _page(settings: Settings) -> Page | None:
-    if settings.nowebui or importlib.util.find_spec(_PAGE) is None:
+    if settings.nowebui:
         return None
-    page: Page = importlib.import_module(_PAGE)
+    try:
+        page: Page = importlib.import_module(_PAGE)
+    except ModuleNotFoundError as failure:
+        # The page is still being built.
+        if failure.name is None or not failure.name.startswith("modules.ui"):
+            raise
+        return None
     return page
 
 
@@ -100,7 +105,7 @@ async def _serve(settings: Settings, extensions: Extensions, page: Page | None) 
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(Runtime(settings, hooks=extensions.hooks))
         await stack.enter_async_context(extensions.running(runtime))
-        await stack.enter_async_context(_beside(show_progress(runtime.models.changes(), sys.stderr)))
+        _ = await stack.enter_async_context(_beside(show_progress(runtime.models.changes(), sys.stderr)))
         restart = await stack.enter_async_context(_beside(extensions.restart_requested()))
         await extensions.services.start_all()
         face = (

@@ -39,7 +39,7 @@ def test_help_lists_the_flags(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_to_serve_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--user-data-dir", str(tmp_path)]) == 2
+    assert main(["--user-data-dir", str(tmp_path), "--nowebui"]) == 2
     assert "--api" in capsys.readouterr().err
 
 
@@ -83,6 +83,46 @@ def running_server(folder: Path, *flags: str) -> Iterator[tuple[subprocess.Popen
     finally:
         process.kill()
         process.communicate()
+
+
+_RESTARTING = """
+import asyncio
+
+
+def setup(host):
+    async def restart(runtime, announce):
+        marker = runtime.data.root / "restarted"
+        if not marker.exists():
+            marker.touch()
+            host.restart()
+        announce("started once more")
+        await asyncio.Event().wait()
+
+    host.serve(restart)
+"""
+
+
+def add_extension(folder: Path, name: str, script: str) -> None:
+    (folder / "extensions" / name).mkdir(parents=True)
+    (folder / "extensions" / name / "script.py").write_text(script)
+
+
+@pytest.mark.live
+def test_a_broken_extension_does_not_keep_the_program_from_serving(tmp_path: Path) -> None:
+    add_extension(tmp_path, "broken", "import a_package_that_nobody_has")
+    with running_server(tmp_path, "--loader", "scripted", "--extensions", "broken") as (_, url):
+        assert requests.get(f"{url}/models", timeout=20).status_code == 200
+
+
+@pytest.mark.live
+def test_a_restart_keeps_the_process_and_its_arguments(tmp_path: Path) -> None:
+    add_extension(tmp_path, "again", _RESTARTING)
+    with running_server(tmp_path, "--loader", "scripted", "--extensions", "again") as (process, _):
+        assert process.stdout is not None
+        url = next(line for line in process.stdout if "http" in line).split()[-1]
+        assert requests.get(f"{url}/models", timeout=20).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
 
 
 @pytest.mark.live

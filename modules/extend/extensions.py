@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,16 @@ class RunningProgram:
 
     settings: Settings
     current: Runtime | None = None
+    restart: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def runtime(self) -> Runtime:
         if self.current is None:
             raise NotLoaded("The program is not running yet; use the runtime in hooks and services, not in setup.")
         return self.current
+
+    def request_restart(self) -> None:
+        self.restart.set()
 
     def values_of(self, extension: str) -> dict[str, object]:
         return extension_values(self.settings, extension)
@@ -63,7 +67,6 @@ class Extensions:
         self._program = program
         self._hosts = tuple(hosts)
         self._skipped = dict(skipped or {})
-        self._restart = asyncio.Event()
         added = [host.added for host in hosts]
         self.hooks = _hooks(hosts)
         self.tabs: tuple[Tab, ...] = tuple(tab for each in added for tab in each.tabs)
@@ -99,15 +102,15 @@ class Extensions:
 
     def request_restart(self) -> None:
         """Ask for the program to end in order and to start again with the same arguments."""
-        self._restart.set()
+        self._program.request_restart()
 
     @property
     def is_restart_requested(self) -> bool:
-        return self._restart.is_set()
+        return self._program.restart.is_set()
 
     async def restart_requested(self) -> None:
         """Waits for it."""
-        await self._restart.wait()
+        await self._program.restart.wait()
 
     @asynccontextmanager
     async def running(self, runtime: Runtime) -> AsyncIterator[None]:

@@ -31,6 +31,8 @@ class Program(Protocol):
     @property
     def runtime(self) -> Runtime: ...
 
+    def request_restart(self) -> None: ...
+
     def values_of(self, extension: str) -> dict[str, object]: ...
 
 
@@ -102,6 +104,10 @@ class Host:
         """Run `await service(runtime, announce)` from the program's start on, until it is cancelled: when the user stops
         it, or the program ends. It calls `announce` with a line for the user, such as its address, once it is up."""
         self.added.services.append(OfferedService(name=name or self.name, serve=service, starts_itself=self.is_active))
+
+    def restart(self) -> None:
+        """Have the program end in order and start again with the same arguments; from the event loop's thread only."""
+        self._program.request_restart()
 
     async def call(self, function: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - what the function returns
         """What a function of the extension returns, with its failures put down to the extension."""

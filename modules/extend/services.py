@@ -113,6 +113,11 @@ class Services:
             self._publish(ServiceState(name=name))
         return self._states[name]
 
+    async def until_all_ended(self) -> None:
+        """Waits until no service runs."""
+        while any(state.status in {ServiceStatus.STARTING, ServiceStatus.RUNNING} for state in self._states.values()):
+            await self._changed.wait()
+
     async def aclose(self) -> None:
         """Ends all of them, side by side."""
         await asyncio.gather(*map(self.stop, self._offered))

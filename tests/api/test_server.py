@@ -189,7 +189,7 @@ async def test_a_stranger_with_a_large_body_is_answered_before_it(tmp_path: Path
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_program_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    flags = ["--api", "--loader", "scripted", "--api-port", "0", "--user-data-dir", str(tmp_path)]
+    flags = ["--api", "--nowebui", "--loader", "scripted", "--api-port", "0", "--user-data-dir", str(tmp_path)]
     program = await asyncio.create_subprocess_exec(
         sys.executable, str(SERVER), *flags, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -158,7 +158,7 @@ async def live_server(
 def start(folder: Path, *flags: object, variables: Mapping[str, str] | None = None) -> LiveServer:
     """`folder` becomes the user data folder; the port is left to the system."""
     model = model_path(SMOLLM2)
-    usual = ("--api", "--api-port", 0, "--user-data-dir", folder, "--model-dir", model.parent, "--model", model.name)
+    usual = ("--api", "--nowebui", "--api-port", 0, "--user-data-dir", folder, "--model-dir", model.parent, "--model", model.name)
     sizes = ("--ctx-size", 4096, "--threads", 1)
     log_file = folder / "server.log"
     with log_file.open("w") as log:
