@@ -2,7 +2,9 @@
 
 from modules.library.characters import Characters
 from modules.library.grammars import Grammars
+from modules.library.histories import Histories
 from modules.library.model_settings import PerModelSettings
+from modules.library.notebooks import Notebooks
 from modules.library.presets import Presets
 from modules.library.templates import InstructionTemplates
 from modules.library.users import Users
@@ -22,4 +24,6 @@ class Library:
         self.presets = Presets(data)
         self.templates = InstructionTemplates(data)
         self.grammars = Grammars(data)
+        self.histories = Histories(data)
+        self.notebooks = Notebooks(data)
         self.model_settings = PerModelSettings(data)

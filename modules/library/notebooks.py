@@ -1,0 +1,54 @@
+"""The user's notebooks: plain texts that a model goes on with."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from modules.errors import BadRequest
+from modules.library.folder import Folder, blaming
+from modules.library.text_files import read_text
+from modules.paths import UserData, atomic_write
+
+_TEXT: Final = ".txt"
+_OPENING: Final = "It was late when she found the door in the cellar. Behind it"
+_MAX_BYTES: Final = 2**25
+
+
+class Notebooks:
+    """Files in `logs/notebook/`, one for each. Blocks for as long as the disk takes."""
+
+    def __init__(self, data: UserData) -> None:
+        self._folder = Folder(data.notebook_logs, "notebook", (_TEXT,))
+
+    def names(self) -> list[str]:
+        return self._folder.names()
+
+    def read(self, name: str, *, param: str = "notebook") -> str:
+        """Raises BadRequest, naming `param`, as all of these do."""
+        with blaming(param):
+            return read_text(self._folder.existing(name, param=param), limit=_MAX_BYTES)
+
+    def save(self, name: str, text: str, *, param: str = "notebook") -> None:
+        """Write the whole text, be it to a new notebook or to one there is."""
+        content = text.encode("utf-8", "replace")
+        if len(content) > _MAX_BYTES:
+            raise BadRequest(f"A notebook may have {_MAX_BYTES // 2**20} MiB at most.", param=param)
+        atomic_write(self._folder.find(name, param=param) or self._folder.new(name, _TEXT, param=param), content)
+
+    def new(self) -> str:
+        """A notebook with the beginning of a story; its name is the time."""
+        name = self._folder.unused_name(datetime.now(UTC).astimezone().strftime("%Y-%m-%d_%Hh%Mm%Ss"))
+        self.save(name, _OPENING)
+        return name
+
+    def rename(self, name: str, new_name: str, *, param: str = "notebook") -> str:
+        """Returns the new name. What is there under that name already is not written over."""
+        new_name = new_name.strip()
+        old = self._folder.existing(name, param=param)
+        new = self._folder.new(new_name, _TEXT, param="name")
+        if new.exists() and not new.samefile(old):
+            raise BadRequest(f"There is a notebook named {new_name!a} already. Choose another name.", param="name")
+        old.rename(new)
+        return new_name
+
+    def delete(self, name: str, *, param: str = "notebook") -> None:
+        self._folder.delete(name, param=param)
