@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from modules.chat.tools.extension import ExtensionTool
 from modules.extend.services import OfferedService
-from modules.messages import ToolSpec
 
 Build: TypeAlias = Callable[[], object]
 Text: TypeAlias = str | Callable[[], str]
@@ -25,15 +25,6 @@ class Block:
 
     title: str
     build: Build
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionTool:
-    """A tool that the model may call: `function` gets the arguments as a dictionary, on a thread, and returns a text or
-    what JSON can hold."""
-
-    spec: ToolSpec
-    function: Callable[[dict[str, Any]], object]
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ class FileTools:
         question = json.dumps({"path": str(path.resolve()), "arguments": arguments}).encode()
         bounds = Bounds(seconds=seconds, answer_bytes=_ANSWER_BYTES)
         try:
-            answer = json.loads(await ask_child(_MODULE, question, bounds, environment=os.environ))
+            answer = json.loads(await ask_child(_MODULE, question, bounds, environment=dict(os.environ)))
         except ChildTooSlow:
             raise ToolFailed(f"It took longer than {seconds:g} seconds and was ended.") from None
         except ChildTooLoud:

@@ -1,0 +1,84 @@
+"""The page as Gradio blocks: its tabs in order, what they look like, and the app that serves them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import gradio as gr
+from fastapi import FastAPI
+from gradio.themes import Base
+
+from modules.ui.chat_tab import build_chat
+from modules.ui.page import Page
+
+TITLE: Final = "Local models"
+_ASSETS: Final = Path(__file__).parent / "assets"
+_MAX_UPLOAD: Final = "64mb"
+
+
+def build_blocks(page: Page) -> gr.Blocks:
+    """Everything on the page. Gradio notes what is built where in one place of the whole process, so only one page may
+    be built at a time."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
+        tabs: list[tuple[str, str, Callable[[Page], None]]] = [("Chat", "chat-tab", build_chat), *_TABS]
+        with gr.Tabs(elem_id="tabs"):
+            for title, name, build in tabs:
+                with gr.Tab(title, elem_id=name, id=name):
+                    build(page)
+            for tab in page.extensions.tabs:
+                with gr.Tab(tab.title):
+                    tab.build()
+        page.connect()
+        for fill, outputs in page.openings:
+            blocks.load(fill, None, outputs, show_progress="hidden", queue=True, api_visibility="private")
+    blocks.queue(default_concurrency_limit=None, api_open=False)
+    return blocks
+
+
+def mount(page: Page, blocks: gr.Blocks) -> FastAPI:
+    """The app that serves `blocks` at its root."""
+    settings = page.runtime.settings
+    passwords = list(settings.passwords.items())
+    app: FastAPI = gr.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        blocks,
+        path="/",
+        auth=passwords or None,
+        root_path=settings.subpath or None,
+        show_error=True,
+        max_file_size=_MAX_UPLOAD,
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        footer_links=[],
+        theme=_theme(),
+        css="\n".join((_asset("page.css"), page.extensions.css)),
+        head=f"<script>\n{_script(page)}\n</script>",
+        js=page.extensions.js or None,
+    )
+    return app
+
+
+def _script(page: Page) -> str:
+    look = "dark" if page.settings.dark_theme else "light"
+    return f"window.preferredLook = '{look}';\n{_asset('page.js')}"
+
+
+def _theme() -> Base:
+    """System fonts: nothing is fetched from elsewhere, and nothing flickers."""
+    return Base(
+        primary_hue="indigo",
+        neutral_hue="slate",
+        radius_size="md",
+        font=("system-ui", "sans-serif"),
+        font_mono=("ui-monospace", "monospace"),
+    )
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+_TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = ()

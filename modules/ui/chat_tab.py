@@ -1,0 +1,160 @@
+"""The Chat tab: its components, and which event of which component does what."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import ServiceError
+from modules.requests import Mode
+from modules.ui.chat_acts import ChatActs
+from modules.ui.chat_parts import ChatList, Controls, Conversation, chat_list, controls, conversation
+from modules.ui.chat_replies import ChatReplies
+from modules.ui.chat_screen import ChatScreen, Shown
+from modules.ui.chat_shelf import ChatShelf
+from modules.ui.impersonation import Impersonation
+from modules.ui.page import Page
+
+_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build_chat(page: Page) -> None:
+    """To be called within the tab, and after all tabs whose components stand for settings."""
+    chats = chat_list()
+    middle = conversation(page.settings)
+    right = controls(page)
+    removed = gr.State(None)
+    page.on_ready(lambda: _Wiring(page, chats, middle, right, removed).connect())
+
+
+class _Wiring:
+    def __init__(self, page: Page, chats: ChatList, middle: Conversation, right: Controls, removed: gr.State) -> None:
+        self._page = page
+        self._chats = chats
+        self._middle = middle
+        self._right = right
+        self._removed = removed
+        self._screen = ChatScreen(page, middle, chats)
+        self._replies = ChatReplies(page, middle, self._screen)
+        self._acts = ChatActs(page, middle, self._screen)
+        self._shelf = ChatShelf(page, middle, chats, self._screen, self._replies)
+        self._shelf.remembers_removed_in(removed)
+        self._entered = {middle.tab, middle.box, *page.inputs.components}
+        self._outputs = [
+            middle.tab,
+            middle.chat,
+            middle.live,
+            middle.box,
+            middle.bridge,
+            chats.chats,
+            chats.more,
+            chats.undo,
+            chats.name,
+            removed,
+        ]
+
+    def connect(self) -> None:
+        following = self._connect_replies()
+        self._connect_shelf(following)
+        self._connect_acts()
+        self._connect_controls(following)
+
+    def _connect_replies(self) -> list[Any]:
+        """Returns the events that follow replies; whatever shows another chat ends them, but not the replies."""
+        middle, replies, entered, outputs = self._middle, self._replies, self._entered, self._outputs
+        impersonation = Impersonation(self._page, middle, self._screen)
+        following = [
+            middle.box.submit(replies.send, entered, outputs, **_QUIET),
+            middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
+            middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
+            middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
+            gr.on([_blocks().load], self._shelf.first, None, outputs, **_QUIET),
+        ]
+        middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
+        middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
+        middle.live.option_select(replies.decide, [middle.tab], None, **_QUIET)
+        return following
+
+    def _connect_shelf(self, following: list[Any]) -> None:
+        chats, shelf, middle, outputs = self._chats, self._shelf, self._middle, self._outputs
+        tab = middle.tab
+        ends = {**_QUIET, "cancels": following}
+        opened = chats.chats.input(shelf.open, [tab, chats.chats], outputs, **ends)
+        ends["cancels"] = [*following, opened]
+        chats.new.click(shelf.new, None, outputs, **ends)
+        chats.incognito.click(shelf.incognito, None, outputs, **ends)
+        chats.delete.click(shelf.delete, [tab], outputs, **ends)
+        chats.undo.click(shelf.undo, [self._removed], outputs, **ends)
+        chats.rename.click(shelf.ask_name, [tab], [chats.name], **_QUIET)
+        chats.name.submit(shelf.rename, [tab, chats.name], outputs, **_QUIET)
+        chats.search.input(shelf.search, [tab, chats.search], outputs, trigger_mode="always_last", **_QUIET)
+        chats.more.click(shelf.list_more, [tab], outputs, **_QUIET)
+        self._right.import_chat.upload(shelf.take_in, [tab, self._right.import_chat], outputs, **ends)
+        self._right.export_chat.click(shelf.save_as, [tab], [self._right.export_chat], **_QUIET)
+        for choice in (self._right.mode, self._right.character):
+            choice.input(shelf.elsewhere, self._entered, outputs, **ends)
+
+    def _connect_acts(self) -> None:
+        middle, acts, outputs, tab = self._middle, self._acts, self._outputs, self._middle.tab
+        middle.chat.edit(acts.edit, [tab], outputs, **_QUIET)
+        middle.bridge.submit(acts.act, [tab], outputs, **_QUIET)
+        middle.remove.click(acts.remove_last, [tab], outputs, **_QUIET)
+        middle.chat.undo(acts.remove_last, [tab], outputs, **_QUIET)
+        middle.dummy_message.click(acts.dummy_message, self._entered, outputs, **_QUIET)
+        middle.dummy_reply.click(acts.dummy_reply, self._entered, outputs, **_QUIET)
+        middle.count.click(acts.count, self._entered, None, **_QUIET)
+        self._chats.branch.click(acts.branch, [tab], outputs, **_QUIET)
+
+    def _connect_controls(self, following: list[Any]) -> None:
+        right = self._right
+        choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
+        self._page.on_open(self._choices, choices)
+        right.mode.input(self._choices, None, choices, **_QUIET)
+        right.refresh_tools.click(self._looked_again, None, choices, **_QUIET)
+
+    async def _looked_again(self) -> AsyncGenerator[Shown, None]:
+        await self._page.tools.available(retry=True)
+        yield await self._choices()
+
+    async def _choices(self) -> Shown:
+        """What there is to choose from, and only what would change something."""
+        page, right, settings = self._page, self._right, self._page.settings
+        library = page.runtime.library
+        characters, users = await asyncio.gather(
+            asyncio.to_thread(library.characters.names), asyncio.to_thread(library.users.names)
+        )
+        tools = await page.tools.available()
+        speaks = Mode(settings.mode) is not Mode.INSTRUCT
+        template = await self._template()
+        return {
+            right.character: gr.Dropdown(
+                choices=_with(characters, settings.character), value=settings.character, visible=speaks
+            ),
+            right.user: gr.Dropdown(choices=_with(users, settings.user), value=settings.user, visible=speaks),
+            right.thinking: gr.Checkbox(visible="enable_thinking" in template or "thinking" in template),
+            right.effort: gr.Dropdown(visible="reasoning_effort" in template),
+            right.tools: gr.CheckboxGroup(
+                choices=[(f"{tool.name}: {tool.description}"[:120], tool.name) for tool in tools if not tool.problem],
+                value=[tool.name for tool in tools if tool.name in settings.selected_tools and not tool.problem],
+            ),
+        }
+
+    async def _template(self) -> str:
+        card = self._page.runtime.models.state.card
+        try:
+            return "" if card is None else card.instruction_template or card.chat_template or ""
+        except ServiceError:
+            return ""
+
+
+def _with(names: list[str], chosen: str) -> list[str]:
+    return names if chosen in names else [chosen, *names]
+
+
+def _blocks() -> gr.Blocks:
+    """Those that are being built."""
+    blocks = gr.context.Context.root_block
+    assert isinstance(blocks, gr.Blocks)
+    return blocks

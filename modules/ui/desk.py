@@ -1,0 +1,109 @@
+"""The chats that the page shows: where each one's conversation is, and which of them a reply is being written to."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Final
+
+from modules.chat.tool_events import Approval
+from modules.chat.tool_loop import ToolLoop
+from modules.chat.tools.toolbox import ToolBox
+from modules.errors import Busy, ServiceError
+from modules.library.histories import Place
+from modules.library.history import History
+from modules.messages import ToolCall
+from modules.requests import ChatRequest
+from modules.runtime import Runtime
+from modules.ui.draft import Draft
+from modules.ui.replies import RunningReply
+from modules.ui.state import Tab
+
+_log = logging.getLogger(__name__)
+_BUSY: Final = "A reply is being written to this chat. Stop it first."
+
+
+class Desk:
+    """Owns the tasks of all replies; closing it stops them, and waits until what they have said is kept."""
+
+    def __init__(self, runtime: Runtime, tools: ToolBox) -> None:
+        self._runtime = runtime
+        self._histories = runtime.library.histories
+        self._loop = ToolLoop(runtime.chat, tools, runtime.work)
+        self._replies: dict[tuple[Place, str], RunningReply] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def running(self, tab: Tab) -> RunningReply | None:
+        return self._replies.get(tab.key)
+
+    async def history(self, tab: Tab) -> History:
+        """The conversation as it is now. Raises BadRequest when its file is gone or damaged."""
+        reply = self.running(tab)
+        if reply is not None:
+            return reply.history
+        if tab.history is not None:
+            return tab.history
+        if not tab.chat:
+            return History()
+        return await asyncio.to_thread(self._histories.read, tab.place, tab.chat)
+
+    async def keep(self, tab: Tab, history: History) -> Tab:
+        """Stores the conversation: on disk, or in the tab that it lives in; returns the tab as it is then."""
+        if not tab.is_kept:
+            return replace(tab, history=history)
+        await asyncio.to_thread(self._save, tab, history)
+        return tab
+
+    def start(
+        self, tab: Tab, base: History, request: ChatRequest, *, begun_with: Draft, confirms: bool
+    ) -> RunningReply:
+        """Begin a reply to the last row of `base`. Raises Busy when one is under way already."""
+        if tab.key in self._replies:
+            raise Busy(_BUSY)
+
+        async def keep(history: History) -> None:
+            if tab.is_kept:
+                try:
+                    await asyncio.to_thread(self._save, tab, history)
+                except (ServiceError, OSError) as error:
+                    _log.error("a chat could not be saved: %s", type(error).__name__)
+
+        reply = self._replies[tab.key] = RunningReply(base, begun_with, keep)
+
+        async def approve(call: ToolCall) -> Approval:
+            return await reply.approval(call) if confirms else Approval.ONCE
+
+        events = self._loop.converse(request, owner=_owner(tab), approve=approve)
+        task = asyncio.create_task(self._run(tab, reply.run(events)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return reply
+
+    def stop(self, tab: Tab) -> None:
+        """End the tab's reply after what it has said; nobody else's is touched."""
+        self._runtime.work.stop(_owner(tab))
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _run(self, tab: Tab, work: Awaitable[None]) -> None:
+        try:
+            await work
+        finally:
+            self._replies.pop(tab.key, None)
+
+    def _save(self, tab: Tab, history: History) -> None:
+        self._histories.save(tab.place, tab.chat, history)
+        self._histories.set_last(tab.place, tab.chat)
+
+
+def _owner(tab: Tab) -> str:
+    return f"page:{tab.place.character or ''}:{tab.chat}"
+
+
+def is_empty(history: History) -> bool:
+    """Whether nobody has said anything yet, a greeting aside."""
+    return all(row.is_greeting for row in history.rows)

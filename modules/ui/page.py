@@ -1,0 +1,70 @@
+"""What every part of the page is built on, passed to it by argument."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.tools.toolbox import ToolBox
+from modules.errors import ServiceError
+from modules.extend.extensions import Extensions
+from modules.runtime import Runtime
+from modules.settings import Settings
+from modules.ui.desk import Desk
+from modules.ui.inputs import Inputs
+from modules.ui.remembered import Remembered
+
+_Value = TypeVar("_Value")
+
+
+class Page:
+    """Event handlers run on the event loop of the runtime, so they await it directly; what blocks goes to a thread.
+
+    `inputs` collects the components that stand for settings while the tabs are built; `remembered` is what was entered
+    in them last, by anybody.
+    """
+
+    def __init__(self, runtime: Runtime, extensions: Extensions, tools: ToolBox) -> None:
+        self.runtime = runtime
+        self.extensions = extensions
+        self.tools = tools
+        self.inputs = Inputs()
+        self.remembered = Remembered(runtime.settings)
+        self.desk = Desk(runtime, tools)
+        self.openings: list[tuple[Callable[[], Any], list[Component]]] = []
+        self._connections: list[Callable[[], None]] = []
+
+    @property
+    def settings(self) -> Settings:
+        """As they were entered last."""
+        return self.remembered.settings
+
+    def on_open(self, fill: Callable[[], Any], outputs: list[Component]) -> None:
+        """Have `fill`, a function or coroutine function, called for every browser that opens the page."""
+        self.openings.append((fill, outputs))
+
+    def on_ready(self, connect: Callable[[], None]) -> None:
+        """Have `connect` called when all tabs are built, to bind events that need to know the components of others."""
+        self._connections.append(connect)
+
+    def connect(self) -> None:
+        for connect in self._connections:
+            connect()
+
+    async def aclose(self) -> None:
+        await self.desk.aclose()
+        await self.remembered.aclose()
+
+
+def failure(message: str) -> gr.Error:
+    """What went wrong, as a notice that stays until it is closed."""
+    return gr.Error(message, title="That did not work", duration=None, print_exception=False)
+
+
+async def told(work: Awaitable[_Value]) -> _Value:
+    """The result of `work`; what went wrong by the program's own account is shown to the user as it is."""
+    try:
+        return await work
+    except ServiceError as error:
+        raise failure(error.message) from None
