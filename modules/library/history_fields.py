@@ -1,9 +1,11 @@
 """Single values out of a conversation's JSON, each of the type that it must have; null counts as absent."""
 
-import math
 from collections.abc import Mapping
+from typing import Final
 
 from modules.errors import BadRequest
+
+_LARGEST: Final = 2**53
 
 
 def mapping_at(content: Mapping[str, object], key: str, place: str) -> Mapping[str, object]:
@@ -32,7 +34,7 @@ def number_at(content: Mapping[str, object], key: str, place: str) -> float:
     value = content.get(key)
     if value is None:
         return 0
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
         raise BadRequest(f"{place}: `{key}` must be a number.")
     return value
 

@@ -115,6 +115,8 @@ class HistoryIndex:
             return []
         given = (query, place is None, _stored_key((place or Place(None), ""))[0], limit)
         with self._connection() as connection:
+            # One state of the index for the hits and their snippets.
+            connection.execute("BEGIN")
             rows = connection.execute(_SEARCH, given).fetchall()
             return [ChatHit(_place(row[1]), row[2], row[3], _snippet(connection, row[0], query)) for row in rows]
 

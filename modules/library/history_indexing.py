@@ -4,6 +4,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
 
@@ -13,7 +14,7 @@ from modules.library.history_places import ChatFile, Places
 from modules.library.history_store import read_history
 from modules.library.history_text import searched_text, title
 
-_BATCH: Final = 32
+_BATCH: Final = 64
 # Between two batches on the thread, so that indexing ten thousand chats disturbs nobody.
 _BREATH: Final = 0.005
 
@@ -58,11 +59,11 @@ class HistoryIndexing:
         """Of all of the files; those that are not in the index as they are now are put in."""
         try:
             known = self._index.titles(files)
-            missing = [self._read(file) for file in files if (file.place, file.id) not in known]
+            missing = [_indexed(file) for file in files if (file.place, file.id) not in known]
             self._index.put(missing)
         except sqlite3.Error:
             _log.warning("The index of chats in the cache folder cannot be used; titles are read from the files.")
-            known, missing = {}, [self._read(file) for file in files]
+            known, missing = {}, [_indexed(file) for file in files]
         return known | {(chat.file.place, chat.file.id): chat.title for chat in missing}
 
     def wait(self) -> None:
@@ -91,16 +92,14 @@ class HistoryIndexing:
         for start in range(0, len(stale), _BATCH):
             if time.monotonic() > deadline or (breath and self._closed.wait(breath)):
                 return False
-            self._index.put([self._read(file) for file in stale[start : start + _BATCH]])
+            self._index.put([_indexed(file) for file in stale[start : start + _BATCH]])
         return True
 
-    def _read(self, file: ChatFile) -> IndexedChat:
-        """A file that is no chat is in the index too, under its name alone, so that it is not read time and again."""
-        path = self._places.path(file)
-        try:
-            history = read_history(path) if path else None
-        except (BadRequest, OSError):
-            history = None
-        if history is None:
-            return IndexedChat(file, file.id, "")
-        return IndexedChat(file, title(file.id, history), searched_text(history))
+
+def _indexed(file: ChatFile) -> IndexedChat:
+    """A file that is no chat is in the index too, under its name alone, so that it is not read time and again."""
+    try:
+        history = read_history(Path(file.path))
+    except (BadRequest, OSError):
+        return IndexedChat(file, file.id, "")
+    return IndexedChat(file, title(file.id, history), searched_text(history))

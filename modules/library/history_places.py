@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,18 +14,18 @@ from modules.paths import UserData, inside
 CHAT: Final = ".json"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Whose conversations: a character's, in chat and chat-instruct mode alike, or with None those of instruct mode."""
 
     character: str | None
 
 
 class ChatFile(NamedTuple):
-    """A file of a conversation; `changed` is in nanoseconds."""
+    """A file of a conversation, which is no link; `changed` is in nanoseconds."""
 
     place: Place
     id: str
+    path: str
     changed: int
     size: int
 
@@ -52,13 +52,6 @@ class Places:
     def all_files(self) -> list[ChatFile]:
         return [file for place in self._places() for file in self.files(place)]
 
-    def path(self, file: ChatFile) -> Path | None:
-        """The file itself; None when it is gone, has no usable name, or is a link that leads elsewhere."""
-        try:
-            return self.folder(file.place).find(file.id)
-        except BadRequest:
-            return None
-
     def _places(self) -> Iterator[Place]:
         yield Place(None)
         if os.path.isdir(self._chat):
@@ -79,9 +72,8 @@ def _chat_files(place: Place, folder: Path) -> Iterator[ChatFile]:
     with entries:
         for entry in entries:
             if entry.name.endswith(CHAT) and not entry.name.startswith("."):
-                try:
-                    status = entry.stat()
-                except OSError:
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    yield ChatFile(place, entry.name.removesuffix(CHAT), status.st_mtime_ns, status.st_size)
+                with suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        name = entry.name.removesuffix(CHAT)
+                        yield ChatFile(place, name, entry.path, status.st_mtime_ns, status.st_size)

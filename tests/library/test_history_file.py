@@ -144,6 +144,7 @@ def test_arguments_as_an_object_become_text() -> None:
         (one_reply(versions=[3]), "an entry of `versions` must be a JSON object"),
         (one_reply(tokens="many"), "`tokens` must be a number"),
         (one_reply(tokens=float("nan")), "`tokens` must be a number"),
+        (one_reply(seconds=10**400), "`seconds` must be a number"),
         (one_reply(timestamp={}), "`timestamp` must be text"),
         (one_reply(tool_sequence=["x"]), "must be a JSON object"),
         (one_reply(tool_sequence=[{"tool_calls": [{}]}]), "has no name"),
