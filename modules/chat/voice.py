@@ -27,16 +27,18 @@ class Voice:
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         """Ends with the extension's last word, or at the limit that was asked for."""
         prompt_tokens = len(generation.prompt.tokens)
-        limit = generation.max_tokens
+        left = self.card.context if generation.max_tokens is None else generation.max_tokens
         count = 0
         finish = Finish.STOP
         async with aclosing(self._speak(generation)) as pieces:
             async for piece in pieces:
-                tokens = await self._model.tokenize(piece, special=False) if piece else []
+                text, tokens = piece, await self._model.tokenize(piece, special=False) if piece else []
+                if len(tokens) > left - count:
+                    tokens, finish = tokens[: left - count], Finish.LENGTH
+                    text = await self._model.detokenize(tokens) if tokens else ""
                 count += len(tokens)
-                yield Chunk(text=piece, tokens=tuple(tokens))
-                if limit is not None and count >= limit:
-                    finish = Finish.LENGTH
+                yield Chunk(text=text, tokens=tuple(tokens))
+                if finish is Finish.LENGTH:
                     break
         yield Chunk(finish=finish, usage=Usage(prompt_tokens, count))
 

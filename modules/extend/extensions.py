@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modules.chat.tools.extension import ExtensionTool
 from modules.errors import BadRequest, NotLoaded
-from modules.extend.contributions import Block, ExtensionTool, Tab, Text
+from modules.extend.contributions import Block, Tab, Text
 from modules.extend.discovery import Found, Origin, found_extensions
 from modules.extend.host import Host
 from modules.extend.services import Announce, Services
@@ -38,6 +39,7 @@ class RunningProgram:
 
     settings: Settings
     current: Runtime | None = None
+    loop: asyncio.AbstractEventLoop | None = None
     restart: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -115,13 +117,13 @@ class Extensions:
     @asynccontextmanager
     async def running(self, runtime: Runtime) -> AsyncIterator[None]:
         """While it is entered, extensions see the runtime and services can be started; then those that run are ended."""
-        self._program.current = runtime
+        self._program.current, self._program.loop = runtime, asyncio.get_running_loop()
         self.services.bind(runtime)
         try:
             yield
         finally:
             await self.services.aclose()
-            self._program.current = None
+            self._program.current = self._program.loop = None
             for host in self._hosts:
                 host.worker.close()
 

@@ -3,13 +3,14 @@
 import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from modules.chat.tools.extension import ExtensionTool
 from modules.errors import EngineFailed, ServiceError, SettingsError
-from modules.extend.contributions import Block, Build, Contributions, ExtensionTool, Tab, Text
+from modules.extend.contributions import Block, Build, Contributions, Tab, Text
 from modules.extend.failures import place_of
 from modules.extend.services import OfferedService, Service
 from modules.extend.worker import Worker
@@ -19,6 +20,7 @@ from modules.options import did_you_mean
 from modules.runtime import Runtime
 
 _Settings = TypeVar("_Settings")
+_Item = TypeVar("_Item")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _log = logging.getLogger(__name__)
@@ -120,6 +122,21 @@ class Host:
         except Exception as failure:
             raise self.blamed(function, failure) from failure
 
+    async def iterated(
+        self, function: Callable[..., Any], begin: Callable[[], Iterator[_Item]]
+    ) -> AsyncGenerator[_Item, None]:
+        """What the generator that `begin` makes yields, with its failures put down to `function`."""
+        items = self.worker.iterate(begin)
+        try:
+            async for item in items:
+                yield item
+        except ServiceError:
+            raise
+        except Exception as failure:
+            raise self.blamed(function, failure) from failure
+        finally:
+            await items.aclose()
+
     def blamed(self, function: Callable[..., Any], failure: Exception) -> EngineFailed:
         """What a caller hears of a failing function; the log says where it is, without what was said to it."""
         name = getattr(function, "__name__", "a function")
@@ -138,17 +155,8 @@ class Host:
         if inspect.isasyncgenfunction(function):
             return function
 
-        async def reply(turn: Turn) -> AsyncGenerator[str, None]:
-            pieces = self.worker.iterate(functools.partial(function, turn))
-            try:
-                async for piece in pieces:
-                    yield piece
-            except ServiceError:
-                raise
-            except Exception as failure:
-                raise self.blamed(function, failure) from failure
-            finally:
-                await pieces.aclose()
+        def reply(turn: Turn) -> AsyncGenerator[str, None]:
+            return self.iterated(function, functools.partial(function, turn))
 
         return reply
 

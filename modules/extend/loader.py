@@ -11,6 +11,8 @@ from modules.extend.discovery import Found, Origin, find_extension
 from modules.extend.extensions import Extensions, RunningProgram
 from modules.extend.failures import reason_for
 from modules.extend.host import Host
+from modules.extend.legacy import LegacyExtensions
+from modules.extend.legacy_program import OldProgram
 from modules.extend.package import load_script
 from modules.extend.services import Announce
 from modules.settings import API_EXTENSION, Settings
@@ -24,18 +26,20 @@ def load_extensions(settings: Settings, *, announce: Announce | None = None) -> 
     The API is among them if it is to be served, and also, for the sake of whoever wants to start it later, when there
     is a page. `announce` hears what services say.
     """
-    loading = _Loading(settings)
+    loading = _Loading(settings, announce)
     for name in loading.names():
         loading.load(name)
-    return Extensions(loading.program, loading.hosts, loading.skipped, announce)
+    return loading.finish()
 
 
 class _Loading:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, announce: Announce | None) -> None:
         self._settings = settings
+        self._announce = announce
         self.program = RunningProgram(settings)
         self.hosts: list[Host] = []
         self.skipped: dict[str, str] = {}
+        self._legacy: LegacyExtensions | None = None
 
     def names(self) -> tuple[str, ...]:
         wants_api = self._settings.api or not self._settings.nowebui
@@ -60,7 +64,17 @@ class _Loading:
             self.hosts.append(host)
 
     def _set_up(self, found: Found, host: Host) -> None:
-        _setup_of(found)(host)
+        if takes_host(found.script):
+            _setup_of(found)(host)
+            return
+        # Made for the first of them, for it takes a while.
+        self._legacy = self._legacy or LegacyExtensions(OldProgram(self.program))
+        self._legacy.load(found, host)
+
+    def finish(self) -> Extensions:
+        if self._legacy is not None:
+            self._legacy.add_hooks()
+        return Extensions(self.program, self.hosts, self.skipped, self._announce)
 
 
 def takes_host(script: Path) -> bool:

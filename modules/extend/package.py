@@ -30,6 +30,11 @@ class ExtensionPackage:
         spec.submodule_search_locations = [str(found.folder)]
         sys.modules[self.name] = importlib.util.module_from_spec(spec)
 
+    @property
+    def root(self) -> ModuleType:
+        """The folder itself."""
+        return sys.modules[self.name]
+
     def has(self, name: str) -> bool:
         """Whether there is a module of that dotted name in the folder."""
         try:
