@@ -52,12 +52,19 @@ class PerModelSettings:
 
     def save(self, name: str, settings: Mapping[str, object]) -> None:
         """Store `settings`, by setting name, as the user's own for the model `name`, in place of those stored before."""
-        literal = name.lower()
-        older = {literal, f"{literal}$", f"{re.escape(literal)}$"}
+        older = _keys_of(name)
         rules = {key: value for key, value in self._rules(self._own).items() if key.lower() not in older}
         # Last, so that it goes above every pattern.
-        rules[f"{re.escape(literal)}$"] = settings
+        rules[f"{re.escape(name.lower())}$"] = settings
         atomic_write(self._own, yaml_text({key: dict(value) for key, value in rules.items()}))
+
+    def choose_template(self, name: str, template: str | None) -> None:
+        """Store the instruction template that the user chose for the model `name`, beside what is stored for it already;
+        None leaves the choice to the model."""
+        keys = _keys_of(name)
+        rules = (rule for key, rule in self._rules(self._own).items() if key.lower() in keys)
+        stored = {key: value for rule in rules for key, value in rule.items() if key != _TEMPLATE}
+        self.save(name, stored if template is None else {**stored, _TEMPLATE: template})
 
     def _matching(self, files: tuple[Path, ...], name: str) -> dict[str, object]:
         rules = (rule for file in files for rule in self._rules(file).items())
@@ -105,6 +112,12 @@ def _is_name(pattern: str, name: str) -> bool:
     literal = pattern.lower()
     forms = {name.lower(), _base(name).lower()}
     return bool({literal, literal.removesuffix("$")} & (forms | {re.escape(form) for form in forms}))
+
+
+def _keys_of(name: str) -> set[str]:
+    """Under which a rule is about the model `name` and no other, in lower case."""
+    literal = name.lower()
+    return {literal, f"{literal}$", f"{re.escape(literal)}$"}
 
 
 def _base(name: str) -> str:

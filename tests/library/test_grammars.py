@@ -36,6 +36,26 @@ def test_an_unknown_grammar_is_told_what_there_is(library: Library, data: UserDa
         library.grammars.read("no")
 
 
+def test_a_grammar_is_saved_changed_and_deleted(library: Library, data: UserData) -> None:
+    library.grammars.save("no", 'root ::= "no"\n')
+    library.grammars.save("no.gbnf", 'root ::= "no."\n')
+    assert library.grammars.names() == ["no"]
+    assert library.grammars.read("no") == 'root ::= "no."\n'
+    library.grammars.delete("no")
+    assert not list(data.grammars.iterdir())
+    with pytest.raises(BadRequest, match="There is no grammar named 'no'"):
+        library.grammars.delete("no")
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name[:20]))
+def test_nothing_is_written_under_a_hostile_name(library: Library, data: UserData, name: str) -> None:
+    with pytest.raises(BadRequest):
+        library.grammars.save(name, 'root ::= "no"\n')
+    with pytest.raises(BadRequest):
+        library.grammars.delete(name)
+    assert not list(data.grammars.iterdir())
+
+
 def accepts(grammar: str, text: str) -> bool:
     constraint = Constraint(kind="gbnf", text=SHIPPED.read(grammar))
     guide = Constraints(ByteVocabulary()).guide(Generation(prompt=Prompt((1,)), constraint=constraint))

@@ -90,6 +90,16 @@ def test_saving_replaces_what_was_saved_and_keeps_the_rest(data: UserData) -> No
     assert list(yaml.safe_load(data.user_model_config.read_text(encoding="utf-8"))) == ["b", ".*", r"a\.gguf$"]
 
 
+def test_a_chosen_template_leaves_what_else_is_saved(data: UserData) -> None:
+    settings = rules(data, {"small.*": {"ctx_size": 2048}})
+    settings.save("small(1).gguf", {"ctx_size": 4096})
+    settings.choose_template("small(1).gguf", "ChatML")
+    assert settings.own_template("small(1).gguf") == "ChatML"
+    assert settings.own_template("small.gguf") is None
+    settings.choose_template("small(1).gguf", None)
+    assert settings.for_model("small(1).gguf") == {"ctx_size": 4096}
+
+
 def test_a_file_that_cannot_be_read_is_not_overwritten(data: UserData) -> None:
     write_old(data.user_model_config, "a: [\n")
     with pytest.raises(BadRequest):
