@@ -43,24 +43,24 @@ class ChatReplies:
 
     async def send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """The message in the box, then the reply to it. A box that is empty asks for the reply that is missing."""
-        async with self._told(self._send(entered)) as steps:
+        async with aclosing(_with_failures_told(self._send(entered))) as steps:
             async for shown in steps:
                 yield shown
 
     async def regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with self._told(self._regenerate(entered)) as steps:
+        async with aclosing(_with_failures_told(self._regenerate(entered))) as steps:
             async for shown in steps:
                 yield shown
 
     async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with self._told(self._go_on(entered)) as steps:
+        async with aclosing(_with_failures_told(self._go_on(entered))) as steps:
             async for shown in steps:
                 yield shown
 
-    def stop(self, tab: Tab) -> None:
+    async def stop(self, tab: Tab) -> None:
         self._page.desk.stop(tab)
 
-    def decide(self, tab: Tab, event: gr.SelectData) -> None:
+    async def decide(self, tab: Tab, event: gr.SelectData) -> None:
         """The user's word about a call that waits."""
         reply = self._page.desk.running(tab)
         if reply is not None and event.value in _APPROVALS:
@@ -136,9 +136,6 @@ class ChatReplies:
         is_new = not entered[self._middle.tab].chat
         history = await self._screen.opening(settings) if is_new and tab.is_kept else await self._page.desk.history(tab)
         return settings, tab, history
-
-    def _told(self, steps: AsyncGenerator[Shown, None]) -> "aclosing[AsyncGenerator[Shown, None]]":
-        return aclosing(_with_failures_told(steps))
 
 
 async def _with_failures_told(steps: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:

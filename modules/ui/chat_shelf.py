@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import BadRequest, ServiceError
-from modules.library.histories import Place, Removed
+from modules.library.histories import ChatHit, Place, Removed
 from modules.library.history import History
 from modules.settings import Settings
 from modules.ui.chat_parts import ChatList, Conversation
@@ -44,7 +44,7 @@ class ChatShelf:
 
     async def open(self, tab: Tab, chosen: str | None) -> AsyncGenerator[Shown, None]:
         settings = self._page.settings
-        if chosen:
+        if chosen and not settings.multi_user:
             async with aclosing(self._opened(Tab(place=tab.place, chat=chosen), settings)) as steps:
                 async for shown in steps:
                     yield shown
@@ -67,7 +67,7 @@ class ChatShelf:
     async def rename(self, tab: Tab, name: str) -> Shown:
         return await told(self._renamed(tab, name))
 
-    def ask_name(self, tab: Tab) -> Shown:
+    async def ask_name(self, tab: Tab) -> Shown:
         if not tab.chat or not tab.is_kept:
             raise failure("This chat is not kept, so it has no name. Write a message first.")
         return {self._list.name: gr.Textbox(value="", visible=True)}
@@ -119,6 +119,7 @@ class ChatShelf:
         return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
     async def _renamed(self, tab: Tab, name: str) -> Shown:
+        self._refuse_visitors()
         if self._page.desk.running(tab) is not None:
             raise BadRequest("A reply is being written to this chat. Stop it first.")
         if not name.strip():
@@ -129,6 +130,7 @@ class ChatShelf:
         return merged(listed, {self._middle.tab: tab, self._list.name: gr.Textbox(value="", visible=False)})
 
     async def _deleted(self, tab: Tab) -> Shown:
+        self._refuse_visitors()
         settings = self._page.settings
         self._page.desk.stop(tab)
         if not tab.chat or not tab.is_kept:
@@ -138,6 +140,7 @@ class ChatShelf:
         return merged(shown, {self._list.undo: gr.Button(visible=True), self._removed: removed})
 
     async def _restored(self, removed: Removed | None) -> Shown:
+        self._refuse_visitors()
         if removed is None:
             raise BadRequest("There is nothing to bring back.")
         await asyncio.to_thread(self._histories.restore, removed)
@@ -150,10 +153,11 @@ class ChatShelf:
         if not words.strip() or settings.multi_user:
             return await self._screen.listed(tab, settings)
         hits = await asyncio.to_thread(self._histories.search, words, place=tab.place, limit=SHOWN_CHATS)
-        choices = [(f"{hit.title} — {hit.snippet}" if hit.snippet else hit.title, hit.id) for hit in hits]
+        choices = [(_line(hit), hit.id) for hit in hits]
         return {self._list.chats: gr.Radio(choices=choices, value=None), self._list.more: gr.Button(visible=False)}
 
     async def _imported(self, tab: Tab, file: Path) -> Shown:
+        self._refuse_visitors()
         content = await asyncio.to_thread(file.read_bytes)
         place = place_of(self._page.settings) if tab.is_kept else Place(tab.place.character)
         chat = await asyncio.to_thread(self._histories.import_file, place, file.name, content)
@@ -165,9 +169,18 @@ class ChatShelf:
         content = await asyncio.to_thread(self._histories.export, tab.place, tab.chat)
         return await asyncio.to_thread(_in_a_file, tab.chat, content)
 
+    def _refuse_visitors(self) -> None:
+        if self._page.settings.multi_user:
+            raise BadRequest("Chats are not kept here (--multi-user).")
+
     def remembers_removed_in(self, removed: gr.State) -> None:
         """Where a tab keeps what it has deleted last."""
         self._removed = removed
+
+
+def _line(hit: ChatHit) -> str:
+    is_in_title = not hit.snippet or hit.snippet.startswith(hit.title)
+    return hit.title if is_in_title else f"{hit.title} — {hit.snippet}"
 
 
 def _in_a_file(name: str, content: bytes) -> str:
