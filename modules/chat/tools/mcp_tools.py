@@ -7,19 +7,26 @@ from typing import Any
 
 from modules.chat.tools.base import Origin, Shelf, ToolFailed, ToolInfo
 from modules.chat.tools.mcp_connection import McpConnection
-from modules.chat.tools.mcp_servers import Listed, McpServer, parse_server_lines, read_server_file
+from modules.chat.tools.mcp_servers import Listed, McpServer, UrlServer, parse_server_lines, read_server_file
+from modules.errors import BadRequest
 from modules.messages import ToolSpec
 
 
 class McpTools:
-    """One connection a server, closed when the server is not named any more. `seconds` bound one call."""
+    """One connection a server, closed when the server is not named any more. `seconds` bound one call. Lines that mean
+    nothing at the start are a problem in the list, not an error: they come from the settings."""
 
     origin = Origin.MCP
 
     def __init__(self, file: Path, lines: str = "", *, seconds: float) -> None:
         self._file = file
         self._seconds = seconds
-        self._named = parse_server_lines(lines)
+        self._named: tuple[UrlServer, ...] = ()
+        self._refused: tuple[ToolInfo, ...] = ()
+        try:
+            self.use(lines)
+        except BadRequest as error:
+            self._refused = (_problem("mcp_servers", error.message),)
         self._connections: dict[McpServer, McpConnection] = {}
         self._places: dict[str, McpConnection] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -27,6 +34,7 @@ class McpTools:
     def use(self, lines: str) -> None:
         """Raises BadRequest."""
         self._named = parse_server_lines(lines)
+        self._refused = ()
 
     def retry(self) -> None:
         """Ask servers that failed the next time, however short ago that was."""
@@ -53,7 +61,7 @@ class McpTools:
             for spec in offer.specs:
                 specs.setdefault(spec.name, spec)
                 self._places.setdefault(spec.name, connection)
-        problems = (*_problems(listed), *(problem for offer in offers for problem in offer.problems))
+        problems = (*self._refused, *_problems(listed), *(problem for offer in offers for problem in offer.problems))
         return Shelf(specs=tuple(specs.values()), problems=problems)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> str:

@@ -129,9 +129,9 @@ async def test_a_server_that_died_is_started_again(stdio_box: ToolBox) -> None:
 
 async def test_a_call_that_hangs_ends_and_its_server_lives_on(data: UserData) -> None:
     name_servers(data, tests=STDIO)
-    box = ToolBox(data, seconds=0.5)
+    box = ToolBox(data, seconds=2)
     pid = await box.call("pid", "{}")
-    assert await box.call("hang", "{}") == "Error: The tool took longer than 0.5 seconds."
+    assert await box.call("hang", "{}") == "Error: The tool took longer than 2 seconds."
     assert await box.call("pid", "{}") == pid
     await box.aclose()
 
@@ -177,7 +177,7 @@ async def test_a_server_that_does_not_answer_costs_a_bounded_time() -> None:
     server = CommandServer("silent", str(SILENT["command"]), tuple(SILENT["args"]))
     connection = McpConnection(server, start_seconds=0.3, call_seconds=1)
     before = child_processes()
-    for longest in (5.0, 0.1):
+    for longest in (5.0, 0.25):
         begin = time.monotonic()
         with pytest.raises(ToolFailed, match="has not answered within"):
             await connection.tools()
@@ -250,6 +250,15 @@ async def test_other_lines_count_from_the_next_call_on(data: UserData) -> None:
             box.use_mcp_servers("nonsense")
         box.use_mcp_servers("")
         assert await offered(box) == (set(), {})
+    await box.aclose()
+
+
+async def test_bad_lines_in_the_settings_stop_no_start(data: UserData) -> None:
+    box = ToolBox(data, mcp_servers="nonsense")
+    _, problems = await offered(box)
+    assert "Line 1" in problems["mcp_servers"]
+    box.use_mcp_servers("")
+    assert await offered(box) == (set(), {})
     await box.aclose()
 
 
