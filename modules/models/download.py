@@ -11,7 +11,7 @@ from typing import Final, TextIO
 
 from modules.errors import ServiceError
 from modules.models.download_plan import DownloadChoice, Wish, gguf_weights, shown_size
-from modules.models.download_progress import DownloadProgress
+from modules.models.download_progress import DownloadProgress, shown_seconds
 from modules.models.downloads import PARALLEL, Downloads, Verdict
 from modules.models.hub import Hub
 from modules.paths import PROGRAM_FOLDER, UserData
@@ -61,14 +61,6 @@ def shown_progress(progress: DownloadProgress) -> str:
     if progress.seconds_left:
         parts.append(f"{shown_seconds(progress.seconds_left)} left")
     return " · ".join([*parts, *([progress.note] if progress.note else [])])
-
-
-def shown_seconds(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 async def _run(arguments: argparse.Namespace) -> int:

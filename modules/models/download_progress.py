@@ -101,3 +101,12 @@ class Tally:
             self._samples.popleft()
         (then, before) = self._samples[0]
         return (self._fetched - before) / (now - then) if now > then else 0.0
+
+
+def shown_seconds(seconds: float) -> str:
+    """A time as people read it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from modules.models.download import main, shown_progress, shown_seconds
-from modules.models.download_progress import DownloadProgress, Stage
+from modules.models.download import main, shown_progress
+from modules.models.download_progress import DownloadProgress, Stage, shown_seconds
 from modules.paths import PROGRAM_FOLDER
 from tests.models.hub_server import HubServer, hub_server
 
