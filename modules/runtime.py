@@ -38,3 +38,4 @@ class Runtime:
         self.work.stop_all()
         await self._prompts.aclose()
         await self.models.aclose()
+        self.library.histories.close()

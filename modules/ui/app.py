@@ -8,8 +8,11 @@ import gradio as gr
 from fastapi import FastAPI
 from gradio.themes import Base
 
+from modules.ui.character_tab import build_character
 from modules.ui.chat_tab import build_chat
 from modules.ui.page import Page
+from modules.ui.parameters_tab import build_parameters
+from modules.ui.session_tab import build_session
 
 TITLE: Final = "Local models"
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -29,6 +32,7 @@ def build_blocks(page: Page) -> gr.Blocks:
                 with gr.Tab(tab.title):
                     tab.build()
         page.connect()
+        page.on_open(lambda: page.inputs.shown(page.settings), list(page.inputs.components))
         for fill, outputs in page.openings:
             blocks.load(fill, None, outputs, show_progress="hidden", queue=True, api_visibility="private")
     blocks.queue(default_concurrency_limit=None, api_open=False)
@@ -54,7 +58,7 @@ def mount(page: Page, blocks: gr.Blocks) -> FastAPI:
         mcp_server=False,
         footer_links=[],
         theme=_theme(),
-        css="\n".join((_asset("page.css"), page.extensions.css)),
+        css="\n".join((*_assets(".css"), page.extensions.css)),
         head=f"<script>\n{_script(page)}\n</script>",
         js=page.extensions.js or None,
     )
@@ -63,7 +67,7 @@ def mount(page: Page, blocks: gr.Blocks) -> FastAPI:
 
 def _script(page: Page) -> str:
     look = "dark" if page.settings.dark_theme else "light"
-    return f"window.preferredLook = '{look}';\n{_asset('page.js')}"
+    return "\n".join((f"window.preferredLook = '{look}';", *_assets(".js")))
 
 
 def _theme() -> Base:
@@ -77,8 +81,12 @@ def _theme() -> Base:
     )
 
 
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
+def _assets(suffix: str) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted(_ASSETS.glob(f"*{suffix}"))]
 
 
-_TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = ()
+_TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
+    ("Parameters", "parameters-tab", build_parameters),
+    ("Character", "character-tab", build_character),
+    ("Session", "session-tab", build_session),
+)

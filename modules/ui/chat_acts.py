@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.chat import session
-from modules.errors import BadRequest, Busy
+from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.history import History, Side
 from modules.settings import Settings
 from modules.ui.asking import chat_request
@@ -16,7 +17,7 @@ from modules.ui.chat_parts import Conversation
 from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.draft import divided, joined
 from modules.ui.literal import as_written
-from modules.ui.page import Page, told
+from modules.ui.page import Page, failure, told
 from modules.ui.replies import timestamp
 from modules.ui.state import Tab
 from modules.ui.view import Fact, Part
@@ -32,19 +33,19 @@ class ChatActs:
         self._middle = middle
         self._screen = screen
 
-    async def edit(self, tab: Tab, event: gr.EditData) -> Shown:
-        return await told(self._edited(tab, event.index, as_written(str(event.value))))
+    async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
+        return await told(self._edited(self._open(entered), event.index, as_written(str(event.value))))
 
-    async def act(self, tab: Tab, event: gr.EventData) -> Shown:
+    async def act(self, entered: Entered, event: gr.EventData) -> Shown:
         """What the page's script sends: a version of a message to show, or where to branch."""
-        return await told(self._acted(tab, event._data))
+        return await told(self._acted(self._open(entered), event._data))
 
-    async def branch(self, tab: Tab) -> Shown:
-        return await told(self._branched(tab, None))
+    async def branch(self, entered: Entered) -> Shown:
+        return await told(self._branched(self._open(entered), None))
 
-    async def remove_last(self, tab: Tab) -> Shown:
+    async def remove_last(self, entered: Entered) -> Shown:
         """The last message and its reply go; what the user had said is in the box again."""
-        return await told(self._removed(tab))
+        return await told(self._removed(self._open(entered)))
 
     async def dummy_message(self, entered: Entered) -> Shown:
         return await told(self._dummy(entered, session.with_dummy_message))
@@ -56,79 +57,89 @@ class ChatActs:
         """Tells how many tokens the conversation has, with what is in the box."""
         await told(self._counted(entered))
 
-    async def _edited(self, tab: Tab, index: object, text: str) -> Shown:
-        history = await self._free_history(tab)
+    async def _edited(self, chat: "_Open", index: object, text: str) -> Shown:
+        history = await self._free_history(chat)
         fact = (await self._screen.view(history)).fact(index[0] if isinstance(index, list) else index)
         if fact is None or fact.part is Part.TOOL:
             raise BadRequest("Calls of tools and their answers cannot be edited.")
         turn = session.turn_at(history, fact.row, fact.side)
         whole = _with_part(turn.text, text, fact.part) if fact.side is Side.ASSISTANT else text
-        return await self._changed(tab, session.edited(history, fact.row, fact.side, whole, timestamp=timestamp()))
+        return await self._changed(chat, session.edited(history, fact.row, fact.side, whole, timestamp=timestamp()))
 
-    async def _acted(self, tab: Tab, act: Mapping[str, Any]) -> Shown:
-        history = await self._free_history(tab)
+    async def _acted(self, chat: "_Open", act: Mapping[str, Any]) -> Shown:
+        history = await self._free_history(chat)
         fact = (await self._screen.view(history)).fact(act.get("index"))
         if fact is None:
             raise BadRequest("That message is no longer there. Reload the page.")
         if act.get("act") == "branch":
-            return await self._branched(tab, fact.row)
-        return await self._changed(tab, _other_version(history, fact, 1 if act.get("act") == "next" else -1))
+            return await self._branched(chat, fact.row)
+        return await self._changed(chat, _other_version(history, fact, 1 if act.get("act") == "next" else -1))
 
-    async def _branched(self, tab: Tab, row: int | None) -> Shown:
+    async def _branched(self, chat: "_Open", row: int | None) -> Shown:
         """A copy of the chat, up to a row or whole, which is the one that is shown from now on."""
-        history = await self._free_history(tab)
+        history = await self._free_history(chat)
         if not history.rows:
             raise BadRequest("There is nothing to branch from yet.")
         copied = history if row is None else session.branched(history, row)
-        if not tab.is_kept:
-            return await self._changed(tab, copied)
-        chat = await asyncio.to_thread(self._page.runtime.library.histories.copy, tab.place, tab.chat, copied)
-        return await self._all(Tab(place=tab.place, chat=chat), copied)
+        if not chat.tab.is_kept:
+            return await self._changed(chat, copied)
+        place = chat.tab.place
+        copy = await asyncio.to_thread(self._page.runtime.library.histories.copy, place, chat.tab.chat, copied)
+        return await self._all(Tab(place=place, chat=copy), copied, chat.settings)
 
-    async def _removed(self, tab: Tab) -> Shown:
-        history, text = session.removed_last(await self._free_history(tab))
-        return merged(await self._changed(tab, history), {self._middle.box: {"text": text, "files": []}})
+    async def _removed(self, chat: "_Open") -> Shown:
+        history, text = session.removed_last(await self._free_history(chat))
+        return merged(await self._changed(chat, history), {self._middle.box: {"text": text, "files": []}})
 
     async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
-        settings, tab = self._remembered(entered), entered[self._middle.tab]
-        text = str((entered[self._middle.box] or {}).get("text") or "")
-        if not text.strip():
+        chat = self._open(entered)
+        if not chat.text.strip():
             raise BadRequest("Write what is to be said into the box first.")
-        history = await self._screen.history(tab, settings)
-        self._refuse_running(tab)
-        tab = await self._screen.named(tab)
-        return merged(await self._changed(tab, act(history, text, timestamp=timestamp())), {self._middle.box: None})
+        history = await self._free_history(chat)
+        chat = replace(chat, tab=await self._screen.named(chat.tab))
+        changed = await self._changed(chat, act(history, chat.text, timestamp=timestamp()))
+        return merged(changed, {self._middle.box: None})
 
     async def _counted(self, entered: Entered) -> None:
-        settings, tab = self._remembered(entered), entered[self._middle.tab]
-        history = await self._screen.history(tab, settings)
-        text = str((entered[self._middle.box] or {}).get("text") or "")
-        history = session.with_message(history, text) if text.strip() else history
-        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        chat = self._open(entered)
+        history = await self._screen.history(chat.tab, chat.settings)
+        history = session.with_message(history, chat.text) if chat.text.strip() else history
+        user = await asyncio.to_thread(self._page.runtime.library.users.read, chat.settings.user)
         if not session.messages(history):
             raise BadRequest("Nothing has been said yet.")
-        tokens = await self._page.runtime.chat.encode_chat(chat_request(settings, history, user))
+        tokens = await self._page.runtime.chat.encode_chat(chat_request(chat.settings, history, user))
         card = await self._page.runtime.chat.card()
         gr.Info(f"{len(tokens)} tokens, of {card.context} that fit the context.", title="This conversation")
 
-    async def _changed(self, tab: Tab, history: History) -> Shown:
-        return await self._all(await self._page.desk.keep(tab, history), history)
+    async def _changed(self, chat: "_Open", history: History) -> Shown:
+        tab = await self._page.desk.keep(await self._screen.named(chat.tab), history)
+        return await self._all(tab, history, chat.settings)
 
-    async def _all(self, tab: Tab, history: History) -> Shown:
-        return merged(
-            await self._screen.shown(tab, history), await self._screen.listed(tab, self._page.remembered.settings)
-        )
+    async def _all(self, tab: Tab, history: History, settings: Settings) -> Shown:
+        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
-    async def _free_history(self, tab: Tab) -> History:
-        self._refuse_running(tab)
-        return await self._screen.history(tab, self._page.remembered.settings)
-
-    def _refuse_running(self, tab: Tab) -> None:
-        if self._page.desk.running(tab) is not None:
+    async def _free_history(self, chat: "_Open") -> History:
+        """The conversation, unless a reply is being written to it."""
+        if self._page.desk.running(chat.tab) is not None:
             raise Busy("A reply is being written to this chat. Stop it first.")
+        return await self._screen.history(chat.tab, chat.settings)
 
-    def _remembered(self, entered: Entered) -> Settings:
-        return self._page.remembered.remember(self._page.inputs.values(entered))
+    def _open(self, entered: Entered) -> "_Open":
+        try:
+            settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        except ServiceError as error:
+            raise failure(error.message) from None
+        text = str((entered.get(self._middle.box) or {}).get("text") or "")
+        return _Open(entered[self._middle.tab], settings, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The chat that a tab shows, what has been entered beside it, and the text in its box."""
+
+    tab: Tab
+    settings: Settings
+    text: str
 
 
 def _with_part(whole: str, text: str, part: Part) -> str:

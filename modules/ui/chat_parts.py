@@ -77,6 +77,20 @@ class Controls:
     export_chat: gr.DownloadButton
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatParts:
+    """The whole tab. `removed` is what it has deleted last."""
+
+    left: ChatList
+    middle: Conversation
+    right: Controls
+    removed: gr.State
+
+
+def chat_parts(page: Page) -> ChatParts:
+    return ChatParts(left=chat_list(), middle=conversation(page.settings), right=controls(page), removed=gr.State(None))
+
+
 def chat_list() -> ChatList:
     with gr.Sidebar(position="left", width=280, elem_id="chat-list"):
         with gr.Row(elem_classes="tight"):
@@ -167,6 +181,8 @@ def controls(page: Page) -> Controls:
             tools = gr.CheckboxGroup([], label="The model may call", elem_id="tools")
             add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Ask before each call"))
             refresh = gr.Button("Look for tools again", size="sm")
+            if not settings.multi_user:
+                add("mcp_servers", _mcp_servers(settings))
         with gr.Accordion("Attachments and files", open=False):
             add(
                 "include_past_attachments",
@@ -191,6 +207,16 @@ def controls(page: Page) -> Controls:
         refresh_tools=refresh,
         import_chat=import_chat,
         export_chat=export_chat,
+    )
+
+
+def _mcp_servers(settings: Settings) -> gr.Textbox:
+    return gr.Textbox(
+        settings.mcp_servers,
+        label="MCP servers",
+        info="One address a line; headers follow after commas, as Name: value.",
+        lines=2,
+        elem_id="mcp-servers",
     )
 
 

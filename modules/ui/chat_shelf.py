@@ -10,11 +10,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.errors import BadRequest, ServiceError
-from modules.library.histories import ChatHit, Place, Removed
-from modules.library.history import History
+from modules.errors import BadRequest, Busy, ServiceError
+from modules.library.histories import ChatHit, Removed
 from modules.settings import Settings
-from modules.ui.chat_parts import ChatList, Conversation
+from modules.ui.chat_parts import ChatParts
 from modules.ui.chat_replies import ChatReplies
 from modules.ui.chat_screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
 from modules.ui.page import Page, failure, told
@@ -24,12 +23,14 @@ Entered = Mapping[Component, Any]
 
 
 class ChatShelf:
-    def __init__(
-        self, page: Page, middle: Conversation, chats: ChatList, screen: ChatScreen, replies: ChatReplies
-    ) -> None:
+    """`replies` follows a reply that is being written to a chat that is opened."""
+
+    def __init__(self, page: Page, parts: ChatParts, screen: ChatScreen, replies: ChatReplies) -> None:
         self._page = page
-        self._middle = middle
-        self._list = chats
+        self._middle = parts.middle
+        self._list = parts.left
+        self._removed = parts.removed
+        self._import = parts.right.import_chat
         self._screen = screen
         self._replies = replies
         self._histories = page.runtime.library.histories
@@ -42,52 +43,54 @@ class ChatShelf:
             async for shown in steps:
                 yield shown
 
-    async def open(self, tab: Tab, chosen: str | None) -> AsyncGenerator[Shown, None]:
-        settings = self._page.settings
+    async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        settings, tab, chosen = self._settings(entered), entered[self._middle.tab], entered[self._list.chats]
         if chosen and not settings.multi_user:
-            async with aclosing(self._opened(Tab(place=tab.place, chat=chosen), settings)) as steps:
+            async with aclosing(self._opened(Tab(place=tab.place, chat=str(chosen)), settings)) as steps:
                 async for shown in steps:
                     yield shown
 
     async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """Another mode or character was chosen: its chats, and the one that was open last among them."""
-        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        settings = self._settings(entered)
         if place_of(settings) != entered[self._middle.tab].place:
             async with aclosing(self._opened(await self._screen.first_tab(settings), settings)) as steps:
                 async for shown in steps:
                     yield shown
 
-    async def new(self) -> Shown:
-        return await told(self._new(is_kept=True))
+    async def new(self, entered: Entered) -> Shown:
+        return await told(self._new(self._settings(entered), is_kept=True))
 
-    async def incognito(self) -> Shown:
+    async def incognito(self, entered: Entered) -> Shown:
         gr.Info("This chat is kept nowhere. It is gone when you leave it or reload the page.", title="Incognito")
-        return await told(self._new(is_kept=False))
+        return await told(self._new(self._settings(entered), is_kept=False))
 
-    async def rename(self, tab: Tab, name: str) -> Shown:
-        return await told(self._renamed(tab, name))
+    async def rename(self, entered: Entered) -> Shown:
+        name = str(entered[self._list.name] or "").strip()
+        return await told(self._renamed(entered[self._middle.tab], name, self._settings(entered)))
 
     async def ask_name(self, tab: Tab) -> Shown:
         if not tab.chat or not tab.is_kept:
             raise failure("This chat is not kept, so it has no name. Write a message first.")
         return {self._list.name: gr.Textbox(value="", visible=True)}
 
-    async def delete(self, tab: Tab) -> Shown:
-        return await told(self._deleted(tab))
+    async def delete(self, entered: Entered) -> Shown:
+        return await told(self._deleted(entered[self._middle.tab], self._settings(entered)))
 
-    async def undo(self, removed: Removed | None) -> Shown:
-        return await told(self._restored(removed))
+    async def undo(self, entered: Entered) -> Shown:
+        return await told(self._restored(entered[self._removed], self._settings(entered)))
 
-    async def search(self, tab: Tab, words: str) -> Shown:
+    async def search(self, entered: Entered) -> Shown:
         """Chats of the mode or character in which all the words occur; without words, the list again."""
-        return await told(self._found(tab, words))
+        words = str(entered[self._list.search] or "")
+        return await told(self._found(entered[self._middle.tab], words, self._settings(entered)))
 
-    async def list_more(self, tab: Tab) -> Shown:
-        return await self._screen.listed(tab, self._page.settings, limit=SHOWN_CHATS * 20)
+    async def list_more(self, entered: Entered) -> Shown:
+        return await self._screen.listed(entered[self._middle.tab], self._settings(entered), limit=SHOWN_CHATS * 20)
 
-    async def take_in(self, tab: Tab, file: str) -> Shown:
+    async def take_in(self, entered: Entered) -> Shown:
         """A chat out of a file."""
-        return await told(self._imported(tab, Path(file)))
+        return await told(self._imported(Path(str(entered[self._import])), self._settings(entered)))
 
     async def save_as(self, tab: Tab) -> str:
         """The path of a file for the browser to fetch."""
@@ -110,58 +113,53 @@ class ChatShelf:
             async for shown in steps:
                 yield shown
 
-    async def _new(self, *, is_kept: bool) -> Shown:
-        settings = self._page.settings
+    async def _new(self, settings: Settings, *, is_kept: bool = True) -> Shown:
         return await self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings)
 
-    async def _all(self, tab: Tab, settings: Settings, history: History | None = None) -> Shown:
-        history = await self._screen.history(tab, settings) if history is None else history
+    async def _all(self, tab: Tab, settings: Settings) -> Shown:
+        history = await self._screen.history(tab, settings)
         return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
-    async def _renamed(self, tab: Tab, name: str) -> Shown:
-        self._refuse_visitors()
+    async def _renamed(self, tab: Tab, name: str, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
         if self._page.desk.running(tab) is not None:
-            raise BadRequest("A reply is being written to this chat. Stop it first.")
-        if not name.strip():
+            raise Busy("A reply is being written to this chat. Stop it first.")
+        if not name:
             return {self._list.name: gr.Textbox(visible=False)}
-        chat = await asyncio.to_thread(self._histories.rename, tab.place, tab.chat, name.strip())
+        chat = await asyncio.to_thread(self._histories.rename, tab.place, tab.chat, name)
         tab = Tab(place=tab.place, chat=chat)
-        listed = await self._screen.listed(tab, self._page.settings)
+        listed = await self._screen.listed(tab, settings)
         return merged(listed, {self._middle.tab: tab, self._list.name: gr.Textbox(value="", visible=False)})
 
-    async def _deleted(self, tab: Tab) -> Shown:
-        self._refuse_visitors()
-        settings = self._page.settings
+    async def _deleted(self, tab: Tab, settings: Settings) -> Shown:
         self._page.desk.stop(tab)
         if not tab.chat or not tab.is_kept:
-            return await self._all(await self._screen.new_tab(settings), settings)
+            return await self._new(settings)
+        _refuse_visitors(settings)
         removed = await asyncio.to_thread(self._histories.delete, tab.place, tab.chat)
-        shown = await self._all(await self._screen.new_tab(settings), settings)
-        return merged(shown, {self._list.undo: gr.Button(visible=True), self._removed: removed})
+        return merged(await self._new(settings), {self._list.undo: gr.Button(visible=True), self._removed: removed})
 
-    async def _restored(self, removed: Removed | None) -> Shown:
-        self._refuse_visitors()
+    async def _restored(self, removed: Removed | None, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
         if removed is None:
             raise BadRequest("There is nothing to bring back.")
-        await asyncio.to_thread(self._histories.restore, removed)
-        tab = Tab(place=removed.place, chat=removed.id)
-        shown = await self._all(tab, self._page.settings)
+        chat = await asyncio.to_thread(self._histories.restore, removed)
+        shown = await self._all(Tab(place=removed.place, chat=chat), settings)
         return merged(shown, {self._list.undo: gr.Button(visible=False), self._removed: None})
 
-    async def _found(self, tab: Tab, words: str) -> Shown:
-        settings = self._page.settings
+    async def _found(self, tab: Tab, words: str, settings: Settings) -> Shown:
         if not words.strip() or settings.multi_user:
             return await self._screen.listed(tab, settings)
         hits = await asyncio.to_thread(self._histories.search, words, place=tab.place, limit=SHOWN_CHATS)
         choices = [(_line(hit), hit.id) for hit in hits]
         return {self._list.chats: gr.Radio(choices=choices, value=None), self._list.more: gr.Button(visible=False)}
 
-    async def _imported(self, tab: Tab, file: Path) -> Shown:
-        self._refuse_visitors()
+    async def _imported(self, file: Path, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
         content = await asyncio.to_thread(file.read_bytes)
-        place = place_of(self._page.settings) if tab.is_kept else Place(tab.place.character)
+        place = place_of(settings)
         chat = await asyncio.to_thread(self._histories.import_file, place, file.name, content)
-        return await self._all(Tab(place=place, chat=chat), self._page.settings)
+        return await self._all(Tab(place=place, chat=chat), settings)
 
     async def _exported(self, tab: Tab) -> str:
         if not tab.chat or not tab.is_kept:
@@ -169,13 +167,16 @@ class ChatShelf:
         content = await asyncio.to_thread(self._histories.export, tab.place, tab.chat)
         return await asyncio.to_thread(_in_a_file, tab.chat, content)
 
-    def _refuse_visitors(self) -> None:
-        if self._page.settings.multi_user:
-            raise BadRequest("Chats are not kept here (--multi-user).")
+    def _settings(self, entered: Entered) -> Settings:
+        try:
+            return self._page.remembered.remember(self._page.inputs.values(entered))
+        except ServiceError as error:
+            raise failure(error.message) from None
 
-    def remembers_removed_in(self, removed: gr.State) -> None:
-        """Where a tab keeps what it has deleted last."""
-        self._removed = removed
+
+def _refuse_visitors(settings: Settings) -> None:
+    if settings.multi_user:
+        raise BadRequest("Chats are not kept here (--multi-user).")
 
 
 def _line(hit: ChatHit) -> str:

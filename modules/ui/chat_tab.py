@@ -1,7 +1,6 @@
 """The Chat tab: its components, and which event of which component does what."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import gradio as gr
@@ -9,8 +8,8 @@ from gradio.components import Component
 
 from modules.errors import ServiceError
 from modules.requests import Mode
-from modules.ui.chat_acts import ChatActs
-from modules.ui.chat_parts import ChatList, Controls, Conversation, chat_list, controls, conversation
+from modules.ui.chat_acts import ChatActs, Entered
+from modules.ui.chat_parts import ChatParts, chat_parts
 from modules.ui.chat_replies import ChatReplies
 from modules.ui.chat_screen import ChatScreen, Shown
 from modules.ui.chat_shelf import ChatShelf
@@ -22,25 +21,22 @@ _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 def build_chat(page: Page) -> None:
     """To be called within the tab, and after all tabs whose components stand for settings."""
-    chats = chat_list()
-    middle = conversation(page.settings)
-    right = controls(page)
-    removed = gr.State(None)
-    page.on_ready(lambda: _Wiring(page, chats, middle, right, removed).connect())
+    parts = chat_parts(page)
+    page.on_ready(lambda: _Wiring(page, parts).connect())
 
 
 class _Wiring:
-    def __init__(self, page: Page, chats: ChatList, middle: Conversation, right: Controls, removed: gr.State) -> None:
+    def __init__(self, page: Page, parts: ChatParts) -> None:
+        chats, middle = parts.left, parts.middle
         self._page = page
         self._chats = chats
         self._middle = middle
-        self._right = right
-        self._removed = removed
+        self._right = parts.right
+        self._removed = parts.removed
         self._screen = ChatScreen(page, middle, chats)
         self._replies = ChatReplies(page, middle, self._screen)
         self._acts = ChatActs(page, middle, self._screen)
-        self._shelf = ChatShelf(page, middle, chats, self._screen, self._replies)
-        self._shelf.remembers_removed_in(removed)
+        self._shelf = ChatShelf(page, parts, self._screen, self._replies)
         self._entered = {middle.tab, middle.box, *page.inputs.components}
         self._outputs = [
             middle.tab,
@@ -52,7 +48,7 @@ class _Wiring:
             chats.more,
             chats.undo,
             chats.name,
-            removed,
+            parts.removed,
         ]
 
     def connect(self) -> None:
@@ -78,49 +74,58 @@ class _Wiring:
         return following
 
     def _connect_shelf(self, following: list[Any]) -> None:
-        chats, shelf, middle, outputs = self._chats, self._shelf, self._middle, self._outputs
-        tab = middle.tab
+        chats, shelf, right, outputs = self._chats, self._shelf, self._right, self._outputs
+        entered = {*self._entered, chats.chats, chats.search, chats.name, self._removed, right.import_chat}
         ends = {**_QUIET, "cancels": following}
-        opened = chats.chats.input(shelf.open, [tab, chats.chats], outputs, **ends)
+        opened = chats.chats.input(shelf.open, entered, outputs, **ends)
         ends["cancels"] = [*following, opened]
-        chats.new.click(shelf.new, None, outputs, **ends)
-        chats.incognito.click(shelf.incognito, None, outputs, **ends)
-        chats.delete.click(shelf.delete, [tab], outputs, **ends)
-        chats.undo.click(shelf.undo, [self._removed], outputs, **ends)
-        chats.rename.click(shelf.ask_name, [tab], [chats.name], **_QUIET)
-        chats.name.submit(shelf.rename, [tab, chats.name], outputs, **_QUIET)
-        chats.search.input(shelf.search, [tab, chats.search], outputs, trigger_mode="always_last", **_QUIET)
-        chats.more.click(shelf.list_more, [tab], outputs, **_QUIET)
-        self._right.import_chat.upload(shelf.take_in, [tab, self._right.import_chat], outputs, **ends)
-        self._right.export_chat.click(shelf.save_as, [tab], [self._right.export_chat], **_QUIET)
-        for choice in (self._right.mode, self._right.character):
-            choice.input(shelf.elsewhere, self._entered, outputs, **ends)
+        chats.new.click(shelf.new, entered, outputs, **ends)
+        chats.incognito.click(shelf.incognito, entered, outputs, **ends)
+        chats.delete.click(shelf.delete, entered, outputs, **ends)
+        chats.undo.click(shelf.undo, entered, outputs, **ends)
+        chats.rename.click(shelf.ask_name, [self._middle.tab], [chats.name], **_QUIET)
+        chats.name.submit(shelf.rename, entered, outputs, **_QUIET)
+        chats.search.input(shelf.search, entered, outputs, trigger_mode="always_last", **_QUIET)
+        chats.more.click(shelf.list_more, entered, outputs, **_QUIET)
+        right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
+        right.export_chat.click(shelf.save_as, [self._middle.tab], [right.export_chat], **_QUIET)
+        for choice in (right.mode, right.character):
+            choice.input(shelf.elsewhere, entered, outputs, **ends)
 
     def _connect_acts(self) -> None:
-        middle, acts, outputs, tab = self._middle, self._acts, self._outputs, self._middle.tab
-        middle.chat.edit(acts.edit, [tab], outputs, **_QUIET)
-        middle.bridge.submit(acts.act, [tab], outputs, **_QUIET)
-        middle.remove.click(acts.remove_last, [tab], outputs, **_QUIET)
-        middle.chat.undo(acts.remove_last, [tab], outputs, **_QUIET)
-        middle.dummy_message.click(acts.dummy_message, self._entered, outputs, **_QUIET)
-        middle.dummy_reply.click(acts.dummy_reply, self._entered, outputs, **_QUIET)
-        middle.count.click(acts.count, self._entered, None, **_QUIET)
-        self._chats.branch.click(acts.branch, [tab], outputs, **_QUIET)
+        middle, acts, entered, outputs = self._middle, self._acts, self._entered, self._outputs
+        middle.chat.edit(acts.edit, entered, outputs, **_QUIET)
+        middle.bridge.submit(acts.act, entered, outputs, **_QUIET)
+        middle.remove.click(acts.remove_last, entered, outputs, **_QUIET)
+        middle.chat.undo(acts.remove_last, entered, outputs, **_QUIET)
+        middle.dummy_message.click(acts.dummy_message, entered, outputs, **_QUIET)
+        middle.dummy_reply.click(acts.dummy_reply, entered, outputs, **_QUIET)
+        middle.count.click(acts.count, entered, None, **_QUIET)
+        self._chats.branch.click(acts.branch, entered, outputs, **_QUIET)
 
     def _connect_controls(self, following: list[Any]) -> None:
         right = self._right
         choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
-        self._page.on_open(self._choices, choices)
-        right.mode.input(self._choices, None, choices, **_QUIET)
-        right.refresh_tools.click(self._looked_again, None, choices, **_QUIET)
+        entered = {right.mode, right.character, right.user, right.tools}
+        self._page.on_open(self._first_choices, choices)
+        right.mode.input(self._choices, entered, choices, **_QUIET)
+        servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
+        right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
 
-    async def _looked_again(self) -> AsyncGenerator[Shown, None]:
+    async def _looked_again(self, entered: Entered) -> Shown:
+        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        if not settings.multi_user:
+            self._page.tools.use_mcp_servers(settings.mcp_servers)
         await self._page.tools.available(retry=True)
-        yield await self._choices()
+        return await self._choices(entered)
 
-    async def _choices(self) -> Shown:
+    async def _first_choices(self) -> Shown:
+        return await self._choices({})
+
+    async def _choices(self, entered: Entered) -> Shown:
         """What there is to choose from, and only what would change something."""
-        page, right, settings = self._page, self._right, self._page.settings
+        page, right = self._page, self._right
+        settings = page.remembered.checked(page.inputs.values(entered))
         library = page.runtime.library
         characters, users = await asyncio.gather(
             asyncio.to_thread(library.characters.names), asyncio.to_thread(library.users.names)

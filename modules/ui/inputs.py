@@ -1,12 +1,14 @@
 """The components that stand for settings, wherever on the page they are, and what has been entered in them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+import gradio as gr
 from gradio.components import Component
 
 from modules.errors import SettingsError
-from modules.settings import OPTIONS
+from modules.settings import OPTIONS, Settings
 
 
 class Inputs:
@@ -40,3 +42,15 @@ class Inputs:
     def values(self, entered: Mapping[Component, Any]) -> dict[str, object]:
         """What has been entered, by setting name; what an event does not bring along is left out."""
         return {name: entered[each] for name, each in self._components.items() if each in entered}
+
+    def shown(self, settings: Settings) -> dict[Component, object]:
+        """What each component is to show of `settings`."""
+        return {each: _shown(getattr(settings, name), each) for name, each in self._components.items()}
+
+
+def _shown(value: object, component: Component) -> object:
+    """Lists as lists where the component has such, elsewhere as the text that settings are read from."""
+    if not isinstance(value, tuple):
+        return value
+    is_text = isinstance(component, gr.Textbox)
+    return ", ".join(json.dumps(item) for item in value) if is_text else list(value)
