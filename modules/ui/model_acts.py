@@ -28,6 +28,7 @@ Shown = dict[Component, Any]
 Entered = Mapping[Component, Any]
 
 _CHOOSE: Final = "Choose a model in the menu first."
+_NONE: Final = "There is no model on this machine yet."
 _TEMPLATE: Final = "instruction_template"
 
 
@@ -52,22 +53,23 @@ class ModelActs:
                     return
 
     async def refreshed(self, entered: Entered | None = None) -> Shown:
-        """The menus anew; the chosen model stays chosen if it is still there, else the loaded one is."""
+        """The menus anew. A chosen model that is still there stays chosen, with what was entered for it; else the loaded
+        one is chosen, or the first."""
         parts = self._parts
         models, adapters, templates = await asyncio.to_thread(self._names)
         state = self._models.state
-        chosen = entered.get(parts.models) if entered else None
-        name = next((each for each in (chosen, state.name) if each in models), models[0] if models else None)
         applied = [each for each in (state.card.adapters if state.card else ()) if each in adapters]
         menus: Shown = {
-            parts.models: gr.update(choices=models, value=name),
+            parts.models: gr.update(choices=models),
             parts.adapters: gr.update(choices=adapters, value=applied),
             parts.template: gr.update(choices=[OWN_TEMPLATE, *templates]),
             parts.status: state_text(state),
         }
-        return menus | (
-            await self._settings_of(name) if name else {parts.estimate: "There is no model on this machine yet."}
-        )
+        if entered and entered[parts.models] in models:
+            return menus
+        name = state.name if state.name in models else next(iter(models), None)
+        menus[parts.models] = gr.update(choices=models, value=name)
+        return menus | (await self._settings_of(name) if name else {parts.estimate: _NONE})
 
     async def chosen(self, entered: Entered) -> Shown:
         """Another model's settings and memory, and nothing else, until it is loaded."""
@@ -160,8 +162,9 @@ class ModelActs:
             )
         except ServiceError as error:
             return {self._parts.estimate: plain(error.message)}
+        templates = [OWN_TEMPLATE, *await asyncio.to_thread(self._library.templates.names)]
         return self._parts.parameters.shown(settings, spec.loader) | {
-            self._parts.template: gr.update(value=template),
+            self._parts.template: gr.update(choices=templates, value=template),
             self._parts.estimate: await self._estimate(spec),
         }
 

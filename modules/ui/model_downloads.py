@@ -12,6 +12,7 @@ from modules.errors import Busy, ServiceError
 from modules.models.download_plan import DownloadChoice, Wish
 from modules.models.download_progress import DownloadProgress
 from modules.models.downloads import Downloads
+from modules.models.hub import RepoFiles
 from modules.ui.model_parts import DownloadParts
 from modules.ui.model_words import file_choices, progress_text, repo_text
 from modules.ui.page import failure, told
@@ -91,23 +92,22 @@ class DownloadActs:
 
     async def list_files(self, name: str) -> Shown:
         repo = await told(self._downloads.files(name))
-        choices = file_choices(repo)
-        chosen = [repo.source.file] if repo.source.file in {value for _, value in choices} else []
-        return {
-            self._parts.files: gr.update(choices=choices, value=chosen),
-            self._parts.progress: repo_text(repo),
-        }
+        return self._listed(repo, [repo.source.file or ""])
 
     async def download(self, name: str, files: list[str] | None) -> AsyncGenerator[Shown, None]:
+        """What the model needs, or `files`. Where the choice is not clear, the menu shows what there is."""
         yield {self._parts.progress: "Asking the hub …"}
+        shown: Shown = {self._parts.progress: ""}
         try:
-            self._running.start(await self._choice(name, files or []))
+            repo = await self._downloads.files(name)
+            shown = self._listed(repo, files or [])
+            self._running.start(self._downloads.choose(repo, Wish(files=tuple(files or ()))))
         except ServiceError as error:
-            yield {self._parts.progress: ""}
-            raise failure(error.message) from None
+            yield shown
+            raise failure(error.message.partition("\n")[0]) from None
         async with aclosing(self.follow()) as steps:
-            async for shown in steps:
-                yield shown
+            async for step in steps:
+                yield step
 
     async def follow(self) -> AsyncGenerator[Shown, None]:
         """The download under way, whoever began it."""
@@ -124,6 +124,10 @@ class DownloadActs:
             return {}
         return {self._parts.progress: "Stopped. Download goes on from what is there."}
 
-    async def _choice(self, name: str, files: list[str]) -> DownloadChoice:
-        repo = await self._downloads.files(name)
-        return self._downloads.choose(repo, Wish(files=tuple(files)))
+    def _listed(self, repo: RepoFiles, chosen: list[str]) -> Shown:
+        choices = file_choices(repo)
+        offered = {value for _, value in choices}
+        return {
+            self._parts.files: gr.update(choices=choices, value=[each for each in chosen if each in offered]),
+            self._parts.progress: repo_text(repo),
+        }

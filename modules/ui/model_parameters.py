@@ -28,7 +28,7 @@ _LABELS: Final = MappingProxyType(
     {
         "ctx_size": "Context (tokens)",
         "gpu_layers": "Layers on the GPU",
-        "cache_type": "Number format of the cache",
+        "cache_type": "Format of the cache",
         "parallel": "Requests at a time",
         "kv_cells": "Tokens in the cache, all requests together",
         "threads_batch": "Threads for prompts",
@@ -39,6 +39,7 @@ _LABELS: Final = MappingProxyType(
         "numa": "Spread over NUMA nodes",
     }
 )
+_INFOS: Final = MappingProxyType({"cache_type": "q8_0 takes half as much memory as fp16, q4_0 about a quarter."})
 
 
 class Parameters:
@@ -93,7 +94,7 @@ def _component(name: str, settings: Settings) -> Component:
     option, value = OPTIONS[name], _entry(OPTIONS[name], getattr(settings, name))
     texts = {
         "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
-        "info": option.description,
+        "info": _INFOS.get(name, option.description),
         "elem_id": f"model-{name.replace('_', '-')}",
     }
     if name == "cache_type":

@@ -1,7 +1,7 @@
 """The components of the Model tab, and where they stand."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import gradio as gr
 
@@ -43,14 +43,13 @@ class DownloadParts:
 
 def model_parts(settings: Settings) -> ModelParts:
     status = gr.Markdown("", elem_id="model-status", container=True)
-    with gr.Row(equal_height=True):
-        models = gr.Dropdown([], label="Model", elem_id="model-menu", scale=4, filterable=True)
-        refresh = gr.Button("Refresh", size="sm", min_width=80, elem_id="refresh-models")
+    models = gr.Dropdown([], label="Model", elem_id="model-menu")
     with gr.Row(elem_classes="tight"):
-        load = gr.Button("Load", variant="primary", elem_id="load-model")
-        unload = gr.Button("Unload", elem_id="unload-model")
-        save = gr.Button("Save settings", elem_id="save-model-settings")
-        check = gr.Button("Check files", elem_id="check-model")
+        load = _button("Load", "load-model", variant="primary")
+        unload = _button("Unload", "unload-model")
+        save = _button("Save settings", "save-model-settings")
+        check = _button("Check files", "check-model")
+        refresh = _button("Refresh", "refresh-models")
     estimate = gr.Markdown("", elem_id="model-estimate")
     parameters = Parameters(settings)
     template = gr.Dropdown(
@@ -60,9 +59,8 @@ def model_parts(settings: Settings) -> ModelParts:
         info="Kept for this model by Save settings, and used from then on.",
         elem_id="model-template",
     )
-    with gr.Row(equal_height=True):
-        adapters = gr.Dropdown([], multiselect=True, label="LoRA adapters", elem_id="model-loras", scale=4)
-        apply = gr.Button("Apply", size="sm", min_width=80, elem_id="apply-loras")
+    adapters = gr.Dropdown([], multiselect=True, label="LoRA adapters", elem_id="model-loras")
+    apply = _button("Apply LoRA adapters", "apply-loras")
     return ModelParts(
         status=status,
         models=models,
@@ -90,8 +88,12 @@ def download_parts() -> DownloadParts:
     )
     files = gr.Dropdown([], multiselect=True, label="Only these files", elem_id="download-files")
     with gr.Row(elem_classes="tight"):
-        listed = gr.Button("Get file list", elem_id="list-files")
-        download = gr.Button("Download", variant="primary", elem_id="download-model")
-        stop = gr.Button("Stop", variant="stop", elem_id="stop-download")
+        listed = _button("Get file list", "list-files")
+        download = _button("Download", "download-model", variant="primary")
+        stop = _button("Stop", "stop-download")
     progress = gr.Markdown("", elem_id="download-progress")
     return DownloadParts(name=name, files=files, listed=listed, download=download, stop=stop, progress=progress)
+
+
+def _button(label: str, name: str, variant: Literal["primary", "secondary"] = "secondary") -> gr.Button:
+    return gr.Button(label, size="sm", variant=variant, min_width=90, elem_id=name)

@@ -173,6 +173,20 @@ async def test_a_failed_load_says_so_and_keeps_the_model(tmp_path: Path) -> None
         assert "**scripted** is loaded" in page.status
 
 
+async def test_refreshing_keeps_what_was_entered(tmp_path: Path) -> None:
+    async with tab(tmp_path) as page:
+        await page.choose("a.gguf")
+        page.entered[page.field("ctx_size")] = 512
+        (tmp_path / "c.gguf").touch()
+        shown = await page.acts.refreshed(page.entered)
+        page.show(shown)
+        assert shown[page.parts.models]["choices"] == ["scripted", "a.gguf", "b.gguf", "c.gguf"]
+        assert (page.entered[page.parts.models], page.entered[page.field("ctx_size")]) == ("a.gguf", 512)
+        (tmp_path / "a.gguf").unlink()
+        page.show(await page.acts.refreshed(page.entered))
+        assert (page.entered[page.parts.models], page.entered[page.field("ctx_size")]) == ("scripted", 8192)
+
+
 async def test_unload(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
         await page.all(page.acts.opened())
@@ -305,6 +319,7 @@ async def test_download_list_choice_and_menu(tmp_path: Path) -> None:
             ]
             with refusal("2 GGUF models"):
                 await page.all(page.hub.download("ann/m", []))
+            assert "Choose one of its GGUF models" in page.progress
             with refusal("no single file"):
                 await page.all(page.hub.download("ann/m", ["../../etc/passwd"]))
             await page.all(page.hub.download("ann/m", ["m-Q8_0.gguf"]))
