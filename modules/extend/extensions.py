@@ -41,6 +41,7 @@ class RunningProgram:
     current: Runtime | None = None
     loop: asyncio.AbstractEventLoop | None = None
     restart: asyncio.Event = field(default_factory=asyncio.Event)
+    components: dict[str, Any] = field(default_factory=dict)
 
     @property
     def runtime(self) -> Runtime:
@@ -102,6 +103,11 @@ class Extensions:
         chosen = {"default_extensions": list(active) or None}
         save_keys(settings_path(self._program.settings), chosen | dict(parameters or {}))
 
+    def offer_components(self, components: Mapping[str, Any]) -> None:
+        """Let extensions find parts of the page by name; to be called before their own parts are built. The names that
+        old scripts ask for are those of the settings, and `textbox`, `display`, `history`, `Generate`, `Stop` …"""
+        self._program.components.update(components)
+
     def request_restart(self) -> None:
         """Ask for the program to end in order and to start again with the same arguments."""
         self._program.request_restart()
@@ -123,9 +129,8 @@ class Extensions:
             yield
         finally:
             await self.services.aclose()
+            await asyncio.gather(*(host.worker.aclose() for host in self._hosts))
             self._program.current = self._program.loop = None
-            for host in self._hosts:
-                host.worker.close()
 
     def _info(self, found: Found) -> ExtensionInfo:
         loaded = {host.name for host in self._hosts if host.is_active}

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,6 +33,9 @@ class Program(Protocol):
     @property
     def runtime(self) -> Runtime: ...
 
+    @property
+    def components(self) -> Mapping[str, Any]: ...
+
     def request_restart(self) -> None: ...
 
     def values_of(self, extension: str) -> dict[str, object]: ...
@@ -53,6 +56,12 @@ class Host:
     def runtime(self) -> Runtime:
         """The program's parts, to be read. Raises NotLoaded until the program runs, so not for use in `setup`."""
         return self._program.runtime
+
+    @property
+    def components(self) -> Mapping[str, Any]:
+        """Parts of the page that were built before the extension's own, by name: `character_menu`, `mode` and others;
+        empty where there is no page."""
+        return self._program.components
 
     def settings(self, kind: type[_Settings]) -> _Settings:
         """A value of the frozen dataclass `kind`, in which each field is what settings.yaml has under the key

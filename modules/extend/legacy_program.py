@@ -22,6 +22,9 @@ class Program(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None: ...
 
+    @property
+    def components(self) -> dict[str, Any]: ...
+
     def values_of(self, extension: str) -> dict[str, object]: ...
 
 
@@ -32,7 +35,10 @@ class OldProgram:
     def __init__(self, program: Program) -> None:
         self._program = program
         self.scripts: list[OldScript] = []
-        self.components: dict[str, Any] = {}
+
+    @property
+    def components(self) -> dict[str, Any]:
+        return self._program.components
 
     @property
     def settings(self) -> Settings:

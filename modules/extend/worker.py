@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any, Final, ParamSpec, TypeVar
 
 _END: Final = object()
+_PATIENCE_SECONDS: Final = 1.0
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -35,20 +36,24 @@ class Worker:
         return await asyncio.wrap_future(future)
 
     async def iterate(self, function: Callable[[], Iterator[_Result]]) -> AsyncGenerator[_Result, None]:
-        """What the generator `function` yields; other calls may come between. Closing it closes the generator."""
+        """What the generator `function` yields; other calls may come between. Closing it closes the generator, which is
+        waited for as long as `aclose` does."""
         items = await self.call(function)
         try:
             while (item := await self.call(next, items, _END)) is not _END:
                 yield item  # type: ignore[misc]
         finally:
             if close := getattr(items, "close", None):
-                self._jobs.put((Future(), close))
+                closing = asyncio.create_task(self.call(close))
+                closing.add_done_callback(_forget)
+                await asyncio.wait([closing], timeout=_PATIENCE_SECONDS)
 
-    def close(self) -> None:
-        """End the thread after what is running; it can be called again later."""
+    async def aclose(self) -> None:
+        """End the thread after what it has to do; what takes longer than a second is left alone with it."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._jobs.put(None)
+            await asyncio.to_thread(thread.join, _PATIENCE_SECONDS)
 
     def _begin(self) -> None:
         if self._thread is None:
@@ -64,3 +69,9 @@ class Worker:
                 future.set_result(act())
             except BaseException as failure:  # noqa: BLE001 - it belongs to whoever waits
                 future.set_exception(failure)
+
+
+def _forget(closing: "asyncio.Task[None]") -> None:
+    """How a generator takes its end is of no interest to anybody."""
+    if not closing.cancelled():
+        closing.exception()
