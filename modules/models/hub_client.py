@@ -3,13 +3,15 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
 
 CONNECTIONS: Final = 8
+_TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _TIMEOUT: Final = httpx2.Timeout(30.0, read=60.0, pool=None)
 
 
@@ -57,5 +59,15 @@ async def _is_private(host: str) -> bool:
 
 def _is_global(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(parsed, "ipv4_mapped", None)
-    return (inner or parsed).is_global
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return parsed.is_global
+    if parsed in _LOCAL_TRANSLATION:
+        return False
+    return parsed.is_global and all(each.is_global for each in _inner(parsed))
+
+
+def _inner(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """IPv4 addresses that an IPv6 address stands for (RFC 4291, 3056, 6052)."""
+    yield from (each for each in (address.ipv4_mapped, address.sixtofour) if each is not None)
+    if address in _TRANSLATION:
+        yield ipaddress.IPv4Address(address.packed[-4:])
