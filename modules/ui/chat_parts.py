@@ -190,6 +190,7 @@ def controls(page: Page) -> Controls:
             )
             import_chat = gr.UploadButton("Open a chat from a file", file_types=[".json"], size="sm")
             export_chat = gr.DownloadButton("Save this chat to a file", size="sm")
+        page.extensions.offer_components({"mode": mode, "character_menu": character})
         with gr.Accordion("Extensions", open=False, visible=bool(page.extensions.blocks)):
             for block in page.extensions.blocks:
                 block.build()
