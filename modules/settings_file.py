@@ -85,10 +85,18 @@ def _remark(key: str) -> str | None:
     name = key.replace("-", "_")
     if name in _NAMES:
         return f"{key} (works only as a flag)"
+    if _is_of_extension(key):
+        return None
     suggestion = nearest(name, _NAMES)
     if suggestion:
         return f"{key} (did you mean {suggestion}?)"
     return None if "-" in key else key
+
+
+def _is_of_extension(key: str) -> bool:
+    """`<extension>-<parameter>`, where no setting begins with the same word."""
+    word, dash, _ = key.partition("-")
+    return bool(dash) and not any(name.startswith(f"{word}_") for name in _NAMES)
 
 
 def _plain(value: object) -> object:

@@ -38,7 +38,7 @@ def setup(host: Host) -> None:
     host.add_tab("Example", lambda: build_tab(host))
     host.add_block(lambda: gr.Markdown("A part of the page from the extension `example`."))
     host.add_css(".example { font-style: italic; }")
-    host.add_js("() => console.log('The extension example is on the page.')")
+    host.add_js("console.log('The extension example is on the page.')")
     if settings.serves:
         host.serve(tick, name="example clock")
 

@@ -83,7 +83,10 @@ class Extensions:
 
     @property
     def js(self) -> str:
-        return "\n".join(self._texts({host.name: host.added.js for host in self._hosts}))
+        """One JavaScript function that runs what each extension brings; empty when none brings any."""
+        texts = self._texts({host.name: host.added.js for host in self._hosts})
+        parts = (f"try {{ (() => {{\n{text}\n}})(); }} catch (error) {{ console.error(error); }}" for text in texts)
+        return "() => {{\n{}\n}}".format("\n".join(parts)) if texts else ""
 
     def available(self) -> list[ExtensionInfo]:
         """All extensions on disk, by name; reads folders."""

@@ -9,6 +9,7 @@ import yaml
 from modules.errors import BadRequest, EngineFailed, NotLoaded
 from modules.extend.discovery import Origin
 from modules.extend.loader import load_extensions
+from modules.settings_file import read_settings_file
 from tests.extend.loaded import reply, running, settings_of, write_extension
 
 ADDS = "def setup(host):\n    @host.hook\n    def reply_text(text, turn):\n        return text + {0!r}\n"
@@ -98,6 +99,23 @@ async def test_the_api_is_there_to_be_started_where_there_is_a_page(tmp_path: Pa
     assert [info.name for info in load_extensions(settings_of(tmp_path, api=True)).available() if info.is_active] == [
         "openai"
     ]
+
+
+def test_without_extensions_nothing_is_added_to_the_page(tmp_path: Path) -> None:
+    extensions = load_extensions(settings_of(tmp_path))
+    assert (extensions.css, extensions.js, extensions.tabs, extensions.blocks) == ("", "", (), ())
+
+
+@pytest.mark.parametrize(
+    "key", ["long_replies-min_length", "gallery-open", "example-serves", "character_bias-activate"]
+)
+def test_parameters_of_extensions_are_not_called_unknown(
+    tmp_path: Path, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"{key}: 1\n")
+    assert read_settings_file(file) == {}
+    assert caplog.text == ""
 
 
 def test_the_runtime_is_not_there_before_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
