@@ -31,7 +31,7 @@ class Desk:
         self._histories = runtime.library.histories
         self._loop = ToolLoop(runtime.chat, tools, runtime.work)
         self._replies: dict[tuple[Place, str], RunningReply] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
 
     def running(self, tab: Tab) -> RunningReply | None:
         return self._replies.get(tab.key)
@@ -74,26 +74,31 @@ class Desk:
             return await reply.approval(call) if confirms else Approval.ONCE
 
         events = self._loop.converse(request, owner=_owner(tab), approve=approve)
-        task = asyncio.create_task(self._run(tab, reply.run(events)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
         return reply
 
     def stop(self, tab: Tab) -> None:
         """End the tab's reply after what it has said; nobody else's is touched."""
+        reply = self._replies.get(tab.key)
+        if reply is not None and not reply.has_begun:
+            # It may be waiting for a model to be loaded, and then nobody listens to a stop yet. Soon, not now: a task
+            # that has not run yet would never keep what there is.
+            asyncio.get_running_loop().call_soon(self._tasks[tab.key].cancel)
         self._runtime.work.stop(_owner(tab))
 
     async def aclose(self) -> None:
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _run(self, tab: Tab, work: Awaitable[None]) -> None:
         try:
             await work
         finally:
-            self._replies.pop(tab.key, None)
+            del self._replies[tab.key]
+            del self._tasks[tab.key]
 
     def _save(self, tab: Tab, history: History) -> None:
         self._histories.save(tab.place, tab.chat, history)

@@ -35,6 +35,7 @@ class RunningReply:
 
     def __init__(self, base: History, begun_with: Draft, keep: Keep) -> None:
         self._base = base
+        self._begun_with = begun_with
         self._drafting = Drafting(begun_with)
         self._keep = keep
         self._changed = asyncio.Event()
@@ -46,6 +47,11 @@ class RunningReply:
     @property
     def draft(self) -> Draft:
         return self._drafting.draft
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model has given a sign of life."""
+        return bool(self.draft.model) and self.draft is not self._begun_with
 
     @property
     def base(self) -> History:
