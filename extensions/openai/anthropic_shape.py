@@ -6,7 +6,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from extensions.openai.limits import plain_path
+from extensions.openai.plain_paths import plain_path
 
 _PATH: Final = "/v1/messages"
 _VERSION_HEADER: Final = "anthropic-version"

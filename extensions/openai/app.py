@@ -14,14 +14,15 @@ from extensions.openai.chat import routes as chat
 from extensions.openai.completions import routes as completions
 from extensions.openai.context import Context
 from extensions.openai.error_handlers import Shield, add_error_handlers
-from extensions.openai.limits import BodyLimits, PlainPaths
 from extensions.openai.messages import routes as messages
+from extensions.openai.plain_paths import PlainPaths
 from extensions.openai.request_log import RequestLog
 from extensions.openai.responses import conversation_routes as conversations
 from extensions.openai.responses import routes as responses
 from extensions.openai.responses.desk import Desk
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
+from modules.serving.limits import BodyLimits
 from modules.settings import Settings
 
 ROUTERS = (

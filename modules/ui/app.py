@@ -8,8 +8,11 @@ import gradio as gr
 from fastapi import FastAPI
 from gradio.themes import Base
 
+from modules.ui.blocks import PageBlocks
 from modules.ui.character_tab import build_character
 from modules.ui.chat_tab import build_chat
+from modules.ui.model_tab import build_model
+from modules.ui.notebook_tab import build_notebook
 from modules.ui.page import Page
 from modules.ui.parameters_tab import build_parameters
 from modules.ui.session_tab import build_session
@@ -19,10 +22,10 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 _MAX_UPLOAD: Final = "64mb"
 
 
-def build_blocks(page: Page) -> gr.Blocks:
+def build_blocks(page: Page) -> PageBlocks:
     """Everything on the page. Gradio notes what is built where in one place of the whole process, so only one page may
     be built at a time."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
+    with PageBlocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
         tabs: list[tuple[str, str, Callable[[Page], None]]] = [("Chat", "chat-tab", build_chat), *_TABS]
         with gr.Tabs(elem_id="tabs"):
             for title, name, build in tabs:
@@ -36,10 +39,11 @@ def build_blocks(page: Page) -> gr.Blocks:
         for fill, outputs in page.openings:
             blocks.load(fill, None, outputs, show_progress="hidden", queue=True, api_visibility="private")
     blocks.queue(default_concurrency_limit=None, api_open=False)
+    assert isinstance(blocks, PageBlocks)
     return blocks
 
 
-def mount(page: Page, blocks: gr.Blocks) -> FastAPI:
+def mount(page: Page, blocks: PageBlocks) -> FastAPI:
     """The app that serves `blocks` at its root."""
     settings = page.runtime.settings
     passwords = list(settings.passwords.items())
@@ -49,7 +53,7 @@ def mount(page: Page, blocks: gr.Blocks) -> FastAPI:
         path="/",
         auth=passwords or None,
         root_path=settings.subpath or None,
-        show_error=True,
+        show_error=False,
         max_file_size=_MAX_UPLOAD,
         ssr_mode=False,
         run_history=False,
@@ -62,6 +66,7 @@ def mount(page: Page, blocks: gr.Blocks) -> FastAPI:
         head=f"<script>\n{_script(page)}\n</script>",
         js=page.extensions.js or None,
     )
+    blocks.begin_use()
     return app
 
 
@@ -86,7 +91,9 @@ def _assets(suffix: str) -> list[str]:
 
 
 _TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
+    ("Notebook", "notebook-tab", build_notebook),
     ("Parameters", "parameters-tab", build_parameters),
     ("Character", "character-tab", build_character),
+    ("Model", "model-tab", build_model),
     ("Session", "session-tab", build_session),
 )

@@ -16,6 +16,7 @@ from modules.serving.server import OrderlyServer, server_config
 from modules.serving.sockets import listen, url_of
 from modules.settings import Settings
 from modules.ui.app import build_blocks, mount
+from modules.ui.open_paths import Users
 from modules.ui.page import Page
 from modules.ui.security import Guard
 
@@ -39,7 +40,8 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         app = mount(page, await asyncio.to_thread(build_blocks, page))
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         server = OrderlyServer(
-            server_config(Guard(app, names), settings, lifespan="on", root_path=settings.subpath), asyncio.Event()
+            server_config(Guard(app, names, Users(app)), settings, lifespan="on", root_path=settings.subpath),
+            asyncio.Event(),
         )
         url = url_of(listeners[0], is_secure=server.config.is_ssl)
         announce(f"Web UI: {url}")

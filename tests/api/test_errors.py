@@ -9,11 +9,11 @@ import pytest
 from fastapi import APIRouter
 from openai import APIStatusError, AsyncOpenAI, BadRequestError, NotFoundError
 
-from extensions.openai import limits
 from extensions.openai.errors import FAULTS, fault_of
 from extensions.openai.unavailable import ENDPOINTS
 from modules import errors
 from modules.errors import Busy, EngineFailed, ServiceError
+from modules.serving import limits
 from tests.api.serving import CHAT, TEXT, RawCall, Served, calling, says, served
 
 

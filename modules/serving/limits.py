@@ -1,7 +1,6 @@
-"""How large a request may be, how long it may take to arrive, in what spellings its path may come."""
+"""How large the body of a request may be, and how long it may take to arrive."""
 
 import asyncio
-import re
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -9,10 +8,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_TIMEOUT_SECONDS: Final = 60
-_SLASHES: Final = re.compile(r"/{2,}")
-_WITHOUT_VERSION: Final = re.compile(
-    r"/(chat/completions|completions|models|embeddings|moderations|images|audio|responses|conversations|messages|rerank|internal)(/|$)"
-)
 
 
 class BodyLimits:
@@ -51,20 +46,3 @@ async def _in_time(receive: Receive) -> Message:
 def _announced_length(scope: Scope) -> int:
     length = Headers(scope=scope).get("content-length", "")
     return int(length) if length.isdecimal() else 0
-
-
-class PlainPaths:
-    """Clients are given the base URL with or without /v1 and with slashes to spare; all mean the same route."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope = {**scope, "path": plain_path(scope["path"])}
-        await self._app(scope, receive, send)
-
-
-def plain_path(path: str) -> str:
-    path = _SLASHES.sub("/", path).rstrip("/") or "/"
-    return f"/v1{path}" if _WITHOUT_VERSION.match(path) else path

@@ -1,0 +1,63 @@
+"""Gradio's blocks, held to what the page promises: files are those that were uploaded to it, nothing is fetched for
+anybody, and what breaks down is told in the log, not to strangers."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import gradio as gr
+from typing_extensions import override
+
+from modules.ui.page import failure
+
+_log = logging.getLogger(__name__)
+_UNREADABLE: Final = "The page sent something that does not belong there. Reload the page, and try again."
+_BROKE_DOWN: Final = "That broke down. The log says why."
+
+
+class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
+    def begin_use(self) -> None:
+        """Gradio takes blocks that are mounted, and never launched by itself, as still being built. As long as it does,
+        an event may name any file of this machine as one that was uploaded, and pictures in SVG count as the program's
+        own."""
+        self.has_launched = self.is_running = True
+
+    @override
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> list[Any]:
+        """What was entered may be a secret or a prompt: what is wrong with it is not for the log."""
+        if _names_address(inputs):
+            raise failure(_UNREADABLE)
+        try:
+            processed: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception:  # noqa: BLE001 - whatever Gradio makes of values that no browser sends
+            raise failure(_UNREADABLE) from None
+        return processed
+
+    @override
+    async def call_function(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            result: dict[str, Any] = await super().call_function(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception:  # noqa: BLE001 - it is a stranger to the page, whatever it is
+            _log.exception("an event of the page broke down")
+            raise failure(_BROKE_DOWN) from None
+        return result
+
+
+def _names_address(value: object) -> bool:
+    """Whether a file is an address, which Gradio would fetch."""
+    if isinstance(value, Mapping):
+        return _is_address(value.get("path")) or _names_address(value.values())
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return any(map(_names_address, value))
+    return False
+
+
+def _is_address(path: object) -> bool:
+    return isinstance(path, str) and "://" in path
