@@ -9,7 +9,7 @@ from modules.library.character_card import card_in_png
 from modules.library.character_formats import CharacterText, character_text
 from modules.library.file_cache import FileCache
 from modules.library.folder import Folder, blaming
-from modules.library.pictures import PICTURE_SUFFIXES, PNG_MAGIC, picture_beside, save_picture
+from modules.library.pictures import PICTURE_SUFFIXES, PNG_MAGIC, picture_beside, remove_picture, save_picture
 from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, decoded, parse_json, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 
@@ -67,6 +67,10 @@ class Characters:
         if picture is not None:
             save_picture(self._folder, name, picture, param=param)
         atomic_write(path, yaml_text(_stored(character)))
+
+    def remove_picture(self, name: str, *, param: str = "character") -> None:
+        """Take the picture away, if there is one. Raises BadRequest for what is no plain name."""
+        remove_picture(self._folder, name, param=param)
 
     def delete(self, name: str, *, param: str = "character") -> None:
         """Remove the character and its picture. Raises BadRequest when there is none of that name."""

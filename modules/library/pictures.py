@@ -31,6 +31,12 @@ def save_picture(folder: Folder, name: str, picture: bytes, *, param: str) -> No
         folder.new(name, other, param=param).unlink(missing_ok=True)
 
 
+def remove_picture(folder: Folder, name: str, *, param: str) -> None:
+    """Take away the picture beside the file of that name, if it has one."""
+    for suffix in PICTURE_SUFFIXES:
+        folder.new(name, suffix, param=param).unlink(missing_ok=True)
+
+
 def _contained(folder: Path, name: str) -> Path | None:
     try:
         return inside(folder, name)

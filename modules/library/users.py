@@ -6,7 +6,7 @@ from typing import Final
 
 from modules.library.file_cache import FileCache
 from modules.library.folder import Folder, blaming
-from modules.library.pictures import PICTURE_SUFFIXES, picture_beside, save_picture
+from modules.library.pictures import PICTURE_SUFFIXES, picture_beside, remove_picture, save_picture
 from modules.library.text_files import as_mapping, parse_yaml, read_text, text_at, yaml_text
 from modules.paths import UserData, atomic_write
 
@@ -50,6 +50,10 @@ class Users:
         if picture is not None:
             save_picture(self._folder, name, picture, param=param)
         atomic_write(path, yaml_text({"name": user.name, "user_bio": user.bio}))
+
+    def remove_picture(self, name: str, *, param: str = "user") -> None:
+        """Take the picture away, if there is one. Raises BadRequest for what is no plain name."""
+        remove_picture(self._folder, name, param=param)
 
     def delete(self, name: str, *, param: str = "user") -> None:
         """Remove the profile and its picture. Raises BadRequest when there is none of that name."""

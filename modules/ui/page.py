@@ -32,7 +32,7 @@ class Page:
         self.inputs = Inputs()
         self.remembered = Remembered(runtime.settings)
         self.desk = Desk(runtime, tools)
-        self.openings: list[tuple[Callable[[], Any], list[Component]]] = []
+        self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
         self._connections: list[Callable[[], None]] = []
 
     @property
@@ -40,8 +40,9 @@ class Page:
         """As they were entered last."""
         return self.remembered.settings
 
-    def on_open(self, fill: Callable[[], Any], outputs: list[Component]) -> None:
-        """Have `fill`, a function or coroutine function, called for every browser that opens the page."""
+    def on_open(self, fill: Callable[..., Any], outputs: list[Component]) -> None:
+        """Have `fill`, a function or coroutine function, called for every browser that opens the page. It takes nothing,
+        or Gradio's request."""
         self.openings.append((fill, outputs))
 
     def on_ready(self, connect: Callable[[], None]) -> None:

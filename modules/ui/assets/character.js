@@ -1,0 +1,7 @@
+// Clicks a download button once the page has its new file.
+window.fetchFile = (id) => {
+  setTimeout(() => {
+    const found = document.getElementById(id);
+    (found?.matches("a, button") ? found : found?.querySelector("a, button"))?.click();
+  }, 50);
+};
