@@ -8,6 +8,7 @@ import gradio as gr
 from fastapi import FastAPI
 from gradio.themes import Base
 
+from modules.settings import Settings
 from modules.ui.blocks import PageBlocks
 from modules.ui.character_tab import build_character
 from modules.ui.chat_tab import build_chat
@@ -43,9 +44,8 @@ def build_blocks(page: Page) -> PageBlocks:
     return blocks
 
 
-def mount(page: Page, blocks: PageBlocks) -> FastAPI:
-    """The app that serves `blocks` at its root."""
-    settings = page.runtime.settings
+def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
+    """The app that serves `blocks` at its root; `settings` say to whom."""
     passwords = list(settings.passwords.items())
     app: FastAPI = gr.mount_gradio_app(
         FastAPI(openapi_url=None),

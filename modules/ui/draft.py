@@ -14,6 +14,7 @@ from modules.chat.tool_events import (
     ToolStarted,
 )
 from modules.events import Content, Done, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
+from modules.events import Draft as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.prompt.thoughts import with_thought_apart
 
@@ -32,10 +33,12 @@ class CallSoFar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A value of one moment. `reading` is the share of the prompt that has been read, None once words come."""
+    """A value of one moment. `reading` is the share of the prompt that has been read, None once words come. `visible` is
+    what extensions have made of the words, None where they leave them alone."""
 
     reasoning: str = ""
     content: str = ""
+    visible: str | None = None
     calls: tuple[CallSoFar, ...] = ()
     tool_messages: tuple[Message, ...] = ()
     model: str = ""
@@ -73,30 +76,44 @@ class Drafting:
     _tokens_before: int = 0
 
     def add(self, event: LoopEvent) -> None:
-        draft = self.draft
         match event:
             case Started():
                 self._begun = self.clock() if self._begun is None else self._begun
-                self.draft = replace(draft, model=event.model)
+                self.draft = replace(self.draft, model=event.model)
             case Progress():
-                self.draft = replace(draft, reading=event.prompt.done / max(1, event.prompt.total))
-            case Reasoning():
-                self.draft = replace(draft, reasoning=draft.reasoning + event.text, reading=None)
-            case Content():
-                self.draft = replace(draft, content=draft.content + event.text, reading=None)
-            case ToolCallStart():
-                call = ToolCall(event.id, event.name, "")
-                self.draft = replace(draft, calls=(*draft.calls, CallSoFar(call=call)), reading=None)
-            case ToolCallDelta():
-                last = draft.calls[-1]
-                call = replace(last.call, arguments=last.call.arguments + event.arguments)
-                self.draft = replace(draft, calls=(*draft.calls[:-1], replace(last, call=call)))
+                self.draft = replace(self.draft, reading=event.prompt.done / max(1, event.prompt.total))
+            case Reasoning() | Content() | Unhooked():
+                self._say(event)
+            case ToolCallStart() | ToolCallDelta():
+                self._call(event)
             case Done():
                 self._count(event)
             case ToolProposed() | ToolStarted() | ToolFinished() | ToolRefused():
                 self._tell(event)
             case RoundFinished():
                 self._finish_round(event)
+
+    def _say(self, event: Reasoning | Content | Unhooked) -> None:
+        draft = replace(self.draft, reading=None)
+        match event:
+            case Reasoning():
+                self.draft = replace(draft, reasoning=draft.reasoning + event.text)
+            case Content() if draft.visible is not None:
+                self.draft = replace(draft, visible=draft.visible + event.text)
+            case Content():
+                self.draft = replace(draft, content=draft.content + event.text)
+            case Unhooked():
+                self.draft = replace(draft, content=draft.content + event.text, visible=draft.visible or "")
+
+    def _call(self, event: ToolCallStart | ToolCallDelta) -> None:
+        calls = self.draft.calls
+        if isinstance(event, ToolCallStart):
+            calls = (*calls, CallSoFar(call=ToolCall(event.id, event.name, "")))
+        else:
+            last = calls[-1]
+            call = replace(last.call, arguments=last.call.arguments + event.arguments)
+            calls = (*calls[:-1], replace(last, call=call))
+        self.draft = replace(self.draft, calls=calls, reading=None)
 
     def _count(self, done: Done) -> None:
         elapsed = 0.0 if self._begun is None else self.clock() - self._begun
@@ -111,4 +128,4 @@ class Drafting:
 
     def _finish_round(self, event: RoundFinished) -> None:
         messages = (*self.draft.tool_messages, *event.messages)
-        self.draft = replace(self.draft, tool_messages=messages, reasoning="", content="", calls=())
+        self.draft = replace(self.draft, tool_messages=messages, reasoning="", content="", visible=None, calls=())

@@ -2,6 +2,7 @@
 finds it again."""
 
 import asyncio
+import html
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -13,7 +14,7 @@ from modules.chat.tool_events import Approval, LoopEvent
 from modules.errors import ServiceError
 from modules.library.history import History
 from modules.messages import ToolCall
-from modules.ui.draft import Draft, Drafting
+from modules.ui.draft import Draft, Drafting, joined
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class RunningReply:
         return session.with_reply(
             self._base,
             draft.text,
+            visible=None if draft.visible is None else html.escape(joined(draft.reasoning, draft.visible)),
             model=draft.model,
             tool_messages=draft.tool_messages,
             timestamp=self._stamp,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import webbrowser
 from contextlib import AsyncExitStack, aclosing
@@ -16,9 +17,11 @@ from modules.serving.server import OrderlyServer, server_config
 from modules.serving.sockets import listen, url_of
 from modules.settings import Settings
 from modules.ui.app import build_blocks, mount
+from modules.ui.blocks import PageBlocks
 from modules.ui.open_paths import Users
 from modules.ui.page import Page
 from modules.ui.security import Guard
+from modules.ui.share import shared
 
 _UNGUARDED: Final = (
     "Other machines can reach the web UI and nobody is asked for a password. Set --gradio-auth name:password."
@@ -27,7 +30,7 @@ _UNGUARDED: Final = (
 
 async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Announce) -> None:
     """Serves until it is cancelled. Raises SettingsError when the port, the address or the certificate cannot be used."""
-    settings = runtime.settings
+    settings = _with_password(runtime.settings, announce)
     _use_own_folder(settings)
     listeners = listen(settings.page_addresses, settings.listen_port, setting="listen_port")
     async with AsyncExitStack() as stack:
@@ -37,7 +40,7 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
             aclosing(ToolBox(runtime.data, mcp_servers=settings.mcp_servers, extension_tools=extensions.tools))
         )
         page = await stack.enter_async_context(aclosing(Page(runtime, extensions, tools)))
-        app = mount(page, await asyncio.to_thread(build_blocks, page))
+        app = mount(page, await asyncio.to_thread(_built, page), settings)
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         server = OrderlyServer(
             server_config(Guard(app, names, Users(app)), settings, lifespan="on", root_path=settings.subpath),
@@ -47,9 +50,32 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         announce(f"Web UI: {url}")
         if names is None and not settings.passwords:
             announce(_UNGUARDED)
+        if settings.share:
+            await stack.enter_async_context(shared(listeners[0].getsockname()[1], announce))
         if settings.auto_launch:
             await asyncio.to_thread(webbrowser.open, url)
         await server.serve_in_order(listeners)
+
+
+def _built(page: Page) -> PageBlocks:
+    """Takes about a second, in which the event loop does other things. Gradio makes itself a loop where it finds none,
+    and closes none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return build_blocks(page)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _with_password(settings: Settings, announce: Announce) -> Settings:
+    """A page that the whole internet can reach asks for a password."""
+    if not settings.share or settings.passwords:
+        return settings
+    password = secrets.token_urlsafe(9)
+    announce(f"--share is given without --gradio-auth. Until the next start, log in as: user, password: {password}")
+    return settings.with_changes({"gradio_auth": f"user:{password}"})
 
 
 def _use_own_folder(settings: Settings) -> None:

@@ -120,7 +120,7 @@ def _reply(turn: Turn) -> Iterator[_Shown]:
     if reasoning:
         yield Part.THOUGHT, _folded("Thought", reasoning)
     if content:
-        shown = content if _is_plain(turn) else html.unescape(turn.visible)
+        shown = content if _is_plain(turn) else divided(html.unescape(turn.visible))[1]
         yield Part.TEXT, _text("assistant", literal_html(shown))
 
 

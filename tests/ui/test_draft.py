@@ -5,6 +5,7 @@ import pytest
 from modules.chat.tool_events import RoundFinished, ToolFinished, ToolProposed, ToolStarted
 from modules.engine.types import PromptProgress, Usage
 from modules.events import Content, Done, FinishReason, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
+from modules.events import Draft as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.ui.draft import CallSoFar, Draft, Drafting, divided, joined
 
@@ -71,6 +72,13 @@ def test_a_round_of_calls_moves_into_the_tool_messages() -> None:
     for last in (Started(model="m", prompt_tokens=1), Content(index=0, text="it is 2"), done(4)):
         drafting.add(last)
     assert (drafting.draft.text, drafting.draft.tokens) == ("it is 2", 7)
+
+
+def test_what_extensions_make_of_the_words_is_shown_and_the_words_are_kept() -> None:
+    drafting = Drafting()
+    for event in (Unhooked(index=0, text="so"), Unhooked(index=0, text=" so"), Content(index=0, text="SO SO")):
+        drafting.add(event)
+    assert (drafting.draft.text, drafting.draft.visible) == ("so so", "SO SO")
 
 
 def test_a_reply_goes_on_with_what_there_is() -> None:
