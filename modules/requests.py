@@ -87,6 +87,7 @@ class CompletionRequest:
     """Going on from raw prompts, each a text or token ids; choice `i * n + j` is sample `j` of prompt `i`.
 
     With a `suffix` the reply is what stands between the prompt and it, by the model's fill-in-the-middle tokens.
+    Without `skip_special_tokens` control tokens in the reply are text.
     """
 
     model: str | None
@@ -98,6 +99,7 @@ class CompletionRequest:
     prompt_logprobs: int | None = None
     suffix: str | None = None
     add_bos: bool = True
+    skip_special_tokens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ def completion_generations(card: ModelCard, request: CompletionRequest, prompts:
             logprobs=request.logprobs,
             prompt_logprobs=request.prompt_logprobs,
             constraint=request.constraint,
+            skip_special_tokens=request.skip_special_tokens,
         )
         for prompt in prompts
     )

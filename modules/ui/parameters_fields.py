@@ -13,6 +13,7 @@ from modules.settings import OPTIONS, Settings
 from modules.ui.page import Page
 
 _BREAKERS: Final = "dry_sequence_breakers"
+_SEED: Final = "seed"
 _SAMPLING: Final = frozenset(field.name for field in fields(Sampling))
 # Where the whole is more than one field and the setting's name would not do as a title.
 _TITLES: Final = {
@@ -151,7 +152,7 @@ LENGTH: Final = Group(
 REPLY: Final = Group(
     "Seed, pace and control tokens",
     (
-        Field("seed"),
+        Field(_SEED),
         Field("max_tokens_second", 0, 20, 1),
         Field("stream"),
         Field("add_bos_token"),
@@ -178,6 +179,12 @@ def stretched(field: Field, value: float) -> tuple[float, float]:
     return min(field.low, value), max(field.high, value)
 
 
+def needs_stretching(name: str, settings: Settings) -> bool:
+    """Whether the field is a slider and its value lies outside it."""
+    field = FIELDS[name]
+    return field.is_slider and name != _SEED and not field.low <= getattr(settings, name) <= field.high
+
+
 def build_field(page: Page, field: Field) -> Component:
     value, option = shown_value(field.name, page.settings), OPTIONS[field.name]
     traits: dict[str, Any] = {
@@ -188,7 +195,7 @@ def build_field(page: Page, field: Field) -> Component:
     component: Component
     if option.kind is Kind.SWITCH:
         component = gr.Checkbox(value, **traits)
-    elif field.name == "seed":
+    elif field.name == _SEED:
         component = gr.Number(value, precision=0, **traits)
     elif field.is_slider:
         low, high = stretched(field, value)
@@ -203,7 +210,7 @@ def refilled(field: Field, settings: Settings) -> Component:
     value = shown_value(field.name, settings)
     if OPTIONS[field.name].kind is Kind.SWITCH:
         return gr.Checkbox(value=value)
-    if field.name == "seed":
+    if field.name == _SEED:
         return gr.Number(value=value)
     if field.is_slider:
         low, high = stretched(field, value)

@@ -1,7 +1,7 @@
 """The Parameters tab: how replies are drawn and when they end, presets of that, grammars, and instruction templates."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 import gradio as gr
@@ -13,7 +13,18 @@ from modules.sampling import Sampling
 from modules.settings import Settings
 from modules.ui.asking import banned_tokens, stop_strings
 from modules.ui.page import Page, told
-from modules.ui.parameters_fields import FIELDS, LENGTH, MAIN, MORE, REPLY, Field, Group, build_field, refilled
+from modules.ui.parameters_fields import (
+    FIELDS,
+    LENGTH,
+    MAIN,
+    MORE,
+    REPLY,
+    Field,
+    Group,
+    build_field,
+    needs_stretching,
+    refilled,
+)
 from modules.ui.parameters_menu import QUIET, Entered, FileMenu, Shown
 from modules.ui.parameters_order import build_order, reordered
 from modules.ui.parameters_template import build_templates
@@ -76,14 +87,14 @@ class _Parameters:
         self._page.on_open(self.opened, [*self._presets.components, *self._grammar_menu.components, *self._all])
 
     async def opened(self) -> Shown:
-        """Everything as it was entered last, by anybody, and what there is on disk."""
+        """What there is on disk, and what a list or a slider needs to know beside its value."""
         settings = self._page.settings
         return {
             **await self._presets.listed(settings.preset),
             self._presets.name: settings.preset,
             **await self._grammar_menu.listed(None),
             self._grammar_menu.name: "",
-            **self._refilled(settings, self._fields),
+            **self._refilled(settings, [_ORDER, *(name for name in FIELDS if needs_stretching(name, settings))]),
         }
 
     async def load_preset(self, name: str) -> Shown:
@@ -187,7 +198,7 @@ class _Parameters:
         """The components of what is new, once it is the page's. Raises SettingsError."""
         return self._refilled(self._page.remembered.remember(values), values)
 
-    def _refilled(self, settings: Settings, names: Mapping[str, object]) -> Shown:
+    def _refilled(self, settings: Settings, names: Collection[str]) -> Shown:
         shown: Shown = {self._fields[name]: refilled(FIELDS[name], settings) for name in names if name in FIELDS}
         if _ORDER in names:
             shown |= {

@@ -1,0 +1,85 @@
+"""A reply that is being written into a notebook, read to its end in a task while a tab looks at it now and then."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from modules.errors import ServiceError
+from modules.events import Content, Done, Event, Progress
+from modules.ui.replies import BROKE_DOWN, FRAMES_A_SECOND
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """`reading` is the share of the prompt that has been read, None once words come; `tokens` are counted at the end."""
+
+    words: str = ""
+    reading: float | None = None
+    tokens: int | None = None
+
+
+class Writing:
+    def __init__(self) -> None:
+        self.moment = Moment()
+        self.error: str | None = None
+        self.is_done = False
+        self._changed = asyncio.Event()
+
+    async def run(self, events: AsyncGenerator[Event, None]) -> None:
+        """Takes in `events` to their end. What goes wrong is told by `error`."""
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    self._add(event)
+        except ServiceError as error:
+            self.error = error.message
+        except Exception:  # noqa: BLE001 - the page tells of it, and the log
+            _log.exception("a reply in the notebook broke down")
+            self.error = BROKE_DOWN
+        finally:
+            self.is_done = True
+            self._wake()
+
+    async def moments(self) -> AsyncGenerator[Moment, None]:
+        """The moment whenever it has changed, a few times a second at most, until all is written."""
+        shown: Moment | None = None
+        while not self.is_done:
+            changed = self._changed
+            if self.moment is not shown:
+                shown = self.moment
+                yield shown
+                await asyncio.sleep(1 / FRAMES_A_SECOND)
+            else:
+                await changed.wait()
+
+    def _add(self, event: Event) -> None:
+        match event:
+            case Content():
+                self.moment = Moment(words=self.moment.words + event.text)
+            case Progress():
+                self.moment = replace(self.moment, reading=event.prompt.done / max(1, event.prompt.total))
+            case Done():
+                self.moment = replace(self.moment, reading=None, tokens=event.usage.completion_tokens)
+            case _:
+                return
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+@asynccontextmanager
+async def written(events: AsyncGenerator[Event, None]) -> AsyncIterator[Writing]:
+    """Reads `events` for as long as the block lasts."""
+    writing = Writing()
+    task = asyncio.create_task(writing.run(events))
+    try:
+        yield writing
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
