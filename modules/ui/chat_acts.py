@@ -83,8 +83,9 @@ class ChatActs:
         copied = history if row is None else session.branched(history, row)
         if not chat.tab.is_kept:
             return await self._changed(chat, copied)
-        place = chat.tab.place
-        copy = await asyncio.to_thread(self._page.runtime.library.histories.copy, place, chat.tab.chat, copied)
+        place, histories = chat.tab.place, self._page.runtime.library.histories
+        copy = await asyncio.to_thread(histories.copy, place, chat.tab.chat, copied)
+        await asyncio.to_thread(histories.set_last, place, copy)
         return await self._all(Tab(place=place, chat=copy), copied, chat.settings)
 
     async def _removed(self, chat: "_Open") -> Shown:

@@ -102,8 +102,7 @@ class ChatShelf:
         except ServiceError as error:
             raise failure(error.message) from None
         reply = self._page.desk.running(tab)
-        if tab.chat and tab.is_kept:
-            await asyncio.to_thread(self._histories.set_last, tab.place, tab.chat)
+        await self._note_last(tab)
         listed = await self._screen.listed(tab, settings)
         if reply is None:
             yield merged(await self._screen.shown(tab, history), listed)
@@ -118,7 +117,13 @@ class ChatShelf:
 
     async def _all(self, tab: Tab, settings: Settings) -> Shown:
         history = await self._screen.history(tab, settings)
+        await self._note_last(tab)
         return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
+
+    async def _note_last(self, tab: Tab) -> None:
+        """The next visit begins with this chat."""
+        if tab.chat and tab.is_kept:
+            await asyncio.to_thread(self._histories.set_last, tab.place, tab.chat)
 
     async def _renamed(self, tab: Tab, name: str, settings: Settings) -> Shown:
         _refuse_visitors(settings)

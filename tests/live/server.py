@@ -158,12 +158,17 @@ async def live_server(
 def start(folder: Path, *flags: object, variables: Mapping[str, str] | None = None) -> LiveServer:
     """`folder` becomes the user data folder; the port is left to the system."""
     model = model_path(SMOLLM2)
-    usual = ("--api", "--nowebui", "--api-port", 0, "--user-data-dir", folder, "--model-dir", model.parent, "--model", model.name)
-    sizes = ("--ctx-size", 4096, "--threads", 1)
+    usual = ("--nowebui", "--model-dir", model.parent, "--model", model.name, "--ctx-size", 4096, "--threads", 1)
+    return launch(folder, *usual, *flags, variables=variables)
+
+
+def launch(folder: Path, *flags: object, variables: Mapping[str, str] | None = None) -> LiveServer:
+    """A server with the API and whatever `flags` say."""
+    usual = ("--api", "--api-port", 0, "--user-data-dir", folder)
     log_file = folder / "server.log"
     with log_file.open("w") as log:
         process = psutil.Popen(
-            [sys.executable, str(ROOT / "server.py"), *map(str, (*usual, *sizes, *flags))],
+            [sys.executable, str(ROOT / "server.py"), *map(str, (*usual, *flags))],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,98 @@
+"""The Chat tab as its users handle it: what they press, and what they wait for."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.visits import TIMEOUT_MS
+
+# Before there are words, dots or what is being waited for stand in their place.
+_WORDS: Final = re.compile(r"^\s*(?!…|Reading the prompt)\w+ ?\w+")
+
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPage:
+    """Everything waits for what the page shows, never for time to pass."""
+
+    page: Page
+
+    @property
+    def box(self) -> Locator:
+        return self.page.locator("#box textarea")
+
+    @property
+    def replies(self) -> Locator:
+        """Words of finished replies."""
+        return self.page.locator("#chat .bot-row [data-testid=bot]")
+
+    @property
+    def live(self) -> Locator:
+        """The reply that is being written."""
+        return self.page.locator("#live [data-testid=bot]")
+
+    @property
+    def sent(self) -> Locator:
+        return self.page.locator("#chat .user-row [data-testid=user]")
+
+    @property
+    def stop_button(self) -> Locator:
+        return self.page.locator("#box .stop-button")
+
+    @property
+    def chats(self) -> Locator:
+        return self.page.locator("#past-chats label")
+
+    @property
+    def chosen(self) -> Locator:
+        return self.page.locator("#past-chats label.selected")
+
+    @property
+    def versions(self) -> Locator:
+        return self.page.locator("#chat .message-acts .versions")
+
+    @property
+    def notices(self) -> Locator:
+        return self.page.locator(".toast-body")
+
+    def button(self, name: str, within: str = "#chat") -> Locator:
+        return self.page.locator(within).get_by_role("button", name=name, exact=True)
+
+    async def new(self) -> None:
+        await self.page.click("#new-chat")
+        await expect(self.page.locator("#chat .message-row")).to_have_count(0)
+
+    async def write(self, words: str) -> None:
+        """Sends, and does not wait for the reply."""
+        await self.box.fill(words)
+        await self.box.press("Enter")
+
+    async def say(self, words: str) -> None:
+        """Sends, and waits for the end of the reply."""
+        asked = await self.sent.count()
+        await self.write(words)
+        await expect(self.sent).to_have_count(asked + 1)
+        await self.until_done()
+
+    async def until_done(self) -> None:
+        """Whatever was being written is in the conversation, with its buttons."""
+        await expect(self.page.locator("#live .message-row")).to_have_count(0)
+        await expect(self.stop_button).to_have_count(0)
+        await expect(self.page.locator("#chat .bot-row:last-of-type .message-acts").last).to_be_visible()
+
+    async def growing(self) -> str:
+        """Some of a reply that has grown while it was looked at."""
+        await expect(self.live.last).to_have_text(_WORDS)
+        first = await self.live.last.inner_text()
+        await self.page.wait_for_function(
+            "length => [...document.querySelectorAll('#live [data-testid=bot]')].at(-1)?.innerText.length > length",
+            arg=len(first),
+        )
+        return first
+
+    async def open(self, title: str) -> None:
+        await self.chats.filter(has_text=title).first.click()
+        await expect(self.chosen).to_contain_text(title)

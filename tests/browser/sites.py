@@ -1,0 +1,91 @@
+"""Servers with a page: with a real model, or with the scripted one, each with user data of its own."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.chat.test_tool_loop import TEMPLATE
+from tests.live.server import ROOT, LiveServer, launch
+from tests.model_files import QWEN, SMOLLM2, model_path
+
+_ANNOUNCED: Final = re.compile(r"^Web UI: (\S+)$", re.MULTILINE)
+# Of what comes with the program; a developer's own files may lie beside it.
+_SHIPPED: Final = (
+    "characters/Assistant.yaml",
+    "characters/Example.yaml",
+    "characters/Example.png",
+    "grammars/*.gbnf",
+    "instruction-templates/ChatML.jinja",
+    "presets/Deterministic.yaml",
+    "presets/min_p.yaml",
+    "tools/word_count.py",
+    "users/Default.yaml",
+)
+_SETTINGS: Final[Mapping[str, Any]] = {"temperature": 0, "auto_max_new_tokens": False, "max_new_tokens": 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running server and its user data folder."""
+
+    server: LiveServer
+    data: Path
+
+    @property
+    def url(self) -> str:
+        found = _ANNOUNCED.search(self.server.log)
+        assert found is not None
+        return found.group(1)
+
+    @property
+    def api(self) -> str:
+        return f"{self.server.url}/v1"
+
+    def chats(self, place: str = "instruct") -> list[Path]:
+        """The files of past chats, newest name last."""
+        return sorted((self.data / "logs" / place).rglob("*.json"))
+
+
+@asynccontextmanager
+async def scripted_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
+    """Its model says what it is told to and can call tools; it needs no file."""
+    template = folder / "tools.jinja"
+    template.write_text(TEMPLATE, encoding="utf-8")
+    async with _site(folder, settings, "--loader", "scripted", "--chat-template-file", template) as site:
+        yield site
+
+
+@asynccontextmanager
+async def real_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
+    """SmolLM2 is loaded, Qwen2.5-Coder lies beside it."""
+    models = folder / "models"
+    models.mkdir()
+    for name in (SMOLLM2, QWEN):
+        (models / name).symlink_to(model_path(name))
+    async with _site(folder, settings, "--model", SMOLLM2, "--ctx-size", 2048, "--threads", 1) as site:
+        await site.server.until_healthy()
+        yield site
+
+
+@asynccontextmanager
+async def _site(folder: Path, settings: Mapping[str, Any], *flags: object) -> AsyncIterator[Site]:
+    for pattern in _SHIPPED:
+        for file in (ROOT / "user_data").glob(pattern):
+            copy = folder / file.relative_to(ROOT / "user_data")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+    (folder / "settings.yaml").write_text(yaml.safe_dump({**_SETTINGS, **settings}), encoding="utf-8")
+    server = launch(folder, "--listen-port", 0, *flags)
+    try:
+        await server.until_listening()
+        await server.until(lambda: _ANNOUNCED.search(server.log))
+        yield Site(server, folder)
+        await server.stop()
+    finally:
+        server.kill()

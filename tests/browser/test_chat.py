@@ -1,0 +1,53 @@
+"""A first visit with a real model, and all that can become of a conversation."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+from tests.browser.visits import visiting
+
+pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, real: Site) -> None:
+    async with visiting(browser, real.url) as page:
+        chat = ChatPage(page)
+        await expect(page.get_by_text("What shall we talk about?")).to_be_visible()
+
+        await chat.write("Tell me a long story about a lighthouse.")
+        begun = await chat.growing()
+        await chat.stop_button.click()
+        await chat.until_done()
+        stopped = await chat.replies.inner_text()
+        assert stopped.startswith(begun[:20])
+
+        await page.click("#regenerate")
+        await chat.growing()
+        await chat.stop_button.click()
+        await expect(chat.versions).to_have_text("2/2")
+        await chat.button("Previous version").click()
+        await expect(chat.versions).to_have_text("1/2")
+        await expect(chat.replies).to_have_text(stopped)
+
+        await chat.button("Edit").last.click()
+        await page.locator("#chat textarea").fill("The light went out.")
+        await page.locator("#chat").get_by_role("button", name=re.compile("submit|save", re.IGNORECASE)).click()
+        await expect(chat.replies).to_have_text("The light went out.")
+        await expect(chat.versions).to_have_text("3/3")
+
+        await chat.button("Branch here").last.click()
+        await expect(chat.chats).to_have_count(2)
+
+        await page.click("#rename-chat")
+        await page.fill("#chat-name textarea, #chat-name input", "Lighthouse, darker")
+        await page.keyboard.press("Enter")
+        await expect(chat.chosen).to_have_text("Lighthouse, darker")
+
+        await page.reload()
+        await expect(chat.chosen).to_have_text("Lighthouse, darker")
+        await expect(chat.replies).to_have_text("The light went out.")
+        await expect(chat.versions).to_have_text("3/3")
+        await expect(chat.chats).to_have_count(2)

@@ -1,0 +1,58 @@
+"""Past chats at the side of the page: deleting with undo, searching, chats that are kept nowhere."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_deleted_chat_comes_back(chat: ChatPage, scripted: Site) -> None:
+    await chat.say("echo: Here today")
+    files = scripted.chats()
+    await chat.page.click("#delete-chat")
+    await expect(chat.replies).to_have_count(0)
+    await expect(chat.chats.filter(has_text="echo: Here today")).to_have_count(0)
+    assert len(scripted.chats()) == len(files) - 1
+    await chat.page.click("#undo-delete")
+    await expect(chat.replies).to_have_text("Here today")
+    await expect(chat.chosen).to_contain_text("echo: Here today")
+    await expect(chat.page.locator("#undo-delete")).to_be_hidden()
+    assert scripted.chats() == files
+
+
+async def test_search_finds_words_of_replies(chat: ChatPage) -> None:
+    await chat.say("echo: The badger sleeps")
+    await chat.new()
+    await chat.say("echo: The heron fishes")
+    await chat.page.fill("#chat-search input, #chat-search textarea", "badger")
+    await expect(chat.chats).to_have_count(1)
+    await chat.chats.click()
+    await expect(chat.replies).to_have_text("The badger sleeps")
+    await chat.page.fill("#chat-search input, #chat-search textarea", "")
+    await expect(chat.chats.filter(has_text="heron")).to_have_count(1)
+
+
+async def test_incognito_chat_is_on_no_disk(chat: ChatPage, scripted: Site) -> None:
+    await chat.page.click("#new-incognito")
+    await expect(chat.notices).to_contain_text("kept nowhere")
+    await chat.say("echo: Unseen-7461")
+    await chat.say("echo: Unseen-7462")
+    await expect(chat.chats.filter(has_text="Unseen")).to_have_count(0)
+    await chat.new()
+    assert not [file for file in scripted.data.rglob("*") if file.is_file() and b"Unseen-746" in file.read_bytes()]
+    await chat.page.reload()
+    await expect(chat.box).to_be_visible()
+    await expect(chat.page.get_by_text("Unseen-7461")).to_have_count(0)
+
+
+async def test_chats_are_opened_from_the_list(chat: ChatPage) -> None:
+    await chat.say("echo: First of two")
+    await chat.new()
+    await chat.say("echo: Second of two")
+    await chat.open("First of two")
+    await expect(chat.replies).to_have_text("First of two")
+    await chat.open("Second of two")
+    await expect(chat.replies).to_have_text("Second of two")

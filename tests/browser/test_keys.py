@@ -1,0 +1,76 @@
+"""The page's keys: each does what its button does."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.chat_page import ChatPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_escape_stops(chat: ChatPage) -> None:
+    await chat.write("slow 3000")
+    await expect(chat.live.last).to_contain_text("abc")
+    await chat.page.keyboard.press("Escape")
+    await chat.until_done()
+    await expect(chat.replies).to_contain_text("abc")
+
+
+async def test_control_enter_regenerates_and_arrows_turn_versions(chat: ChatPage) -> None:
+    await chat.say("echo: Once more")
+    await chat.page.keyboard.press("Control+Enter")
+    await expect(chat.versions).to_have_text("2/2")
+    await chat.page.keyboard.press("ArrowLeft")
+    await expect(chat.versions).to_have_text("1/2")
+    await chat.page.keyboard.press("ArrowRight")
+    await expect(chat.versions).to_have_text("2/2")
+    await chat.page.keyboard.press("ArrowRight")
+    await expect(chat.versions).to_have_text("3/3")
+
+
+async def test_arrows_in_text_move_in_the_text(chat: ChatPage) -> None:
+    await chat.say("echo: Stay")
+    await chat.page.keyboard.press("Control+Enter")
+    await expect(chat.versions).to_have_text("2/2")
+    await chat.until_done()
+    await chat.box.fill("ab")
+    await chat.page.keyboard.press("ArrowLeft")
+    await chat.page.keyboard.type("-")
+    await expect(chat.box).to_have_value("a-b")
+    await expect(chat.versions).to_have_text("2/2")
+
+
+async def test_alt_enter_continues(chat: ChatPage) -> None:
+    await chat.say("echo: On")
+    await chat.page.keyboard.press("Alt+Enter")
+    await expect(chat.replies).to_have_text("OnOn")
+
+
+async def test_control_shift_backspace_gives_the_message_back(chat: ChatPage) -> None:
+    await chat.say("echo: Take it back")
+    await chat.page.keyboard.press("Control+Shift+Backspace")
+    await expect(chat.replies).to_have_count(0)
+    await expect(chat.box).to_have_value("echo: Take it back")
+
+
+async def test_control_s_shows_and_hides_the_controls(chat: ChatPage) -> None:
+    mode = chat.page.get_by_role("radiogroup", name="Mode").or_(chat.page.locator("#mode"))
+    await expect(mode.first).to_be_in_viewport()
+    await chat.page.keyboard.press("Control+s")
+    await expect(mode.first).not_to_be_in_viewport()
+    await chat.page.keyboard.press("Control+s")
+    await expect(mode.first).to_be_in_viewport()
+
+
+async def test_control_shift_m_writes_in_the_users_place(chat: ChatPage) -> None:
+    await chat.say("echo: Hello")
+    await chat.page.keyboard.press("Control+Shift+M")
+    await expect(chat.box).not_to_have_value("")
+
+
+async def test_shift_enter_begins_a_new_line(chat: ChatPage) -> None:
+    await chat.box.fill("one")
+    await chat.box.press("Shift+Enter")
+    await chat.page.keyboard.type("two")
+    await expect(chat.box).to_have_value("one\ntwo")
+    await expect(chat.sent).to_have_count(0)

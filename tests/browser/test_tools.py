@@ -1,0 +1,50 @@
+"""Tools that a reply calls: asked for, allowed or refused, and shown with what they answered."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.chat_page import ChatPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+CALL = 'echo: <tool_call>\n{"name": "word_count", "arguments": {"text": "one two three"}}\n</tool_call>'
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
+    """A chat whose model may count words, if it is allowed to each time."""
+    await chat.page.locator("#controls").get_by_role("button", name="Tools").click()
+    tool, ask = chat.page.get_by_label("word_count"), chat.page.get_by_label("Ask before each call")
+    await tool.check()
+    await ask.check()
+    yield chat
+    await tool.uncheck()
+    await ask.uncheck()
+    await chat.new()
+    await chat.say("echo: Tools are put away")
+
+
+async def test_allowed_call_is_made(asking: ChatPage) -> None:
+    await asking.write(CALL)
+    await expect(asking.page.locator("#live")).to_contain_text("Allow word_count?")
+    await asking.page.locator("#live").get_by_role("button", name="Approve", exact=True).click()
+    await asking.until_done()
+    await expect(asking.replies.last).to_contain_text('"words": 3')
+    await expect(asking.page.locator("#chat")).to_contain_text("word_count")
+
+
+async def test_refused_call_is_not_made(asking: ChatPage) -> None:
+    await asking.write(CALL)
+    await asking.page.locator("#live").get_by_role("button", name="Reject", exact=True).click()
+    await asking.until_done()
+    await expect(asking.replies.last).not_to_contain_text('"words"')
+
+
+async def test_reply_that_waits_for_approval_can_be_stopped(asking: ChatPage) -> None:
+    await asking.write(CALL)
+    await expect(asking.page.locator("#live")).to_contain_text("Allow word_count?")
+    await asking.stop_button.click()
+    await expect(asking.page.locator("#live .message-row")).to_have_count(0)

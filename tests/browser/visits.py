@@ -1,0 +1,59 @@
+"""A browser that visits the page, and everything it asks for on the way, which may be nothing but this machine."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, Page, Request
+
+TIMEOUT_MS: Final = 30_000
+DESKTOP: Final = {"width": 1280, "height": 800}
+PHONE: Final = {"width": 390, "height": 844}
+_OWN_SCHEMES: Final = frozenset({"data", "blob", "about"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a browser did during its visit. What the page's content policy refused has not left the browser."""
+
+    requests: list[Request] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def begin(self, context: BrowserContext) -> None:
+        context.on("request", lambda request: self.requests.append(request))
+        context.on("weberror", lambda failure: self.errors.append(str(failure.error)))
+        context.on("page", lambda page: page.on("websocket", lambda socket: self.sockets.append(socket.url)))
+
+    @property
+    def strangers(self) -> list[str]:
+        """Addresses other than this machine's that were asked."""
+        asked = [request.url for request in self.requests if "csp" not in (request.failure or "").lower()]
+        return [url for url in (*asked, *self.sockets) if not is_own(url)]
+
+
+def is_own(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in _OWN_SCHEMES or parts.hostname in _LOOPBACK
+
+
+@asynccontextmanager
+async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
+    """A tab of a browser that remembers nothing, open at `url`. Fails at the end for any request that left the machine
+    and for any error of a script."""
+    watch = Watch()
+    context = await browser.new_context(**{"viewport": DESKTOP, "base_url": url, **options})
+    context.set_default_timeout(TIMEOUT_MS)
+    watch.begin(context)
+    try:
+        page = await context.new_page()
+        await page.goto("/")
+        yield page
+    finally:
+        await context.close()
+    assert watch.strangers == []
+    assert watch.errors == []
+
