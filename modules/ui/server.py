@@ -58,15 +58,13 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
 
 
 def _built(page: Page) -> PageBlocks:
-    """Takes about a second, in which the event loop does other things. Gradio makes itself a loop where it finds none,
-    and closes none."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
+    """Takes about a second, in which the event loop does other things. Gradio makes itself a loop, and never closes it,
+    wherever none is running."""
+
+    async def build() -> PageBlocks:
         return build_blocks(page)
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+
+    return asyncio.run(build())
 
 
 def _with_password(settings: Settings, announce: Announce) -> Settings:
