@@ -20,6 +20,7 @@ class ProgramParts:
     chat_style: gr.Radio
     switches: dict[str, gr.Checkbox]
     extensions: gr.CheckboxGroup
+    parameters: gr.Code
     save: gr.Button
     restart: gr.Button
 
@@ -84,12 +85,27 @@ def program_parts(settings: Settings) -> ProgramParts:
         interactive=can_save,
         elem_id="extensions",
     )
+    with gr.Accordion("Parameters of extensions", open=False):
+        parameters = gr.Code(
+            "",
+            language="yaml",
+            label="One a line: character_bias-activate: true",
+            interactive=can_save,
+            buttons=[],
+            elem_id="extension-parameters",
+        )
     with gr.Row(elem_classes="tight"):
         save = gr.Button("Save", size="sm", variant="primary", interactive=can_save, elem_id="session-save")
         restart = gr.Button("Save and start again", size="sm", interactive=can_save, elem_id="session-restart")
     gr.Markdown("Starting again ends all replies and loads the model anew.", elem_classes="hint")
     return ProgramParts(
-        look=look, chat_style=chat_style, switches=switches, extensions=extensions, save=save, restart=restart
+        look=look,
+        chat_style=chat_style,
+        switches=switches,
+        extensions=extensions,
+        parameters=parameters,
+        save=save,
+        restart=restart,
     )
 
 
@@ -112,7 +128,7 @@ def api_parts() -> ApiParts:
     show_key = gr.Checkbox(False, label="Show the key", visible=False, elem_id="show-api-key")
     with gr.Accordion("To paste", open=True, visible=False, elem_id="api-examples") as examples:
         titles = [each.title for each in examples_of(Endpoint())]
-        example = gr.Radio(titles, value=titles[0], show_label=False, container=False, elem_id="api-example")
+        example = gr.Radio(titles, value=titles[0], show_label=False, label="Example", elem_id="api-example")
         code = gr.Code(
             "", label="Example", interactive=False, buttons=["copy"], show_line_numbers=False, elem_id="api-code"
         )

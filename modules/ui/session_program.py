@@ -1,6 +1,7 @@
 """What the Session tab does about the program itself: look, switches, extensions, starting again."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -9,11 +10,12 @@ from gradio.components import Component
 from modules.errors import BadRequest
 from modules.settings import API_EXTENSION, Settings
 from modules.settings_extensions import settings_path
-from modules.settings_file import read_settings_file
+from modules.settings_file import load_file
 from modules.ui.page import Page, told
-from modules.ui.session_access import check_operator
+from modules.ui.session_access import check_operator, is_operator
+from modules.ui.session_parameters import parameter_changes, parameters_in, parameters_text
 from modules.ui.session_parts import ProgramParts
-from modules.ui.session_switches import CHAT_STYLES, SWITCHES
+from modules.ui.session_switches import CHAT_STYLES
 from modules.ui.session_words import extension_choices, ordered
 
 Shown = dict[Component, Any]
@@ -26,19 +28,22 @@ class Program:
         self._page = page
         self._parts = parts
 
-    async def opened(self) -> Shown:
-        """For a browser that opens the page: what is stored."""
-        settings = self._page.settings
-        infos = await asyncio.to_thread(self._page.extensions.available)
+    async def opened(self, request: gr.Request) -> Shown:
+        """For a browser that opens the page: what is stored. Parameters may hold keys, so operators only see them."""
+        page, parts = self._page, self._parts
+        infos = await asyncio.to_thread(page.extensions.available)
+        names = [info.name for info in infos]
         stored = await told(self._stored())
-        names = {info.name for info in infos}
-        switches = {box: bool(getattr(settings, name)) for name, box in self._parts.switches.items()}
-        choices = extension_choices(infos, _flagged(self._page.runtime.settings))
-        chosen = [name for name in stored if name in names]
-        return {self._parts.extensions: gr.CheckboxGroup(choices=choices, value=chosen), **switches}
+        active = [name for name in self._active(stored) if name in names]
+        sees_all = is_operator(page.settings, request.request.headers)
+        text = parameters_text(parameters_in(stored, names)) if sees_all else ""
+        choices = extension_choices(infos, _flagged(page.runtime.settings))
+        shown: Shown = {box: bool(getattr(page.settings, name)) for name, box in parts.switches.items()}
+        return shown | {parts.extensions: gr.CheckboxGroup(choices=choices, value=active), parts.parameters: text}
 
-    async def save(self, request: gr.Request, extensions: list[str], *switches: bool) -> None:
-        await told(self._saved(request, extensions, dict(zip(self._parts.switches, switches, strict=True))))
+    async def save(self, request: gr.Request, extensions: list[str], parameters: str, *switches: bool) -> None:
+        names = dict(zip(self._parts.switches, switches, strict=True))
+        await told(self._saved(request, extensions, parameters or "", names))
         gr.Info("Saved. It counts from the next start on.", duration=4)
 
     async def start_again(self, request: gr.Request) -> None:
@@ -48,13 +53,18 @@ class Program:
         """The conversation in another style, at once and from now on."""
         return await told(self._worn(request, style))
 
-    async def _saved(self, request: gr.Request, extensions: list[str], switches: dict[str, bool]) -> None:
-        settings = self._page.settings
-        check_operator(settings, request.request.headers)
-        self._page.remembered.checked(switches)
-        active = ordered(extensions, await self._stored())
-        await asyncio.to_thread(self._page.extensions.save, active)
-        self._page.remembered.remember({name: is_on for name, is_on in switches.items() if name in SWITCHES})
+    async def _saved(
+        self, request: gr.Request, extensions: list[str], parameters: str, switches: dict[str, bool]
+    ) -> None:
+        page = self._page
+        check_operator(page.settings, request.request.headers)
+        page.remembered.checked(switches)
+        stored = await self._stored()
+        names = [info.name for info in await asyncio.to_thread(page.extensions.available)]
+        changes = parameter_changes(parameters, stored, names)
+        active = ordered(extensions, self._active(stored))
+        await asyncio.to_thread(page.extensions.save, active, changes)
+        page.remembered.remember(switches)
 
     async def _started_again(self, request: gr.Request) -> None:
         check_operator(self._page.settings, request.request.headers)
@@ -67,11 +77,13 @@ class Program:
         self._page.remembered.remember({"chat_style": style})
         return gr.Chatbot(layout="bubble" if style == "bubbles" else "panel")
 
-    async def _stored(self) -> tuple[str, ...]:
-        settings = self._page.settings
-        stored = await asyncio.to_thread(read_settings_file, settings_path(settings))
-        changes = {"default_extensions": stored.get("default_extensions", ())}
-        return settings.with_changes(changes).default_extensions
+    async def _stored(self) -> dict[str, object]:
+        return await asyncio.to_thread(load_file, settings_path(self._page.settings))
+
+    def _active(self, stored: Mapping[str, object]) -> tuple[str, ...]:
+        """Raises SettingsError for what is no list of names."""
+        changes = {"default_extensions": stored.get("default_extensions") or ()}
+        return self._page.settings.with_changes(changes).default_extensions
 
 
 def _flagged(settings: Settings) -> tuple[str, ...]:

@@ -20,10 +20,10 @@ def build_session(page: Page) -> None:
     tab = gr.context.Context.block
     with gr.Row():
         with gr.Column(min_width=320):
-            program = program_parts(page.settings)
-        with gr.Column(min_width=320):
             api = api_parts()
             others = service_parts(page.extensions.services.names)
+        with gr.Column(min_width=320):
+            program = program_parts(page.settings)
     _connect_program(page, program)
     _connect_api(page, api, tab)
     for parts in others:
@@ -32,7 +32,7 @@ def build_session(page: Page) -> None:
 
 def _connect_program(page: Page, parts: ProgramParts) -> None:
     program = Program(page, parts)
-    entered = [parts.extensions, *parts.switches.values()]
+    entered = [parts.extensions, parts.parameters, *parts.switches.values()]
     page.on_open(program.opened, entered)
     parts.look.click(None, None, None, js=_OTHER_LOOK, api_visibility="private")
     parts.save.click(program.save, entered, None, **_QUIET)

@@ -242,7 +242,7 @@ async def test_the_page_opens_with_the_character_of_the_chats(tmp_path: Path) ->
     async with open_page(tmp_path, character="Bea") as page:
         tab = Tab(page, CharacterShelf(page.runtime.library.characters))
         await tab.open()
-        assert tab.chosen is None
+        assert tab.entered[:1] == (None,)
         page.runtime.library.characters.save("Ann", Character("Ann Li"))
         page.runtime.library.characters.save("Bea", Character("Bea Ek"))
         await tab.open()
