@@ -112,7 +112,7 @@ class NotebookReplies:
 
     async def _followed(self, notebook: OpenNotebook, start: Sheet, writing: Writing, settings: Settings) -> Steps:
         """The text as it grows, kept about once a second and, whoever closes this, at the end."""
-        yield {**self.shown(start), **self._controls(is_writing=True), self._paper.status: ""}
+        yield {**self._shown_whole(start, is_writing=True), self._paper.status: ""}
         saved, begun = time.monotonic(), time.monotonic()
         try:
             async with aclosing(writing.moments()) as moments:
@@ -130,7 +130,7 @@ class NotebookReplies:
             await self._desk.keep(notebook, sheet)
         speed = _speed(writing.moment, time.monotonic() - begun)
         status = " · ".join(filter(None, (await self.status(sheet), speed)))
-        yield {**self.shown(sheet), **self._controls(is_writing=False), self._paper.status: status}
+        yield {**self._shown_whole(sheet, is_writing=False), self._paper.status: status}
         if writing.error is not None:
             raise failure(writing.error)
 
@@ -144,11 +144,12 @@ class NotebookReplies:
         await self._desk.keep(notebook, sheet)
         return {**self.shown(sheet), self._paper.status: await self.status(sheet)}
 
-    def _controls(self, *, is_writing: bool) -> Shown:
-        """What can be pressed; the text is the model's while it writes."""
+    def _shown_whole(self, sheet: Sheet, *, is_writing: bool) -> Shown:
+        """The text, which is the model's while it writes, and what can be pressed."""
         paper = self._paper
         return {
-            paper.text: gr.Textbox(interactive=not is_writing),
+            **self.shown(sheet),
+            paper.text: gr.Textbox(value=sheet.text, interactive=not is_writing),
             paper.generate: gr.Button(visible=not is_writing),
             paper.stop: gr.Button(visible=is_writing),
             **{each: gr.Button(interactive=not is_writing) for each in (paper.go_on, paper.undo, paper.regenerate)},

@@ -12,6 +12,8 @@ from modules.ui.page import Page, told
 
 Shown = dict[Component, Any]
 Entered = Mapping[Component, Any]
+Fill = Callable[[str], Awaitable[Shown]]
+Save = Callable[[str, Entered], Awaitable[None]]
 
 QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 _SHARED: Final = "Where visitors are kept apart (--multi-user), the page changes no files."
@@ -29,10 +31,12 @@ class FileMenu:
     """To be made where its components shall stand. `fill` reads a file into components, `save` writes one from what has
     been entered; both raise ServiceError."""
 
-    def __init__(self, page: Page, shelf: Shelf, kind: str, *, chosen: str = "") -> None:
+    def __init__(self, page: Page, shelf: Shelf, kind: str, fill: Fill, save: Save, *, chosen: str = "") -> None:
         self._page = page
         self._shelf = shelf
         self._kind = kind
+        self._fill = fill
+        self._write = save
         name = kind.replace(" ", "-")
         names = shelf.names()
         with gr.Row(elem_classes="tight", equal_height=True):
@@ -51,21 +55,10 @@ class FileMenu:
     def components(self) -> list[Component]:
         return [self.menu, self.name, self._confirm]
 
-    def connect(
-        self,
-        fill: Callable[[str], Awaitable[Shown]],
-        filled: list[Component],
-        save: Callable[[str, Entered], Awaitable[None]],
-        entered: set[Component],
-    ) -> None:
-        async def choose(name: str | None) -> Shown:
-            return await told(self._chosen(name, fill))
-
-        async def keep(values: Entered) -> Shown:
-            return await told(self._kept(values, save))
-
-        self.menu.input(choose, [self.menu], [*self.components, *filled], **QUIET)
-        gr.on([self._save.click, self.name.submit], keep, {self.name, *entered}, self.components, **QUIET)
+    def connect(self, filled: list[Component], entered: set[Component]) -> None:
+        """`filled` are the components that `fill` fills, `entered` those that `save` reads."""
+        self.menu.input(self.choose, [self.menu], [*self.components, *filled], **QUIET)
+        gr.on([self._save.click, self.name.submit], self.keep, {self.name, *entered}, self.components, **QUIET)
         self._delete.click(self.ask, [self.menu], [self._confirm], **QUIET)
         self._confirm.click(self.delete, [self.menu], self.components, **QUIET)
 
@@ -77,22 +70,33 @@ class FileMenu:
             self._confirm: gr.Button(visible=False),
         }
 
+    async def choose(self, name: str | None) -> Shown:
+        return await told(self._chosen(name))
+
+    async def keep(self, entered: Entered) -> Shown:
+        return await told(self._kept(entered))
+
     async def ask(self, name: str | None) -> Shown:
         return {self._confirm: gr.Button(f"Delete {name} for good", visible=bool(name))}
 
     async def delete(self, name: str | None) -> Shown:
         return await told(self._deleted(name or ""))
 
-    async def _chosen(self, name: str | None, fill: Callable[[str], Awaitable[Shown]]) -> Shown:
-        shown = await fill(name) if name else {}
+    def refuse_shared(self) -> None:
+        """Raises BadRequest where the page has visitors who do not know each other."""
+        if self._page.settings.multi_user:
+            raise BadRequest(_SHARED)
+
+    async def _chosen(self, name: str | None) -> Shown:
+        shown = await self._fill(name) if name else {}
         return {self.name: name or "", self._confirm: gr.Button(visible=False), **shown}
 
-    async def _kept(self, values: Entered, save: Callable[[str, Entered], Awaitable[None]]) -> Shown:
+    async def _kept(self, entered: Entered) -> Shown:
         self.refuse_shared()
-        name = str(values[self.name] or "").strip()
+        name = str(entered[self.name] or "").strip()
         if not name:
             raise BadRequest(f"Give the {self._kind} a name to save it under.")
-        await save(name, values)
+        await self._write(name, entered)
         gr.Info(f"Saved the {self._kind} {name}.")
         return {**await self.listed(name), self.name: name}
 
@@ -100,8 +104,3 @@ class FileMenu:
         self.refuse_shared()
         await asyncio.to_thread(self._shelf.delete, name)
         return {**await self.listed(None), self.name: ""}
-
-    def refuse_shared(self) -> None:
-        """Raises BadRequest where the page has visitors who do not know each other."""
-        if self._page.settings.multi_user:
-            raise BadRequest(_SHARED)

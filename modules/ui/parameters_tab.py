@@ -44,13 +44,13 @@ def build_parameters(page: Page) -> None:
     """To be called within the tab."""
     with gr.Tabs():
         with gr.Tab("Generation", elem_id="generation-tab"):
-            parameters = _Parameters(page)
+            parameters = Parameters(page)
         with gr.Tab("Instruction template", elem_id="template-tab"):
             build_templates(page)
     page.on_ready(parameters.connect)
 
 
-class _Parameters:
+class Parameters:
     """The components, and what happens on their events. What is entered is remembered as soon as it is whole."""
 
     def __init__(self, page: Page) -> None:
@@ -59,8 +59,10 @@ class _Parameters:
         with gr.Row():
             with gr.Column(min_width=320):
                 presets = page.runtime.library.presets
-                self._presets = FileMenu(page, presets, "preset", chosen=page.settings.preset)
-                with self._presets.buttons:
+                self.presets = FileMenu(
+                    page, presets, "preset", self.load_preset, self._save_preset, chosen=page.settings.preset
+                )
+                with self.presets.buttons:
                     self._restore = gr.Button("Restore", size="sm", elem_id="restore-preset")
                     self._neutralize = gr.Button("Neutralize", size="sm", elem_id="neutralize")
                 self._fits = gr.Checkbox(
@@ -70,30 +72,30 @@ class _Parameters:
                     self._build(group)
             with gr.Column(min_width=320):
                 self._build(LENGTH, is_open=True)
-                self._grammar_menu = self._build_grammar()
+                self.grammars = self._build_grammar()
                 self._build(REPLY)
                 self._build_order()
 
     def connect(self) -> None:
         for name, component in self._fields.items():
             events = _entered_events(component)
-            gr.on(events, self._noting(name), [component], None, trigger_mode="always_last", **QUIET)
+            gr.on(events, self.noting(name), [component], None, trigger_mode="always_last", **QUIET)
         order, last = self._fields[_ORDER], self._fields[_LAST]
         last.change(_marked, [last], [order], **QUIET)
         self._connect_presets()
         grammar = self._fields[_GRAMMAR]
-        self._grammar_menu.connect(self._open_grammar, [grammar], self._save_grammar, {grammar})
+        self.grammars.connect([grammar], {grammar})
         self._fits.input(self.fitting, [self._fits], self._sampling_fields, **QUIET)
-        self._page.on_open(self.opened, [*self._presets.components, *self._grammar_menu.components, *self._all])
+        self._page.on_open(self.opened, [*self.presets.components, *self.grammars.components, *self._all])
 
     async def opened(self) -> Shown:
         """What there is on disk, and what a list or a slider needs to know beside its value."""
         settings = self._page.settings
         return {
-            **await self._presets.listed(settings.preset),
-            self._presets.name: settings.preset,
-            **await self._grammar_menu.listed(None),
-            self._grammar_menu.name: "",
+            **await self.presets.listed(settings.preset),
+            self.presets.name: settings.preset,
+            **await self.grammars.listed(None),
+            self.grammars.name: "",
             **self._refilled(settings, [_ORDER, *(name for name in FIELDS if needs_stretching(name, settings))]),
         }
 
@@ -113,6 +115,14 @@ class _Parameters:
         """The fields that the loaded model's backend has, or all."""
         unsupported = unused_fields(self._page.runtime.models.state.card) if only_used else frozenset()
         return {self._fields[name]: gr.update(visible=name not in unsupported) for name in _SAMPLED}
+
+    def noting(self, name: str) -> Callable[[Any], Awaitable[None]]:
+        """What happens when the setting's value was entered."""
+
+        async def note(value: Any) -> None:  # noqa: ANN401 - whatever a browser sends; the setting checks it
+            await told(self._noted(name, value))
+
+        return note
 
     @property
     def _all(self) -> list[Component]:
@@ -135,7 +145,8 @@ class _Parameters:
 
     def _build_grammar(self) -> FileMenu:
         with gr.Accordion("Grammar", open=False):
-            menu = FileMenu(self._page, self._page.runtime.library.grammars, "grammar")
+            grammars = self._page.runtime.library.grammars
+            menu = FileMenu(self._page, grammars, "grammar", self._open_grammar, self._save_grammar)
             text = gr.Textbox(
                 self._page.settings.grammar_string,
                 label="Grammar in GBNF",
@@ -155,16 +166,10 @@ class _Parameters:
 
     def _connect_presets(self) -> None:
         sampled = {self._fields[name] for name in PRESET_KEYS}
-        shown = self._presets.components
-        self._presets.connect(self.load_preset, self._all, self._save_preset, sampled)
-        self._restore.click(self.restore, [self._presets.menu], [*shown, *self._all], **QUIET)
+        shown = self.presets.components
+        self.presets.connect(self._all, sampled)
+        self._restore.click(self.restore, [self.presets.menu], [*shown, *self._all], **QUIET)
         self._neutralize.click(self.neutralize, None, [*shown, *self._all], **QUIET)
-
-    def _noting(self, name: str) -> Callable[[Any], Awaitable[None]]:
-        async def note(value: Any) -> None:  # noqa: ANN401 - whatever a browser sends; the setting checks it
-            await told(self._noted(name, value))
-
-        return note
 
     async def _noted(self, name: str, value: object) -> None:
         self._page.remembered.remember({name: value})
@@ -174,8 +179,8 @@ class _Parameters:
     async def _neutralized(self) -> Shown:
         return {
             **self._changed({**_neutral(), "preset": ""}),
-            **await self._presets.listed(None),
-            self._presets.name: "",
+            **await self.presets.listed(None),
+            self.presets.name: "",
         }
 
     async def _restored(self, name: str | None) -> Shown:

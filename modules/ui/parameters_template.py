@@ -20,18 +20,19 @@ _NO_MODEL: Final = "No model is loaded."
 
 def build_templates(page: Page) -> None:
     """To be called within the tab."""
-    templates = _Templates(page)
+    templates = Templates(page)
     page.on_ready(templates.connect)
 
 
-class _Templates:
+class Templates:
     def __init__(self, page: Page) -> None:
         self._page = page
         with gr.Row():
             with gr.Column(min_width=320):
-                self._in_use = gr.Markdown(_NO_MODEL, elem_id="template-in-use")
-                self._menu = FileMenu(page, page.runtime.library.templates, "instruction template")
-                self._source = gr.Textbox(
+                self.in_use = gr.Markdown(_NO_MODEL, elem_id="template-in-use")
+                templates = page.runtime.library.templates
+                self.menu = FileMenu(page, templates, "instruction template", self._read, self._save)
+                self.source = gr.Textbox(
                     label="Instruction template, in Jinja",
                     lines=14,
                     max_lines=30,
@@ -56,8 +57,8 @@ class _Templates:
                 self._built_in = gr.Button("Begin with the built-in one", size="sm", elem_id="built-in-dialogue")
 
     def connect(self) -> None:
-        menu, source, in_use = self._menu, self._source, self._in_use
-        menu.connect(self._read, [source], self._save, {source})
+        menu, source, in_use = self.menu, self.source, self.in_use
+        menu.connect([source], {source})
         self._use.click(self.use, [menu.menu], [in_use], **QUIET)
         self._leave.click(self.leave, None, [in_use], **QUIET)
         self._show.click(self.show, None, [source, menu.menu], **QUIET)
@@ -67,8 +68,8 @@ class _Templates:
 
     async def opened(self) -> Shown:
         return {
-            **await self._menu.listed(None),
-            self._menu.name: "",
+            **await self.menu.listed(None),
+            self.menu.name: "",
             **await self._told_in_use(),
             self._dialogue: self._page.settings.chat_template_str,
         }
@@ -102,7 +103,7 @@ class _Templates:
         return await self._choose(None)
 
     async def _choose(self, name: str | None) -> Shown:
-        self._menu.refuse_shared()
+        self.menu.refuse_shared()
         model = self._card().name
         await asyncio.to_thread(self._page.runtime.library.model_settings.choose_template, model, name)
         return await self._told_in_use()
@@ -111,13 +112,13 @@ class _Templates:
         card = self._card()
         if not card.chat_template:
             raise BadRequest(f"{card.name} brings no template of its own.")
-        return {self._source: card.chat_template, self._menu.menu: gr.Dropdown(value=None)}
+        return {self.source: card.chat_template, self.menu.menu: gr.Dropdown(value=None)}
 
     async def _read(self, name: str) -> dict[Component, object]:
-        return {self._source: await asyncio.to_thread(self._page.runtime.library.templates.read, name)}
+        return {self.source: await asyncio.to_thread(self._page.runtime.library.templates.read, name)}
 
     async def _save(self, name: str, entered: Entered) -> None:
-        source = str(entered[self._source])
+        source = str(entered[self.source])
         if not source.strip():
             raise BadRequest("There is no template to save yet.")
         await asyncio.to_thread(self._page.runtime.library.templates.save, name, source)
@@ -127,7 +128,7 @@ class _Templates:
         text = await told(
             asyncio.to_thread(template_in_use, runtime.models.state.card, runtime.library, runtime.settings)
         )
-        return {self._in_use: text}
+        return {self.in_use: text}
 
     def _card(self) -> ModelCard:
         card = self._page.runtime.models.state.card
