@@ -49,7 +49,9 @@
         );
       }
       if (fact.p === "text") own.append(iconButton("Branch here", "⎇", () => send({ act: "branch", index })));
-      if (fact.i) own.append(Object.assign(document.createElement("span"), { className: "info", textContent: fact.i }));
+      if (fact.i) {
+        own.append(Object.assign(document.createElement("span"), { className: "info", textContent: fact.i, title: fact.i }));
+      }
       bar.append(own);
     });
   };
@@ -100,8 +102,22 @@
     }).observe(chat, { childList: true, subtree: true });
   };
   whenThere(watch);
+
+  // ---- On a phone the sides lie over the conversation, so they are closed until they are wanted.
+  const isNarrow = () => window.innerWidth <= 768;
+  const closeSides = () => document.querySelectorAll(".sidebar.open .toggle-button").forEach((button) => button.click());
+  const closeAtFirst = () => {
+    if (!isNarrow()) return;
+    if (document.querySelectorAll(".sidebar.open .toggle-button").length < 1) return setTimeout(closeAtFirst, 50);
+    closeSides();
+  };
+  whenThere(closeAtFirst);
+  document.addEventListener("change", (event) => {
+    if (isNarrow() && event.target.closest?.("#past-chats")) closeSides();
+  });
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("#box .submit-button, #past-chats, #regenerate, #continue")) follows = true;
+    if (isNarrow() && event.target.closest?.("#new-chat, #new-incognito")) closeSides();
   });
 
   // ---- What is copied is what was written, not how it is kept from being taken for HTML.
