@@ -19,6 +19,7 @@ from modules.ui.page import Page, failure, told
 
 Entered = Mapping[Component, Any]
 Steps = AsyncGenerator[Shown, None]
+Starting = Callable[[OpenNotebook, Sheet], Sheet]
 
 COLUMNS: Final = "show_two_notebook_columns"
 _SAVE_SECONDS: Final = 1.0
@@ -34,19 +35,19 @@ class NotebookReplies:
 
     async def generate(self, entered: Entered) -> Steps:
         """The text goes on; where there are two columns, in place of how it went on before."""
-        async with self._told(entered, lambda _, sheet: sheet.afresh() if sheet.has_columns else sheet) as steps:
+        async with aclosing(self._told(entered, _afresh)) as steps:
             async for shown in steps:
                 yield shown
 
     async def go_on(self, entered: Entered) -> Steps:
         """The text goes on where it ends."""
-        async with self._told(entered, lambda _, sheet: sheet) as steps:
+        async with aclosing(self._told(entered, _as_shown)) as steps:
             async for shown in steps:
                 yield shown
 
     async def regenerate(self, entered: Entered) -> Steps:
         """Once more from where the latest reply began."""
-        async with self._told(entered, _begun) as steps:
+        async with aclosing(self._told(entered, _begun)) as steps:
             async for shown in steps:
                 yield shown
 
@@ -82,12 +83,16 @@ class NotebookReplies:
         except ServiceError:
             return ""
 
-    def _told(
-        self, entered: Entered, starting: Callable[[OpenNotebook, Sheet], Sheet]
-    ) -> "aclosing[AsyncGenerator[Shown, None]]":
-        return aclosing(_with_failures_told(self._written(entered, starting)))
+    async def _told(self, entered: Entered, starting: Starting) -> Steps:
+        """What went wrong by the program's own account is shown to the user as it is."""
+        async with aclosing(self._written(entered, starting)) as steps:
+            try:
+                async for shown in steps:
+                    yield shown
+            except ServiceError as error:
+                raise failure(error.message) from None
 
-    async def _written(self, entered: Entered, starting: Callable[[OpenNotebook, Sheet], Sheet]) -> Steps:
+    async def _written(self, entered: Entered, starting: Starting) -> Steps:
         settings = self.settings(entered)
         notebook = self._desk.of(entered[self._paper.owner])
         notebook.refuse_busy()
@@ -156,14 +161,12 @@ class NotebookReplies:
         }
 
 
-async def _with_failures_told(steps: Steps) -> Steps:
-    """What went wrong by the program's own account is shown to the user as it is."""
-    async with aclosing(steps):
-        try:
-            async for shown in steps:
-                yield shown
-        except ServiceError as error:
-            raise failure(error.message) from None
+def _afresh(_notebook: OpenNotebook, shown: Sheet) -> Sheet:
+    return shown.afresh() if shown.has_columns else shown
+
+
+def _as_shown(_notebook: OpenNotebook, shown: Sheet) -> Sheet:
+    return shown
 
 
 def _begun(notebook: OpenNotebook, _shown: Sheet) -> Sheet:

@@ -226,7 +226,7 @@ def test_a_value_outside_stretches_its_slider() -> None:
 
 
 def test_what_a_field_shows_is_what_the_setting_takes() -> None:
-    settings = Settings(dry_sequence_breakers='"\\n", "é"')
+    settings = Settings(dry_sequence_breakers=("\n", "é"))
     assert shown_value("dry_sequence_breakers", settings) == '"\\n", "é"'
     for name in FIELDS:
         shown = shown_value(name, settings)
