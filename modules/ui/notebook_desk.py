@@ -7,6 +7,7 @@ from typing import Final
 
 from modules.errors import BadRequest
 from modules.ui.notebook_sheet import Sheet, Steps
+from modules.ui.notebook_writing import Writing
 from modules.ui.page import Page
 
 _BYTES: Final = 8
@@ -28,7 +29,7 @@ class OpenNotebook:
     name: str = ""
     turn: str = field(default_factory=_new_turn)
     steps: Steps = field(default_factory=Steps)
-    is_writing: bool = False
+    writing: Writing | None = None
     naming: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def show(self, name: str) -> None:
@@ -37,7 +38,7 @@ class OpenNotebook:
 
     def refuse_busy(self) -> None:
         """Raises BadRequest while a reply is being written."""
-        if self.is_writing:
+        if self.writing is not None:
             raise BadRequest(_BUSY)
 
     def refuse_stale(self, turn: object) -> None:

@@ -151,8 +151,10 @@ def _views() -> Views:
             next_button = gr.Button("What may come next?", size="sm", elem_id="next-tokens-button")
             with_samplers = gr.Checkbox(False, label="After the samplers", container=False, elem_id="with-samplers")
         with gr.Row():
-            next_tokens = _table("Now", "next-tokens")
-            earlier = _table("Before", "earlier-next-tokens")
+            with gr.Column(min_width=300):
+                next_tokens = _table("Now", "next-tokens")
+            with gr.Column(min_width=300):
+                earlier = _table("Before", "earlier-next-tokens")
     with gr.Tab("Tokens", elem_id="tokens-view") as tokens_tab:
         tokens = gr.HTML("", apply_default_css=False, elem_id="notebook-tokens")
     return Views(
@@ -185,9 +187,7 @@ def _writable(label: str, name: str) -> gr.Textbox:
 
 
 def _table(label: str, name: str) -> gr.HTML:
-    return gr.HTML(
-        "", label=label, show_label=True, container=True, min_width=300, apply_default_css=False, elem_id=name
-    )
+    return gr.HTML("", label=label, show_label=True, container=True, apply_default_css=False, elem_id=name)
 
 
 def _action(label: str, name: str, **traits: Any) -> gr.Button:  # noqa: ANN401 - Gradio's own

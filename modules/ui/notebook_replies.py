@@ -15,6 +15,7 @@ from modules.ui.notebook_parts import Paper, Shown
 from modules.ui.notebook_sheet import Sheet, completion_request
 from modules.ui.notebook_views import counted
 from modules.ui.notebook_writing import Moment, Writing, written
+from modules.ui.pace import Pace
 from modules.ui.page import Page, failure, told
 
 Entered = Mapping[Component, Any]
@@ -56,7 +57,11 @@ class NotebookReplies:
         return await told(self._undone(entered))
 
     async def stop(self, owner: str) -> None:
+        """Ends this tab's reply with what is shown of it."""
         self._page.runtime.work.stop(owner)
+        writing = (await told(self._notebook(owner))).writing
+        if writing is not None:
+            writing.cut()
 
     def sheet(self, entered: Entered) -> Sheet:
         """What the tab shows."""
@@ -104,16 +109,14 @@ class NotebookReplies:
             raise NotLoaded("No model is loaded. Load one in the Model tab first.")
         notebook.steps.begin(sheet, start)
         events = self._page.runtime.chat.complete(request, owner=notebook.owner)
-        notebook.is_writing = True
-        try:
-            async with (
-                written(events) as writing,
-                aclosing(self._followed(notebook, start, writing, settings)) as steps,
-            ):
-                async for shown in steps:
-                    yield shown
-        finally:
-            notebook.is_writing = False
+        async with written(events, Pace(settings.max_tokens_second)) as writing:
+            notebook.writing = writing
+            try:
+                async with aclosing(self._followed(notebook, start, writing, settings)) as steps:
+                    async for shown in steps:
+                        yield shown
+            finally:
+                notebook.writing = None
 
     async def _followed(self, notebook: OpenNotebook, start: Sheet, writing: Writing, settings: Settings) -> Steps:
         """The text as it grows, kept about once a second and, whoever closes this, at the end."""
@@ -138,6 +141,9 @@ class NotebookReplies:
         yield {**self._shown_whole(sheet, is_writing=False), self._paper.status: status}
         if writing.error is not None:
             raise failure(writing.error)
+
+    async def _notebook(self, owner: str) -> OpenNotebook:
+        return self._desk.of(owner)
 
     async def _undone(self, entered: Entered) -> Shown:
         notebook = self._desk.of(entered[self._paper.owner])

@@ -51,13 +51,15 @@ class Steps:
 
 
 def completion_request(settings: Settings, prompt: str) -> CompletionRequest:
-    """Raises BadRequest, naming the setting, for stop strings or bans that cannot be read."""
+    """Raises BadRequest, naming the setting, for stop strings or bans that cannot be read. Where there is a pace to keep,
+    each piece of the reply says how many tokens it is."""
     return CompletionRequest(
         model=None,
         prompts=(prompt,),
         sampling=sampling(settings),
         limits=limits(settings),
         constraint=constraint(settings),
+        logprobs=0 if settings.max_tokens_second else None,
         add_bos=settings.add_bos_token,
         skip_special_tokens=settings.skip_special_tokens,
     )

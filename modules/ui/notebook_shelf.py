@@ -92,7 +92,7 @@ class NotebookShelf:
         notebook = self._desk.of(entered[self._paper.owner])
         sheet = self._replies.sheet(entered)
         status = {self._paper.status: await self._replies.status(sheet)}
-        if notebook.is_writing or not self._is_current(notebook, entered):
+        if notebook.writing is not None or not self._is_current(notebook, entered):
             return status
         if not await self._desk.keep(notebook, sheet):
             return status

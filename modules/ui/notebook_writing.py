@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from modules.errors import ServiceError
 from modules.events import Content, Done, Event, Progress
+from modules.ui.pace import Pace
 from modules.ui.replies import BROKE_DOWN, FRAMES_A_SECOND
 
 _log = logging.getLogger(__name__)
@@ -23,10 +24,16 @@ class Moment:
 
 
 class Writing:
-    def __init__(self) -> None:
+    """`moment` is what is shown of it by now, which with a `pace` is less than there is."""
+
+    def __init__(self, pace: Pace) -> None:
         self.moment = Moment()
         self.error: str | None = None
-        self.is_done = False
+        self._read = Moment()
+        self._tokens = 0
+        self._pace = pace
+        self._is_over = False
+        self._is_cut = False
         self._changed = asyncio.Event()
 
     async def run(self, events: AsyncGenerator[Event, None]) -> None:
@@ -41,29 +48,39 @@ class Writing:
             _log.exception("a reply in the notebook broke down")
             self.error = BROKE_DOWN
         finally:
-            self.is_done = True
+            self._is_over = True
             self._wake()
+
+    def cut(self) -> None:
+        """What has not been shown yet never will be."""
+        self._is_cut = True
+        self._read = replace(self._read, words=self.moment.words)
+        self._wake()
 
     async def moments(self) -> AsyncGenerator[Moment, None]:
         """The moment whenever it has changed, a few times a second at most, until all is written."""
-        shown: Moment | None = None
-        while not self.is_done:
+        while True:
             changed = self._changed
-            if self.moment is not shown:
-                shown = self.moment
-                yield shown
-                await asyncio.sleep(1 / FRAMES_A_SECOND)
-            else:
+            if self.moment == self._read:
+                if self._is_over:
+                    return
                 await changed.wait()
+                continue
+            now = replace(self._read, words=self._pace.passed(self._read.words, self._tokens))
+            if now != self.moment:
+                self.moment = now
+                yield now
+            await asyncio.sleep(1 / FRAMES_A_SECOND)
 
     def _add(self, event: Event) -> None:
         match event:
-            case Content():
-                self.moment = Moment(words=self.moment.words + event.text)
+            case Content() if not self._is_cut:
+                self._tokens += len(event.tokens)
+                self._read = Moment(words=self._read.words + event.text)
             case Progress():
-                self.moment = replace(self.moment, reading=event.prompt.done / max(1, event.prompt.total))
+                self._read = replace(self._read, reading=event.prompt.done / max(1, event.prompt.total))
             case Done():
-                self.moment = replace(self.moment, reading=None, tokens=event.usage.completion_tokens)
+                self._read = replace(self._read, reading=None, tokens=event.usage.completion_tokens)
             case _:
                 return
         self._wake()
@@ -74,9 +91,9 @@ class Writing:
 
 
 @asynccontextmanager
-async def written(events: AsyncGenerator[Event, None]) -> AsyncIterator[Writing]:
+async def written(events: AsyncGenerator[Event, None], pace: Pace) -> AsyncIterator[Writing]:
     """Reads `events` for as long as the block lasts."""
-    writing = Writing()
+    writing = Writing(pace)
     task = asyncio.create_task(writing.run(events))
     try:
         yield writing

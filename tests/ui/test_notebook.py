@@ -193,6 +193,20 @@ async def test_without_streaming_the_text_comes_at_once(tmp_path: Path) -> None:
         assert len({shown[tab.paper.text] for shown in every if isinstance(shown.get(tab.paper.text), str)}) > 1
 
 
+async def test_a_pace_holds_words_back_until_stop_drops_them(tmp_path: Path) -> None:
+    async with a_tab(tmp_path, max_tokens_second=20) as tab:
+        tab.write("echo: " + "x" * 1000)
+        before = len(tab.text)
+        async with aclosing(tab.replies.generate(tab.entered)) as steps:
+            while len(tab.text) < before + 3:
+                tab.show(await anext(steps))
+            await tab.replies.stop(tab.owner)
+            async for shown in steps:
+                tab.show(shown)
+        assert before + 3 <= len(tab.text) < before + 200
+        assert list(tab.files.values()) == [tab.text]
+
+
 async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     async with a_tab(tmp_path, custom_stopping_strings="oops") as tab:
         tab.write("count 3")
