@@ -1,6 +1,6 @@
 """A backend without a model. Its last prompt words say what it does; for demos, and for tests that need no weights.
 
-"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N words, 20 ms apart · "stall" says one word and waits ·
+"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N words, 20 ms apart · "talk N" says N words, 100 a second · "stall" says one word and waits ·
 "fail" breaks the backend · "crash" ends the process it runs in · anything else is repeated back.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
 long as that is allowed, and then whatever completes the reply soonest.
@@ -38,6 +38,8 @@ _CLOSING: Final = (_END, *b'}]"')
 _LAST: Final = b" ,.\t\n\r"
 _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
+_TALK: Final = b"word "
+_TALK_SECONDS: Final = 0.002
 _LIKELY: Final = -0.125
 _UNLIKELY: Final = -6.0
 CHAT_TEMPLATE: Final = (
@@ -217,6 +219,10 @@ class ScriptedBackend:
                 for number in range(int(argument)):
                     time.sleep(_SLOW_SECONDS)
                     yield ord("a") + number % 26
+            case "talk":
+                for letter in _TALK * int(argument):
+                    time.sleep(_TALK_SECONDS)
+                    yield letter
             case "stall":
                 yield from b"waiting"
                 while True:
