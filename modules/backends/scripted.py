@@ -1,7 +1,8 @@
 """A backend without a model. Its last prompt words say what it does; for demos, and for tests that need no weights.
 
-"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N words, 20 ms apart · "talk N" says N words, 100 a second · "stall" says one word and waits ·
-"fail" breaks the backend · "crash" ends the process it runs in · anything else is repeated back.
+"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N" says N words, 100 a
+second · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
+is repeated back.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
 long as that is allowed, and then whatever completes the reply soonest.
 """
@@ -216,13 +217,9 @@ class ScriptedBackend:
             case "count":
                 yield from " ".join(str(number) for number in range(1, int(argument) + 1)).encode()
             case "slow":
-                for number in range(int(argument)):
-                    time.sleep(_SLOW_SECONDS)
-                    yield ord("a") + number % 26
+                yield from _paced((ord("a") + number % 26 for number in range(int(argument))), _SLOW_SECONDS)
             case "talk":
-                for letter in _TALK * int(argument):
-                    time.sleep(_TALK_SECONDS)
-                    yield letter
+                yield from _paced(_TALK * int(argument), _TALK_SECONDS)
             case "stall":
                 yield from b"waiting"
                 while True:
@@ -233,6 +230,12 @@ class ScriptedBackend:
                 os._exit(1)
             case _:
                 yield from f"You said: {words}".encode()
+
+
+def _paced(letters: Iterable[int], seconds: float) -> Iterator[int]:
+    for letter in letters:
+        time.sleep(seconds)
+        yield letter
 
 
 class ScriptedLoader:
