@@ -21,7 +21,8 @@ from modules.ui.chat_parts import Conversation
 from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.draft import Draft, divided
 from modules.ui.page import Page, failure
-from modules.ui.replies import RunningReply, timestamp
+from modules.ui.pace import Pace
+from modules.ui.replies import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.state import Tab
 from modules.ui.view import APPROVALS, live_messages
 
@@ -29,6 +30,7 @@ Entered = Mapping[Component, Any]
 
 _APPROVALS: Final = dict(zip(APPROVALS, (Approval.ONCE, Approval.ALWAYS, Approval.REJECT), strict=True))
 _MAX_FILES: Final = 20
+_LETTERS_PER_TOKEN: Final = 4
 _NOTHING_TO_CONTINUE: Final = "There is no reply yet that could be continued."
 _NOTHING_TO_SAY: Final = "Write a message first."
 
@@ -69,7 +71,8 @@ class ChatReplies:
     async def follow(self, tab: Tab, reply: RunningReply, settings: Settings) -> AsyncGenerator[Shown, None]:
         """The reply as it comes, then the conversation with it."""
         yield await self._screen.shown(tab, reply.history, is_running=True)
-        async with aclosing(reply.frames()) as frames:
+        rate = settings.max_tokens_second
+        async with aclosing(_paced(reply, rate) if rate else reply.frames()) as frames:
             async for draft in frames:
                 if settings.stream or draft.calls:
                     yield {self._middle.live: live_messages(draft)}
@@ -146,6 +149,17 @@ async def _with_failures_told(steps: AsyncGenerator[Shown, None]) -> AsyncGenera
                 yield shown
         except ServiceError as error:
             raise failure(error.message) from None
+
+
+async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[Draft, None]:
+    """The draft a few times a second, its words no faster than `rate` tokens a second, until all has been shown or the
+    reply is stopped."""
+    pace, shown = Pace(rate), ""
+    while not (reply.is_stopped or (reply.is_done and len(shown) == len(reply.draft.content))):
+        words = reply.draft.content
+        shown = pace.passed(words, max(1, len(words) // _LETTERS_PER_TOKEN))
+        yield replace(reply.draft, content=shown)
+        await asyncio.sleep(1 / FRAMES_A_SECOND)
 
 
 async def _attached(files: Sequence[object]) -> list[Attachment]:

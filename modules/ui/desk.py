@@ -80,6 +80,8 @@ class Desk:
     def stop(self, tab: Tab) -> None:
         """End the tab's reply after what it has said; nobody else's is touched."""
         reply = self._replies.get(tab.key)
+        if reply is not None:
+            reply.is_stopped = True
         if reply is not None and not reply.has_begun:
             # It may be waiting for a model to be loaded, and then nobody listens to a stop yet. Soon, not now: a task
             # that has not run yet would never keep what there is.

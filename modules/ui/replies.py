@@ -44,6 +44,7 @@ class RunningReply:
         self._stamp = timestamp()
         self.error: str | None = None
         self.is_done = False
+        self.is_stopped = False
 
     @property
     def draft(self) -> Draft:
