@@ -20,8 +20,8 @@ from modules.ui.asking import chat_request
 from modules.ui.chat_parts import Conversation
 from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.draft import Draft, divided
-from modules.ui.page import Page, failure
 from modules.ui.pace import Pace
+from modules.ui.page import Page, failure
 from modules.ui.replies import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.state import Tab
 from modules.ui.view import APPROVALS, live_messages
