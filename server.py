@@ -68,13 +68,7 @@ def main(argv: Sequence[str]) -> int:
 def _page(settings: Settings) -> Page | None:
     if settings.nowebui:
         return None
-    try:
-        page: Page = importlib.import_module(_PAGE)
-    except ModuleNotFoundError as failure:
-        # The page is still being built.
-        if failure.name is None or not failure.name.startswith("modules.ui"):
-            raise
-        return None
+    page: Page = importlib.import_module(_PAGE)
     return page
 
 

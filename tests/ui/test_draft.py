@@ -67,8 +67,7 @@ def test_a_round_of_calls_moves_into_the_tool_messages() -> None:
     messages = (text_message(Role.ASSISTANT, "let me see"), Message(role=Role.TOOL, tool_call_id="1"))
     drafting.add(RoundFinished(messages=messages))
     assert drafting.draft.tool_messages == messages
-    assert not drafting.draft.calls
-    assert not drafting.draft.content
+    assert drafting.draft.text == "" == "".join(str(call) for call in drafting.draft.calls)
     for last in (Started(model="m", prompt_tokens=1), Content(index=0, text="it is 2"), done(4)):
         drafting.add(last)
     assert (drafting.draft.text, drafting.draft.tokens) == ("it is 2", 7)
