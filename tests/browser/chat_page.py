@@ -61,8 +61,19 @@ class ChatPage:
     def button(self, name: str, within: str = "#chat") -> Locator:
         return self.page.locator(within).get_by_role("button", name=name, exact=True)
 
+    async def arrive(self) -> None:
+        """Opens the page and waits for the chat that was open last; there must be one."""
+        await self.page.goto("/")
+        await expect(self.chosen).to_have_count(1)
+
+    async def is_tidy(self) -> bool:
+        """Nothing stands in the box, nothing is being written, no notice is open."""
+        left = self.page.locator(".toast-body, #box .thumbnail-item, #live .message-row, #chat textarea")
+        return await left.count() == 0 and await self.box.input_value() == ""
+
     async def new(self) -> None:
         await self.page.click("#new-chat")
+        await expect(self.chosen).to_have_count(0)
         await expect(self.page.locator("#chat .message-row")).to_have_count(0)
 
     async def write(self, words: str) -> None:
@@ -92,6 +103,19 @@ class ChatPage:
             arg=len(first),
         )
         return first
+
+    async def search(self, words: str) -> None:
+        """Keys are pressed one by one, as the page wants them."""
+        field = self.page.locator("#chat-search textarea, #chat-search input")
+        await field.fill("")
+        await field.press_sequentially(words)
+        if not words:
+            await field.press("Backspace")
+
+    async def choose(self, menu: str, choice: str) -> None:
+        """One of a menu's choices, by its words."""
+        await self.page.locator(menu).locator("input").click()
+        await self.page.get_by_role("option", name=choice).first.click()
 
     async def open(self, title: str) -> None:
         await self.chats.filter(has_text=title).first.click()

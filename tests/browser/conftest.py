@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from tests.browser.chat_page import ChatPage
 from tests.browser.chromium import chromium
 from tests.browser.sites import Site, real_site, scripted_site
-from tests.browser.visits import visiting
+from tests.browser.visits import Watch, watched
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -30,10 +30,21 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         yield site
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def visitor(browser: Browser, scripted: Site) -> AsyncIterator[tuple[ChatPage, Watch]]:
+    """Somebody who has the page with the scripted model open."""
+    async with watched(browser, scripted.url) as (context, watch):
+        page = ChatPage(await context.new_page())
+        await page.arrive()
+        yield page, watch
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def chat(browser: Browser, scripted: Site) -> AsyncIterator[ChatPage]:
-    """A new chat with the scripted model."""
-    async with visiting(browser, scripted.url) as page:
-        opened = ChatPage(page)
-        await opened.new()
-        yield opened
+async def chat(visitor: tuple[ChatPage, Watch]) -> AsyncIterator[ChatPage]:
+    """A new chat in that visitor's tab, which is opened again when the last test has left something in it."""
+    page, watch = visitor
+    if not await page.is_tidy():
+        await page.arrive()
+    await page.new()
+    yield page
+    watch.check()

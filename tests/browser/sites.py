@@ -1,5 +1,6 @@
 """Servers with a page: with a real model, or with the scripted one, each with user data of its own."""
 
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator, Mapping
@@ -54,9 +55,14 @@ class Site:
 
 @asynccontextmanager
 async def scripted_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
-    """Its model says what it is told to and can call tools; it needs no file."""
+    """Its model says what it is told to and can call tools; it needs no file. There is one chat from an earlier day."""
+    earlier = folder / "logs" / "instruct" / "20260102-10-00-00.json"
+    earlier.parent.mkdir(parents=True)
+    words = [["Good morning", "Good morning to you"]]
+    earlier.write_text(json.dumps({"internal": words, "visible": words}), encoding="utf-8")
     template = folder / "tools.jinja"
     template.write_text(TEMPLATE, encoding="utf-8")
+    settings = {"auto_max_new_tokens": True, **settings}
     async with _site(folder, settings, "--loader", "scripted", "--chat-template-file", template) as site:
         yield site
 

@@ -28,7 +28,7 @@ async def test_file_that_nobody_can_read_is_refused_with_its_reason(chat: ChatPa
 async def test_picture_for_a_model_that_sees_none_is_refused(chat: ChatPage, tmp_path: Path) -> None:
     await _attach(chat, tmp_path, "cat.png", _PNG)
     await chat.write("What is this?")
-    await expect(chat.notices).to_contain_text("image")
+    await expect(chat.notices).to_contain_text("see")
 
 
 async def _attach(chat: ChatPage, folder: Path, name: str, content: bytes) -> None:

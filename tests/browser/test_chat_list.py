@@ -27,11 +27,11 @@ async def test_search_finds_words_of_replies(chat: ChatPage) -> None:
     await chat.say("echo: The badger sleeps")
     await chat.new()
     await chat.say("echo: The heron fishes")
-    await chat.page.fill("#chat-search input, #chat-search textarea", "badger")
+    await chat.search("badger")
     await expect(chat.chats).to_have_count(1)
     await chat.chats.click()
     await expect(chat.replies).to_have_text("The badger sleeps")
-    await chat.page.fill("#chat-search input, #chat-search textarea", "")
+    await chat.search("")
     await expect(chat.chats.filter(has_text="heron")).to_have_count(1)
 
 

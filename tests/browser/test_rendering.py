@@ -77,7 +77,7 @@ async def test_what_is_copied_is_what_was_written(chat: ChatPage) -> None:
 async def test_thought_is_folded_away(chat: ChatPage) -> None:
     await chat.say("echo: <think>\nI wonder about that.\n</think>\n\nForty-two.")
     await expect(chat.replies.last).to_have_text("Forty-two.")
-    thought = chat.page.get_by_text("I wonder about that.").last
+    thought = chat.page.locator("#chat .bot-row").get_by_text("I wonder about that.")
     await expect(thought).to_be_hidden()
     await chat.page.locator("#chat .bot-row").get_by_text("Thought").first.click()
     await expect(thought).to_be_visible()
@@ -111,7 +111,7 @@ async def test_pictures_elsewhere_are_not_fetched(chat: ChatPage) -> None:
 async def _expect_nothing_ran(chat: ChatPage) -> None:
     for link in await chat.page.locator("#chat .bot-row a").all():
         assert "script" not in (await link.get_attribute("href") or "").lower()
-    for link in await chat.page.locator("#chat .bot-row").get_by_text("click me").all():
+    for link in await chat.page.locator("#chat .bot-row").get_by_text("click me").filter(visible=True).all():
         await link.click()
     assert await chat.page.locator("#chat [data-testid=bot] :is(script, iframe, svg, animate)").count() == 0
     assert await chat.page.evaluate("window.ran") is None

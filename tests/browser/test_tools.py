@@ -16,8 +16,9 @@ CALL = 'echo: <tool_call>\n{"name": "word_count", "arguments": {"text": "one two
 @pytest_asyncio.fixture(loop_scope="session")
 async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     """A chat whose model may count words, if it is allowed to each time."""
-    await chat.page.locator("#controls").get_by_role("button", name="Tools").click()
-    tool, ask = chat.page.get_by_label("word_count"), chat.page.get_by_label("Ask before each call")
+    folded = chat.page.locator("#controls .label-wrap").filter(has_text="Tools")
+    await folded.click()
+    tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Ask before each call")
     await tool.check()
     await ask.check()
     yield chat
@@ -25,6 +26,7 @@ async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     await ask.uncheck()
     await chat.new()
     await chat.say("echo: Tools are put away")
+    await folded.click()
 
 
 async def test_allowed_call_is_made(asking: ChatPage) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, Request
 
-TIMEOUT_MS: Final = 30_000
+TIMEOUT_MS: Final = 10_000
 DESKTOP: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 844}
 _OWN_SCHEMES: Final = frozenset({"data", "blob", "about"})
@@ -28,6 +28,11 @@ class Watch:
         context.on("weberror", lambda failure: self.errors.append(str(failure.error)))
         context.on("page", lambda page: page.on("websocket", lambda socket: self.sockets.append(socket.url)))
 
+    def check(self) -> None:
+        """No request left the machine, and no script of the page broke down."""
+        assert self.strangers == []
+        assert self.errors == []
+
     @property
     def strangers(self) -> list[str]:
         """Addresses other than this machine's that were asked."""
@@ -41,19 +46,23 @@ def is_own(url: str) -> bool:
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
-    """A tab of a browser that remembers nothing, open at `url`. Fails at the end for any request that left the machine
-    and for any error of a script."""
+async def watched(browser: Browser, url: str, **options: Any) -> AsyncIterator[tuple[BrowserContext, Watch]]:
+    """A browser that remembers nothing from before. Fails at the end for what `Watch.check` tells."""
     watch = Watch()
     context = await browser.new_context(**{"viewport": DESKTOP, "base_url": url, **options})
     context.set_default_timeout(TIMEOUT_MS)
     watch.begin(context)
     try:
+        yield context, watch
+    finally:
+        await context.close()
+    watch.check()
+
+
+@asynccontextmanager
+async def visiting(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
+    """The page in the first tab of such a browser."""
+    async with watched(browser, url, **options) as (context, _):
         page = await context.new_page()
         await page.goto("/")
         yield page
-    finally:
-        await context.close()
-    assert watch.strangers == []
-    assert watch.errors == []
-
