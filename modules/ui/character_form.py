@@ -105,8 +105,14 @@ class Form:
         self._shelf = shelf
         self._parts = parts
 
+    async def entered(self, file: str | None, name: str) -> Shown:
+        """Somebody comes to the form: the first time it is filled; later only the menu is, for there may be new files."""
+        if not file and not name:
+            return await self.opened()
+        return {self._parts.menu: gr.Dropdown(choices=_with(await asyncio.to_thread(self._shelf.names), file))}
+
     async def opened(self) -> Shown:
-        """For a browser that opens the page: the one that chats use."""
+        """With the one that chats use."""
         chosen = str(getattr(self._page.settings, self._shelf.setting))
         try:
             return await self._filled(chosen)
@@ -119,10 +125,6 @@ class Form:
 
     async def blank(self) -> Shown:
         return await told(self._filled(None))
-
-    async def refreshed(self) -> Shown:
-        """The menu alone, for there may be new files."""
-        return {self._parts.menu: gr.Dropdown(choices=await asyncio.to_thread(self._shelf.names))}
 
     async def save(self, file: str | None, picture: str | None, name: str, *texts: str) -> Shown:
         return await told(self._saved(file, file, picture, Sheet(name=name, texts=texts)))

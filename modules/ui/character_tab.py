@@ -19,13 +19,15 @@ _FETCH: Final = f"() => window.fetchFile('{_DOWNLOAD}')"
 
 def build_character(page: Page) -> None:
     """To be called within the tab."""
+    tab = gr.context.Context.block
+    assert isinstance(tab, gr.Tab)
     library = page.runtime.library
     can_save = not page.settings.multi_user
     changed: list[Any] = []
     with gr.Tabs():
         with gr.Tab("Characters", elem_id="characters-part") as characters:
             form = _form(page, CharacterShelf(library.characters), can_save=can_save)
-            changed += [*form.connect(characters), *_files(page, form, can_save=can_save)]
+            changed += [*form.connect(tab, characters), *_files(page, form, can_save=can_save)]
         with gr.Tab("You", elem_id="users-part") as users:
             changed += _form(page, UserShelf(library.users), can_save=can_save).connect(users)
     page.on_ready(lambda: connect_avatars(page, changed))
@@ -38,11 +40,11 @@ class _Follower(Form):
         super().__init__(page, shelf, parts)
         self.parts = parts
 
-    def connect(self, tab: gr.Tab) -> list[Any]:
-        """Returns the events after which what chats know may have changed."""
+    def connect(self, *tabs: gr.Tab) -> list[Any]:
+        """To be filled when one of `tabs` is chosen. Returns the events after which what chats know may have changed."""
         parts, outputs = self.parts, self.parts.outputs
-        self._page.on_open(self.opened, outputs)
-        tab.select(self.refreshed, None, [parts.menu], **_QUIET)
+        for each in tabs:
+            each.select(self.entered, [parts.menu, parts.name], outputs, **_QUIET)
         parts.menu.input(self.chosen, [parts.menu], outputs, **_QUIET)
         parts.discard.click(self.chosen, [parts.menu], outputs, **_QUIET)
         parts.new.click(self.blank, None, outputs, **_QUIET)

@@ -94,9 +94,10 @@ def program_parts(settings: Settings) -> ProgramParts:
             buttons=[],
             elem_id="extension-parameters",
         )
+    # Until it is known what is stored, there is nothing to store.
     with gr.Row(elem_classes="tight"):
-        save = gr.Button("Save", size="sm", variant="primary", interactive=can_save, elem_id="session-save")
-        restart = gr.Button("Save and start again", size="sm", interactive=can_save, elem_id="session-restart")
+        save = gr.Button("Save", size="sm", variant="primary", interactive=False, elem_id="session-save")
+        restart = gr.Button("Save and start again", size="sm", interactive=False, elem_id="session-restart")
     gr.Markdown("Starting again ends all replies and loads the model anew.", elem_classes="hint")
     return ProgramParts(
         look=look,

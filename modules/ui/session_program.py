@@ -29,7 +29,7 @@ class Program:
         self._parts = parts
 
     async def opened(self, request: gr.Request) -> Shown:
-        """For a browser that opens the page: what is stored. Parameters may hold keys, so operators only see them."""
+        """For somebody who comes to the tab: what is stored. Parameters may hold keys, so operators only see them."""
         page, parts = self._page, self._parts
         infos = await asyncio.to_thread(page.extensions.available)
         names = [info.name for info in infos]
@@ -39,6 +39,8 @@ class Program:
         text = parameters_text(parameters_in(stored, names)) if sees_all else ""
         choices = extension_choices(infos, _flagged(page.runtime.settings))
         shown: Shown = {box: bool(getattr(page.settings, name)) for name, box in parts.switches.items()}
+        can_save = not page.settings.multi_user
+        shown |= {button: gr.Button(interactive=can_save) for button in (parts.save, parts.restart)}
         return shown | {parts.extensions: gr.CheckboxGroup(choices=choices, value=active), parts.parameters: text}
 
     async def save(self, request: gr.Request, extensions: list[str], parameters: str, *switches: bool) -> None:

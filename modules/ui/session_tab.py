@@ -18,22 +18,29 @@ _AWAIT_RESTART: Final = "() => window.awaitRestart()"
 def build_session(page: Page) -> None:
     """To be called within the tab."""
     tab = gr.context.Context.block
+    assert isinstance(tab, gr.Tab)
     with gr.Row():
         with gr.Column(min_width=320):
             api = api_parts()
             others = service_parts(page.extensions.services.names)
         with gr.Column(min_width=320):
             program = program_parts(page.settings)
-    _connect_program(page, program)
+    _connect_program(page, program, tab)
     _connect_api(page, api, tab)
     for parts in others:
-        _connect_other(page, parts)
+        _connect_other(page, parts, tab)
 
 
-def _connect_program(page: Page, parts: ProgramParts) -> None:
+def _connect_program(page: Page, parts: ProgramParts, tab: gr.Tab) -> None:
     program = Program(page, parts)
     entered = [parts.extensions, parts.parameters, *parts.switches.values()]
-    page.on_open(program.opened, entered)
+    is_filled = gr.State(False)
+
+    async def fill(filled: bool, request: gr.Request) -> Any:  # noqa: ANN401 - what Gradio takes for nothing is no dict
+        """The first time that somebody comes: later there may be changes that are not saved yet."""
+        return gr.skip() if filled else {is_filled: True, **await program.opened(request)}
+
+    tab.select(fill, [is_filled], [is_filled, parts.save, parts.restart, *entered], **_QUIET)
     parts.look.click(None, None, None, js=_OTHER_LOOK, api_visibility="private")
     parts.save.click(program.save, entered, None, **_QUIET)
     saved = parts.restart.click(program.save, entered, None, **_QUIET)
@@ -47,17 +54,14 @@ def _connect_program(page: Page, parts: ProgramParts) -> None:
     page.on_ready(connect_style)
 
 
-def _connect_api(page: Page, parts: ApiParts, tab: Any) -> None:  # noqa: ANN401 - Gradio's block
+def _connect_api(page: Page, parts: ApiParts, tab: gr.Tab) -> None:
     api = ApiService(page, parts)
-    page.on_open(api.shown, parts.outputs)
     parts.start.click(api.start, None, parts.outputs, **_QUIET)
     parts.stop.click(api.stop, None, parts.outputs, **_QUIET)
     parts.show_key.input(api.reveal, [parts.show_key], [parts.key], **_QUIET)
     parts.example.input(api.example, [parts.example], [parts.code], **_QUIET)
     seen = [parts.status, parts.address, parts.live]
     parts.timer.tick(api.refreshed, seen, parts.outputs, trigger_mode="once", **_QUIET)
-    if not isinstance(tab, gr.Tab):
-        return
 
     def watch(chosen: gr.SelectData) -> gr.Timer:
         """Only who looks at this tab asks again and again."""
@@ -67,8 +71,8 @@ def _connect_api(page: Page, parts: ApiParts, tab: Any) -> None:  # noqa: ANN401
     tab.select(api.refreshed, seen, parts.outputs, **_QUIET)
 
 
-def _connect_other(page: Page, parts: ServiceParts) -> None:
+def _connect_other(page: Page, parts: ServiceParts, tab: gr.Tab) -> None:
     service = OtherService(page, parts)
-    page.on_open(service.shown, parts.outputs)
+    tab.select(service.shown, None, parts.outputs, **_QUIET)
     parts.start.click(service.start, None, parts.outputs, **_QUIET)
     parts.stop.click(service.stop, None, parts.outputs, **_QUIET)

@@ -248,3 +248,15 @@ async def test_the_page_opens_with_the_character_of_the_chats(tmp_path: Path) ->
         await tab.open()
         assert tab.chosen == "Bea"
         assert tab.seen.properties[tab.parts.menu]["choices"] == ["Ann", "Bea"]
+
+
+async def test_coming_back_to_the_form_leaves_what_was_written(page: Page, tab: Tab) -> None:
+    page.runtime.library.characters.save("Assistant", Character("AI"))
+    tab.seen.show(await tab.form.entered(None, ""))
+    assert tab.chosen == "Assistant"
+    tab.seen.show(await tab.form.blank())
+    tab.write("Half written", "", "")
+    page.runtime.library.characters.save("Bea", Character("Bea Ek"))
+    tab.seen.show(await tab.form.entered(None, "Half written"))
+    assert tab.entered == (None, None, "Half written", "", "")
+    assert tab.seen.properties[tab.parts.menu]["choices"] == ["Ann", "Assistant", "Bea"]

@@ -148,11 +148,11 @@ async def test_a_port_in_use_is_told(tmp_path: Path) -> None:
 async def test_only_news_is_sent(session: Session) -> None:
     parts = session.api_parts
     await session.open()
-    seen = [session.seen.values[each] for each in (parts.status, parts.address, parts.live)]
-    assert session.api.refreshed(*seen, asked_from()) == {parts.live: gr.skip()}
-    assert session.api.refreshed(seen[0], seen[1], "old", asked_from()) == {parts.live: seen[2]}
+    status, address, live = (session.seen.values[each] for each in (parts.status, parts.address, parts.live))
+    assert session.api.refreshed(status, address, live, asked_from()) == {parts.live: gr.skip()}
+    assert session.api.refreshed(status, address, "old", asked_from()) == {parts.live: live}
     await session.api.start(asked_from())
-    assert session.api.refreshed(*seen, asked_from())[parts.status] == "Running"
+    assert session.api.refreshed(status, address, live, asked_from())[parts.status] == "Running"
 
 
 @pytest.mark.parametrize(
