@@ -74,7 +74,8 @@ class Controls:
     tools: gr.CheckboxGroup
     refresh_tools: gr.Button
     import_chat: gr.UploadButton
-    export_chat: gr.DownloadButton
+    export_chat: gr.Button
+    exported: gr.DownloadButton
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,8 @@ def controls(page: Page) -> Controls:
                 gr.Checkbox(settings.include_past_attachments, label="Show the model earlier attachments too"),
             )
             import_chat = gr.UploadButton("Open a chat from a file", file_types=[".json"], size="sm")
-            export_chat = gr.DownloadButton("Save this chat to a file", size="sm")
+            export_chat = gr.Button("Save this chat to a file", size="sm", elem_id="export-chat")
+            exported = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
         page.extensions.offer_components({"mode": mode, "character_menu": character})
         with gr.Accordion("Extensions", open=False, visible=bool(page.extensions.blocks)):
             for block in page.extensions.blocks:
@@ -208,6 +210,7 @@ def controls(page: Page) -> Controls:
         refresh_tools=refresh,
         import_chat=import_chat,
         export_chat=export_chat,
+        exported=exported,
     )
 
 

@@ -88,7 +88,8 @@ class _Wiring:
         chats.search.input(shelf.search, entered, outputs, trigger_mode="always_last", **_QUIET)
         chats.more.click(shelf.list_more, entered, outputs, **_QUIET)
         right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
-        right.export_chat.click(shelf.save_as, [self._middle.tab], [right.export_chat], **_QUIET)
+        saved = right.export_chat.click(shelf.save_as, [self._middle.tab], [right.exported], **_QUIET)
+        saved.success(None, None, None, js="() => window.fetchFile('chat-file')", **_QUIET)
         for choice in (right.mode, right.character):
             choice.input(shelf.elsewhere, entered, outputs, **ends)
 

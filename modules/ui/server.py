@@ -8,6 +8,10 @@ import webbrowser
 from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
+from fastapi import FastAPI
+from gradio.routes import App
+from starlette.routing import Mount
+
 from modules.chat.tools.toolbox import ToolBox
 from modules.extend.extensions import Extensions
 from modules.extend.services import Announce
@@ -42,10 +46,9 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         page = await stack.enter_async_context(aclosing(Page(runtime, extensions, tools)))
         app = mount(page, await asyncio.to_thread(_built, page), settings)
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
-        server = OrderlyServer(
-            server_config(Guard(app, names, Users(app)), settings, lifespan="on", root_path=settings.subpath),
-            asyncio.Event(),
-        )
+        closing = _stop_event(app)
+        config = server_config(Guard(app, names, Users(app)), settings, lifespan="on", root_path=settings.subpath)
+        server = OrderlyServer(config, closing)
         url = url_of(listeners[0], is_secure=server.config.is_ssl)
         announce(f"Web UI: {url}")
         if names is None and not settings.passwords:
@@ -54,7 +57,25 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
             await stack.enter_async_context(shared(listeners[0].getsockname()[1], announce))
         if settings.auto_launch:
             await asyncio.to_thread(webbrowser.open, url)
-        await server.serve_in_order(listeners)
+        ending = asyncio.create_task(_end_replies(closing, page))
+        try:
+            await server.serve_in_order(listeners)
+        finally:
+            ending.cancel()
+            await asyncio.wait([ending])
+
+
+def _stop_event(app: FastAPI) -> asyncio.Event:
+    """What Gradio's own streams end at."""
+    (event,) = (route.app.stop_event for route in app.routes if isinstance(route, Mount) and isinstance(route.app, App))
+    assert isinstance(event, asyncio.Event)
+    return event
+
+
+async def _end_replies(closing: asyncio.Event, page: Page) -> None:
+    """Once the page is to end, what tabs follow ends too, so that none holds up the end."""
+    await closing.wait()
+    await page.desk.aclose()
 
 
 def _built(page: Page) -> PageBlocks:
