@@ -117,6 +117,15 @@ class ChatPage:
         await self.page.locator(menu).locator("input").click()
         await self.page.get_by_role("option", name=choice).first.click()
 
+    async def speak_with(self, character: str) -> None:
+        await self.page.get_by_label("Chat with a character").check()
+        await self.choose("#character", character)
+
+    async def speak_with_nobody(self) -> None:
+        await self.page.get_by_label("Instruct", exact=True).check()
+        await expect(self.page.locator("#character")).to_be_hidden()
+        await expect(self.chosen).to_have_count(1)
+
     async def open(self, title: str) -> None:
         await self.chats.filter(has_text=title).first.click()
         await expect(self.chosen).to_contain_text(title)

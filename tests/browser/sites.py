@@ -57,7 +57,7 @@ class Site:
 async def scripted_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
     """Its model says what it is told to and can call tools; it needs no file. There is one chat from an earlier day."""
     earlier = folder / "logs" / "instruct" / "20260102-10-00-00.json"
-    earlier.parent.mkdir(parents=True)
+    earlier.parent.mkdir(parents=True, exist_ok=True)
     words = [["Good morning", "Good morning to you"]]
     earlier.write_text(json.dumps({"internal": words, "visible": words}), encoding="utf-8")
     template = folder / "tools.jinja"

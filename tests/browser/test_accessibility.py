@@ -79,7 +79,9 @@ async def _nameless(page: Page) -> list[str]:
     nameless = [node for node in nodes if not str(_value(node, "name") or "").strip()]
     found = [await session.send("DOM.describeNode", {"backendNodeId": node["backendDOMNodeId"]}) for node in nameless]
     await session.detach()
-    return [f"{_value(node, 'role')}: {html['node'].get('attributes')}" for node, html in zip(nameless, found, strict=True)]
+    return [
+        f"{_value(node, 'role')}: {html['node'].get('attributes')}" for node, html in zip(nameless, found, strict=True)
+    ]
 
 
 def _value(node: dict[str, Any], name: str) -> object:

@@ -51,3 +51,19 @@ async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, r
         await expect(chat.replies).to_have_text("The light went out.")
         await expect(chat.versions).to_have_text("3/3")
         await expect(chat.chats).to_have_count(2)
+
+
+async def test_chat_with_a_character(browser: Browser, real: Site) -> None:
+    """After the first visit, so that there is a chat that the page opens with."""
+    async with visiting(browser, real.url) as page:
+        chat = ChatPage(page)
+        await expect(chat.chosen).to_have_count(1)
+        await chat.speak_with("Example")
+        await expect(chat.replies).to_contain_text("I'm Chiharu.")
+        await chat.say("Hello! What do you do?")
+        await expect(chat.replies).to_have_count(2)
+        assert len(real.chats("chat")) == 1
+        await page.reload()
+        await expect(chat.replies).to_have_count(2)
+        await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
+        await chat.speak_with_nobody()

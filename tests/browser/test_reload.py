@@ -34,4 +34,6 @@ async def test_reply_goes_on_while_nobody_looks(browser: Browser, scripted: Site
         await chat.write("slow 60")
         await expect(chat.live.last).to_contain_text("abc")
     async with visiting(browser, scripted.url) as page:
-        await expect(ChatPage(page).replies.last).to_contain_text("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh")
+        await expect(ChatPage(page).replies.last).to_contain_text(
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh"
+        )

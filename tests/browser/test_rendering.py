@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -51,6 +52,11 @@ HOSTILE = (
     '```mermaid\ngraph TD; A["<img src=x onerror=window.ran=1>"]\n```',
 )
 
+CARD = """name: '<img src=x onerror="window.ran = 1">'
+greeting: 'Hi <svg/onload=window.ran=1> </script><script>window.ran=1</script> [click me](javascript:window.ran=1)'
+context: Somebody who means no good.
+"""
+
 
 async def test_code_formulas_and_tables(chat: ChatPage) -> None:
     await chat.say(f"echo: {RICH}")
@@ -90,6 +96,17 @@ async def test_no_script_of_a_reply_runs(chat: ChatPage) -> None:
     await chat.page.reload()
     await expect(chat.replies.last).to_contain_text("<svg/onload=window.ran=1>")
     await _expect_nothing_ran(chat)
+
+
+async def test_no_script_of_a_character_runs(chat: ChatPage, scripted: Site) -> None:
+    (scripted.data / "characters" / "Mallory.yaml").write_text(CARD, encoding="utf-8")
+    await chat.page.reload()
+    await expect(chat.chosen).to_have_count(1)
+    await chat.speak_with("Mallory")
+    await expect(chat.replies).to_contain_text("<svg/onload=window.ran=1>")
+    await chat.say("echo: Hello")
+    await _expect_nothing_ran(chat)
+    await chat.speak_with_nobody()
 
 
 async def test_link_opens_in_a_tab_that_knows_nothing_of_this_one(chat: ChatPage) -> None:

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, Request
 
-TIMEOUT_MS: Final = 10_000
+TIMEOUT_MS: Final = 40_000
 DESKTOP: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 844}
 _OWN_SCHEMES: Final = frozenset({"data", "blob", "about"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-@dataclass(slots=True)
+@dataclass
 class Watch:
     """What a browser did during its visit. What the page's content policy refused has not left the browser."""
 
@@ -24,9 +24,12 @@ class Watch:
     errors: list[str] = field(default_factory=list)
 
     def begin(self, context: BrowserContext) -> None:
-        context.on("request", lambda request: self.requests.append(request))
+        context.on("request", self._ask)
         context.on("weberror", lambda failure: self.errors.append(str(failure.error)))
         context.on("page", lambda page: page.on("websocket", lambda socket: self.sockets.append(socket.url)))
+
+    def _ask(self, request: Request) -> None:
+        self.requests.append(request)
 
     def check(self) -> None:
         """No request left the machine, and no script of the page broke down."""

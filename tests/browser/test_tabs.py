@@ -1,0 +1,89 @@
+"""What the other tabs are for, each to its visible end: notebook, presets, extensions, and the API to be pasted."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+import yaml
+from playwright.async_api import Browser, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+from tests.browser.visits import visiting
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_notebook_goes_on_with_a_text(chat: ChatPage, scripted: Site) -> None:
+    page = chat.page
+    await page.get_by_role("tab", name="Notebook", exact=True).click()
+    text = page.locator("#notebook-text textarea")
+    await text.fill("echo: and so it ends")
+    await page.click("#generate")
+    await expect(text).to_have_value("echo: and so it endsand so it ends")
+    await page.click("#undo-writing")
+    await expect(text).to_have_value("echo: and so it ends")
+    await page.get_by_role("tab", name="Chat", exact=True).click()
+
+
+async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> None:
+    page = chat.page
+    await page.get_by_role("tab", name="Parameters", exact=True).click()
+    await chat.choose("#preset-menu", "min_p")
+    temperature = page.locator("#temperature input[type=number]")
+    await temperature.fill("0.35")
+    await temperature.press("Tab")
+    await page.fill("#preset-name textarea, #preset-name input", "Calm")
+    await page.click("#save-preset")
+    await expect(page.locator("#preset-menu input")).to_have_value("Calm")
+    saved = yaml.safe_load((scripted.data / "presets" / "Calm.yaml").read_text(encoding="utf-8"))
+    assert saved["temperature"] == 0.35
+    await chat.choose("#preset-menu", "Deterministic")
+    await expect(temperature).not_to_have_value("0.35")
+    await chat.choose("#preset-menu", "Calm")
+    await expect(temperature).to_have_value("0.35")
+    await page.get_by_role("tab", name="Chat", exact=True).click()
+
+
+async def test_extension_is_switched_on_for_the_next_start(chat: ChatPage, scripted: Site) -> None:
+    page = chat.page
+    await page.get_by_role("tab", name="Session", exact=True).click()
+    await page.locator("#extensions").get_by_label("long_replies").check()
+    await page.click("#session-save")
+    await expect(chat.notices.first).to_be_visible()
+    settings = yaml.safe_load((scripted.data / "settings.yaml").read_text(encoding="utf-8"))
+    assert "long_replies" in settings["default_extensions"]
+    await page.locator("#extensions").get_by_label("long_replies").uncheck()
+    await page.click("#session-save")
+    await page.get_by_role("tab", name="Chat", exact=True).click()
+
+
+async def test_api_is_switched_off_and_on(chat: ChatPage) -> None:
+    page = chat.page
+    await page.get_by_role("tab", name="Session", exact=True).click()
+    await expect(page.locator("#api-address")).to_be_visible()
+    await page.click("#stop-openai")
+    await expect(page.locator("#api-address")).to_be_hidden()
+    await page.click("#start-openai")
+    await expect(page.locator("#api-address")).to_be_visible()
+    await page.get_by_role("tab", name="Chat", exact=True).click()
+
+
+@pytest.mark.model
+async def test_examples_of_the_api_work_when_pasted(browser: Browser, real: Site) -> None:
+    async with visiting(browser, real.url) as page:
+        await page.get_by_role("tab", name="Session", exact=True).click()
+        example = page.locator("#api-code .cm-content")
+        await expect(example).to_contain_text("curl")
+        answer = await _run(["bash", "-c", await example.inner_text()])
+        assert '"content"' in answer
+        await page.locator("#api-example").get_by_label("Python, streaming", exact=True).check()
+        await expect(example).to_contain_text("stream=True")
+        assert (await _run([sys.executable, "-c", await example.inner_text()])).strip()
+
+
+async def _run(command: list[str]) -> str:
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
