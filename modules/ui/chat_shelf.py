@@ -45,6 +45,7 @@ class ChatShelf:
 
     async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         settings, tab, chosen = self._settings(entered), entered[self._middle.tab], entered[self._list.chats]
+        yield self._unchanged(tab)
         if chosen and not settings.multi_user:
             async with aclosing(self._opened(Tab(place=tab.place, chat=str(chosen)), settings)) as steps:
                 async for shown in steps:
@@ -52,8 +53,9 @@ class ChatShelf:
 
     async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """Another mode or character was chosen: its chats, and the one that was open last among them."""
-        settings = self._settings(entered)
-        if place_of(settings) != entered[self._middle.tab].place:
+        settings, tab = self._settings(entered), entered[self._middle.tab]
+        yield self._unchanged(tab)
+        if place_of(settings) != tab.place:
             async with aclosing(self._opened(await self._screen.first_tab(settings), settings)) as steps:
                 async for shown in steps:
                     yield shown
@@ -95,6 +97,10 @@ class ChatShelf:
     async def save_as(self, tab: Tab) -> str:
         """The path of a file for the browser to fetch."""
         return await told(self._exported(tab))
+
+    def _unchanged(self, tab: Tab) -> Shown:
+        """To begin with: a handler that yields nothing at all would empty every component it could fill."""
+        return {self._middle.tab: tab}
 
     async def _opened(self, tab: Tab, settings: Settings) -> AsyncGenerator[Shown, None]:
         try:

@@ -85,8 +85,12 @@ class ChatPage:
         """Sends, and waits for the end of the reply."""
         asked = await self.sent.count()
         await self.write(words)
-        await expect(self.sent).to_have_count(asked + 1)
+        await expect(self.sent, await self._state()).to_have_count(asked + 1)
         await self.until_done()
+
+    async def _state(self) -> str:
+        """What to know when a message is not there."""
+        return f"box: {await self.box.input_value()!r}, notices: {await self.notices.all_inner_texts()}"
 
     async def until_done(self) -> None:
         """Whatever was being written is in the conversation, with its buttons."""

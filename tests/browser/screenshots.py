@@ -24,7 +24,7 @@ FOLDER: Final = ROOT / "docs" / "images"
 LOOKS: Final = ("light", "dark")
 SIZES: Final = {"desktop": DESKTOP, "phone": PHONE}
 TABS: Final = ("Parameters", "Model", "Session")
-SETTLED: Final = {"Parameters": "#temperature", "Model": "#model-estimate p", "Session": "#api-address"}
+SETTLED: Final = {"Parameters": "#save-preset", "Model": "#model-estimate p", "Session": "#api-address"}
 REPLY: Final = """<think>
 The area grows with the square of the radius. A small function and a table will show it.
 </think>

@@ -56,3 +56,13 @@ async def test_chats_are_opened_from_the_list(chat: ChatPage) -> None:
     await expect(chat.replies).to_have_text("First of two")
     await chat.open("Second of two")
     await expect(chat.replies).to_have_text("Second of two")
+
+
+async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage) -> None:
+    await chat.speak_with("Example")
+    await chat.say("echo: Still here")
+    await chat.page.get_by_label("Both (chat-instruct)").check()
+    await chat.choose("#character", "Example")
+    await chat.say("echo: And here")
+    await expect(chat.replies).to_have_count(3)
+    await chat.speak_with_nobody()

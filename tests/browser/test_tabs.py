@@ -31,8 +31,9 @@ async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> Non
     page = chat.page
     await page.get_by_role("tab", name="Parameters", exact=True).click()
     await chat.choose("#preset-menu", "min_p")
-    temperature = page.locator("#temperature input[type=number]")
-    await temperature.fill("0.35")
+    temperature = page.get_by_label("number input for Temperature", exact=True)
+    await temperature.press("ControlOrMeta+a")
+    await temperature.press_sequentially("0.35")
     await temperature.press("Tab")
     await page.fill("#preset-name textarea, #preset-name input", "Calm")
     await page.click("#save-preset")

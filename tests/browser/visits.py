@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, Page, Request
 
-TIMEOUT_MS: Final = 40_000
+TIMEOUT_MS: Final = 30_000
 DESKTOP: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 844}
 _OWN_SCHEMES: Final = frozenset({"data", "blob", "about"})
@@ -33,8 +33,8 @@ class Watch:
 
     def check(self) -> None:
         """No request left the machine, and no script of the page broke down."""
-        assert self.strangers == []
-        assert self.errors == []
+        assert not self.strangers, f"requests left the machine: {self.strangers}"
+        assert not self.errors, f"scripts of the page broke down: {self.errors}"
 
     @property
     def strangers(self) -> list[str]:
