@@ -30,7 +30,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         if _names_address(inputs):
             raise failure(_UNREADABLE)
         try:
-            processed: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+            processed: list[Any] = await super().preprocess_data(block_fn, _text_of(inputs), state, explicit_call)
         except gr.Error as error:
             error.print_exception = False
             raise
@@ -39,14 +39,21 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return processed
 
     @override
-    async def call_function(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """A handler that shows nothing new returns an empty mapping, whatever its outputs are."""
+        for event in args:
+            if isinstance(event, gr.EventData):
+                event._data = _text_of(event._data)
         try:
-            result: dict[str, Any] = await super().call_function(*args, **kwargs)
+            result: dict[str, Any] = await super().call_function(block_fn, *args, **kwargs)
         except gr.Error:
             raise
         except Exception:  # noqa: BLE001 - it is a stranger to the page, whatever it is
             _log.exception("an event of the page broke down")
             raise failure(_BROKE_DOWN) from None
+        if result["prediction"] == {} and block_fn.outputs:
+            unchanged = [gr.skip() for _ in block_fn.outputs]
+            result["prediction"] = unchanged if len(unchanged) > 1 else unchanged[0]
         return result
 
 
@@ -61,3 +68,20 @@ def _names_address(value: object) -> bool:
 
 def _is_address(path: object) -> bool:
     return isinstance(path, str) and "://" in path
+
+
+def _text_of(value: object) -> object:
+    """Browsers may send half a character, which no answer could hold; it is replaced."""
+    if isinstance(value, str):
+        return value if _is_text(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_text_of(key): _text_of(each) for key, each in value.items()}
+    return [_text_of(each) for each in value] if isinstance(value, list) else value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -25,6 +25,12 @@ def build_model(page: Page) -> None:
     page.on_open(acts.opened, shown)
     _connect_choice(parts, acts, entered, shown)
     _connect_buttons(parts, acts, entered, shown)
+    if page.settings.multi_user:
+        # What lies on the owner's disk is not for visitors to change.
+        for each in (parts.save, loading.name, loading.listed, loading.files, loading.download, loading.stop):
+            each.visible = False
+        return
+    parts.save.click(acts.save, entered, shown, **_QUIET)
     _connect_downloads(page, loading, DownloadActs(loading, downloads), acts, (entered, shown))
 
 
@@ -50,7 +56,6 @@ def _connect_buttons(parts: ModelParts, acts: ModelActs, entered: set[Component]
     parts.load.click(acts.load, entered, shown, **_QUIET)
     parts.unload.click(acts.unload, None, shown, **_QUIET)
     parts.apply.click(acts.apply, entered, shown, **_QUIET)
-    parts.save.click(acts.save, entered, shown, **_QUIET)
     parts.check.click(acts.check, entered, [parts.estimate], **_QUIET)
 
 

@@ -88,7 +88,8 @@ class _Wiring:
         self._paper = sheet
         self._views = views
         self._desk = NotebookDesk(page)
-        sheet.owner.delete_callback = self._desk.forget
+        # Gradio copies what it knows of components for each browser, and with a bound method all that it belongs to.
+        sheet.owner.delete_callback = lambda owner: self._desk.forget(owner)  # noqa: PLW0108
         self._replies = NotebookReplies(page, self._desk, sheet)
         self._shelf = NotebookShelf(page, self._desk, shelf, sheet, self._replies)
         self._looks = NotebookLooks(page, self._replies, views)

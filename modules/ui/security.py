@@ -41,6 +41,7 @@ _JSON: Final = ("application/json",)
 _UPLOAD: Final = "/gradio_api/upload"
 _FORM: Final = "multipart/form-data"
 _FORMS: Final = {"/login": (_FORM, "application/x-www-form-urlencoded"), _UPLOAD: (_FORM,)}
+_MAX_CONTENT_TYPE: Final = 200
 _MAX_BYTES: Final = 16 * 2**20
 _MAX_UPLOAD_BYTES: Final = 512 * 2**20
 _FROM_ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
@@ -100,5 +101,6 @@ def _is_part_of_strange_page(headers: Headers) -> bool:
 
 def _unsuitable(headers: Headers, path: str) -> PlainTextResponse | None:
     accepted = _FORMS.get(path.rstrip("/"), _JSON)
-    given = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return None if given in accepted else PlainTextResponse(f"The body must be {accepted[0]}.", 415)
+    given = headers.get("content-type", "")
+    is_accepted = given.partition(";")[0].strip().lower() in accepted and len(given) <= _MAX_CONTENT_TYPE
+    return None if is_accepted else PlainTextResponse(f"The body must be {accepted[0]}.", 415)

@@ -103,3 +103,5 @@ def _use_own_folder(settings: Settings) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = str(folder.absolute())
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # After every event, Gradio would make up statistics of the last thousands that nobody sees.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
