@@ -31,6 +31,8 @@ class Impersonation:
         """What is in the box already is the beginning; yields the box as it fills."""
         try:
             begun = str((entered[self._middle.box] or {}).get("text") or "")
+            # What yields nothing at all would leave the box without a value.
+            yield gr.MultimodalTextbox(value={"text": begun, "files": []})
             request = await self._request(entered, begun)
             words = begun
             owner = f"page:impersonate:{secrets.token_hex(4)}"

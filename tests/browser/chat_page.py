@@ -116,6 +116,14 @@ class ChatPage:
         if not words:
             await field.press("Backspace")
 
+    async def go_to(self, tab: str) -> None:
+        """On a narrow page most tabs are behind three dots."""
+        shown = self.page.get_by_role("tab", name=tab, exact=True).filter(visible=True)
+        if await shown.count() == 0:
+            await self.page.locator(".overflow-menu > button").first.click()
+            shown = self.page.locator(".overflow-dropdown button").filter(has_text=tab)
+        await shown.click()
+
     async def choose(self, menu: str, choice: str) -> None:
         """One of a menu's choices, by its words."""
         await self.page.locator(menu).locator("input").click()

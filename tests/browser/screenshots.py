@@ -95,10 +95,10 @@ async def _take_all(browser: Browser, site: Site, look: str, size: str) -> None:
         await _open_chat(chat, size)
         await _take(page, f"chat-{size}-{look}")
         for tab in TABS:
-            await page.get_by_role("tab", name=tab, exact=True).click()
+            await chat.go_to(tab)
             await expect(page.locator(SETTLED[tab])).to_be_visible()
             await _take(page, f"{tab.lower()}-{size}-{look}")
-        await page.get_by_role("tab", name="Chat", exact=True).click()
+        await chat.go_to("Chat")
         await _speak_with_character(chat, size)
         await _take(page, f"character-{size}-{look}")
         await page.evaluate("document.querySelector('#mode input[value=instruct]').click()")

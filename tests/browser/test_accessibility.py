@@ -45,11 +45,11 @@ _CONTRAST: Final = """element => {
 
 @pytest.mark.parametrize("tab", TABS)
 async def test_everything_that_can_be_used_has_a_name(chat: ChatPage, tab: str) -> None:
-    await chat.page.get_by_role("tab", name=tab, exact=True).click()
+    await chat.go_to(tab)
     if tab == "Chat":
         await chat.say("echo: Hello")
     nameless = await _nameless(chat.page)
-    await chat.page.get_by_role("tab", name="Chat", exact=True).click()
+    await chat.go_to("Chat")
     assert nameless == []
 
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.asyncio(loop_s
 async def test_stream_of_the_old_model_ends_before_the_new_one_speaks(browser: Browser, real: Site) -> None:
     async with visiting(browser, real.url) as page, real.server.client() as http:
         chat = ChatPage(page)
-        await page.get_by_role("tab", name="Model", exact=True).click()
+        await chat.go_to("Model")
         status = page.locator("#model-status")
         await expect(status).to_contain_text(SMOLLM2)
         await chat.choose("#model-menu", QWEN)

@@ -17,19 +17,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 async def test_notebook_goes_on_with_a_text(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
-    await page.get_by_role("tab", name="Notebook", exact=True).click()
+    await chat.go_to("Notebook")
     text = page.locator("#notebook-text textarea")
     await text.fill("echo: and so it ends")
     await page.click("#generate")
     await expect(text).to_have_value("echo: and so it endsand so it ends")
     await page.click("#undo-writing")
     await expect(text).to_have_value("echo: and so it ends")
-    await page.get_by_role("tab", name="Chat", exact=True).click()
+    await chat.go_to("Chat")
 
 
 async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
-    await page.get_by_role("tab", name="Parameters", exact=True).click()
+    await chat.go_to("Parameters")
     await chat.choose("#preset-menu", "min_p")
     temperature = page.get_by_label("number input for Temperature", exact=True)
     await temperature.press("ControlOrMeta+a")
@@ -44,12 +44,12 @@ async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> Non
     await expect(temperature).not_to_have_value("0.35")
     await chat.choose("#preset-menu", "Calm")
     await expect(temperature).to_have_value("0.35")
-    await page.get_by_role("tab", name="Chat", exact=True).click()
+    await chat.go_to("Chat")
 
 
 async def test_extension_is_switched_on_for_the_next_start(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
-    await page.get_by_role("tab", name="Session", exact=True).click()
+    await chat.go_to("Session")
     await page.locator("#extensions").get_by_label("long_replies").check()
     await page.click("#session-save")
     await expect(chat.notices.first).to_be_visible()
@@ -57,24 +57,24 @@ async def test_extension_is_switched_on_for_the_next_start(chat: ChatPage, scrip
     assert "long_replies" in settings["default_extensions"]
     await page.locator("#extensions").get_by_label("long_replies").uncheck()
     await page.click("#session-save")
-    await page.get_by_role("tab", name="Chat", exact=True).click()
+    await chat.go_to("Chat")
 
 
 async def test_api_is_switched_off_and_on(chat: ChatPage) -> None:
     page = chat.page
-    await page.get_by_role("tab", name="Session", exact=True).click()
+    await chat.go_to("Session")
     await expect(page.locator("#api-address")).to_be_visible()
     await page.click("#stop-openai")
     await expect(page.locator("#api-address")).to_be_hidden()
     await page.click("#start-openai")
     await expect(page.locator("#api-address")).to_be_visible()
-    await page.get_by_role("tab", name="Chat", exact=True).click()
+    await chat.go_to("Chat")
 
 
 @pytest.mark.model
 async def test_examples_of_the_api_work_when_pasted(browser: Browser, real: Site) -> None:
     async with visiting(browser, real.url) as page:
-        await page.get_by_role("tab", name="Session", exact=True).click()
+        await ChatPage(page).go_to("Session")
         example = page.locator("#api-code .cm-content")
         await expect(example).to_contain_text("curl")
         answer = await _run(["bash", "-c", await example.inner_text()])
