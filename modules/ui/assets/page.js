@@ -38,7 +38,7 @@
       if (bar.dataset.fact === key) return;
       bar.dataset.fact = key;
       bar.querySelector(":scope > .message-acts")?.remove();
-      bar.classList.toggle("is-tool", fact.p === "tool");
+      bar.classList.toggle("is-folded", fact.p !== "text");
       const own = document.createElement("span");
       own.className = "message-acts";
       if (fact.n > 1 && fact.p === "text") {
