@@ -143,7 +143,7 @@ class ChatShelf:
         return merged(listed, {self._middle.tab: tab, self._list.name: gr.Textbox(value="", visible=False)})
 
     async def _deleted(self, tab: Tab, settings: Settings) -> Shown:
-        self._page.desk.stop(tab)
+        await self._page.desk.end(tab)
         if not tab.chat or not tab.is_kept:
             return await self._new(settings)
         _refuse_visitors(settings)

@@ -20,6 +20,7 @@ from modules.ui.replies import RunningReply
 from modules.ui.state import Tab
 
 _log = logging.getLogger(__name__)
+_END_SECONDS: Final = 5.0
 _BUSY: Final = "A reply is being written to this chat. Stop it first."
 
 
@@ -87,6 +88,12 @@ class Desk:
             # that has not run yet would never keep what there is.
             asyncio.get_running_loop().call_soon(self._tasks[tab.key].cancel)
         self._runtime.work.stop(_owner(tab))
+
+    async def end(self, tab: Tab) -> None:
+        """As `stop`; waits a while for what the reply has said to be stored."""
+        self.stop(tab)
+        if task := self._tasks.get(tab.key):
+            await asyncio.wait([task], timeout=_END_SECONDS)
 
     async def aclose(self) -> None:
         tasks = list(self._tasks.values())

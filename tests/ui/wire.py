@@ -116,12 +116,15 @@ class Tab:
         assert event.error is None, event.error
         return self.words[-1]
 
-    async def open(self) -> None:
-        """What a browser does when it opens the page."""
+    async def open(self, *, is_busy: bool) -> None:
+        """What a browser does when it opens the page, to its end or, where a reply is coming, until that is shown."""
         for dependency in self.events:
             if any(event == "load" for _, event in dependency["targets"]):
                 await self.send(dependency)
-        await asyncio.gather(*(self.over(event) for event in list(self._open.values())))
+        if is_busy:
+            await self.until("content")
+        else:
+            await self.until_idle()
 
     async def close(self) -> None:
         """As a tab that is closed: nobody listens any more."""
@@ -226,13 +229,13 @@ class Tab:
 
 
 @asynccontextmanager
-async def new_tab(http: httpx.AsyncClient) -> AsyncIterator[Tab]:
-    """A tab that has opened the page."""
+async def new_tab(http: httpx.AsyncClient, *, is_busy: bool = False) -> AsyncIterator[Tab]:
+    """A tab that has opened the page, whose last chat may be getting a reply."""
     response = await http.get("/config")
     assert response.status_code == 200, response.text
     tab = Tab(http, response.json())
     try:
-        await tab.open()
+        await tab.open(is_busy=is_busy)
         yield tab
     finally:
         await tab.close()
