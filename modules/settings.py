@@ -80,7 +80,9 @@ class Settings(
         entries = self.gradio_auth.split(",") if self.gradio_auth else []
         if self.gradio_auth_path is not None:
             entries += _lines_of(self.gradio_auth_path)
-        pairs = (entry.strip().partition(":") for entry in entries if entry.strip())
+        pairs = [entry.strip().partition(":") for entry in entries if entry.strip()]
+        if not all(name and password for name, _, password in pairs):
+            raise SettingsError("Who may use the web UI is written as name:password.", param="gradio_auth_path")
         return MappingProxyType({name: password for name, _, password in pairs})
 
     @property

@@ -256,3 +256,19 @@ def test_every_setting_is_described_once() -> None:
 def test_the_nearest_name() -> None:
     assert nearest("ctx_sise", ("ctx_size", "parallel")) == "ctx_size"
     assert nearest("zzz", ("ctx_size",)) is None
+
+
+def test_names_and_passwords_come_from_the_flag_and_the_file(tmp_path: Path) -> None:
+    users = tmp_path / "users.txt"
+    users.write_text("eve:with:colon, and comma\n\n", encoding="utf-8")
+    settings = Settings(gradio_auth="me:secret,you:other", gradio_auth_path=users)
+    assert settings.passwords == {"me": "secret", "you": "other", "eve": "with:colon, and comma"}
+    assert "with:colon, and comma" in settings.secrets
+
+
+@pytest.mark.parametrize("line", ["me", "me:", ":secret"])
+def test_a_line_that_is_no_name_and_password_is_refused(tmp_path: Path, line: str) -> None:
+    users = tmp_path / "users.txt"
+    users.write_text(line, encoding="utf-8")
+    with pytest.raises(SettingsError):
+        _ = Settings(gradio_auth_path=users).passwords

@@ -24,12 +24,13 @@ def build_model(page: Page) -> None:
     entered, shown = _entered(parts), _shown(parts)
     page.on_open(acts.opened, shown)
     _connect_choice(parts, acts, entered, shown)
-    _connect_buttons(parts, acts, entered, shown)
     if page.settings.multi_user:
-        # What lies on the owner's disk is not for visitors to change.
-        for each in (parts.save, loading.name, loading.listed, loading.files, loading.download, loading.stop):
+        # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
+        loads = (parts.load, parts.unload, parts.apply, parts.check, parts.save)
+        for each in (*loads, loading.name, loading.listed, loading.files, loading.download, loading.stop):
             each.visible = False
         return
+    _connect_buttons(parts, acts, entered, shown)
     parts.save.click(acts.save, entered, shown, **_QUIET)
     _connect_downloads(page, loading, DownloadActs(loading, downloads), acts, (entered, shown))
 

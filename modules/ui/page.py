@@ -1,5 +1,6 @@
 """What every part of the page is built on, passed to it by argument."""
 
+import html
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -59,8 +60,8 @@ class Page:
 
 
 def failure(message: str) -> gr.Error:
-    """What went wrong, as a notice that stays until it is closed."""
-    return gr.Error(message, title="That did not work", duration=None, print_exception=False)
+    """What went wrong, as a notice that stays until it is closed. Gradio takes it for HTML."""
+    return gr.Error(html.escape(message, quote=False), title="That did not work", duration=None, print_exception=False)
 
 
 async def told(work: Awaitable[_Value]) -> _Value:
