@@ -1,6 +1,7 @@
 """The settings value: defaults, ranges, what follows from several settings together."""
 
 import math
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
