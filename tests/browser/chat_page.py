@@ -119,8 +119,10 @@ class ChatPage:
     async def go_to(self, tab: str) -> None:
         """On a narrow page most tabs are behind three dots."""
         shown = self.page.get_by_role("tab", name=tab, exact=True).filter(visible=True)
+        dots = self.page.locator(".overflow-menu > button").filter(visible=True).first
+        await expect(shown.or_(dots).first).to_be_visible()
         if await shown.count() == 0:
-            await self.page.locator(".overflow-menu > button").first.click()
+            await dots.click()
             shown = self.page.locator(".overflow-dropdown button").filter(has_text=tab)
         await shown.click()
 

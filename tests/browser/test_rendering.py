@@ -52,6 +52,8 @@ HOSTILE = (
     '```mermaid\ngraph TD; A["<img src=x onerror=window.ran=1>"]\n```',
 )
 
+_HANDLERS = """[...document.querySelectorAll('#chat *')].flatMap(element =>
+  [...element.attributes].map(attribute => attribute.name).filter(name => name.startsWith('on')))"""
 CARD = """name: '<img src=x onerror="window.ran = 1">'
 greeting: 'Hi <svg/onload=window.ran=1> </script><script>window.ran=1</script> [click me](javascript:window.ran=1)'
 context: Somebody who means no good.
@@ -130,7 +132,8 @@ async def _expect_nothing_ran(chat: ChatPage) -> None:
         assert "script" not in (await link.get_attribute("href") or "").lower()
     for link in await chat.page.locator("#chat .bot-row").get_by_text("click me").filter(visible=True).all():
         await link.click()
-    assert await chat.page.locator("#chat [data-testid=bot] :is(script, iframe, svg, animate)").count() == 0
+    assert await chat.page.locator("#chat [data-testid=bot] :is(script, iframe, animate)").count() == 0
+    assert await chat.page.evaluate(_HANDLERS) == []
     assert await chat.page.evaluate("window.ran") is None
 
 
