@@ -155,11 +155,14 @@ async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[Draft, None
     """The draft a few times a second, its words no faster than `rate` tokens a second, until all has been shown or the
     reply is stopped."""
     pace, shown = Pace(rate), ""
-    while not (reply.is_stopped or (reply.is_done and len(shown) == len(reply.draft.content))):
+    while not (reply.is_stopped or (reply.is_over and len(shown) == len(reply.draft.content))):
         words = reply.draft.content
         shown = pace.passed(words, max(1, len(words) // _LETTERS_PER_TOKEN))
         yield replace(reply.draft, content=shown)
         await asyncio.sleep(1 / FRAMES_A_SECOND)
+    async with aclosing(reply.frames()) as rest:
+        async for draft in rest:
+            yield draft
 
 
 async def _attached(files: Sequence[object]) -> list[Attachment]:

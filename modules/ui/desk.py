@@ -106,8 +106,8 @@ class Desk:
         try:
             await work
         finally:
-            del self._replies[tab.key]
             del self._tasks[tab.key]
+            self._replies.pop(tab.key).finish()
 
     def _save(self, tab: Tab, history: History) -> None:
         self._histories.save(tab.place, tab.chat, history)

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import gradio as gr
 from gradio.components import Component
@@ -17,6 +17,8 @@ from modules.ui.inputs import Inputs
 from modules.ui.remembered import Remembered
 
 _Value = TypeVar("_Value")
+
+_NOTICE_SECONDS: Final = 20
 
 
 class Page:
@@ -60,8 +62,9 @@ class Page:
 
 
 def failure(message: str) -> gr.Error:
-    """What went wrong, as a notice that stays until it is closed. Gradio takes it for HTML."""
-    return gr.Error(html.escape(message, quote=False), title="That did not work", duration=None, print_exception=False)
+    """What went wrong, as a notice that stays long enough to be read twice. Gradio takes it for HTML."""
+    shown = html.escape(message, quote=False)
+    return gr.Error(shown, title="That did not work", duration=_NOTICE_SECONDS, print_exception=False)
 
 
 async def told(work: Awaitable[_Value]) -> _Value:

@@ -44,6 +44,7 @@ class RunningReply:
         self._stamp = timestamp()
         self.error: str | None = None
         self.is_done = False
+        self.is_over = False
         self.is_stopped = False
 
     @property
@@ -97,9 +98,9 @@ class RunningReply:
             self._wake()
 
     async def frames(self) -> AsyncGenerator[Draft, None]:
-        """The draft whenever it has changed, a few times a second at most, until the reply is done."""
+        """The draft whenever it has changed, a few times a second at most, until the reply is over."""
         shown: Draft | None = None
-        while not self.is_done:
+        while not self.is_over:
             changed = self._changed
             if self.draft is not shown:
                 shown = self.draft
@@ -107,6 +108,11 @@ class RunningReply:
                 await asyncio.sleep(1 / FRAMES_A_SECOND)
             else:
                 await changed.wait()
+
+    def finish(self) -> None:
+        """The reply is done, and kept; the chat is free for another one."""
+        self.is_over = True
+        self._wake()
 
     async def approval(self, call: ToolCall) -> Approval:
         """Waits for the user's word about `call`."""
