@@ -191,7 +191,9 @@ def _lines_of(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as failure:
-        raise SettingsError(f"--gradio-auth-path: {path} cannot be read: {failure}.", param="gradio_auth_path") from None
+        raise SettingsError(
+            f"--gradio-auth-path: {path} cannot be read: {failure}.", param="gradio_auth_path"
+        ) from None
 
 
 def _shortened(text: str) -> str:

@@ -41,7 +41,9 @@ class WebSettings(SettingsGroup, frozen=True):
         allowed="a host name or an IP address",
     )
     listen_port: int = setting(7860, "Port of the web UI; 0 lets the system choose.", ge=0, le=65535)
-    share: bool = setting(False, "Open a public address for the web UI through Gradio's tunnel. Set --gradio-auth with it.")
+    share: bool = setting(
+        False, "Open a public address for the web UI through Gradio's tunnel. Set --gradio-auth with it."
+    )
     subpath: str = setting(
         "",
         "Path below which a proxy serves the web UI, such as /chat.",
