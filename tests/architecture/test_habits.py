@@ -41,16 +41,17 @@ def global_statements(source: Source) -> list[str]:
 
 def changed_module_state(source: Source) -> list[str]:
     """Names of the module that its functions change, and functions that remember their results for ever."""
-    names = set(_module_names(source.tree))
+    tree = source.tree
+    names = set(_module_names(tree))
     changes = [
         f"{source.path} changes {name} in {function.name}"
-        for function in functions_of(source)
-        for node in ast.walk(function)
-        if (name := _changed_name(node)) in names - _local_names(function)
+        for function in ast.walk(tree)
+        if isinstance(function, Function)
+        for name in _changed_names(function) & names - _local_names(function)
     ]
     caches = [
         f"{source.path}:{node.lineno} caches for the life of the program"
-        for node in source.tree.body
+        for node in tree.body
         if isinstance(node, Function)
         and any(_last_name(each) in {"cache", "lru_cache"} for each in node.decorator_list)
     ]
@@ -79,6 +80,10 @@ def _module_names(tree: ast.Module) -> Iterator[str]:
 def _local_names(function: Function) -> set[str]:
     stores = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     return stores | {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
+
+
+def _changed_names(function: Function) -> set[str]:
+    return {name for node in ast.walk(function) if (name := _changed_name(node))}
 
 
 def _changed_name(node: ast.AST) -> str | None:
