@@ -90,8 +90,9 @@ class _Wiring:
         right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
         saved = right.export_chat.click(shelf.save_as, [self._middle.tab], [right.exported], **_QUIET)
         saved.success(None, None, None, js="() => window.fetchFile('chat-file')", **_QUIET)
-        for choice in (right.mode, right.character):
-            choice.input(shelf.elsewhere, entered, outputs, **ends)
+        # One event for both, so that the choice that was made last is the one that counts.
+        moves = [right.mode.input, right.character.input]
+        gr.on(moves, shelf.elsewhere, entered, outputs, trigger_mode="always_last", **ends)
 
     def _connect_acts(self) -> None:
         middle, acts, entered, outputs = self._middle, self._acts, self._entered, self._outputs
@@ -109,7 +110,7 @@ class _Wiring:
         choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
         entered = {right.mode, right.character, right.user, right.tools}
         self._page.on_open(self._first_choices, choices)
-        right.mode.input(self._choices, entered, choices, **_QUIET)
+        right.mode.input(self._who_speaks, {right.mode}, [right.character, right.user], **_QUIET)
         servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
         right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
 
@@ -119,6 +120,11 @@ class _Wiring:
             self._page.tools.use_mcp_servers(settings.mcp_servers)
         await self._page.tools.available(retry=True)
         return await self._choices(entered)
+
+    async def _who_speaks(self, entered: Entered) -> Shown:
+        """Nothing but what can be seen: a choice that is made meanwhile stays."""
+        speaks = Mode(entered[self._right.mode]) is not Mode.INSTRUCT
+        return {self._right.character: gr.Dropdown(visible=speaks), self._right.user: gr.Dropdown(visible=speaks)}
 
     async def _first_choices(self) -> Shown:
         return await self._choices({})
