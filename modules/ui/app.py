@@ -36,7 +36,6 @@ def build_blocks(page: Page) -> PageBlocks:
                 with gr.Tab(tab.title):
                     tab.build()
         page.connect()
-        page.on_open(lambda: page.inputs.shown(page.settings), list(page.inputs.components))
         for fill, outputs in page.openings:
             blocks.load(fill, None, outputs, show_progress="hidden", queue=True, api_visibility="private")
     blocks.queue(default_concurrency_limit=None, api_open=False)

@@ -11,7 +11,7 @@ from modules.requests import Mode
 from modules.ui.chat_acts import ChatActs, Entered
 from modules.ui.chat_parts import ChatParts, chat_parts
 from modules.ui.chat_replies import ChatReplies
-from modules.ui.chat_screen import ChatScreen, Shown
+from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.chat_shelf import ChatShelf
 from modules.ui.impersonation import Impersonation
 from modules.ui.page import Page
@@ -60,13 +60,15 @@ class _Wiring:
     def _connect_replies(self) -> list[Any]:
         """Returns the events that follow replies; whatever shows another chat ends them, but not the replies."""
         middle, replies, entered, outputs = self._middle, self._replies, self._entered, self._outputs
+        # Settings first: once the chat is there, nothing that is chosen is filled in again.
+        filled = gr.on([_blocks().load], self._filled, None, [*self._page.inputs.components], **_QUIET)
         impersonation = Impersonation(self._page, middle, self._screen)
         following = [
             middle.box.submit(replies.send, entered, outputs, **_QUIET),
             middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
-            gr.on([_blocks().load], self._shelf.first, None, outputs, **_QUIET),
+            filled.then(self._shelf.first, None, outputs, **_QUIET),
         ]
         middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
         middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
@@ -108,8 +110,7 @@ class _Wiring:
     def _connect_controls(self, following: list[Any]) -> None:
         right = self._right
         choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
-        entered = {right.mode, right.character, right.user, right.tools}
-        self._page.on_open(self._first_choices, choices)
+        entered = {right.mode, right.character, right.user, right.tools, right.thinking, right.effort}
         right.mode.input(self._who_speaks, {right.mode}, [right.character, right.user], **_QUIET)
         servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
         right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
@@ -126,8 +127,9 @@ class _Wiring:
         speaks = Mode(entered[self._right.mode]) is not Mode.INSTRUCT
         return {self._right.character: gr.Dropdown(visible=speaks), self._right.user: gr.Dropdown(visible=speaks)}
 
-    async def _first_choices(self) -> Shown:
-        return await self._choices({})
+    async def _filled(self) -> Shown:
+        """For a browser that opens the page: what was entered last, and what there is to choose from."""
+        return merged(self._page.inputs.shown(self._page.settings), await self._choices({}))
 
     async def _choices(self, entered: Entered) -> Shown:
         """What there is to choose from, and only what would change something."""
@@ -145,8 +147,8 @@ class _Wiring:
                 choices=_with(characters, settings.character), value=settings.character, visible=speaks
             ),
             right.user: gr.Dropdown(choices=_with(users, settings.user), value=settings.user, visible=speaks),
-            right.thinking: gr.Checkbox(visible="enable_thinking" in template or "thinking" in template),
-            right.effort: gr.Dropdown(visible="reasoning_effort" in template),
+            right.thinking: gr.Checkbox(value=settings.enable_thinking, visible="thinking" in template),
+            right.effort: gr.Dropdown(value=settings.reasoning_effort, visible="reasoning_effort" in template),
             right.tools: gr.CheckboxGroup(
                 choices=[(f"{tool.name}: {tool.description}"[:120], tool.name) for tool in tools if not tool.problem],
                 value=[tool.name for tool in tools if tool.name in settings.selected_tools and not tool.problem],
