@@ -118,9 +118,11 @@ class Tab:
 
     async def open(self, *, is_busy: bool) -> None:
         """What a browser does when it opens the page, to its end or, where a reply is coming, until that is shown."""
-        for dependency in self.events:
-            if any(event == "load" for _, event in dependency["targets"]):
-                await self.send(dependency)
+        loads = [each for each in self.events if any(event == "load" for _, event in each["targets"])]
+        begun = {each["id"]: await self.send(each) for each in loads}
+        for follower in [each for each in self.events if each["trigger_after"] in begun and each["backend_fn"]]:
+            await self.over(begun[follower["trigger_after"]])
+            await self.send(follower)
         if is_busy:
             await self.until("content")
         else:
