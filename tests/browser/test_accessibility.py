@@ -9,7 +9,7 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
 from tests.browser.visits import visiting
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
 TABS: Final = ("Chat", "Notebook", "Parameters", "Character", "Model", "Session")
 _NAMED_ROLES: Final = frozenset(

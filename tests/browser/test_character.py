@@ -13,7 +13,7 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site, scripted_site
 from tests.browser.visits import visiting
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.visits import visiting
 from tests.live.server import LiveServer, launch
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
 RESTART_MS = 60_000
 

@@ -53,6 +53,7 @@ def fastest(act: Callable[[], object], *, times: int = 5) -> float:
     return min(seconds() for _ in range(times))
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_listing_and_searching(sizes: dict[int, UserData], few_and_many: tuple[Histories, Histories]) -> None:
     few, many = few_and_many
@@ -64,6 +65,7 @@ def test_listing_and_searching(sizes: dict[int, UserData], few_and_many: tuple[H
     assert [hit.snippet for hit in many.search("9876")] == ["question 9876 of many answer"]
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_start_and_saving(sizes: dict[int, UserData], few_and_many: tuple[Histories, Histories]) -> None:
     few, many = few_and_many
@@ -74,6 +76,7 @@ def test_start_and_saving(sizes: dict[int, UserData], few_and_many: tuple[Histor
     assert save < 3 * fastest(lambda: few.save(INSTRUCT, "growing", history), times=20)
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 def test_a_first_index_is_made_while_lists_are_read(tmp_path: Path, sizes: dict[int, UserData]) -> None:
     data = UserData(tmp_path)

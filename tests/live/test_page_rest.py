@@ -11,7 +11,7 @@ import pytest
 from tests.live.page_server import SCRIPTED, page_client, page_server
 from tests.ui.wire import Tab, new_tab
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.extended, pytest.mark.timeout(240)]
 
 # PAGE_IDLE_SECONDS=30 watches for longer.
 WINDOW_SECONDS: Final = float(os.environ.get("PAGE_IDLE_SECONDS", "5"))

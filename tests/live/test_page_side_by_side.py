@@ -42,6 +42,7 @@ async def test_marked_replies_never_cross(tmp_path: Path) -> None:
         _expect_quiet(server)
 
 
+@pytest.mark.extended
 async def test_a_real_model_serves_all_of_them(tmp_path: Path) -> None:
     flags = (*real_model(), "--parallel", 4)
     async with page_server(tmp_path, *flags, settings=SHORT_REPLIES) as server, server.client() as api:

@@ -48,6 +48,7 @@ def loaded(path: Path, fields: dict[str, Any]) -> dict[str, float]:
     return found
 
 
+@pytest.mark.extended
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("name", "fields"),

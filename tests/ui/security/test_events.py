@@ -24,6 +24,7 @@ async def test_names_outside_menus(page: ServedPage, trap: Trap, caplog: pytest.
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.extended
 async def test_values_of_the_wrong_shape(page: ServedPage, trap: Trap) -> None:
     async with walking(page, trap) as walk:
         for dependency in walk.dependencies:
@@ -31,6 +32,7 @@ async def test_values_of_the_wrong_shape(page: ServedPage, trap: Trap) -> None:
             await walk.send(dependency, [[shape] * count for shape in SHAPES] + [["../canary"] * (count + 1)])
 
 
+@pytest.mark.extended
 async def test_events_that_say_something_else(page: ServedPage, trap: Trap) -> None:
     async with walking(page, trap) as walk:
         for dependency in walk.dependencies:

@@ -40,6 +40,7 @@ async def test_visitors_talk_side_by_side_and_leave_no_trace(page: ServedPage) -
     assert _files(page.folder) == before
 
 
+@pytest.mark.extended
 async def test_no_event_reaches_another_s_chat_or_the_disk(page: ServedPage, trap: Trap) -> None:
     """All events of the page, with the names of what lies on disk, while somebody else is talking."""
     before = _files(page.folder)
