@@ -58,7 +58,11 @@ def serving(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     port = free_port()
     command = [sys.executable, "server.py", "--user-data-dir", str(folder), "--listen-port", str(port)]
     process = subprocess.Popen(
-        [*command, "--loader", "scripted"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*command, "--loader", "scripted", "--ctx-size", "1000000"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdout is not None
     try:
