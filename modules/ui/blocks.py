@@ -8,10 +8,10 @@ from typing import Any, Final
 import gradio as gr
 from typing_extensions import override
 
+from modules.ui.event_queue import EventQueue
 from modules.ui.page import failure
 
 _log = logging.getLogger(__name__)
-_SECONDS_BETWEEN_LOOKS: Final = 0.02
 _UNREADABLE: Final = "The page sent something that does not belong there. Reload the page, and try again."
 _BROKE_DOWN: Final = "That broke down. The log says why."
 
@@ -22,8 +22,33 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         an event may name any file of this machine as one that was uploaded, and pictures in SVG count as the program's
         own."""
         self.has_launched = self.is_running = True
-        # How often it looks for events; by itself a thousand times a second, which costs a tenth of a core.
-        self._queue.sleep_when_free = _SECONDS_BETWEEN_LOOKS
+
+    @override
+    def queue(self, **options: Any) -> "PageBlocks":
+        super().queue(**options)
+        self._queue = EventQueue(self._queue)
+        return self
+
+    @override
+    def get_config_file(self) -> dict[str, Any]:
+        """With the protocol that sends values whole. In the others, browsers write the differences into values that
+        the page has not shown yet: what two quick steps of an event say of a component's looks is lost."""
+        return super().get_config_file() | {"protocol": "sse_v1"}
+
+    @override
+    def handle_streaming_diffs(
+        self,
+        block_fn: Any,
+        data: list[Any],
+        session_hash: str | None,
+        run: str | None,
+        final: bool,
+        simple_format: bool = False,
+    ) -> list[Any]:
+        whole: list[Any] = super().handle_streaming_diffs(
+            block_fn, data, session_hash, run, final=final, simple_format=True
+        )
+        return whole
 
     @override
     async def preprocess_data(

@@ -105,3 +105,4 @@ def _use_own_folder(settings: Settings) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # After every event, Gradio would make up statistics of the last thousands that nobody sees.
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"

@@ -105,7 +105,7 @@ async def test_no_script_of_a_character_runs(chat: ChatPage, scripted: Site) -> 
     await chat.page.reload()
     await expect(chat.chosen).to_have_count(1)
     await chat.speak_with("Mallory")
-    await expect(chat.replies).to_contain_text("<svg/onload=window.ran=1>")
+    await expect(chat.replies.first).to_contain_text("<svg/onload=window.ran=1>")
     await chat.say("echo: Hello")
     await _expect_nothing_ran(chat)
     await chat.speak_with_nobody()

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
-from gradio_client.utils import apply_diff  # type: ignore[import-untyped]
 
 SECONDS: Final = 120
 _ENDED: Final = "process_completed"
@@ -204,20 +203,17 @@ class Tab:
             case "process_generating" | "process_completed":
                 output = message["output"]
                 if message["success"]:
-                    self._show(event, output.get("data", []), is_whole=not event.values or message["msg"] == _ENDED)
+                    self._show(event, output.get("data", []))
                 else:
                     event.error = str(output.get("error"))
         if message["msg"] == _ENDED:
             event.is_over = True
             del self._open[event.id]
 
-    def _show(self, event: Event, data: list[Any], *, is_whole: bool) -> None:
+    def _show(self, event: Event, data: list[Any]) -> None:
         if not data:
             return
-        if is_whole:
-            event.values = data
-        else:
-            event.values = [apply_diff(old, new) for old, new in zip(event.values, data, strict=True)]
+        event.values = data
         for number, value in zip(event.outputs, event.values, strict=True):
             if isinstance(value, dict) and value.get("__type__") == "update":
                 self._update(number, value)
