@@ -4,12 +4,12 @@ import ctypes
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.adapters import apply_adapters
 from modules.backends.llamacpp.backend import LlamaBackend
+from modules.backends.llamacpp.cores import usable_cores
 from modules.backends.llamacpp.memory import Memory
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
@@ -124,7 +124,7 @@ def _context_params(spec: LoadSpec, memory: Memory) -> Any:
     params.n_outputs_max = memory.outputs
     params.kv_unified = True
     params.swa_full = spec.swa_full
-    params.n_threads = spec.threads or psutil.cpu_count(logical=False) or 1
+    params.n_threads = spec.threads or usable_cores()
     params.n_threads_batch = spec.threads_batch or params.n_threads
     params.flash_attn_type = memory.flash_attention
     params.type_k = params.type_v = _cache_type(spec)

@@ -1,0 +1,38 @@
+"""How many threads are worth starting: what this process may use of the machine, which in a container is less than all
+of it."""
+
+import math
+import os
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+
+
+def usable_cores(cgroups: Path = _CGROUPS) -> int:
+    """Physical cores, no more than the process is allowed to run on (affinity) and than its time is worth (the quota
+    of its control group, version 2 or 1); at least one."""
+    limits = [psutil.cpu_count(logical=False) or 1, _allowed(), _quota(cgroups)]
+    return max(1, min(limit for limit in limits if limit is not None))
+
+
+def _allowed() -> int | None:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _quota(cgroups: Path) -> int | None:
+    """In cores, rounded up; None where nothing is set."""
+    try:
+        if (second := cgroups / "cpu.max").is_file():
+            allowed, period = second.read_text(encoding="ascii").split()
+        else:
+            first = cgroups / "cpu"
+            allowed, period = (
+                (first / name).read_text(encoding="ascii") for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            )
+        cores = int(allowed) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+    return math.ceil(cores) if cores > 0 else None
