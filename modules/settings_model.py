@@ -89,7 +89,9 @@ class LlamaCppSettings(SettingsGroup, frozen=True):
     gpu_layers: int = setting(
         -1, "Layers to put on the GPU; -1 puts as many as fit.", ge=-1, le=10_000, aliases=("n_gpu_layers",)
     )
-    threads: int = setting(0, "Threads for generating; 0 takes one per physical core that the program may use.", ge=0, le=1024)
+    threads: int = setting(
+        0, "Threads for generating; 0 takes one per physical core that the program may use.", ge=0, le=1024
+    )
     threads_batch: int = setting(0, "Threads for reading prompts; 0 takes as many as --threads.", ge=0, le=1024)
     batch_size: int = setting(2048, "Tokens that are handed to the model at once.", ge=1, le=65536)
     ubatch_size: int = setting(

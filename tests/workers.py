@@ -1,7 +1,7 @@
 """Tests on several processes at once: each has a core to itself, with all that it starts, so none disturbs another."""
 
 import os
-from typing import Any, Final
+from typing import Final
 
 from typing_extensions import override
 from xdist.scheduler import LoadFileScheduling
@@ -30,4 +30,3 @@ def take_own_core() -> None:
     own = cores[int(name.removeprefix("gw")) :: count]
     if own:
         os.sched_setaffinity(0, own)
-

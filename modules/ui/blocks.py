@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import gradio as gr
+from gradio.queueing import Queue
 from typing_extensions import override
 
 from modules.ui.event_queue import EventQueue
@@ -26,14 +27,16 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
     @override
     def queue(self, **options: Any) -> "PageBlocks":
         super().queue(**options)
-        self._queue = EventQueue(self._queue)
+        made: Queue = self._queue  # type: ignore[has-type]
+        self._queue = EventQueue(made)
         return self
 
     @override
     def get_config_file(self) -> dict[str, Any]:
         """With the protocol that sends values whole. In the others, browsers write the differences into values that
         the page has not shown yet: what two quick steps of an event say of a component's looks is lost."""
-        return super().get_config_file() | {"protocol": "sse_v1"}
+        config: dict[str, Any] = super().get_config_file()
+        return config | {"protocol": "sse_v1"}
 
     @override
     def handle_streaming_diffs(

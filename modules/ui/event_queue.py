@@ -4,6 +4,8 @@ import time
 from typing import Any, Final
 
 from gradio.queueing import Queue
+from starlette.requests import Request
+from typing_extensions import override
 
 _SECONDS_IN_USE: Final = 3.0
 _BETWEEN_LOOKS_IN_USE: Final = 0.002
@@ -40,6 +42,8 @@ class EventQueue(Queue):  # type: ignore[misc]  # Gradio has no types
     def sleep_when_free(self, seconds: float) -> None:
         """What Gradio would like."""
 
-    async def push(self, *args: Any, **kwargs: Any) -> Any:
+    @override
+    async def push(self, body: Any, request: Request, username: str | None) -> tuple[bool, Any, str]:
         self._last_event = time.monotonic()
-        return await super().push(*args, **kwargs)
+        pushed: tuple[bool, Any, str] = await super().push(body, request, username)
+        return pushed

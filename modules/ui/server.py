@@ -22,6 +22,7 @@ from modules.serving.sockets import listen, url_of
 from modules.settings import Settings
 from modules.ui.app import build_blocks, mount
 from modules.ui.blocks import PageBlocks
+from modules.ui.delivery import Delivery
 from modules.ui.open_paths import Users
 from modules.ui.page import Page
 from modules.ui.security import Guard
@@ -47,7 +48,9 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         app = mount(page, await asyncio.to_thread(_built, page), settings)
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         closing = _stop_event(app)
-        config = server_config(Guard(app, names, Users(app)), settings, lifespan="on", root_path=settings.subpath)
+        config = server_config(
+            Guard(Delivery(app), names, Users(app)), settings, lifespan="on", root_path=settings.subpath
+        )
         server = OrderlyServer(config, closing)
         url = url_of(listeners[0], is_secure=server.config.is_ssl)
         announce(f"Web UI: {url}")

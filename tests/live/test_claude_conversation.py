@@ -86,6 +86,7 @@ def tool_result(number: int) -> dict[str, Any]:
     return {"role": "user", "content": [block, {"type": "text", "text": "<system-reminder>Go on.</system-reminder>"}]}
 
 
+@pytest.mark.extended
 async def test_every_turn_but_the_first_is_mostly_cached(http: httpx.AsyncClient) -> None:
     history = [{"role": "user", "content": [{"type": "text", "text": "Fix the failing test."}]}]
     shares = []

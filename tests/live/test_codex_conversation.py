@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.api.responses.codex import as_history, read_turn, request_of, user
 from tests.live.server import LiveServer, live_server
-from tests.model_files import QWEN
+from tests.model_files import SMOLLM2
 
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
@@ -21,7 +21,7 @@ RULES: Final = "You are a coding agent. " + " ".join(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveServer]:
-    async with live_server(tmp_path_factory.mktemp("server"), "--model", QWEN) as running:
+    async with live_server(tmp_path_factory.mktemp("server"), "--model", SMOLLM2) as running:
         yield running
 
 

@@ -11,14 +11,15 @@ from tests.model_files import QWEN, SMOLLM2
 
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
-WARM_UP, REQUESTS = 50, 300
+WARM_UP = 50
 GROWTH_MIB = 20
 LEFT_MIB = 40
 
 
-async def test_three_hundred_requests_leave_memory_as_it_was(server: LiveServer, http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("requests", [120, pytest.param(300, marks=pytest.mark.extended)])
+async def test_requests_leave_memory_as_it_was(server: LiveServer, http: httpx.AsyncClient, requests: int) -> None:
     warm = 0.0
-    for number in range(REQUESTS):
+    for number in range(requests):
         if number == WARM_UP:
             warm = server.memory_mib()
         body = says(f"What is {number} plus {number * 7}?", max_tokens=2)

@@ -51,6 +51,7 @@ async def test_a_killed_model_is_told_and_comes_back(tmp_path: Path) -> None:
         assert await tab.ask("echo: back again") == "back again"
 
 
+@pytest.mark.extended
 async def test_an_unloaded_model_is_told(tmp_path: Path) -> None:
     async with page_server(tmp_path, *SCRIPTED) as server, page_client(server) as page, new_tab(page) as tab:
         event = await tab.say("stall")

@@ -24,7 +24,6 @@ from tests.streams import chunks_of, whole
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
-SAMPLES = 2
 HOT = Sampling(temperature=1.2, seed=1)
 GREEDY = Sampling(temperature=0)
 QUESTION = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
@@ -53,8 +52,9 @@ def complaints(schema: Any, reply: Chunk) -> list[str]:
     return [f"{error.message} in {reply.text}" for error in validator.iter_errors(json.loads(reply.text))]
 
 
-async def test_forty_schemas(qwen: ThreadedEngine) -> None:
-    """Eighty replies, eight at a time; what is streamed is what is judged."""
+@pytest.mark.parametrize("samples", [1, pytest.param(2, marks=pytest.mark.extended)])
+async def test_forty_schemas(qwen: ThreadedEngine, samples: int) -> None:
+    """Forty replies or eighty, eight at a time; what is streamed is what is judged."""
     counts: list[int] = []
 
     async def judged(name: str, seed: int) -> list[str]:
@@ -65,7 +65,7 @@ async def test_forty_schemas(qwen: ThreadedEngine) -> None:
         return [f"{name}: {complaint}" for complaint in complaints(schema, Chunk.join(chunks))]
 
     assert len(SCHEMAS) == 40
-    found = await asyncio.gather(*(judged(name, seed) for name in SCHEMAS for seed in range(SAMPLES)))
+    found = await asyncio.gather(*(judged(name, seed) for name in SCHEMAS for seed in range(samples)))
     assert [complaint for each in found for complaint in each] == []
     assert sum(counts) > 5 * len(counts)
 

@@ -110,6 +110,7 @@ async def test_leaving_while_the_prompt_is_read_stops_reading_it(smollm2: Engine
     assert perf_counter() - started < max(2.0, slice_seconds * slices_left / 2)
 
 
+@pytest.mark.extended
 async def test_a_long_prompt_does_not_hold_a_running_reply_up(smollm2: Engine) -> None:
     """No gap longer than twelve times the usual one. The machine may be busy otherwise: one good try of three will do."""
     ratios: list[float] = []

@@ -11,7 +11,7 @@ from tests.reply.formats.offered_tools import TOOLS
 from tests.reply.formats.test_constraints import CALLS
 
 LINE = 'Some text with < and { " in it, a line long.\n'
-LINES = 2300
+LINES = 800
 SECONDS = 6.0
 # Four times as much takes four times as long where the cost per character stays the same, and sixteen where it grows.
 GROWTH = 10.0
@@ -24,7 +24,7 @@ def seconds_of(read: Callable[[], object]) -> float:
 
 
 def assert_steady(read: Callable[[str], object]) -> None:
-    """`read` takes a text of 25 and of 100 kB; the quickest of several times is what it costs."""
+    """`read` takes a text of 9 and of 36 kB; the quickest of several times is what it costs."""
     few = min(seconds_of(lambda: read(LINE * (LINES // 4))) for _ in range(3))
     many = min(seconds_of(lambda: read(LINE * LINES)) for _ in range(2))
     assert many < min(SECONDS, GROWTH * few + 0.05)
