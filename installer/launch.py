@@ -13,7 +13,12 @@ def server(layout: Layout, flags: Sequence[str]) -> NoReturn:
     become([layout.python, layout.server, *flags], environment(library_path(layout.environment)))
 
 
+# Each of them holds models of its own, so there are no more than memory bears.
+_ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4")
+
+
 def tests(layout: Layout, arguments: Sequence[str]) -> NoReturn:
-    """Go on as pytest in the project's folder; the tests find their models by TEST_MODELS_DIR."""
+    """Go on as pytest in the project's folder; the tests find their models by TEST_MODELS_DIR. Of what is said twice,
+    `arguments` count."""
     variables = {"TEST_MODELS_DIR": str(layout.test_models.resolve()), **library_path(layout.environment)}
-    become([layout.python, "-m", "pytest", *arguments], environment(variables), folder=layout.root)
+    become([layout.python, "-m", "pytest", *_ON_ALL_CORES, *arguments], environment(variables), folder=layout.root)

@@ -1,5 +1,6 @@
 """What all tests share: how properties are searched, and where model files are."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ settings.register_profile("project", deadline=None, derandomize=True, database=N
 settings.load_profile("project")
 
 take_own_core()
+
+# Servers are started by the dozen; none shall compile the program anew, whatever the machine's usual way is.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -34,8 +34,14 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
     @override
     def get_config_file(self) -> dict[str, Any]:
         """With the protocol that sends values whole. In the others, browsers write the differences into values that
-        the page has not shown yet: what two quick steps of an event say of a component's looks is lost."""
+        the page has not shown yet: what two quick steps of an event say of a component's looks is lost.
+
+        An event that shows no progress names no components for it either: whenever the state of any event changes,
+        browsers update the progress of all that ever were named, one by one."""
         config: dict[str, Any] = super().get_config_file()
+        for event in config["dependencies"]:
+            if event["show_progress"] == "hidden":
+                event["show_progress_on"] = []
         return config | {"protocol": "sse_v1"}
 
     @override

@@ -1,38 +1,76 @@
-"""How the page's own files get to the browser soonest."""
+"""How Gradio's scripts and styles get to the browser soonest."""
 
+import asyncio
 import ipaddress
+import mimetypes
+from pathlib import Path
 from typing import Final
 
+from gradio.routes import BUILD_PATH_LIB
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ASSETS: Final = "/assets/"
 # Their names change with what is in them.
-_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+_FOR_GOOD: Final = {"cache-control": "public, max-age=31536000, immutable"}
 _ENCODINGS: Final = b"accept-encoding"
 
 
 class Delivery:
-    """Nothing is packed for a browser on this machine, which would take longer than it saves; a browser that has one
-    of Gradio's scripts does not ask for it again."""
+    """A browser on this machine gets what it asks for out of memory, and nothing is packed for it, which would take
+    longer than it saves. No browser asks for the same script twice."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._assets = Assets(Path(str(BUILD_PATH_LIB)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _is_near(scope):
-            scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != _ENCODINGS]}
-        is_asset = scope["path"].removeprefix(scope.get("root_path", "")).startswith(_ASSETS)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        name = path.removeprefix(_ASSETS) if path.startswith(_ASSETS) and scope["method"] == "GET" else None
+        if not _is_near(scope):
+            await self._app(scope, receive, send if name is None else _kept_for_good(send))
+            return
+        asset = None if name is None else await self._assets.read(name)
+        if name is not None and asset is not None:
+            await Response(asset, headers=_FOR_GOOD, media_type=_type_of(name))(scope, receive, send)
+            return
+        headers = [pair for pair in scope["headers"] if pair[0] != _ENCODINGS]
+        await self._app({**scope, "headers": headers}, receive, send)
 
-        async def send_kept(message: Message) -> None:
-            if is_asset and message["type"] == "http.response.start" and message["status"] == 200:
-                MutableHeaders(scope=message)["cache-control"] = _FOR_GOOD
-            await send(message)
 
-        await self._app(scope, receive, send_kept)
+class Assets:
+    """The files of one folder, each read once; nothing else is ever read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = {path.name: path for path in folder.iterdir() if path.is_file()}
+        self._held: dict[str, bytes] = {}
+
+    async def read(self, name: str) -> bytes | None:
+        path = self._paths.get(name)
+        if path is None:
+            return None
+        if name not in self._held:
+            self._held[name] = await asyncio.to_thread(path.read_bytes)
+        return self._held[name]
+
+
+def _kept_for_good(send: Send) -> Send:
+    async def send_kept(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            MutableHeaders(scope=message).update(_FOR_GOOD)
+        await send(message)
+
+    return send_kept
+
+
+def _type_of(name: str) -> str:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    # Some machines think that scripts are plain text, and then browsers do not run them.
+    return "text/javascript" if name.endswith(".js") else kind
 
 
 def _is_near(scope: Scope) -> bool:

@@ -21,7 +21,7 @@ async def test_stream_of_the_old_model_ends_before_the_new_one_speaks(browser: B
         await expect(status).to_contain_text(SMOLLM2)
         await chat.choose("#model-menu", QWEN)
         assert await _loaded(http) == SMOLLM2.removesuffix(".gguf") or SMOLLM2 in await _loaded(http)
-        async with streaming(http, endless(300)) as events:
+        async with streaming(http, endless(200)) as events:
             await until_text(events)
             await page.click("#load-model")
             rest = await rest_of(events)

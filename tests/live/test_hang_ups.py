@@ -40,6 +40,7 @@ async def test_two_hundred_hang_ups_then_a_hundred_answers(
     assert "Traceback" not in server.log
 
 
+@pytest.mark.extended
 async def test_a_hang_up_frees_the_place_of_a_long_prompt_at_once(server: LiveServer, http: httpx.AsyncClient) -> None:
     """Sixteen long prompts, two to each place, would take far longer than one of them."""
     started = time.monotonic()

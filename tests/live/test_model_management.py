@@ -80,7 +80,7 @@ async def test_models_loaded_one_after_the_other_each_answer(http: httpx.AsyncCl
 
 
 async def test_a_swap_waits_for_the_stream_that_runs(http: httpx.AsyncClient) -> None:
-    async with streaming(http, endless(600)) as events:
+    async with streaming(http, endless(250)) as events:
         await until_text(events)
         swap = asyncio.create_task(load(http, QWEN))
         rest = await rest_of(events)

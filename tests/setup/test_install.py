@@ -80,6 +80,7 @@ def test_failed_packages_say_what_why_and_what_to_do(checkout: Checkout) -> None
     assert not checkout.layout.state.exists()
 
 
+@pytest.mark.extended
 def test_llama_wheel_that_does_not_run_is_not_kept(checkout: Checkout) -> None:
     wheel = add_llama_wheel(checkout, source="raise OSError('libsomething.so.1: cannot open shared object file')")
     status, printed = checkout.run("install", "--set", "cpu")

@@ -107,10 +107,10 @@ def test_loading_tells_how_far_it_is(llama_cpp: LlamaCppLoader, path: Path) -> N
         {"cache_type": "q8_0"},
         {"cache_type": "bf16"},
         {"flash_attn": "on"},
-        {"no_mmap": True},
-        {"batch_size": 32, "ubatch_size": 8},
         {"parallel": 1, "kv_cells": 300},
-        {"context": 100, "idle_cells": 0},
+        pytest.param({"no_mmap": True}, marks=pytest.mark.extended),
+        pytest.param({"batch_size": 32, "ubatch_size": 8}, marks=pytest.mark.extended),
+        pytest.param({"context": 100, "idle_cells": 0}, marks=pytest.mark.extended),
     ],
     ids=str,
 )

@@ -84,7 +84,7 @@ async def test_gemma(gemma: ThreadedEngine, gemma_reference: Reference, text: st
     assert_same(reply.tokens, gemma_reference.greedy(tokens, COUNT), gemma.card.eos_ids, near_tie=NEAR_TIE)
 
 
-@pytest.mark.parametrize("between", [0, 1])
+@pytest.mark.parametrize("between", [0, pytest.param(1, marks=pytest.mark.extended)])
 async def test_gemma_on_a_beginning_longer_than_its_window(
     gemma: ThreadedEngine, gemma_reference: Reference, between: int
 ) -> None:
@@ -109,6 +109,7 @@ async def test_gemma_in_a_conversation_longer_than_its_window(
     assert_same(reply.tokens, gemma_reference.greedy(follow, COUNT), gemma.card.eos_ids, near_tie=NEAR_TIE)
 
 
+@pytest.mark.extended
 async def test_gemma_on_a_beginning_that_was_overwritten(gemma: ThreadedEngine, gemma_reference: Reference) -> None:
     """A job leaves room before the story in the cache; the next one fills it and goes on over what left the window."""
     first = await story(gemma, 1, 700)

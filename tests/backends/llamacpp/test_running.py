@@ -55,6 +55,7 @@ async def test_too_few_cells_for_all_make_some_wait_and_none_fail(
             assert_same(reply.tokens, expected, engine.card.eos_ids, near_tie=NEAR_TIE)
 
 
+@pytest.mark.extended
 async def test_a_job_that_gave_way_is_scored_once(llama_cpp: LlamaCppLoader, spec_path: Path) -> None:
     async with llama_engine(llama_cpp, llama_spec(spec_path, context=256, parallel=4)) as engine:
         jobs = [
@@ -73,6 +74,7 @@ async def test_a_job_that_gave_way_is_scored_once(llama_cpp: LlamaCppLoader, spe
             assert sum(len(chunk.tokens) for chunk in chunks) == 60
 
 
+@pytest.mark.extended
 async def test_many_prompts_are_scored_at_once(llama_cpp: LlamaCppLoader, spec_path: Path) -> None:
     async with llama_engine(llama_cpp, llama_spec(spec_path, context=256, kv_cells=2048, parallel=8)) as engine:
         prompts = [await long_prompt(engine, 100, str(number)) for number in range(8)]
