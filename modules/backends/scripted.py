@@ -1,7 +1,7 @@
 """A backend without a model. Its last prompt words say what it does; for demos, and for tests that need no weights.
 
-"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N" says N words, 100 a
-second · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
+"echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N R" says N
+words, R tokens a second, or 500 · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
 is repeated back.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
 long as that is allowed, and then whatever completes the reply soonest.
@@ -40,7 +40,7 @@ _LAST: Final = b" ,.\t\n\r"
 _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
 _TALK: Final = b"word "
-_TALK_SECONDS: Final = 0.002
+_TALK_RATE: Final = 500
 _LIKELY: Final = -0.125
 _UNLIKELY: Final = -6.0
 CHAT_TEMPLATE: Final = (
@@ -219,7 +219,8 @@ class ScriptedBackend:
             case "slow":
                 yield from _paced((ord("a") + number % 26 for number in range(int(argument))), _SLOW_SECONDS)
             case "talk":
-                yield from _paced(_TALK * int(argument), _TALK_SECONDS)
+                count, _, rate = argument.partition(" ")
+                yield from _paced(_TALK * int(count), 1 / int(rate or _TALK_RATE))
             case "stall":
                 yield from b"waiting"
                 while True:

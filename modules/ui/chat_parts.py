@@ -125,7 +125,7 @@ def chat_list() -> ChatList:
 
 
 def conversation(settings: Settings) -> Conversation:
-    tab = gr.State(Tab())
+    tab = gr.State(Tab(is_fresh=True))
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):
         chat = _chatbot("chat", settings, editable="all", placeholder=_WELCOME)

@@ -61,7 +61,8 @@ class ChatScreen:
         """The tab, whose chat has an id to be stored under."""
         if tab.chat or not tab.is_kept:
             return tab
-        return replace(tab, chat=await asyncio.to_thread(self._page.runtime.library.histories.new_id, tab.place))
+        chat = await asyncio.to_thread(self._page.runtime.library.histories.new_id, tab.place)
+        return replace(tab, chat=chat, is_fresh=False)
 
     async def history(self, tab: Tab, settings: Settings) -> History:
         """Raises BadRequest, NotFound when the chat's file is damaged or gone."""

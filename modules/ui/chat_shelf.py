@@ -35,8 +35,12 @@ class ChatShelf:
         self._replies = replies
         self._histories = page.runtime.library.histories
 
-    async def first(self) -> AsyncGenerator[Shown, None]:
-        """For a browser that opens the page: the chat that was open last, with the reply that it may be getting."""
+    async def first(self, tab: Tab) -> AsyncGenerator[Shown, None]:
+        """For a browser that opens the page: the chat that was open last, with the reply that it may be getting. Who
+        was quicker, and has begun or opened a chat by now, keeps that one."""
+        if not tab.is_fresh:
+            yield self._unchanged(tab)
+            return
         settings = self._page.settings
         tab = await self._screen.first_tab(settings)
         async with aclosing(self._opened(tab, settings)) as steps:

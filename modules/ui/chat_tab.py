@@ -68,7 +68,7 @@ class _Wiring:
             middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
-            filled.then(self._shelf.first, None, outputs, **_QUIET),
+            filled.then(self._shelf.first, [middle.tab], outputs, **_QUIET),
         ]
         middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
         middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)

@@ -13,11 +13,12 @@ _HEX_BYTES: Final = 6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tab:
     """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
-    for then the file is the truth."""
+    for then the file is the truth. Until the tab has shown a chat, it `is_fresh`."""
 
     place: Place = field(default_factory=lambda: Place(None))
     chat: str = ""
     history: History | None = None
+    is_fresh: bool = False
 
     @property
     def is_kept(self) -> bool:

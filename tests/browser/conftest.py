@@ -10,10 +10,12 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.chromium import chromium
 from tests.browser.sites import Site, real_site, scripted_site
 from tests.browser.visits import Watch, watched
+from tests.workers import take_all_cores
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    take_all_cores()
     async with chromium() as running:
         yield running
 

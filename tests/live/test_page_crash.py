@@ -37,6 +37,7 @@ async def test_a_killed_server_loses_a_second_at_most(tmp_path: Path) -> None:
         assert await tab.ask("echo: and on") == "and on"
 
 
+@pytest.mark.extended
 async def test_a_killed_model_is_told_and_comes_back(tmp_path: Path) -> None:
     async with page_server(tmp_path, *SCRIPTED) as server, page_client(server) as page, new_tab(page) as tab:
         event = await tab.say("slow 2000")

@@ -31,6 +31,21 @@ async def _begun(tab: Tab, words: str = "slow 500", shows: str = "abcdef") -> No
     await tab.until(shows)
 
 
+async def test_a_chat_that_is_begun_before_the_page_is_filled_stays(page: ServedPage) -> None:
+    async with new_tab(page.http) as earlier:
+        await earlier.act("new-chat", "click")
+        assert await earlier.ask("echo: of yesterday") == "of yesterday"
+    tab = Tab(page.http, (await page.http.get("/config")).json())
+    try:
+        await tab.act("new-chat", "click")
+        await tab.open(is_busy=False)
+        assert tab.words == []
+        assert await tab.ask("echo: quick") == "quick"
+        assert "of yesterday" not in tab.words
+    finally:
+        await tab.close()
+
+
 async def test_stop_ends_the_reply_within_a_token(page: ServedPage) -> None:
     async with new_tab(page.http) as tab:
         await tab.act("new-chat", "click")

@@ -97,6 +97,7 @@ async def test_gemma_on_a_beginning_longer_than_its_window(
     assert_same(reply.tokens, gemma_reference.greedy(branch, COUNT), gemma.card.eos_ids, near_tie=NEAR_TIE)
 
 
+@pytest.mark.extended
 async def test_gemma_in_a_conversation_longer_than_its_window(
     gemma: ThreadedEngine, gemma_reference: Reference
 ) -> None:
