@@ -44,7 +44,7 @@ async def test_incognito_chat_is_on_no_disk(chat: ChatPage, scripted: Site) -> N
     await chat.new()
     assert not [file for file in scripted.data.rglob("*") if file.is_file() and b"Unseen-746" in file.read_bytes()]
     await chat.page.reload()
-    await expect(chat.box).to_be_visible()
+    await expect(chat.chosen).to_have_count(1)
     await expect(chat.page.get_by_text("Unseen-7461")).to_have_count(0)
 
 
