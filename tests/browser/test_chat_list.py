@@ -60,6 +60,7 @@ async def test_chats_are_opened_from_the_list(chat: ChatPage) -> None:
 
 async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage) -> None:
     await chat.speak_with("Example")
+    await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
     await chat.say("echo: Still here")
     await chat.page.get_by_label("Both (chat-instruct)").check()
     await chat.choose("#character", "Example")
