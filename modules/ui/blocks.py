@@ -3,6 +3,7 @@ anybody, and what breaks down is told in the log, not to strangers."""
 
 import logging
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import gradio as gr
@@ -42,6 +43,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         for event in config["dependencies"]:
             if event["show_progress"] == "hidden":
                 event["show_progress_on"] = []
+        _cancel_first(config["dependencies"])
         return config | {"protocol": "sse_v1"}
 
     @override
@@ -92,6 +94,14 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
             unchanged = [gr.skip() for _ in block_fn.outputs]
             result["prediction"] = unchanged if len(unchanged) > 1 else unchanged[0]
         return result
+
+
+def _cancel_first(events: list[dict[str, Any]]) -> None:
+    """Gradio makes what an event cancels an event of its own, which browsers come to when the first one is over: by then
+    it would end what was begun after it."""
+    for event, canceller in pairwise(events):
+        if canceller["types"]["cancel"] and canceller["targets"] == event["targets"]:
+            event["cancels"], canceller["cancels"] = canceller["cancels"], []
 
 
 def _names_address(value: object) -> bool:

@@ -8,7 +8,7 @@ from gradio.components import Component
 
 from modules.settings import Settings
 from modules.ui.page import Page
-from modules.ui.state import Tab
+from modules.ui.state import Opening, Tab
 
 MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Both (chat-instruct)", "chat-instruct")]
 EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
@@ -125,7 +125,7 @@ def chat_list() -> ChatList:
 
 
 def conversation(settings: Settings) -> Conversation:
-    tab = gr.State(Tab(is_fresh=True))
+    tab = gr.State(Tab(opening=Opening()))
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):
         chat = _chatbot("chat", settings, editable="all", placeholder=_WELCOME)

@@ -135,6 +135,7 @@ class ChatReplies:
 
     async def _begun(self, entered: Entered) -> tuple[Settings, Tab, History]:
         settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        entered[self._middle.tab].overtake()
         tab = await self._screen.named(entered[self._middle.tab])
         is_new = not entered[self._middle.tab].chat
         history = await self._screen.opening(settings) if is_new and tab.is_kept else await self._page.desk.history(tab)

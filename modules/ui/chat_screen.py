@@ -62,7 +62,7 @@ class ChatScreen:
         if tab.chat or not tab.is_kept:
             return tab
         chat = await asyncio.to_thread(self._page.runtime.library.histories.new_id, tab.place)
-        return replace(tab, chat=chat, is_fresh=False)
+        return replace(tab, chat=chat, opening=None)
 
     async def history(self, tab: Tab, settings: Settings) -> History:
         """Raises BadRequest, NotFound when the chat's file is damaged or gone."""

@@ -38,37 +38,45 @@ class ChatShelf:
     async def first(self, tab: Tab) -> AsyncGenerator[Shown, None]:
         """For a browser that opens the page: the chat that was open last, with the reply that it may be getting. Who
         was quicker, and has begun or opened a chat by now, keeps that one."""
-        if not tab.is_fresh:
-            yield self._unchanged(tab)
-            return
         settings = self._page.settings
-        tab = await self._screen.first_tab(settings)
-        async with aclosing(self._opened(tab, settings)) as steps:
+        async with aclosing(self._opened(await self._screen.first_tab(settings), settings)) as steps:
             async for shown in steps:
-                yield shown
+                if tab.is_opening:
+                    yield shown
+                else:
+                    yield {}
+                    return
 
     async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         settings, tab, chosen = self._settings(entered), entered[self._middle.tab], entered[self._list.chats]
-        yield self._unchanged(tab)
+        tab.overtake()
+        yield {}
         if chosen and not settings.multi_user:
             async with aclosing(self._opened(Tab(place=tab.place, chat=str(chosen)), settings)) as steps:
                 async for shown in steps:
                     yield shown
 
     async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        """Another mode or character was chosen: its chats, and the one that was open last among them."""
+        """Another mode or character was chosen: its chats, and the one that was open last among them. Where they are
+        the same, the tab's own is shown again: the choice may have ended the following of a reply."""
         settings, tab = self._settings(entered), entered[self._middle.tab]
-        yield self._unchanged(tab)
+        tab.overtake()
+        yield {}
         if place_of(settings) != tab.place:
-            async with aclosing(self._opened(await self._screen.first_tab(settings), settings)) as steps:
-                async for shown in steps:
-                    yield shown
+            tab = await self._screen.first_tab(settings)
+        elif not tab.chat:
+            return
+        async with aclosing(self._opened(tab, settings)) as steps:
+            async for shown in steps:
+                yield shown
 
     async def new(self, entered: Entered) -> Shown:
+        entered[self._middle.tab].overtake()
         return await told(self._new(self._settings(entered), is_kept=True))
 
     async def incognito(self, entered: Entered) -> Shown:
         gr.Info("This chat is kept nowhere. It is gone when you leave it or reload the page.", title="Incognito")
+        entered[self._middle.tab].overtake()
         return await told(self._new(self._settings(entered), is_kept=False))
 
     async def rename(self, entered: Entered) -> Shown:
@@ -101,10 +109,6 @@ class ChatShelf:
     async def save_as(self, tab: Tab) -> str:
         """The path of a file for the browser to fetch."""
         return await told(self._exported(tab))
-
-    def _unchanged(self, tab: Tab) -> Shown:
-        """To begin with: a handler that yields nothing at all would empty every component it could fill."""
-        return {self._middle.tab: tab}
 
     async def _opened(self, tab: Tab, settings: Settings) -> AsyncGenerator[Shown, None]:
         try:
