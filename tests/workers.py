@@ -1,4 +1,5 @@
-"""Tests on several processes at once: each has a core to itself, with all that it starts, so none disturbs another."""
+"""Tests on several processes at once: each has a core to itself, with all that it starts, so none disturbs another. The
+tests of the page are let out: a browser, a server and a model on one core are slower than anybody's."""
 
 import os
 from typing import Final
@@ -8,9 +9,10 @@ from xdist.scheduler import LoadFileScheduling
 
 # What costs much to start, and is shared by all tests of a folder.
 _KEPT_TOGETHER: Final = ("tests/browser",)
+_WORKER: Final = "PYTEST_XDIST_WORKER"
 
 
-class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist's own types are incomplete
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """Tests of one file run in one process, and so do those of a folder that share what is costly."""
 
     @override
@@ -23,16 +25,20 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist's own types are
 
 def take_own_core() -> None:
     """Bind this process, if it is one of several that test, to its part of the cores."""
-    name, count = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if name is None or not hasattr(os, "sched_setaffinity"):
+    if _WORKER not in os.environ or not hasattr(os, "sched_setaffinity"):
         return
-    cores = sorted(os.sched_getaffinity(0))
-    own = cores[int(name.removeprefix("gw")) :: count]
-    if own:
+    number, count = int(os.environ[_WORKER].removeprefix("gw")), int(os.environ[f"{_WORKER}_COUNT"])
+    if own := sorted(_all_cores())[number::count]:
         os.sched_setaffinity(0, own)
 
 
 def take_all_cores() -> None:
-    """For what runs many programs at once, and measures nothing; children that are started from now on have them."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    """As `take_own_core`, to all of them: for what runs many programs at once, and measures nothing. Who has been
+    started stays bound as he was."""
+    if _WORKER in os.environ and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, _all_cores())
+
+
+def _all_cores() -> set[int]:
+    """Those of the process that has started the workers, which is never bound."""
+    return os.sched_getaffinity(os.getppid())

@@ -100,7 +100,7 @@ async def _end(process: Process) -> None:
     # A pipe that somebody else holds open would make this wait for him.
     with suppress(TimeoutError):
         await asyncio.shield(asyncio.wait_for(process.wait(), _END_SECONDS))
-    # Of a process that was ended in the middle, nobody reads to the end what it has said; there is no public way.
+    # Nor is it ever closed by itself then; there is no public way.
     process._transport.close()  # type: ignore[attr-defined]
 
 

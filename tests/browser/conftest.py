@@ -10,12 +10,22 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.chromium import chromium
 from tests.browser.sites import Site, real_site, scripted_site
 from tests.browser.visits import Watch, watched
-from tests.workers import take_all_cores
+from tests.workers import take_all_cores, take_own_core
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """For the tests of this folder only."""
+    take_all_cores()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    take_own_core()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    take_all_cores()
     async with chromium() as running:
         yield running
 

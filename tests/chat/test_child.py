@@ -1,6 +1,9 @@
 """Questions to processes of their own; what they do when they hang is told in the tests of tools."""
 
+import asyncio
+import gc
 import json
+import warnings
 
 import pytest
 
@@ -31,6 +34,16 @@ async def test_bounds() -> None:
     with pytest.raises(ChildDied):
         await ask_child("no_such_module_here", b"x" * 1_000_000, BOUNDS)
     assert child_processes() <= before
+
+
+async def test_a_pipe_that_somebody_else_holds_open_is_let_go() -> None:
+    with pytest.raises(ChildTooSlow):
+        await ask_child("tests.chat.lingering_child", b"", Bounds(seconds=1, answer_bytes=5))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        await asyncio.sleep(0)
+        gc.collect()
+    assert [warning.message for warning in told if warning.category is ResourceWarning] == []
 
 
 def test_keys_do_not_reach_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.live, pytest.mark.model]
 
 WRITTEN_FOR = "http://127.0.0.1:5000"
 SECONDS = 60
+TRIES = 3
 PAGES = {page: (ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/API.md")}
 
 
@@ -49,12 +50,15 @@ def execute(command: Sequence[str], *inputs: str) -> "subprocess.CompletedProces
 
 @pytest.mark.parametrize("program", [programs.CHAT, programs.CHAT_STREAM], ids=["whole", "stream"])
 def test_chat_loop_answers_until_its_input_ends(server: LiveServer, program: str) -> None:
-    done = run(server, program, "Say hello.", "Say it again.")
-    nothing, *replies, rest = done.stdout.split("> ")
+    """A model this small may go on until the context is full, once in a while; then there is no room for a reply to the
+    next message, and the program is asked again."""
+    for _ in range(TRIES):
+        done = run(server, program, "Say hello.", "Say it again.")
+        nothing, *replies, rest = done.stdout.split("> ")
+        if all(reply.strip() for reply in replies):
+            break
     assert (nothing, rest) == ("", "")
-    # The first reply may fill the context, and leave the second one no room.
-    assert len(replies) == 2
-    assert replies[0].strip()
+    assert [bool(reply.strip()) for reply in replies] == [True, True]
     assert done.stderr.endswith("EOFError: EOF when reading a line\n")
 
 

@@ -85,8 +85,7 @@ def test_tests_get_their_arguments_and_models(checkout: Checkout, tmp_path: Path
             file.truncate(model.size)
     status, printed = checkout.run("test", "-k", "a or b", variables={"TEST_MODELS_DIR": str(tmp_path)})
     assert status == 0, printed
-    assert "'--maxprocesses', '4', '-k', 'a or b'] " in printed
-    assert printed.endswith(f" {tmp_path} {checkout.root}\n")
+    assert printed == f"['-n', 'logical', '--maxprocesses', '4', '-k', 'a or b'] {tmp_path} {checkout.root}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="shell scripts")

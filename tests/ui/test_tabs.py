@@ -46,6 +46,14 @@ async def test_a_chat_that_is_begun_before_the_page_is_filled_stays(page: Served
         await tab.close()
 
 
+async def test_a_choice_that_leads_nowhere_else_shows_the_reply_to_its_end(page: ServedPage) -> None:
+    async with new_tab(page.http) as tab:
+        await _begun(tab, "slow 60")
+        await tab.act("mode", "input", mode="instruct")
+        assert tab.words == ["slow 60", (ALPHABET * 3)[:60]]
+        assert tab.live_words == ""
+
+
 async def test_stop_ends_the_reply_within_a_token(page: ServedPage) -> None:
     async with new_tab(page.http) as tab:
         await tab.act("new-chat", "click")

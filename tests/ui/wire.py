@@ -95,12 +95,16 @@ class Tab:
         return event
 
     async def begin(self, name: str, event: str, *, event_data: Any = None, **values: Any) -> Event:
-        """Enter `values`, by the ids of components, and begin the event."""
+        """Enter `values`, by the ids of components, and begin the event, whatever it leads to; returned is what shows
+        most."""
         for each, value in values.items():
             self.values[self.component(each.replace("_", "-"))] = value
+        begun = []
         for dependency in self._befalling([self.component(name), event]):
             await self._cancel(dependency["cancels"])
-        return await self.send(self.dependency(name, event), event_data=event_data)
+            if dependency["backend_fn"]:
+                begun.append(await self.send(dependency, event_data=event_data))
+        return max(begun, key=lambda each: len(each.outputs))
 
     async def act(self, name: str, event: str, *, event_data: Any = None, **values: Any) -> Event:
         return await self.over(await self.begin(name, event, event_data=event_data, **values))
