@@ -14,12 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _ASSETS: Final = "/assets/"
 # Their names change with what is in them.
 _FOR_GOOD: Final = {"cache-control": "public, max-age=31536000, immutable"}
-_ENCODINGS: Final = b"accept-encoding"
 
 
 class Delivery:
-    """A browser on this machine gets what it asks for out of memory, and nothing is packed for it, which would take
-    longer than it saves. No browser asks for the same script twice."""
+    """A browser on this machine gets scripts and styles out of memory, and not packed, which would take longer than it
+    saves. No browser asks for the same one twice."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,15 +30,14 @@ class Delivery:
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         name = path.removeprefix(_ASSETS) if path.startswith(_ASSETS) and scope["method"] == "GET" else None
-        if not _is_near(scope):
-            await self._app(scope, receive, send if name is None else _kept_for_good(send))
+        if name is None:
+            await self._app(scope, receive, send)
             return
-        asset = None if name is None else await self._assets.read(name)
-        if name is not None and asset is not None:
+        asset = await self._assets.read(name) if _is_near(scope) else None
+        if asset is None:
+            await self._app(scope, receive, _kept_for_good(send))
+        else:
             await Response(asset, headers=_FOR_GOOD, media_type=_type_of(name))(scope, receive, send)
-            return
-        headers = [pair for pair in scope["headers"] if pair[0] != _ENCODINGS]
-        await self._app({**scope, "headers": headers}, receive, send)
 
 
 class Assets:
