@@ -3,6 +3,7 @@ anybody, and what breaks down is told in the log, not to strangers."""
 
 import logging
 from collections.abc import Iterable, Mapping
+from copy import copy
 from itertools import pairwise
 from typing import Any, Final
 
@@ -78,6 +79,25 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return processed
 
     @override
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Gradio makes components anew, with their schemas, where they are not to change, too: at each step of a reply,
+        for all that an event might show. Here only those that change are gone through."""
+        values = _by_output(block_fn.outputs, predictions)
+        if values is None:
+            whole: list[Any] = await super().postprocess_data(block_fn, predictions, state)
+            return whole
+        changing = copy(block_fn)
+        changing.outputs = [each for each, value in zip(block_fn.outputs, values, strict=True) if not _is_skip(value)]
+        rest = [value for value in values if not _is_skip(value)]
+        shown = iter(
+            await super().postprocess_data(changing, rest[0] if len(rest) == 1 else rest, state) if rest else ()
+        )
+        return [
+            next(shown) if not _is_skip(value) else None if each.stateful else gr.skip()
+            for each, value in zip(block_fn.outputs, values, strict=True)
+        ]
+
+    @override
     async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """A handler that shows nothing new returns an empty mapping, whatever its outputs are."""
         for event in args:
@@ -94,6 +114,18 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
             unchanged = [gr.skip() for _ in block_fn.outputs]
             result["prediction"] = unchanged if len(unchanged) > 1 else unchanged[0]
         return result
+
+
+def _by_output(outputs: list[Any], predictions: object) -> list[Any] | None:
+    """What a handler has returned, output by output; None for what is not several values, or not theirs."""
+    if isinstance(predictions, Mapping) and predictions and predictions.keys() <= set(outputs):
+        return [predictions.get(each, gr.skip()) for each in outputs]
+    is_list = isinstance(predictions, list | tuple) and len(outputs) > 1 and len(predictions) == len(outputs)
+    return list(predictions) if is_list and isinstance(predictions, list | tuple) else None
+
+
+def _is_skip(value: object) -> bool:
+    return isinstance(value, dict) and value == gr.skip()
 
 
 def _cancel_first(events: list[dict[str, Any]]) -> None:
