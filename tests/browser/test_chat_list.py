@@ -35,6 +35,20 @@ async def test_search_finds_words_of_replies(chat: ChatPage) -> None:
     await expect(chat.chats.filter(has_text="heron")).to_have_count(1)
 
 
+async def test_search_hears_what_is_pasted_and_deleted(chat: ChatPage) -> None:
+    await chat.say("echo: The lynx listens")
+    await chat.new()
+    await chat.say("echo: The otter swims")
+    field = chat.page.locator("#chat-search textarea, #chat-search input")
+    await field.focus()
+    await chat.page.keyboard.insert_text("lynx")
+    await expect(chat.chats).to_have_count(1)
+    await expect(chat.chats).to_contain_text("lynx")
+    await field.press("Control+a")
+    await field.press("Delete")
+    await expect(chat.chats.filter(has_text="otter")).to_have_count(1)
+
+
 async def test_incognito_chat_is_on_no_disk(chat: ChatPage, scripted: Site) -> None:
     await chat.page.click("#new-incognito")
     await expect(chat.notices).to_contain_text("kept nowhere")

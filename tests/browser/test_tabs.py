@@ -27,6 +27,20 @@ async def test_notebook_goes_on_with_a_text(chat: ChatPage, scripted: Site) -> N
     await chat.go_to("Chat")
 
 
+async def test_notebook_keeps_what_is_pasted(chat: ChatPage) -> None:
+    page = chat.page
+    await chat.go_to("Notebook")
+    text = page.locator("#notebook-text textarea")
+    await text.focus()
+    await page.keyboard.press("ControlOrMeta+a")
+    await page.keyboard.insert_text("Pasted in one go.")
+    await expect(page.locator("#notebook-status")).to_contain_text("token")
+    await page.reload()
+    await chat.go_to("Notebook")
+    await expect(text).to_have_value("Pasted in one go.")
+    await chat.go_to("Chat")
+
+
 async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
     await chat.go_to("Parameters")

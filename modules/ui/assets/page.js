@@ -127,6 +127,17 @@
     clipboard.writeText = (text) => write(text.replaceAll("&#60;", "<"));
   }
 
+  // ---- Gradio's text fields hear keys alone, not what is pasted, deleted, dictated or composed.
+  let isTyped = false;
+  document.addEventListener("keypress", () => {
+    isTyped = true;
+    setTimeout(() => { isTyped = false; });
+  }, true);
+  document.addEventListener("input", (event) => {
+    if (!isTyped && event.target.matches?.("[data-testid=textbox]"))
+      event.target.dispatchEvent(new KeyboardEvent("keypress", { key: "Unidentified", bubbles: true }));
+  });
+
   // ---- Keys.
   const lastBar = () => {
     const bars = [...document.querySelectorAll("#chat .message-buttons")];
