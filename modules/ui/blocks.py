@@ -86,15 +86,17 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         if values is None:
             whole: list[Any] = await super().postprocess_data(block_fn, predictions, state)
             return whole
+        # Asked once: Gradio takes values out of updates, and what is left of one may look like nothing to change.
+        skips = [_is_skip(value) for value in values]
         changing = copy(block_fn)
-        changing.outputs = [each for each, value in zip(block_fn.outputs, values, strict=True) if not _is_skip(value)]
-        rest = [value for value in values if not _is_skip(value)]
+        changing.outputs = [each for each, skip in zip(block_fn.outputs, skips, strict=True) if not skip]
+        rest = [value for value, skip in zip(values, skips, strict=True) if not skip]
         shown = iter(
             await super().postprocess_data(changing, rest[0] if len(rest) == 1 else rest, state) if rest else ()
         )
         return [
-            next(shown) if not _is_skip(value) else None if each.stateful else gr.skip()
-            for each, value in zip(block_fn.outputs, values, strict=True)
+            next(shown) if not skip else None if each.stateful else gr.skip()
+            for each, skip in zip(block_fn.outputs, skips, strict=True)
         ]
 
     @override

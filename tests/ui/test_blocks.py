@@ -47,6 +47,11 @@ async def test_updates_and_states(made: Made) -> None:
     assert made.session[kept._id] == "new"
 
 
+async def test_an_update_of_a_value_alone_stays_with_its_component(made: Made) -> None:
+    shown = await made.shown([gr.update(value="first"), gr.update(value="second"), gr.skip()])
+    assert [each and each["value"] for each in shown] == ["first", "second", None]
+
+
 async def test_lists_and_nothing(made: Made) -> None:
     assert await made.shown([gr.skip(), "new", gr.skip()]) == [gr.skip(), "new", None]
     assert await made.shown([gr.skip()] * 3) == [gr.skip(), gr.skip(), None]
