@@ -44,7 +44,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         for event in config["dependencies"]:
             if event["show_progress"] == "hidden":
                 event["show_progress_on"] = []
-        _cancel_first(config["dependencies"])
+        config["dependencies"] = _cancelling_first(config["dependencies"])
         return config | {"protocol": "sse_v1"}
 
     @override
@@ -130,12 +130,16 @@ def _is_skip(value: object) -> bool:
     return isinstance(value, dict) and value == gr.skip()
 
 
-def _cancel_first(events: list[dict[str, Any]]) -> None:
+def _cancelling_first(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Gradio makes what an event cancels an event of its own, which browsers come to when the first one is over: by then
     it would end what was begun after it."""
+    kept = events[:1]
     for event, canceller in pairwise(events):
         if canceller["types"]["cancel"] and canceller["targets"] == event["targets"]:
-            event["cancels"], canceller["cancels"] = canceller["cancels"], []
+            event["cancels"] = canceller["cancels"]
+        else:
+            kept.append(canceller)
+    return kept
 
 
 def _names_address(value: object) -> bool:

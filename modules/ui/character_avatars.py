@@ -25,7 +25,7 @@ def connect_avatars(page: Page, changes: list[Any]) -> None:
         return
     avatars = Avatars(page, chats)
     menus = [page.inputs[name] for name in _CHOICES]
-    page.on_open(avatars.at_first, chats)
+    page.fill_in(avatars.of_remembered, chats)
     for menu in menus:
         menu.input(avatars.of_chosen, menus, chats, **_QUIET)
     for change in changes:
@@ -44,10 +44,6 @@ class Avatars:
         self._page = page
         self._chats = chats
         self._thumbnails = Thumbnails()
-
-    async def at_first(self) -> Any:  # noqa: ANN401 - what Gradio takes for nothing is no dict
-        """For a browser that opens the page, which shows no pictures yet."""
-        return gr.skip() if Mode(self._page.settings.mode) is Mode.INSTRUCT else await self.of_remembered()
 
     async def of_remembered(self) -> dict[Component, Any]:
         return await self._of(self._page.settings)

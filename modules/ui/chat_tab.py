@@ -8,6 +8,7 @@ from gradio.components import Component
 
 from modules.errors import ServiceError
 from modules.requests import Mode
+from modules.settings import Settings
 from modules.ui.chat_acts import ChatActs, Entered
 from modules.ui.chat_parts import ChatParts, chat_parts
 from modules.ui.chat_replies import ChatReplies
@@ -52,6 +53,9 @@ class _Wiring:
         ]
 
     def connect(self) -> None:
+        settings, tools = self._page.inputs.components, self._right.tools
+        self._page.fill_in(self._filled, [*settings - {tools}])
+        self._page.on_open(self._tools, [tools])
         following = self._connect_replies()
         self._connect_shelf(following)
         self._connect_acts()
@@ -60,15 +64,13 @@ class _Wiring:
     def _connect_replies(self) -> list[Any]:
         """Returns the events that follow replies; whatever shows another chat ends them, but not the replies."""
         middle, replies, entered, outputs = self._middle, self._replies, self._entered, self._outputs
-        # Settings first: once the chat is there, nothing that is chosen is filled in again.
-        filled = gr.on([_blocks().load], self._filled, None, [*self._page.inputs.components], **_QUIET)
         impersonation = Impersonation(self._page, middle, self._screen)
         following = [
             middle.box.submit(replies.send, entered, outputs, **_QUIET),
             middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
-            filled.then(self._shelf.first, [middle.tab], outputs, **_QUIET),
+            gr.on([_blocks().load], self._shelf.first, [middle.tab], outputs, **_QUIET),
         ]
         middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
         middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
@@ -120,7 +122,8 @@ class _Wiring:
         if not settings.multi_user:
             self._page.tools.use_mcp_servers(settings.mcp_servers)
         await self._page.tools.available(retry=True)
-        return await self._choices(entered)
+        settings = self._page.remembered.checked(self._page.inputs.values(entered))
+        return {**await self._choices(settings), self._right.tools: await self._tool_choices(settings)}
 
     async def _who_speaks(self, entered: Entered) -> Shown:
         """Nothing but what can be seen: a choice that is made meanwhile stays."""
@@ -128,18 +131,21 @@ class _Wiring:
         return {self._right.character: gr.Dropdown(visible=speaks), self._right.user: gr.Dropdown(visible=speaks)}
 
     async def _filled(self) -> Shown:
-        """For a browser that opens the page: what was entered last, and what there is to choose from."""
-        return merged(self._page.inputs.shown(self._page.settings), await self._choices({}))
+        """What was entered last, and what there is to choose from. Tools may have to be asked for, which takes time."""
+        settings = self._page.settings
+        shown = merged(self._page.inputs.shown(settings), await self._choices(settings))
+        del shown[self._right.tools]
+        return shown
 
-    async def _choices(self, entered: Entered) -> Shown:
-        """What there is to choose from, and only what would change something."""
-        page, right = self._page, self._right
-        settings = page.remembered.checked(page.inputs.values(entered))
-        library = page.runtime.library
+    async def _tools(self) -> gr.CheckboxGroup:
+        return await self._tool_choices(self._page.settings)
+
+    async def _choices(self, settings: Settings) -> Shown:
+        """What there is to choose from besides tools, and only what would change something."""
+        right, library = self._right, self._page.runtime.library
         characters, users = await asyncio.gather(
             asyncio.to_thread(library.characters.names), asyncio.to_thread(library.users.names)
         )
-        tools = await page.tools.available()
         speaks = Mode(settings.mode) is not Mode.INSTRUCT
         template = await self._template()
         return {
@@ -149,11 +155,14 @@ class _Wiring:
             right.user: gr.Dropdown(choices=_with(users, settings.user), value=settings.user, visible=speaks),
             right.thinking: gr.Checkbox(value=settings.enable_thinking, visible="thinking" in template),
             right.effort: gr.Dropdown(value=settings.reasoning_effort, visible="reasoning_effort" in template),
-            right.tools: gr.CheckboxGroup(
-                choices=[(f"{tool.name}: {tool.description}"[:120], tool.name) for tool in tools if not tool.problem],
-                value=[tool.name for tool in tools if tool.name in settings.selected_tools and not tool.problem],
-            ),
         }
+
+    async def _tool_choices(self, settings: Settings) -> gr.CheckboxGroup:
+        tools = [tool for tool in await self._page.tools.available() if not tool.problem]
+        return gr.CheckboxGroup(
+            choices=[(f"{tool.name}: {tool.description}"[:120], tool.name) for tool in tools],
+            value=[tool.name for tool in tools if tool.name in settings.selected_tools],
+        )
 
     async def _template(self) -> str:
         card = self._page.runtime.models.state.card

@@ -43,9 +43,8 @@ class ModelActs:
         self._library = page.runtime.library
         self._catalog = Catalog(page.runtime.data.models)
 
-    async def opened(self) -> AsyncGenerator[Shown, None]:
-        """For a browser that opens the page; a load under way is followed to its end."""
-        yield await self.refreshed()
+    async def followed(self) -> AsyncGenerator[Shown, None]:
+        """For a browser that opens the page: a load under way, to its end."""
         async with aclosing(self._models.changes()) as states:
             async for state in states:
                 yield self._state(state)

@@ -22,7 +22,8 @@ def build_model(page: Page) -> None:
             loading = download_parts()
     acts = ModelActs(page, parts, downloads)
     entered, shown = _entered(parts), _shown(parts)
-    page.on_open(acts.opened, shown)
+    page.fill_in(acts.refreshed, shown)
+    page.on_open(acts.followed, [parts.status])
     _connect_choice(parts, acts, entered, shown)
     if page.settings.multi_user:
         # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.

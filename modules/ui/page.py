@@ -1,7 +1,7 @@
 """What every part of the page is built on, passed to it by argument."""
 
 import html
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import gradio as gr
@@ -17,6 +17,7 @@ from modules.ui.inputs import Inputs
 from modules.ui.remembered import Remembered
 
 _Value = TypeVar("_Value")
+Fill = Callable[[], Awaitable[Mapping[Component, Any]]]
 
 _NOTICE_SECONDS: Final = 20
 
@@ -35,6 +36,7 @@ class Page:
         self.inputs = Inputs()
         self.remembered = Remembered(runtime.settings)
         self.desk = Desk(runtime, tools)
+        self.fills: list[tuple[Fill, list[Component]]] = []
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
         self._connections: list[Callable[[], None]] = []
 
@@ -43,9 +45,13 @@ class Page:
         """As they were entered last."""
         return self.remembered.settings
 
+    def fill_in(self, fill: Fill, outputs: list[Component]) -> None:
+        """Have `fill` say what `outputs` show of the page when it is sent to anybody. None of them may be a State."""
+        self.fills.append((fill, outputs))
+
     def on_open(self, fill: Callable[..., Any], outputs: list[Component]) -> None:
-        """Have `fill`, a function or coroutine function, called for every browser that opens the page. It takes nothing,
-        or Gradio's request."""
+        """Have `fill` called by every browser that has opened the page, for what is the browser's own, takes long or
+        goes on. It takes nothing, or Gradio's request."""
         self.openings.append((fill, outputs))
 
     def on_ready(self, connect: Callable[[], None]) -> None:

@@ -179,12 +179,6 @@ def stretched(field: Field, value: float) -> tuple[float, float]:
     return min(field.low, value), max(field.high, value)
 
 
-def needs_stretching(name: str, settings: Settings) -> bool:
-    """Whether the field is a slider and its value lies outside it."""
-    field = FIELDS[name]
-    return field.is_slider and name != _SEED and not field.low <= getattr(settings, name) <= field.high
-
-
 def build_field(page: Page, field: Field) -> Component:
     value, option = shown_value(field.name, page.settings), OPTIONS[field.name]
     traits: dict[str, Any] = {

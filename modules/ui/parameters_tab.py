@@ -1,8 +1,8 @@
 """The Parameters tab: how replies are drawn and when they end, presets of that, grammars, and instruction templates."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 import gradio as gr
 from gradio.components import Component
@@ -22,7 +22,6 @@ from modules.ui.parameters_fields import (
     Field,
     Group,
     build_field,
-    needs_stretching,
     refilled,
 )
 from modules.ui.parameters_menu import QUIET, Entered, FileMenu, Shown
@@ -38,6 +37,15 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
 _ORDER: Final = "sampler_priority"
 _LAST: Final = "temperature_last"
 _GRAMMAR: Final = "grammar_string"
+# One event for all fields: browsers take long to open a page that has one for each. A slider that is dragged, and a text
+# that is being written, change when they are let go.
+_WATCH: Final = """
+element.closest('#generation-tab').addEventListener('change', (event) => {
+  const field = event.target.closest('[id^="parameter-"], #grammar');
+  // Once the field has taken what was entered for its value.
+  if (field) setTimeout(() => trigger('submit', { field: field.id }));
+});
+"""
 
 
 def build_parameters(page: Page) -> None:
@@ -56,6 +64,7 @@ class Parameters:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._fields: dict[str, Component] = {}
+        self._watch = gr.HTML(html_template="", js_on_load=_WATCH, elem_id="parameters-watch")
         with gr.Row():
             with gr.Column(min_width=320):
                 presets = page.runtime.library.presets
@@ -77,16 +86,15 @@ class Parameters:
                 self._build_order()
 
     def connect(self) -> None:
-        for name, component in self._fields.items():
-            events = _entered_events(component)
-            gr.on(events, self.noting(name), [component], None, trigger_mode="always_last", **QUIET)
         order, last = self._fields[_ORDER], self._fields[_LAST]
+        self._watch.submit(self.noted, set(self._all), None, trigger_mode="multiple", **QUIET)
+        order.input(self.ordered, [order], None, trigger_mode="always_last", **QUIET)
         last.change(_marked, [last], [order], **QUIET)
         self._connect_presets()
         grammar = self._fields[_GRAMMAR]
         self.grammars.connect([grammar], {grammar})
         self._fits.input(self.fitting, [self._fits], self._sampling_fields, **QUIET)
-        self._page.on_open(self.opened, [*self.presets.components, *self.grammars.components, *self._all])
+        self._page.fill_in(self.opened, [*self.presets.components, *self.grammars.components, *self._all])
 
     async def opened(self) -> Shown:
         """What there is on disk, and what a list or a slider needs to know beside its value."""
@@ -96,7 +104,7 @@ class Parameters:
             self.presets.name: settings.preset,
             **await self.grammars.listed(None),
             self.grammars.name: "",
-            **self._refilled(settings, [_ORDER, *(name for name in FIELDS if needs_stretching(name, settings))]),
+            **self._refilled(settings, [_ORDER, *FIELDS]),
         }
 
     async def load_preset(self, name: str) -> Shown:
@@ -116,13 +124,16 @@ class Parameters:
         unsupported = unused_fields(self._page.runtime.models.state.card) if only_used else frozenset()
         return {self._fields[name]: gr.update(visible=name not in unsupported) for name in _SAMPLED}
 
-    def noting(self, name: str) -> Callable[[Any], Awaitable[None]]:
-        """What happens when the setting's value was entered."""
+    async def noted(self, entered: Entered, event: gr.EventData) -> None:
+        """A value was entered by hand."""
+        field = event._data.get("field") if isinstance(event._data, dict) else None
+        for name, component in self._fields.items():
+            if component.elem_id == field:
+                await told(self._noted(name, entered[component]))
 
-        async def note(value: Any) -> None:  # noqa: ANN401 - whatever a browser sends; the setting checks it
-            await told(self._noted(name, value))
-
-        return note
+    async def ordered(self, order: object) -> None:
+        """The samplers were put in another order."""
+        await told(self._noted(_ORDER, order))
 
     @property
     def _all(self) -> list[Component]:
@@ -229,14 +240,3 @@ def _neutral() -> dict[str, object]:
 
 async def _marked(last: bool) -> gr.HTML:
     return gr.HTML(last=last)
-
-
-def _entered_events(component: Any) -> list[Any]:  # noqa: ANN401 - Gradio makes a component's events as it is loaded
-    """Those that say that a value was entered by hand; for texts, once they are whole."""
-    match component:
-        case gr.Slider():
-            return [component.input, component.release]
-        case gr.Textbox() | gr.Number():
-            return [component.blur]
-        case _:
-            return [component.input]

@@ -64,7 +64,7 @@ class Templates:
         self._show.click(self.show, None, [source, menu.menu], **QUIET)
         self._built_in.click(self.begin_dialogue, None, [self._dialogue], **QUIET)
         self._dialogue.blur(self.note_dialogue, [self._dialogue], None, **QUIET)
-        self._page.on_open(self.opened, [*menu.components, in_use, self._dialogue])
+        self._page.fill_in(self.opened, [*menu.components, in_use, self._dialogue])
 
     async def opened(self) -> Shown:
         return {

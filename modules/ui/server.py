@@ -23,6 +23,8 @@ from modules.settings import Settings
 from modules.ui.app import build_blocks, mount
 from modules.ui.blocks import PageBlocks
 from modules.ui.delivery import Delivery
+from modules.ui.filling import Filling
+from modules.ui.front_page import FrontPage
 from modules.ui.open_paths import Users
 from modules.ui.page import Page
 from modules.ui.security import Guard
@@ -45,11 +47,15 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
             aclosing(ToolBox(runtime.data, mcp_servers=settings.mcp_servers, extension_tools=extensions.tools))
         )
         page = await stack.enter_async_context(aclosing(Page(runtime, extensions, tools)))
-        app = mount(page, await asyncio.to_thread(_built, page), settings)
+        blocks = await asyncio.to_thread(_built, page)
+        app = mount(page, blocks, settings)
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         closing = _stop_event(app)
         config = server_config(
-            Guard(Delivery(app), names, Users(app)), settings, lifespan="on", root_path=settings.subpath
+            Guard(FrontPage(Delivery(app), Filling(blocks, page.fills)), names, Users(app)),
+            settings,
+            lifespan="on",
+            root_path=settings.subpath,
         )
         server = OrderlyServer(config, closing)
         url = url_of(listeners[0], is_secure=server.config.is_ssl)

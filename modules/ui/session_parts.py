@@ -86,13 +86,14 @@ def program_parts(settings: Settings) -> ProgramParts:
         elem_id="extensions",
     )
     with gr.Accordion("Parameters of extensions", open=False):
-        parameters = gr.Code(
+        parameters = gr.Textbox(
             "",
-            language="yaml",
             label="One a line: character_bias-activate: true",
+            lines=6,
+            max_lines=24,
             interactive=can_save,
-            buttons=[],
             elem_id="extension-parameters",
+            elem_classes="source",
         )
     # Until it is known what is stored, there is nothing to store.
     with gr.Row(elem_classes="tight"):
@@ -130,8 +131,15 @@ def api_parts() -> ApiParts:
     with gr.Accordion("To paste", open=True, visible=False, elem_id="api-examples") as examples:
         titles = [each.title for each in examples_of(Endpoint())]
         example = gr.Radio(titles, value=titles[0], show_label=False, label="Example", elem_id="api-example")
+        # Invisible until there is something in it: its editor is large, and would be fetched with the page.
         code = gr.Code(
-            "", label="Example", interactive=False, buttons=["copy"], show_line_numbers=False, elem_id="api-code"
+            "",
+            label="Example",
+            interactive=False,
+            buttons=["copy"],
+            show_line_numbers=False,
+            visible=False,
+            elem_id="api-code",
         )
     live = gr.Textbox(label="Replies", interactive=False, elem_id="live-requests")
     return ApiParts(

@@ -84,7 +84,7 @@ class ApiService:
                 label="To paste (with the key)" if has_key else "To paste", open=not has_key, visible=can_paste
             ),
             parts.example: first.title,
-            parts.code: gr.Code(value=first.text if can_paste else "", language=first.language),
+            parts.code: gr.Code(value=first.text if can_paste else "", language=first.language, visible=can_paste),
         }
 
     def _live(self) -> str:

@@ -113,6 +113,7 @@ async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Pa
             build_model(page)
         handlers = {function.name for function in blocks.fns.values()}
         assert {"chosen", "estimated", "load", "unload", "save", "check", "apply", "download", "stop"} <= handlers
+        assert len(page.fills) == 1
         assert len(page.openings) == 2
         # What stands for one load is none of the page's settings.
         assert page.inputs.names == ()
@@ -120,7 +121,7 @@ async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Pa
 
 async def test_opening_shows_what_there_is(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         assert page.status.startswith("**scripted** is loaded")
         assert page.entered[page.parts.models] == "scripted"
 
@@ -129,7 +130,7 @@ async def test_choosing_changes_nothing_until_load(tmp_path: Path) -> None:
     launches = Launches()
     (tmp_path / "config-user.yaml").write_text("a.gguf$:\n  ctx_size: 1024\n  parallel: 3\n", "utf-8")
     async with tab(tmp_path, launches) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         before, settings = page.runtime.models.state, page.runtime.settings
         await page.choose("a.gguf")
         assert page.entered[page.field("ctx_size")] == 1024
@@ -147,7 +148,7 @@ async def test_choosing_changes_nothing_until_load(tmp_path: Path) -> None:
 async def test_a_load_shows_its_progress(tmp_path: Path) -> None:
     launches = Launches()
     async with tab(tmp_path, launches) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         await page.choose("a.gguf")
         launches.gate.clear()
         load = asyncio.create_task(page.all(page.acts.load(page.entered)))
@@ -161,11 +162,30 @@ async def test_a_load_shows_its_progress(tmp_path: Path) -> None:
         assert said[-1].startswith("**a\\.gguf** is loaded")
 
 
+async def test_who_opens_the_page_during_a_load_sees_it_end(tmp_path: Path) -> None:
+    launches = Launches()
+    async with tab(tmp_path, launches) as page:
+        page.show(await page.acts.refreshed())
+        await page.choose("a.gguf")
+        launches.gate.clear()
+        load = asyncio.create_task(page.all(page.acts.load(page.entered)))
+        async with aclosing(page.runtime.models.changes()) as states:
+            async for state in states:
+                if state.progress == 0.5:
+                    break
+        followed = asyncio.create_task(page.all(page.acts.followed()))
+        launches.gate.set()
+        said = await followed
+        await load
+        assert "50%" in said[0]
+        assert said[-1].startswith("**a\\.gguf** is loaded")
+
+
 async def test_a_failed_load_says_so_and_keeps_the_model(tmp_path: Path) -> None:
     launches = Launches()
     launches.bad_files = {"a.gguf"}
     async with tab(tmp_path, launches) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         await page.choose("a.gguf")
         with refusal("a.gguf is no model"):
             await page.all(page.acts.load(page.entered))
@@ -189,7 +209,7 @@ async def test_refreshing_keeps_what_was_entered(tmp_path: Path) -> None:
 
 async def test_unload(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         assert (await page.all(page.acts.unload()))[-1] == "No model is loaded."
 
 
@@ -201,7 +221,7 @@ async def test_names_outside_the_menu_reach_no_file(tmp_path: Path, name: str) -
     models.mkdir()
     (tmp_path / "secret.gguf").write_bytes(b"canary")
     async with tab(models) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         before = files_below(tmp_path)
         page.entered[page.parts.models] = name
         for handler in (page.acts.load, page.acts.check):
@@ -268,7 +288,7 @@ async def test_adapters_are_applied_by_loading_again(tmp_path: Path) -> None:
     (loras / "style.gguf").touch()
     launches = Launches()
     async with tab(tmp_path, launches, lora_dir=loras) as page:
-        await page.all(page.acts.opened())
+        page.show(await page.acts.refreshed())
         page.entered[page.parts.adapters] = ["style.gguf"]
         await page.all(page.acts.apply(page.entered))
         assert launches.probed == ["scripted", "scripted"]

@@ -15,7 +15,7 @@ from modules.library.presets import PRESET_KEYS
 from modules.sampling import SAMPLER_ORDER, Sampling
 from modules.settings import OPTIONS, Settings
 from modules.ui.page import Page
-from modules.ui.parameters_fields import FIELDS, Field, needs_stretching, refilled, shown_value, stretched
+from modules.ui.parameters_fields import FIELDS, Field, refilled, shown_value, stretched
 from modules.ui.parameters_tab import Parameters, build_parameters, unused_fields
 from tests.scripted import scripted_card
 from tests.ui.open_page import Seen, open_page
@@ -38,7 +38,11 @@ class Tab:
 
     async def note(self, name: str, value: object) -> None:
         self.enter(name, value)
-        await self.parameters.noting(name)(value)
+        field = self.page.inputs[name]
+        if name == "sampler_priority":
+            await self.parameters.ordered(value)
+        else:
+            await self.parameters.noted(self.seen.values, gr.EventData(field, {"field": field.elem_id}))
 
     async def save(self, name: str) -> None:
         entered: dict[Component, Any] = {**self.seen.values, self.parameters.presets.name: name}
@@ -215,12 +219,6 @@ def test_a_value_outside_stretches_its_slider() -> None:
     assert stretched(field, 9000) == (1, 9000)
     assert stretched(Field("repetition_penalty", 1, 1.5), 0.9) == (0.9, 1.5)
     settings = Settings(max_new_tokens=9000, top_k=5, seed=7)
-    assert [needs_stretching(name, settings) for name in ("max_new_tokens", "top_k", "seed", "stream")] == [
-        True,
-        False,
-        False,
-        False,
-    ]
     update = refilled(FIELDS["max_new_tokens"], settings)
     assert update.constructor_args == {"minimum": 1, "maximum": 9000, "value": 9000}
 
