@@ -174,8 +174,16 @@ class LlamaCpp:
             # Python 3.11 has the safe filter from its fourth release on.
             archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
             archive.extractall(unfinished)  # noqa: S202 - the filter is set above
-        next(path for path in unfinished.iterdir() if path.is_dir()).rename(source)
+        unpacked = next(path for path in unfinished.iterdir() if path.is_dir())
+        leave_out_programs(unpacked / "CMakeLists.txt")
+        unpacked.rename(source)
         return source
+
+
+def leave_out_programs(build: Path) -> None:
+    """The library that llama.cpp's own programs share is a quarter of the files to compile, and Python never loads it."""
+    text = build.read_text(encoding="utf-8")
+    build.write_text(text.replace("set(LLAMA_BUILD_COMMON ON ", "set(LLAMA_BUILD_COMMON OFF "), encoding="utf-8")
 
 
 def _compilers_at_once() -> int:

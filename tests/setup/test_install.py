@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.llama_cpp import leave_out_programs
 from tests.setup.checkout import (
     Checkout,
     add_llama_wheel,
@@ -88,3 +89,10 @@ def test_llama_wheel_that_does_not_run_is_not_kept(checkout: Checkout) -> None:
     assert "does not run here: OSError: libsomething.so.1: cannot open shared object file" in printed
     assert not wheel.exists()
     assert not checkout.layout.state.exists()
+
+
+def test_what_only_llama_cpps_own_programs_need_is_not_compiled(tmp_path: Path) -> None:
+    build = tmp_path / "CMakeLists.txt"
+    build.write_text('project(llama_cpp)\nset(LLAMA_BUILD_COMMON ON CACHE BOOL "common" FORCE)\n', encoding="utf-8")
+    leave_out_programs(build)
+    assert build.read_text("utf-8") == 'project(llama_cpp)\nset(LLAMA_BUILD_COMMON OFF CACHE BOOL "common" FORCE)\n'
