@@ -13,7 +13,7 @@ from installer.hardware import ACCELERATORS, Hardware, accelerator_of, look
 from installer.llama_cpp import LlamaCpp
 from installer.lock import exclusive
 from installer.paths import Layout
-from installer.pip import Pip
+from installer.pip import INSTALL, Pip
 from installer.requirement_files import digest
 from installer.state import State
 
@@ -142,7 +142,7 @@ class Packages:
     def _packages(self) -> None:
         files = [part for name in self.target.requirements for part in ("-r", self.layout.requirements / name)]
         pip = Pip(self.layout.python, self.layout.logs, self.console)
-        pip.must("The packages could not be installed.", "packages", "install", "--prefer-binary", *files)
+        pip.must("The packages could not be installed.", "packages", "install", *INSTALL, *files)
         self.console.line("All are installed")
 
     def _llama(self) -> None:

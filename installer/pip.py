@@ -16,6 +16,8 @@ LOADED = re.compile(
 WORTH_SHOWING = re.compile(r"^\s*Downloading \S+\.tar\.gz ")
 COMPILED = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 OPTIONS = ("--disable-pip-version-check", "--no-input")
+INSTALL = ("--prefer-binary", "--no-compile")
+"""Of packages: Python compiles what is used of them when it is, a small part of what pip would."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from installer.console import Console
 from installer.diagnosis import complaints
 from installer.failures import StepFailed
 from installer.paths import Layout
-from installer.pip import Pip
+from installer.pip import INSTALL, Pip
 from installer.programs import ProgramFailed, stream
 
 
@@ -50,7 +50,7 @@ class ClientSet:
         within = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
         pip = Pip(environment / within, self.layout.logs, self.console)
         what = "The clients of the tests could not be installed."
-        pip.must(what, "test-clients", "install", "--prefer-binary", "-r", self.layout.client_requirements)
+        pip.must(what, "test-clients", "install", *INSTALL, "-r", self.layout.client_requirements)
 
     def _node_packages(self) -> None:
         npm = shutil.which("npm")
