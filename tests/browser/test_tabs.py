@@ -63,6 +63,24 @@ async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> Non
     await chat.go_to("Chat")
 
 
+async def test_what_is_entered_is_there_at_the_next_visit(chat: ChatPage) -> None:
+    page = chat.page
+    penalty = page.get_by_label("number input for Presence penalty", exact=True)
+    banned = page.locator("#parameter-ban-eos-token input")
+    for value, is_banned in (("0.4", True), ("0", False)):
+        await chat.go_to("Parameters")
+        async with page.expect_response("**/queue/join*"):
+            await penalty.fill(value)
+            await penalty.press("Tab")
+        async with page.expect_response("**/queue/join*"):
+            await banned.set_checked(is_banned)
+        await page.reload()
+        await chat.go_to("Parameters")
+        await expect(penalty).to_have_value(value)
+        await expect(banned).to_be_checked(checked=is_banned)
+    await chat.go_to("Chat")
+
+
 async def test_extension_is_switched_on_for_the_next_start(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
     await chat.go_to("Session")
