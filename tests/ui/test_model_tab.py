@@ -145,17 +145,23 @@ async def test_choosing_changes_nothing_until_load(tmp_path: Path) -> None:
         assert (card.name, card.context, card.parallel) == ("a.gguf", 1024, 2)
 
 
+async def half_a_load(page: Tab, launches: Launches) -> asyncio.Task[list[str]]:
+    """A load that has come half the way, and goes on when the gate is opened."""
+    page.show(await page.acts.refreshed())
+    await page.choose("a.gguf")
+    launches.gate.clear()
+    load = asyncio.create_task(page.all(page.acts.load(page.entered)))
+    async with aclosing(page.runtime.models.changes()) as states:
+        async for state in states:
+            if state.progress == 0.5:
+                break
+    return load
+
+
 async def test_a_load_shows_its_progress(tmp_path: Path) -> None:
     launches = Launches()
     async with tab(tmp_path, launches) as page:
-        page.show(await page.acts.refreshed())
-        await page.choose("a.gguf")
-        launches.gate.clear()
-        load = asyncio.create_task(page.all(page.acts.load(page.entered)))
-        async with aclosing(page.runtime.models.changes()) as states:
-            async for state in states:
-                if state.progress == 0.5:
-                    break
+        load = await half_a_load(page, launches)
         launches.gate.set()
         said = await load
         assert any("Loading" in each and "50%" in each for each in said)
@@ -165,14 +171,7 @@ async def test_a_load_shows_its_progress(tmp_path: Path) -> None:
 async def test_who_opens_the_page_during_a_load_sees_it_end(tmp_path: Path) -> None:
     launches = Launches()
     async with tab(tmp_path, launches) as page:
-        page.show(await page.acts.refreshed())
-        await page.choose("a.gguf")
-        launches.gate.clear()
-        load = asyncio.create_task(page.all(page.acts.load(page.entered)))
-        async with aclosing(page.runtime.models.changes()) as states:
-            async for state in states:
-                if state.progress == 0.5:
-                    break
+        load = await half_a_load(page, launches)
         followed = asyncio.create_task(page.all(page.acts.followed()))
         launches.gate.set()
         said = await followed
