@@ -67,7 +67,9 @@ class ChatPage:
         await expect(self.chosen).to_have_count(1)
 
     async def is_tidy(self) -> bool:
-        """Nothing stands in the box, nothing is being written, no notice is open."""
+        """The tab is open, nothing stands in the box, nothing is being written, no notice is open."""
+        if not await self.box.is_visible():
+            return False
         left = self.page.locator(".toast-body, #box .thumbnail-item, #live .message-row, #chat textarea")
         return await left.count() == 0 and await self.box.input_value() == ""
 
