@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 _UNREADABLE: Final = "The page sent something that does not belong there. Reload the page, and try again."
 _BROKE_DOWN: Final = "That broke down. The log says why."
 
+_SCHEMAS: Final = frozenset({"api_info", "api_info_as_input", "api_info_as_output", "example_inputs", "skip_api"})
+
 
 class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
     def begin_use(self) -> None:
@@ -39,13 +41,25 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         the page has not shown yet: what two quick steps of an event say of a component's looks is lost.
 
         An event that shows no progress names no components for it either: whenever the state of any event changes,
-        browsers update the progress of all that ever were named, one by one."""
+        browsers update the progress of all that ever were named, one by one.
+
+        Schemas of components are for the documentation of events that programs may call: a quarter of the page."""
         config: dict[str, Any] = super().get_config_file()
         for event in config["dependencies"]:
             if event["show_progress"] == "hidden":
                 event["show_progress_on"] = []
         config["dependencies"] = _cancelling_first(config["dependencies"])
+        callable_parts = self._parts_of_callable_events()
+        for component in config["components"]:
+            if component["id"] not in callable_parts:
+                for name in _SCHEMAS & component.keys():
+                    del component[name]
         return config | {"protocol": "sse_v1"}
+
+    def _parts_of_callable_events(self) -> set[int]:
+        """The page has none; extensions may."""
+        events = [event for event in self.fns.values() if event.api_visibility != "private"]
+        return {part._id for event in events for part in (*event.inputs, *event.outputs)}
 
     @override
     def handle_streaming_diffs(

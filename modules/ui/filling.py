@@ -32,6 +32,12 @@ class Filling:
         self._session = SessionState(blocks)
         self._said: dict[Component, dict[str, Any]] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._revision = 0
+
+    @property
+    def revision(self) -> int:
+        """Another number whenever the page holds something else."""
+        return self._revision
 
     async def refresh(self) -> None:
         """Takes what there is now. Where that fails, the page stays as it was, and the log says why."""
@@ -67,6 +73,7 @@ class Filling:
         """In what is sent, and in the component: new sessions check what browsers send by that one."""
         (entry,) = (each for each in self._blocks.config["components"] if each["id"] == component._id)
         changed = {name: value for name, value in update.items() if name != _UPDATE}
+        self._revision += 1
         props = entry["props"]
         if "props" in changed:
             changed["props"] = props.get("props", {}) | changed["props"]

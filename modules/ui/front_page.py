@@ -1,68 +1,104 @@
 """The document that a browser gets when it opens the page."""
 
-from collections.abc import Callable
+import hashlib
+import re
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from modules.ui.delivery import Delivery, is_near
 from modules.ui.filling import Filling
 
+_NOT_KEPT: Final = {"cache-control": "no-store"}
 _PATHS: Final = {"/", "/config"}
 _FIRST_SCRIPT: Final = b'<script type="module"'
+_CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
+# Documents that are on their way may still name those before the latest.
+_MOST_SCRIPTS: Final = 8
 # Gradio's own script has Svelte watch all that it is told of components and events, which never changes. Looking through
 # it, which it does once for each component, takes half a second then. What is no plain array is not watched.
-_UNWATCHED: Final = b"""<script>
+_UNWATCHED: Final = b"""
 class Unwatched extends Array {}
 for (const each of [gradio_config.components, gradio_config.dependencies]) Object.setPrototypeOf(each, Unwatched.prototype);
-</script>
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What Gradio has made of a request."""
+
+    start: Message
+    body: bytes
 
 
 class FrontPage:
     """Sees to it that the document is filled with what there is now, and that browsers are quick with it. None may keep
     it: what it was filled with would be shown, and sent back, at a later visit."""
 
-    def __init__(self, app: Delivery, filling: Filling) -> None:
+    def __init__(self, app: Delivery, filling: Filling, *, is_open: bool) -> None:
+        """`is_open` says that nobody is asked for a password: everybody gets the same document then."""
         self._app = app
         self._filling = filling
+        self._is_open = is_open
+        self._made: tuple[object, _Answer] | None = None
+        self._scripts: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_page else ""
-        if path not in _PATHS:
+        if path in self._scripts:
+            await Response(self._scripts[path], headers=_NOT_KEPT, media_type="text/javascript")(scope, receive, send)
+        elif path not in _PATHS:
             await self._app(scope, receive, send)
-            return
-        await self._filling.refresh()
-        await self._app(scope, receive, _Sending(send, self._links(scope)) if scope["method"] == "GET" else send)
+        else:
+            await self._filling.refresh()
+            await self._send(await self._answer(scope, receive), scope, send)
 
-    def _links(self, scope: Scope) -> Callable[[bytes], bytes]:
-        return self._app.styles.links if is_near(scope) else lambda _document: b""
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        """As it was made for the last visitor, where the same would be made again, which takes Gradio long."""
+        asked = (self._filling.revision, *(scope[name] for name in ("method", "path", "query_string", "headers")))
+        if self._made is not None and self._made[0] == asked:
+            return self._made[1]
+        messages: list[Message] = []
 
+        async def keep(message: Message) -> None:
+            messages.append(message)
 
-class _Sending:
-    """Holds the document back until it is whole, which Gradio sends at once."""
+        await self._app(scope, receive, keep)
+        start, *parts = messages
+        answer = _Answer(start, self._in_parts(b"".join(part.get("body", b"") for part in parts)))
+        if self._is_open and not scope["query_string"]:
+            self._made = (asked, answer)
+        return answer
 
-    def __init__(self, send: Send, links: Callable[[bytes], bytes]) -> None:
-        self._send = send
-        self._links = links
-        self._start: Message = {}
-        self._body = b""
+    def _in_parts(self, document: bytes) -> bytes:
+        """Browsers look through a script within a document several times before they run it, and do nothing else
+        meanwhile: what the page is made of comes beside it. Whoever knows a script's name gets it, so with passwords it
+        stays within."""
+        within = _CONFIG.search(document)
+        if within is None:
+            return document
+        script = within[1] + _UNWATCHED
+        if self._is_open:
+            path = f"/assets/config-{hashlib.sha256(script).hexdigest()}.js"
+            self._scripts = dict([*self._scripts.items(), (path, script)][-_MOST_SCRIPTS:])
+            begin = f'<script defer src=".{path}"></script>'.encode()
+        else:
+            begin = b"<script>" + script + b"</script>"
+        return document[: within.start()] + begin + document[within.end() :]
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-            return
-        self._body += message.get("body", b"")
-        if message.get("more_body", False):
-            return
-        begin = self._body.find(_FIRST_SCRIPT)
-        body = self._body
-        if begin >= 0:
-            body = body[:begin] + _UNWATCHED + self._links(body) + body[begin:]
-        headers = MutableHeaders(scope=self._start)
-        headers["cache-control"] = "no-store"
-        headers["content-length"] = str(len(body))
-        await self._send(self._start)
-        await self._send({"type": "http.response.body", "body": body})
+    async def _send(self, answer: _Answer, scope: Scope, send: Send) -> None:
+        body = answer.body
+        begin = body.find(_FIRST_SCRIPT)
+        if begin >= 0 and is_near(scope):
+            body = body[:begin] + self._app.styles.links(body) + body[begin:]
+        start = {**answer.start, "headers": [*answer.start["headers"]]}
+        headers = MutableHeaders(scope=start)
+        headers.update(_NOT_KEPT)
+        if scope["method"] == "GET":
+            headers["content-length"] = str(len(body))
+        await send(start)
+        await send({"type": "http.response.body", "body": body})

@@ -199,14 +199,11 @@ def build_field(page: Page, field: Field) -> Component:
     return page.inputs.add(field.name, component)
 
 
-def refilled(field: Field, settings: Settings) -> Component:
+def refilled(field: Field, settings: Settings) -> dict[str, Any]:
     """What brings the field's component to the value in `settings`."""
     value = shown_value(field.name, settings)
-    if OPTIONS[field.name].kind is Kind.SWITCH:
-        return gr.Checkbox(value=value)
-    if field.name == _SEED:
-        return gr.Number(value=value)
-    if field.is_slider:
-        low, high = stretched(field, value)
-        return gr.Slider(minimum=low, maximum=high, value=value)
-    return gr.Textbox(value=value)
+    stretch: dict[str, float] = {}
+    if field.is_slider and field.name != _SEED:
+        stretch["minimum"], stretch["maximum"] = stretched(field, value)
+    update: dict[str, Any] = gr.update(value=value, **stretch)
+    return update

@@ -51,8 +51,9 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         app = mount(page, blocks, settings)
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         closing = _stop_event(app)
+        front = FrontPage(Delivery(app), Filling(blocks, page.fills), is_open=not settings.passwords)
         config = server_config(
-            Guard(FrontPage(Delivery(app), Filling(blocks, page.fills)), names, Users(app)),
+            Guard(front, names, Users(app)),
             settings,
             lifespan="on",
             root_path=settings.subpath,
