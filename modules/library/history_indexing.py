@@ -14,9 +14,10 @@ from modules.library.history_places import ChatFile, Places
 from modules.library.history_store import read_history
 from modules.library.history_text import searched_text, title
 
-_BATCH: Final = 64
-# Between two batches on the thread, so that indexing ten thousand chats disturbs nobody.
-_BREATH: Final = 0.005
+_BATCH: Final = 16
+# Of the time that a batch on the thread takes, until the next one: others of this process run only in between, and
+# indexing ten thousand chats is to disturb nobody.
+_BREATH: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -90,9 +91,12 @@ class HistoryIndexing:
         stale = [file for key, file in files.items() if stamps.get(key) != file.stamp]
         stale.sort(key=lambda file: file.changed, reverse=True)
         for start in range(0, len(stale), _BATCH):
-            if time.monotonic() > deadline or (breath and self._closed.wait(breath)):
+            began = time.monotonic()
+            if began > deadline:
                 return False
             self._index.put([_indexed(file) for file in stale[start : start + _BATCH]])
+            if breath and self._closed.wait(breath * (time.monotonic() - began)):
+                return False
         return True
 
 

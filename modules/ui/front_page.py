@@ -3,17 +3,19 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from modules.ui.delivery import Delivery, is_near
+from modules.ui.delivery import Delivery, sent
 from modules.ui.filling import Filling
 
 _NOT_KEPT: Final = {"cache-control": "no-store"}
 _PATHS: Final = {"/", "/config"}
+# Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
+_OF_ADDRESS: Final = {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"}
 _FIRST_SCRIPT: Final = b'<script type="module"'
 _CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
 # Documents that are on their way may still name those before the latest.
@@ -28,7 +30,7 @@ for (const each of [gradio_config.components, gradio_config.dependencies]) Objec
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What Gradio has made of a request."""
+    """What a visitor gets."""
 
     start: Message
     body: bytes
@@ -50,16 +52,26 @@ class FrontPage:
         is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_page else ""
         if path in self._scripts:
-            await Response(self._scripts[path], headers=_NOT_KEPT, media_type="text/javascript")(scope, receive, send)
+            await sent(self._scripts[path], "text/javascript", _NOT_KEPT)(scope, receive, send)
         elif path not in _PATHS:
             await self._app(scope, receive, send)
         else:
             await self._filling.refresh()
-            await self._send(await self._answer(scope, receive), scope, send)
+            answer = await self._answer(scope, receive)
+            await send({**answer.start, "headers": [*answer.start["headers"]]})
+            await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         """As it was made for the last visitor, where the same would be made again, which takes Gradio long."""
-        asked = (self._filling.revision, *(scope[name] for name in ("method", "path", "query_string", "headers")))
+        addressed = [header for header in scope["headers"] if header[0] in _OF_ADDRESS]
+        asked = (
+            self._filling.revision,
+            scope["method"],
+            scope["scheme"],
+            scope["path"],
+            scope["query_string"],
+            addressed,
+        )
         if self._made is not None and self._made[0] == asked:
             return self._made[1]
         messages: list[Message] = []
@@ -69,8 +81,13 @@ class FrontPage:
 
         await self._app(scope, receive, keep)
         start, *parts = messages
-        answer = _Answer(start, self._in_parts(b"".join(part.get("body", b"") for part in parts)))
-        if self._is_open and not scope["query_string"]:
+        body = self._in_parts(b"".join(part.get("body", b"") for part in parts))
+        headers = MutableHeaders(scope=start)
+        headers.update(_NOT_KEPT)
+        if scope["method"] == "GET":
+            headers["content-length"] = str(len(body))
+        answer = _Answer(start, body)
+        if self._is_open and start["status"] == HTTPStatus.OK and not scope["query_string"]:
             self._made = (asked, answer)
         return answer
 
@@ -78,8 +95,9 @@ class FrontPage:
         """Browsers look through a script within a document several times before they run it, and do nothing else
         meanwhile: what the page is made of comes beside it. Whoever knows a script's name gets it, so with passwords it
         stays within."""
-        within = _CONFIG.search(document)
-        if within is None:
+        before, is_page, after = document.partition(_FIRST_SCRIPT)
+        within = _CONFIG.search(before)
+        if not is_page or within is None:
             return document
         script = within[1] + _UNWATCHED
         if self._is_open:
@@ -88,17 +106,4 @@ class FrontPage:
             begin = f'<script defer src=".{path}"></script>'.encode()
         else:
             begin = b"<script>" + script + b"</script>"
-        return document[: within.start()] + begin + document[within.end() :]
-
-    async def _send(self, answer: _Answer, scope: Scope, send: Send) -> None:
-        body = answer.body
-        begin = body.find(_FIRST_SCRIPT)
-        if begin >= 0 and is_near(scope):
-            body = body[:begin] + self._app.styles.links(body) + body[begin:]
-        start = {**answer.start, "headers": [*answer.start["headers"]]}
-        headers = MutableHeaders(scope=start)
-        headers.update(_NOT_KEPT)
-        if scope["method"] == "GET":
-            headers["content-length"] = str(len(body))
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
+        return before[: within.start()] + begin + before[within.end() :] + self._app.styles.links + is_page + after

@@ -8,9 +8,11 @@ import webbrowser
 from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
+import httpx2
 from fastapi import FastAPI
 from gradio.routes import App
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from modules.chat.tools.toolbox import ToolBox
 from modules.extend.extensions import Extensions
@@ -51,15 +53,13 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         app = mount(page, blocks, settings)
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         closing = _stop_event(app)
-        front = FrontPage(Delivery(app), Filling(blocks, page.fills), is_open=not settings.passwords)
-        config = server_config(
-            Guard(front, names, Users(app)),
-            settings,
-            lifespan="on",
-            root_path=settings.subpath,
-        )
+        delivery = Delivery(app, has_streams=any(getattr(part, "streaming", False) for part in blocks.blocks.values()))
+        front = FrontPage(delivery, Filling(blocks, page.fills), is_open=not settings.passwords)
+        guard = Guard(front, names, Users(app))
+        config = server_config(guard, settings, lifespan="on", root_path=settings.subpath)
         server = OrderlyServer(config, closing)
         url = url_of(listeners[0], is_secure=server.config.is_ssl)
+        await _visit(front, url, settings.subpath)
         announce(f"Web UI: {url}")
         if names is None and not settings.passwords:
             announce(_UNGUARDED)
@@ -73,6 +73,14 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         finally:
             ending.cancel()
             await asyncio.wait([ending])
+
+
+async def _visit(app: ASGIApp, url: str, root_path: str) -> None:
+    """Gradio and FastAPI finish much of their work when they are asked for something: here, before anybody waits."""
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False, root_path=root_path)
+    async with httpx2.AsyncClient(transport=transport, base_url=url) as visitor:
+        for path in ("/", "/gradio_api/looked-for-everywhere"):
+            await visitor.get(path)
 
 
 def _stop_event(app: FastAPI) -> asyncio.Event:

@@ -4,17 +4,21 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import pytest_asyncio
 from gradio.routes import BUILD_PATH_LIB
+from starlette.responses import PlainTextResponse
 
+from modules.ui.delivery import Delivery
 from tests.ui.served import ServedPage, served_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ASSETS = Path(str(BUILD_PATH_LIB))
-SHEETS = {path.name: path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("Index-*.css"))[:3]}
 ZIPPED = {"accept-encoding": "gzip"}
+(PLAYER,) = ASSETS.glob("hls-*.js")
+(VIDEO,) = (path.read_text(encoding="utf-8") for path in ASSETS.glob("Video-*.js"))
 FAR = {**ZIPPED, "x-forwarded-for": "203.0.113.7"}
 
 
@@ -53,23 +57,94 @@ async def test_only_assets_are_assets(page: ServedPage, path: str) -> None:
     assert (await page.http.get(f"/assets/{path}")).status_code in {400, 403, 404, 405}
 
 
-async def test_style_sheets_that_were_asked_for_come_together(page: ServedPage) -> None:
-    for name in SHEETS:
-        assert (await page.http.get(f"/assets/{name}")).status_code == 200
-    document = (await page.http.get("/")).text
+@pytest.mark.parametrize(("headers", "encoding"), [(ZIPPED, None), (FAR, "gzip")], ids=["near", "far"])
+async def test_style_sheets_come_as_one(page: ServedPage, headers: dict[str, str], encoding: str | None) -> None:
+    document = (await page.http.get("/", headers=headers)).text
     (together,) = set(re.findall(r'<link rel="stylesheet" href="\./(assets/together-\w+\.css)">', document))
-    sheet = await page.http.get(f"/{together}")
+    sheet = await page.http.get(f"/{together}", headers=headers)
     assert sheet.headers["content-type"].startswith("text/css")
+    assert sheet.headers.get("content-encoding") == encoding
     assert "immutable" in sheet.headers["cache-control"]
-    for name, content in SHEETS.items():
-        assert content in sheet.text
-        assert f'<link rel="stylesheet" disabled href="./assets/{name}">' in document
+    stood_for = re.findall(r'<link rel="stylesheet" disabled href="\./assets/([\w-]+\.css)">', document)
+    assert len(stood_for) > 30
+    for name in stood_for:
+        assert (ASSETS / name).read_text(encoding="utf-8") in sheet.text
     assert (await page.http.get("/assets/together-0123456789abcdef.css")).status_code == 404
-    assert "together-" not in (await page.http.get("/", headers=FAR)).text
 
 
-async def test_the_document_begins_with_what_makes_browsers_quick(page: ServedPage) -> None:
-    document = (await page.http.get("/")).text
-    config = document.index("window.gradio_config")
-    assert config < document.index("class Unwatched") < document.index('<script type="module"')
-    assert len(document.encode()) == int((await page.http.get("/")).headers["content-length"])
+@pytest.mark.parametrize(("headers", "encoding"), [(ZIPPED, None), (FAR, "gzip")], ids=["near", "far"])
+async def test_what_the_page_is_made_of_comes_beside_it(
+    page: ServedPage, headers: dict[str, str], encoding: str | None
+) -> None:
+    answer = await page.http.get("/", headers=headers)
+    assert "window.gradio_config =" not in answer.text
+    assert len(answer.content) == int(answer.headers["content-length"]) < 20_000
+    config = answer.text.index(path := config_of(answer.text))
+    assert config < answer.text.index('<script type="module"')
+    script = await page.http.get(path, headers=headers)
+    assert "javascript" in script.headers["content-type"]
+    assert script.headers.get("content-encoding") == encoding
+    assert script.headers["cache-control"] == answer.headers["cache-control"] == "no-store"
+    assert script.text.index("window.gradio_config = {") < script.text.index("class Unwatched")
+    assert '"elem_id":"past-chats"' in script.text
+
+
+async def test_what_was_made_for_one_visitor_is_made_again_when_it_is_not_the_same(page: ServedPage) -> None:
+    async def config(**headers: str) -> str:
+        path = config_of((await page.http.get("/", headers=headers)).text)
+        return (await page.http.get(path)).text
+
+    first = await config()
+    assert await config() == first
+    elsewhere = await config(**{"x-forwarded-host": "models.example", "x-forwarded-proto": "https"})
+    assert '"root":"https://models.example"' in elsewhere
+    assert f'"root":"{page.url}"' in await config()
+    presets = page.folder / "presets"
+    presets.mkdir(exist_ok=True)
+    (presets / "Brand new.yaml").write_text("temperature: 0.25\n", encoding="utf-8")
+    assert "Brand new" not in first
+    assert "Brand new" in await config()
+    assert (await page.http.get("/assets/config-0.js")).status_code == 404
+
+
+async def test_schemas_that_nobody_asks_for_are_not_sent(page: ServedPage) -> None:
+    components = (await page.http.get("/config")).json()["components"]
+    assert not {"api_info", "example_inputs"} & {name for each in components for name in each}
+
+
+async def test_pages_with_a_password_keep_within_what_they_are_made_of(tmp_path: Path) -> None:
+    async with served_page(tmp_path, gradio_auth="me:secret") as page:
+        closed = (await page.http.get("/")).text
+        assert '"auth_required":true' in closed
+        await page.http.post("/login", data={"username": "me", "password": "secret"})
+        opened = (await page.http.get("/")).text
+        assert '"elem_id":"past-chats"' in opened
+        assert "/assets/config-" not in opened + closed
+        page.http.cookies.clear()
+        assert '"auth_required":true' in (await page.http.get("/")).text
+
+
+@pytest.mark.parametrize("headers", [ZIPPED, FAR], ids=["near", "far"])
+async def test_a_page_without_streams_comes_without_what_plays_them(page: ServedPage, headers: dict[str, str]) -> None:
+    answer = await page.http.get(f"/assets/{PLAYER.name}", headers=headers)
+    assert len(answer.text) < 500
+    assert answer.headers["cache-control"] == "no-store"
+    imported = re.search(rf'import\{{([^}}]*)\}}from"\./{PLAYER.name}"', VIDEO)
+    assert imported is not None
+    for name in imported[1].split(","):
+        assert f"None_ as {name.split()[0]}" in answer.text
+
+
+async def test_a_page_with_streams_gets_what_plays_them() -> None:
+    delivery = Delivery(PlainTextResponse("nothing", 404), has_streams=True)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(delivery), base_url="http://localhost") as http:
+        answer = await http.get(f"/assets/{PLAYER.name}")
+    assert answer.content == PLAYER.read_bytes()
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def config_of(document: str) -> str:
+    """The address of what the page is made of."""
+    named = re.search(r'<script defer src="\.(/assets/config-\w+\.js)"></script>', document)
+    assert named is not None
+    return named[1]
