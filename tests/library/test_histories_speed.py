@@ -93,6 +93,16 @@ def test_a_first_index_is_made_while_lists_are_read(tmp_path: Path, sizes: dict[
     )
 
 
+def test_a_first_index_leaves_time_to_others(tmp_path: Path) -> None:
+    data = with_chats(tmp_path, 500)
+    indexing = HistoryIndexing(Places(data), HistoryIndex(tmp_path / "new"))
+    wall, cpu = time.perf_counter(), time.process_time()
+    indexing.begin()
+    indexing.wait()
+    assert time.process_time() - cpu < 0.6 * (time.perf_counter() - wall)
+    assert len(HistoryIndex(tmp_path / "new").stamps()) == 500
+
+
 def test_pictures_cost_the_index_nothing(tmp_path: Path) -> None:
     data = UserData(tmp_path)
     histories = Histories(data)

@@ -87,6 +87,13 @@ async def test_what_the_page_is_made_of_comes_beside_it(
     assert script.headers["cache-control"] == answer.headers["cache-control"] == "no-store"
     assert script.text.index("window.gradio_config = {") < script.text.index("class Unwatched")
     assert '"elem_id":"past-chats"' in script.text
+    from_elsewhere = {
+        **headers,
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "no-cors",
+        "sec-fetch-dest": "script",
+    }
+    assert (await page.http.get(path, headers=from_elsewhere)).status_code == 403
 
 
 async def test_what_was_made_for_one_visitor_is_made_again_when_it_is_not_the_same(page: ServedPage) -> None:
