@@ -32,7 +32,15 @@ async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
 async def test_allowed_call_is_made(asking: ChatPage) -> None:
     await asking.write(CALL)
     await expect(asking.page.locator("#live")).to_contain_text("Allow word_count?")
-    await asking.page.locator("#live").get_by_role("button", name="Approve", exact=True).click()
+    button = asking.page.locator("#live").get_by_role("button", name="Approve", exact=True)
+    at_first = await button.bounding_box()
+    unfolding = asking.page.locator("#live .thought-group > .content")
+    await unfolding.evaluate("(content) => Promise.all(content.getAnimations().map((each) => each.finished))")
+    later = await button.bounding_box()
+    assert at_first is not None
+    assert later is not None
+    assert abs(later["y"] - at_first["y"]) < 10, "the button moved from under the finger"
+    await button.click()
     await asking.until_done()
     await expect(asking.replies.last).to_contain_text('"words": 3')
     await expect(asking.page.locator("#chat")).to_contain_text("word_count")
