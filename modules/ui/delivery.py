@@ -16,11 +16,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+NOT_KEPT: Final = {"cache-control": "no-store"}
+
 _ASSETS: Final = "/assets/"
 # Their names change with what is in them.
 _FOR_GOOD: Final = {"cache-control": "public, max-age=31536000, immutable"}
-# Tomorrow the page may have streams.
-_NOT_KEPT: Final = {"cache-control": "no-store"}
 # Half a megabyte that each browser looks through, for live streams.
 _STREAMING: Final = re.compile(r"hls-[\w-]+\.js")
 _EXPORTS: Final = re.compile(rb"export\s*\{([^}]*)\}\s*;?\s*$")
@@ -55,7 +55,8 @@ class Delivery:
         if asset is None:
             return None
         if _STREAMING.fullmatch(name) and not self._has_streams:
-            return Response(_incapable(asset), headers=_NOT_KEPT, media_type=_type_of(name))
+            # Tomorrow the page may have some.
+            return Response(_incapable(asset), headers=NOT_KEPT, media_type=_type_of(name))
         if unpacked:
             return Response(asset, headers=_FOR_GOOD, media_type=_type_of(name))
         return self._kept_for_good
@@ -70,7 +71,7 @@ class Delivery:
 
 
 class Styles:
-    """Gradio's page asks for some fifty style sheets, one after the other, as it comes to know which it needs. Here they
+    """Gradio's page asks for some forty style sheets, one after the other, as it comes to know which it needs. Here they
     come as one, with the page."""
 
     def __init__(self, assets: "Assets", names: Iterable[str]) -> None:

@@ -9,10 +9,9 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from modules.ui.delivery import Delivery, sent
+from modules.ui.delivery import NOT_KEPT, Delivery, sent
 from modules.ui.filling import Filling
 
-_NOT_KEPT: Final = {"cache-control": "no-store"}
 _PATHS: Final = {"/", "/config"}
 # Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
 _OF_ADDRESS: Final = {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"}
@@ -52,7 +51,7 @@ class FrontPage:
         is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_page else ""
         if path in self._scripts:
-            await sent(self._scripts[path], "text/javascript", _NOT_KEPT)(scope, receive, send)
+            await sent(self._scripts[path], "text/javascript", NOT_KEPT)(scope, receive, send)
         elif path not in _PATHS:
             await self._app(scope, receive, send)
         else:
@@ -81,28 +80,30 @@ class FrontPage:
 
         await self._app(scope, receive, keep)
         start, *parts = messages
-        body = self._in_parts(b"".join(part.get("body", b"") for part in parts))
+        is_for_all = self._is_open and start["status"] == HTTPStatus.OK and not scope["query_string"]
+        body = self._in_parts(b"".join(part.get("body", b"") for part in parts), is_for_all=is_for_all)
         headers = MutableHeaders(scope=start)
-        headers.update(_NOT_KEPT)
+        headers.update(NOT_KEPT)
         if scope["method"] == "GET":
             headers["content-length"] = str(len(body))
         answer = _Answer(start, body)
-        if self._is_open and start["status"] == HTTPStatus.OK and not scope["query_string"]:
+        if is_for_all:
             self._made = (asked, answer)
         return answer
 
-    def _in_parts(self, document: bytes) -> bytes:
+    def _in_parts(self, document: bytes, *, is_for_all: bool) -> bytes:
         """Browsers look through a script within a document several times before they run it, and do nothing else
-        meanwhile: what the page is made of comes beside it. Whoever knows a script's name gets it, so with passwords it
-        stays within."""
+        meanwhile: what the page is made of comes beside it. Whoever knows a script's name gets it, so what is not for
+        all stays within. The document that is sent again is the last one that names a script."""
         before, is_page, after = document.partition(_FIRST_SCRIPT)
         within = _CONFIG.search(before)
         if not is_page or within is None:
             return document
         script = within[1] + _UNWATCHED
-        if self._is_open:
+        if is_for_all:
             path = f"/assets/config-{hashlib.sha256(script).hexdigest()}.js"
-            self._scripts = dict([*self._scripts.items(), (path, script)][-_MOST_SCRIPTS:])
+            others = [each for each in self._scripts.items() if each[0] != path]
+            self._scripts = dict([*others, (path, script)][-_MOST_SCRIPTS:])
             begin = f'<script defer src=".{path}"></script>'.encode()
         else:
             begin = b"<script>" + script + b"</script>"

@@ -114,6 +114,20 @@ async def test_what_was_made_for_one_visitor_is_made_again_when_it_is_not_the_sa
     assert (await page.http.get("/assets/config-0.js")).status_code == 404
 
 
+async def test_a_document_that_is_sent_again_names_what_is_still_there(page: ServedPage) -> None:
+    document = (await page.http.get("/")).text
+    for number in range(20):
+        assert (await page.http.get("/", params={"__theme": f"{number}"})).status_code == 200
+    assert (await page.http.get("/")).text == document
+    assert (await page.http.get(config_of(document))).status_code == 200
+
+
+async def test_a_page_below_a_path_is_made_for_that_path(tmp_path: Path) -> None:
+    async with served_page(tmp_path, subpath="/models") as page:
+        script = await page.http.get(config_of((await page.http.get("/")).text))
+        assert f'"root":"{page.url}/models"' in script.text
+
+
 async def test_schemas_that_nobody_asks_for_are_not_sent(page: ServedPage) -> None:
     components = (await page.http.get("/config")).json()["components"]
     assert not {"api_info", "example_inputs"} & {name for each in components for name in each}
