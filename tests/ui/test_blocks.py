@@ -62,3 +62,16 @@ async def test_what_is_no_output_is_an_error(made: Made) -> None:
         stranger = gr.Textbox()
     with pytest.raises(ValueError, match="output"):
         await made.shown({stranger: "new"})
+
+
+async def test_what_programs_may_call_keeps_its_schema() -> None:
+    with PageBlocks(analytics_enabled=False) as blocks:
+        callable_text, private_text, button = gr.Textbox(), gr.Textbox(), gr.Button()
+        button.click(str, callable_text, None, api_name="made_by_an_extension")
+        button.click(str, private_text, None, api_visibility="private")
+    components = {each["id"]: each for each in blocks.get_config_file()["components"]}
+    assert components[callable_text._id]["api_info_as_input"]["type"] == "string"
+    assert "api_info" not in components[private_text._id]
+    blocks.config = blocks.get_config_file()
+    (parameter,) = blocks.get_api_info()["named_endpoints"]["/made_by_an_extension"]["parameters"]
+    assert parameter["type"]["type"] == "string"
