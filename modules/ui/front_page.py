@@ -16,6 +16,7 @@ _PATHS: Final = {"/", "/config"}
 # Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
 _OF_ADDRESS: Final = {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"}
 _FIRST_SCRIPT: Final = b'<script type="module"'
+_END_OF_HEAD: Final = b"</head>"
 _CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
 # Documents that are on their way may still name those before the latest.
 _MOST_SCRIPTS: Final = 8
@@ -107,4 +108,7 @@ class FrontPage:
             begin = f'<script defer src=".{path}"></script>'.encode()
         else:
             begin = b"<script>" + script + b"</script>"
-        return before[: within.start()] + begin + before[within.end() :] + self._app.styles.links + is_page + after
+        # Behind Gradio's own sheet, which resets what the others then set.
+        rest, is_head, body = after.partition(_END_OF_HEAD)
+        links = self._app.styles.links if is_head else b""
+        return before[: within.start()] + begin + before[within.end() :] + is_page + rest + links + is_head + body
