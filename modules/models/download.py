@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from modules.errors import ServiceError
-from modules.models.download_plan import DownloadChoice, Wish, gguf_weights, shown_size
+from modules.models.download_plan import DownloadChoice, Wish, shown_size
 from modules.models.download_progress import DownloadProgress, shown_seconds
 from modules.models.downloads import PARALLEL, Downloads, Verdict
 from modules.models.hub import Hub
@@ -69,15 +69,14 @@ async def _run(arguments: argparse.Namespace) -> int:
     data = UserData(arguments.user_data_dir, folder)
     hub = Hub.from_environment()
     downloads = Downloads(data, hub, with_code=arguments.with_code, parallel=max(1, arguments.threads), waits=waits)
-    name = f"{arguments.model}:{arguments.branch}" if arguments.branch else arguments.model
     if arguments.check and _lies_in(data.models, arguments.model):
         return await _check(downloads, arguments.model)
-    repo = await downloads.files(name)
+    repo = await downloads.files(arguments.model, branch=arguments.branch)
     if arguments.list:
         lines = [f"{shown_size(file.size):>9}  {file.name}" for file in sorted(repo.files, key=lambda file: file.size)]
         sys.stdout.write("\n".join(lines) + "\n")
         return 0
-    choice = downloads.choose(repo, _wish(arguments, has_several=len(gguf_weights(repo.files)) > 1))
+    choice = downloads.choose(repo, _wish(arguments))
     if arguments.check:
         return await _check(downloads, choice.target)
     if arguments.clean:
@@ -89,11 +88,11 @@ def _lies_in(folder: Path, name: str) -> bool:
     return (folder / name).exists()
 
 
-def _wish(arguments: argparse.Namespace, *, has_several: bool) -> Wish:
+def _wish(arguments: argparse.Namespace) -> Wish:
     return Wish(
         files=tuple(arguments.specific_file or ()),
         text_only=arguments.text_only,
-        quantization=_QUANTIZATION if has_several else None,
+        default_quantization=_QUANTIZATION,
         exclude=arguments.exclude_pattern,
     )
 
@@ -132,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "model",
         metavar="MODEL",
-        help="owner/name, owner/name:branch, or an address on the hub; with --check a model's name",
+        help="owner/name, owner/name:Q8_0, owner/name:branch, or an address on the hub; with --check a model's name",
     )
     add("--branch", help="branch, tag or commit")
     add("--specific-file", action="append", metavar="FILE", help="only this file; may be given several times")

@@ -9,6 +9,7 @@ from typing import Final
 
 from modules.errors import BadRequest
 from modules.models.hub import RemoteFile, RepoFiles
+from modules.models.quantization import dynamic, normal, quantization_of
 from modules.options import did_you_mean
 
 MODELS: Final = "models"
@@ -16,6 +17,8 @@ PROJECTORS: Final = "mmproj"
 
 _PARAM: Final = "files"
 _PART_NUMBER: Final = re.compile(r"-\d{5}-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
+# What is left of a model that was cut up to get below a limit on sizes; only joined together it can be loaded.
+_PIECE: Final = re.compile(r"\.gguf(?:[.-](?:part|split)[-_.]?\w+|[.-]\d+|[.-][a-z]{1,2})$", re.IGNORECASE)
 _PICKLES: Final = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _TEXTS: Final = frozenset({".json", ".txt", ".md", ".jinja", ".model", ".tiktoken", ".yaml", ".yml", ".vocab", ".spm"})
 # Folders with the same weights once more, for other programs.
@@ -46,18 +49,26 @@ class Weights:
     def size(self) -> int:
         return sum(file.size for file in self.files)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all the parts are there that the names of the parts speak of."""
+        part = _PART_NUMBER.search(self.name)
+        return part is None or len(self.files) == int(part[1])
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """`files` are names in the repository, folders with a slash at the end; empty means what the model needs.
 
-    `quantization` chooses among several GGUF files when nobody names one. `exclude` is a regular expression for names
-    that are left out. `with_code` lets Python files come along.
+    `quantization` is the number format it has to be, above the one that the repository's name asks for;
+    `default_quantization` chooses among several GGUF models when nobody asks for one. `exclude` is a regular expression
+    for names that are left out. `with_code` lets Python files come along.
     """
 
     files: tuple[str, ...] = ()
     text_only: bool = False
     quantization: str | None = None
+    default_quantization: str | None = None
     exclude: str | None = None
     with_code: bool = False
 
@@ -88,6 +99,8 @@ class DownloadChoice:
 def kind_of(name: str) -> Kind:
     path = PurePosixPath(name.lower())
     if path.suffix == ".gguf":
+        if path.stem.endswith("imatrix") and quantization_of(path.name) is None:
+            return Kind.OTHER
         return Kind.PROJECTOR if "mmproj" in path.name else Kind.GGUF
     if path.suffix == ".safetensors":
         return Kind.SAFETENSORS
@@ -111,8 +124,7 @@ def gguf_weights(files: Iterable[RemoteFile]) -> list[Weights]:
 def choose(repo: RepoFiles, wish: Wish) -> DownloadChoice:
     """Raises BadRequest that says what there is, when what is wanted is not there, not clear or not safe."""
     allowed = RepoFiles(repo.source, repo.commit, tuple(_without(repo.files, wish.exclude)))
-    names = wish.files or ((repo.source.file,) if repo.source.file else ())
-    files = _named(allowed, names) if names else _needed(allowed, wish)
+    files = _wanted(allowed, wish)
     if not files:
         raise BadRequest("There is nothing to download: every file is left out.", param=_PARAM)
     if any(kind_of(file.name) is Kind.CODE for file in files) and not wish.with_code:
@@ -120,6 +132,17 @@ def choose(repo: RepoFiles, wish: Wish) -> DownloadChoice:
             "Python files are downloaded only when the program was started with --trust-remote-code.", param=_PARAM
         )
     return _placed(repo, files)
+
+
+def _wanted(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:
+    if wish.files:
+        return _named(repo, wish.files)
+    if repo.source.file is None:
+        return _needed(repo, wish)
+    files = _named(repo, (repo.source.file,))
+    if any(kind_of(file.name) is Kind.SAFETENSORS for file in files):
+        raise _safetensors_refused(repo)
+    return files
 
 
 def _without(files: Sequence[RemoteFile], exclude: str | None) -> Iterator[RemoteFile]:
@@ -154,23 +177,21 @@ def _matching(repo: RepoFiles, name: str) -> Sequence[RemoteFile]:
     if not found or (len(found) > 1 and not name.endswith("/")):
         raise _not_there(repo, name)
     if len(found) == 1:
-        return next((each.files for each in gguf_weights(repo.files) if found[0] in each.files), found)
+        weights = next((each for each in gguf_weights(repo.files) if found[0] in each.files), None)
+        if weights is not None and not weights.is_whole:
+            raise BadRequest(f"{repo.source.repo} does not have all parts of {weights.name}.", param=_PARAM)
+        return weights.files if weights is not None else found
     return found
 
 
 def _needed(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:
-    texts = [file for file in repo.files if _is_text(file, wish)]
     if wish.text_only:
-        return texts
-    safetensors = _safetensors(repo.files)
-    if safetensors:
-        return safetensors + texts
-    models = gguf_weights(repo.files)
-    if models:
-        return list(_one_of(models, wish.quantization).files)
-    if any(kind_of(file.name) is Kind.PICKLE for file in repo.files):
-        raise _pickle_refused(repo)
-    raise BadRequest(f"{repo.source.repo} holds no model in a format that can be loaded.", param="model")
+        return [file for file in repo.files if _is_text(file, wish)]
+    models = [each for each in gguf_weights(repo.files) if each.is_whole]
+    quantization = wish.quantization or repo.source.quantization
+    if models or (quantization and _pieces(repo)):
+        return list(_one_of(repo, models, quantization, wish.default_quantization).files)
+    raise _no_model(repo)
 
 
 def _is_text(file: RemoteFile, wish: Wish) -> bool:
@@ -178,27 +199,60 @@ def _is_text(file: RemoteFile, wish: Wish) -> bool:
     return not _is_copy(file) and (kind is Kind.TEXT or (kind is Kind.CODE and wish.with_code))
 
 
-def _safetensors(files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    found = [file for file in files if kind_of(file.name) is Kind.SAFETENSORS and not _is_copy(file)]
-    consolidated = [file for file in found if file.name.startswith("consolidated")]
-    return [file for file in found if file not in consolidated] or found
-
-
 def _is_copy(file: RemoteFile) -> bool:
     folders = PurePosixPath(file.name.lower()).parts[:-1]
     return bool(folders) and (folders[0] in _COPIES or any(folder.startswith(".") for folder in folders))
 
 
-def _one_of(models: Sequence[Weights], quantization: str | None) -> Weights:
-    if quantization:
-        fitting = [each for each in models if quantization.lower() in each.name.lower()]
-        models = fitting if len(fitting) == 1 else models
+def _one_of(repo: RepoFiles, models: Sequence[Weights], wished: str | None, default: str | None) -> Weights:
+    """A wished quantization is never replaced by another one."""
+    quantization = wished or default
+    fitting = _quantized(models, quantization) if quantization else []
+    if wished and not fitting:
+        raise BadRequest(_missing(repo, models, normal(wished)), param=_PARAM)
+    models = fitting if wished or len(fitting) == 1 else models
     if len(models) > 1:
+        those = f"{normal(wished)} models" if wished else "GGUF models"
         raise BadRequest(
-            f"There are {len(models)} GGUF models in this repository; choose one by its file name:\n{_listed(models)}",
+            f"There are {len(models)} {those} in this repository; choose one by its file name:\n{_listed(models)}",
             param=_PARAM,
         )
     return models[0]
+
+
+def _quantized(models: Sequence[Weights], quantization: str) -> list[Weights]:
+    """Unsloth's varieties count as the format they are named after where there is no plain one."""
+    name = normal(quantization)
+    found = [each for each in models if quantization_of(each.name) == name]
+    return found or [each for each in models if quantization_of(each.name) == dynamic(name)]
+
+
+def _missing(repo: RepoFiles, models: Sequence[Weights], quantization: str) -> str:
+    pieces = [name for name in _pieces(repo) if quantization_of(name) in {quantization, dynamic(quantization)}]
+    why = f": {pieces[0]} has to be joined with other pieces first" if pieces else ""
+    there = f" Choose another one:\n{_listed(models)}" if models else ""
+    return f"{repo.source.repo} has no {quantization} GGUF that can be loaded{why}.{there}"
+
+
+def _pieces(repo: RepoFiles) -> list[str]:
+    """Files with less than a whole model in them."""
+    parts = (file.name for each in gguf_weights(repo.files) if not each.is_whole for file in each.files)
+    return [*(file.name for file in repo.files if _PIECE.search(file.name)), *parts]
+
+
+def _no_model(repo: RepoFiles) -> BadRequest:
+    pieces, kinds = _pieces(repo), {kind_of(file.name) for file in repo.files}
+    if pieces:
+        return BadRequest(
+            f"{repo.source.repo} has GGUF models in pieces only, such as {pieces[0]}, which cannot be loaded; look for a "
+            "GGUF repository with whole ones.",
+            param="model",
+        )
+    if Kind.SAFETENSORS in kinds:
+        return _safetensors_refused(repo)
+    if Kind.PICKLE in kinds:
+        return _pickle_refused(repo)
+    return BadRequest(f"{repo.source.repo} holds no model in a format that can be loaded.", param="model")
 
 
 def _placed(repo: RepoFiles, files: Sequence[RemoteFile]) -> DownloadChoice:
@@ -221,10 +275,18 @@ def _placed_flat(file: RemoteFile) -> ChosenFile:
     return ChosenFile(file, place, PurePosixPath(file.name).name)
 
 
+def _safetensors_refused(repo: RepoFiles) -> BadRequest:
+    return BadRequest(
+        f"The weights of {repo.source.repo} are safetensors, which no loader here reads; look for a GGUF repository of "
+        f"the same model, which is often called {repo.source.repo.partition('/')[2]}-GGUF.",
+        param="model",
+    )
+
+
 def _pickle_refused(repo: RepoFiles) -> BadRequest:
     return BadRequest(
         f"The weights of {repo.source.repo} are Python pickles (.bin, .pt), which can run any code when they are "
-        "loaded, so they are not downloaded. Look for the model as safetensors or GGUF.",
+        "loaded, so they are not downloaded; look for a GGUF repository of the same model.",
         param="model",
     )
 

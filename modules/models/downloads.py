@@ -62,12 +62,13 @@ class Downloads:
         self._waits = waits
         self._under_way: set[str] = set()
 
-    async def files(self, name: str) -> RepoFiles:
-        """What the repository holds that `name` means: owner/name, owner/name:branch, or an address on the hub.
+    async def files(self, name: str, *, branch: str | None = None) -> RepoFiles:
+        """What the repository holds that `name` means: owner/name, owner/name:quantization, owner/name:branch, or an
+        address on the hub. `branch` goes above the one in the name.
 
         Raises BadRequest, NotFound, HubFailed.
         """
-        return await self._hub.list_files(self._hub.parse(name))
+        return await self._hub.list_files(self._hub.parse(name, branch))
 
     def choose(self, repo: RepoFiles, wish: Wish | None = None) -> DownloadChoice:
         """Raises BadRequest that says what there is to choose from when that is not clear."""

@@ -65,9 +65,9 @@ class Hub:
         """HF_ENDPOINT, HF_TOKEN or what the hub's own command stored, HF_USER and HF_PASS."""
         return cls((os.environ.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/"), _authorization())
 
-    def parse(self, name: str) -> HubName:
-        """Raises BadRequest."""
-        return parse_hub_name(name, self.endpoint)
+    def parse(self, name: str, branch: str | None = None) -> HubName:
+        """`branch` goes above the one in the name. Raises BadRequest."""
+        return parse_hub_name(name, self.endpoint, branch)
 
     async def list_files(self, name: HubName) -> RepoFiles:
         """Raises NotFound, BadRequest, HubFailed."""

@@ -1,11 +1,12 @@
 """How people name what they want from a model hub, and what a name means there."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from modules.errors import BadRequest
+from modules.models.quantization import is_quantization
 
 MAIN: Final = "main"
 
@@ -16,17 +17,23 @@ _REVISION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 _PUBLIC_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 _FILE_VIEWS: Final = frozenset({"resolve", "blob", "raw"})
 _OTHER_KINDS: Final = frozenset({"datasets", "spaces", "kernels", "collections", "api"})
-_HOW: Final = "Give a model as owner/name, as owner/name:branch, or as its address on the hub."
+_HOW: Final = "Give a model as owner/name, owner/name:Q4_K_M or owner/name:branch, or as its address on the hub."
+# How other programs say that a name is one of the hub.
+_PREFIXES: Final = ("hf://", "hf:")
+# What Ollama calls the quantization that nobody chose.
+_LATEST: Final = "latest"
+_GGUF: Final = ".gguf"
 
 
 @dataclass(frozen=True, slots=True)
 class HubName:
     """A repository, `owner/name`, at a branch, tag or commit. `file` is what the name points at inside it, if it does:
-    a file, or a folder when it ends in a slash."""
+    a file, or a folder when it ends in a slash; `quantization` is the number format it asks for."""
 
     repo: str
     revision: str = MAIN
     file: str | None = None
+    quantization: str | None = None
 
     @property
     def folder(self) -> str:
@@ -35,16 +42,19 @@ class HubName:
         return f"{self.repo}{branch}".replace("/", "_")
 
 
-def parse_hub_name(text: str, endpoint: str) -> HubName:
-    """Raises BadRequest for what names no model on the hub at `endpoint`.
+def parse_hub_name(text: str, endpoint: str, branch: str | None = None) -> HubName:
+    """Raises BadRequest for what names no model on the hub at `endpoint`. `branch` goes above the one in `text`.
 
     Nothing is ever fetched from an address in `text`: what it names is looked for on the hub.
     """
     text = text.strip()
     if len(text) > _MAX_LENGTH:
         raise _bad("The name is too long.")
+    prefix = next((prefix for prefix in _PREFIXES if text.lower().startswith(prefix)), "")
+    text = text[len(prefix) :]
     address = _address(text, urlsplit(endpoint))
-    return _checked(_from_path(address) if address is not None else _from_short(text))
+    name = _from_path(address) if address is not None else _from_short(text)
+    return _checked(replace(name, revision=branch) if branch else name)
 
 
 def _address(text: str, hub: SplitResult) -> list[str] | None:
@@ -59,7 +69,11 @@ def _address(text: str, hub: SplitResult) -> list[str] | None:
     if parts.scheme not in {"http", "https"} or parts.netloc.lower() not in hosts:
         raise _bad(f"Models come from {hub.hostname} only.")
     path = parts.path.removeprefix(hub.path) if parts.netloc.lower() == hub.netloc.lower() else parts.path
-    return [unquote(segment) for segment in path.strip("/").split("/")]
+    segments = [unquote(segment) for segment in path.strip("/").split("/")]
+    # What the hub's page has in its address while it shows what is in a file.
+    shown = parse_qs(parts.query).get("show_file_info", [""])[0]
+    revision = segments[3] if len(segments) == 4 else MAIN
+    return [*segments[:2], "blob", revision, *shown.split("/")] if shown and len(segments) in {2, 4} else segments
 
 
 def _from_path(segments: list[str]) -> HubName:
@@ -67,7 +81,7 @@ def _from_path(segments: list[str]) -> HubName:
         case [kind, *_] if kind in _OTHER_KINDS:
             raise _bad("This is not the address of a model.")
         case [owner, name]:
-            return HubName(f"{owner}/{name}")
+            return _tagged(f"{owner}/{name}")
         case [owner, name, "tree", revision]:
             return HubName(f"{owner}/{name}", revision)
         case [owner, name, "tree", revision, *folder]:
@@ -79,8 +93,21 @@ def _from_path(segments: list[str]) -> HubName:
 
 
 def _from_short(text: str) -> HubName:
-    repo, colon, revision = text.partition(":")
-    return HubName(repo, revision if colon else MAIN)
+    """With a file's path below the repository's name too, as some programs write it."""
+    segments = text.split("/")
+    if len(segments) > 2 and ":" not in text and text.lower().endswith(_GGUF):
+        return HubName("/".join(segments[:2]), file="/".join(segments[2:]))
+    return _tagged(text)
+
+
+def _tagged(text: str) -> HubName:
+    """`owner/name`, and after a colon a quantization, a GGUF file, or else a branch."""
+    repo, colon, tag = text.partition(":")
+    if not colon or tag.lower() == _LATEST:
+        return HubName(repo)
+    if is_quantization(tag):
+        return HubName(repo, quantization=tag.upper())
+    return HubName(repo, file=tag) if tag.lower().endswith(_GGUF) else HubName(repo, tag)
 
 
 def _checked(name: HubName) -> HubName:

@@ -81,8 +81,8 @@ def download_parts() -> DownloadParts:
     gr.Markdown("### Download from Hugging Face")
     name = gr.Textbox(
         label="Model",
-        placeholder="owner/name, owner/name:branch or an address",
-        info="GGUF and safetensors. What was fetched of an unfinished download is not fetched again.",
+        placeholder="owner/name, owner/name:Q4_K_M or an address",
+        info="GGUF models. What was fetched of an unfinished download is not fetched again.",
         elem_id="download-name",
         max_length=1024,
     )

@@ -61,7 +61,7 @@ def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
     others = [
         file
         for file in repo.files
-        if file.name not in parts and kind_of(file.name) not in {Kind.PICKLE, Kind.CODE, Kind.OTHER}
+        if file.name not in parts and kind_of(file.name) not in {Kind.SAFETENSORS, Kind.PICKLE, Kind.CODE, Kind.OTHER}
     ]
     entries = [(each.name, each.size) for each in models]
     entries += [(file.name, file.size) for file in sorted(others, key=lambda file: file.size)]
@@ -69,8 +69,13 @@ def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
 
 
 def repo_text(repo: RepoFiles) -> str:
-    models = len(gguf_weights(repo.files))
-    advice = "Choose one of its GGUF models." if models > 1 else "Without a choice, what the model needs is downloaded."
+    models, wished = len(gguf_weights(repo.files)), repo.source.quantization
+    if not models:
+        advice = "There is no GGUF model among them, and no other can be loaded here."
+    elif models == 1 or wished or repo.source.file:
+        advice = "Without a choice, what the model needs is downloaded."
+    else:
+        advice = "Choose one of its GGUF models."
     return f"**{plain(repo.source.repo)}** has {len(repo.files)} files. {advice}"
 
 

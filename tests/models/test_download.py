@@ -38,6 +38,25 @@ def test_a_file_and_a_folder_can_be_named(server: HubServer, tmp_path: Path) -> 
     assert (tmp_path / "here" / "m-Q8_0.gguf").is_file()
 
 
+@pytest.mark.parametrize("name", ["ann/model:Q8_0", "hf.co/ann/model:q8_0", "hf:ann/model:Q8_0"])
+def test_a_quantization_can_be_named(server: HubServer, tmp_path: Path, name: str) -> None:
+    assert main([name, "--user-data-dir", str(tmp_path)]) == 0
+    assert (tmp_path / "models" / "m-Q8_0.gguf").read_bytes() == b"eight..."
+
+
+def test_a_missing_quantization_is_said(server: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ann/model:Q6_K", "--user-data-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("ann/model has no Q6_K GGUF that can be loaded.")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_branch_is_never_read_as_a_quantization(
+    server: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "--branch", "Q8_0") == 1
+    assert capsys.readouterr().err == "ann/model has no branch Q8_0.\n"
+
+
 def test_check_tells_by_its_status(server: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path) == 0
     assert run(tmp_path, "--check") == 0

@@ -19,27 +19,40 @@ def names(choice: DownloadChoice) -> list[str]:
     return sorted(each.file.name for each in choice.files)
 
 
-def test_safetensors_go_before_everything_else() -> None:
+def test_the_gguf_is_taken_and_nothing_else() -> None:
     files = repo("config.json", "m.safetensors", "pytorch_model.bin", "m.gguf", "tokenizer.model", "cat.png", "x.py")
-    assert names(choose(files, Wish())) == ["config.json", "m.safetensors", "tokenizer.model"]
+    assert names(choose(files, Wish())) == ["m.gguf"]
+    parts = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    assert names(choose(repo("config.json", *parts, *PARTED), Wish())) == sorted(PARTED)
 
 
-def test_the_same_weights_are_not_taken_twice() -> None:
-    files = repo(
-        "config.json",
-        "consolidated.safetensors",
-        "model.safetensors",
-        "original/model.safetensors",
-        "original/params.json",
-        "onnx/config.json",
-        ".eval/x.yaml",
-        "2_Dense/model.safetensors",
-    )
-    assert names(choose(files, Wish())) == ["2_Dense/model.safetensors", "config.json", "model.safetensors"]
-    assert names(choose(repo("consolidated.safetensors", "params.json"), Wish())) == [
-        "consolidated.safetensors",
-        "params.json",
-    ]
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("config.json", "model.safetensors"),
+        ("consolidated.safetensors", "params.json"),
+        ("model.safetensors", "pytorch_model.bin"),
+        ("model.safetensors", "mmproj-f16.gguf"),
+        ("model.safetensors", "model.imatrix.gguf"),
+        ("8bit/model.safetensors",),
+    ],
+)
+def test_what_nothing_here_loads_is_not_downloaded(files: tuple[str, ...]) -> None:
+    for wish in (Wish(), Wish(quantization="Q4_K_M"), Wish(default_quantization="Q4_K_M")):
+        with pytest.raises(BadRequest, match=r"safetensors.*look for a GGUF repository.*model-GGUF") as caught:
+            choose(repo(*files), wish)
+        assert caught.value.param == "model"
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "8bit/"])
+def test_an_address_of_what_nothing_here_loads_is_refused(file: str) -> None:
+    with pytest.raises(BadRequest, match="look for a GGUF repository"):
+        choose(repo("model.safetensors", "8bit/model.safetensors", "m.gguf", file=file), Wish())
+
+
+def test_an_operator_gets_the_very_file_that_is_named() -> None:
+    files = repo("model.safetensors", "m.gguf")
+    assert names(choose(files, Wish(files=("model.safetensors",)))) == ["model.safetensors"]
 
 
 def test_all_parts_of_a_model_come_together_and_lie_flat() -> None:
@@ -67,11 +80,98 @@ def test_several_models_are_listed_with_their_sizes() -> None:
     ]
 
 
-def test_a_quantization_decides_when_it_is_clear() -> None:
+def test_a_default_quantization_decides_when_it_is_clear() -> None:
     files = repo("m-Q4_K_M.gguf", "m-Q8_0.gguf")
-    assert names(choose(files, Wish(quantization="Q4_K_M"))) == ["m-Q4_K_M.gguf"]
+    assert names(choose(files, Wish(default_quantization="Q4_K_M"))) == ["m-Q4_K_M.gguf"]
+    assert names(choose(files, Wish(quantization="Q8_0", default_quantization="Q4_K_M"))) == ["m-Q8_0.gguf"]
+    assert names(choose(repo("m-Q8_0.gguf"), Wish(default_quantization="Q4_K_M"))) == ["m-Q8_0.gguf"]
     with pytest.raises(BadRequest, match="2 GGUF models"):
-        choose(files, Wish(quantization="Q5_K_M"))
+        choose(files, Wish(default_quantization="Q5_K_M"))
+
+
+SEVERAL = (
+    "m-IQ4_XS.gguf",
+    "m-Q4_0.gguf",
+    "m-Q4_0_4_4.gguf",
+    "m-Q4_K_M.gguf",
+    "m-UD-Q4_K_M.gguf",
+    "m-UD-Q4_K_XL.gguf",
+    "m.i1-Q6_K.gguf",
+    "m-BF16.gguf",
+    "m.fp16.gguf",
+    "m-TQ1_0.gguf",
+    "gpt-F32-mxfp4.gguf",
+    "Q8_0/m-00001-of-00002.gguf",
+    "Q8_0/m-00002-of-00002.gguf",
+    "mmproj-F32.gguf",
+)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "expected"),
+    [
+        ("Q4_K_M", "m-Q4_K_M.gguf"),
+        ("q4_k_m", "m-Q4_K_M.gguf"),
+        ("UD-Q4_K_M", "m-UD-Q4_K_M.gguf"),
+        ("Q4_K_XL", "m-UD-Q4_K_XL.gguf"),
+        ("ud-q4_k_xl", "m-UD-Q4_K_XL.gguf"),
+        ("IQ4_XS", "m-IQ4_XS.gguf"),
+        ("Q4_0", "m-Q4_0.gguf"),
+        ("Q6_K", "m.i1-Q6_K.gguf"),
+        ("i1-Q6_K", "m.i1-Q6_K.gguf"),
+        ("BF16", "m-BF16.gguf"),
+        ("F16", "m.fp16.gguf"),
+        ("FP16", "m.fp16.gguf"),
+        ("TQ1_0", "m-TQ1_0.gguf"),
+        ("MXFP4", "gpt-F32-mxfp4.gguf"),
+        ("Q8_0", "Q8_0/m-00001-of-00002.gguf"),
+    ],
+)
+def test_a_wished_quantization_is_found_however_it_is_written(quantization: str, expected: str) -> None:
+    assert names(choose(repo(*SEVERAL), Wish(quantization=quantization)))[0] == expected
+
+
+@pytest.mark.parametrize("quantization", ["Q5_K_M", "Q4_K", "Q4", "Q1_0", "4_XS", "F32", "UD-IQ4_XS", "Q4_K_L", "16"])
+def test_a_missing_quantization_is_said_and_never_replaced(quantization: str) -> None:
+    with pytest.raises(BadRequest, match=rf"^ann/model has no {quantization} GGUF.*\n(.|\n)*m-Q4_K_M\.gguf"):
+        choose(repo(*SEVERAL), Wish(quantization=quantization, default_quantization="Q4_K_M"))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("T.Q8_0.gguf.part1of2", "T.Q8_0.gguf.part2of2"),
+        ("T.Q8_0.gguf-split-a", "T.Q8_0.gguf-split-b"),
+        ("T.Q8_0.gguf.001", "T.Q8_0.gguf.002"),
+        ("T.Q8_0.gguf.aa", "T.Q8_0.gguf.ab"),
+        ("T.Q8_0-00001-of-00003.gguf", "T.Q8_0-00003-of-00003.gguf"),
+    ],
+)
+def test_pieces_are_no_models(pieces: tuple[str, ...]) -> None:
+    with pytest.raises(BadRequest, match=r"no Q8_0 GGUF that can be loaded: T\.Q8_0.*joined") as caught:
+        choose(repo(*pieces, "T.Q4_K_M.gguf"), Wish(quantization="q8_0"))
+    assert "T.Q4_K_M.gguf" in caught.value.message
+    assert names(choose(repo(*pieces, "T.Q4_K_M.gguf"), Wish())) == ["T.Q4_K_M.gguf"]
+    with pytest.raises(BadRequest, match="in pieces only"):
+        choose(repo(*pieces, "README.md"), Wish())
+
+
+def test_a_part_whose_others_are_missing_is_not_chosen() -> None:
+    with pytest.raises(BadRequest, match="does not have all parts"):
+        choose(repo("m-00001-of-00002.gguf"), Wish(files=("m-00001-of-00002.gguf",)))
+
+
+def test_several_models_of_one_quantization_are_listed() -> None:
+    with pytest.raises(BadRequest, match="2 Q8_0 models"):
+        choose(repo("small-Q8_0.gguf", "large-Q8_0.gguf", "m-Q4_0.gguf"), Wish(quantization="Q8_0"))
+
+
+def test_the_name_may_ask_for_a_quantization() -> None:
+    files = repo("m-Q4_K_M.gguf", "m-Q8_0.gguf")
+    files = RepoFiles(HubName("ann/model", quantization="Q8_0"), files.commit, files.files)
+    assert names(choose(files, Wish(default_quantization="Q4_K_M"))) == ["m-Q8_0.gguf"]
+    assert names(choose(files, Wish(quantization="Q4_K_M"))) == ["m-Q4_K_M.gguf"]
+    assert names(choose(files, Wish(files=("m-Q4_K_M.gguf",)))) == ["m-Q4_K_M.gguf"]
 
 
 def test_projectors_are_no_models() -> None:
@@ -85,21 +185,22 @@ def test_projectors_are_no_models() -> None:
     "wish", [Wish(), Wish(files=("pytorch_model.bin",)), Wish(files=("pytorch_model.bin", "c.json"))]
 )
 def test_pickles_are_refused_with_the_reason(wish: Wish) -> None:
-    with pytest.raises(BadRequest, match=r"pickles.*safetensors or GGUF"):
+    with pytest.raises(BadRequest, match=r"pickles.*look for a GGUF repository"):
         choose(repo("c.json", "pytorch_model.bin"), wish)
 
 
 def test_code_needs_the_operator() -> None:
-    files = repo("m.safetensors", "modeling.py")
+    files = repo("m.gguf", "config.json", "modeling.py")
     with pytest.raises(BadRequest, match="--trust-remote-code"):
         choose(files, Wish(files=("modeling.py",)))
-    assert names(choose(files, Wish(with_code=True))) == ["m.safetensors", "modeling.py"]
+    assert names(choose(files, Wish(text_only=True, with_code=True))) == ["config.json", "modeling.py"]
 
 
 def test_texts_only_and_exclusion() -> None:
-    files = repo("config.json", "m.safetensors", "tokenizer.json")
+    files = repo("config.json", "a.gguf", "b.gguf", "tokenizer.json", "original/config.json", ".eval/x.yaml")
     assert names(choose(files, Wish(text_only=True))) == ["config.json", "tokenizer.json"]
-    assert names(choose(files, Wish(exclude=r"^tok"))) == ["config.json", "m.safetensors"]
+    assert names(choose(files, Wish(text_only=True, exclude=r"^tok"))) == ["config.json"]
+    assert names(choose(files, Wish(exclude=r"^a"))) == ["b.gguf"]
     with pytest.raises(BadRequest, match="nothing to download"):
         choose(files, Wish(text_only=True, exclude="."))
     with pytest.raises(BadRequest, match="regular expression"):

@@ -30,6 +30,7 @@ FOLDER = {
     "modeling.py": b"print()",
     ".gitattributes": b"*",
 }
+LOADED = tuple(name for name in FOLDER if not name.endswith((".bin", ".py", ".gitattributes")))
 
 
 @pytest.fixture
@@ -76,24 +77,29 @@ async def test_a_single_gguf_goes_straight_into_the_folder(server: HubServer, da
     assert Catalog(data.models).names() == ["m-Q4_K_M.gguf"]
 
 
-async def test_safetensors_come_in_a_folder_with_texts_and_without_pickles_and_code(
-    server: HubServer, data: UserData
-) -> None:
-    await fetched(downloads(server, data), "ann/folder")
-    kept = {name for name in FOLDER if not name.endswith((".bin", ".py", ".gitattributes"))}
-    assert files_below(data.models / "ann_folder") == kept | {"huggingface-metadata.txt"}
-    assert all((data.models / "ann_folder" / name).read_bytes() == FOLDER[name] for name in kept)
+async def test_named_files_of_several_kinds_come_in_a_folder(server: HubServer, data: UserData) -> None:
+    await fetched(downloads(server, data), "ann/folder", *LOADED)
+    assert files_below(data.models / "ann_folder") == {*LOADED, "huggingface-metadata.txt"}
+    assert all((data.models / "ann_folder" / name).read_bytes() == FOLDER[name] for name in LOADED)
     assert Catalog(data.models).names() == ["ann_folder"]
 
 
+async def test_a_quantization_in_the_name_is_what_comes(server: HubServer, data: UserData) -> None:
+    done = await fetched(downloads(server, data), "hf.co/ann/several:q8_0")
+    assert done.target == "m-Q8_0.gguf"
+    assert Catalog(data.models).names() == ["m-Q8_0.gguf"]
+    with pytest.raises(BadRequest, match="has no Q6_K GGUF"):
+        await fetched(downloads(server, data), "ann/several:Q6_K")
+
+
 async def test_code_comes_when_the_operator_allows_it(server: HubServer, data: UserData) -> None:
-    await fetched(downloads(server, data, with_code=True), "ann/folder")
+    await fetched(downloads(server, data, with_code=True), "ann/folder", "config.json", "modeling.py")
     assert (data.models / "ann_folder" / "modeling.py").is_file()
 
 
 async def test_a_branch_has_a_folder_of_its_own(server: HubServer, data: UserData) -> None:
     server.branches = frozenset({"main", "8bpw"})
-    done = await fetched(downloads(server, data), "ann/folder:8bpw")
+    done = await fetched(downloads(server, data), "ann/folder:8bpw", *LOADED)
     assert done.target == "ann_folder_8bpw"
     record = (data.models / "ann_folder_8bpw" / "huggingface-metadata.txt").read_text("utf-8")
     assert f"url: {server.endpoint}/ann/folder\nbranch: 8bpw\n" in record
@@ -184,17 +190,17 @@ async def test_damage_on_the_way_is_found_and_repaired(server: HubServer, data: 
 async def test_a_file_that_stays_damaged_never_counts(server: HubServer, data: UserData, name: str) -> None:
     server.damaged = {name: 99}
     with pytest.raises(HubFailed, match="damaged twice"):
-        await fetched(downloads(server, data), "ann/gguf" if name.endswith("gguf") else "ann/folder")
+        await fetched(downloads(server, data), *(["ann/gguf"] if name.endswith("gguf") else ["ann/folder", *LOADED]))
     assert Catalog(data.models).names() == []
 
 
 async def test_whole_files_are_not_fetched_again(server: HubServer, data: UserData) -> None:
     loads = downloads(server, data)
-    await fetched(loads, "ann/folder")
+    await fetched(loads, "ann/folder", *LOADED)
     (data.models / "ann_folder" / "model-00002-of-00002.safetensors").write_bytes(b"x" * len(SMALL))
     (data.models / "ann_folder" / "config.json").unlink()
     server.requests.clear()
-    await fetched(loads, "ann/folder")
+    await fetched(loads, "ann/folder", *LOADED)
     assert {request.path.rpartition("/")[2] for request in server.requests if "/resolve/" in request.path} == {
         "model-00002-of-00002.safetensors",
         "config.json",
@@ -204,7 +210,7 @@ async def test_whole_files_are_not_fetched_again(server: HubServer, data: UserDa
 
 async def test_check_finds_what_is_wrong(server: HubServer, data: UserData) -> None:
     loads = downloads(server, data)
-    await fetched(loads, "ann/folder")
+    await fetched(loads, "ann/folder", *LOADED)
     (data.models / "ann_folder" / "config.json").write_bytes(b"[]")
     (data.models / "ann_folder" / "sub" / "extra.safetensors").unlink()
     found = {check.name: check.verdict for check in await checks(loads, "ann_folder")}
@@ -318,7 +324,7 @@ async def test_many_files_at_a_time(server: HubServer, data: UserData) -> None:
     server.repos["ann/many"] = dict.fromkeys(names, SMALL)
     server.held = set(names)
     loads = downloads(server, data, parallel=4)
-    async with aclosing(loads.download(await chosen(loads, "ann/many"))) as progress:
+    async with aclosing(loads.download(await chosen(loads, "ann/many", *names))) as progress:
         async for each in progress:
             assert len(each.files) <= 4
             if sum(bool(server.served(name)) for name in names) == 4 and each.done == 4 * len(SMALL) // 2:

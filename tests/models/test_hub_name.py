@@ -13,6 +13,28 @@ HUB = "https://huggingface.co"
     [
         ("ann/model-1.5", HubName("ann/model-1.5")),
         (" ann/model:8.0bpw ", HubName("ann/model", "8.0bpw")),
+        ("ann/model:refs/pr/1", HubName("ann/model", "refs/pr/1")),
+        ("ann/model:gptq-4bit-32g-actorder_True", HubName("ann/model", "gptq-4bit-32g-actorder_True")),
+        ("ann/model:q4_experiment", HubName("ann/model", "q4_experiment")),
+        ("ann/model:Q4_K_M", HubName("ann/model", quantization="Q4_K_M")),
+        ("ann/model:q8_0", HubName("ann/model", quantization="Q8_0")),
+        ("ann/model:UD-IQ2_XXS", HubName("ann/model", quantization="UD-IQ2_XXS")),
+        ("ann/model:IQ4_XS", HubName("ann/model", quantization="IQ4_XS")),
+        ("ann/model:bf16", HubName("ann/model", quantization="BF16")),
+        ("ann/model:F16", HubName("ann/model", quantization="F16")),
+        ("ann/model:MXFP4_MOE", HubName("ann/model", quantization="MXFP4_MOE")),
+        ("ann/model:latest", HubName("ann/model")),
+        ("ann/model:m-IQ3_M.gguf", HubName("ann/model", file="m-IQ3_M.gguf")),
+        ("ann/model/Q8_0/m.gguf", HubName("ann/model", file="Q8_0/m.gguf")),
+        ("hf.co/ann/model:Q4_K_L", HubName("ann/model", quantization="Q4_K_L")),
+        ("huggingface.co/ann/model:Q4_K_L", HubName("ann/model", quantization="Q4_K_L")),
+        ("https://hf.co/ann/model:latest", HubName("ann/model")),
+        ("hf.co/ann/model:8bpw", HubName("ann/model", "8bpw")),
+        ("hf:ann/model:Q6_K", HubName("ann/model", quantization="Q6_K")),
+        ("hf://ann/model", HubName("ann/model")),
+        ("HF://ann/model/m.gguf", HubName("ann/model", file="m.gguf")),
+        ("https://huggingface.co/ann/model?show_file_info=a%2Fm-Q8_0.gguf", HubName("ann/model", file="a/m-Q8_0.gguf")),
+        ("https://huggingface.co/ann/model/tree/dev?show_file_info=m.gguf", HubName("ann/model", "dev", "m.gguf")),
         ("https://huggingface.co/ann/model", HubName("ann/model")),
         ("https://huggingface.co/ann/model/", HubName("ann/model")),
         ("huggingface.co/ann/model", HubName("ann/model")),
@@ -26,6 +48,14 @@ HUB = "https://huggingface.co"
 )
 def test_names(text: str, name: HubName) -> None:
     assert parse_hub_name(text, HUB) == name
+
+
+@pytest.mark.parametrize("text", ["ann/model", "ann/model:Q8_0", "ann/model:other", "hf.co/ann/model"])
+def test_a_branch_given_apart_is_a_branch_whatever_it_is_called(text: str) -> None:
+    name = parse_hub_name(text, HUB, "Q4_K_M")
+    assert (name.repo, name.revision) == ("ann/model", "Q4_K_M")
+    with pytest.raises(BadRequest):
+        parse_hub_name(text, HUB, "../x")
 
 
 def test_the_folder_says_owner_name_and_branch() -> None:
@@ -48,6 +78,11 @@ def test_a_mirror_may_stand_below_a_path() -> None:
         "a/..",
         "a/.hidden",
         "a/b:",
+        "a/b:Q4_K_M:Q8_0",
+        "hf:a",
+        "hf:file:///etc/passwd",
+        "hf:http://127.0.0.1/a/b",
+        "a/../b.gguf",
         "a/b:../c",
         "a/b:c/",
         "a\\b/c",

@@ -341,6 +341,10 @@ async def test_download_list_choice_and_menu(tmp_path: Path) -> None:
             assert "Choose one of its GGUF models" in page.progress
             with refusal("no single file"):
                 await page.all(page.hub.download("ann/m", ["../../etc/passwd"]))
+            with refusal("no Q6_K GGUF"):
+                await page.all(page.hub.download("ann/m:Q6_K", []))
+            await page.all(page.hub.download("hf.co/ann/m:q8_0", []))
+            assert "is there and whole (8 KiB)" in page.progress
             await page.all(page.hub.download("ann/m", ["m-Q8_0.gguf"]))
             assert "is there and whole (8 KiB)" in page.progress
             page.show(await page.acts.refreshed(page.entered))
@@ -348,6 +352,18 @@ async def test_download_list_choice_and_menu(tmp_path: Path) -> None:
             page.entered[page.parts.models] = "m-Q8_0.gguf"
             await page.all(page.acts.check(page.entered))
             assert page.estimate == "All is well: 1 file checked."
+
+
+async def test_a_repository_that_nothing_here_loads_is_refused(tmp_path: Path) -> None:
+    with hub_server() as server:
+        server.repos = {"ann/m": {"config.json": b"{}", "model.safetensors": b"x"}}
+        async with tab(tmp_path, server=server) as page:
+            with refusal("look for a GGUF repository"):
+                await page.all(page.hub.download("ann/m", []))
+            assert "no GGUF model among them" in page.progress
+            shown = await page.hub.list_files("ann/m")
+            assert shown[page.loading.files]["choices"] == [("2 B · config.json", "config.json")]
+            assert not any("/resolve/" in request.path for request in server.requests)
 
 
 async def test_a_download_outlives_its_tab_and_can_be_stopped(tmp_path: Path) -> None:
