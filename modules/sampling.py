@@ -26,6 +26,21 @@ SAMPLER_ORDER = (
     "no_repeat_ngram",
 )
 
+# Some programs switch these off with -1, or keep their strength with a minus sign while they are off.
+OFF_BELOW_ZERO = (
+    "min_p",
+    "top_n_sigma",
+    "xtc_probability",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "top_a",
+    "adaptive_target",
+    "smoothing_factor",
+    "dry_multiplier",
+    "repetition_penalty_range",
+    "no_repeat_ngram_size",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
@@ -81,3 +96,8 @@ class Sampling:
     @property
     def is_greedy(self) -> bool:
         return not self.do_sample or self.temperature == 0 or self.top_k == 1
+
+
+def zero_if_negative(value: object) -> object:
+    """The value of a parameter of `OFF_BELOW_ZERO` as it is meant."""
+    return 0 if isinstance(value, int | float) and not isinstance(value, bool) and value < 0 else value

@@ -1,5 +1,7 @@
 """What whole and streamed answers have in common."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -15,8 +17,8 @@ def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
     return Response(body.model_dump_json(exclude_unset=True), headers=headers, media_type="application/json")
 
 
-def remarks(body: GenerationFields, runtime: Runtime) -> dict[str, str]:
-    """Headers that name what the request asked for and did not get."""
+def remarks(body: GenerationFields, runtime: Runtime, more: Sequence[str] = ()) -> dict[str, str]:
+    """Headers that name what the request asked for and did not get; `more` are places that its endpoint knows of."""
     card = runtime.models.state.card
-    ignored = ignored_parameters(body, card.unsupported if card else ())
+    ignored = (*ignored_parameters(body, card.unsupported if card else ()), *more)
     return {IGNORED_HEADER: ", ".join(ignored)} if ignored else {}

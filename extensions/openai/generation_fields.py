@@ -1,12 +1,12 @@
 """The fields that say how to generate; completions, chat and logits requests share them. Absent ones come from the
 server's own settings."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from extensions.openai.field_types import (
     Amount,
     Anything,
-    Count,
+    Bound,
     Factor,
     Integer,
     LogitBias,
@@ -24,6 +24,7 @@ from extensions.openai.field_types import (
     Window,
 )
 from extensions.openai.structured import StructuredFields
+from modules.sampling import OFF_BELOW_ZERO, zero_if_negative
 
 
 class StreamOptions(RequestModel):
@@ -65,7 +66,9 @@ class SamplingFields(RequestModel):
     repetition_penalty: Factor | None = Field(None, description="Factor against tokens that occurred; 1 is off.")
     frequency_penalty: Penalty | None = Field(None, description="Taken off per occurrence of a token.")
     presence_penalty: Penalty | None = Field(None, description="Taken off once for a token that occurred.")
-    repetition_penalty_range: Window | None = Field(None, description="Tokens the penalties look at; 0 means all.")
+    repetition_penalty_range: Window | None = Field(
+        None, description="Tokens the penalties look at; 0 and -1 mean all."
+    )
     encoder_repetition_penalty: Factor | None = Field(None, description="Factor for tokens of the prompt.")
     no_repeat_ngram_size: Window | None = Field(None, description="Length of sequences that may not repeat.")
     mirostat_mode: MirostatMode | None = Field(None, description="Version of Mirostat; 0 is off.")
@@ -80,18 +83,23 @@ class SamplingFields(RequestModel):
     logit_bias: LogitBias | None = Field(None, description="Token id to added bias.")
     custom_token_bans: str | None = Field(None, description="Token ids, separated by commas, never to be drawn.")
 
+    @field_validator(*OFF_BELOW_ZERO, mode="before")
+    @classmethod
+    def _off_below_zero(cls, value: object) -> object:
+        return zero_if_negative(value)
+
 
 class InertFields(RequestModel):
     """What other servers know and no backend here does. Values that ask for something are named in the response
     header X-Ignored-Parameters."""
 
-    penalty_alpha: Amount | None = Field(None, description="Contrastive search. Not done.")
+    penalty_alpha: Number | None = Field(None, description="Contrastive search. Not done.")
     guidance_scale: Number | None = Field(None, description="Classifier-free guidance. Not done.")
     negative_prompt: str | None = Field(None, description="Belongs to guidance_scale. Not done.")
-    prompt_lookup_num_tokens: Count | None = Field(None, description="Speculation from the prompt. Not done.")
-    max_tokens_second: Amount | None = Field(None, description="Pacing. Not done.")
+    prompt_lookup_num_tokens: Bound = Field(None, description="Speculation from the prompt. Not done.")
+    max_tokens_second: Number | None = Field(None, description="Pacing. Not done.")
     static_cache: bool | None = Field(None, description="Has no meaning here.")
-    truncation_length: Count | None = Field(None, description="Prompts that are too long are refused, not cut.")
+    truncation_length: Bound = Field(None, description="Prompts that are too long are refused, not cut.")
     skip_special_tokens: bool | None = Field(None, description="Control tokens are never part of a reply.")
 
 
@@ -101,7 +109,7 @@ class GenerationFields(StructuredFields, InertFields, SamplingFields):
     model: str | None = Field(None, description="Any name; an unknown one is answered by the loaded model.")
     stop: Stops | None = Field(None, description="Texts that end the reply and are cut from it; any number.")
     stop_token_ids: TokenIds | None = Field(None, description="Token ids that end the reply.")
-    min_tokens: Count | None = Field(None, description="Tokens before which the reply cannot end by itself.")
+    min_tokens: Bound = Field(None, description="Tokens before which the reply cannot end by itself.")
     ignore_eos: bool | None = Field(None, description="Goes on past the model's own end of the reply.")
     ban_eos_token: bool | None = Field(None, description="The same as ignore_eos.")
     auto_max_new_tokens: bool | None = Field(None, description="Fills the context, whatever max_tokens says.")

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from extensions.openai.field_types import Anything, RequestModel
+from extensions.openai.schemas import plain_schema
 from extensions.openai.structural_tags import structural_tag_constraint
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
@@ -56,10 +57,17 @@ class StructuredOutputs(RequestModel):
     disable_additional_properties: bool | None = Field(None, description="Not available: 400.")
 
 
+def none_without_type(value: object) -> object:
+    """An object whose type is empty, or an empty text in its place, asks for nothing."""
+    return None if value == "" or (isinstance(value, dict) and value.get("type", ...) in ("", None)) else value
+
+
 class StructuredFields(RequestModel):
     """Every field that says what form the reply must have. A request may set one of them."""
 
-    response_format: ResponseFormat | None = Field(None, description="OpenAI's structured output.")
+    response_format: Annotated[
+        ResponseFormat | None, BeforeValidator(none_without_type, json_schema_input_type=ResponseFormat)
+    ] = Field(None, description="OpenAI's structured output.")
     structured_outputs: StructuredOutputs | None = Field(None, description="The same in vLLM's words.")
     guided_json: SchemaOrText | None = Field(None, description="A JSON schema, or its text.")
     guided_regex: str | None = Field(None, description="A regular expression that the whole reply matches.")
@@ -82,7 +90,7 @@ def constraint_of(fields: StructuredFields) -> Constraint | None:
 
 def json_schema_constraint(schema: Schema, *, param: str = "response_format") -> Constraint:
     """JSON text that is valid under `schema`; whether it can be enforced is found out by the engine."""
-    return Constraint(kind="json_schema", text=json.dumps(schema, ensure_ascii=False), param=param)
+    return Constraint(kind="json_schema", text=json.dumps(plain_schema(schema), ensure_ascii=False), param=param)
 
 
 def grammar_constraint(text: str, *, param: str) -> Constraint:

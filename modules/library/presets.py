@@ -14,13 +14,14 @@ from modules.library.file_cache import FileCache
 from modules.library.folder import Folder, blaming
 from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
-from modules.sampling import Sampling
+from modules.sampling import OFF_BELOW_ZERO, Sampling, zero_if_negative
 from modules.settings import OPTIONS
 from modules.settings_generation import GenerationSettings
 
 _log = logging.getLogger(__name__)
 
 _NEUTRAL: Final = Sampling()
+_OFF_BELOW_ZERO: Final = frozenset({*OFF_BELOW_ZERO, "top_k"})
 # What belongs to one request only (its seed, its bans) has no setting either.
 PRESET_KEYS: Final = tuple(
     field.name for field in dataclasses.fields(Sampling) if field.name in GenerationSettings.model_fields
@@ -62,7 +63,11 @@ class Presets:
 def _read(path: Path) -> Mapping[str, object]:
     content = as_mapping(parse_yaml(read_text(path), path.name), path.name)
     _warn_of_unknown(path.name, content)
-    given = {key: value for key, value in content.items() if key in PRESET_KEYS and value is not None}
+    given = {
+        key: zero_if_negative(value) if key in _OFF_BELOW_ZERO else value
+        for key, value in content.items()
+        if key in PRESET_KEYS and value is not None
+    }
     try:
         settings = GenerationSettings.model_validate(given)
     except ValidationError as failure:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.chat.tool_inbound import HOSTED_TYPES, Toolbox, toolbox_of
+from extensions.openai.chat.tool_inbound import Toolbox, toolbox_of
 from extensions.openai.typing import ToolFields
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
@@ -56,9 +56,48 @@ def test_names_as_agents_write_them(name: str) -> None:
     assert toolbox(tools=[function(name)]).tools[0].name == name
 
 
-@pytest.mark.parametrize("kind", sorted(HOSTED_TYPES))
-def test_tools_that_only_openai_can_run_are_left_out(kind: str) -> None:
-    assert [tool.name for tool in toolbox(tools=[{"type": kind}, function("f")]).tools] == ["f"]
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "web_search",
+        "web_search_preview_2025_03_11",
+        "web_search_20250305",
+        "code_interpreter",
+        "openrouter:web_search",
+        "computer_use_preview",
+        "mcp",
+        "shell",
+        "bash_20250124",
+    ],
+)
+def test_tools_that_only_providers_can_run_are_left_out_and_named(kind: str) -> None:
+    box = toolbox(tools=[{"type": kind, "name": "x"}, function("f")])
+    assert [tool.name for tool in box.tools] == ["f"]
+    assert box.left_out == (f"tools[0].{kind}",)
+
+
+@pytest.mark.parametrize("kind", ["function", "custom"])
+def test_a_flat_tool_is_the_same_as_a_nested_one(kind: str) -> None:
+    """Cursor writes them as the Responses API has them."""
+    fields = {"name": "f", "description": "d"}
+    assert toolbox(tools=[{"type": kind, **fields}]) == toolbox(tools=[{"type": kind, kind: fields}])
+    assert toolbox(tools=[{"type": "function", "name": "f", "parameters": SCHEMA}]).tools[0].parameters == SCHEMA
+    assert toolbox(tools=[{"name": "f", "type": None}]).tools == (ToolSpec("f"),)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ([], None),
+        ({"properties": []}, {"properties": {}}),
+        ({"type": "object", "properties": None, "required": None}, {"type": "object"}),
+        ({"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}, {"type": "object", "properties": {"a": {"type": "string"}}}),
+        ({"properties": {"a": [], "b": {"items": []}}}, {"properties": {"a": {}, "b": {"items": {}}}}),
+        ({"properties": {"a": {"default": None, "enum": ["x", None]}}}, {"properties": {"a": {"default": None, "enum": ["x", None]}}}),
+    ],
+)  # fmt: skip
+def test_parameters_as_clients_of_other_languages_write_them(given: object, read: object) -> None:
+    assert toolbox(tools=[function("f", parameters=given)]).tools[0].parameters == read
 
 
 @pytest.mark.parametrize(
@@ -75,6 +114,14 @@ def test_tools_that_only_openai_can_run_are_left_out(kind: str) -> None:
         ),
         ({"type": "function", "name": "g"}, ToolChoice(use=ToolUse.REQUIRED, names=("g",), parallel=False)),
         ({"type": "custom", "custom": {"name": "c"}}, ToolChoice(use=ToolUse.REQUIRED, names=("c",), parallel=False)),
+        ({"type": "tool", "name": "g"}, ToolChoice(use=ToolUse.REQUIRED, names=("g",), parallel=False)),
+        ({"type": "auto", "function": {"name": ""}}, ToolChoice()),
+        ({"type": "required", "function": {"name": ""}}, ToolChoice(use=ToolUse.REQUIRED)),
+        ({"type": "auto", "function": None, "custom": [], "name": ""}, ToolChoice()),
+        ({"type": "", "function": {"name": ""}}, ToolChoice()),
+        ({}, ToolChoice()),
+        ([], ToolChoice()),
+        ("", ToolChoice()),
         (
             {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [function("g"), custom("c")]}},
             ToolChoice(use=ToolUse.AUTO, names=("g", "c")),
@@ -98,6 +145,7 @@ def test_calls_one_at_a_time() -> None:
 def test_with_none_the_model_does_not_hear_of_them() -> None:
     box = toolbox(tools=[function("f")], tool_choice="none")
     assert (box.tools, box.choice.use) == ((), ToolUse.NONE)
+    assert toolbox(tools=[function("f")], tool_choice={"type": "none", "function": {"name": ""}}) == box
 
 
 @pytest.mark.parametrize(
@@ -123,13 +171,11 @@ def test_the_older_form(asked: object, expected: ToolChoice) -> None:
         ({"tools": [function("f"), function("ü")]}, "tools[1].function.name"),
         ({"tools": [function("x" * 129)]}, "tools[0].function.name"),
         ({"tools": [{"type": "function"}]}, "tools[0].function"),
-        ({"tools": [{"type": "function", "name": "f"}]}, "tools[0].function"),
         ({"tools": [{"type": "custom"}]}, "tools[0].custom"),
         ({"tools": [{"type": "teleport"}]}, "tools[0].type"),
-        ({"tools": [function("f", parameters=[])]}, "tools[0].function.parameters"),
         ({"tools": [function("f", parameters="{}")]}, "tools[0].function.parameters"),
+        ({"tools": [function("f", parameters={"properties": 5})]}, "tools[0].function.parameters.properties"),
         ({"tools": [function("f", parameters={"type": "string"})]}, "tools[0].function.parameters"),
-        ({"tools": [function("f", parameters={"properties": []})]}, "tools[0].function.parameters.properties"),
         ({"tools": [custom("c", format={"type": "grammar", "grammar": {}})]}, "tools[0].custom.format"),
         ({"tools": [function()], "tool_choice": "maybe"}, "tool_choice"),
         ({"tools": [function()], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),

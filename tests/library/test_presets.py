@@ -102,3 +102,13 @@ def test_an_unknown_preset(library: Library, data: UserData) -> None:
     write_old(data.presets / "Top-P.yaml", "top_p: 0.9")
     with pytest.raises(BadRequest, match=r"no preset named 'top-p'; did you mean Top-P\?"):
         library.presets.read("top-p")
+
+
+def test_what_is_switched_off_with_a_minus_sign_is_off(library: Library, data: UserData) -> None:
+    """As SillyTavern keeps presets."""
+    write_old(
+        data.presets / "A.yaml",
+        "adaptive_target: -0.01\ntop_n_sigma: -1\nrepetition_penalty_range: -1\ntop_k: -1\nmin_p: 0.1\n",
+    )
+    off = dict.fromkeys(("adaptive_target", "top_n_sigma", "repetition_penalty_range", "top_k"), 0)
+    assert library.presets.read("A") == {**off, "min_p": 0.1}

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from extensions.openai.field_types import Anything, RequestModel
+from extensions.openai.field_types import Anything, CallId, RequestModel
 
 
 def _text_as_part(value: object) -> object:
@@ -41,7 +41,7 @@ class CustomCall(RequestModel):
 class MessageToolCall(RequestModel):
     """A call that the assistant made in an earlier turn: of a function, or of a custom tool."""
 
-    id: str | None = None
+    id: CallId | None = None
     type: str | None = None
     function: FunctionCall | None = None
     custom: CustomCall | None = None
@@ -58,7 +58,7 @@ class ChatMessage(RequestModel):
     name: str | None = None
     tool_calls: list[MessageToolCall] | None = Field(None, max_length=1024)
     function_call: FunctionCall | None = None
-    tool_call_id: str | None = None
+    tool_call_id: CallId | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: Anything = None

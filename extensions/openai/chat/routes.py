@@ -34,8 +34,8 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
     events = runtime.chat.chat(request, owner=caller.owner)
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        return json_answer(chat_completion(reply, presentation), remarks(body, runtime))
+        return json_answer(chat_completion(reply, presentation), remarks(body, runtime, toolbox.left_out))
     encoder = ChatStream(
         presentation, n=request.limits.n, wants_usage=body.wants_usage, fills_deltas=parses_every_event(caller)
     )
-    return await event_stream(caller, events, encoder, remarks(body, runtime))
+    return await event_stream(caller, events, encoder, remarks(body, runtime, toolbox.left_out))

@@ -6,18 +6,26 @@ from pydantic import BaseModel, Field
 
 from extensions.openai.chat.message_schema import Messages
 from extensions.openai.chat.tool_schema import FunctionChoice, Functions, ToolChoiceField, Tools
-from extensions.openai.field_types import Alternatives, Anything, Budget, Choices, Count, RequestModel
+from extensions.openai.field_types import (
+    Alternatives,
+    Anything,
+    Bound,
+    Budget,
+    Choices,
+    Effort,
+    RequestModel,
+    Switch,
+)
 from extensions.openai.generation_fields import GenerationFields
 from extensions.openai.usage import CompletionUsage
 
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 FinishWord = Literal["stop", "length", "tool_calls", "function_call"]
 
 
 class ReasoningOptions(RequestModel):
     """The same as reasoning_effort and reasoning_budget, which win over it."""
 
-    effort: Effort | None = None
+    effort: Effort = None
     max_tokens: Budget | None = None
     enabled: bool | None = None
 
@@ -57,8 +65,10 @@ class ReasoningFields(RequestModel):
     """Whether, how hard and how long the model thinks before it answers."""
 
     enable_thinking: bool | None = Field(None, description="Passed to the chat template.")
-    reasoning_effort: Effort | None = Field(
-        None, description="Passed to the chat template; none also means enable_thinking false."
+    reasoning_effort: Effort = Field(
+        None,
+        description="Passed to the chat template; none also means enable_thinking false. Other words count as the "
+        "nearest of these, or as none given.",
     )
     preserve_thinking: bool | None = Field(None, description="Passed to the chat template.")
     reasoning: ReasoningOptions | None = Field(None, description="effort, max_tokens and enabled in one object.")
@@ -71,23 +81,25 @@ class ToolFields(RequestModel):
     """What the model may call."""
 
     tools: Tools | None = Field(None, description="Functions and custom tools that the model may call.")
-    tool_choice: ToolChoiceField | None = Field(
+    tool_choice: ToolChoiceField = Field(
         None, description="none, auto, required, a tool by name, or allowed_tools; auto without it."
     )
     parallel_tool_calls: bool | None = Field(None, description="False allows one call per reply; true without it.")
     functions: Functions | None = Field(None, description="The older form of tools.")
-    function_call: FunctionChoice | None = Field(None, description="The older form of tool_choice.")
+    function_call: FunctionChoice = Field(None, description="The older form of tool_choice.")
 
 
 class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, GenerationFields):
     """The body of a chat request."""
 
     messages: Annotated[Messages, Field(min_length=1)] = Field(description="The conversation so far.")
-    max_tokens: Count | None = Field(None, description="Most tokens of the reply; without it, what the context holds.")
-    max_completion_tokens: Count | None = Field(None, description="Used where max_tokens is not given.")
+    max_tokens: Bound = Field(
+        None, description="Most tokens of the reply; without it, or with -1, what the context holds."
+    )
+    max_completion_tokens: Bound = Field(None, description="Used where max_tokens is not given.")
     n: Choices | None = Field(None, description="Number of replies; 1 without it.")
-    logprobs: bool | None = Field(None, description="Reports the log probability of each token.")
-    top_logprobs: Alternatives | None = Field(None, description="Alternatives per token; needs logprobs.")
+    logprobs: Switch = Field(None, description="Reports the log probability of each token.")
+    top_logprobs: Alternatives = Field(None, description="Alternatives per token; needs logprobs.")
     modalities: list[str] | None = Field(None, max_length=16, description="text only.")
     audio: dict[str, Any] | None = Field(None, description="Spoken replies are not available: 400.")
     web_search_options: dict[str, Any] | None = Field(None, description="Not available: 400.")

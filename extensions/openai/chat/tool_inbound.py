@@ -15,33 +15,29 @@ from extensions.openai.chat.tool_schema import (
     Tool,
     ToolChoiceObject,
 )
+from extensions.openai.schemas import plain_schema
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 
-HOSTED_TYPES: Final = frozenset(
-    {
-        "browser_search",
-        "code_interpreter",
-        "computer_use_preview",
-        "file_search",
-        "image_generation",
-        "local_shell",
-        "mcp",
-        "namespace",
-        "web_search",
-        "web_search_preview",
-    }
+# What providers run themselves, in their names with and without a version.
+_HOSTED: Final = re.compile(
+    r"(?P<name>([a-z]+:)?(apply_patch|bash|browser|browser_search|code_execution|code_interpreter|computer|computer_use"
+    r"|computer_use_preview|file_search|google_maps|google_search|image_generation|live_search|local_shell|mcp|memory"
+    r"|namespace|programmatic_tool_calling|shell|text_editor|tool_search|url_context|web_fetch|web_search"
+    r"|web_search_preview|x_search))(_\d[\d_]*|-\d[\d-]*)?"
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What a request offers. `is_legacy`: it speaks of functions, and is answered in that form."""
+    """What a request offers. `is_legacy`: it speaks of functions, and is answered in that form. `left_out` are the
+    places of what is not offered."""
 
     tools: tuple[ToolSpec, ...]
     choice: ToolChoice
     is_legacy: bool
+    left_out: tuple[str, ...] = ()
 
     @property
     def customs(self) -> frozenset[str]:
@@ -50,7 +46,7 @@ class Toolbox:
 
 
 def toolbox_of(body: ToolFields) -> Toolbox:
-    """Tools that OpenAI's servers run themselves are left out: no model here knows them. Raises BadRequest."""
+    """Tools that providers run on their own servers are left out: nobody here does. Raises BadRequest."""
     if body.functions and body.tools:
         raise BadRequest("functions is the older form of tools; send only one of them.", param="functions")
     is_legacy = bool(body.functions)
@@ -60,7 +56,12 @@ def toolbox_of(body: ToolFields) -> Toolbox:
         choice = _legacy_choice(body.function_call, tools)
     else:
         choice = _choice(body.tool_choice, tools, parallel=body.parallel_tool_calls is not False)
-    return Toolbox(() if choice.use is ToolUse.NONE else tools, choice, is_legacy)
+    left_out = tuple(f"tools[{number}].{tool.type}" for number, tool in enumerate(body.tools or ()) if is_hosted(tool))
+    return Toolbox(() if choice.use is ToolUse.NONE else tools, choice, is_legacy, left_out)
+
+
+def is_hosted(tool: Tool) -> bool:
+    return _HOSTED.fullmatch(tool.type) is not None
 
 
 def _offered(tools: Sequence[Tool]) -> Iterator[ToolSpec]:
@@ -70,7 +71,7 @@ def _offered(tools: Sequence[Tool]) -> Iterator[ToolSpec]:
             yield _function(_given(tool.function, f"{path}.function"), f"{path}.function")
         elif tool.type == "custom":
             yield _custom(_given(tool.custom, f"{path}.custom"), f"{path}.custom")
-        elif tool.type not in HOSTED_TYPES:
+        elif not is_hosted(tool):
             raise BadRequest("The type of a tool must be function or custom.", param=f"{path}.type")
 
 
@@ -107,9 +108,10 @@ def _name(name: str, path: str) -> str:
     return name
 
 
-def _object_schema(schema: object, path: str) -> dict[str, Any] | None:
-    if schema is None:
+def _object_schema(given: object, path: str) -> dict[str, Any] | None:
+    if given is None or given == []:
         return None
+    schema = plain_schema(given)
     if not isinstance(schema, dict) or schema.get("type", "object") != "object":
         raise BadRequest('The parameters must be the JSON schema of an object: {"type": "object", …}.', param=path)
     if not isinstance(schema.get("properties", {}), dict):
@@ -140,7 +142,7 @@ def _choice(choice: ToolChoiceObject | None, tools: Sequence[ToolSpec], *, paral
         case ToolChoiceObject(type="required" | "any"):
             _need(tools)
             return ToolChoice(use=ToolUse.REQUIRED, parallel=parallel)
-        case ToolChoiceObject(type="function" | "custom"):
+        case ToolChoiceObject(type="function" | "custom" | "tool"):
             return _only(_name_in(choice), tools, "tool_choice")
         case ToolChoiceObject(type="allowed_tools", allowed_tools=AllowedTools() as allowed):
             names = _offered_names((_name_in(tool) for tool in allowed.tools), tools)
@@ -151,9 +153,9 @@ def _choice(choice: ToolChoiceObject | None, tools: Sequence[ToolSpec], *, paral
 
 
 def _name_in(tool: AllowedTool) -> str:
-    named = tool.function if tool.type == "function" else tool.custom
+    named = tool.custom if tool.type == "custom" else tool.function
     name = named.name if named is not None else tool.name
-    if name is None:
+    if not name:
         raise BadRequest(f"tool_choice does not say which {tool.type} it means.", param="tool_choice")
     return name
 
@@ -171,4 +173,6 @@ def _offered_names(names: Iterable[str], tools: Sequence[ToolSpec]) -> tuple[str
 
 def _need(tools: Sequence[ToolSpec]) -> None:
     if not tools:
-        raise BadRequest("tool_choice asks for a call, but no tools are offered.", param="tool_choice")
+        raise BadRequest(
+            "tool_choice asks for a call, but no tool is offered that the model can call.", param="tool_choice"
+        )

@@ -2,15 +2,28 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from extensions.openai.field_types import Anything, RequestModel
 
 ToolName = Annotated[str, Field(min_length=1, max_length=256)]
+ChosenName = Annotated[str, Field(max_length=256)]
 
 
 def _mode_as_choice(value: object) -> object:
-    return {"type": value} if isinstance(value, str) else value
+    """An empty choice, in any of its forms, is none."""
+    if isinstance(value, dict):
+        return value if value.get("type") or _names_a_tool(value) else None
+    return {"type": value} if isinstance(value, str) and value else value or None
+
+
+def _names_a_tool(value: dict[str, Any]) -> bool:
+    named = value.get("function")
+    return bool(value.get("name") or (isinstance(named, dict) and named.get("name")))
+
+
+def _function_choice(value: object) -> object:
+    return None if value in ("", {}) or (isinstance(value, dict) and value.get("name") in ("", None)) else value
 
 
 class FunctionTool(RequestModel):
@@ -31,24 +44,39 @@ class CustomTool(RequestModel):
 
 
 class Tool(RequestModel):
-    """`type` says which of the other two it has."""
+    """`type` says which of the other two it has. Its fields may also stand in the tool itself, where the Responses API
+    has them."""
 
     type: str = "function"
     function: FunctionTool | None = None
     custom: CustomTool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nested(cls, given: Any) -> Any:  # noqa: ANN401 - any JSON
+        if not isinstance(given, dict):
+            return given
+        kind = given.get("type") or ("custom" if "custom" in given and "function" not in given else "function")
+        if kind in ("function", "custom") and given.get(kind) is None and given.get("name") is not None:
+            return {"type": kind, kind: {name: value for name, value in given.items() if name != "type"}}
+        return {**given, "type": kind}
 
 
 class NamedTool(RequestModel):
     name: ToolName
 
 
+class ChosenTool(RequestModel):
+    name: ChosenName | None = None
+
+
 class AllowedTool(RequestModel):
     """A tool by its name; `name` is where the Responses API has it."""
 
     type: str = "function"
-    name: ToolName | None = None
-    function: NamedTool | None = None
-    custom: NamedTool | None = None
+    name: ChosenName | None = None
+    function: ChosenTool | None = None
+    custom: ChosenTool | None = None
 
 
 class AllowedTools(RequestModel):
@@ -65,6 +93,6 @@ class ToolChoiceObject(AllowedTool):
 Tools = Annotated[list[Tool], Field(max_length=1024, fail_fast=True)]
 Functions = Annotated[list[FunctionTool], Field(max_length=1024, fail_fast=True)]
 ToolChoiceField = Annotated[
-    ToolChoiceObject, BeforeValidator(_mode_as_choice, json_schema_input_type=str | ToolChoiceObject)
+    ToolChoiceObject | None, BeforeValidator(_mode_as_choice, json_schema_input_type=str | ToolChoiceObject)
 ]
-FunctionChoice = Literal["none", "auto"] | NamedTool
+FunctionChoice = Annotated[Literal["none", "auto"] | NamedTool | None, BeforeValidator(_function_choice)]

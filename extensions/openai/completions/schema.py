@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from extensions.openai.chat.message_schema import Messages
-from extensions.openai.field_types import Alternatives, BestOf, Choices, Count, TokenId, TokenIds
+from extensions.openai.field_types import Alternatives, BestOf, Bound, Choices, TokenId, TokenIds
 from extensions.openai.generation_fields import GenerationFields
 from extensions.openai.usage import CompletionUsage
 
@@ -42,16 +42,16 @@ class TextCompletionRequest(GenerationFields):
     messages: Messages | None = Field(
         None, description="In place of prompt: their texts, one after the other, without a template."
     )
-    max_tokens: Count | None = Field(
+    max_tokens: Bound = Field(
         None,
         description=f"Most tokens of the reply; {DEFAULT_MAX_TOKENS} without it. 0 scores only, with echo and logprobs.",
     )
     n: Choices | None = Field(None, description="Number of replies per prompt; 1 without it.")
-    best_of: BestOf | None = Field(
+    best_of: BestOf = Field(
         None, description="Makes this many replies and returns the n likeliest per token; not with stream."
     )
     echo: bool | None = Field(None, description="Puts the prompt before the reply, with logprobs those of its tokens.")
-    logprobs: Alternatives | None = Field(None, description="Alternatives per token; 0 is the token itself only.")
+    logprobs: Alternatives = Field(None, description="Alternatives per token; 0 is the token itself only.")
     suffix: str | None = Field(None, description="Text after the reply, for models that can fill in the middle.")
     add_bos_token: bool | None = Field(None, description="Begins a text prompt with the model's own begin token.")
 

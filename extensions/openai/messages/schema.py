@@ -2,14 +2,21 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from extensions.openai.field_types import Anything, Count, RequestModel, Stops
+from extensions.openai.field_types import Anything, Bound, CallId, Count, Effort, RequestModel, Stops
 from extensions.openai.generation_fields import GenerationFields
+from extensions.openai.schemas import plain_schema
 
 
 def _text_as_block(value: object) -> object:
     return [{"type": "text", "text": value}] if isinstance(value, str) else value
+
+
+def _refuse_zero(value: int | None) -> int | None:
+    if value == 0:
+        raise ValueError("it must be at least 1")
+    return value
 
 
 class BlockSource(RequestModel):
@@ -28,10 +35,10 @@ class ContentBlock(RequestModel):
     text: str | None = None
     thinking: str | None = None
     signature: str | None = None
-    id: str | None = None
+    id: CallId | None = None
     name: Annotated[str, Field(max_length=1024)] | None = None
     input: dict[str, Any] | None = None
-    tool_use_id: str | None = None
+    tool_use_id: CallId | None = None
     is_error: bool | None = None
     tool_name: str | None = None
     source: BlockSource | str | None = None
@@ -55,13 +62,22 @@ class MessageTurn(RequestModel):
     content: Blocks
 
 
+def _input_schema(value: object) -> object:
+    if not isinstance(value, dict | None):
+        raise ValueError("it must be a JSON schema: an object")
+    return plain_schema(value)
+
+
+InputSchema = Annotated[Any, AfterValidator(_input_schema), WithJsonSchema({"type": "object"})]
+
+
 class MessagesTool(RequestModel):
     """A function the model may call. Types that only Anthropic's own servers run have no `input_schema`."""
 
     type: str | None = None
     name: Annotated[str, Field(min_length=1, max_length=256)]
     description: str | None = None
-    input_schema: dict[str, Any] | None = None
+    input_schema: InputSchema = None
     strict: bool | None = None
 
 
@@ -86,7 +102,7 @@ class OutputFormat(RequestModel):
 
 class OutputConfig(RequestModel):
     format: OutputFormat | None = None
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    effort: Effort = None
 
 
 class ConversationFields(RequestModel):
@@ -118,7 +134,9 @@ class CountTokensRequest(ConversationFields):
 class MessagesRequest(ConversationFields, GenerationFields):
     """The body of a request for a message."""
 
-    max_tokens: Annotated[Count, Field(ge=1)] = Field(description="Most tokens of the reply, thinking included.")
+    max_tokens: Annotated[Bound, AfterValidator(_refuse_zero)] = Field(
+        description="Most tokens of the reply, thinking included; with -1, what the context holds."
+    )
     stop_sequences: Stops | None = Field(None, description="Texts that end the reply and are cut from it.")
 
 

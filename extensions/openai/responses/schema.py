@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from extensions.openai.field_types import Alternatives, Anything, Count, RequestModel
+from extensions.openai.field_types import Alternatives, Anything, Bound, CallId, Effort, Name, RequestModel
 from extensions.openai.generation_fields import GenerationFields
+from extensions.openai.structured import none_without_type
 
 
 def _as_text_part(value: object) -> object:
@@ -16,12 +17,14 @@ def _as_message(value: object) -> object:
     return [{"type": "message", "role": "user", "content": value}] if isinstance(value, str) else value
 
 
-def _as_object(value: object) -> object:
-    return {"type": value} if isinstance(value, str) else value
+def _as_choice(value: object) -> object:
+    """A choice without a type is none."""
+    given = {"type": value} if isinstance(value, str) else value
+    return None if isinstance(given, dict) and not given.get("type") else given
 
 
 def _as_conversation(value: object) -> object:
-    return {"id": value} if isinstance(value, str) else value
+    return {"id": value} if isinstance(value, str) and value else value or None
 
 
 class InputPart(RequestModel):
@@ -47,7 +50,7 @@ class InputItem(RequestModel):
     id: str | None = Field(None, max_length=256)
     role: str | None = None
     content: InputParts | None = None
-    call_id: str | None = Field(None, max_length=1024)
+    call_id: CallId | None = None
     name: str | None = Field(None, max_length=1024)
     arguments: str | None = None
     input: str | None = None
@@ -91,6 +94,15 @@ class ResponseToolChoice(ChosenTool):
     tools: list[ChosenTool] = Field(default_factory=list, max_length=1024)
 
 
+def _known(*words: str) -> BeforeValidator:
+    """Any other word is none."""
+    return BeforeValidator(lambda value: value if value in words else None)
+
+
+Verbosity = Annotated[Literal["low", "medium", "high"] | None, _known("low", "medium", "high")]
+Summary = Annotated[Literal["auto", "concise", "detailed"] | None, _known("auto", "concise", "detailed")]
+
+
 class TextFormat(RequestModel):
     """What the reply has to be: `type` is text, json_object or json_schema."""
 
@@ -102,14 +114,14 @@ class TextFormat(RequestModel):
 
 
 class ResponseText(RequestModel):
-    format: TextFormat | None = None
-    verbosity: Literal["low", "medium", "high"] | None = Field(None, description="Accepted, without effect.")
+    format: Annotated[TextFormat | None, BeforeValidator(none_without_type, json_schema_input_type=TextFormat)] = None
+    verbosity: Verbosity = Field(None, description="Accepted, without effect.")
 
 
 class ResponseReasoning(RequestModel):
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
-    summary: Literal["auto", "concise", "detailed"] | None = None
-    generate_summary: Literal["auto", "concise", "detailed"] | None = None
+    effort: Effort = None
+    summary: Summary = None
+    generate_summary: Summary = None
 
 
 class ConversationId(RequestModel):
@@ -117,10 +129,10 @@ class ConversationId(RequestModel):
 
 
 ConversationField = Annotated[
-    ConversationId, BeforeValidator(_as_conversation, json_schema_input_type=str | ConversationId)
+    ConversationId | None, BeforeValidator(_as_conversation, json_schema_input_type=str | ConversationId)
 ]
 ToolChoiceField = Annotated[
-    ResponseToolChoice, BeforeValidator(_as_object, json_schema_input_type=str | ResponseToolChoice)
+    ResponseToolChoice | None, BeforeValidator(_as_choice, json_schema_input_type=str | ResponseToolChoice)
 ]
 
 
@@ -129,10 +141,10 @@ class PromptFields(RequestModel):
 
     input: InputItems | None = Field(None, description="A text, or items: messages, calls, their outputs, thoughts.")
     instructions: str | None = Field(None, description="A system message before everything else; not carried over.")
-    previous_response_id: str | None = Field(None, max_length=256, description="Goes on from that stored response.")
-    conversation: ConversationField | None = Field(None, description="Goes on from that conversation, and adds to it.")
+    previous_response_id: Name = Field(None, max_length=256, description="Goes on from that stored response.")
+    conversation: ConversationField = Field(None, description="Goes on from that conversation, and adds to it.")
     tools: list[ResponseTool] | None = Field(None, max_length=1024, description="Functions and custom tools.")
-    tool_choice: ToolChoiceField | None = Field(
+    tool_choice: ToolChoiceField = Field(
         None, description="none, auto, required, {type, name} of a tool, or {type: allowed_tools, mode, tools}."
     )
     parallel_tool_calls: bool | None = Field(None, description="False lets a reply hold one call at most.")
@@ -148,14 +160,14 @@ class PromptFields(RequestModel):
 class CreateResponseRequest(PromptFields, GenerationFields):
     """The body of POST /v1/responses."""
 
-    max_output_tokens: Count | None = Field(None, description="Most tokens of the reply; else what the context holds.")
-    max_tool_calls: Count | None = Field(None, description="Bounds calls of built-in tools, of which there are none.")
+    max_output_tokens: Bound = Field(None, description="Most tokens of the reply; else what the context holds.")
+    max_tool_calls: Bound = Field(None, description="Bounds calls of built-in tools, of which there are none.")
     include: list[str] | None = Field(
         None,
         max_length=64,
         description="message.output_text.logprobs and reasoning.encrypted_content; others have nothing to add.",
     )
-    top_logprobs: Alternatives | None = Field(None, description="Alternatives per token in the logprobs.")
+    top_logprobs: Alternatives = Field(None, description="Alternatives per token in the logprobs.")
     store: bool | None = Field(None, description="False keeps nothing; else the response can be fetched for a while.")
     background: bool | None = Field(None, description="Answers at once, and goes on when the caller has hung up.")
     metadata: Metadata | None = Field(None, description="Comes back with the response.")
