@@ -53,6 +53,11 @@ class Settings(
         return frozenset(self.model_fields_set)
 
     @property
+    def wanted_effort(self) -> str | None:
+        """The effort of reasoning that the operator chose; None leaves it to the chat template."""
+        return self.reasoning_effort if "reasoning_effort" in self.explicit else None
+
+    @property
     def user_data(self) -> UserData:
         return UserData(self.user_data_dir, self.model_dir, self.lora_dir)
 

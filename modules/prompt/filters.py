@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -35,6 +35,8 @@ def template_filters() -> dict[str, Callable[..., Any]]:
         **{name: FILTERS[name] for name in _OF_VALUES.split()},
         **{name: partial(_filter_text, FILTERS[name]) for name in _OF_TEXT},
         "format": _filter_format,
+        "from_json": from_json,
+        "fromjson": from_json,
         "indent": _filter_indent,
         "items": _filter_items,
         "join": _filter_join,
@@ -74,9 +76,17 @@ def to_json(
     """
     if isinstance(value, BrokenArguments):
         return str(value)
+    if isinstance(value, Iterator):
+        # What `map` and `select` give is a list to llama.cpp's engine.
+        value = list(value)
     depth = None if indent is None else max(0, min(int(indent), _MAX_INDENT))
     text = json.dumps(measured(value), ensure_ascii=False, indent=depth, separators=separators, sort_keys=sort_keys)
     return _NOT_ASCII.sub(_as_escape, text) if ensure_ascii else text
+
+
+def from_json(text: object) -> object:
+    """What llama.cpp's engine has to read the text that a call's arguments may come as."""
+    return json.loads(text) if isinstance(text, str) else text
 
 
 def _as_escape(match: re.Match[str]) -> str:

@@ -45,10 +45,9 @@ class TemplateRenderer:
         """
         try:
             sandbox = self._sandbox.overlay()
-            sandbox.begin()
-            return Template.from_code(sandbox, self._code(source), sandbox.make_globals(None)).render(
-                with_arguments(variables)
-            )
+            given = with_arguments(variables)
+            sandbox.begin(given)
+            return Template.from_code(sandbox, self._code(source), sandbox.make_globals(None)).render(given)
         except TemplateRefusal as refusal:
             raise TemplateRefused(
                 refusal.message or "The chat template refuses this conversation.", param="messages"

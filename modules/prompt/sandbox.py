@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jinja2.exceptions import SecurityError, TemplateRuntimeError
@@ -28,12 +28,13 @@ _METHODS: Final = {
     BrokenArguments: frozenset({"items", *_OF_TEXT.split()}),
     str: frozenset(_OF_TEXT.split()),
     dict: frozenset({"copy", "get", "items", "keys", "values"}),
-    list: frozenset({"copy", "count", "index"}),
+    list: frozenset({"append", "copy", "count", "index", "pop"}),
     tuple: frozenset({"count", "index"}),
     int: frozenset[str](),
     float: frozenset({"is_integer"}),
     bytes: frozenset[str](),
 }
+_OF_JINJA: Final = frozenset({"_loop_vars", "_block_vars"})
 _WIDE_FIELD: Final = re.compile(
     r"%(\([^)]*\))?[-+ #0]*(\*|\d{4,}|\d*\.(\*|\d{4,}))"  # of the % operator
     r"|\{[^{}]*:[^{}]*(\{|\d{4,})"  # of str.format
@@ -47,13 +48,17 @@ class TemplateExhausted(TemplateRuntimeError):
 class Sandbox(ImmutableSandboxedEnvironment):
     """Renders once: `overlay` a prepared one and `begin`, which starts the budget of steps and time.
 
+    A template may add to lists that it made, as llama.cpp's engine lets it, and never to those that it was given.
+
     Every turn of a loop and every macro call spends a step (the calls are put there by `metering`). An operation
     whose result can be much larger than its operands is measured before it runs.
     """
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def begin(self) -> None:
+    def begin(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
+        self._given: frozenset[int] | None = None
         self._steps = 0
         self._deadline = time.monotonic() + MAX_SECONDS
 
@@ -83,10 +88,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         match getattr(__obj, "__self__", None), getattr(__obj, "__name__", ""):
             case str(text), "replace":
-                return replaced(text, *args, **kwargs)
+                return replaced(text, *args, **_of_template(kwargs))
             case str(text), "join":
-                return joined(text, *args, **kwargs)
+                return joined(text, *args, **_of_template(kwargs))
+            case list(values), "append" | "pop" if __self._is_given(values):
+                raise SecurityError("The chat template changes the conversation that it was given.")
         return super().call(__context, __obj, *args, **kwargs)
+
+    def _is_given(self, values: list[Any]) -> bool:
+        """Whether the list is one of the variables' own, and not one that the template made."""
+        if self._given is None:
+            self._given = frozenset(id(each) for each in _lists_in(self._variables))
+        return id(values) in self._given
 
     @override
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -109,6 +122,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
             case (("*" | "**"), int(), int()):
                 _refuse_large_number(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+
+def _lists_in(value: object) -> Iterator[list[Any]]:
+    remaining = [value]
+    while remaining:
+        node = remaining.pop()
+        if isinstance(node, list):
+            yield node
+        if isinstance(node, Mapping):
+            remaining += node.values()
+        elif isinstance(node, (list, tuple)):
+            remaining += node
+
+
+def _of_template(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template itself passes: within loops and blocks Jinja's own code adds what their names stand for."""
+    return {name: value for name, value in arguments.items() if name not in _OF_JINJA}
 
 
 def joined(separator: str, parts: Iterable[object]) -> str:

@@ -73,21 +73,21 @@ def test_truncation(asked: str | None, given: bool) -> None:
 @pytest.mark.parametrize(
     ("fields", "arguments"),
     [
-        ({}, {"enable_thinking": True, "reasoning_effort": "medium"}),
-        ({"enable_thinking": False}, {"enable_thinking": False, "reasoning_effort": "medium"}),
+        ({}, {"enable_thinking": True}),
+        ({"enable_thinking": False}, {"enable_thinking": False}),
         ({"reasoning_effort": "none"}, {"enable_thinking": False}),
         ({"reasoning_effort": "none", "enable_thinking": True}, {"enable_thinking": True}),
         ({"reasoning_effort": "max"}, {"enable_thinking": True, "reasoning_effort": "max"}),
         ({"reasoning": {"effort": "low"}}, {"enable_thinking": True, "reasoning_effort": "low"}),
-        ({"reasoning": {"enabled": False}}, {"enable_thinking": False, "reasoning_effort": "medium"}),
+        ({"reasoning": {"enabled": False}}, {"enable_thinking": False}),
         (
             {"reasoning": {"effort": "low"}, "reasoning_effort": "high"},
             {"enable_thinking": True, "reasoning_effort": "high"},
         ),
-        ({"reasoning_budget": 0}, {"enable_thinking": False, "reasoning_effort": "medium"}),
+        ({"reasoning_budget": 0}, {"enable_thinking": False}),
         (
             {"chat_template_kwargs": {"enable_thinking": False, "x": 1}},
-            {"enable_thinking": False, "reasoning_effort": "medium", "x": 1},
+            {"enable_thinking": False, "x": 1},
         ),
     ],
 )

@@ -78,6 +78,32 @@ def test_text_work_that_templates_do(renderer: TemplateRenderer) -> None:
     assert rendered == "a-b X1None a;b a in 2024: **b** 1   2 [1, 'a'] l1\n  l2 7! 1 2"
 
 
+def test_texts_are_replaced_and_joined_within_loops_and_blocks(renderer: TemplateRenderer) -> None:
+    source = (
+        "{% for x in xs %}{{ x.replace('a', '-') }}{{ '+'.join([x, x]) }}{{ x.replace('a', 'b', 1) }};{% endfor %}"
+        "{% block end %}{{ 'aa'.replace('a', 'c') }}{{ '/'.join(xs) }}{% endblock %}"
+    )
+    assert renderer.render(source, {"xs": ["aa", "x"]}) == "--aa+aaba;xx+xx;ccaa/x"
+
+
+def test_what_llama_cpps_own_engine_has_besides(renderer: TemplateRenderer) -> None:
+    source = (
+        "{% set seen = [] %}{% for x in xs %}{% set _ = seen.append(x) %}{% endfor %}{{ seen.pop(0) }}{{ seen }}"
+        "{{ (text | from_json).a }}{{ (xs | from_json)[0] }}{{ xs | map('upper') | tojson }}"
+    )
+    variables = {"xs": ["a", "b", "c"], "text": '{"a": [1]}'}
+    assert renderer.render(source, variables) == 'a[\'b\', \'c\'][1]a["A", "B", "C"]'
+
+
+@pytest.mark.parametrize("act", ["append(1)", "pop()"])
+@pytest.mark.parametrize("target", ["messages", "messages[0].calls", "tools[0].schema.required"])
+def test_what_a_template_is_given_stays_as_it_is(renderer: TemplateRenderer, target: str, act: str) -> None:
+    variables = {"messages": [{"calls": ["a"]}], "tools": [{"schema": {"required": ["x"]}}]}
+    with pytest.raises(BadRequest, match="changes the conversation"):
+        renderer.render("{% set _ = " + target + "." + act + " %}", variables)
+    assert variables == {"messages": [{"calls": ["a"]}], "tools": [{"schema": {"required": ["x"]}}]}
+
+
 def test_today_can_be_written(renderer: TemplateRenderer) -> None:
     before, year, after = (
         datetime.now().astimezone().strftime("%Y"),
@@ -162,6 +188,11 @@ def test_nothing_but_text_can_be_reached(renderer: TemplateRenderer, source: str
         "{% set x = [1] %}" + "{% set x = x + x %}" * 60 + "{{ x | length }}",
         "{{ '\n' * 99999 | indent(10**6) }}" + "{{ 'x\n' * 900000 | indent(64) }}" * 9,
         "{{ '(' }}" * 300_000,
+        "{% set x = [] %}{% for i in range(99999) %}{% for j in range(99) %}{% set _ = x.append(i) %}{% endfor %}{% endfor %}",
+        "{% set x = [] %}{% set _ = x.append(x) %}{{ x | tojson }}",
+        "{% set x = [1] %}"
+        + "{% set y = [] %}{% set _ = y.append(x) %}{% set _ = y.append(x) %}{% set x = y %}" * 60
+        + "{{ x }}",
     ],
 )
 def test_work_and_output_are_bounded(renderer: TemplateRenderer, source: str) -> None:

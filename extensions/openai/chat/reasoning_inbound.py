@@ -17,10 +17,10 @@ def reasoning_budget(body: ReasoningFields) -> int | None:
 def reasoning_arguments(body: ReasoningFields, settings: Settings) -> dict[str, Any]:
     """Who wants no thought, whether by effort or by budget, gets none from templates with a switch for it."""
     options = body.reasoning or ReasoningOptions()
-    effort = body.reasoning_effort or options.effort or settings.reasoning_effort
+    effort = body.reasoning_effort or options.effort or settings.wanted_effort
     asked = options.enabled if body.enable_thinking is None else body.enable_thinking
     preserves = settings.preserve_thinking if body.preserve_thinking is None else body.preserve_thinking
     wants_none = effort == "none" or reasoning_budget(body) == 0
     thinks = (settings.enable_thinking and not wants_none) if asked is None else asked
     arguments = {"enable_thinking": thinks, "preserve_thinking": preserves}
-    return arguments if effort == "none" else arguments | {"reasoning_effort": effort}
+    return arguments if effort in (None, "none") else arguments | {"reasoning_effort": effort}

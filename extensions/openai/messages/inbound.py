@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _USES: Final = MappingProxyType(
     {"auto": ToolUse.AUTO, "any": ToolUse.REQUIRED, "tool": ToolUse.REQUIRED, "none": ToolUse.NONE}
 )
-_TEMPLATE_SWITCHES: Final = ("enable_thinking", "reasoning_effort", "preserve_thinking")
+_TEMPLATE_SWITCHES: Final = ("enable_thinking", "preserve_thinking")
 
 
 def message_request(body: MessagesRequest, settings: Settings, defaults: Sampling) -> ChatRequest:
@@ -99,13 +99,13 @@ def _reasoning_budget(body: ConversationFields) -> int | None:
 
 def _template_arguments(body: ConversationFields, settings: Settings) -> dict[str, Any]:
     arguments: dict[str, Any] = {name: getattr(settings, name) for name in _TEMPLATE_SWITCHES}
-    if body.output_config is not None and body.output_config.effort is not None:
-        arguments["reasoning_effort"] = body.output_config.effort
+    effort = (body.output_config.effort if body.output_config else None) or settings.wanted_effort
     if body.thinking is not None:
         arguments["enable_thinking"] = body.thinking.type != "disabled"
-    if arguments["reasoning_effort"] == "none":
-        del arguments["reasoning_effort"]
+    if effort == "none":
         arguments["enable_thinking"] = False
+    elif effort is not None:
+        arguments["reasoning_effort"] = effort
     return arguments
 
 

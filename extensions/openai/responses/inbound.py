@@ -112,11 +112,12 @@ def tools_of(body: PromptFields) -> Toolbox:
 
 
 def _template_arguments(reasoning: ResponseReasoning | None, settings: Settings) -> dict[str, Any]:
-    effort = (reasoning.effort if reasoning else None) or settings.reasoning_effort
+    effort = (reasoning.effort if reasoning else None) or settings.wanted_effort
     arguments: dict[str, Any] = {"preserve_thinking": settings.preserve_thinking}
     if effort == "none":
         return arguments | {"enable_thinking": False}
-    return arguments | {"enable_thinking": settings.enable_thinking, "reasoning_effort": effort}
+    arguments["enable_thinking"] = settings.enable_thinking
+    return arguments if effort is None else arguments | {"reasoning_effort": effort}
 
 
 def _summary(reasoning: ResponseReasoning | None) -> str | None:

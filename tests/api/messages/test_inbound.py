@@ -251,6 +251,10 @@ def test_effort() -> None:
     assert "reasoning_effort" not in arguments
 
 
+def test_nobody_asked_for_an_effort() -> None:
+    assert "reasoning_effort" not in asked().template_arguments
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

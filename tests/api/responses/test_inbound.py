@@ -240,6 +240,7 @@ def test_reasoning_goes_to_the_template() -> None:
     none = asked(reasoning={"effort": "none"}).template_arguments
     assert none["enable_thinking"] is False
     assert "reasoning_effort" not in none
+    assert "reasoning_effort" not in asked().template_arguments
 
 
 def test_limits_samplers_and_truncation() -> None:
