@@ -26,7 +26,7 @@ class Loop:
         params = c.llama_context_default_params()
         params.n_ctx, params.n_seq_max, params.kv_unified = CONTEXT, PARALLEL, True
         params.n_threads = params.n_threads_batch = THREADS
-        params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_AUTO
         model = c.llama_model_load_from_file(path.encode(), c.llama_model_default_params())
         self._context = c.llama_init_from_model(model, params)
         self._memory = c.llama_get_memory(self._context)

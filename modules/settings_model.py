@@ -97,7 +97,11 @@ class LlamaCppSettings(SettingsGroup, frozen=True):
     ubatch_size: int = setting(
         0, "Tokens that the model computes at once; 0 takes 512 with a GPU, 128 without.", ge=0, le=65536
     )
-    flash_attn: Literal["auto", "on", "off"] = setting("auto", "Flash attention; auto uses it with a GPU.")
+    flash_attn: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Flash attention; auto uses it wherever the model and the hardware allow it. Without a GPU, off computes a "
+        "prompt the same however it is cut into batches, and is slower.",
+    )
     swa_full: bool = setting(
         True, "Keep all cells of models with sliding-window attention, so that their prompts can be reused."
     )

@@ -162,8 +162,7 @@ class _Room:
 
     @property
     def _has_flash(self) -> bool:
-        stated = self._spec.flash_attn
-        return stated == "on" or (stated == "auto" and (self._uses_gpu or self._spec.cache_type.startswith("q")))
+        return self._spec.flash_attn != "off"
 
 
 def _padded(cells: int) -> int:

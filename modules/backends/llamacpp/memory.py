@@ -47,12 +47,8 @@ class Memory:
 
     @property
     def flash_attention(self) -> int:
-        """llama.cpp's own choice with a GPU. On CPUs the plain kernels are as fast, and their results do not depend on
-        how a prompt is cut into batches; a quantised cache needs flash attention everywhere."""
-        chosen = {"off": _OFF, "on": _ON}.get(self._spec.flash_attn)
-        if chosen is not None:
-            return chosen
-        return _AUTO if self.uses_gpu or self._spec.cache_type.startswith("q") else _OFF
+        """`auto` leaves it to llama.cpp, which uses it wherever the model and the device allow it."""
+        return {"off": _OFF, "on": _ON}.get(self._spec.flash_attn, _AUTO)
 
     @property
     def ubatch(self) -> int:

@@ -65,13 +65,13 @@ class Reference:
 
 
 @contextmanager
-def reference(path: Path, *, threads: int = 1) -> Iterator[Reference]:
-    """Flash attention is off, as it is in llama-cpp-python's own `Llama`."""
+def reference(path: Path, *, threads: int = 1, flash: bool = True) -> Iterator[Reference]:
+    """As llama-cpp-python's own `Llama` with the same `flash_attn`."""
     model = c.llama_model_load_from_file(str(path).encode(), c.llama_model_default_params())
     params = c.llama_context_default_params()
     params.n_ctx = params.n_batch = CONTEXT
     params.n_threads = params.n_threads_batch = threads
-    params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash else c.LLAMA_FLASH_ATTN_TYPE_DISABLED
     context = c.llama_init_from_model(model, params)
     try:
         yield Reference(model, context)

@@ -1,14 +1,21 @@
-"""Greedy replies are llama.cpp's own, token for token: alone, among others, and on a used cache."""
+"""Greedy replies are llama.cpp's own with the same setting of flash attention: alone, among others, and on a used cache.
+Without flash attention a lone reply is so token for token, else up to near-ties."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Generation, Prompt
 from modules.sampling import Sampling
-from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
+from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same, reference
 from tests.backends.llamacpp.texts import PROMPTS
+from tests.backends.loading import llama_engine, llama_spec
+from tests.model_files import SMOLLM2
 from tests.streams import chunks_of, whole
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
@@ -28,11 +35,36 @@ async def test_alone_and_again_on_a_used_cache(
     generation = await greedy(smollm2, text)
     expected = smollm2_reference.greedy(generation.prompt.tokens, COUNT)
     first = await whole(smollm2, generation)
-    assert_same(first.tokens, expected, smollm2.card.eos_ids)
+    assert_same(first.tokens, expected, smollm2.card.eos_ids, near_tie=NEAR_TIE)
     again = await whole(smollm2, generation)
     assert again.usage is not None
     assert again.usage.cached_tokens == len(generation.prompt.tokens) - 1
     assert_same(again.tokens, expected, smollm2.card.eos_ids, near_tie=NEAR_TIE)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def plain(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
+    """Without flash attention."""
+    async with llama_engine(llama_cpp, llama_spec(model_file(SMOLLM2), flash_attn="off")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def plain_reference(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> Iterator[Reference]:
+    with reference(model_file(SMOLLM2), flash=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize("text", PROMPTS, ids=range(len(PROMPTS)))
+async def test_alone_without_flash_attention(plain: ThreadedEngine, plain_reference: Reference, text: str) -> None:
+    generation = await greedy(plain, text)
+    expected = plain_reference.greedy(generation.prompt.tokens, COUNT)
+    first = await whole(plain, generation)
+    assert_same(first.tokens, expected, plain.card.eos_ids)
+    again = await whole(plain, generation)
+    assert again.usage is not None
+    assert again.usage.cached_tokens == len(generation.prompt.tokens) - 1
+    assert_same(again.tokens, expected, plain.card.eos_ids, near_tie=NEAR_TIE)
 
 
 @pytest.mark.parametrize("start", [0, 8, 12])
