@@ -75,5 +75,11 @@ class EngineFailed(ServiceError):
     code = "engine_failed"
 
 
+class ExtensionFailed(EngineFailed):
+    """An extension broke down, or returned what cannot be used; no other request is touched by it."""
+
+    code = "extension_failed"
+
+
 class SettingsError(ServiceError):
     """A flag, environment variable or settings file holds something that cannot be used."""

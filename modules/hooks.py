@@ -1,6 +1,6 @@
 """Every place where an extension can step in: its signature, and what it is for. Nothing else lists them."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
@@ -59,8 +59,19 @@ class Hooks:
 HOOK_NAMES = tuple(hook.name for hook in fields(Hooks))
 
 
-async def passed_through(functions: Iterable[Change[_Value]], value: _Value, turn: Turn) -> _Value:
-    """`value` after each of `functions`, in order, has had it."""
-    for function in functions:
-        value = await function(value, turn)
-    return value
+@dataclass(frozen=True, slots=True)
+class ExtensionHook:
+    """A hook that says which extension it belongs to."""
+
+    extension: str
+    function: Callable[..., Any]
+
+    def __call__(self, *args: object) -> Any:  # noqa: ANN401 - as the hook says
+        return self.function(*args)
+
+
+def source_of(function: object) -> str:
+    """Whose a hook is, as the beginning of a sentence."""
+    if isinstance(function, ExtensionHook):
+        return f"The extension {function.extension}"
+    return f"The hook {getattr(function, '__qualname__', type(function).__name__)}"

@@ -5,12 +5,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from modules.chat.hook_values import checked, passed_through
 from modules.chat.voice import Nobody, Voice
 from modules.engine.protocols import Engine
 from modules.engine.types import Generation, ModelCard, Prompt, TokenLogprob
 from modules.errors import NotLoaded
 from modules.events import Content, Done, Draft, Event, ToolCallStart
-from modules.hooks import Hooks, Turn, passed_through
+from modules.hooks import Hooks, Turn
 from modules.prompt.fit import fitted
 from modules.prompt.plan import Plan
 from modules.prompt.tokens import checked_ids, with_cuts_of, without_reserved
@@ -31,13 +32,15 @@ class HookedRequest:
     async def chat_request(self) -> ChatRequest:
         assert isinstance(self.turn.request, ChatRequest)
         for change in self._hooks.chat_request:
-            self.turn.request = await change(self.turn.request, self.turn)
+            request = self.turn.request
+            self.turn.request = await passed_through("chat_request", (change,), request, self.turn)
         return self.turn.request
 
     async def completion_request(self) -> CompletionRequest:
         assert isinstance(self.turn.request, CompletionRequest)
         for change in self._hooks.completion_request:
-            self.turn.request = await change(self.turn.request, self.turn)
+            request = self.turn.request
+            self.turn.request = await passed_through("completion_request", (change,), request, self.turn)
         return self.turn.request
 
     @asynccontextmanager
@@ -57,7 +60,7 @@ class HookedRequest:
         if not (self._hooks.chat_prompt or self._hooks.reply_prefix):
             return text
         shown = without_reserved(text)
-        changed = await passed_through(self._hooks.chat_prompt, shown, self.turn)
+        changed = await passed_through("chat_prompt", self._hooks.chat_prompt, shown, self.turn)
         return with_cuts_of(text, await self._with_prefix(changed, plan))
 
     async def _with_prefix(self, text: str, plan: Plan) -> str:
@@ -70,14 +73,14 @@ class HookedRequest:
     async def token_count(self, text: str) -> int | None:
         """What the prompt counts as; None for its real number of tokens."""
         for count in self._hooks.token_count[:1]:
-            return await count(text, self.turn)
+            return int(checked("token_count", count, await count(text, self.turn)))
         return None
 
     async def prompt(self, card: ModelCard, prompt: Prompt, text: str, *, param: str) -> Prompt:
         """What the model is about to read. Raises BadRequest, ContextTooLong for what the hooks have made of it."""
         self.turn.card, self.turn.prompt = card, text
         if self._hooks.prompt_tokens:
-            tokens = await passed_through(self._hooks.prompt_tokens, prompt.tokens, self.turn)
+            tokens = await passed_through("prompt_tokens", self._hooks.prompt_tokens, prompt.tokens, self.turn)
             prompt = fitted(card, checked_ids(card, tokens, param=param), param=param)
         self._prompts[prompt] = text
         return prompt
@@ -106,16 +109,19 @@ class HookedRequest:
                 yield event
 
     async def _revised(self, index: int, held: "_HeldText") -> Content:
-        text = await passed_through(self._hooks.reply_text, held.take(), self.turn)
+        text = await passed_through("reply_text", self._hooks.reply_text, held.take(), self.turn)
         return Content(index=index, text=text, tokens=tuple(held.tokens), logprobs=tuple(held.logprobs))
 
-    def _speak(self, generation: Generation) -> AsyncGenerator[str, None]:
-        return self._hooks.reply[0](replace(self.turn, prompt=self._prompts.get(generation.prompt, "")))
+    async def _speak(self, generation: Generation) -> AsyncGenerator[str, None]:
+        speak = self._hooks.reply[0]
+        async with aclosing(speak(replace(self.turn, prompt=self._prompts.get(generation.prompt, "")))) as pieces:
+            async for piece in pieces:
+                yield checked("reply", speak, piece)
 
     async def _prefix(self, prefix: str) -> str:
         """Once for each, since a prompt may be written several times until it fits."""
         if prefix not in self._prefixes:
-            self._prefixes[prefix] = await passed_through(self._hooks.reply_prefix, prefix, self.turn)
+            self._prefixes[prefix] = await passed_through("reply_prefix", self._hooks.reply_prefix, prefix, self.turn)
         return self._prefixes[prefix]
 
 

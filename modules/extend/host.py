@@ -4,17 +4,18 @@ import functools
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from modules.chat.tools.extension import ExtensionTool
-from modules.errors import EngineFailed, ServiceError, SettingsError
+from modules.errors import ExtensionFailed, ServiceError, SettingsError
 from modules.extend.contributions import Block, Build, Contributions, Tab, Text
 from modules.extend.failures import place_of
 from modules.extend.services import OfferedService, Service
 from modules.extend.worker import Worker
-from modules.hooks import HOOK_NAMES, Turn
+from modules.hooks import HOOK_NAMES, ExtensionHook, Turn
 from modules.messages import ToolSpec
 from modules.options import did_you_mean
 from modules.runtime import Runtime
@@ -88,8 +89,12 @@ class Host:
                 f"{', '.join(HOOK_NAMES)}.",
             )
         hook = self._reply(function) if name == _REPLY else self._change(function)
-        self.added.hooks.setdefault(name, []).append(hook)
+        self.add_hook(name, hook)
         return function
+
+    def add_hook(self, name: str, function: Callable[..., Any]) -> None:
+        """Add what is a hook already: a coroutine function, or an asynchronous generator for `reply`."""
+        self.added.hooks.setdefault(name, []).append(ExtensionHook(self.name, function))
 
     def add_tool(self, spec: ToolSpec, function: Callable[[dict[str, Any]], object]) -> None:
         """Offer the model a tool; `function` gets the arguments of a call and returns a text or what JSON can hold."""
@@ -135,22 +140,15 @@ class Host:
         self, function: Callable[..., Any], begin: Callable[[], Iterator[_Item]]
     ) -> AsyncGenerator[_Item, None]:
         """What the generator that `begin` makes yields, with its failures put down to `function`."""
-        items = self.worker.iterate(begin)
-        try:
+        async with aclosing(self._blaming(function, self.worker.iterate(begin))) as items:
             async for item in items:
                 yield item
-        except ServiceError:
-            raise
-        except Exception as failure:
-            raise self.blamed(function, failure) from failure
-        finally:
-            await items.aclose()
 
-    def blamed(self, function: Callable[..., Any], failure: Exception) -> EngineFailed:
+    def blamed(self, function: Callable[..., Any], failure: Exception) -> ExtensionFailed:
         """What a caller hears of a failing function; the log says where it is, without what was said to it."""
         name = getattr(function, "__name__", "a function")
         _log.error("the extension %s failed in %s: %s", self.name, name, place_of(failure))
-        return EngineFailed(
+        return ExtensionFailed(
             f"The extension {self.name} failed in {name}; the log says where. Start without it to go on."
         )
 
@@ -160,11 +158,22 @@ class Host:
 
         return change
 
-    def _reply(self, function: Callable[..., Any]) -> Callable[[Turn], AsyncGenerator[str, None]]:
-        if inspect.isasyncgenfunction(function):
-            return function
+    async def _blaming(
+        self, function: Callable[..., Any], items: AsyncGenerator[_Item, None]
+    ) -> AsyncGenerator[_Item, None]:
+        try:
+            async with aclosing(items):
+                async for item in items:
+                    yield item
+        except ServiceError:
+            raise
+        except Exception as failure:
+            raise self.blamed(function, failure) from failure
 
+    def _reply(self, function: Callable[..., Any]) -> Callable[[Turn], AsyncGenerator[str, None]]:
         def reply(turn: Turn) -> AsyncGenerator[str, None]:
+            if inspect.isasyncgenfunction(function):
+                return self._blaming(function, function(turn))
             return self.iterated(function, functools.partial(function, turn))
 
         return reply

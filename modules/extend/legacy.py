@@ -45,8 +45,8 @@ class LegacyExtensions:
         scripts = self._program.scripts
         if scripts:
             added = scripts[0].host.added
-            for name, functions in LegacyHooks(self._program).added().items():
-                added.hooks.setdefault(name, []).extend(functions)
+            for name, hook in LegacyHooks(self._program).added().items():
+                added.hooks.setdefault(name, []).append(hook)
 
 
 def set_parameters(script: OldScript, values: MutableMapping[str, object]) -> None:

@@ -21,7 +21,7 @@ from modules.extend.legacy_state import (
     with_chat_state,
     with_completion_state,
 )
-from modules.hooks import Turn
+from modules.hooks import ExtensionHook, Turn
 from modules.requests import ChatRequest, CompletionRequest
 
 _log = logging.getLogger(__name__)
@@ -44,11 +44,12 @@ class LegacyHooks:
         self._program = program
         self._warned: set[str] = set()
 
-    def added(self) -> dict[str, list[Callable[..., Any]]]:
+    def added(self) -> dict[str, ExtensionHook]:
         """Only what is needed: a reply streams as it comes where no script wants to change it."""
-        hooks: dict[str, list[Callable[..., Any]]] = {
-            "chat_request": [self.chat_request],
-            "completion_request": [self.completion_request],
+        everybody = self._program.scripts
+        hooks = {
+            "chat_request": _hook_of(everybody, self.chat_request),
+            "completion_request": _hook_of(everybody, self.completion_request),
         }
         later: dict[str, tuple[str, Callable[..., Any]]] = {
             "chat_prompt": ("custom_generate_chat_prompt", self.chat_prompt),
@@ -58,8 +59,8 @@ class LegacyHooks:
             "reply": ("custom_generate_reply", self.reply),
             "reply_text": ("output_modifier", self.reply_text),
         }
-        hooks |= {hook: [function] for hook, (name, function) in later.items() if self._with(name)}
-        return hooks
+        wanted = {hook: (self._with(name), function) for hook, (name, function) in later.items()}
+        return hooks | {hook: _hook_of(scripts, function) for hook, (scripts, function) in wanted.items() if scripts}
 
     async def chat_request(self, request: ChatRequest, turn: Turn) -> ChatRequest:
         """history → state → chat input → input."""
@@ -68,8 +69,12 @@ class LegacyHooks:
         before, conversation = copied(state), conversation_of(request.messages)
         memory = self._remember(turn, _Memory(state=state, is_chat=True, continues=request.continue_last))
         for script in self._with("history_modifier"):
-            state["history"] = await script.call("history_modifier", state["history"])
-        memory.state = state = await self._modified_state(state)
+            history = state["history"] = await script.call("history_modifier", state["history"])
+            with script.blamed("history_modifier"):
+                conversation.messages(history, "")
+        memory.state = state = await self._modified_state(
+            state, lambda changed: with_chat_state(request, before, changed, settings)
+        )
         memory.original = memory.asked = conversation.asked.text if conversation.asked else ""
         if conversation.asked is not None:
             memory.asked = await self._modified_words(memory.asked, state)
@@ -82,16 +87,19 @@ class LegacyHooks:
 
     async def completion_request(self, request: CompletionRequest, turn: Turn) -> CompletionRequest:
         """state → input, where the input is the whole prompt."""
-        state = completion_state(request, self._program.settings)
+        settings = self._program.settings
+        state = completion_state(request, settings)
         before = copied(state)
-        state = await self._modified_state(state)
+        state = await self._modified_state(
+            state, lambda changed: with_completion_state(request, before, changed, settings)
+        )
         texts = [prompt for prompt in request.prompts if isinstance(prompt, str)]
         self._remember(turn, _Memory(state=state, original=texts[0] if texts else ""))
         prompts = [
             await self._modified_input(prompt, state, is_chat=False) if isinstance(prompt, str) else prompt
             for prompt in request.prompts
         ]
-        request = with_completion_state(request, before, state, self._program.settings)
+        request = with_completion_state(request, before, state, settings)
         return replace(request, prompts=tuple(prompts))
 
     async def chat_prompt(self, prompt: str, turn: Turn) -> str:
@@ -118,13 +126,19 @@ class LegacyHooks:
         prompt, embeddings = turn.prompt, None
         for script in self._with("tokenizer_modifier"):
             state = self._memory(turn).state
-            prompt, ids, embeddings = await script.call("tokenizer_modifier", state, prompt, ids, embeddings)
+            made = await script.call("tokenizer_modifier", state, prompt, ids, embeddings)
+            with script.blamed("tokenizer_modifier"):
+                prompt, ids, embeddings = made
+                numpy.asarray(ids).astype(numpy.int64, casting="same_kind")
             if embeddings is not None:
                 self._warn_once(script.name, "returns input_embeds, which no loader here takes; they are left out")
         return tuple(int(token) for token in numpy.asarray(ids).reshape(-1))
 
     async def token_count(self, prompt: str, turn: Turn) -> int:
-        return int(await self._with("custom_tokenized_length")[0].call("custom_tokenized_length", prompt))
+        script = self._with("custom_tokenized_length")[0]
+        length = await script.call("custom_tokenized_length", prompt)
+        with script.blamed("custom_tokenized_length"):
+            return int(length)
 
     async def reply(self, turn: Turn) -> AsyncGenerator[str, None]:
         """Old scripts yield the whole text so far, again and again; what they take back cannot be unsaid."""
@@ -158,11 +172,14 @@ class LegacyHooks:
             async for text in texts:
                 yield str(text)
 
-    async def _modified_state(self, state: State) -> State:
+    async def _modified_state(self, state: State, check: Callable[[State], object]) -> State:
+        """`check` raises where what a script has set cannot be used."""
         most = state["max_new_tokens"]
         for script in self._with("state_modifier"):
             changed = await script.call("state_modifier", state)
             state = changed if isinstance(changed, dict) else state
+            with script.blamed("state_modifier"):
+                check(state)
         if state.get("max_new_tokens") != most:
             # It would be of no use otherwise.
             state["auto_max_new_tokens"] = False
@@ -174,7 +191,9 @@ class LegacyHooks:
     async def _modified_words(self, words: str, state: State) -> str:
         shown = words
         for script in self._with("chat_input_modifier"):
-            words, shown = await script.call("chat_input_modifier", words, shown, state)
+            made = await script.call("chat_input_modifier", words, shown, state)
+            with script.blamed("chat_input_modifier"):
+                words, shown = made
         return await self._modified_input(str(words), state, is_chat=True)
 
     async def _modified_input(self, text: str, state: State, *, is_chat: bool) -> str:
@@ -197,3 +216,7 @@ class LegacyHooks:
         if f"{extension} {what}" not in self._warned:
             self._warned.add(f"{extension} {what}")
             _log.warning("the extension %s %s", extension, what)
+
+
+def _hook_of(scripts: Sequence[OldScript], function: Callable[..., Any]) -> ExtensionHook:
+    return ExtensionHook(" and ".join(script.name for script in scripts), function)

@@ -1,10 +1,12 @@
 """One old script that has been imported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from modules.errors import ExtensionFailed, ServiceError
 from modules.extend.host import Host
 from modules.extend.legacy_calls import called
 
@@ -27,6 +29,20 @@ class OldScript:
     def function(self, name: str) -> Callable[..., Any] | None:
         found = getattr(self.module, name, None)
         return found if callable(found) else None
+
+    @contextmanager
+    def blamed(self, name: str) -> Iterator[None]:
+        """Whatever goes wrong with what its function of that name returned is put down to the script."""
+        try:
+            yield
+        except ExtensionFailed:
+            raise
+        except ServiceError as failure:
+            raise ExtensionFailed(f"The extension {self.name}, in {name}: {failure.message}") from failure
+        except Exception as failure:
+            function = self.function(name)
+            assert function is not None
+            raise self.host.blamed(function, failure) from failure
 
     async def call(self, name: str, *args: object, **offered: object) -> Any:  # noqa: ANN401 - what the script returns
         """What its function of that name returns, on the script's own thread."""

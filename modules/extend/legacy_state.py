@@ -166,7 +166,7 @@ def _sampling(sampling: Sampling, changes: State, settings: Settings) -> Samplin
     try:
         checked = settings.with_changes({name: changes[name] for name in names}).sampling
     except ServiceError as failure:
-        raise BadRequest(f"An extension has set something that cannot be used. {failure.message}") from failure
+        raise BadRequest(f"What was set cannot be used. {failure.message}") from failure
     values: dict[str, Any] = {name: getattr(checked, name) for name in names}
     if "seed" in changes:
         seed = _number("seed", changes["seed"])
@@ -212,20 +212,20 @@ def _mode(value: object) -> Mode:
     try:
         return Mode(str(value))
     except ValueError:
-        raise BadRequest(f"An extension has set the mode to {value!a}; it must be one of {', '.join(Mode)}.") from None
+        raise BadRequest(f"The mode must be one of {', '.join(Mode)}.") from None
 
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise BadRequest(f"An extension has set {key} to something that is no text.", param=key)
+        raise BadRequest(f"{key} was set to something that is no text.", param=key)
     return value
 
 
 def _number(key: str, value: Any) -> int:  # noqa: ANN401 - whatever int refuses is refused here
     try:
         return int(value)
-    except (TypeError, ValueError):
-        raise BadRequest(f"An extension has set {key} to something that is no number.", param=key) from None
+    except (TypeError, ValueError, OverflowError):
+        raise BadRequest(f"{key} was set to something that is no whole number.", param=key) from None
 
 
 def _tokens(value: object) -> tuple[int, ...]:
@@ -238,5 +238,5 @@ def _strings(key: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a seque
         try:
             value = ast.literal_eval(f"[{value}]")
         except (ValueError, SyntaxError):
-            raise BadRequest(f"An extension has set {key} to something that is no list of texts.", param=key) from None
+            raise BadRequest(f"{key} was set to something that is no list of texts.", param=key) from None
     return tuple(str(each) for each in value or ())
