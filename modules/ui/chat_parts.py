@@ -7,18 +7,13 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.settings import Settings
+from modules.ui.formulas import DELIMITERS
 from modules.ui.page import Page
 from modules.ui.state import Opening, Tab
 
 MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Both (chat-instruct)", "chat-instruct")]
 EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
 FILE_TYPES: Final = ["image", "text", ".pdf", ".docx", ".md", ".json", ".csv", ".py", ".yaml", ".toml", ".html", ".xml"]
-LATEX: Final[list[dict[str, str | bool]]] = [
-    {"left": "$$", "right": "$$", "display": True},
-    {"left": "\\[", "right": "\\]", "display": True},
-    {"left": "\\(", "right": "\\)", "display": False},
-    {"left": "$", "right": "$", "display": False},
-]
 _WELCOME: Final = "### What shall we talk about?\nEverything you write stays on this machine."
 # What the page's script and the server say to each other.
 _BRIDGE: Final = """
@@ -255,7 +250,7 @@ def _chatbot(name: str, settings: Settings, **more: object) -> gr.Chatbot:
         layout="bubble" if settings.chat_style == "bubbles" else "panel",
         buttons=["copy"] if name == "chat" else [],
         feedback_options=None,
-        latex_delimiters=LATEX,
+        latex_delimiters=DELIMITERS,
         autoscroll=False,
         group_consecutive_messages=True,
         **more,

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.ui.chat_parts import LATEX
+from modules.ui.formulas import DELIMITERS
 from modules.ui.page import Page
 
 Shown = dict[Component, Any]
@@ -143,7 +143,7 @@ def paper(page: Page) -> tuple[Paper, Views]:
 def _views() -> Views:
     with gr.Tab("Markdown", elem_id="markdown-view") as markdown_tab:
         render = gr.Button("Render", size="sm", elem_id="render-markdown")
-        markdown = gr.Markdown("", latex_delimiters=LATEX, sanitize_html=True, elem_id="notebook-markdown")
+        markdown = gr.Markdown("", latex_delimiters=DELIMITERS, sanitize_html=True, elem_id="notebook-markdown")
     with gr.Tab("HTML", elem_id="html-view") as html_tab:
         html = gr.HTML("", elem_id="notebook-html")
     with gr.Tab("Next token", elem_id="next-view") as next_tab:

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from modules.requests import LogitsRequest
 from modules.ui.asking import sampling
-from modules.ui.literal import literal_html
+from modules.ui.literal import shown_markdown
 from modules.ui.notebook_desk import NotebookDesk
 from modules.ui.notebook_parts import Menu, Paper, Shown, Views, menu, paper
 from modules.ui.notebook_replies import COLUMNS, Entered, NotebookReplies
@@ -39,7 +39,7 @@ class NotebookLooks:
         self._views = views
 
     async def markdown(self, entered: Entered) -> str:
-        return literal_html(self._text(entered))
+        return shown_markdown(self._text(entered))
 
     async def html(self, entered: Entered) -> str:
         return framed(self._text(entered))

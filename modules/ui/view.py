@@ -18,7 +18,7 @@ from modules.chat.session import versions_of
 from modules.library.history import Attachment, History, Side, Turn
 from modules.messages import Message, Role, ToolCall
 from modules.ui.draft import CallSoFar, Draft, divided
-from modules.ui.literal import literal_html
+from modules.ui.literal import shown_markdown
 
 APPROVALS: Final = ("Approve", "Always approve", "Reject")
 Picture = Callable[[Attachment], str]
@@ -97,7 +97,7 @@ def _under_way(draft: Draft) -> Iterator[ChatMessage]:
         is_open = not draft.content
         yield _folded("Thinking …" if is_open else "Thought", draft.reasoning, is_open=is_open)
     if draft.content:
-        yield _text("assistant", literal_html(draft.content))
+        yield _text("assistant", shown_markdown(draft.content))
     yield from (_call(call) for call in draft.calls)
 
 
@@ -121,7 +121,7 @@ def _reply(turn: Turn) -> Iterator[_Shown]:
         yield Part.THOUGHT, _folded("Thought", reasoning)
     if content:
         shown = content if _is_plain(turn) else divided(html.unescape(turn.visible))[1]
-        yield Part.TEXT, _text("assistant", literal_html(shown))
+        yield Part.TEXT, _text("assistant", shown_markdown(shown))
 
 
 def _is_plain(turn: Turn) -> bool:
@@ -144,7 +144,7 @@ def info_of(turn: Turn) -> str:
 
 def _user_text(turn: Turn, picture: Picture) -> str:
     shown = [_attachment(each, picture) for each in turn.attachments]
-    return "\n\n".join(filter(None, (" ".join(shown), literal_html(turn.text))))
+    return "\n\n".join(filter(None, (" ".join(shown), shown_markdown(turn.text))))
 
 
 def _attachment(attachment: Attachment, picture: Picture) -> str:
@@ -164,7 +164,7 @@ def _tool_messages(messages: Iterable[Message]) -> Iterator[_Shown]:
         if message.reasoning:
             yield Part.TOOL, _folded("Thought", message.reasoning)
         if message.text.strip():
-            yield Part.TOOL, _text("assistant", literal_html(message.text))
+            yield Part.TOOL, _text("assistant", shown_markdown(message.text))
         for call in message.tool_calls:
             yield Part.TOOL, _call(CallSoFar(call=call, answer=answers.get(call.id)))
 
@@ -202,7 +202,7 @@ def _fenced(text: str) -> str:
 def _folded(title: str, text: str, *, is_open: bool = False) -> ChatMessage:
     return ChatMessage(
         role="assistant",
-        content=[TextMessage(text=literal_html(text))],
+        content=[TextMessage(text=shown_markdown(text))],
         metadata=_metadata(title, is_open=is_open),
     )
 

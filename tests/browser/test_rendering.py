@@ -28,6 +28,27 @@ A circle has the area $A = \\pi r^2$, and $$\\int_0^1 x\\,dx = \\frac{{1}}{{2}}$
 
 Wrap it in a <div> or a <b>bold</b> tag."""
 
+MONEY = (
+    "It costs $5 and then $10 more.",
+    "Prices: $1,000-$2,000 (about US$3k).",
+    "Use $HOME and $PATH in bash.",
+    "I paid $20/month, now it is $25/month.",
+    "$5 or 5$",
+    "Between $5",
+)
+SHELL = "echo $x$ and $$ and \\[a\\]"
+FORMULAS = f"""It costs $5 for $x^2$ and $10 for \\(a_1\\), and
+
+$$y$$
+
+\\[z\\]
+
+`$HOME` and `$PATH` are $E = mc^2$, the $n$th, where $b<c$.
+
+```sh
+{SHELL}
+```"""
+
 # Each sets window.ran if anything of it runs.
 HOSTILE = (
     '<img src="x" onerror="window.ran = 1">',
@@ -69,6 +90,27 @@ async def test_code_formulas_and_tables(chat: ChatPage) -> None:
     await expect(reply.locator("table td")).to_have_text(["1", "3.14", "2", "12.57"])
     await expect(reply.locator("pre code .token.keyword").first).to_have_text("def")
     await expect(reply).to_contain_text("Wrap it in a <div> or a <b>bold</b> tag.")
+
+
+async def test_money_and_variables_are_words(chat: ChatPage) -> None:
+    await chat.say("echo: " + "\n\n".join(MONEY))
+    await expect(chat.replies.last.locator("p")).to_have_text(list(MONEY))
+    await expect(chat.sent.last.locator("p")).to_have_text([f"echo: {MONEY[0]}", *MONEY[1:]])
+    await expect(chat.page.locator("#chat .katex")).to_have_count(0)
+
+
+async def test_formulas_beside_money_and_code(chat: ChatPage) -> None:
+    await chat.say(f"echo: {FORMULAS}")
+    reply = chat.replies.last
+    formulas = reply.locator(".katex annotation")
+    await expect(formulas).to_have_text(["x^2", "a_1", "y", "z", "E = mc^2", "n", "b<c"])
+    await expect(reply.locator(".katex-display")).to_have_count(2)
+    await expect(reply.locator("p").first).to_contain_text("costs $5 for")
+    await expect(reply.locator("code")).to_have_text(["$HOME", "$PATH", SHELL + "\n"])
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await chat.button("Copy message").last.click()
+    await chat.page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('It costs')")
+    assert await _clipboard(chat) == FORMULAS
 
 
 async def test_what_is_copied_is_what_was_written(chat: ChatPage) -> None:

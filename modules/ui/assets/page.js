@@ -120,11 +120,12 @@
     if (isNarrow() && event.target.closest?.("#new-chat, #new-incognito")) closeSides();
   });
 
-  // ---- What is copied is what was written, not how it is kept from being taken for HTML.
+  // ---- What is copied is what was written, not how it is kept from being taken for HTML, nor the marks of formulas.
   const clipboard = navigator.clipboard;
   if (clipboard?.writeText) {
     const write = clipboard.writeText.bind(clipboard);
-    clipboard.writeText = (text) => write(text.replaceAll("&#60;", "<"));
+    const marks = /\u2063(?=\$|\\[[(])|(?<=[$)\]])\u2063/g;
+    clipboard.writeText = (text) => write(text.replaceAll("&#60;", "<").replace(marks, ""));
   }
 
   // ---- Gradio's text fields hear keys alone, not what is pasted, deleted, dictated or composed.
