@@ -16,7 +16,7 @@ _KEY_ALLOWED = "printable ASCII characters without spaces (in quotes, if it look
 def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     for origin in origins:
         parts = urlsplit(origin)
-        if origin != "*" and origin != f"{parts.scheme}://{parts.netloc}":
+        if origin not in ("*", "null") and origin != f"{parts.scheme}://{parts.netloc}":
             raise ValueError("an origin is a scheme, a host and a port")
     return origins
 
@@ -50,8 +50,9 @@ class ApiSettings(SettingsGroup, frozen=True):
     api_disable_ipv4: bool = setting(False, "Do not serve the API on IPv4.", env="OPENEDAI_DISABLE_IPV4")
     api_cors_origins: Origins = setting(
         (),
-        "Web pages, by origin, whose scripts may call the API from a browser; * means all of them.",
-        allowed="a list of origins such as https://example.org:8443, or *",
+        "Web pages, by origin, whose scripts may call the API from a browser; * means all of them. With --api-key only "
+        "these may, and without this setting any; without a key these may besides pages from this machine.",
+        allowed="a list of origins such as https://example.org:8443, or * or null (files and sandboxed frames)",
     )
     api_allowed_hosts: Words = setting(
         (), "Host names, besides this machine's own loopback names, under which clients may address the API."

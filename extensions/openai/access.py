@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from extensions.openai.errors import Forbidden, Unauthorized, error_response
 from extensions.openai.json_route import JsonRoute
 from modules.errors import BadRequest, ServiceError
-from modules.serving.addressing import is_addressed, is_strange_page, own_names
+from modules.serving.addressing import CONTAINER_NAMES, is_addressed, is_local_page, is_own_page, own_names
 from modules.settings import Settings
 
 PUBLIC_PATHS: Final = frozenset({"/health"})
@@ -63,8 +63,12 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`hosts` are the names under which the server may be addressed, None any; `origins` the web pages that may call
-    it from a browser."""
+    """`hosts` are the names under which the server may be addressed, None any; `origins` the web pages that the operator
+    names.
+
+    With a key any page may call, unless the operator names those that may: the page has to send the key itself, since
+    browsers add none. Without one, only pages from this machine may, and those that the operator names.
+    """
 
     keys: Keys
     hosts: frozenset[str] | None
@@ -72,7 +76,7 @@ class Policy:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        names = None if settings.is_exposed else own_names(settings.api_allowed_hosts)
+        names = None if settings.is_exposed else own_names((*CONTAINER_NAMES, *settings.api_allowed_hosts))
         return cls(Keys.of(settings), names, frozenset(settings.api_cors_origins))
 
     def refusal(self, path: str, headers: Headers, access: Access) -> ServiceError | None:
@@ -85,9 +89,19 @@ class Policy:
             return None
         if access is Access.NONE:
             return Unauthorized("The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.")
-        if self.keys.user is None and is_strange_page(headers, self.origins):
-            return Forbidden("Web pages may call this server only if it is started with --api-cors-origins ORIGIN.")
+        origin = headers.get("origin")
+        if self.keys.user is None and origin is not None and not (is_own_page(headers) or self.allows(origin)):
+            return Forbidden(
+                "Without a key only pages from this machine may call this server. Start it with --api-key KEY, and give "
+                "the page that key, or with --api-cors-origins ORIGIN."
+            )
         return None
+
+    def allows(self, origin: str) -> bool:
+        """Whether a page of that origin, which is not the server's own, may call and read."""
+        if "*" in self.origins or origin in self.origins:
+            return True
+        return not self.origins if self.keys.user is not None else is_local_page(origin)
 
 
 class Gate:

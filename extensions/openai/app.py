@@ -5,14 +5,13 @@ import asyncio
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from extensions.openai import adapters, health, internal, metrics, models, tokenizer, tokens
 from extensions.openai.access import Gate, Policy
-from extensions.openai.answers import IGNORED_HEADER
 from extensions.openai.chat import routes as chat
 from extensions.openai.completions import routes as completions
 from extensions.openai.context import Context
+from extensions.openai.cross_origin import CrossOrigin
 from extensions.openai.error_handlers import Shield, add_error_handlers
 from extensions.openai.messages import routes as messages
 from extensions.openai.plain_paths import PlainPaths
@@ -64,15 +63,9 @@ def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: a
 
 def _layers(settings: Settings) -> list[Middleware]:
     """Outermost first: what fails is caught, preflights are answered, paths made plain, strangers sent away."""
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.api_cors_origins,
-        allow_methods=("*",),
-        allow_headers=("*",),
-        expose_headers=(IGNORED_HEADER,),
-        allow_private_network=True,
-    )
-    gate = Middleware(Gate, policy=Policy.of(settings))
+    policy = Policy.of(settings)
+    pages = Middleware(CrossOrigin, policy=policy)
+    gate = Middleware(Gate, policy=policy)
     limits = Middleware(BodyLimits, max_bytes=settings.api_max_body_mb * 2**20)
     log = [Middleware(RequestLog)] if settings.openai_debug else []
-    return [*log, Middleware(Shield), cors, Middleware(PlainPaths), gate, limits]
+    return [*log, Middleware(Shield), pages, Middleware(PlainPaths), gate, limits]

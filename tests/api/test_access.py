@@ -141,13 +141,46 @@ async def test_a_stranger_is_sent_away_before_the_body_is_read(tmp_path: Path) -
             assert (b"connection", b"close") in call.sent[0]["headers"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:5000", "LOCALHOST", "[::1]", "[::1]:5000", "box.lan:80"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost:5000",
+        "LOCALHOST",
+        "localhost.",
+        "[::1]",
+        "[::1]:5000",
+        "0.0.0.0:5000",
+        "box.lan:80",
+        "host.docker.internal:5000",
+        "Host.Docker.Internal",
+        "gateway.docker.internal",
+        "host.containers.internal:80",
+        "host.lima.internal",
+        "host.orb.internal:5000",
+    ],
+)
 async def test_own_names_are_answered(tmp_path: Path, host: str) -> None:
     async with served(tmp_path, api_allowed_hosts=("box.lan",)) as api:
         assert (await api.http.get(MODELS, headers={"Host": host})).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.com", "localhost.evil.com", "evil.com:127", "user@localhost", "", "::1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.com",
+        "localhost.evil.com",
+        "evil.com:127",
+        "user@localhost",
+        "",
+        "::1",
+        "docker.internal",
+        "evil.internal",
+        "host.docker.internal.evil.com",
+        "xhost.docker.internal",
+        "host.docker.internal@evil.com",
+    ],
+)
 async def test_foreign_names_are_not(api: Served, host: str) -> None:
     for path in (MODELS, "/health"):
         response = await api.http.get(path, headers={"Host": host})
@@ -160,7 +193,39 @@ async def test_who_can_be_reached_from_elsewhere_answers_to_any_name(tmp_path: P
         assert (await api.http.get("/health", headers={"Host": "box.example.org"})).status_code == 200
 
 
-STRANGE_ORIGINS = ["https://evil.com", "null", "http://localhost.evil.com", "http://localhost:3000"]
+STRANGE_ORIGINS = [
+    "https://evil.com",
+    "null",
+    "http://localhost.evil.com",
+    "http://127.0.0.1.evil.com",
+    "http://localhost@evil.com",
+    "http://evillocalhost",
+    "http://192.168.1.5:3000",
+    "http://[::ffff:8.8.8.8]",
+    "http://[",
+    "evil.com",
+    "data://x",
+]
+OWN_PAGES = [
+    "http://localhost:3000",
+    "http://127.0.0.1:8080",
+    "https://localhost",
+    "http://[::1]:5173",
+    "http://0.0.0.0:3000",
+]
+PROGRAMS = [
+    "app://obsidian.md",
+    "capacitor://localhost",
+    "chrome-extension://jfgfiigpkhlkbnfnbobbkinehhfdhndo",
+    "file://",
+    "http://tauri.localhost",
+    "https://tauri.localhost",
+    "moz-extension://5a3c1c1e-0c3b-4f6a-9f53-1d7ac6c1c7f5",
+    "safari-web-extension://2D6BE0A5-6E5D-4B5B-A0CF-0A9B7D6E6E0B",
+    "tauri://localhost",
+    "vscode-webview://1r2q3",
+]  # fmt: skip
+WEBSITES = ["https://anse.app", "https://lite.koboldai.net", "null"]
 
 
 @pytest.mark.parametrize("origin", STRANGE_ORIGINS)
@@ -168,20 +233,82 @@ async def test_pages_of_strangers_cannot_call(api: Served, origin: str) -> None:
     for method, path in (("GET", MODELS), ("POST", CHAT), ("POST", "/v1/internal/stop-generation")):
         response = await api.http.request(method, path, headers={"Origin": origin})
         assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden")
-        assert "access-control-allow-origin" not in response.headers
+        assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-@pytest.mark.parametrize("origin", STRANGE_ORIGINS)
-async def test_a_key_lets_a_page_call_but_not_read(tmp_path: Path, origin: str) -> None:
+@pytest.mark.parametrize("origin", [*OWN_PAGES, *PROGRAMS])
+async def test_pages_from_this_machine_may_call_and_read(api: Served, origin: str) -> None:
+    """Page Assist, Obsidian's plugins, programs in a web view, and whoever develops a page."""
+    await may_call_and_read(api, origin)
+
+
+@pytest.mark.parametrize("origin", [*WEBSITES, *OWN_PAGES, *PROGRAMS])
+async def test_with_a_key_any_page_may_call_and_read(tmp_path: Path, origin: str) -> None:
+    """anse from its website, Kobold Lite from a file: the page has the key, and nobody else's browser adds it."""
     async with served(tmp_path, **KEYS) as api:
-        response = await api.http.get(MODELS, headers={"Origin": origin, "api-key": KEY})
-        assert response.status_code == 200
-        assert "access-control-allow-origin" not in response.headers
+        await may_call_and_read(api, origin, Authorization=f"Bearer {KEY}")
+        stranger = await api.post(CHAT, says("echo: hi"), Origin=origin)
+        assert (stranger.status_code, stranger.headers["access-control-allow-origin"]) == (401, origin)
 
 
-async def test_the_servers_own_page_and_programs_may_call(api: Served) -> None:
-    for origin in ("http://127.0.0.1:5000", "vscode-webview://x", "app://obsidian.md"):
-        assert (await api.http.get(MODELS, headers={"Origin": origin})).status_code == 200
+async def may_call_and_read(api: Served, origin: str, **headers: str) -> None:
+    asked = await api.http.options(CHAT, headers=preflight(origin) | PRIVATE_NETWORK)
+    assert asked.status_code == 200
+    assert asked.headers["access-control-allow-origin"] == origin
+    assert asked.headers["access-control-allow-private-network"] == "true"
+    assert "x-stainless-os" in asked.headers["access-control-allow-headers"]
+    answer = await api.post(CHAT, says("echo: hi"), Origin=origin, **headers)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert "x-request-id" in answer.headers["access-control-expose-headers"]
+    stream = await api.post(CHAT, says("echo: hi", stream=True), Origin=origin, **headers)
+    assert stream.headers["access-control-allow-origin"] == origin
+    for response in (asked, answer, stream):
+        assert "access-control-allow-credentials" not in response.headers
+        assert "Origin" in response.headers["vary"]
+
+
+async def test_with_a_key_naming_pages_keeps_the_others_out(tmp_path: Path) -> None:
+    page = "https://chat.example"
+    async with served(tmp_path, api_cors_origins=(page,), **KEYS) as api:
+        await may_call_and_read(api, page, Authorization=f"Bearer {KEY}")
+        for other in ("https://other.example", "http://localhost:3000", "app://obsidian.md"):
+            await fails_its_preflight(api, other)
+            answer = await api.post(CHAT, says("echo: hi"), Origin=other, Authorization=f"Bearer {KEY}")
+            assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("named", ["https://chat.example", "null", "*"])
+async def test_without_a_key_naming_pages_lets_them_in_too(tmp_path: Path, named: str) -> None:
+    async with served(tmp_path, api_cors_origins=(named,)) as api:
+        await may_call_and_read(api, "https://chat.example" if named == "*" else named)
+        await may_call_and_read(api, "http://localhost:3000")
+        if named != "*":
+            await fails_its_preflight(api, "https://other.example")
+
+
+async def test_the_servers_own_page_may_call(api: Served) -> None:
+    assert (await api.http.get(MODELS, headers={"Origin": "http://127.0.0.1:5000"})).status_code == 200
+
+
+@pytest.mark.parametrize("keys", [{}, KEYS])
+async def test_a_page_that_points_its_own_name_here_gets_nowhere(tmp_path: Path, keys: dict[str, Any]) -> None:
+    async with served(tmp_path, **keys) as api:
+        rebound = {"Host": "evil.com", "Origin": "http://evil.com", "api-key": KEY}
+        assert (await api.http.get(MODELS, headers=rebound)).status_code == 400
+        asked = await api.http.options(CHAT, headers=preflight("http://localhost:3000") | {"Host": "evil.com"})
+        assert asked.status_code == 400
+        assert "access-control-allow-origin" not in asked.headers
+
+
+async def test_a_body_that_browsers_send_without_asking_does_not_run(api: Served) -> None:
+    body = json.dumps(says("echo: hi"))
+    headers = {"Content-Type": "text/plain", "Origin": "https://evil.com"}
+    response = await api.http.post(CHAT, content=body, headers=headers)
+    assert response.status_code == 403
+
+
+PRIVATE_NETWORK = {"Access-Control-Request-Private-Network": "true"}
 
 
 def preflight(origin: str) -> dict[str, str]:
@@ -192,25 +319,16 @@ def preflight(origin: str) -> dict[str, str]:
     }
 
 
-async def test_pages_that_the_operator_names_may_call_and_read(tmp_path: Path) -> None:
-    page = "https://chat.example"
-    async with served(tmp_path, api_cors_origins=(page,), **KEYS) as api:
-        asked = await api.http.options(CHAT, headers=preflight(page))
-        assert asked.status_code == 200
-        assert asked.headers["access-control-allow-origin"] == page
-        assert "x-stainless-os" in asked.headers["access-control-allow-headers"]
-        assert "access-control-allow-credentials" not in asked.headers
-        answer = await api.post(CHAT, says("echo: hi"), Origin=page, Authorization=f"Bearer {KEY}")
-        assert answer.headers["access-control-allow-origin"] == page
-        refused = await api.post(CHAT, says("echo: hi"), Origin=page)
-        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, page)
-
-
 @pytest.mark.parametrize("origin", STRANGE_ORIGINS)
 async def test_others_fail_their_preflight(api: Served, origin: str) -> None:
-    response = await api.http.options(CHAT, headers=preflight(origin))
-    assert response.status_code == 400
-    assert "access-control-allow-origin" not in response.headers
+    await fails_its_preflight(api, origin)
+
+
+async def fails_its_preflight(api: Served, origin: str) -> None:
+    for more in ({}, PRIVATE_NETWORK):
+        response = await api.http.options(CHAT, headers=preflight(origin) | more)
+        assert response.status_code == 400
+        assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/models/", "//v1//models", "/models/"])
