@@ -14,6 +14,7 @@ from modules.events import (
     Reasoning,
     Started,
     ToolCallDelta,
+    ToolCallEnd,
     ToolCallStart,
 )
 from modules.messages import ToolCall
@@ -21,7 +22,8 @@ from modules.messages import ToolCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One complete reply. `prompt_logprobs` are of the prompt's own tokens, if they were asked for."""
+    """One complete reply. `prompt_logprobs` are of the prompt's own tokens, if they were asked for. A call that broke off
+    is none, except where there was no room for the rest of it."""
 
     index: int
     text: str
@@ -69,12 +71,17 @@ class _ChoiceDraft:
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     calls: dict[int, tuple[str, str, list[str]]] = field(default_factory=dict)
+    complete: set[int] = field(default_factory=set)
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
 
     def finished(self, done: Done) -> Choice:
-        calls = (ToolCall(call_id, name, "".join(arguments)) for call_id, name, arguments in self.calls.values())
+        calls = (
+            ToolCall(call_id, name, "".join(arguments))
+            for number, (call_id, name, arguments) in self.calls.items()
+            if number in self.complete or (done.reason is FinishReason.LENGTH and number == max(self.calls))
+        )
         return Choice(
             index=done.index,
             text="".join(self.text),
@@ -112,6 +119,8 @@ class _Draft:
                 self._draft(index).calls[call] = (event.id, event.name, [])
             case ToolCallDelta(index=index, call=call):
                 self._draft(index).calls[call][2].append(event.arguments)
+            case ToolCallEnd(index=index, call=call):
+                self._draft(index).complete.add(call)
             case Done(index=index):
                 self._choices[index] = self._draft(index).finished(event)
 

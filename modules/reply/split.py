@@ -39,13 +39,13 @@ class ReplySplitter:
         if self._text.is_over:
             yield self._done(FinishReason.TOOL_CALLS, chunk.usage or self._usage, None)
         elif chunk.finish is not None:
-            yield from self._text.close()
+            yield from self._text.close(chunk.finish)
             yield self._done(self._reason(chunk.finish), chunk.usage or self._usage, chunk.stop_reason)
 
     def cut_short(self) -> Iterator[Event]:
         """The end of a choice that its user stopped; nothing when it had ended already."""
         if not self.is_done:
-            yield from self._text.close()
+            yield from self._text.close(None)
             yield self._done(FinishReason.STOP, self._usage, None)
 
     @property
@@ -76,7 +76,7 @@ class _PlainText:
     def feed(self, chunk: Chunk) -> Iterator[Event]:
         yield Content(index=self._index, text=chunk.text, tokens=chunk.tokens, logprobs=chunk.logprobs)
 
-    def close(self) -> Iterator[Event]:
+    def close(self, finish: Finish | None) -> Iterator[Event]:
         yield from ()
 
 
@@ -106,12 +106,12 @@ class _FormattedText:
         self._ledger.add(chunk)
         yield from self._divide(self._reader.feed(chunk.text))
 
-    def close(self) -> Iterator[Event]:
+    def close(self, finish: Finish | None) -> Iterator[Event]:
         yield from self._divide(self._reader.close())
         if self._is_thinking:
             self._count(self._ledger.take_all())
         else:
-            yield from self._answer.close()
+            yield from self._answer.close(finish)
 
     def _divide(self, spans: Sequence[Span]) -> Iterator[Event]:
         for span in spans:
@@ -139,4 +139,5 @@ def _answer(index: int, ledger: TokenLedger, reply_format: ReplyFormat) -> Answe
     parser = reply_format.parser()
     if parser is None:
         return PlainAnswer(index, ledger, controls)
-    return CallingAnswer(index, ledger, controls, parser, parallel=reply_format.choice.parallel)
+    is_held = reply_format.constraint is not None
+    return CallingAnswer(index, ledger, controls, parser, choice=reply_format.choice, is_held=is_held)

@@ -1,15 +1,15 @@
 """The answer of one reply → Content and tool calls: which calls there are, and when there is enough."""
 
-import secrets
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import Protocol
 
-from modules.events import Content, Event, ToolCallDelta, ToolCallEnd, ToolCallStart
+from modules.engine.types import Finish
+from modules.events import Content, Event
+from modules.messages import ToolChoice, ToolUse
+from modules.reply.split_call import DOUBTFUL_LENGTH, OpenCall
 from modules.reply.split_text import ControlFilter
 from modules.reply.split_tokens import TokenLedger, Tokens
 from modules.reply.tool_format import CallArguments, CallEnd, CallStart, Piece, Text, ToolParser
-
-_ID_BYTES: Final = 12
 
 
 class Answer(Protocol):
@@ -27,7 +27,9 @@ class Answer(Protocol):
 
     def feed(self, text: str) -> Iterator[Event]: ...
 
-    def close(self) -> Iterator[Event]: ...
+    def close(self, finish: Finish | None) -> Iterator[Event]:
+        """`finish` is None where a user stopped the reply."""
+        ...
 
 
 class PlainAnswer:
@@ -44,65 +46,104 @@ class PlainAnswer:
     def feed(self, text: str) -> Iterator[Event]:
         yield from _content(self._index, self._controls.feed(text), self._ledger.take(len(text)))
 
-    def close(self) -> Iterator[Event]:
+    def close(self, finish: Finish | None) -> Iterator[Event]:
         yield from _content(self._index, self._controls.take(), self._ledger.take_all())
 
 
 class CallingAnswer:
-    """An answer in which `parser` looks for calls. Without `parallel` the first complete call ends the answer."""
+    """An answer in which `parser` looks for calls, of which there is one at most without `choice.parallel`. With
+    `is_held` the model cannot say anything but what was asked for, so that no call is in doubt."""
 
     def __init__(
-        self, index: int, ledger: TokenLedger, controls: ControlFilter, parser: ToolParser, *, parallel: bool
+        self,
+        index: int,
+        ledger: TokenLedger,
+        controls: ControlFilter,
+        parser: ToolParser,
+        *,
+        choice: ToolChoice,
+        is_held: bool = False,
     ) -> None:
         self._index = index
         self._ledger = ledger
         self._controls = controls
         self._parser = parser
-        self._parallel = parallel
-        self._started = 0
+        self._choice = choice
+        self._doubtful = 0 if is_held else DOUBTFUL_LENGTH
+        self._said: list[tuple[str, object]] = []
+        self._call: OpenCall | None = None
+        self._told = 0
         self.calls = 0
-
-    @property
-    def is_over(self) -> bool:
-        return self.calls > 0 and not self._parallel
+        self.is_over = False
 
     def feed(self, text: str) -> Iterator[Event]:
         yield from self._read(self._parser.feed(text))
 
-    def close(self) -> Iterator[Event]:
+    def close(self, finish: Finish | None) -> Iterator[Event]:
         if self.is_over:
             return
-        yield from self._read(self._parser.close())
+        yield from self._read(self._parser.close(is_cut=finish is not Finish.STOP), finish=finish)
+        if self._call is not None:
+            yield from self._call.tell()
+            self._told += 1
+            return
         rest, tokens = self._controls.take(), self._ledger.take_all()
-        if rest or not self._started:
+        if rest or not self._told:
             yield from _content(self._index, rest, tokens)
 
-    def _read(self, pieces: Iterable[Piece]) -> Iterator[Event]:
+    def _read(self, pieces: Iterable[Piece], finish: Finish | None = None) -> Iterator[Event]:
         for piece in pieces:
             match piece:
+                case Text() if self._call is not None and finish is Finish.LENGTH:
+                    # There was no room for the rest of the call.
+                    return
                 case Text(text):
+                    self._break_off()
                     yield from _content(self._index, self._controls.feed(text), self._ledger.take(len(text)))
                 case CallStart(name):
-                    yield from self._begin_call(name)
+                    yield from _content(self._index, self._controls.take(), Tokens())
+                    self._call = OpenCall(self._index, self._told, name, doubtful=self._doubt)
                 case CallArguments(text):
-                    yield ToolCallDelta(index=self._index, call=self._started - 1, arguments=text)
+                    yield from self._open_call.add(text)
                 case CallEnd():
-                    yield self._end_call()
+                    yield from self._end_call()
                     if self.is_over:
                         return
 
-    def _begin_call(self, name: str) -> Iterator[Event]:
-        yield from _content(self._index, self._controls.take(), Tokens())
-        self._ledger.take_all()
-        call_id = f"call_{secrets.token_hex(_ID_BYTES)}"
-        yield ToolCallStart(index=self._index, call=self._started, id=call_id, name=name)
-        self._started += 1
+    @property
+    def _open_call(self) -> OpenCall:
+        assert self._call is not None, "arguments without a call"
+        return self._call
 
-    def _end_call(self) -> Event:
+    @property
+    def _doubt(self) -> int:
+        """How long a call is in doubt. Where calls are forced, a model that has no more to say repeats what it said."""
+        return DOUBTFUL_LENGTH if self._is_forced and self._said else self._doubtful
+
+    @property
+    def _is_forced(self) -> bool:
+        return self._choice.use is ToolUse.REQUIRED
+
+    def _break_off(self) -> None:
+        """The call of which nothing came keeps its number if it was told of."""
+        if self._call is not None:
+            self._told += self._call.is_told
+            self._call = None
+
+    def _end_call(self) -> Iterator[Event]:
         """The tokens of a call belong to no text."""
         self._ledger.take_all()
+        call, self._call = self._open_call, None
+        if self._is_forced:
+            said = call.said()
+            if said in self._said and not call.is_told:
+                self.is_over = True
+                return
+            self._said.append(said)
+        yield from call.end()
+        self._told += 1
         self.calls += 1
-        return ToolCallEnd(index=self._index, call=self._started - 1)
+        self.is_over = not self._choice.parallel
 
 
 def _content(index: int, text: str, tokens: Tokens) -> Iterator[Event]:

@@ -17,7 +17,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class CallStart:
-    """A call of an offered tool begins; its arguments and its end follow before anything else."""
+    """A call of an offered tool begins; its arguments and its end follow before anything else, unless it breaks off."""
 
     name: str
 
@@ -44,9 +44,11 @@ class ToolParser(Protocol):
         """What became certain. Text that may yet turn out to be a call is held back, and nothing longer than needed."""
         ...
 
-    def close(self) -> Iterable[Piece]:
-        """What was held back, when the reply is over: text where no call came of it. A call that was broken off, after
-        its CallStart, gets no CallEnd."""
+    def close(self, *, is_cut: bool = False) -> Iterable[Piece]:
+        """What was held back, when the reply is over: text where no call came of it. Unless the reply `is_cut`, a call
+        that lacks no more than closing marks is complete.
+
+        A call that broke off, here or earlier, gets no CallEnd: all that the model said of it follows as Text."""
         ...
 
 

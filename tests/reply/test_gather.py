@@ -76,6 +76,7 @@ async def test_tool_calls_are_put_together() -> None:
             ToolCallStart(index=0, call=1, id="c1", name="g"),
             ToolCallDelta(index=0, call=0, arguments=":1}"),
             ToolCallEnd(index=0, call=0),
+            ToolCallEnd(index=0, call=1),
             done(0, Usage(), FinishReason.TOOL_CALLS),
         ).stream()
     )

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import pytest
 
-from modules.engine.types import Chunk, Finish, TokenLogprob, Usage
+from modules.engine.types import Chunk, Constraint, Finish, TokenLogprob, Usage
 from modules.events import (
     Content,
     Done,
@@ -18,12 +18,13 @@ from modules.events import (
     ToolCallEnd,
     ToolCallStart,
 )
-from modules.messages import ToolChoice, ToolSpec
+from modules.messages import ToolChoice, ToolSpec, ToolUse
 from modules.reply import reasoning as formats
 from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning import Reasoning as Thoughts
 from modules.reply.split import ReplySplitter
+from modules.reply.split_call import DOUBTFUL_LENGTH
 from modules.reply.split_text import ControlTexts
 from tests.reply.reasoning_cases import CASES, Case
 from tests.splits import cut
@@ -191,8 +192,40 @@ def test_length_beats_calls() -> None:
 
 
 def test_a_call_that_never_ended_is_no_call() -> None:
-    reply = said(calling(), [CALL[:46]])
-    assert (len(reply.calls), reply.complete, reply.reason) == (1, 0, FinishReason.STOP)
+    for pieces in cuts(CALL[:46]):
+        reply = said(calling(), pieces)
+        assert (reply.calls, reply.content, reply.reason) == ([], CALL[:46], FinishReason.STOP), pieces
+
+
+def test_a_long_call_that_never_ended_is_told_as_it_comes_and_has_no_end() -> None:
+    begun = CALL[:46] + "b" * 2 * DOUBTFUL_LENGTH
+    for pieces in ([begun], list(begun)):
+        reply = said(calling(), pieces)
+        assert (len(reply.calls), reply.complete, reply.content) == (1, 0, begun)
+
+
+def test_a_long_call_does_not_wait_for_its_end() -> None:
+    splitter = ReplySplitter(0, prompt_tokens=5, reply_format=calling())
+    events = [
+        [type(event) for event in splitter.feed(chunk)] for chunk in letters(CALL[:46] + "b" * 2 * DOUBTFUL_LENGTH)
+    ]
+    assert events[-1] == [ToolCallDelta]
+
+
+def test_a_forced_call_that_is_repeated_ends_the_reply() -> None:
+    forced = replace(
+        calling(), choice=ToolChoice(use=ToolUse.REQUIRED), constraint=Constraint(kind="lark", text="start: /x/")
+    )
+    other = CALL.replace('"b"', '"c"')
+    for pieces in cuts(f"{CALL}\n{other}\n{CALL}\n{CALL}"):
+        splitter = ReplySplitter(0, prompt_tokens=5, reply_format=forced)
+        reply = Said()
+        for piece in pieces:
+            for event in splitter.feed(Chunk.join(list(letters(piece)))):
+                reply.add(event)
+        assert splitter.is_done
+        assert (reply.calls, reply.complete) == ([["f", '{"a": "b"}'], ["f", '{"a": "c"}']], 2), pieces
+        assert reply.reason is FinishReason.TOOL_CALLS
 
 
 def test_one_call_is_enough_without_parallel() -> None:

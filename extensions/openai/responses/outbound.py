@@ -141,7 +141,7 @@ class ResponseStream:
             case ToolCallDelta():
                 return self._arguments(event)
             case ToolCallEnd():
-                return self._close("completed")
+                return self._close_item("completed")
 
     def _call(self, start: ToolCallStart) -> bytes:
         self._held.clear()
@@ -155,6 +155,11 @@ class ResponseStream:
         return self._open.add(delta.arguments) if delta.arguments else b""
 
     def _close(self, status: ItemStatus) -> bytes:
+        """Closes what is open for something else; a call that did not end before is broken off."""
+        is_call = isinstance(self._open, OpenFunctionCall | OpenCustomCall)
+        return self._close_item("incomplete" if is_call else status)
+
+    def _close_item(self, status: ItemStatus) -> bytes:
         if self._open is None:
             return b""
         closed = self._open.close(status)
@@ -164,9 +169,8 @@ class ResponseStream:
 
     def _done(self, done: Done) -> bytes:
         was_cut = done.reason is FinishReason.LENGTH
-        is_broken_call = isinstance(self._open, OpenFunctionCall | OpenCustomCall)
         said = self._message() if not self._items and self._open is None else b""
-        closed = self._close("incomplete" if was_cut or is_broken_call else "completed")
+        closed = self._close("incomplete" if was_cut else "completed")
         status: ResponseStatus = "incomplete" if was_cut else "completed"
         self._draft.status = status
         self._draft.usage = response_usage(done.usage)

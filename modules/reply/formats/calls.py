@@ -20,14 +20,11 @@ def read_name(source: Source, offered: OfferedTools) -> Steps[str]:
 
 
 def give_call(source: Source, name: str, arguments: Steps[None]) -> Steps[None]:
-    """A call whose `arguments` are read now. Where they turn out malformed the call is closed all the same."""
-    source.commit()
+    """A call whose `arguments` are read now. Where they turn out malformed it never ends, and all that was read of it
+    is given back as text."""
     yield CallStart(name)
-    try:
-        yield from arguments
-    except NotACall:
-        yield CallEnd()
-        raise
+    yield from arguments
+    source.commit()
     yield CallEnd()
 
 

@@ -16,7 +16,12 @@ _CALLS_END = "</minimax:tool_call>"
 _CALL = '<invoke name="'
 _NAME_END = '">'
 _TAGS = ParameterTags(
-    opener='<parameter name="', key_closer='">', closer="</parameter>", call_closer="</invoke>", gap="\n"
+    opener='<parameter name="',
+    key_closer='">',
+    closer="</parameter>",
+    call_closer="</invoke>",
+    gap="\n",
+    enders=(_CALL, _CALLS_END),
 )
 
 

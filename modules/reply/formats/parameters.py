@@ -1,6 +1,7 @@
 """Arguments in tags of their own, one for each parameter: how they are read as JSON, and their grammar."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from modules.messages import ToolSpec
@@ -12,12 +13,13 @@ from modules.reply.formats.parameter_grammar import Parameter, parameters_in
 from modules.reply.formats.scalars import escaped, quoted
 from modules.reply.formats.schema import Schema
 from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, Steps, collected
+from modules.reply.formats.steps import NotACall, ReplyEnded, Steps, collected
 from modules.reply.formats.text_grammar import text_until
 from modules.reply.formats.values import json_of_text
 from modules.reply.tool_format import CallArguments
 
 _KEY = re.compile(r"[^<>\n\"]*")
+_ANYTHING = ["array", "object", "number", "boolean", "null"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,9 @@ class ParameterTags:
     """What stands around a parameter: `opener` KEY `key_closer` VALUE `closer`, and all of them before `call_closer`.
 
     With `padding`, a value stands between two such texts that are not part of it. Grammars put `gap` between tags, where
-    any space is read.
+    any space is read. `typed_closers` are key closers that say the value's JSON type, if it is "string", or that it is
+    another. A value may stand between `quotes`, which are read up to the second. `enders` are what only can stand behind
+    a call; where there are none, anything can.
     """
 
     opener: str
@@ -35,15 +39,28 @@ class ParameterTags:
     value_opener: str = ""
     padding: str = ""
     gap: str = ""
+    typed_closers: tuple[tuple[str, str], ...] = ()
+    quotes: tuple[str, str] | None = None
+    enders: tuple[str, ...] = ()
 
 
 class ParameterReader:
-    """Reads calls whose arguments stand in `tags`."""
+    """Reads calls whose arguments stand in `tags`.
+
+    The texts of tags may occur in a value. A closing tag ends it only where another parameter or the end of the call
+    follows; where the closing tag is missing, the next parameter or the end of the call does.
+    """
 
     def __init__(self, source: Source, offered: OfferedTools, tags: ParameterTags) -> None:
         self._source = source
         self._offered = offered
         self._tags = tags
+        ends = (tags.closer, tags.call_closer, tags.opener)
+        self._ends = MarkerScanner(dict.fromkeys((*(tags.padding + end for end in ends), *ends)))
+        self._key_closers = (tags.key_closer, *(closer for closer, _ in tags.typed_closers))
+        self._schema = Schema({})
+        self._given: dict[str, str] = {}
+        self._key: str | None = None
 
     def read_call(self, name_closer: str = "") -> Steps[None]:
         """A call from its name on to its end; behind the name stands `name_closer`."""
@@ -54,51 +71,142 @@ class ParameterReader:
 
     def read_arguments(self, name: str) -> Steps[None]:
         """The call of `name`, of which nothing more has been read."""
-        tag = yield from self._tag()
-        yield from give_call(self._source, name, self._object(tag, self._offered.schema(name)))
-
-    def _tag(self) -> Steps[str]:
+        self._schema = self._offered.schema(name)
+        self._given = {}
+        self._key = None
         yield from self._source.space()
-        return (yield from self._source.expect(self._tags.opener, self._tags.call_closer))
+        if (yield from self._source.expect(self._tags.opener, self._tags.call_closer)) == self._tags.opener:
+            _, self._key = yield from self._read_key()
+            if self._key is None:
+                raise NotACall
+        yield from give_call(self._source, name, self._object())
 
-    def _object(self, tag: str, schema: Schema) -> Steps[None]:
-        yield CallArguments("{")
-        try:
-            yield from self._members(tag, schema)
-        except NotACall:
-            yield CallArguments("}")
-            raise
-        yield CallArguments("}")
-
-    def _members(self, tag: str, schema: Schema) -> Steps[None]:
-        separator = ""
-        while tag == self._tags.opener:
-            key = yield from self._key()
+    def _object(self) -> Steps[None]:
+        separator = "{"
+        while self._key is not None:
+            key = self._key
             yield CallArguments(f"{separator}{quoted(key)}: ")
-            yield from self._value(schema.member(key))
+            yield from self._value(_declared(self._schema.member(key), self._given[key]))
             separator = ", "
-            tag = yield from self._tag()
+        yield CallArguments("}" if self._given else "{}")
 
-    def _key(self) -> Steps[str]:
-        key = yield from self._source.run(_KEY)
-        yield from self._source.expect(self._tags.key_closer)
-        if self._tags.value_opener:
-            yield from self._source.space()
-            yield from self._source.expect(self._tags.value_opener)
-        return key.strip()
+    def _read_key(self) -> Steps[tuple[str, str | None]]:
+        """What was read of a key and what stands behind it; the key, which is new, or None."""
+        source, tags = self._source, self._tags
+        read = yield from source.run(_KEY)
+        key = read.strip()
+        closer = yield from source.literal(*self._key_closers)
+        read += closer
+        if not closer or not key or key in self._given:
+            return read, None
+        if tags.value_opener:
+            read += yield from source.space()
+            opener = yield from source.literal(tags.value_opener)
+            read += opener
+            if not opener:
+                return read, None
+        self._given[key] = dict(tags.typed_closers).get(closer, "")
+        return read, key
 
     def _value(self, schema: Schema) -> Steps[None]:
+        """The value of a parameter, and the tags behind it, up to the next parameter's value."""
         tags = self._tags
-        scanner = MarkerScanner(dict.fromkeys((tags.padding + tags.closer, tags.closer)))
         if tags.padding:
             yield from self._source.literal(tags.padding)
         if schema.takes_text:
             yield CallArguments('"')
-            yield from self._source.until(scanner, lambda text: CallArguments(escaped(text)))
+            yield from self._text(_escaped)
             yield CallArguments('"')
         else:
-            text = yield from collected(self._source.until(scanner, CallArguments))
+            text = yield from collected(self._text(CallArguments))
             yield CallArguments(json_of_text(text, schema))
+
+    def _text(self, piece: Callable[[str], CallArguments]) -> Steps[None]:
+        tags = self._tags
+        if tags.quotes and (yield from self._source.literal(tags.quotes[0])):
+            yield from self._source.until(MarkerScanner((tags.quotes[1] + tags.closer,)), piece)
+            self._source.put_back(tags.closer)
+        while True:
+            marker = yield from self._source.until(self._ends, piece)
+            text = yield from self._text_read(marker)
+            if text is None:
+                return
+            body = text.rstrip()
+            self._source.put_back(text[len(body) :])
+            yield piece(body)
+
+    def _text_read(self, marker: str) -> Steps[str | None]:
+        """None where the value ends with `marker`; otherwise what was read of the value to find that out."""
+        tag = marker.removeprefix(self._tags.padding)
+        try:
+            if tag == self._tags.opener:
+                return (yield from self._text_of_parameter(marker))
+            if tag == self._tags.call_closer:
+                return (yield from self._text_of_end(marker, is_closed=False))
+            return (yield from self._text_of_closer(marker))
+        except ReplyEnded:
+            if tag == self._tags.opener or not self._may_end_here:
+                raise
+            self._key = None
+            return None
+
+    @property
+    def _may_end_here(self) -> bool:
+        return self._source.is_finished and self._schema.required.issubset(self._given)
+
+    def _text_of_closer(self, read: str) -> Steps[str | None]:
+        """As `_text_read`, behind the value's own closing tag."""
+        source, tags = self._source, self._tags
+        read += yield from source.space()
+        tag = yield from source.literal(tags.opener, tags.call_closer, *source.closers)
+        if tag == tags.opener:
+            read_key, self._key = yield from self._read_key()
+            return None if self._key is not None else read + tag + read_key
+        if tag == tags.call_closer:
+            return (yield from self._text_of_end(read + tag, is_closed=True))
+        self._key = None
+        source.put_back(tag)
+        return None if tag and self._schema.required.issubset(self._given) else read
+
+    def _text_of_parameter(self, read: str) -> Steps[str | None]:
+        """As `_text_read`, behind the opening tag of another parameter."""
+        read_key, key = yield from self._read_key()
+        if key is None:
+            return read + read_key
+        if key not in self._schema.members:
+            del self._given[key]
+            return read + read_key
+        self._key = key
+        return None
+
+    def _text_of_end(self, read: str, *, is_closed: bool) -> Steps[str | None]:
+        """As `_text_read`, behind what closes a call. Unless the value `is_closed`, nothing but another call may follow."""
+        source, tags = self._source, self._tags
+        self._key = None
+        if is_closed and not tags.enders:
+            return None
+        read += yield from source.space()
+        ender = yield from source.literal(*tags.enders, *source.openers)
+        if ender in source.openers or (ender and is_closed):
+            source.put_back(ender)
+            return None
+        while ender:
+            read += ender + (yield from source.space())
+            ender = yield from source.literal(*source.closers)
+        opener = yield from source.literal(*source.openers)
+        source.put_back(opener)
+        return None if opener else read
+
+
+def _declared(schema: Schema, kind: str) -> Schema:
+    """What is known of a value whose tag says that it is of `kind`."""
+    if kind == "string" and (not schema.types or "string" in schema.types):
+        return Schema({"type": "string"})
+    return Schema({"type": _ANYTHING}) if kind and not schema.types else schema
+
+
+def _escaped(text: str) -> CallArguments:
+    return CallArguments(escaped(text))
 
 
 def parameters_rule(grammar: Grammar, tool: ToolSpec, tags: ParameterTags) -> str:

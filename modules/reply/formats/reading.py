@@ -8,7 +8,7 @@ from modules.reply.formats.markers import MarkerScanner
 from modules.reply.formats.offered import OfferedTools
 from modules.reply.formats.source import Source
 from modules.reply.formats.steps import NotACall, ReplyEnded, Steps
-from modules.reply.tool_format import CallArguments, CallStart, Piece, Text
+from modules.reply.tool_format import CallArguments, CallEnd, CallStart, Piece, Text
 
 
 class CallSyntax(Protocol):
@@ -36,7 +36,7 @@ class CallParser:
     """The ToolParser of a format. Space around calls is dropped here, and adjacent pieces are joined."""
 
     def __init__(self, syntax: CallSyntax, offered: OfferedTools) -> None:
-        self._source = Source()
+        self._source = Source(openers=syntax.openers, closers=syntax.closers)
         self._steps = _read_reply(self._source, syntax, offered)
         self._spacing = _Spacing()
 
@@ -44,8 +44,8 @@ class CallParser:
         self._source.append(text)
         return _joined(self._spacing.applied(self._certain()))
 
-    def close(self) -> list[Piece]:
-        self._source.end()
+    def close(self, *, is_cut: bool = False) -> list[Piece]:
+        self._source.end(is_cut=is_cut)
         return _joined(self._spacing.closed(self._certain()))
 
     def _certain(self) -> Iterator[Piece]:
@@ -61,6 +61,7 @@ class _Spacing:
     def __init__(self) -> None:
         self._space: list[str] = []
         self._follows_call = False
+        self._is_in_call = False
 
     def applied(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
         for piece in pieces:
@@ -68,8 +69,11 @@ class _Spacing:
                 case Text(text):
                     yield from self._text(text)
                 case CallStart():
+                    self._is_in_call = True
+                    yield piece
+                case CallEnd():
                     self._space.clear()
-                    self._follows_call = True
+                    self._follows_call, self._is_in_call = True, False
                     yield piece
                 case _:
                     yield piece
@@ -80,8 +84,9 @@ class _Spacing:
             yield Text("".join(self._space))
 
     def _text(self, text: str) -> Iterator[Text]:
-        if self._follows_call:
+        if self._follows_call and not self._is_in_call:
             text = text.lstrip()
+        self._is_in_call = False
         body = text.rstrip()
         if body:
             self._follows_call = False
@@ -127,8 +132,8 @@ def _read_text_and_calls(source: Source, syntax: CallSyntax, offered: OfferedToo
 
 
 def _attempt(source: Source, syntax: CallSyntax, steps: Steps[None]) -> Steps[bool]:
-    """Reads calls, or gives as text what was read when none came of it. True if a call broke off behind its start, so
-    that what it is closed with is still to come."""
+    """Reads calls, or gives as text what was read when none came of it. True if what is behind a complete call cannot be
+    read, so that what it is closed with is still to come."""
     try:
         yield from steps
     except NotACall:

@@ -5,6 +5,13 @@ import re
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?", re.ASCII)
+# What Python reads as a number, and models write of JSON's: 07, .5, 1., +5, 1_000, 0x1F.
+_LOOSE_NUMBER = re.compile(
+    r"(?P<sign>[+-]?)(?:(?P<based>0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+)"
+    r"|(?P<whole>\d[\d_]*)?(?:(?P<point>\.)(?P<part>\d[\d_]*)?)?(?P<power>[eE][+-]?\d+)?)",
+    re.ASCII,
+)
+_MAX_DIGITS = 1000
 _LITERALS = {"true": "true", "True": "true", "false": "false", "False": "false", "null": "null", "None": "null"}
 
 
@@ -35,7 +42,25 @@ def scalar_of_token(token: str, types: frozenset[str]) -> str | None:
     fitting = scalar_of_text(token, types)
     if fitting is not None:
         return fitting
-    plain = _LITERALS.get(token) or (token if _NUMBER.fullmatch(token) else None)
+    plain = _LITERALS.get(token) or _number(token)
     if plain is None or plain == "null" or "string" not in types:
-        return plain
+        return scalar_of_text(plain, types) or plain if plain else None
     return quoted(token)
+
+
+def _number(text: str) -> str | None:
+    """The number that `text` says, as JSON; None if it says none."""
+    if _NUMBER.fullmatch(text):
+        return text
+    found = _LOOSE_NUMBER.fullmatch(text) if len(text) <= _MAX_DIGITS else None
+    if found is None:
+        return None
+    sign = "-" if found["sign"] == "-" else ""
+    if found["based"]:
+        digits = found["based"].replace("_", "")
+        return f"{sign}{int(digits, 0)}" if len(digits) > len("0x") else None
+    if not found["whole"] and not found["part"]:
+        return None
+    whole = (found["whole"] or "").replace("_", "").lstrip("0") or "0"
+    part = f".{(found['part'] or '0').replace('_', '')}" if found["point"] else ""
+    return f"{sign}{whole}{part}{found['power'] or ''}"

@@ -14,28 +14,39 @@ class Source:
     """Text that grows by `append` and shrinks by being read.
 
     After `mark`, what is read is remembered, so that it can be given back as text when no call comes of it.
-    Every reading method raises ReplyEnded where the reply is over and it needs more.
+    Every reading method raises ReplyEnded where the reply is over and it needs more. `openers` and
+    `closers` stand before and behind the calls of the format.
     """
 
-    def __init__(self, text: str = "") -> None:
+    def __init__(self, text: str = "", openers: tuple[str, ...] = (), closers: tuple[str, ...] = ()) -> None:
+        self.openers = openers
+        self.closers = closers
         self._text = text
         self._at = 0
         self._ended = False
+        self._is_cut = False
         self._read: list[str] | None = None
 
     def append(self, text: str) -> None:
         self._text = self._text[self._at :] + text
         self._at = 0
 
-    def end(self) -> None:
+    def end(self, *, is_cut: bool = False) -> None:
+        """Nothing follows; with `is_cut` the model had more to say."""
         self._ended = True
+        self._is_cut = is_cut
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the model itself ended the reply, so that a closer that is missing was forgotten."""
+        return self._ended and not self._is_cut
 
     def mark(self, read: str = "") -> None:
         """Remembers what is read from here on, behind `read`."""
         self._read = [read]
 
     def commit(self) -> None:
-        """Forgets what was remembered: it was part of a call."""
+        """Forgets what was remembered: it was a call, or part of one that is complete."""
         self._read = None
 
     @property
@@ -54,6 +65,19 @@ class Source:
         if self._read is not None:
             self._read.append(taken)
         return taken
+
+    def put_back(self, text: str) -> None:
+        """Makes `text`, which was read last, the next to be read."""
+        if self._at >= len(text):
+            self._at -= len(text)
+        else:
+            self._text, self._at = text + self._text[self._at :], 0
+        length = len(text)
+        while self._read and length > 0:
+            piece = self._read.pop()
+            if len(piece) > length:
+                self._read.append(piece[:-length])
+            length -= len(piece)
 
     def take_rest(self) -> str:
         return self.take(len(self._text) - self._at)

@@ -6,7 +6,7 @@ types, quotes, bare keys, raw line breaks, trailing commas.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from modules.reply.formats.markers import MarkerScanner
@@ -17,23 +17,39 @@ from modules.reply.formats.steps import NotACall, ReplyEnded, Steps, collected, 
 from modules.reply.tool_format import CallArguments
 
 _MAX_DEPTH = 64
+_ARGUMENT_DEPTH = 1
 _TOKEN = re.compile(r"[\w.+-]*")
 _BARE_KEY = re.compile(r"[\w.$-]*")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _CODE_LENGTHS = {"x": 2, "u": 4, "U": 8}
+_NAME = re.compile(r"\w*")
+_PREFIX_LETTERS = "rRbBuUfF"
+_PREFIXES = ("", "r", "R", "b", "B", "u", "U", "f", "F", "rb", "Rb", "rB", "br", "Br", "rf", "Rf", "fr", "Fr", "fR")
 _CLOSERS = {"{": "}", "[": "]", "(": ")"}
+_TRIPLE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """How strings are quoted: by `quotes` with backslash escapes, or by `raw_quotes` as they are."""
+    """How strings are quoted: by `quotes` with backslash escapes, or by `raw_quotes` as they are.
+
+    With `is_python`, strings have prefixes and are joined with those behind them, and a quote without a backslash may
+    stand within a string, as templates write it that quote without escaping.
+    """
 
     quotes: tuple[str, ...] = ('"', "'")
     raw_quotes: tuple[str, ...] = ()
+    is_python: bool = False
+
+    @property
+    def openers(self) -> tuple[str, ...]:
+        if self.is_python:
+            return tuple(prefix + quote for prefix in _PREFIXES for quote in self.quotes)
+        return self.quotes + self.raw_quotes
 
 
 JSON = Notation()
-PYTHON = Notation(quotes=('"""', "'''", '"', "'"))
+PYTHON = Notation(quotes=('"""', "'''", '"', "'"), is_python=True)
 
 MemberReader = Callable[[str, str], Steps[None]]
 
@@ -41,19 +57,18 @@ MemberReader = Callable[[str, str], Steps[None]]
 class ValueReader:
     """Reads values in `notation` from `source`.
 
-    Every method that reads raises NotACall where what stands there is no such value; what it has given until then is
-    made complete JSON first, if anything was.
+    Every method that reads raises NotACall where what stands there is no such value.
     """
 
     def __init__(self, source: Source, notation: Notation = JSON) -> None:
         self._source = source
         self._notation = notation
+        self._openers = notation.openers
 
     def value(self, schema: Schema, depth: int = 0) -> Steps[None]:
         if depth > _MAX_DEPTH:
             raise NotACall
-        notation = self._notation
-        opener = yield from self._source.literal(*notation.quotes, *notation.raw_quotes, *_CLOSERS)
+        opener = yield from self._source.literal(*self._openers, *_CLOSERS)
         if opener == "{":
             yield from self.object(schema, depth=depth)
         elif opener in _CLOSERS:
@@ -69,21 +84,29 @@ class ValueReader:
         def member(key: str, lead: str) -> Steps[None]:
             return led_by(lead, self.value(schema.member(key), depth + 1))
 
+        required = None if depth else schema.required
         yield CallArguments("{")
-        try:
-            yield from self.members(member, closer=closer, colon=colon)
-        except NotACall:
-            yield CallArguments("}")
-            raise
+        yield from self.members(member, closer=closer, colon=colon, required=required)
         yield CallArguments("}")
 
-    def members(self, member: MemberReader, *, closer: str = "}", colon: str = ":") -> Steps[None]:
+    def members(
+        self,
+        member: MemberReader,
+        *,
+        closer: str = "}",
+        colon: str = ":",
+        required: Collection[str] | None = None,
+    ) -> Steps[None]:
         """The members of an object up to its `closer`; `member` is given each key and what precedes the value in JSON,
-        and reads the value."""
+        and reads the value. The closer may be missing where the call ends and all the `required` keys were there."""
+        given: set[str] = set()
         lead = yield from self._source.space()
         while not (yield from self._source.literal(closer)):
             key, written = yield from self._key(colon)
             yield from member(key, lead + written)
+            given.add(key)
+            if required is not None and given.issuperset(required) and (yield from self._is_call_over()):
+                return
             lead = yield from self._source.space()
             if not (yield from self._source.literal(",")):
                 yield from self._source.expect(closer)
@@ -97,13 +120,25 @@ class ValueReader:
         Raises:
             NotACall: what comes is no string.
         """
-        opener = yield from self._source.expect(*self._notation.quotes, *self._notation.raw_quotes)
+        opener = yield from self._source.expect(*self._openers)
         return _decoded((yield from collected(self._characters(opener))))
+
+    def _is_call_over(self) -> Steps[bool]:
+        """Whether the reply ends here, or the call does by what stands behind calls, which stays to be read."""
+        source, blanks, closer = self._source, "", ""
+        try:
+            blanks = yield from source.space()
+            closer = (yield from source.literal(*source.closers)) if source.closers else ""
+        except ReplyEnded:
+            if source.is_finished:
+                return True
+            raise
+        source.put_back(closer or blanks)
+        return bool(closer)
 
     def _key(self, colon: str) -> Steps[tuple[str, str]]:
         """A key, and the JSON that says it with its colon and the space around that."""
-        notation = self._notation
-        opener = yield from self._source.literal(*notation.quotes, *notation.raw_quotes)
+        opener = yield from self._source.literal(*self._openers)
         if opener:
             written = '"' + (yield from collected(self._characters(opener))) + '"'
         else:
@@ -117,11 +152,7 @@ class ValueReader:
 
     def _array(self, items: Schema, closer: str, depth: int) -> Steps[None]:
         yield CallArguments("[")
-        try:
-            yield from self._elements(items, closer, depth)
-        except NotACall:
-            yield CallArguments("]")
-            raise
+        yield from self._elements(items, closer, depth)
         yield CallArguments("]")
 
     def _elements(self, items: Schema, closer: str, depth: int) -> Steps[None]:
@@ -144,18 +175,84 @@ class ValueReader:
     def _string(self, opener: str, schema: Schema, depth: int) -> Steps[None]:
         if not schema.types or "string" in schema.types:
             yield CallArguments('"')
-            yield from self._characters(opener)
+            yield from self._characters(opener, depth)
             yield CallArguments('"')
         else:
-            text = _decoded((yield from collected(self._characters(opener))))
+            text = _decoded((yield from collected(self._characters(opener, depth))))
             yield CallArguments(json_of_text(text, schema, depth + 1))
 
-    def _characters(self, quote: str) -> Steps[None]:
-        """The text of a string up to `quote`, escaped as in JSON."""
-        markers = (quote,) if quote in self._notation.raw_quotes else (quote, "\\")
-        scanner = MarkerScanner(markers)
-        while (yield from self._source.until(scanner, _escaped_arguments)) != quote:
-            yield CallArguments((yield from self._escape()))
+    def _characters(self, opener: str, depth: int = 0) -> Steps[None]:
+        """The text of a string behind its `opener`, and of those it is joined with, escaped as in JSON."""
+        while opener:
+            if self._notation.is_python:
+                yield from self._python_characters(opener, depth)
+                opener = yield from self._joined_opener()
+            else:
+                markers = (opener,) if opener in self._notation.raw_quotes else (opener, "\\")
+                scanner = MarkerScanner(markers)
+                while (yield from self._source.until(scanner, _escaped_arguments)) != opener:
+                    yield CallArguments((yield from self._escape()))
+                opener = ""
+
+    def _python_characters(self, opener: str, depth: int) -> Steps[None]:
+        quote = opener.lstrip(_PREFIX_LETTERS)
+        prefix = opener[: -len(quote)].lower()
+        scanner = MarkerScanner((quote, "\\", "{{", "}}") if "f" in prefix else (quote, "\\"))
+        while True:
+            marker = yield from self._source.until(scanner, _escaped_arguments)
+            if marker == quote:
+                if len(quote) == _TRIPLE or (yield from self._is_closed(depth)):
+                    return
+                yield CallArguments(escaped(quote))
+            elif marker != "\\":
+                yield CallArguments(marker[0])
+            elif "r" in prefix:
+                yield from self._source.peek()
+                yield CallArguments(escaped("\\" + self._source.take(1)))
+            else:
+                yield CallArguments((yield from self._escape()))
+
+    def _joined_opener(self) -> Steps[str]:
+        """The opener of a string that directly follows another."""
+        blanks = ""
+        try:
+            blanks = yield from self._source.space()
+            opener = yield from self._source.literal(*self._openers)
+        except ReplyEnded:
+            return ""
+        if not opener:
+            self._source.put_back(blanks)
+        return opener
+
+    def _is_closed(self, depth: int) -> Steps[bool]:
+        """Whether the quote that was just read ends its string: what follows could not stand there otherwise."""
+        ahead: list[str] = []
+        try:
+            closed = yield from self._can_follow_string(ahead, depth)
+        except ReplyEnded:
+            closed = True
+        self._source.put_back("".join(ahead))
+        return closed
+
+    def _can_follow_string(self, ahead: list[str], depth: int) -> Steps[bool]:
+        """Reads on from a string; everything that was read is in `ahead`."""
+        source = self._source
+        ahead.append((yield from source.space()))
+        ahead.append((yield from source.literal(",", ")", "]", "}", ":", *self._openers, *source.closers)))
+        if depth != _ARGUMENT_DEPTH or ahead[-1] not in {",", ")"}:
+            return bool(ahead[-1]) and (depth != _ARGUMENT_DEPTH or ahead[-1] not in {"]", "}", ":"})
+        is_last = ahead[-1] == ")"
+        ahead.append((yield from source.space()))
+        if is_last:
+            follower = yield from source.literal(",", ";", "]", *source.closers)
+            is_line_end = "\n" in ahead[-1]
+            ahead.append(follower)
+            return bool(follower) or is_line_end
+        ahead.append((yield from source.run(_NAME)))
+        has_name = bool(ahead[-1])
+        ahead.append((yield from source.space()))
+        ahead.append((yield from source.literal("=" if has_name else ")")))
+        return bool(ahead[-1])
 
     def _escape(self) -> Steps[str]:
         """JSON for the escape whose backslash was read; a backslash that begins none stands for itself."""
@@ -191,7 +288,7 @@ def json_of_text(text: str, schema: Schema, depth: int = 0) -> str:
 def json_of_literal(text: str, schema: Schema, depth: int = 0) -> str | None:
     """The JSON of an object or array that all of `text` is, `depth` levels within a value; None if it is none."""
     source = Source(text)
-    source.end()
+    source.end(is_cut=True)
     parts = []
     try:
         for piece in ValueReader(source).value(schema, depth):

@@ -6,6 +6,7 @@ models, and older ones of the family, slip into it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
@@ -30,6 +31,7 @@ _TAGS = ParameterTags(
     padding="\n",
     gap="\n",
 )
+_TAGS_WITHIN = replace(_TAGS, enders=(_CALL_END, _SEED_CALL_END))
 
 
 class XmlParameters(MarkedFormat):
@@ -52,7 +54,8 @@ class XmlParameters(MarkedFormat):
         if (yield from source.peek()) == "{":
             yield from read_json_call(source, offered, name)
         else:
-            yield from ParameterReader(source, offered, _TAGS).read_arguments(name)
+            tags = _TAGS if opener == _FUNCTION else _TAGS_WITHIN
+            yield from ParameterReader(source, offered, tags).read_arguments(name)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
         call = grammar.rule(one_of(_call_rule(grammar, tool) for tool in tools))
