@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.character_card import card_in_png
+from modules.library.character_card import MAX_CARD_BYTES, read_card
 from modules.library.character_formats import CharacterText, character_text
 from modules.library.file_cache import FileCache
 from modules.library.folder import Folder, blaming
-from modules.library.pictures import PICTURE_SUFFIXES, PNG_MAGIC, picture_beside, remove_picture, save_picture
-from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, decoded, parse_json, parse_yaml, read_text, yaml_text
+from modules.library.pictures import PICTURE_SUFFIXES, picture_beside, remove_picture, save_picture
+from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, parse_json, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 
 DEFAULT_CHARACTER: Final = "Assistant"
@@ -79,31 +79,28 @@ class Characters:
     def import_file(
         self, file_name: str, content: bytes, *, picture: bytes | None = None, param: str = "character"
     ) -> str:
-        """Add a character out of a YAML or JSON file, or a picture that carries one (TavernAI's PNG); returns its name.
+        """Add a character out of a YAML or JSON file, a picture that carries one (PNG, WebP, JPEG) or a CharX archive;
+        returns its name. Its own picture goes before `picture`.
 
         A name that is taken gets _001, _002 … appended. Raises BadRequest for what holds no character.
         """
-        is_card = content.startswith(PNG_MAGIC)
+        shown = _shown(file_name)
         with blaming(param):
-            text = card_in_png(content, _shown(file_name)) if is_card else _uploaded(content, _shown(file_name))
-        name = self._folder.unused_name(_file_name_for(text.name))
-        self.save(name, _character(text), picture=content if is_card else picture, param=param)
+            card = read_card(content, shown)
+        character = _character(card.text)
+        if len(yaml_text(_stored(character)).encode()) > MAX_TEXT_BYTES:
+            raise BadRequest(f"The texts in {shown} are larger than {MAX_TEXT_BYTES // 1024} KiB.", param=param)
+        name = self._folder.unused_name(_file_name_for(character.name))
+        self.save(name, character, picture=card.picture or picture, param=param)
         return name
 
 
 def _read(path: Path) -> Character:
-    text = read_text(path)
-    parse = parse_json if path.suffix.lower() == _JSON else parse_yaml
-    return _character(character_text(as_mapping(parse(text, path.name), path.name), path.name))
-
-
-def _uploaded(content: bytes, file_name: str) -> CharacterText:
-    if len(content) > MAX_TEXT_BYTES:
-        raise BadRequest(f"{file_name} is larger than {MAX_TEXT_BYTES // 1024} KiB, too large for a character.")
-    text = decoded(content, file_name)
-    is_json = file_name.lower().endswith(_JSON) or text.lstrip().startswith("{")
-    parsed = parse_json(text, file_name) if is_json else parse_yaml(text, file_name)
-    return character_text(as_mapping(parsed, file_name), file_name)
+    """What people write by hand is told what is wrong with it; JSON comes from other programs."""
+    is_json = path.suffix.lower() == _JSON
+    text = read_text(path, limit=MAX_CARD_BYTES if is_json else MAX_TEXT_BYTES)
+    parsed = parse_json(text, path.name) if is_json else parse_yaml(text, path.name)
+    return _character(character_text(as_mapping(parsed, path.name), path.name, takes_lists=is_json))
 
 
 def _character(text: CharacterText) -> Character:

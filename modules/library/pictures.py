@@ -11,7 +11,7 @@ from modules.paths import atomic_write, inside
 PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
 MAX_PICTURE_BYTES: Final = 16 * 2**20
 PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
-_JPEG_MAGIC: Final = b"\xff\xd8\xff"
+JPEG_MAGIC: Final = b"\xff\xd8\xff"
 
 
 def picture_beside(file: Path) -> Path | None:
@@ -49,6 +49,6 @@ def _suffix_for(picture: bytes, param: str) -> str:
         raise BadRequest(f"A picture may have {MAX_PICTURE_BYTES // 2**20} MiB at most.", param=param)
     if picture.startswith(PNG_MAGIC):
         return ".png"
-    if picture.startswith(_JPEG_MAGIC):
+    if picture.startswith(JPEG_MAGIC):
         return ".jpg"
     raise BadRequest("A picture must be a PNG or JPEG file.", param=param)

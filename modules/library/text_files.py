@@ -1,5 +1,6 @@
 """Text, YAML and JSON out of the user's files, bounded in size and depth; what is wrong is said by file name and line."""
 
+import codecs
 import json
 import stat
 from collections.abc import Mapping
@@ -38,12 +39,22 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
 
 
 def decoded(content: bytes, file_name: str) -> str:
+    """UTF-8, or UTF-16 as some editors write it. Raises BadRequest."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(_encoding(content))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise BadRequest(f"{file_name} is not UTF-8 text (line {line}). Save it as UTF-8.") from None
     return text.replace("\r\n", "\n")
+
+
+def _encoding(content: bytes) -> str:
+    """By the byte order mark, or by the zero bytes that plain letters have in UTF-16."""
+    if len(content) > 2 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(content) > 2 and content[0] and not content[1]:
+        return "utf-16-le"
+    return "utf-16-be" if len(content) > 2 and not content[0] and content[1] else "utf-8-sig"
 
 
 def parse_yaml(text: str, file_name: str) -> object:
@@ -62,9 +73,9 @@ def parse_yaml(text: str, file_name: str) -> object:
 
 
 def parse_json(text: str, file_name: str) -> object:
-    """Raises BadRequest."""
+    """Ends of lines may stand within texts, as people write them. Raises BadRequest."""
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)
     except json.JSONDecodeError as error:
         raise BadRequest(f"{file_name} is not valid JSON (line {error.lineno}): {error.msg}.") from None
     except (ValueError, RecursionError):

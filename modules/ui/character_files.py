@@ -7,15 +7,15 @@ from typing import Final
 from gradio.processing_utils import save_bytes_to_cache
 
 from modules.errors import BadRequest
+from modules.library.character_card import MAX_FILE_BYTES
 from modules.library.character_export import card_file, yaml_file
 from modules.library.characters import Characters
-from modules.library.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
 from modules.ui.character_pictures import as_png
 from modules.ui.page import Page, told
 from modules.ui.session_access import check_saves
 
-FILE_TYPES: Final = [".yaml", ".yml", ".json", ".png"]
+FILE_TYPES: Final = [".yaml", ".yml", ".json", ".png", ".charx", ".webp", ".jpg", ".jpeg"]
 
 
 class CharacterFiles:
@@ -43,7 +43,7 @@ class CharacterFiles:
 
     async def _taken_in(self, path: Path) -> str:
         check_saves(self._page.settings)
-        content = await asyncio.to_thread(read_bytes, path, limit=MAX_PICTURE_BYTES)
+        content = await asyncio.to_thread(read_bytes, path, limit=MAX_FILE_BYTES)
         return await asyncio.to_thread(self._characters.import_file, path.name, content)
 
     async def _yaml(self, file: str | None) -> str:

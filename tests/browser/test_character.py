@@ -1,17 +1,19 @@
 """Characters on the page: written, copied, spoken with, given away, deleted and brought back."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site, scripted_site
 from tests.browser.visits import visiting
+from tests.library.test_character_cards import charx, commented, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
@@ -98,6 +100,24 @@ async def test_a_card_leaves_and_comes_back(tab: Page, site: Site, tmp_path: Pat
     await (await choosing.value).set_files(card)
     await expect(field(tab, "character-menu")).to_have_value("Chiharu Yamada")
     assert (site.data / "characters" / "Chiharu Yamada.png").is_file()
+
+
+@pytest.mark.parametrize("suffix", ["charx", "jpeg", "webp"])
+async def test_other_programs_cards_come_in(tab: Page, site: Site, suffix: str) -> None:
+    name = f"Zora {suffix}"
+    card = {"spec": "chara_card_v3", "data": {"name": name, "first_mes": "Good day."}}
+    content = {
+        "charx": lambda: charx(card),
+        "jpeg": lambda: picture("JPEG") + charx(card),
+        "webp": lambda: commented("WEBP", json.dumps(card).encode()),
+    }[suffix]()
+    async with tab.expect_file_chooser() as choosing:
+        await tab.click("#character-upload")
+    upload: FilePayload = {"name": f"card.{suffix}", "mimeType": "application/octet-stream", "buffer": content}
+    await (await choosing.value).set_files(upload)
+    await expect(field(tab, "character-menu")).to_have_value(name)
+    await expect(field(tab, "character-greeting")).to_have_value("Good day.")
+    assert (site.data / "characters" / f"{name}.yaml").is_file()
 
 
 def _until_in(file: Path, words: str) -> None:
