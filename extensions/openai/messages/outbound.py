@@ -122,7 +122,7 @@ class _Draft:
     def _block(self, text: str) -> ReplyBlock:
         match self._opened.kind:
             case Kind.TEXT:
-                return TextBlock(type="text", text=text, citations=None)
+                return TextBlock(type="text", text=text)
             case Kind.THINKING if self._omits_thinking:
                 return ThinkingBlock(type="thinking", thinking="", signature=carrying_signature(text))
             case Kind.THINKING:

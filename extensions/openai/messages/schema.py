@@ -141,9 +141,10 @@ class MessagesRequest(ConversationFields, GenerationFields):
 
 
 class TextBlock(BaseModel):
+    """Without `citations`, as Anthropic's own where there are none: clients that check it take a list, but no null."""
+
     type: Literal["text"]
     text: str
-    citations: None
 
 
 class ThinkingBlock(BaseModel):

@@ -99,7 +99,7 @@ def _empty(opened: Opened) -> dict[str, Any]:
     """A block before its first piece."""
     match opened.kind:
         case Kind.TEXT:
-            return {"type": "text", "text": "", "citations": None}
+            return {"type": "text", "text": ""}
         case Kind.THINKING:
             return {"type": "thinking", "thinking": "", "signature": ""}
     return {"type": "tool_use", "id": opened.id, "name": opened.name, "input": {}, "caller": CALLER.model_dump()}

@@ -18,8 +18,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from tests.api.strictness import strict
 
-# Belongs to tools that run in the provider's own sandboxes.
-LEFT_OUT: Final = frozenset({"ToolUseBlock.toolset_name"})
+# Belong to tools that run in the provider's own sandboxes, and to sources, which clients take as a list or not at all.
+LEFT_OUT: Final = frozenset({"ToolUseBlock.toolset_name", "TextBlock.citations"})
 Event = (
     RawMessageStartEvent
     | RawMessageDeltaEvent

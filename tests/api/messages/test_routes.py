@@ -53,6 +53,15 @@ async def test_messages_are_what_the_client_expects(api: Served, fields: dict[st
     assert events[-2].usage.output_tokens == whole.usage.output_tokens
 
 
+@pytest.mark.parametrize("words", ["echo: h", "think: hm\n\necho: h", 'call: {"name": "f", "arguments": {}}'])
+async def test_blocks_have_no_citations_where_there_are_none(api: Served, words: str) -> None:
+    """Clients that check what they get take a list or no key, but no null."""
+    for stream in (False, True):
+        answer = await api.post(MESSAGES, asks(words, stream=stream, tools=[{"name": "f", "input_schema": {}}]))
+        assert answer.status_code == 200
+        assert "citations" not in answer.text
+
+
 async def test_the_bytes_of_a_stream(api: Served) -> None:
     text = (await api.post(MESSAGES, asks("echo: h", stream=True))).text
     start, *rest = text.split("\n\n", 1)
@@ -60,7 +69,7 @@ async def test_the_bytes_of_a_stream(api: Served) -> None:
     assert rest == [
         'event: ping\ndata: {"type":"ping"}\n\n'
         'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
-        '"content_block":{"type":"text","text":"","citations":null}}\n\n'
+        '"content_block":{"type":"text","text":""}}\n\n'
         'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
         '"delta":{"type":"text_delta","text":"h"}}\n\n'
         'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
