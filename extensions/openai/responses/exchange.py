@@ -55,7 +55,7 @@ async def exchange_of(body: CreateResponseRequest, owner: str, shelf: Shelf, run
     return Exchange(
         owner=owner,
         request=request,
-        stream=ResponseStream(draft_of(body, request, model), presentation_of(body)),
+        stream=ResponseStream(draft_of(body, request, model, reading.items), presentation_of(body, reading.items)),
         reading=reading,
         conversation_id=body.conversation.id if body.conversation else None,
         stores=stores,

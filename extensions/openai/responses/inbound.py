@@ -1,16 +1,17 @@
 """The body of a responses request → our ChatRequest, and the response as it is before the model has begun. Pure."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from extensions.openai.generation_inbound import limits_of, sampling_of
 from extensions.openai.responses.bodies import ConversationReference, ReasoningEcho, ResponseObject, TextEcho
-from extensions.openai.responses.items import Item
+from extensions.openai.responses.items import ForeignItem, Item
 from extensions.openai.responses.names import new_id
+from extensions.openai.responses.namespaces import CallName
 from extensions.openai.responses.schema import CreateResponseRequest, PromptFields, ResponseReasoning, TextFormat
-from extensions.openai.responses.tools import Toolbox, toolbox_of
+from extensions.openai.responses.tools import Toolbox, added_tools, toolbox_of
 from extensions.openai.responses.turns import turns_of
 from extensions.openai.structured import constraint_of, json_schema_constraint
 from modules.engine.types import Constraint
@@ -26,17 +27,19 @@ _FORMAT_PARAM: Final = "text.format"
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How the reply is shown: which tools take free text, whether thoughts come as summaries, what else is included."""
+    """How the reply is shown: which tools take free text, which stand in namespaces (by the model's names for them),
+    whether thoughts come as summaries, what else is included."""
 
     custom_names: frozenset[str]
     has_logprobs: bool
     summarizes: bool
     seals_thoughts: bool
+    in_namespaces: Mapping[str, CallName] = field(default_factory=dict)
 
 
 def prompt_request(body: PromptFields, items: Sequence[Item], model: str | None, settings: Settings) -> ChatRequest:
     """What of a request makes up its prompt; `items` are all that the model is to read. Raises BadRequest."""
-    toolbox = tools_of(body)
+    toolbox = tools_of(body, items)
     turns = turns_of(items, body.instructions)
     if not turns:
         raise BadRequest("There is no input.", param="input", code="missing_required_parameter")
@@ -67,18 +70,23 @@ def chat_request(
     )
 
 
-def presentation_of(body: CreateResponseRequest) -> Presentation:
+def presentation_of(body: CreateResponseRequest, items: Sequence[Item] = ()) -> Presentation:
+    """`items` are all that the model is to read."""
+    toolbox = tools_of(body, items)
     return Presentation(
-        custom_names=tools_of(body).custom_names,
+        custom_names=toolbox.custom_names,
+        in_namespaces=toolbox.in_namespaces,
         has_logprobs=_alternatives(body) is not None,
         summarizes=_summary(body.reasoning) is not None,
         seals_thoughts=_ENCRYPTED in (body.include or ()),
     )
 
 
-def draft_of(body: CreateResponseRequest, request: ChatRequest, model: str) -> ResponseObject:
-    """The response before there is anything in it."""
-    toolbox = tools_of(body)
+def draft_of(
+    body: CreateResponseRequest, request: ChatRequest, model: str, items: Sequence[Item] = ()
+) -> ResponseObject:
+    """The response before there is anything in it; `items` are all that the model is to read."""
+    toolbox = tools_of(body, items)
     effort = body.reasoning.effort if body.reasoning else None
     return ResponseObject(
         id=new_id("resp"),
@@ -107,8 +115,14 @@ def draft_of(body: CreateResponseRequest, request: ChatRequest, model: str) -> R
     )
 
 
-def tools_of(body: PromptFields) -> Toolbox:
-    return toolbox_of(body.tools or (), body.tool_choice, parallel=body.parallel_tool_calls is not False)
+def tools_of(body: PromptFields, items: Sequence[Item] = ()) -> Toolbox:
+    """Those of the request, and those that items among `items` add."""
+    return toolbox_of(
+        body.tools or (),
+        body.tool_choice,
+        parallel=body.parallel_tool_calls is not False,
+        more=[tool for item in items if isinstance(item, ForeignItem) for tool in added_tools(item)],
+    )
 
 
 def _template_arguments(reasoning: ResponseReasoning | None, settings: Settings) -> dict[str, Any]:

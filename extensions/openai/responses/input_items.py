@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from extensions.openai.responses.items import (
     CustomToolCallItem,
     CustomToolCallOutputItem,
+    ForeignItem,
     FunctionCallItem,
     FunctionCallOutputItem,
     InputMessageItem,
@@ -38,10 +39,9 @@ REFERENCE: Final = "item_reference"
 
 
 def items_of(sent: Sequence[InputItem], referenced: Mapping[str, Item], *, param: str = "input") -> list[Item]:
-    """`referenced` holds what item references may name. Raises BadRequest; items of unknown types are left out."""
-    known = [(number, item) for number, item in enumerate(sent) if item.type in _READERS or item.type == REFERENCE]
-    log_skipped("input items", [item.type for item in sent if item.type not in _READERS and item.type != REFERENCE])
-    return [_item(item, f"{param}[{number}]", referenced) for number, item in known]
+    """`referenced` holds what item references may name. Raises BadRequest; items of other types are kept as they are."""
+    log_skipped("input items", [item.type for item in sent if item.foreign is not None])
+    return [_item(item, f"{param}[{number}]", referenced) for number, item in enumerate(sent)]
 
 
 def references(sent: Sequence[InputItem]) -> list[str]:
@@ -53,10 +53,12 @@ def log_skipped(what: str, types: Sequence[str]) -> None:
     """The types only, and only if they look like types: the rest is the caller's."""
     if types:
         names = sorted({name if _PLAIN_NAME.fullmatch(name) else "?" for name in types})
-        logger.info("Left out %s of types that mean nothing here: %s", what, ", ".join(names))
+        logger.info("There are %s of types that are not run here: %s", what, ", ".join(names))
 
 
 def _item(item: InputItem, path: str, referenced: Mapping[str, Item]) -> Item:
+    if item.foreign is not None:
+        return ForeignItem.model_validate({**item.foreign, "type": item.type, "id": item.id or new_id("item")})
     if item.type != REFERENCE:
         return _READERS[item.type](item, path)
     found = referenced.get(_required(item.id, f"{path}.id"))
@@ -83,6 +85,7 @@ def _function_call(item: InputItem, path: str) -> Item:
         id=item.id or new_id("fc"),
         call_id=_required(item.call_id, f"{path}.call_id"),
         name=_required(item.name, f"{path}.name"),
+        namespace=item.namespace or None,
         arguments=_required(item.arguments, f"{path}.arguments"),
     )
 
@@ -100,6 +103,7 @@ def _custom_tool_call(item: InputItem, path: str) -> Item:
         id=item.id or new_id("ctc"),
         call_id=_required(item.call_id, f"{path}.call_id"),
         name=_required(item.name, f"{path}.name"),
+        namespace=item.namespace or None,
         input=_required(item.input, f"{path}.input"),
     )
 

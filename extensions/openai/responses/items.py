@@ -1,8 +1,10 @@
 """The items that a conversation is made of, as they are kept and answered: each is exactly one of the API's types."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from extensions.openai.responses.schema import KNOWN_TYPES
 
 InputRole = Literal["user", "system", "developer"]
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -67,7 +69,20 @@ class OutputMessageItem(BaseModel):
     content: list[OutputText | Refusal]
 
 
-class FunctionCallItem(BaseModel):
+class InNamespace(BaseModel):
+    """`namespace` is there for tools that stand in one, and for no others."""
+
+    namespace: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_namespace(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        shown: dict[str, Any] = serialize(self)
+        if self.namespace is None:
+            del shown["namespace"]
+        return shown
+
+
+class FunctionCallItem(InNamespace):
     """`arguments` is the JSON text as the model wrote it."""
 
     id: str
@@ -86,7 +101,7 @@ class FunctionCallOutputItem(BaseModel):
     output: list[InputText]
 
 
-class CustomToolCallItem(BaseModel):
+class CustomToolCallItem(InNamespace):
     """A call of a tool that takes free text."""
 
     id: str
@@ -115,9 +130,28 @@ class ReasoningItem(BaseModel):
     encrypted_content: str | None = None
 
 
+def _is_foreign(kind: str) -> str:
+    if kind in KNOWN_TYPES:
+        raise ValueError("an item of a known type")
+    return kind
+
+
+class ForeignItem(BaseModel):
+    """An item of a tool that is not run here, as it was sent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    type: Annotated[str, AfterValidator(_is_foreign)]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return self.__pydantic_extra__ or {}
+
+
 OutputItem = OutputMessageItem | FunctionCallItem | CustomToolCallItem | ReasoningItem
 OtherItem = Annotated[
     FunctionCallItem | FunctionCallOutputItem | CustomToolCallItem | CustomToolCallOutputItem | ReasoningItem,
     Field(discriminator="type"),
 ]
-Item = Annotated[InputMessageItem | OutputMessageItem, Field(discriminator="role")] | OtherItem
+Item = Annotated[InputMessageItem | OutputMessageItem, Field(discriminator="role")] | OtherItem | ForeignItem

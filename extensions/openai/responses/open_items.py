@@ -21,6 +21,7 @@ from extensions.openai.responses.items import (
 )
 from extensions.openai.responses.logprobs import event_logprobs
 from extensions.openai.responses.names import new_id
+from extensions.openai.responses.namespaces import CallName
 from extensions.openai.responses.thoughts import sealed
 from extensions.openai.responses.wire import Wire
 
@@ -132,12 +133,12 @@ class OpenThought:
 class OpenFunctionCall:
     """A call with arguments in JSON."""
 
-    def __init__(self, wire: Wire, index: int, *, call_id: str, name: str) -> None:
+    def __init__(self, wire: Wire, index: int, *, call_id: str, called: CallName) -> None:
         self._wire = wire
         self._index = index
         self._id = new_id("fc")
         self._call_id = call_id
-        self._name = name
+        self._called = called
         self._pieces: list[str] = []
 
     def open(self) -> bytes:
@@ -154,7 +155,12 @@ class OpenFunctionCall:
 
     def item(self, status: ItemStatus) -> FunctionCallItem:
         return FunctionCallItem(
-            id=self._id, status=status, call_id=self._call_id, name=self._name, arguments="".join(self._pieces)
+            id=self._id,
+            status=status,
+            call_id=self._call_id,
+            name=self._called.name,
+            namespace=self._called.namespace,
+            arguments="".join(self._pieces),
         )
 
     def _event(self, what: str, **fields: object) -> bytes:
@@ -165,12 +171,12 @@ class OpenFunctionCall:
 class OpenCustomCall:
     """A call with free text, which the model wrote as JSON."""
 
-    def __init__(self, wire: Wire, index: int, *, call_id: str, name: str) -> None:
+    def __init__(self, wire: Wire, index: int, *, call_id: str, called: CallName) -> None:
         self._wire = wire
         self._index = index
         self._id = new_id("ctc")
         self._call_id = call_id
-        self._name = name
+        self._called = called
         self._reader = CustomInput()
         self._pieces: list[str] = []
 
@@ -187,7 +193,13 @@ class OpenCustomCall:
         return rest + whole + self._wire.event("response.output_item.done", output_index=self._index, item=item)
 
     def item(self, status: ItemStatus) -> CustomToolCallItem:
-        return CustomToolCallItem(id=self._id, call_id=self._call_id, name=self._name, input="".join(self._pieces))
+        return CustomToolCallItem(
+            id=self._id,
+            call_id=self._call_id,
+            name=self._called.name,
+            namespace=self._called.namespace,
+            input="".join(self._pieces),
+        )
 
     def _said(self, text: str) -> bytes:
         if not text:

@@ -7,6 +7,7 @@ from extensions.openai.responses.failures import response_error
 from extensions.openai.responses.inbound import Presentation
 from extensions.openai.responses.items import ItemStatus, OutputItem
 from extensions.openai.responses.logprobs import item_logprobs
+from extensions.openai.responses.namespaces import CallName
 from extensions.openai.responses.open_items import (
     OpenCustomCall,
     OpenFunctionCall,
@@ -147,7 +148,8 @@ class ResponseStream:
         self._held.clear()
         closed = self._close("completed")
         kind = OpenCustomCall if start.name in self._presentation.custom_names else OpenFunctionCall
-        self._open = kind(self._wire, len(self._items), call_id=start.id, name=start.name)
+        called = self._presentation.in_namespaces.get(start.name, CallName(start.name))
+        self._open = kind(self._wire, len(self._items), call_id=start.id, called=called)
         return closed + self._open.open()
 
     def _arguments(self, delta: ToolCallDelta) -> bytes:

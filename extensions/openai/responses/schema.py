@@ -1,12 +1,25 @@
 """The request bodies of /v1/responses and /v1/conversations: OpenAI's, with the sampling fields of a local server."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from extensions.openai.field_types import Alternatives, Anything, Bound, CallId, Effort, Name, RequestModel
 from extensions.openai.generation_fields import GenerationFields
 from extensions.openai.structured import none_without_type
+
+KNOWN_TYPES: Final = frozenset(
+    {
+        "message",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+        "reasoning",
+        "item_reference",
+    }
+)
 
 
 def _as_text_part(value: object) -> object:
@@ -44,7 +57,7 @@ InputParts = Annotated[
 
 class InputItem(RequestModel):
     """One item of the input, of any type; without a type it is a message. `content` and `output` may be plain texts.
-    Items of types that mean nothing here are left out."""
+    What items of other types hold is in `foreign`, as it was sent."""
 
     type: str = "message"
     id: str | None = Field(None, max_length=256)
@@ -57,6 +70,18 @@ class InputItem(RequestModel):
     output: InputParts | None = None
     summary: list[InputPart] | None = Field(None, max_length=65536)
     encrypted_content: str | None = None
+    namespace: str | None = Field(None, max_length=1024)
+    foreign: SkipJsonSchema[dict[str, Any] | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_type(cls, given: Any) -> Any:  # noqa: ANN401 - any JSON
+        if not isinstance(given, dict):
+            return given
+        kind = given.get("type") or ("message" if "role" in given or "id" not in given else "item_reference")
+        if kind in KNOWN_TYPES or not isinstance(kind, str):
+            return {**given, "type": kind, "foreign": None}
+        return {"type": kind, "id": given.get("id"), "foreign": given}
 
 
 InputItems = Annotated[
@@ -71,8 +96,8 @@ Metadata = Annotated[
 
 
 class ResponseTool(RequestModel):
-    """A function (`parameters` is its JSON schema) or a custom tool, which takes free text. Tools of other types are
-    left out."""
+    """A function (`parameters` is its JSON schema), a custom tool, which takes free text, or a namespace of such `tools`.
+    Tools of other types are left out."""
 
     type: str
     name: str | None = Field(None, max_length=256)
@@ -80,11 +105,19 @@ class ResponseTool(RequestModel):
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
     format: dict[str, Any] | None = None
+    tools: "list[ResponseTool] | None" = Field(None, max_length=1024)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_others_mean(cls, given: Any) -> Any:  # noqa: ANN401 - any JSON
+        is_other = isinstance(given, dict) and given.get("type") not in {"function", "custom", "namespace", None}
+        return {"type": given["type"]} if is_other else given
 
 
 class ChosenTool(RequestModel):
     type: str
     name: str | None = None
+    namespace: str | None = None
 
 
 class ResponseToolChoice(ChosenTool):
@@ -143,7 +176,9 @@ class PromptFields(RequestModel):
     instructions: str | None = Field(None, description="A system message before everything else; not carried over.")
     previous_response_id: Name = Field(None, max_length=256, description="Goes on from that stored response.")
     conversation: ConversationField = Field(None, description="Goes on from that conversation, and adds to it.")
-    tools: list[ResponseTool] | None = Field(None, max_length=1024, description="Functions and custom tools.")
+    tools: list[ResponseTool] | None = Field(
+        None, max_length=1024, description="Functions, custom tools, namespaces of those."
+    )
     tool_choice: ToolChoiceField = Field(
         None, description="none, auto, required, {type, name} of a tool, or {type: allowed_tools, mode, tools}."
     )

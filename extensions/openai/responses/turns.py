@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from extensions.openai.responses.foreign_items import readable
 from extensions.openai.responses.items import (
     CustomToolCallItem,
     CustomToolCallOutputItem,
@@ -16,6 +17,7 @@ from extensions.openai.responses.items import (
     ReasoningItem,
     Refusal,
 )
+from extensions.openai.responses.namespaces import CallName
 from extensions.openai.responses.thoughts import thought_of
 from modules.messages import Message, Role, TextPart, ToolCall, text_message
 
@@ -23,11 +25,12 @@ from modules.messages import Message, Role, TextPart, ToolCall, text_message
 def turns_of(items: Sequence[Item], instructions: str | None) -> tuple[Message, ...]:
     """`instructions` come first. A thought, what was said after it and the calls after that are one turn."""
     first = [text_message(Role.SYSTEM, instructions)] if instructions else []
-    return (*first, *_turns(items))
+    return (*first, *_turns(list(readable(items))))
 
 
 def _turns(items: Sequence[Item]) -> Iterator[Message]:
-    names = {item.call_id: item.name for item in items if isinstance(item, FunctionCallItem | CustomToolCallItem)}
+    calls = [item for item in items if isinstance(item, FunctionCallItem | CustomToolCallItem)]
+    names = {item.call_id: _name(item) for item in calls}
     said: Message | None = None
     for item in items:
         spoken = _spoken(item)
@@ -55,11 +58,15 @@ def _spoken(item: Item) -> Message | None:
         case OutputMessageItem():
             return Message(role=Role.ASSISTANT, parts=tuple(TextPart(_text(part)) for part in item.content))
         case FunctionCallItem():
-            return _call(item.call_id, item.name, item.arguments)
+            return _call(item.call_id, _name(item), item.arguments)
         case CustomToolCallItem():
-            return _call(item.call_id, item.name, json.dumps({"input": item.input}, ensure_ascii=False))
+            return _call(item.call_id, _name(item), json.dumps({"input": item.input}, ensure_ascii=False))
         case _:
             return None
+
+
+def _name(item: FunctionCallItem | CustomToolCallItem) -> str:
+    return CallName(item.name, item.namespace).model_name
 
 
 def _call(call_id: str, name: str, arguments: str) -> Message:
