@@ -160,3 +160,21 @@ async def test_parameters_that_nobody_honours_are_named(api: Served) -> None:
     response = await api.post(CHAT, says("echo: hi", guidance_scale=1.5, penalty_alpha=0, max_tokens_second=4))
     assert response.headers["X-Ignored-Parameters"] == "guidance_scale, max_tokens_second"
     assert "X-Ignored-Parameters" not in (await api.post(CHAT, says("echo: hi", top_k=3))).headers
+
+
+async def test_what_cursor_sends_is_answered_as_a_chat_completion(api: Served) -> None:
+    tools = [
+        {"type": "function", "name": "read_file", "parameters": {"type": "object", "properties": {}}},
+        {"type": "custom", "name": "ApplyPatch", "description": "Apply a patch"},
+    ]
+    body = {"input": [{"role": "user", "content": "count 3"}], "tools": tools, "store": False}
+    answer = (await api.post(CHAT, body)).json()
+    assert answer["object"] == "chat.completion"
+    assert answer["choices"][0]["message"]["content"] == "1 2 3"
+    asked = says("x", tools=tools, tool_choice={"type": "custom", "name": "ApplyPatch"}, max_tokens=200)
+    for stream in (False, True):
+        called = (await api.post(CHAT, {**asked, "stream": stream})).text
+        assert '"type":"custom"' in called
+        assert '"name":"ApplyPatch"' in called
+    both = (await api.post("/v1/internal/chat-prompt", body)).json()["prompt"]
+    assert both == (await api.post("/v1/internal/chat-prompt", says("count 3", tools=tools))).json()["prompt"]

@@ -196,3 +196,60 @@ def test_a_refusal_names_the_message() -> None:
     with pytest.raises(BadRequest) as refusal:
         request(messages=[{"role": "user", "content": "x"}, {"role": "robot", "content": "x"}])
     assert refusal.value.param == "messages[1].role"
+
+
+def of_input(given: object, **fields: Any) -> ChatRequest:
+    return chat_request(ChatCompletionRequest.model_validate({"input": given, **fields}), Settings())
+
+
+def test_a_body_of_the_responses_api_is_read_as_one() -> None:
+    """As Cursor sends it here."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    read = of_input(
+        [
+            {"role": "system", "content": "Be short."},
+            {"role": "user", "content": [{"type": "input_text", "text": "go"}]},
+            {"type": "function_call", "call_id": "1", "name": "read_file", "arguments": '{"path": "a"}'},
+            {"type": "function_call_output", "call_id": "1", "output": "text"},
+        ],
+        instructions="First.",
+        tools=[{"type": "function", "name": "read_file", "description": "d", "strict": False, "parameters": schema}],
+        tool_choice={"type": "function", "name": "read_file"},
+        reasoning={"effort": "high", "summary": "auto"},
+        text={"format": {"type": "json_schema", "name": "n", "schema": schema}},
+        max_output_tokens=9,
+        store=False,
+        include=["reasoning.encrypted_content"],
+    )
+    assert [(turn.role, turn.text) for turn in read.messages] == [
+        (Role.SYSTEM, "First."),
+        (Role.SYSTEM, "Be short."),
+        (Role.USER, "go"),
+        (Role.ASSISTANT, ""),
+        (Role.TOOL, "text"),
+    ]
+    assert read.messages[3].tool_calls == (ToolCall("1", "read_file", '{"path": "a"}'),)
+    assert [tool.name for tool in read.tools] == list(read.tool_choice.names) == ["read_file"]
+    assert read.template_arguments["reasoning_effort"] == "high"
+    assert read.limits.max_tokens == 9
+    assert read.constraint is not None
+    assert read.constraint.param == "text.format"
+    assert of_input("hi").messages == request().messages
+    assert request(input="no", previous_response_id="resp_1").messages == request().messages
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({}, "messages"),
+        ({"messages": None}, "messages"),
+        ({"input": []}, "input"),
+        ({"input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0]"),
+    ],
+)
+def test_a_body_without_a_conversation_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        chat_request(ChatCompletionRequest.model_validate(fields), Settings())
+    assert refusal.value.param == param

@@ -85,6 +85,18 @@ def test_a_flat_tool_is_the_same_as_a_nested_one(kind: str) -> None:
     assert toolbox(tools=[{"name": "f", "type": None}]).tools == (ToolSpec("f"),)
 
 
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_a_grammar_is_told_to_the_model_and_named(is_flat: bool) -> None:
+    """Cursor's ApplyPatch."""
+    definition = {"syntax": "lark", "definition": "start: /x/"}
+    form = {"type": "grammar", **(definition if is_flat else {"grammar": definition})}
+    tool = {"type": "custom", "name": "c", "description": "d", "format": form} if is_flat else custom("c", format=form)
+    box = toolbox(tools=[function("f"), tool])
+    assert box.tools[1].is_custom
+    assert "start: /x/" in box.tools[1].description
+    assert box.left_out == ("tools[1].custom.format",)
+
+
 @pytest.mark.parametrize(
     ("given", "read"),
     [

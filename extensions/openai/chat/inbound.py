@@ -7,8 +7,11 @@ from extensions.openai.chat.reasoning_inbound import reasoning_arguments, reason
 from extensions.openai.chat.schema import ChatCompletionRequest, TemplateFields
 from extensions.openai.chat.tool_inbound import Toolbox, toolbox_of
 from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of, unavailable
-from extensions.openai.structured import constraint_of
+from extensions.openai.responses.inbound import text_constraint
+from extensions.openai.responses.input_items import items_of
+from extensions.openai.responses.turns import turns_of
 from modules.errors import BadRequest
+from modules.messages import Message
 from modules.requests import ChatRequest, Mode, Persona, TemplateChoice
 from modules.sampling import Sampling
 from modules.settings import Settings
@@ -31,14 +34,14 @@ def chat_request(
     toolbox = toolbox or toolbox_of(body)
     return ChatRequest(
         model=body.model,
-        messages=tuple(message_of(message, f"messages[{number}]") for number, message in enumerate(body.messages)),
+        messages=_messages(body),
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=_max_tokens(body), n=body.n or 1),
         persona=_persona(body),
         template=TemplateChoice(name=body.instruction_template, source=body.instruction_template_str),
         tools=toolbox.tools,
         tool_choice=toolbox.choice,
-        constraint=constraint_of(body),
+        constraint=text_constraint(body.text, body),
         reasoning_budget=reasoning_budget(body),
         logprobs=_alternatives(body),
         continue_last=_continues(body),
@@ -48,8 +51,25 @@ def chat_request(
     )
 
 
+def _messages(body: ChatCompletionRequest) -> tuple[Message, ...]:
+    if body.messages is not None:
+        return tuple(message_of(message, f"messages[{number}]") for number, message in enumerate(body.messages))
+    if body.input is None:
+        raise BadRequest("'messages' is missing.", param="messages", code="missing_required_parameter")
+    if body.previous_response_id is not None:
+        raise BadRequest(
+            "previous_response_id is read by POST /v1/responses. Send the whole conversation here.",
+            param="previous_response_id",
+        )
+    turns = turns_of(items_of(body.input, {}), body.instructions)
+    if not turns:
+        raise BadRequest("There is no input.", param="input", code="missing_required_parameter")
+    return turns
+
+
 def _max_tokens(body: ChatCompletionRequest) -> int | None:
-    max_tokens = body.max_completion_tokens if body.max_tokens is None else body.max_tokens
+    given = (body.max_tokens, body.max_completion_tokens, body.max_output_tokens)
+    max_tokens = next((bound for bound in given if bound is not None), None)
     if max_tokens == 0:
         raise BadRequest("max_tokens must be at least 1.", param="max_tokens")
     return max_tokens

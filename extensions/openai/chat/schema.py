@@ -13,10 +13,12 @@ from extensions.openai.field_types import (
     Budget,
     Choices,
     Effort,
+    Name,
     RequestModel,
     Switch,
 )
 from extensions.openai.generation_fields import GenerationFields
+from extensions.openai.responses.schema import InputItems, ResponseText
 from extensions.openai.usage import CompletionUsage
 
 FinishWord = Literal["stop", "length", "tool_calls", "function_call"]
@@ -89,10 +91,20 @@ class ToolFields(RequestModel):
     function_call: FunctionChoice = Field(None, description="The older form of tool_choice.")
 
 
-class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, GenerationFields):
+class ResponsesFields(RequestModel):
+    """What stands in the place of messages in a body of the Responses API, which Cursor sends here too."""
+
+    input: InputItems | None = Field(None, description="In place of messages: a text, or items of the Responses API.")
+    instructions: str | None = Field(None, description="With input: a system message before everything else.")
+    max_output_tokens: Bound = Field(None, description="Used where no other bound is given.")
+    text: ResponseText | None = Field(None, description="`format`, as in the Responses API.")
+    previous_response_id: Name = Field(None, description="With input a 400: POST /v1/responses goes on from one.")
+
+
+class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, ResponsesFields, GenerationFields):
     """The body of a chat request."""
 
-    messages: Annotated[Messages, Field(min_length=1)] = Field(description="The conversation so far.")
+    messages: Annotated[Messages, Field(min_length=1)] | None = Field(None, description="The conversation so far.")
     max_tokens: Bound = Field(
         None, description="Most tokens of the reply; without it, or with -1, what the context holds."
     )

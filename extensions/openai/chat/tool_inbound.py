@@ -56,8 +56,15 @@ def toolbox_of(body: ToolFields) -> Toolbox:
         choice = _legacy_choice(body.function_call, tools)
     else:
         choice = _choice(body.tool_choice, tools, parallel=body.parallel_tool_calls is not False)
-    left_out = tuple(f"tools[{number}].{tool.type}" for number, tool in enumerate(body.tools or ()) if is_hosted(tool))
-    return Toolbox(() if choice.use is ToolUse.NONE else tools, choice, is_legacy, left_out)
+    return Toolbox(() if choice.use is ToolUse.NONE else tools, choice, is_legacy, tuple(_left_out(body.tools or ())))
+
+
+def _left_out(tools: Sequence[Tool]) -> Iterator[str]:
+    for number, tool in enumerate(tools):
+        if is_hosted(tool):
+            yield f"tools[{number}].{tool.type}"
+        elif tool.type == "custom" and has_grammar(tool.custom):
+            yield f"tools[{number}].custom.format"
 
 
 def is_hosted(tool: Tool) -> bool:
@@ -95,9 +102,27 @@ def _function(function: FunctionTool, path: str) -> ToolSpec:
 
 
 def _custom(custom: CustomTool, path: str) -> ToolSpec:
-    if custom.format is not None and custom.format.get("type", "text") != "text":
-        raise BadRequest("Only custom tools that take any text are supported.", param=f"{path}.format")
-    return ToolSpec(name=_name(custom.name, path), description=custom.description or "", is_custom=True)
+    """A grammar for the text is told to the model, and not enforced: who runs the tool checks what it gets."""
+    described = custom.description or ""
+    if has_grammar(custom):
+        definition = _definition(custom)
+        if definition is None:
+            raise BadRequest(
+                "The format of a custom tool is text, or a grammar with a definition.", param=f"{path}.format"
+            )
+        described = f"{described}\n\nThe input follows this grammar:\n{definition}".strip()
+    return ToolSpec(name=_name(custom.name, path), description=described, is_custom=True)
+
+
+def has_grammar(custom: CustomTool | None) -> bool:
+    return custom is not None and (custom.format or {}).get("type", "text") != "text"
+
+
+def _definition(custom: CustomTool) -> str | None:
+    given = custom.format or {}
+    inner = given.get("grammar")
+    definition = (inner if isinstance(inner, dict) else given).get("definition")
+    return definition if isinstance(definition, str) else None
 
 
 def _name(name: str, path: str) -> str:

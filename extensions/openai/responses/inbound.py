@@ -10,10 +10,16 @@ from extensions.openai.responses.bodies import ConversationReference, ReasoningE
 from extensions.openai.responses.items import ForeignItem, Item
 from extensions.openai.responses.names import new_id
 from extensions.openai.responses.namespaces import CallName
-from extensions.openai.responses.schema import CreateResponseRequest, PromptFields, ResponseReasoning, TextFormat
+from extensions.openai.responses.schema import (
+    CreateResponseRequest,
+    PromptFields,
+    ResponseReasoning,
+    ResponseText,
+    TextFormat,
+)
 from extensions.openai.responses.tools import Toolbox, added_tools, toolbox_of
 from extensions.openai.responses.turns import turns_of
-from extensions.openai.structured import constraint_of, json_schema_constraint
+from extensions.openai.structured import StructuredFields, constraint_of, json_schema_constraint
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.requests import ChatRequest
@@ -65,7 +71,7 @@ def chat_request(
         prompt_request(body, items, body.model, settings),
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=body.max_output_tokens, n=1),
-        constraint=_constraint(body),
+        constraint=text_constraint(body.text, body),
         logprobs=_alternatives(body),
     )
 
@@ -144,12 +150,12 @@ def _alternatives(body: CreateResponseRequest) -> int | None:
     return body.top_logprobs or 0
 
 
-def _constraint(body: CreateResponseRequest) -> Constraint | None:
-    """From OpenAI's text.format, or else from the fields that other servers have for it."""
-    text_format = body.text.format if body.text else None
+def text_constraint(text: ResponseText | None, fields: StructuredFields) -> Constraint | None:
+    """From OpenAI's text.format, or else from the fields that other APIs and servers have for it. Raises BadRequest."""
+    text_format = text.format if text else None
     match text_format:
         case None | TextFormat(type="text"):
-            return constraint_of(body)
+            return constraint_of(fields)
         case TextFormat(type="json_object"):
             return json_schema_constraint({"type": "object"}, param=_FORMAT_PARAM)
         case TextFormat(type="json_schema", schema_=dict(schema)):
