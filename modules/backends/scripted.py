@@ -2,7 +2,8 @@
 
 "echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N R" says N
 words, R tokens a second, or 500 · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
-is repeated back.
+is repeated back. In a turn that begins with something else, the last line that is one of the first four counts: programs
+put texts of their own around what their user wrote.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
 long as that is allowed, and then whatever completes the reply soonest.
 """
@@ -41,6 +42,9 @@ _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
 _TALK: Final = b"word "
 _TALK_RATE: Final = 500
+# Commands that may stand within a longer turn, on a line of their own.
+_LINE_COMMAND: Final = re.compile(r"^(?:echo: .+|(?:count|slow|talk) \d+(?: \d+)?)$", re.MULTILINE)
+_COMMANDS: Final = ("echo:", "count ", "slow ", "talk ")
 _LIKELY: Final = -0.125
 _UNLIKELY: Final = -6.0
 CHAT_TEMPLATE: Final = (
@@ -279,5 +283,6 @@ def _soonest(guide: Guide) -> int:
 def _last_turn(prompt: str) -> str:
     """What the user said last in a ChatML prompt, or the whole prompt when it is none."""
     turns = re.findall(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", prompt, re.DOTALL)
-    last: str = turns[-1] if turns else prompt
-    return last.strip()
+    last: str = (turns[-1] if turns else prompt).strip()
+    lines = [] if last.startswith(_COMMANDS) else _LINE_COMMAND.findall(last)
+    return lines[-1] if lines else last

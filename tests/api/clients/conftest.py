@@ -1,5 +1,5 @@
-"""The API over a scripted model that can be held to a form: on a real port, for clients that open their own
-connections, and in this process for the official one."""
+"""The API over a scripted model that can be held to a form and whose template is strict: on a real port, for clients
+that open their own connections, and in this process for the official one."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec
 from modules.models.launch import Candidate
 from tests.api.serving import Served, on_port, served
+from tests.golden.strict import STRICT_TEMPLATE
 from tests.scripted import CardedBackend
 
 
@@ -32,12 +33,12 @@ async def launch_constraining(spec: LoadSpec) -> Candidate:
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path, launch=launch_constraining) as serving:
+    async with served(tmp_path, launch=launch_constraining, chat_template_file=STRICT_TEMPLATE) as serving:
         yield serving
 
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     """The base URL, with /v1."""
-    async with on_port(tmp_path, launch=launch_constraining) as (address, _, _):
+    async with on_port(tmp_path, launch=launch_constraining, chat_template_file=STRICT_TEMPLATE) as (address, _, _):
         yield f"{address}/v1" if not address.endswith("/v1") else address

@@ -1,4 +1,5 @@
-"""Clients that need a place of their own: shell_gpt and instructor beside an older openai-python, and openai-node."""
+"""Clients that need a place of their own: shell_gpt and instructor beside an older openai-python, openai-node, and
+Vercel's AI SDK."""
 
 import json
 import os
@@ -9,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.api.clients.running import HERE, output_of
-from tests.api.clients.words import ANSWER, CLASS_CALL, TWO_CALLS
+from tests.api.clients.words import ANSWER, CALL, CLASS_CALL, TWO_CALLS
 
 _DEFAULT_FOLDER: Final = HERE.parents[2] / "installer_files" / "test_clients"
 ROME: Final = {"city": "Rome", "days": 3}
@@ -55,3 +56,22 @@ async def test_openai_node(url: str) -> None:
     assert told["parsed"] == [ROME, ROME]
     assert told["calls"] == [[["forecast", ROME], ["forecast", OSLO]]] * 2
     assert told["failed"] == [400, "temperature"]
+
+
+@pytest.mark.parametrize("provider", ["openai_chat", "openai_responses", "openai_compatible", "anthropic"])
+async def test_ai_sdk(url: str, provider: str) -> None:
+    modules = installed("node_modules")
+    parsed = {**ROME, "notes": {"morning": "rain"}}
+    # Anthropic's provider asks for a call of a tool of its own, named json, where the others ask for a schema.
+    answer = {"name": "json", "arguments": parsed} if provider == "anthropic" else parsed
+    marks = ("<tool_call>", "</tool_call>") if provider == "anthropic" else ("", "")
+    words = json.dumps({"call": f"{CALL}\n", "answer": f"echo: {json.dumps(answer).join(marks)}"})
+    script = str(HERE / "ai_sdk_calls.cjs")
+    told = json.loads(await output_of(modules / ".bin" / "node", script, url, words, provider, NODE_PATH=str(modules)))
+    assert told == {
+        "whole": "1 2 3 4",
+        "streamed": ["1 2 3 4 5", len("1 2 3 4 5")],
+        "called": [[ROME], "1 2 3 4 5 6"],
+        "called_in_stream": [[ROME], "1 2 3 4 5 6"],
+        "parsed": parsed,
+    }
