@@ -117,11 +117,11 @@ OPENCODE: Final = Agent(
 )
 QWEN_CODE: Final = Agent(
     name="qwen",
-    command=("qwen", "--auth-type", "openai", "--yolo", "--mcp-config", json.dumps({"mcpServers": _SERVERS})),
+    command=("qwen", "--auth-type", "openai", "--yolo"),
     variables=lambda url: {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-any", "OPENAI_MODEL": MODEL},
     shell_tool="run_shell_command",
+    # It offers tools of servers by way of a search of its own, so none of their names is offered to the model.
     shell=lambda line: {"command": line, "is_background": False},
-    mcp_tool="mcp__mini__total",
 )
 CONTINUE: Final = Agent(
     name="cn",
