@@ -17,7 +17,7 @@ from modules.prompt.stops import StopTexts
 from modules.prompt.templates import ChatTemplate
 from modules.prompt.tokens import checked_ids, tokenize, with_bos, without_reserved
 from modules.prompt.trim import shortened
-from modules.prompt.writer import PromptWriter
+from modules.prompt.writer import PromptWriter, Written
 from modules.requests import ChatRequest, CompletionRequest
 from modules.settings import Settings
 
@@ -29,7 +29,7 @@ class ChatPrompt:
 
     `stop_token_ids` are control tokens that end it too. Where there are `reply_prefixes`, white space at the beginning
     of the reply is no part of it, and then neither is one of these. With `is_thinking` the prompt ends within a thought
-    that the request handed over.
+    that the request handed over. `repairs` name what had to be done for the template to take the conversation.
     """
 
     prompt: Prompt
@@ -38,6 +38,7 @@ class ChatPrompt:
     stop_token_ids: tuple[int, ...] = ()
     reply_prefixes: tuple[str, ...] = ()
     is_thinking: bool = False
+    repairs: tuple[str, ...] = ()
 
 
 class PromptEdits(Protocol):
@@ -67,6 +68,7 @@ class _Draft:
     text: str
     tokens: list[int]
     count: int
+    repairs: tuple[str, ...]
 
 
 class PromptBuilder:
@@ -97,12 +99,17 @@ class PromptBuilder:
             stop_token_ids=ids,
             reply_prefixes=_reply_prefixes(plan),
             is_thinking=plan.continues_thought,
+            repairs=draft.repairs,
         )
 
-    async def text(self, card: ModelCard, request: ChatRequest) -> str:
+    async def written(self, card: ModelCard, request: ChatRequest) -> Written:
         """The prompt of a chat request as a person would read it, whether or not it fits."""
         plan = await self._plan(card, request)
-        return without_reserved(await self._writer.write(plan, plan.messages))
+        written = await self._writer.write(plan, plan.messages)
+        return replace(written, text=without_reserved(written.text))
+
+    async def text(self, card: ModelCard, request: ChatRequest) -> str:
+        return (await self.written(card, request)).text
 
     async def completion(self, engine: Engine, request: CompletionRequest) -> list[Prompt]:
         """One prompt per text or token list. Raises BadRequest, ContextTooLong, NotSupported (suffix)."""
@@ -146,10 +153,11 @@ class PromptBuilder:
         return await asyncio.to_thread(self._planner.plan, card, request)
 
     async def _draft(self, engine: Engine, plan: Plan, messages: Sequence[Message], edits: PromptEdits) -> _Draft:
-        text = await edits.prompt_text(await self._writer.write(plan, messages), plan)
+        written = await self._writer.write(plan, messages)
+        text = await edits.prompt_text(written.text, plan)
         tokens = with_bos(engine.card, await tokenize(engine, text, param="messages"))
         count = await edits.token_count(without_reserved(text))
-        return _Draft(text, tokens, len(tokens) if count is None else count)
+        return _Draft(text, tokens, len(tokens) if count is None else count, written.repairs)
 
     async def _fitting(self, engine: Engine, plan: Plan, request: ChatRequest, edits: PromptEdits) -> _Draft:
         """The whole conversation, or the mildest cut of it that leaves room for a reply, found by halving."""

@@ -55,6 +55,19 @@ class ForeignRenderer:
 
     async def render(self, source: str, variables: Mapping[str, Any], *, param: str) -> str:
         """Raises TemplateRefused, TemplateKilled, or BadRequest that names `param` and says what is wrong with the template."""
+        answer = await self._answer(source, dict(variables), param)
+        return await asyncio.to_thread(_rendered, answer, param)
+
+    async def attempt(self, source: str, conversations: Sequence[Mapping[str, Any]], *, param: str) -> list[str | None]:
+        """One text for each of `conversations`, None where `render` would raise; asked at once. `seconds` bound them
+        together. Raises TemplateKilled."""
+        answer = await self._answer(source, list(map(dict, conversations)), param)
+        match json.loads(answer):
+            case {"texts": list(texts)} if len(texts) == len(conversations):
+                return texts
+        raise _no_answer(param)
+
+    async def _answer(self, source: str, variables: object, param: str) -> bytes:
         question = await asyncio.to_thread(_packed, source, variables, param)
         async with self._turn:
             self._stay()
@@ -72,7 +85,7 @@ class ForeignRenderer:
             finally:
                 if self._idle is None:
                     await self._end(process)
-        return await asyncio.to_thread(_rendered, answer, param)
+        return answer
 
     async def aclose(self) -> None:
         async with self._turn:
@@ -116,9 +129,9 @@ class ForeignRenderer:
             process.stdin.close()
 
 
-def _packed(source: str, variables: Mapping[str, Any], param: str) -> bytes:
+def _packed(source: str, variables: object, param: str) -> bytes:
     try:
-        body = json.dumps([source, dict(variables)]).encode()
+        body = json.dumps([source, variables]).encode()
     except RecursionError:
         raise BadRequest("The conversation is nested too deeply for a chat template.", param=param) from None
     return LENGTH.pack(len(body)) + body
@@ -141,5 +154,9 @@ def _rendered(answer: bytes, param: str) -> str:
             raise TemplateRefused(words, param="messages")
         case {"failed": str(words)}:
             raise BadRequest(words, param=param)
+    raise _no_answer(param)
+
+
+def _no_answer(param: str) -> BadRequest:
     _log.error("the process for templates sent something that is no answer")
-    raise BadRequest("The chat template cannot be rendered.", param=param)
+    return BadRequest("The chat template cannot be rendered.", param=param)

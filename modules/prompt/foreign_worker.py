@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from contextlib import suppress
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from modules.errors import BadRequest
 from modules.prompt.foreign import LENGTH, READY
@@ -34,8 +34,10 @@ def serve() -> None:
         _set_alarm(0)
 
 
-def _answer(renderer: TemplateRenderer, question: bytes) -> dict[str, str]:
+def _answer(renderer: TemplateRenderer, question: bytes) -> dict[str, Any]:
     source, variables = json.loads(question)
+    if isinstance(variables, list):
+        return {"texts": renderer.attempt(source, variables)}
     try:
         return {"text": renderer.render(source, variables)}
     except TemplateRefused as refusal:
@@ -44,7 +46,7 @@ def _answer(renderer: TemplateRenderer, question: bytes) -> dict[str, str]:
         return {"failed": failure.message}
 
 
-def _send(outgoing: BinaryIO, answer: dict[str, str]) -> None:
+def _send(outgoing: BinaryIO, answer: dict[str, Any]) -> None:
     body = json.dumps(answer).encode()
     outgoing.write(LENGTH.pack(len(body)) + body)
     outgoing.flush()

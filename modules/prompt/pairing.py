@@ -1,21 +1,28 @@
-"""Results and the calls that they answer: templates need ids and names that some clients leave out."""
+"""Results and the calls that they answer: templates need ids and names that some clients leave out, and ids of a form
+that others do not have."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from modules.messages import Message, Role, ToolCall
+from modules.prompt.shape import IdStyle
+
+_SHORT_ID: Final = 9
 
 
-def with_pairs(messages: Iterable[Message]) -> list[Message]:
+def with_pairs(messages: Iterable[Message], ids: IdStyle = IdStyle.AS_GIVEN) -> list[Message]:
     """Calls without an id get one by their number, and results without one that of the first call that has no result
     yet. Results that do not say which function they are of get its name. The same conversation gets the same ids."""
-    pairs = _Pairs()
+    pairs = _Pairs(ids)
     return [pairs.completed(message) for message in messages]
 
 
 class _Pairs:
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+    def __init__(self, ids: IdStyle) -> None:
+        self._ids = ids
+        self._calls: dict[str, ToolCall] = {}
         self._unanswered: list[str] = []
         self._count = 0
 
@@ -28,13 +35,33 @@ class _Pairs:
 
     def _call(self, call: ToolCall) -> ToolCall:
         self._count += 1
-        call = call if call.id else replace(call, id=f"call{self._count:05}")
-        self._names[call.id] = call.name
-        self._unanswered.append(call.id)
-        return call
+        given = call.id or f"call{self._count:05}"
+        self._calls[given] = replace(call, id=self._styled(given, call.name))
+        self._unanswered.append(given)
+        return self._calls[given]
 
     def _result(self, message: Message) -> Message:
         answered = message.tool_call_id or next(iter(self._unanswered), None)
         if answered in self._unanswered:
             self._unanswered.remove(answered)
-        return replace(message, tool_call_id=answered, name=message.name or self._names.get(answered or ""))
+        if answered is None:
+            return message
+        call = self._calls.get(answered)
+        if call is None:
+            return replace(message, tool_call_id=_short(answered) if self._ids is IdStyle.SHORT else answered)
+        return replace(message, tool_call_id=call.id, name=message.name or call.name)
+
+    def _styled(self, given: str, name: str) -> str:
+        match self._ids:
+            case IdStyle.SHORT:
+                return _short(given)
+            case IdStyle.NUMBERED:
+                return f"functions.{name}:{self._count - 1}"
+        return given
+
+
+def _short(given: str) -> str:
+    """Calls keep their ids apart, and the same id becomes the same one in every turn."""
+    if len(given) == _SHORT_ID and given.isascii() and given.isalnum():
+        return given
+    return hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:_SHORT_ID]

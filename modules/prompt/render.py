@@ -1,7 +1,7 @@
 """Chat templates → prompt text, by sandboxed Jinja as Hugging Face's models expect it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import CodeType
 from typing import Any, Final
@@ -54,6 +54,19 @@ class TemplateRenderer:
             ) from None
         except Exception as error:
             raise BadRequest(_explanation(error), param="messages") from error
+
+    def attempt(self, source: str, conversations: Sequence[Mapping[str, Any]]) -> list[str | None]:
+        """One text for each of `conversations`, which are variables; None where `render` would raise. A template that
+        uses up its budget with one of them is not tried with the others."""
+        texts: list[str | None] = []
+        for variables in conversations:
+            try:
+                texts.append(self.render(source, variables))
+            except BadRequest as failure:
+                texts.append(None)
+                if isinstance(failure.__cause__, TemplateExhausted):
+                    break
+        return texts + [None] * (len(conversations) - len(texts))
 
     def _compile(self, source: str) -> CodeType:
         if len(source) > _MAX_SOURCE:

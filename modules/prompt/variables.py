@@ -1,5 +1,6 @@
 """The variables of a chat template beside the messages: tools, tokens, and the switches that a request may set."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
-from modules.prompt.conversation import template_tools
+from modules.prompt.tools import template_tools
 from modules.requests import ChatRequest
 
 # What the program itself says, and what templates call.
@@ -38,6 +39,8 @@ _OWN: Final = frozenset(
         ),
     }
 )
+# FireFunction's template, which asks for what others find out themselves.
+_FUNCTIONS: Final = re.compile(r"\+\s*functions\s.*\+\s*datetime\s", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MAX_LIST: Final = 64
 
@@ -46,7 +49,16 @@ def template_variables(card: ModelCard, request: ChatRequest, source: str, *, sh
     """All but the messages. Raises BadRequest for an argument that a request cannot set."""
     tools = template_tools(request.tools) if shows_tools else None
     own = {"tools": tools, "documents": None, "bos_token": card.bos_token, "eos_token": card.eos_token}
-    return _dates(source) | _thinking(request) | _allowed(request.template_arguments, source) | own
+    variables = _dates(source) | _thinking(request) | _allowed(request.template_arguments, source) | own
+    return variables | (_functions(tools) if _FUNCTIONS.search(source) else {})
+
+
+def _functions(tools: list[dict[str, Any]] | None) -> dict[str, Any]:
+    now = datetime.now().astimezone().replace(minute=0, second=0)
+    return {
+        "functions": json.dumps(tools, ensure_ascii=False, indent=2) if tools else "",
+        "datetime": now.strftime("%b %d %Y %H:%M:%S %Z").strip(),
+    }
 
 
 def _thinking(request: ChatRequest) -> dict[str, Any]:

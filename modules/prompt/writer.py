@@ -1,7 +1,6 @@
 """Plans → text: a conversation by its template, a dialogue, or a dialogue inside an instruction, in each case perhaps
 with a last reply to go on with."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -9,20 +8,30 @@ from typing import Any, Final
 
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt.conversation import Quote, template_messages
+from modules.prompt.abilities import Abilities, TemplateAbilities
+from modules.prompt.conversation import Quote, quoted, template_messages
+from modules.prompt.needs import Need
+from modules.prompt.pairing import with_pairs
 from modules.prompt.persona import Cast, with_names
 from modules.prompt.plan import Plan, joined_system, leading_system
 from modules.prompt.render import TemplateKilled
 from modules.prompt.rendering import Rendering
-from modules.prompt.shape import Shape, shape_of
+from modules.prompt.repair import repaired
 from modules.prompt.templates import ChatTemplate
 from modules.prompt.thoughts import tags_for
 from modules.prompt.tokens import PLACE, ControlTexts, without_reserved
+from modules.prompt.tools import fitted_tools
 from modules.requests import Mode
 
 _STRANGERS: Final = frozenset({Role.USER, Role.TOOL})
-_PROBE: Final = "c4a71e"
-_KEPT_SHAPES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A prompt as text, and the names of what had to be done for the template to take the conversation."""
+
+    text: str
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +53,17 @@ class PromptWriter:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._controls = lru_cache(maxsize=4)(ControlTexts)
-        self._shapes: OrderedDict[str, Shape] = OrderedDict()
+        self._abilities = TemplateAbilities(rendering)
 
     def controls(self, plan: Plan) -> ControlTexts:
         return self._controls(plan.card.control_tokens)
 
-    async def write(self, plan: Plan, messages: Sequence[Message]) -> str:
+    async def write(self, plan: Plan, messages: Sequence[Message]) -> Written:
         """The prompt with `messages`, which are all of the plan's or fewer. Raises BadRequest."""
         match plan.cast, plan.mode:
             case Cast() as cast, Mode.CHAT:
-                page = self._dialogue(plan, cast, messages)
-                return with_names(await self._written(page), cast)
+                written = await self._written(self._dialogue(plan, cast, messages))
+                return replace(written, text=with_names(written.text, cast))
             case Cast() as cast, _:
                 return await self._instructed(plan, cast, messages)
         return await self._written(self._page(plan, messages))
@@ -62,7 +71,7 @@ class PromptWriter:
     async def render(self, plan: Plan, turns: Sequence[Message]) -> str:
         """`turns`, instead of the plan's, by its outermost template and without a generation prompt."""
         page = replace(self._page(plan, turns), continues=False, prompts_reply=False)
-        text = await self._rendered(page)
+        text = (await self._rendered(page)).text
         return text if plan.cast is None else with_names(text, plan.cast)
 
     def _page(self, plan: Plan, turns: Sequence[Message]) -> _Page:
@@ -85,73 +94,88 @@ class PromptWriter:
         turns = [*([joined_system(system)] if system else []), *messages[count:]]
         return replace(self._page(plan, turns), template=cast.template)
 
-    async def _instructed(self, plan: Plan, cast: Cast, messages: Sequence[Message]) -> str:
+    async def _instructed(self, plan: Plan, cast: Cast, messages: Sequence[Message]) -> Written:
         count = leading_system(messages)
         partial = messages[-1:] if plan.continues else ()
         told = messages[: len(messages) - len(partial)]
         dialogue = replace(self._dialogue(plan, cast, told), continues=False, prompts_reply=False)
-        text = with_names(await self._rendered(dialogue), cast).rstrip("\n")
+        inner = await self._rendered(dialogue)
+        text = with_names(inner.text, cast).rstrip("\n")
         asked = text_message(Role.USER, cast.instruction(text))
-        return await self._written(
+        outer = await self._written(
             replace(self._page(plan, [*messages[:count], asked, *partial]), ready=frozenset({count}))
         )
+        return replace(outer, repairs=tuple(dict.fromkeys((*inner.repairs, *outer.repairs))))
 
-    async def _written(self, page: _Page) -> str:
+    async def _written(self, page: _Page) -> Written:
         if not page.continues:
             return await self._rendered(page)
         last = page.turns[-1]
         if last.reasoning is not None and not last.text.strip():
             return await self._with_open_thought(page, last.reasoning)
         marked = replace(last, parts=(TextPart(PLACE),))
-        text = await self._rendered(replace(page, turns=(*page.turns[:-1], marked), prompts_reply=False))
-        before, place, _ = text.rpartition(PLACE)
+        written = await self._rendered(replace(page, turns=(*page.turns[:-1], marked), prompts_reply=False))
+        before, place, _ = written.text.rpartition(PLACE)
         if not place:
             raise BadRequest(
                 "The chat template of this model leaves no place to continue a reply at.", param="messages"
             )
-        return before + without_reserved(last.text)
+        return replace(written, text=before + without_reserved(last.text))
 
-    async def _with_open_thought(self, page: _Page, thought: str) -> str:
+    async def _with_open_thought(self, page: _Page, thought: str) -> Written:
         """A reply that was broken off while it was thinking. Templates that leave such thoughts out get it after the
         generation prompt, where the model had begun it."""
         *earlier, last = page.turns
         marked = replace(last, parts=(), reasoning=PLACE)
-        text = await self._rendered(replace(page, turns=(*earlier, marked), prompts_reply=False))
-        before, place, _ = text.rpartition(PLACE)
+        written = await self._rendered(replace(page, turns=(*earlier, marked), prompts_reply=False))
+        before, place, _ = written.text.rpartition(PLACE)
         if not place:
-            before = await self._rendered(replace(page, turns=tuple(earlier), prompts_reply=True))
-            start = tags_for(page.template.source).start
+            written = await self._rendered(replace(page, turns=tuple(earlier), prompts_reply=True))
+            before, start = written.text, tags_for(page.template.source).start
             before = before if before.rstrip().endswith(start) else before + start
-        return before + without_reserved(thought)
+        return replace(written, text=before + without_reserved(thought))
 
-    async def _rendered(self, page: _Page) -> str:
-        shape = await self._shape(page.template)
-        turns = template_messages(page.turns, shape=shape, quote=_quote(page))
-        own = {"messages": turns, "add_generation_prompt": page.prompts_reply}
-        return await self._rendering.render(page.template, page.variables | own)
+    async def _rendered(self, page: _Page) -> Written:
+        """As the template takes it, or, where it refuses that all the same, with more and more taken for lacking."""
+        abilities = await self._abilities.of(page.template)
+        quote = _quote(page)
+        messages = [quoted(message, quote) for message in with_pairs(page.turns, abilities.shape.ids)]
+        refusal: BadRequest | None = None
+        tried: list[_Attempt] = []
+        for lacks in abilities.levels():
+            attempt = _attempt(page, abilities, messages, lacks)
+            if attempt in tried:
+                continue
+            try:
+                return Written(await self._rendering.render(page.template, attempt.variables), attempt.repairs)
+            except TemplateKilled:
+                raise
+            except BadRequest as failure:
+                refusal = refusal or failure
+                tried.append(attempt)
+        assert refusal is not None
+        raise refusal
 
-    async def _shape(self, template: ChatTemplate) -> Shape:
-        known = self._shapes.get(template.source)
-        if known is None:
-            known = shape_of(template.source, as_parts=await self._wants_parts(template))
-            self._shapes[template.source] = known
-            if len(self._shapes) > _KEPT_SHAPES:
-                self._shapes.popitem(last=False)
-        return known
 
-    async def _wants_parts(self, template: ChatTemplate) -> bool:
-        """True for templates that walk through a list of typed parts and would lose a plain text."""
-        as_list = [{"type": "text", "text": _PROBE}]
-        return not await self._shows(template, _PROBE) and await self._shows(template, as_list)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    variables: dict[str, Any]
+    repairs: tuple[str, ...]
 
-    async def _shows(self, template: ChatTemplate, content: object) -> bool:
-        variables = {"messages": [{"role": "user", "content": content}], "add_generation_prompt": True}
-        try:
-            return _PROBE in await self._rendering.render(template, variables)
-        except TemplateKilled:
-            raise
-        except BadRequest:
-            return False
+
+def _attempt(page: _Page, abilities: Abilities, messages: Sequence[Message], lacks: frozenset[Need]) -> _Attempt:
+    turns, repairs = repaired(messages, lacks, page.template.source)
+    variables = page.variables | {
+        "messages": template_messages(turns, shape=abilities.shape),
+        "add_generation_prompt": page.prompts_reply,
+    }
+    tools = variables.get("tools")
+    if tools is None and abilities.shape.no_tools_are_a_list:
+        variables["tools"] = []
+    if tools and Need.TOOLS in lacks and (fitted := fitted_tools(tools)) != tools:
+        variables["tools"] = fitted
+        repairs = (*repairs, "tools-simplified")
+    return _Attempt(variables, repairs)
 
 
 def _quote(page: _Page) -> Quote:

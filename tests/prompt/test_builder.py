@@ -86,11 +86,13 @@ async def test_template_that_takes_both_gets_text() -> None:
 
 
 async def test_refused_conversation_is_a_bad_request() -> None:
-    template = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system role') }}{% endif %}{% endfor %}ok"
+    template = (
+        "{% for m in messages %}{% if 'no' in m.content %}{{ raise_exception('Not that') }}{% endif %}{% endfor %}ok"
+    )
     async with scripted_engine(chat_template=template) as engine:
         assert await text_of(engine, chat()) == "ok"
-        with pytest.raises(BadRequest, match=r"^No system role$"):
-            await text_of(engine, chat(text_message(Role.SYSTEM, "s")))
+        with pytest.raises(BadRequest, match=r"^Not that$"):
+            await text_of(engine, chat(text_message(Role.SYSTEM, "no")))
 
 
 async def test_tools_and_arguments_reach_the_template() -> None:

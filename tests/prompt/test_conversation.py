@@ -5,31 +5,28 @@ from typing import Any
 import pytest
 
 from modules.errors import NotSupported
-from modules.messages import ImagePart, Message, Role, TextPart, ToolCall, ToolSpec, text_message
-from modules.prompt.conversation import template_messages, template_tools
+from modules.messages import ImagePart, Message, Role, TextPart, ToolCall, ToolSpec
+from modules.prompt.conversation import quoted, template_messages
 from modules.prompt.shape import Shape
+from modules.prompt.tools import fitted_tools, template_tools
 
 PLAIN = Shape()
 
 
-def as_is(message: Message, text: str) -> str:
-    return text
-
-
 def test_texts_are_one_string() -> None:
     message = Message(role=Role.USER, parts=(TextPart("a"), TextPart("b")), name="Ann")
-    assert template_messages([message], shape=PLAIN, quote=as_is) == [{"role": "user", "content": "ab", "name": "Ann"}]
+    assert template_messages([message], shape=PLAIN) == [{"role": "user", "content": "ab", "name": "Ann"}]
 
 
 def test_texts_can_be_typed_parts() -> None:
     message = Message(role=Role.USER, parts=(TextPart("a"), TextPart("b")))
-    [turn] = template_messages([message], shape=Shape(as_parts=True), quote=as_is)
+    [turn] = template_messages([message], shape=Shape(as_parts=True))
     assert turn["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
 
 
 def test_calls_keep_their_text() -> None:
     call = ToolCall(id="c1", name="f", arguments='{"x": [1]}')
-    [turn] = template_messages([Message(role=Role.ASSISTANT, tool_calls=(call,))], shape=PLAIN, quote=as_is)
+    [turn] = template_messages([Message(role=Role.ASSISTANT, tool_calls=(call,))], shape=PLAIN)
     function = {"name": "f", "arguments": '{"x": [1]}'}
     assert turn["tool_calls"] == [{"id": "c1", "type": "function", "function": function}]
     assert turn["content"] == ""
@@ -38,7 +35,7 @@ def test_calls_keep_their_text() -> None:
 def test_results_and_thoughts_are_passed_on() -> None:
     result = Message(role=Role.TOOL, parts=(TextPart("42"),), tool_call_id="c1")
     thought = Message(role=Role.ASSISTANT, parts=(TextPart("So."),), reasoning="Hm.")
-    turns = template_messages([result, thought], shape=PLAIN, quote=as_is)
+    turns = template_messages([result, thought], shape=PLAIN)
     assert turns == [
         {"role": "tool", "content": "42", "tool_call_id": "c1"},
         {"role": "assistant", "content": "So.", "reasoning_content": "Hm.", "thinking": "Hm."},
@@ -46,17 +43,30 @@ def test_results_and_thoughts_are_passed_on() -> None:
 
 
 def test_every_text_is_quoted_by_its_role() -> None:
-    messages = [text_message(Role.SYSTEM, "s"), Message(role=Role.USER, parts=(TextPart("u"),), name="n")]
-    turns = template_messages(messages, shape=PLAIN, quote=lambda message, text: f"{message.role}:{text}")
-    assert turns == [
-        {"role": "system", "content": "system:s"},
-        {"role": "user", "content": "user:u", "name": "user:n"},
-    ]
+    call = ToolCall(id="i", name="f", arguments="{}")
+    message = Message(
+        role=Role.ASSISTANT, parts=(TextPart("a"),), name="n", reasoning="r", tool_call_id="t", tool_calls=(call,)
+    )
+    assert quoted(message, lambda message, text: f"{message.role}:{text}") == Message(
+        role=Role.ASSISTANT,
+        parts=(TextPart("assistant:a"),),
+        name="assistant:n",
+        reasoning="assistant:r",
+        tool_call_id="assistant:t",
+        tool_calls=(ToolCall("assistant:i", "f", "assistant:{}"),),
+    )
+
+
+def test_content_beside_calls_can_be_null() -> None:
+    call = ToolCall(id="c1", name="f", arguments="{}")
+    empty, told = (Message(role=Role.ASSISTANT, parts=parts, tool_calls=(call,)) for parts in ((), (TextPart("So."),)))
+    turns = template_messages([empty, told], shape=Shape(null_beside_calls=True))
+    assert [turn["content"] for turn in turns] == [None, "So."]
 
 
 def test_images_are_refused() -> None:
     with pytest.raises(NotSupported, match="text only"):
-        template_messages([Message(role=Role.USER, parts=(ImagePart(b"", "image/png"),))], shape=PLAIN, quote=as_is)
+        template_messages([Message(role=Role.USER, parts=(ImagePart(b"", "image/png"),))], shape=PLAIN)
 
 
 def test_tools_have_openais_shape() -> None:
@@ -79,3 +89,30 @@ def test_custom_tools_take_one_text() -> None:
 
 def test_no_tools_are_none() -> None:
     assert template_tools([]) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "fitted"),
+    [
+        ({"type": "string", "enum": ["a"]}, {"type": "string", "enum": ["a"]}),
+        ({"type": ["null", "integer"]}, {"type": "integer"}),
+        ({"type": "null"}, {"type": "string"}),
+        ({}, {"type": "string"}),
+        (True, {"type": "string"}),
+        ({"anyOf": [{"type": "null"}, {"type": "number", "minimum": 1}]}, {"type": "number", "minimum": 1}),
+        ({"type": "array"}, {"type": "array", "items": {"type": "string", "description": ""}}),
+        (
+            {"properties": {"x": {"type": "boolean", "description": "d"}}, "additionalProperties": False},
+            {
+                "type": "object",
+                "properties": {"x": {"type": "boolean", "description": "d"}},
+                "additionalProperties": {"type": "string", "description": ""},
+            },
+        ),
+    ],
+)
+def test_schemas_are_fitted_to_templates_that_know_plain_types(schema: object, fitted: dict[str, Any]) -> None:
+    tools = template_tools([ToolSpec("f", "d", {"type": "object", "properties": {"a": schema}, "required": ["a"]})])
+    [tool] = fitted_tools(tools or [])
+    assert tool["function"]["parameters"]["properties"] == {"a": {"description": "", **fitted}}
+    assert tool["function"]["parameters"]["required"] == ["a"]

@@ -7,10 +7,10 @@ import pytest
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
 from modules.prompt.conversation import template_messages
-from modules.prompt.shape import Shape, shape_of
+from modules.prompt.pairing import with_pairs
+from modules.prompt.shape import IdStyle, Shape, shape_of
 from tests.golden.template_cases import TEMPLATES
 from tests.prompt.prompting import bot, built, chat, prompt_of, user
-from tests.prompt.test_conversation import as_is
 
 
 async def shown(source: str, **options: Any) -> str:
@@ -86,12 +86,13 @@ async def test_time_does_not_change_from_request_to_request() -> None:
 
 def test_shapes_are_read_off_templates() -> None:
     def shape(name: str) -> Shape:
-        return shape_of((TEMPLATES / f"{name}.jinja").read_text("utf-8"), as_parts=False)
+        return shape_of((TEMPLATES / f"{name}.jinja").read_text("utf-8"))
 
-    assert shape("mistral") == Shape(short_ids=True)
+    assert shape("mistral") == Shape(ids=IdStyle.SHORT)
     assert shape("gpt-oss") == Shape(thought_or_text=True)
     assert shape("qwen3") == shape("hermes") == Shape()
-    assert shape_of("{{ message['tool_responses'] }}", as_parts=True) == Shape(as_parts=True, folds_results=True)
+    assert shape_of("{{ message['tool_responses'] }}") == Shape(folds_results=True)
+    assert shape_of("{{ '<tool_responses>' }}") == Shape()
 
 
 def test_results_can_stand_with_their_calls() -> None:
@@ -101,7 +102,7 @@ def test_results_can_stand_with_their_calls() -> None:
         Message(role=Role.TOOL, parts=(TextPart("2"),)),
     ]
     turns = [user("?"), bot("", tool_calls=calls), *results, user("!")]
-    folded = template_messages(turns, shape=Shape(folds_results=True), quote=as_is)
+    folded = template_messages(with_pairs(turns), shape=Shape(folds_results=True))
     assert [turn["role"] for turn in folded] == ["user", "assistant", "user"]
     assert folded[1]["tool_responses"] == [{"name": "g", "response": "1"}, {"name": "f", "response": "2"}]
 
@@ -109,7 +110,7 @@ def test_results_can_stand_with_their_calls() -> None:
 def test_ids_are_made_short_and_stay_pairs() -> None:
     call = ToolCall("call_0123456789abcdef", "f", "{}")
     result = Message(role=Role.TOOL, parts=(TextPart("1"),), tool_call_id=call.id)
-    turns = template_messages([bot("", tool_calls=(call,)), result], shape=Shape(short_ids=True), quote=as_is)
+    turns = template_messages(with_pairs([bot("", tool_calls=(call,)), result], IdStyle.SHORT), shape=Shape())
     short = turns[0]["tool_calls"][0]["id"]
     assert short == turns[1]["tool_call_id"]
     assert len(short) == 9
@@ -119,7 +120,7 @@ def test_ids_are_made_short_and_stay_pairs() -> None:
 def test_missing_ids_are_paired_by_order() -> None:
     calls = (ToolCall("", "f", "{}"), ToolCall("", "g", "{}"))
     results = [Message(role=Role.TOOL, parts=(TextPart(text),)) for text in "12"]
-    turns = template_messages([bot("", tool_calls=calls), *results], shape=Shape(), quote=as_is)
+    turns = template_messages(with_pairs([bot("", tool_calls=calls), *results]), shape=Shape())
     ids = [call["id"] for call in turns[0]["tool_calls"]]
     assert len(set(ids)) == 2
     assert [(turn["tool_call_id"], turn["name"]) for turn in turns[1:]] == [(ids[0], "f"), (ids[1], "g")]
@@ -127,7 +128,7 @@ def test_missing_ids_are_paired_by_order() -> None:
 
 def test_thought_and_text_before_a_call_become_one_where_only_one_is_allowed() -> None:
     reply = bot("b", reasoning="a", tool_calls=(ToolCall("c", "f", "{}"),))
-    [turn] = template_messages([reply], shape=Shape(thought_or_text=True), quote=as_is)
+    [turn] = template_messages([reply], shape=Shape(thought_or_text=True))
     assert (turn["thinking"], turn["content"]) == ("a\n\nb", "")
 
 
