@@ -137,10 +137,13 @@ class ScriptedBackend:
     def has_work(self) -> bool:
         return bool(self._running or self._waiting)
 
-    def prepare(self, job: Job) -> None:
-        self._constraints.prepare(job.generation)
+    def is_prepared(self, job: Job) -> bool:
+        return self._constraints.is_prepared(job.generation)
 
-    def admit(self, job: Job) -> None:
+    def prepare(self, job: Job) -> Guide | None:
+        return self._constraints.prepare(job.generation)
+
+    def admit(self, job: Job, guide: Guide | None) -> None:
         generation, sampling = job.generation, job.generation.sampling
         tokens = generation.prompt.tokens
         if not tokens:
@@ -149,7 +152,7 @@ class ScriptedBackend:
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
         for token in (*tokens, *sampling.logit_bias, *sampling.banned_tokens):
             self._tokenizer.piece(token)
-        self._waiting.append((job, self._constraints.guide(generation)))
+        self._waiting.append((job, guide))
 
     def step(self) -> Iterable[Output]:
         while self._waiting and len(self._running) < self._card.parallel:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from modules.engine import wire
+from modules.engine.watch import Watch
 
 _log = logging.getLogger(__name__)
 
@@ -17,17 +18,28 @@ class Child(asyncio.SubprocessProtocol):
     """Starts a process and exchanges messages with it.
 
     `hear` gets each message in the callback that read its bytes: a token should not wait for a task's turn.
-    `mourn` is called once, with the exit code, when the process is gone and all it said has been heard.
+    `mourn` is called once, with the exit code, when the process is gone and all it said has been heard. `hang` is called
+    at most once, with what is wrong, when it does not work on an answer that it `owes`; it has been killed then.
     """
 
-    def __init__(self, hear: Callable[[wire.FromWorker], None], mourn: Callable[[int | None], None]) -> None:
+    def __init__(
+        self,
+        *,
+        hear: Callable[[wire.FromWorker], None],
+        mourn: Callable[[int | None], None],
+        owes: Callable[[], bool],
+        hang: Callable[[str], None],
+    ) -> None:
         self._hear = hear
         self._mourn = mourn
+        self._hang = hang
+        self._watch = Watch(ping=lambda: self._write(wire.Ping()), owes=owes, on_hang=self._on_hang)
         self._frames = wire.Frames()
         self._decoder = wire.unpack_from_worker()
         self._transport: asyncio.SubprocessTransport | None = None
         self._gone = asyncio.Event()
         self.is_closing = False
+        self.is_hung = False
 
     async def start(self, command: Sequence[str], *, folder: Path) -> None:
         """Its stderr is ours."""
@@ -49,9 +61,9 @@ class Child(asyncio.SubprocessProtocol):
 
     def send(self, message: wire.ToWorker) -> None:
         """Messages to a process that is gone are dropped; whoever waits for an answer hears of its end instead."""
-        pipe = self._stdin()
-        if pipe is not None and not pipe.is_closing():
-            pipe.write(wire.pack_to_worker(message))
+        self._write(message)
+        if self.is_running:
+            self._watch.begin(self.pid)
 
     async def aclose(self) -> None:
         """Ask the process to end, and make it end if it does not within seconds."""
@@ -63,8 +75,7 @@ class Child(asyncio.SubprocessProtocol):
         try:
             await asyncio.wait_for(self._gone.wait(), _CLOSE_SECONDS)
         except TimeoutError:
-            self._kill()
-            await self._gone.wait()
+            await self._end()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)
@@ -72,7 +83,11 @@ class Child(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         try:
             for body in self._frames.feed(data):
-                self._hear(self._decoder.decode(body))
+                message = self._decoder.decode(body)
+                if isinstance(message, wire.Pong):
+                    self._watch.heard(message.work)
+                else:
+                    self._hear(message)
         except wire.Junk:
             _log.error("the model process sent something that is no message, and is ended")
             self._kill()
@@ -84,7 +99,25 @@ class Child(asyncio.SubprocessProtocol):
             exit_code = self._transport.get_returncode()
             self._transport.close()
         self._gone.set()
+        self._watch.end()
         self._mourn(exit_code)
+
+    def _write(self, message: wire.ToWorker) -> None:
+        pipe = self._stdin()
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(wire.pack_to_worker(message))
+
+    def _on_hang(self, trouble: str) -> None:
+        self.is_hung = True
+        self._kill()
+        self._hang(trouble)
+
+    async def _end(self) -> None:
+        self._kill()
+        try:
+            await asyncio.wait_for(self._gone.wait(), _CLOSE_SECONDS)
+        except TimeoutError:
+            _log.error("the model process %d cannot be ended: it waits for a device", self.pid)
 
     def _stdin(self) -> asyncio.WriteTransport | None:
         if self._transport is None or self._gone.is_set():

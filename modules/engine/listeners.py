@@ -40,6 +40,11 @@ class Listeners:
             if not is_over:
                 self._cancel(job_id)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anybody listens for news."""
+        return bool(self._mailboxes)
+
     def tell(self, job_id: int, news: Chunk | ServiceError) -> None:
         """News for a job nobody listens to any more is dropped."""
         mailbox = self._mailboxes.get(job_id)

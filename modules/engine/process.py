@@ -8,25 +8,18 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from modules import errors
 from modules.engine import wire
 from modules.engine.child import Child
 from modules.engine.listeners import Listeners
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import Chunk, Generation, LoadSpec, ModelCard
-from modules.errors import BadRequest, EngineFailed, LoadFailed, ServiceError
+from modules.errors import EngineFailed, LoadFailed, ServiceError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _COMMAND: Final = (sys.executable, "-m", "modules.backends")
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_REFUSALS: Final = {
-    "BadRequest": errors.BadRequest,
-    "ContextTooLong": errors.BadRequest,
-    "NotSupported": errors.NotSupported,
-    "EngineFailed": errors.EngineFailed,
-}
 
 
 class ProcessEngine:
@@ -34,7 +27,7 @@ class ProcessEngine:
 
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
-        self._child = Child(self._hear, self._mourn)
+        self._child = Child(hear=self._hear, mourn=self._mourn, owes=self._owes, hang=self._despair)
         self._listeners = Listeners(
             submit=lambda job: self._child.send(wire.Submit(job)),
             cancel=lambda job_id: self._child.send(wire.Cancel(job_id)),
@@ -71,7 +64,7 @@ class ProcessEngine:
 
     @property
     def is_alive(self) -> bool:
-        return self._is_loaded and self._child.is_running and not self._child.is_closing
+        return self._is_loaded and self._child.is_running and not (self._child.is_closing or self._child.is_hung)
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         if not self.is_alive:
@@ -116,12 +109,12 @@ class ProcessEngine:
             case wire.Chunks(chunks):
                 for job_id, chunk in chunks:
                     self._listeners.tell(job_id, chunk)
-            case wire.Refused(job_id, kind, text, param, code):
-                self._listeners.tell(job_id, _refusal(kind, text, param, code))
+            case wire.Refused(job_id, fault):
+                self._listeners.tell(job_id, wire.error_of(fault))
             case wire.Encoded(number, answer) | wire.Decoded(number, answer):
                 _resolve(self._questions.get(number), answer)
-            case wire.Unanswerable(number, text):
-                _reject(self._questions.get(number), BadRequest(text))
+            case wire.Unanswerable(number, fault):
+                _reject(self._questions.get(number), wire.error_of(fault))
             case wire.Loading(fraction):
                 self._report(fraction)
             case wire.Ready(card):
@@ -131,14 +124,29 @@ class ProcessEngine:
 
     def _mourn(self, exit_code: int | None) -> None:
         """The child is gone, whether or not it was asked to go."""
-        if not self._child.is_closing:
+        if not (self._child.is_closing or self._child.is_hung):
             _log.error("the model process of %s ended with code %s", self._spec.name, exit_code)
+        self._fail_all()
+
+    def _owes(self) -> bool:
+        return bool(self._ready or self._questions or self._listeners.is_waiting)
+
+    def _despair(self, trouble: str) -> None:
+        """The child hangs. It has been killed, which one that waits for a device may not notice for long."""
+        _log.error("the model process of %s %s, and is ended", self._spec.name, trouble)
+        self._fail_all()
+
+    def _fail_all(self) -> None:
         _reject(self._ready, self._load_crash())
         self._listeners.fail_all(self._death())
         for question in tuple(self._questions.values()):
             _reject(question, self._death())
 
     def _load_crash(self) -> LoadFailed:
+        if self._child.is_hung:
+            return LoadFailed(
+                f"The loader did not get on while it read {self._spec.name}, and was ended. Try it again."
+            )
         return LoadFailed(
             f"The loader crashed while it read {self._spec.name}. "
             "The file may be damaged, need more memory than there is, or need a newer llama-cpp-python."
@@ -147,6 +155,10 @@ class ProcessEngine:
     def _death(self) -> EngineFailed:
         if self._child.is_closing:
             return EngineFailed("The model was unloaded before the reply was complete.")
+        if self._child.is_hung:
+            return EngineFailed(
+                "The model process did not respond and was ended. It is loaded again for the next request."
+            )
         return EngineFailed("The model process ended unexpectedly. It is loaded again for the next request.")
 
     async def _ask(self, question: Callable[[int], wire.ToWorker]) -> list[int] | str:
@@ -174,7 +186,3 @@ def _resolve(future: asyncio.Future[T] | None, value: T) -> None:
 def _reject(future: asyncio.Future[Any] | None, error: ServiceError) -> None:
     if future is not None and not future.done():
         future.set_exception(error)
-
-
-def _refusal(kind: str, message: str, param: str | None, code: str | None) -> ServiceError:
-    return _REFUSALS.get(kind, EngineFailed)(message, param=param, code=code)

@@ -1,9 +1,13 @@
 """The two faces of the seam: `Engine` for asyncio callers above, `Backend` for the one thread that owns a model below."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from modules.engine.types import Chunk, Generation, Job, LoadSpec, ModelCard, Output
+
+if TYPE_CHECKING:
+    # It needs NumPy, which this process does without.
+    from modules.engine.constraint_guide import Guide
 
 ReportProgress: TypeAlias = Callable[[float], None]
 
@@ -46,7 +50,8 @@ class Tokenizer(Protocol):
 
 
 class Backend(Protocol):
-    """A model and the jobs it runs. Every method but `prepare` and `tokenizer`'s is called from one thread only."""
+    """A model and the jobs it runs. Every method but `is_prepared`, `prepare` and `tokenizer`'s is called from one thread
+    only."""
 
     @property
     def card(self) -> ModelCard: ...
@@ -54,13 +59,17 @@ class Backend(Protocol):
     @property
     def tokenizer(self) -> Tokenizer: ...
 
-    def prepare(self, job: Job) -> None:
-        """Do what takes long before `admit`: compile the job's constraint. Called on a thread beside everything else,
-        for jobs that have one. Raises BadRequest, within two seconds, when it cannot be enforced."""
+    def is_prepared(self, job: Job) -> bool:
+        """Whether `prepare` would return at once. Must not compute."""
         ...
 
-    def admit(self, job: Job) -> None:
-        """Take a job, or raise BadRequest, ContextTooLong or Busy. Must not compute."""
+    def prepare(self, job: Job) -> "Guide | None":
+        """Do what takes long before `admit`: compile the job's constraint. Called on threads beside everything else, for
+        jobs with a constraint or a thought. Raises BadRequest, within two seconds, when it cannot be enforced."""
+        ...
+
+    def admit(self, job: Job, guide: "Guide | None") -> None:
+        """Take a job with what `prepare` made for it, or raise BadRequest, ContextTooLong or Busy. Must not compute."""
         ...
 
     def step(self) -> Iterable[Output]:

@@ -4,14 +4,18 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from modules.engine.outbox import News, Outbox
 from modules.engine.preparation import Preparation
 from modules.engine.protocols import Backend
+from modules.engine.pulse import Pulse
 from modules.engine.reply_text import ReplyText
 from modules.engine.types import Job, Output
 from modules.errors import EngineFailed, ServiceError
+
+if TYPE_CHECKING:
+    from modules.engine.constraint_guide import Guide
 
 Deliver: TypeAlias = Callable[[Sequence[News]], None]
 _Command: TypeAlias = Callable[[], None]
@@ -21,8 +25,8 @@ class Stepper:
     """Runs a backend until `stop`. `submit`, `cancel` and `stop` may be called from any thread.
 
     `deliver` gets, at most once per step, what is new for each job: a chunk, or the error that ended it.
-    While no job runs the thread sleeps; a command wakes it. Jobs with a constraint are prepared beside it, on a second
-    thread.
+    While no job runs the thread sleeps; a command wakes it. What may take long before a job can be admitted is done
+    beside it, on other threads.
     """
 
     def __init__(self, backend: Backend, deliver: Deliver) -> None:
@@ -31,12 +35,17 @@ class Stepper:
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._replies: dict[int, ReplyText] = {}
         self._outbox = Outbox()
-        self._preparation = Preparation(backend.prepare, self._on_prepared)
+        self._preparation = Preparation(backend, self._on_prepared)
+        self._pulse = Pulse("stepper")
         self._is_stopped = False
 
+    @property
+    def pulses(self) -> Sequence[Pulse]:
+        return (self._pulse,)
+
     def submit(self, job: Job) -> None:
-        needs_preparation = job.generation.constraint is not None
-        self._commands.put(lambda: self._preparation.begin(job) if needs_preparation else self._admit(job))
+        needs_preparation = job.generation.constraint is not None or job.generation.thought is not None
+        self._commands.put(lambda: self._preparation.begin(job) if needs_preparation else self._admit(job, None))
 
     def cancel(self, job_id: int) -> None:
         self._commands.put(lambda: self._cancel(job_id))
@@ -46,38 +55,44 @@ class Stepper:
 
     def run(self) -> None:
         """Returns after `stop`; an exception of the backend comes out of here, and the backend is then unusable."""
-        try:
-            while self._take_commands():
-                for output in self._backend.step():
-                    self._take_in(output)
-                self._deliver_due()
-        finally:
-            self._preparation.close()
+        self._pulse.begin()
+        while self._take_commands():
+            self._pulse.beat()
+            for output in self._backend.step():
+                self._take_in(output)
+            self._deliver_due()
+
+    def close(self) -> None:
+        """To be called when `run` is over, before the backend is closed: waits for what is being prepared."""
+        self._preparation.close()
 
     def _take_commands(self) -> bool:
         """Obey what was asked since the last step, waiting when there is nothing else to do. False: stop."""
         if not self._backend.has_work:
-            self._commands.get()()
+            self._pulse.rest()
+            command = self._commands.get()
+            self._pulse.begin()
+            command()
         with contextlib.suppress(Empty):
             while not self._is_stopped:
                 self._commands.get_nowait()()
         return not self._is_stopped
 
-    def _on_prepared(self, job: Job, failure: ServiceError | None) -> None:
-        self._commands.put(lambda: self._admit_prepared(job, failure))
+    def _on_prepared(self, job: Job, outcome: "Guide | ServiceError | None") -> None:
+        self._commands.put(lambda: self._admit_prepared(job, outcome))
 
-    def _admit_prepared(self, job: Job, failure: ServiceError | None) -> None:
+    def _admit_prepared(self, job: Job, outcome: "Guide | ServiceError | None") -> None:
         if not self._preparation.forget(job.id):
             return
-        if failure is None:
-            self._admit(job)
+        if isinstance(outcome, ServiceError):
+            self._deliver([(job.id, outcome)])
         else:
-            self._deliver([(job.id, failure)])
+            self._admit(job, outcome)
 
-    def _admit(self, job: Job) -> None:
+    def _admit(self, job: Job, guide: "Guide | None") -> None:
         generation = job.generation
         try:
-            self._backend.admit(job)
+            self._backend.admit(job, guide)
         except ServiceError as error:
             self._deliver([(job.id, error)])
             return

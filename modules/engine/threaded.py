@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from modules.engine.listeners import Listeners
 from modules.engine.outbox import News
@@ -13,6 +14,8 @@ from modules.engine.types import Chunk, Generation, ModelCard
 from modules.errors import EngineFailed
 
 _log = logging.getLogger(__name__)
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
 
 
 class ThreadedEngine:
@@ -26,6 +29,7 @@ class ThreadedEngine:
         self._listeners = Listeners(submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound)
         self._failure: EngineFailed | None = None
         self._is_closed = False
+        self._questions: set[asyncio.Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name=f"engine {backend.card.name}", daemon=True)
         self._thread.start()
 
@@ -47,12 +51,10 @@ class ThreadedEngine:
             await stream.aclose()
 
     async def tokenize(self, text: str, *, special: bool) -> list[int]:
-        self._check_alive()
-        return await asyncio.to_thread(self._backend.tokenizer.encode, text, special=special)
+        return await self._asked(self._backend.tokenizer.encode, text, special=special)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
-        self._check_alive()
-        return await asyncio.to_thread(self._backend.tokenizer.decode, tokens)
+        return await self._asked(self._backend.tokenizer.decode, tokens)
 
     async def aclose(self) -> None:
         self._stepper.stop()
@@ -60,7 +62,23 @@ class ThreadedEngine:
         self._fail(EngineFailed("The model was unloaded."))
         if not self._is_closed:
             self._is_closed = True
-            await asyncio.to_thread(self._backend.close)
+            if self._questions:
+                # A tokenizer that is asked on another thread reads what closing frees.
+                await asyncio.wait(self._questions)
+            await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._stepper.close()
+        self._backend.close()
+
+    async def _asked(
+        self, answer: Callable[_Arguments, _Answer], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+    ) -> _Answer:
+        self._check_alive()
+        question = asyncio.ensure_future(asyncio.to_thread(answer, *args, **kwargs))
+        self._questions.add(question)
+        question.add_done_callback(self._questions.discard)
+        return await asyncio.shield(question)
 
     def _run(self) -> None:
         try:

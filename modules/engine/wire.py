@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from modules.engine.types import Chunk, Job, LoadSpec, ModelCard
-from modules.errors import BadRequest
+from modules.errors import BadRequest, Busy, ContextTooLong, EngineFailed, NotSupported, ServiceError
 
 _LENGTH: Final = struct.Struct(">I")
 HEADER_BYTES: Final = _LENGTH.size
@@ -46,6 +46,10 @@ class Decode(msgspec.Struct, frozen=True, tag=True):
     tokens: list[int]
 
 
+class Ping(msgspec.Struct, frozen=True, tag=True):
+    """Asks whether the process is well; answered by a thread that does nothing else."""
+
+
 class Close(msgspec.Struct, frozen=True, tag=True):
     pass
 
@@ -68,14 +72,21 @@ class Chunks(msgspec.Struct, frozen=True, tag=True):
     chunks: list[tuple[int, Chunk]]
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
-    """A job that the backend would not take or could not finish; `kind` is the name of an error in modules.errors."""
+class Fault(msgspec.Struct, frozen=True):
+    """An error of modules.errors: `kind` is its name, `numbers` what it carries besides."""
 
-    job_id: int
     kind: str
     message: str
     param: str | None = None
     code: str | None = None
+    numbers: dict[str, int] = {}
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """A job that the backend would not take or could not finish."""
+
+    job_id: int
+    fault: Fault
 
 
 class Encoded(msgspec.Struct, frozen=True, tag=True):
@@ -90,11 +101,41 @@ class Decoded(msgspec.Struct, frozen=True, tag=True):
 
 class Unanswerable(msgspec.Struct, frozen=True, tag=True):
     question: int
-    message: str
+    fault: Fault
 
 
-ToWorker = Probe | Load | Submit | Cancel | Encode | Decode | Close
-FromWorker = Ready | Loading | LoadRefused | Chunks | Refused | Encoded | Decoded | Unanswerable
+class Pong(msgspec.Struct, frozen=True, tag=True):
+    """Answers Ping. `work` holds, for each thread that is at work, a number that grows as it gets on."""
+
+    work: dict[str, int]
+
+
+ToWorker = Probe | Load | Submit | Cancel | Encode | Decode | Ping | Close
+FromWorker = Ready | Loading | LoadRefused | Chunks | Refused | Encoded | Decoded | Unanswerable | Pong
+
+
+def fault_of(error: ServiceError) -> Fault:
+    match error:
+        case ContextTooLong():
+            numbers = {"prompt_tokens": error.prompt_tokens, "context": error.context}
+        case Busy():
+            numbers = {"retry_after": error.retry_after}
+        case _:
+            numbers = {}
+    return Fault(type(error).__name__, error.message, error.param, error.code, numbers)
+
+
+def error_of(fault: Fault) -> ServiceError:
+    """What `fault_of` was given; EngineFailed for what no job or question can be refused with."""
+    kind, message, numbers = fault.kind, fault.message, fault.numbers
+    if kind == ContextTooLong.__name__ and numbers.keys() >= {"prompt_tokens", "context"}:
+        return ContextTooLong(
+            prompt_tokens=numbers["prompt_tokens"], context=numbers["context"], param=fault.param or "messages"
+        )
+    if kind == Busy.__name__:
+        return Busy(message, retry_after=numbers.get("retry_after", 1))
+    simple = {"BadRequest": BadRequest, "ContextTooLong": BadRequest, "NotSupported": NotSupported}
+    return simple.get(kind, EngineFailed)(message, param=fault.param, code=fault.code)
 
 
 def _framed(encode: Callable[[object], bytes], message: object) -> bytes:
@@ -103,11 +144,13 @@ def _framed(encode: Callable[[object], bytes], message: object) -> bytes:
 
 
 def pack_to_worker(message: ToWorker) -> bytes:
-    """Raises BadRequest for what no message can hold."""
+    """Raises BadRequest for what no message can hold, EngineFailed for what has no place in one."""
     try:
         return _framed(msgspec.msgpack.encode, message)
     except (UnicodeEncodeError, OverflowError) as error:
         raise BadRequest("The request holds half of a surrogate pair, or a number of more than 64 bits.") from error
+    except TypeError as error:
+        raise EngineFailed("The request holds a value of a type that the model process cannot be sent.") from error
 
 
 def pack_from_worker(message: FromWorker) -> bytes:
@@ -146,6 +189,18 @@ def body_length(header: bytes | bytearray) -> int:
 
 def unpack_to_worker() -> "msgspec.msgpack.Decoder[ToWorker]":
     return msgspec.msgpack.Decoder(ToWorker)
+
+
+def refusal_of(body: bytes) -> Refused | Unanswerable | None:
+    """The answer to a message that is none of ToWorker, because a value in it has a wrong type; None where it cannot be
+    seen what should be answered."""
+    fault = Fault(EngineFailed.__name__, "The request holds a value of a wrong type, so the model cannot take it.")
+    match msgspec.msgpack.decode(body):
+        case {"type": "Submit", "job": {"id": int(number)}}:
+            return Refused(number, fault)
+        case {"type": "Encode" | "Decode", "question": int(number)}:
+            return Unanswerable(number, fault)
+    return None
 
 
 def unpack_from_worker() -> "msgspec.msgpack.Decoder[FromWorker]":

@@ -3,6 +3,7 @@
 `modules.backends.__main__` starts it with the loaders there are; `ProcessEngine` is the only caller of that.
 """
 
+import ctypes
 import logging
 import os
 import signal
@@ -10,15 +11,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
+from typing import Final, NoReturn
 
 from modules.engine import wire
 from modules.engine.outbox import News
 from modules.engine.protocols import Loader, Tokenizer
+from modules.engine.pulse import Pulse
 from modules.engine.stepper import Stepper
 from modules.engine.types import Chunk, LoadSpec
-from modules.errors import LoadFailed, ServiceError
+from modules.engine.vigil import LOADING
+from modules.errors import EngineFailed, LoadFailed, ServiceError
 
 _log = logging.getLogger(__name__)
+_FAILURE: Final = 1
+_PR_SET_PDEATHSIG: Final = 1  # sys/prctl.h
 
 
 class Channel:
@@ -37,9 +43,17 @@ class Channel:
                 frame = frame[os.write(self._outgoing, frame) :]
 
     def messages(self) -> Iterator[wire.ToWorker]:
-        """Ends when the parent closes its side, or dies."""
+        """Ends when the parent closes its side, or dies. What holds a value of a wrong type is refused, and no message."""
         while header := self._read(wire.HEADER_BYTES):
-            yield self._decoder.decode(self._read(wire.body_length(header)))
+            body = self._read(wire.body_length(header))
+            try:
+                yield self._decoder.decode(body)
+            except wire.Junk:
+                refusal = wire.refusal_of(body)
+                if refusal is None:
+                    raise
+                _log.error("a request that holds a value of a wrong type was refused")
+                self.send(refusal)
 
     def _read(self, count: int) -> bytes:
         parts: list[bytes] = []
@@ -53,58 +67,86 @@ class Channel:
 
 
 class Worker:
-    """Three threads: this one steps the backend, one reads commands, one answers tokenizer questions."""
+    """Three threads: this one loads the model and steps its backend, one reads commands, one answers tokenizer questions.
+    The process ends with whichever of them ends first."""
 
     def __init__(self, channel: Channel, loader_for: Callable[[str], Loader]) -> None:
         self._channel = channel
         self._loader_for = loader_for
-        self._messages = channel.messages()
+        self._orders: SimpleQueue[wire.Probe | wire.Load] = SimpleQueue()
         self._questions: SimpleQueue[wire.Encode | wire.Decode] = SimpleQueue()
+        self._stepper: Stepper | None = None
+        self._loading = Pulse(LOADING)
+        self._answering = Pulse("tokenizer")
 
-    def run(self) -> None:
-        message = next(self._messages, None)
-        if not isinstance(message, wire.Probe):
-            return
+    def run(self) -> NoReturn:
+        """There is nothing to be tidied up: the system takes back what a process held, at once and safely, whatever its
+        threads are in."""
+        self._start(self._listen)
+        _to_the_end(self._serve)
+
+    def _serve(self) -> None:
+        probe = self._orders.get()
+        assert isinstance(probe, wire.Probe)
         try:
-            self._serve(message.spec)
+            self._bring_up(probe.spec)
         except LoadFailed as error:
             self._channel.send(wire.LoadRefused(error.message))
-
-    def _serve(self, spec: LoadSpec) -> None:
-        loader = self._loader_for(spec.loader)
-        self._channel.send(wire.Ready(loader.probe(spec)))
-        if not isinstance(next(self._messages, None), wire.Load):
             return
-        backend = loader.load(spec, lambda fraction: self._channel.send(wire.Loading(fraction)))
-        stepper = Stepper(backend, self._deliver)
-        self._start(self._answer, backend.tokenizer)
-        self._start(self._listen, stepper)
+        assert self._stepper is not None
+        self._stepper.run()
+
+    def _bring_up(self, spec: LoadSpec) -> None:
+        with self._loading.at_work():
+            loader = self._loader_for(spec.loader)
+            card = loader.probe(spec)
+        self._channel.send(wire.Ready(card))
+        self._orders.get()
+        with self._loading.at_work():
+            backend = loader.load(spec, self._report)
+        self._stepper = Stepper(backend, self._deliver)
+        self._start(lambda: self._answer(backend.tokenizer))
         self._channel.send(wire.Ready(backend.card))
-        stepper.run()
-        backend.close()
 
-    def _start(self, target: Callable[..., None], argument: object) -> None:
-        threading.Thread(target=target, args=(argument,), daemon=True).start()
+    def _report(self, fraction: float) -> None:
+        self._loading.beat()
+        self._channel.send(wire.Loading(fraction))
 
-    def _listen(self, stepper: Stepper) -> None:
-        for message in self._messages:
+    def _start(self, act: Callable[[], None]) -> None:
+        threading.Thread(target=_to_the_end, args=(act,), daemon=True).start()
+
+    def _listen(self) -> None:
+        for message in self._channel.messages():
             match message:
-                case wire.Submit(job):
-                    stepper.submit(job)
-                case wire.Cancel(job_id):
-                    stepper.cancel(job_id)
+                case wire.Probe() | wire.Load():
+                    self._orders.put(message)
                 case wire.Encode() | wire.Decode():
                     self._questions.put(message)
+                case wire.Ping():
+                    self._channel.send(wire.Pong(self._work()))
                 case wire.Close():
-                    stepper.stop()
-                case _:
-                    _log.error("unexpected %s while serving", type(message).__name__)
-        # The parent is gone, perhaps killed: a step that is under way must not keep this process alive.
-        os._exit(0)
+                    return
+                case wire.Submit() | wire.Cancel():
+                    self._pass_on(message)
+        # The parent is gone, perhaps killed: what is under way must not keep this process alive.
+
+    def _pass_on(self, message: wire.Submit | wire.Cancel) -> None:
+        assert self._stepper is not None, "asked before it was loaded"
+        if isinstance(message, wire.Submit):
+            self._stepper.submit(message.job)
+        else:
+            self._stepper.cancel(message.job_id)
+
+    def _work(self) -> dict[str, int]:
+        pulses = [self._loading, self._answering, *(self._stepper.pulses if self._stepper else ())]
+        return {pulse.name: pulse.count for pulse in pulses if pulse.is_at_work}
 
     def _answer(self, tokenizer: Tokenizer) -> None:
         while True:
-            self._channel.send(_answer_to(self._questions.get(), tokenizer))
+            question = self._questions.get()
+            with self._answering.at_work():
+                answer = _answer_to(question, tokenizer)
+            self._channel.send(answer)
 
     def _deliver(self, news: Sequence[News]) -> None:
         chunks = [(job_id, item) for job_id, item in news if isinstance(item, Chunk)]
@@ -112,7 +154,7 @@ class Worker:
             self._channel.send(wire.Chunks(chunks))
         for job_id, item in news:
             if isinstance(item, ServiceError):
-                self._channel.send(wire.Refused(job_id, type(item).__name__, item.message, item.param, item.code))
+                self._channel.send(wire.Refused(job_id, wire.fault_of(item)))
 
 
 def _answer_to(question: wire.Encode | wire.Decode, tokenizer: Tokenizer) -> wire.FromWorker:
@@ -124,7 +166,25 @@ def _answer_to(question: wire.Encode | wire.Decode, tokenizer: Tokenizer) -> wir
             )
         return wire.Decoded(question.question, tokenizer.decode(question.tokens))
     except ServiceError as error:
-        return wire.Unanswerable(question.question, error.message)
+        return wire.Unanswerable(question.question, wire.fault_of(error))
+    except Exception:  # noqa: BLE001 - whatever broke, who asked must hear of it
+        _log.exception("a question to the tokenizer could not be answered")
+        failure = EngineFailed("The model's process failed while it tokenized the request.")
+        return wire.Unanswerable(question.question, wire.fault_of(failure))
+
+
+def _to_the_end(act: Callable[[], None]) -> NoReturn:
+    """The process ends with `act`: no thread may end alone, for then the others would be waited for in vain."""
+    code = _FAILURE
+    try:
+        act()
+        code = 0
+    except BrokenPipeError:
+        code = 0  # the parent is gone
+    except BaseException:  # noqa: BLE001 - whatever it was, nothing may survive it
+        _log.critical("the model process ends, because a thread of it broke down", exc_info=True)
+    finally:
+        os._exit(code)
 
 
 def _private_pipes() -> Channel:
@@ -136,7 +196,15 @@ def _private_pipes() -> Channel:
     return Channel(incoming, outgoing)
 
 
-def run(loader_for: Callable[[str], Loader]) -> None:
+def _die_with_parent() -> None:
+    """The end of its pipe tells a process that its parent is gone, but not one that is stopped, or stuck in a library.
+    Linux can see to that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run(loader_for: Callable[[str], Loader]) -> NoReturn:
+    _die_with_parent()
     # Ctrl-C reaches the whole process group; closing is the parent's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s model process: %(message)s")

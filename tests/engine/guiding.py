@@ -22,7 +22,7 @@ def generation(constraint: Constraint | None, thought: Thought | None = None, *,
 
 
 def guide_of(constraints: Constraints, asked: Generation) -> Guide:
-    guide = constraints.guide(asked)
+    guide = constraints.prepare(asked)
     assert guide is not None
     return guide
 

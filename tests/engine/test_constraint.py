@@ -2,11 +2,15 @@
 
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from llguidance import LLMatcher, LLTokenizer
 
+from modules.engine import constraint as constraint_module
 from modules.engine.constraint import Constraints
-from modules.engine.types import Constraint
+from modules.engine.constraint_failures import Unenforceable
+from modules.engine.types import Constraint, Generation
 from modules.errors import BadRequest
 from tests.engine.byte_vocabulary import END, ByteVocabulary
 from tests.engine.guiding import follow, generation, guide_of, json_schema, matches, refusal
@@ -115,7 +119,7 @@ def test_each_job_has_its_own_place(constraints: Constraints) -> None:
 
 
 def test_without_constraint_and_budget_there_is_no_guide(constraints: Constraints) -> None:
-    assert constraints.guide(generation(None)) is None
+    assert constraints.prepare(generation(None)) is None
 
 
 def test_the_oldest_are_forgotten_and_come_back() -> None:
@@ -142,3 +146,84 @@ def test_many_threads_may_ask_at_once() -> None:
         thread.join()
     assert failures == []
     assert matches(constraints, Constraint(kind="regex", text="2+"), "222")
+
+
+class Compiler:
+    """In the place of llguidance's: compiles what is named when it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.has_begun, self.go_on = threading.Event(), threading.Event()
+        self.compiled: list[str] = []
+        really = constraint_module._tried
+
+        def tried(tokenizer: LLTokenizer, grammar: str) -> LLMatcher:
+            if name in grammar:
+                self.compiled.append(grammar)
+                self.has_begun.set()
+                assert self.go_on.wait(20)
+            return really(tokenizer, grammar)
+
+        monkeypatch.setattr(constraint_module, "_tried", tried)
+
+
+def regex(text: str) -> Generation:
+    return generation(Constraint(kind="regex", text=text))
+
+
+def test_what_is_known_is_there_while_something_else_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    constraints, compiler = Constraints(ByteVocabulary()), Compiler(monkeypatch, "slow")
+    constraints.prepare(regex("known"))
+    monkeypatch.setattr(constraint_module, "_SECONDS", 1000)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(constraints.prepare, regex("slow"))
+        assert compiler.has_begun.wait(20)
+        assert constraints.is_prepared(regex("known"))
+        assert not constraints.is_prepared(regex("slow"))
+        assert constraints.prepare(regex("known")) is not None
+        assert constraints.prepare(regex("new")) is not None
+        assert not slow.done()
+        compiler.go_on.set()
+        assert slow.result() is not None
+    assert constraints.is_prepared(regex("slow"))
+
+
+def test_many_who_want_the_same_have_it_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    constraints, compiler = Constraints(ByteVocabulary()), Compiler(monkeypatch, "slow")
+    monkeypatch.setattr(constraint_module, "_SECONDS", 1000)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(constraints.prepare, regex("slow")) for _ in range(8)]
+        assert compiler.has_begun.wait(20)
+        compiler.go_on.set()
+        assert all(each.result() is not None for each in asked)
+    # Once in the smallest vocabulary, once in the model's own.
+    assert len(compiler.compiled) == 2
+
+
+def test_a_refusal_is_for_all_who_wait_and_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What took too long once may not the next time."""
+    constraints, compiler = Constraints(ByteVocabulary()), Compiler(monkeypatch, "slow")
+    monkeypatch.setattr(constraint_module, "_SECONDS", 0.1)
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(constraints.prepare, regex("slow")) for _ in range(2)]:
+            with pytest.raises(BadRequest, match="too complex"):
+                each.result()
+    compiler.go_on.set()
+    monkeypatch.setattr(constraint_module, "_SECONDS", 1000)
+    assert constraints.prepare(regex("slow")) is not None
+
+
+def test_both_compiles_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constraint_module, "_SECONDS", 0.2)
+    waits: list[float] = []
+
+    class Counting(Future[int]):
+        def result(self, timeout: float | None = None) -> int:
+            waits.append(timeout or 0)
+            raise TimeoutError
+
+    allowance = constraint_module._Allowance()
+    monkeypatch.setattr(constraint_module, "Future", Counting)
+    for _ in range(2):
+        with pytest.raises(Unenforceable):
+            allowance.spend(lambda: 1)
+    assert sum(waits) == pytest.approx(0.2)

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from typing_extensions import override
 
 from modules.backends.scripted import ScriptedBackend
+from modules.engine.constraint_guide import Guide
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Constraint, Job
 from modules.errors import BadRequest, EngineFailed
@@ -29,17 +31,19 @@ class SlowToPrepare(ScriptedBackend):
         self.has_begun, self.go_on = threading.Event(), threading.Event()
         self.admitted: list[int] = []
 
-    def prepare(self, job: Job) -> None:
+    @override
+    def prepare(self, job: Job) -> Guide | None:
         if job.generation.constraint == SLOW:
             self.has_begun.set()
             assert self.go_on.wait(10)
         if job.generation.constraint == BROKEN:
             raise ZeroDivisionError
-        super().prepare(job)
+        return super().prepare(job)
 
-    def admit(self, job: Job) -> None:
+    @override
+    def admit(self, job: Job, guide: Guide | None) -> None:
         self.admitted.append(job.id)
-        super().admit(job)
+        super().admit(job, guide)
 
 
 @asynccontextmanager
@@ -63,10 +67,24 @@ async def test_others_are_served_meanwhile() -> None:
         assert (await waiting).text == "slow"
 
 
+async def test_what_is_known_does_not_wait_behind_what_takes_long() -> None:
+    backend = SlowToPrepare()
+    known = Constraint(kind="regex", text="[a-z]+")
+    async with engine_on(backend) as engine:
+        assert await reply(engine, "echo: first", constraint=known) == "first"
+        waiting = [asyncio.create_task(whole(engine, asking("echo: slow", constraint=SLOW))) for _ in range(8)]
+        await asyncio.to_thread(backend.has_begun.wait)
+        assert await reply(engine, "echo: second", constraint=known) == "second"
+        assert not any(each.done() for each in waiting)
+        backend.go_on.set()
+        assert {each.text for each in await asyncio.gather(*waiting)} == {"slow"}
+
+
 async def test_who_stops_waiting_is_never_admitted() -> None:
     backend = SlowToPrepare()
     async with engine_on(backend) as engine:
-        for constraint in (SLOW, Constraint(kind="regex", text="queued")):
+        others = (Constraint(kind="regex", text=f"queued {number}") for number in range(2))
+        for constraint in (SLOW, SLOW, *others):
             async with aclosing(engine.generate(asking("echo: x", constraint=constraint))) as stream:
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(anext(stream), 0.05)

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
 import msgspec
@@ -28,7 +29,16 @@ from modules.engine.types import (
     TokenLogprob,
     Usage,
 )
-from modules.errors import BadRequest
+from modules.errors import (
+    BadRequest,
+    Busy,
+    ContextTooLong,
+    EngineFailed,
+    LoadFailed,
+    NotFound,
+    NotSupported,
+    ServiceError,
+)
 from modules.sampling import Sampling
 from tests.splits import cut
 
@@ -159,6 +169,7 @@ TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.Cancel(9),
     wire.Encode(1, "né 🙂\0".encode(), True),
     wire.Decode(2, [0, 1, 262_143]),
+    wire.Ping(),
     wire.Close(),
 )
 FROM_WORKER: tuple[wire.FromWorker, ...] = (
@@ -166,11 +177,12 @@ FROM_WORKER: tuple[wire.FromWorker, ...] = (
     wire.Loading(0.25),
     wire.LoadRefused("no such file"),
     wire.Chunks([(1, CHUNK), (2, Chunk()), (3, Chunk(stop_reason=99))]),
-    wire.Refused(1, "BadRequest", "too long", "prompt", "context_length_exceeded"),
-    wire.Refused(2, "EngineFailed", "broke"),
+    wire.Refused(1, wire.Fault("BadRequest", "too long", "prompt", "context_length_exceeded", {"context": 5})),
+    wire.Refused(2, wire.Fault("EngineFailed", "broke")),
     wire.Encoded(1, [1, 2]),
     wire.Decoded(2, "né"),
-    wire.Unanswerable(3, "no token"),
+    wire.Unanswerable(3, wire.Fault("BadRequest", "no token")),
+    wire.Pong({"stepper": 5}),
 )
 
 
@@ -251,3 +263,57 @@ def test_a_message_for_the_other_side_is_refused() -> None:
 def test_a_well_formed_message_of_wrong_types_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         wire.unpack_from_worker().decode(msgspec.msgpack.encode({"type": "Loading", "fraction": "half"}))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest("no", param="prompt", code="empty"),
+        ContextTooLong(prompt_tokens=70, context=64, param="messages"),
+        Busy("full", retry_after=7),
+        NotSupported("no such thing", param="logprobs"),
+        EngineFailed("broke"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_keep_their_meaning(error: ServiceError) -> None:
+    made = wire.error_of(wire.fault_of(error))
+    assert type(made) is type(error)
+    assert {**made.__dict__, "code": made.code} == {**error.__dict__, "code": error.code}
+
+
+@pytest.mark.parametrize("error", [NotFound("what?"), LoadFailed("late"), ServiceError("some")])
+def test_what_no_job_is_refused_with_is_a_failure_of_the_engine(error: ServiceError) -> None:
+    assert type(wire.error_of(wire.fault_of(error))) is EngineFailed
+
+
+@pytest.mark.parametrize("error", [ContextTooLong(prompt_tokens=70, context=64), Busy("full", retry_after=7)])
+def test_a_fault_without_its_numbers_still_is_an_error(error: ServiceError) -> None:
+    fault = wire.Fault(type(error).__name__, error.message, code=error.code)
+    assert wire.error_of(fault).message == error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ({"type": "Submit", "job": {"id": 7, "generation": {"max_tokens": 1.5}}}, wire.Refused),
+        ({"type": "Encode", "question": 7, "text": 5, "special": False}, wire.Unanswerable),
+        ({"type": "Decode", "question": 7, "tokens": ["a"]}, wire.Unanswerable),
+        ({"type": "Cancel", "job_id": "7"}, NoneType),
+        ({"type": "Nonsense"}, NoneType),
+        (5, NoneType),
+    ],
+)
+def test_what_is_no_message_is_refused_where_it_asks_for_an_answer(body: object, answer: type[object]) -> None:
+    packed = msgspec.msgpack.encode(body)
+    with pytest.raises(wire.Junk):
+        wire.unpack_to_worker().decode(packed)
+    refusal = wire.refusal_of(packed)
+    assert type(refusal) is answer
+    if refusal is not None:
+        assert 7 in (getattr(refusal, "job_id", None), getattr(refusal, "question", None))
+
+
+def test_a_value_that_has_no_place_in_a_message_is_said() -> None:
+    with pytest.raises(EngineFailed):
+        wire.pack_to_worker(wire.Cancel(object()))  # type: ignore[arg-type]

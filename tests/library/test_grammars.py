@@ -58,7 +58,7 @@ def test_nothing_is_written_under_a_hostile_name(library: Library, data: UserDat
 
 def accepts(grammar: str, text: str) -> bool:
     constraint = Constraint(kind="gbnf", text=SHIPPED.read(grammar))
-    guide = Constraints(ByteVocabulary()).guide(Generation(prompt=Prompt((1,)), constraint=constraint))
+    guide = Constraints(ByteVocabulary()).prepare(Generation(prompt=Prompt((1,)), constraint=constraint))
     assert guide is not None
     return follow(guide, text) == len(text.encode()) and guide.is_allowed(END)
 

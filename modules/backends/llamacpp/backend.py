@@ -40,9 +40,10 @@ class _Task:
 
 
 class LlamaBackend:
-    """Owns `model` and `context`, and frees both."""
+    """Owns `model` and `context`, and frees both. `log` is what the library calls to log, and has to live as long."""
 
-    def __init__(self, model: Any, context: Any, memory: Memory, card: ModelCard) -> None:
+    def __init__(self, model: Any, context: Any, memory: Memory, card: ModelCard, log: object) -> None:
+        self._log = log
         self._model = model
         self._context = context
         self._cells = c.llama_get_memory(context)
@@ -83,12 +84,14 @@ class LlamaBackend:
     def has_work(self) -> bool:
         return self._scheduler.has_work or self._scheduler.has_chores
 
-    def prepare(self, job: Job) -> None:
-        self._constraints.prepare(job.generation)
+    def is_prepared(self, job: Job) -> bool:
+        return self._constraints.is_prepared(job.generation)
 
-    def admit(self, job: Job) -> None:
+    def prepare(self, job: Job) -> Guide | None:
+        return self._constraints.prepare(job.generation)
+
+    def admit(self, job: Job, guide: Guide | None) -> None:
         self._check(job)
-        guide = self._constraints.guide(job.generation)
         tokens = job.generation.prompt.tokens
         scores = job.generation.prompt_logprobs is not None
         slot = Slot(job.id, list(tokens), len(tokens), scores_prompt=scores)
@@ -196,7 +199,8 @@ class LlamaBackend:
         actions = self._scheduler.give_way()
         if actions is None:
             return [
-                Output(job_id=job_id, error="The request does not fit the model's cache.") for job_id in self._tasks
+                Output(job_id=job_id, error="The request does not fit the model's cache.")
+                for job_id in self._scheduler.running
             ]
         self._apply(actions)
         return []

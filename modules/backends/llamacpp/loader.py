@@ -64,7 +64,7 @@ class LlamaCppLoader:
             )
         self._apply_adapters(model, context, spec)
         _warm_up(context)
-        return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context))
+        return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context), self._log_callback)
 
     @staticmethod
     def _apply_adapters(model: Any, context: Any, spec: LoadSpec) -> None:

@@ -71,8 +71,9 @@ class Scheduler:
         return len(self._running) - self.decoding
 
     @property
-    def used_cells(self) -> int:
-        return self._cache.cells
+    def running(self) -> list[int]:
+        """The jobs that have a place."""
+        return [slot.job_id for slot in self._running]
 
     def add(self, slot: Slot) -> None:
         self._waiting.append(slot)

@@ -175,7 +175,7 @@ class CacheModel:
         return len({cell for cells in self.held.values() for cell in cells})
 
     def check(self) -> None:
-        assert self.scheduler.used_cells == self.used()
+        assert self.scheduler._cache.cells == self.used()
         running = [play.slot.sequence for play in self.plays.values() if play.slot.sequence is not None]
         assert len(set(running)) == len(running), "two jobs in one sequence"
         assert len(running) == self.scheduler.decoding + self.scheduler.prefilling
