@@ -31,10 +31,30 @@ _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "
 _VALUES: Final = frozenset({"const", "default", "enum", "example", "examples"})
 _LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _MAX_DEPTH: Final = 100
+_MAX_PARTS: Final = 100_000
 
 
-def plain_schema(schema: object, depth: int = 0) -> object:
-    """A copy in JSON Schema's own words; what is deeper than 100 levels, or no schema, is left as it is."""
+def plain_schema(schema: object) -> object:
+    """A copy in JSON Schema's own words; what is deeper than 100 levels, too large for any use, or no schema, is left as
+    it is."""
+    return _copied(schema, 0) if has_sane_size(schema) else schema
+
+
+def has_sane_size(schema: object) -> bool:
+    """False for more parts than the engine takes, which are not worth a look."""
+    parts = 0
+    pending = [schema]
+    while pending and parts <= _MAX_PARTS:
+        part = pending.pop()
+        parts += 1
+        if isinstance(part, dict):
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+    return parts <= _MAX_PARTS
+
+
+def _copied(schema: object, depth: int) -> object:
     if schema == [] and isinstance(schema, list):
         return {}
     if not isinstance(schema, dict) or depth > _MAX_DEPTH:
@@ -49,10 +69,10 @@ def _plain(key: str, value: Any, depth: int) -> object:  # noqa: ANN401 - any JS
         named: Mapping[str, object] = {} if value == [] else value
         if not isinstance(named, dict):
             return value
-        return {name: plain_schema(each, depth) for name, each in named.items() if each is not None}
+        return {name: _copied(each, depth) for name, each in named.items() if each is not None}
     if key in _SCHEMAS and isinstance(value, list) and (value or key in _LISTS):
-        return [plain_schema(each, depth) for each in value]
-    return plain_schema(value, depth) if key in _SCHEMAS else value
+        return [_copied(each, depth) for each in value]
+    return _copied(value, depth) if key in _SCHEMAS else value
 
 
 def _plain_type(value: object) -> object:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
+from extensions.openai.enforceable import Enforceable, enforceable
 from extensions.openai.field_types import Anything, RequestModel
 from extensions.openai.schemas import plain_schema
 from extensions.openai.structural_tags import structural_tag_constraint
@@ -24,12 +25,13 @@ _ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
 
 class JsonSchemaFormat(RequestModel):
-    """OpenAI's `json_schema` object. The schema is enforced with and without `strict`."""
+    """OpenAI's `json_schema` object. The schema is enforced with and without `strict`; without it, keywords that only
+    narrow and cannot be enforced are left out and named."""
 
     name: str | None = Field(None, description="Accepted, without effect.")
     description: str | None = Field(None, description="Accepted, without effect.")
     schema_: Schema | None = Field(None, alias="schema", description="The JSON schema; absent, any object.")
-    strict: bool | None = Field(None, description="Accepted; schemas are always enforced.")
+    strict: bool | None = Field(None, description="True refuses a schema that cannot be enforced whole.")
 
 
 class ResponseFormat(RequestModel):
@@ -88,9 +90,38 @@ def constraint_of(fields: StructuredFields) -> Constraint | None:
     return found[0] if found else None
 
 
-def json_schema_constraint(schema: Schema, *, param: str = "response_format") -> Constraint:
-    """JSON text that is valid under `schema`; whether it can be enforced is found out by the engine."""
-    return Constraint(kind="json_schema", text=json.dumps(plain_schema(schema), ensure_ascii=False), param=param)
+def json_schema_constraint(schema: Schema, *, param: str = "response_format", strict: bool = False) -> Constraint:
+    """JSON text that is valid under `schema`, all of it if `strict`; whether it can be enforced is found out by the
+    engine."""
+    text = json.dumps(_enforceable(schema, strict=strict).schema, ensure_ascii=False)
+    return Constraint(kind="json_schema", text=text, param=param)
+
+
+def unenforced_keywords(schema: Schema, path: str, *, strict: bool = False) -> tuple[str, ...]:
+    """The places in `schema`, which stands at `path` of the request, of what such a constraint leaves out."""
+    return tuple(f"{path}.{place}" for place in _enforceable(schema, strict=strict).dropped)
+
+
+def unenforced_parts(fields: StructuredFields) -> Iterator[str]:
+    """The same for every schema that the fields hold."""
+    asked, outputs = fields.response_format, fields.structured_outputs
+    if asked is not None and asked.type in ("json_schema", "json_object"):
+        inner = asked.json_schema.schema_ if asked.json_schema is not None and asked.type == "json_schema" else None
+        path = "response_format.schema" if inner is None else "response_format.json_schema.schema"
+        schema = asked.schema_ if inner is None else inner
+        yield from unenforced_keywords(schema if schema is not None else {}, path, strict=_is_strict(asked))
+    given = {"guided_json": fields.guided_json, "structured_outputs.json": outputs.json_ if outputs else None}
+    for path, value in given.items():
+        if value is not None and value != "":
+            yield from unenforced_keywords(_parsed(value, path) if isinstance(value, str) else value, path)
+
+
+def _enforceable(schema: Schema, *, strict: bool) -> Enforceable:
+    return enforceable(plain_schema(schema), strict=strict)
+
+
+def _is_strict(asked: ResponseFormat) -> bool:
+    return asked.json_schema is not None and asked.json_schema.strict is True
 
 
 def grammar_constraint(text: str, *, param: str) -> Constraint:
@@ -116,7 +147,7 @@ def _of_format(asked: ResponseFormat) -> Constraint | None:
         case "json_object":
             return json_schema_constraint(_ANY_OBJECT if asked.schema_ is None else asked.schema_)
         case "json_schema":
-            return json_schema_constraint(_schema_in(asked))
+            return json_schema_constraint(_schema_in(asked), strict=_is_strict(asked))
         case "structural_tag":
             return structural_tag_constraint(asked.model_dump(exclude_none=True), param="response_format")
     raise BadRequest(

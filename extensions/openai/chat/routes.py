@@ -12,6 +12,7 @@ from extensions.openai.chat.tool_outbound import CallStyle
 from extensions.openai.context import CurrentCaller
 from extensions.openai.json_route import JsonRoute
 from extensions.openai.presets import default_sampling
+from extensions.openai.responses.inbound import unenforced_text
 from extensions.openai.stream import event_stream, is_plain_script, parses_every_event, while_connected
 from modules.reply.gather import gather
 
@@ -31,11 +32,12 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
         mirrors_calls=is_plain_script(caller),
         calls=CallStyle(toolbox.customs, toolbox.is_legacy),
     )
+    headers = remarks(body, runtime, (*toolbox.left_out, *unenforced_text(body.text)))
     events = runtime.chat.chat(request, owner=caller.owner)
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        return json_answer(chat_completion(reply, presentation), remarks(body, runtime, toolbox.left_out))
+        return json_answer(chat_completion(reply, presentation), headers)
     encoder = ChatStream(
         presentation, n=request.limits.n, wants_usage=body.wants_usage, fills_deltas=parses_every_event(caller)
     )
-    return await event_stream(caller, events, encoder, remarks(body, runtime, toolbox.left_out))
+    return await event_stream(caller, events, encoder, headers)

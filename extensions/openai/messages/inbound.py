@@ -8,8 +8,14 @@ from typing import Any, Final
 
 from extensions.openai.generation_inbound import limits_of, sampling_of
 from extensions.openai.messages.conversation import messages_of
-from extensions.openai.messages.schema import ConversationFields, CountTokensRequest, MessagesRequest, MessagesTool
-from extensions.openai.structured import constraint_of, json_schema_constraint
+from extensions.openai.messages.schema import (
+    ConversationFields,
+    CountTokensRequest,
+    MessagesRequest,
+    MessagesTool,
+    OutputFormat,
+)
+from extensions.openai.structured import constraint_of, json_schema_constraint, unenforced_keywords
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse
@@ -111,11 +117,24 @@ def _template_arguments(body: ConversationFields, settings: Settings) -> dict[st
 
 def _constraint(body: MessagesRequest) -> Constraint | None:
     """Raises BadRequest for two forms at once."""
-    configured = body.output_config.format if body.output_config is not None else None
-    schema, param = (configured, "output_config.format") if configured else (body.output_format, "output_format")
+    schema, param = _format(body)
     other = constraint_of(body)
     if schema is None:
         return other
     if other is not None:
         raise BadRequest(f"{param} and {other.param} both say what form the reply has. Send one of them.", param=param)
     return json_schema_constraint(schema.schema_, param=param)
+
+
+def _format(body: ConversationFields) -> tuple[OutputFormat | None, str]:
+    configured = body.output_config.format if body.output_config is not None else None
+    return (configured, "output_config.format") if configured else (body.output_format, "output_format")
+
+
+def left_out_of(body: ConversationFields) -> tuple[str, ...]:
+    """The places of tools that are not offered, and of what the reply's form does not hold it to."""
+    hosted = (
+        f"tools[{number}].{tool.type}" for number, tool in enumerate(body.tools or ()) if tool.input_schema is None
+    )
+    schema, param = _format(body)
+    return (*hosted, *(unenforced_keywords(schema.schema_, f"{param}.schema") if schema is not None else ()))

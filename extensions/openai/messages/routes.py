@@ -10,7 +10,13 @@ from extensions.openai.anthropic_shape import request_id_of
 from extensions.openai.context import CurrentCaller
 from extensions.openai.errors import anthropic_error_event
 from extensions.openai.json_route import JsonRoute
-from extensions.openai.messages.inbound import counted_request, message_request, omits_thinking, stop_sequences_of
+from extensions.openai.messages.inbound import (
+    counted_request,
+    left_out_of,
+    message_request,
+    omits_thinking,
+    stop_sequences_of,
+)
 from extensions.openai.messages.outbound import whole_message
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
 from extensions.openai.messages.stream_outbound import MessageStream
@@ -27,13 +33,14 @@ async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Respon
     runtime = caller.context.runtime
     request = message_request(body, runtime.settings, await default_sampling(runtime, body.preset))
     stops, omits = stop_sequences_of(body), omits_thinking(body)
+    headers = remarks(body, runtime, left_out_of(body))
     events = runtime.chat.chat(request, owner=caller.owner)
     if not body.stream:
         message = whole_message(events, stop_sequences=stops, omits_thinking=omits)
-        return json_answer(await while_connected(caller, message), remarks(body, runtime))
+        return json_answer(await while_connected(caller, message), headers)
     encoder = MessageStream(stop_sequences=stops, omits_thinking=omits)
     failure = partial(anthropic_error_event, request_id=request_id_of(caller.request.scope))
-    return await feed_response(caller, Feed(events, encoder, failure=failure), remarks(body, runtime))
+    return await feed_response(caller, Feed(events, encoder, failure=failure), headers)
 
 
 @router.post("/count_tokens", responses={200: {"model": TokenCount}})

@@ -19,7 +19,7 @@ from extensions.openai.responses.schema import (
 )
 from extensions.openai.responses.tools import Toolbox, added_tools, toolbox_of
 from extensions.openai.responses.turns import turns_of
-from extensions.openai.structured import StructuredFields, constraint_of, json_schema_constraint
+from extensions.openai.structured import StructuredFields, constraint_of, json_schema_constraint, unenforced_keywords
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.requests import ChatRequest
@@ -159,10 +159,18 @@ def text_constraint(text: ResponseText | None, fields: StructuredFields) -> Cons
         case TextFormat(type="json_object"):
             return json_schema_constraint({"type": "object"}, param=_FORMAT_PARAM)
         case TextFormat(type="json_schema", schema_=dict(schema)):
-            return json_schema_constraint(schema, param=_FORMAT_PARAM)
+            return json_schema_constraint(schema, param=_FORMAT_PARAM, strict=text_format.strict is True)
         case TextFormat(type="json_schema"):
             raise BadRequest("'text.format.schema' is missing.", param=f"{_FORMAT_PARAM}.schema")
     raise BadRequest("text.format.type must be text, json_object or json_schema.", param=f"{_FORMAT_PARAM}.type")
+
+
+def unenforced_text(text: ResponseText | None) -> tuple[str, ...]:
+    """The places of what the reply is not held to, of a schema that is there."""
+    match text.format if text else None:
+        case TextFormat(type="json_schema", schema_=dict(schema), strict=strict):
+            return unenforced_keywords(schema, f"{_FORMAT_PARAM}.schema", strict=strict is True)
+    return ()
 
 
 def _text_echo(body: CreateResponseRequest) -> TextEcho:

@@ -12,7 +12,7 @@ from extensions.openai.json_route import JsonRoute
 from extensions.openai.responses.answers import full_answer
 from extensions.openai.responses.bodies import DeletedResponse, InputTokenCount, ItemList, ResponseObject
 from extensions.openai.responses.desk import CurrentDesk
-from extensions.openai.responses.inbound import tools_of
+from extensions.openai.responses.inbound import tools_of, unenforced_text
 from extensions.openai.responses.pages import After, Limit, Order, page
 from extensions.openai.responses.schema import CreateResponseRequest, InputTokensRequest
 from extensions.openai.stream import Feed, feed_response, while_connected
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonR
 @router.post("", responses={200: {"model": ResponseObject}})
 async def create_response(body: CreateResponseRequest, caller: CurrentCaller, desk: CurrentDesk) -> Response:
     """A reply to the input; with `stream`, as server-sent events; with `background`, to be fetched later."""
-    headers = remarks(body, caller.context.runtime, tools_of(body).left_out)
+    headers = remarks(body, caller.context.runtime, (*tools_of(body).left_out, *unenforced_text(body.text)))
     exchange = await desk.prepare(body, caller.owner)
     if body.background:
         run = desk.in_background(exchange)
