@@ -64,7 +64,11 @@ async def get_model(model: str, context: CurrentContext, request: Request) -> Re
     """One model of that list."""
     found = next((entry for entry in await _models(context.runtime) if entry.id == model), None)
     if found is None:
-        raise NotFound("There is no such model. GET /v1/models lists all.", param="model", code="model_not_found")
+        raise NotFound(
+            f"The model {model[:200]!a} does not exist. GET /v1/models lists all.",
+            param="model",
+            code="model_not_found",
+        )
     return json_answer(_in_anthropics_shape(found) if speaks_anthropic(request.scope) else found, {})
 
 

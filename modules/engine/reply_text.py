@@ -70,12 +70,8 @@ class ReplyText:
         return self._chunk(released, output)
 
     def _flush(self) -> Released:
-        last = self._decoder.decode(b"", final=True)
-        fed = self._stops.feed(last)
-        if fed.stop is not None:
-            return fed
-        rest = self._stops.flush()
-        return Released(fed.text + rest.text, rest.stop)
+        """What was held back. Bytes of a character that never became whole are no text: the reply ends before it."""
+        return self._stops.flush()
 
     def _finish(
         self,

@@ -1,9 +1,11 @@
-"""What uvicorn's HTTP parser leaves open: how long, and how large, the head of a request may be."""
+"""What uvicorn's HTTP parser leaves open: how long, and how large, the head of a request may be, and how a stream is sent
+to a client of HTTP/1.0."""
 
 import asyncio
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 HEAD_TIMEOUT_SECONDS: Final = 30
@@ -39,6 +41,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = None
         self._stop_waiting()
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            # The cycle's own task begins after this.
+            self.cycle.send = PlainSender(self.cycle).send  # type: ignore[method-assign]
 
     def _wait_for_head(self) -> None:
         if self._head_timer is None:
@@ -48,3 +53,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+class PlainSender:
+    """Sends the answers of one cycle as HTTP/1.0 has them: there are no chunks, and a body of unknown length ends with
+    the connection (RFC 1945, section 7.2.2)."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._is_unbounded = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message.get("headers", [])}
+            self._is_unbounded = b"content-length" not in names
+            if self._is_unbounded:
+                self._cycle.chunked_encoding = False
+        elif message["type"] == "http.response.body" and self._is_unbounded:
+            self._cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)

@@ -336,6 +336,38 @@ async def test_a_base_url_may_come_with_or_without_version_and_slashes(api: Serv
     assert (await api.http.get(path)).json()["object"] == "list"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, says("count 3")),
+        ("/v1/completions", {"prompt": "count 3"}),
+        ("/v1/responses", {"input": "count 3"}),
+        ("/v1/messages", says("count 3", max_tokens=9)),
+        ("/v1/messages/count_tokens", says("count 3")),
+        ("/v1/responses/input_tokens", {"input": "count 3"}),
+        ("/v1/internal/encode", {"text": "x"}),
+        ("/tokenize", {"prompt": "x"}),
+        ("/detokenize", {"tokens": [65]}),
+    ],
+)
+async def test_every_endpoint_is_found_without_version_and_with_it_twice(
+    api: Served, path: str, body: dict[str, Any]
+) -> None:
+    bare = path.removeprefix("/v1")
+    for spelling in (bare, f"/v1{bare}", f"/v1/v1{bare}", f"//v1//v1/{bare}/"):
+        assert (await api.post(spelling, body)).status_code == 200, spelling
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/tokenizer_info"])
+async def test_what_has_no_version_is_found_with_one(tmp_path: Path, path: str) -> None:
+    async with served(tmp_path, **KEYS) as api:
+        for spelling in (path, f"/v1{path}", f"/v1/v1{path}"):
+            assert (await api.http.get(spelling, headers={"api-key": KEY})).status_code == 200
+            is_public = path in PUBLIC_PATHS
+            assert ((await api.http.get(spelling)).status_code == 200) is is_public
+        assert (await api.http.get("/v1/health/x")).status_code == 401
+
+
 async def test_the_bare_question_whether_anybody_is_there(tmp_path: Path) -> None:
     async with served(tmp_path, **KEYS) as api:
         assert (await api.http.options("/")).status_code == 401

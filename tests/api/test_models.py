@@ -188,3 +188,11 @@ async def test_template_given_at_load_stands_until_the_next_load(api: Served) ->
     assert "### Instruction:\nhi" in await prompt()
     assert (await api.post("/v1/internal/model/load", {"model_name": "scripted"})).json() == "OK"
     assert "<|im_start|>" in await prompt()
+
+
+async def test_a_model_that_is_not_there_is_named(api: Served) -> None:
+    for name, shown in (("gpt-4o", "'gpt-4o'"), ("org/ü", ascii("org/ü")), ("a" * 5000, "a" * 200)):
+        error = (await api.http.get(f"/v1/models/{name}")).json()["error"]
+        assert (error["code"], error["param"]) == ("model_not_found", "model")
+        assert shown in error["message"]
+        assert len(error["message"]) < 400

@@ -206,3 +206,25 @@ async def test_a_signal_ends_the_program_in_order(tmp_path: Path, number: signal
         _, log = await program.communicate()
     assert program.returncode == 0, log.decode()
     assert b"Traceback" not in log
+
+
+async def test_a_client_of_http_1_0_gets_its_stream_without_chunks(tmp_path: Path) -> None:
+    """As nginx asks where nobody told it otherwise."""
+    async with on_port(tmp_path) as (url, _, _):
+        for stream, more in ((True, b""), (False, b""), (True, b"Connection: keep-alive\r\n")):
+            body = json.dumps(says("count 3", stream=stream)).encode()
+            head = b"POST /v1/chat/completions HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n" + more
+            answer = await exchange(url, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            sent, _, said = answer.partition(b"\r\n\r\n")
+            assert b" 200 " in sent
+            assert b"transfer-encoding" not in sent.lower()
+            assert b"connection: close" in sent.lower()
+            if stream:
+                assert text_of(said.decode()) == "1 2 3"
+                assert events_of(said.decode())[-1].strip() == "[DONE]"
+                assert said.endswith(b"data: [DONE]\n\n")
+            else:
+                assert json.loads(said)["choices"][0]["message"]["content"] == "1 2 3"
+                assert b"content-length" in sent.lower()
+        failed = await exchange(url, b"GET /v1/nothing HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert b" 404 " in failed.partition(b"\r\n")[0]

@@ -91,7 +91,10 @@ def _tool_choice(body: ConversationFields, tools: tuple[ToolSpec, ...]) -> ToolC
     if use is ToolUse.REQUIRED and not tools:
         raise BadRequest(f"tool_choice {asked.type} needs tools that can be called here.", param="tool_choice")
     if asked.type == "tool" and asked.name not in {tool.name for tool in tools}:
-        raise BadRequest("tool_choice.name must be the name of one of the tools.", param="tool_choice.name")
+        raise BadRequest(
+            f"tool_choice.name {(asked.name or '')[:200]!a} is not the name of a tool that is offered.",
+            param="tool_choice.name",
+        )
     names = (asked.name,) if asked.type == "tool" and asked.name is not None else ()
     return ToolChoice(use=use, names=names, parallel=not asked.disable_parallel_tool_use)
 

@@ -88,7 +88,7 @@ async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, de
     items = (await desk.shelf.conversation(conversation_id, caller.owner)).items
     found = next((item for item in items if item.id == item_id), None)
     if found is None:
-        raise missing("item")
+        raise missing("item", item_id)
     return full_answer(found)
 
 

@@ -50,7 +50,7 @@ class Shelf:
         """Raises NotFound."""
         is_one = record_id.startswith(_PREFIXES[what])
         if not is_one or not await asyncio.to_thread(self._store.delete, record_id, owner):
-            raise missing(what)
+            raise missing(what, record_id)
 
     async def keep_conversation(self, stored: StoredConversation, owner: str) -> None:
         record = _conversation_record(stored, owner)
@@ -72,7 +72,7 @@ class Shelf:
             return _conversation_record(changed[-1], owner)
 
         if not await asyncio.to_thread(self._store.change, conversation_id, owner, rewritten):
-            raise missing("conversation")
+            raise missing("conversation", conversation_id)
         return changed[-1]
 
     async def items(self, ids: Sequence[str], owner: str) -> dict[str, Item]:
@@ -95,15 +95,17 @@ class Shelf:
     async def _read(self, kind: type[S], record_id: str, owner: str, what: str, *, param: str | None = None) -> S:
         body = await asyncio.to_thread(self._store.get, record_id, owner)
         if body is None or not record_id.startswith(_PREFIXES[what]):
-            raise missing(what, param=param)
+            raise missing(what, record_id, param=param)
         return await asyncio.to_thread(kind.model_validate_json, body)
 
 
 _PREFIXES: Final = {"response": "resp_", "conversation": "conv_"}
 
 
-def missing(what: str, *, param: str | None = None) -> NotFound:
-    return NotFound(f"There is no such {what}: it was never stored, has expired or was deleted.", param=param)
+def missing(what: str, record_id: str, *, param: str | None = None) -> NotFound:
+    return NotFound(
+        f"There is no {what} {record_id[:200]!a}: it was never stored, has expired or was deleted.", param=param
+    )
 
 
 def with_items(stored: StoredConversation, items: Sequence[Item]) -> StoredConversation:
@@ -114,7 +116,7 @@ def without_item(stored: StoredConversation, item_id: str) -> StoredConversation
     """Raises NotFound."""
     left = [item for item in stored.items if item.id != item_id]
     if len(left) == len(stored.items):
-        raise missing("item")
+        raise missing("item", item_id)
     return StoredConversation(conversation=stored.conversation, items=left)
 
 

@@ -159,7 +159,10 @@ def _offered_name(chosen: ChosenTool, offered: Sequence[Offered]) -> str:
     names = [called.model_name for called in of_kind if called.model_name == wanted]
     names = names or [called.model_name for called in of_kind if not chosen.namespace and called.name == chosen.name]
     if not names:
-        raise BadRequest("tool_choice names a tool that is not among tools.", param="tool_choice")
+        raise BadRequest(
+            f"tool_choice names {wanted[:200]!a}, which is not among the tools that are offered.",
+            param="tool_choice",
+        )
     return names[0]
 
 
