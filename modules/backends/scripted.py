@@ -37,6 +37,9 @@ _BYTES: Final = 256
 _END: Final = _BYTES + 1
 _FILLER: Final = ord(".")
 _CLOSING: Final = (_END, *b'}]"')
+# Where nearly every byte is allowed a text is open, in which brackets close nothing.
+_CLOSING_IN_TEXT: Final = (_END, *b'"')
+_MANY: Final = 128
 _LAST: Final = b" ,.\t\n\r"
 _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
@@ -279,7 +282,8 @@ def _card(spec: LoadSpec) -> ModelCard:
 def _soonest(guide: Guide) -> int:
     """Of what is allowed: what closes something, rather than what goes on."""
     allowed = [int(token) for token in guide.mask().nonzero()[0]]
-    ranks = {token: rank for rank, token in enumerate(_CLOSING)} | dict.fromkeys(_LAST, len(_CLOSING) + 1)
+    closing = _CLOSING_IN_TEXT if len(allowed) > _MANY else _CLOSING
+    ranks = {token: rank for rank, token in enumerate(closing)} | dict.fromkeys(_LAST, len(_CLOSING) + 1)
     return min(allowed, key=lambda token: (ranks.get(token, len(_CLOSING)), token))
 
 

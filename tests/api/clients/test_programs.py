@@ -64,8 +64,8 @@ async def test_ai_sdk(url: str, provider: str) -> None:
     parsed = {**ROME, "notes": {"morning": "rain"}}
     # Anthropic's provider asks for a call of a tool of its own, named json, where the others ask for a schema.
     answer = {"name": "json", "arguments": parsed} if provider == "anthropic" else parsed
-    marks = ("<tool_call>", "</tool_call>") if provider == "anthropic" else ("", "")
-    words = json.dumps({"call": f"{CALL}\n", "answer": f"echo: {json.dumps(answer).join(marks)}"})
+    marks = ("<tool_call>\n", "\n</tool_call>") if provider == "anthropic" else ("", "")
+    words = json.dumps({"call": f"{CALL}\n", "answer": f"echo: {marks[0]}{json.dumps(answer)}{marks[1]}"})
     script = str(HERE / "ai_sdk_calls.cjs")
     told = json.loads(await output_of(modules / ".bin" / "node", script, url, words, provider, NODE_PATH=str(modules)))
     assert told == {
