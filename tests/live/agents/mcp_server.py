@@ -5,7 +5,7 @@ from mcp.server import MCPServer
 server = MCPServer("mini")
 
 
-@server.tool()
+@server.tool(structured_output=False)
 def total(a: int, b: int) -> str:
     """Adds two numbers and says how far to count."""
     return f"\ncount {a + b}\n"

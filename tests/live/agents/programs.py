@@ -83,7 +83,7 @@ def _opencode_settings(url: str) -> Mapping[str, str]:
 
 
 def _claude_variables(url: str) -> Mapping[str, str]:
-    quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+    quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "ENABLE_TOOL_SEARCH": "false"}
     return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "sk-any", **quiet}
 
 
