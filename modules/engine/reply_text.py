@@ -94,8 +94,9 @@ class ReplyText:
         printed = self._released_tokens(len(released.text), everything=finish is not None and released.stop is None)
         return Chunk(
             text=released.text,
-            tokens=tuple(entry.token for entry in printed),
-            logprobs=tuple(entry.logprob for entry in printed if entry.logprob is not None),
+            tokens=tuple(entry.token for _, entry in printed),
+            starts=tuple(start for start, _ in printed),
+            logprobs=tuple(entry.logprob for _, entry in printed if entry.logprob is not None),
             prompt_logprobs=output.prompt_logprobs,
             progress=output.progress,
             finish=finish,
@@ -104,14 +105,14 @@ class ReplyText:
             usage=self.usage if finish is not None else None,
         )
 
-    def _released_tokens(self, length: int, *, everything: bool) -> list[_Printed]:
-        """Tokens whose text begins within the next `length` released characters."""
-        printed: list[_Printed] = []
+    def _released_tokens(self, length: int, *, everything: bool) -> list[tuple[int, _Printed]]:
+        """Tokens whose text begins within the next `length` released characters, and at which of these."""
+        printed: list[tuple[int, _Printed]] = []
         available = length + self._surplus
         while self._waiting and (everything or self._is_next_covered(available)):
             entry = self._waiting.popleft()
+            printed.append((length - available, entry))
             available -= entry.length
-            printed.append(entry)
         self._surplus = available
         return printed
 

@@ -148,12 +148,14 @@ class Usage:
 class Chunk:
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
-    The last chunk of a reply, and no other, has `finish` and `usage`, and `end_logprob` when a token that is not part
-    of the reply ended it.
+    `starts` says of each of `tokens` at which character of `text` its own begins; without, all are taken to begin with
+    the chunk. The last chunk of a reply, and no other, has `finish` and `usage`, and `end_logprob` when a token that is
+    not part of the reply ended it.
     """
 
     text: str = ""
     tokens: tuple[int, ...] = ()
+    starts: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
     progress: PromptProgress | None = None
@@ -166,9 +168,15 @@ class Chunk:
     def join(chunks: "Sequence[Chunk]") -> "Chunk":
         """One chunk that says what all of `chunks`, in order, say."""
         last = chunks[-1]
+        starts: list[int] = []
+        length = 0
+        for chunk in chunks:
+            starts += (length + start for start in chunk.starts or (0,) * len(chunk.tokens))
+            length += len(chunk.text)
         return Chunk(
             text="".join(chunk.text for chunk in chunks),
             tokens=tuple(token for chunk in chunks for token in chunk.tokens),
+            starts=tuple(starts),
             logprobs=tuple(logprob for chunk in chunks for logprob in chunk.logprobs),
             prompt_logprobs=next(
                 (c.prompt_logprobs for c in chunks if c.prompt_logprobs is not None),

@@ -1,14 +1,9 @@
 """Which text of a reply each of its tokens belongs to, when the text is divided among several events."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from modules.engine.types import Chunk, TokenLogprob
-
-_CONTINUES: Final = 0b10
-_CONTINUES_SHIFT: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +18,7 @@ class Tokens:
 
 
 class TokenLedger:
-    """Tokens in the order of the reply; each belongs to the text in which its own begins.
-
-    Where that is within a chunk is known from the tokens' bytes when logprobs were asked for. Without, a chunk's tokens
-    are taken to be equally long.
-    """
+    """Tokens in the order of the reply; each belongs to the text in which its own begins, however chunks were cut."""
 
     def __init__(self) -> None:
         self._entries: deque[tuple[int, int, TokenLogprob | None]] = deque()
@@ -35,7 +26,7 @@ class TokenLedger:
         self._taken = 0
 
     def add(self, chunk: Chunk) -> None:
-        starts = _starts_by_bytes(chunk) if len(chunk.logprobs) == len(chunk.tokens) else _equal_starts(chunk)
+        starts = chunk.starts or (0,) * len(chunk.tokens)
         logprobs = chunk.logprobs or (None,) * len(chunk.tokens)
         self._entries.extend(
             (self._fed + start, token, logprob)
@@ -61,22 +52,3 @@ class TokenLedger:
             if logprob is not None:
                 tokens.logprobs.append(logprob)
         return tokens
-
-
-def _equal_starts(chunk: Chunk) -> Iterator[int]:
-    count = len(chunk.tokens)
-    return (number * len(chunk.text) // count for number in range(count))
-
-
-def _starts_by_bytes(chunk: Chunk) -> Iterator[int]:
-    last = max(0, len(chunk.text) - 1)
-    characters = 0
-    for logprob in chunk.logprobs:
-        continues = bool(logprob.data) and _continues(logprob.data[0])
-        yield min(last, max(0, characters - continues))
-        characters += sum(not _continues(byte) for byte in logprob.data)
-
-
-def _continues(byte: int) -> bool:
-    """Whether a byte of UTF-8 goes on with a character that an earlier byte began."""
-    return byte >> _CONTINUES_SHIFT == _CONTINUES

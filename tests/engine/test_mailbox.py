@@ -22,6 +22,7 @@ async def test_unread_chunks_are_joined() -> None:
     assert await mailbox.get() == Chunk(
         text="abc",
         tokens=(1, 2),
+        starts=(0, 1),
         logprobs=(first,),
         prompt_logprobs=SCORED,
         progress=PromptProgress(2, 2, 1),

@@ -31,7 +31,7 @@ def test_what_follows_within_a_frame_is_joined() -> None:
     assert outbox.take(START + FRAME_SECONDS / 2) == []
     outbox.put(1, Chunk(text="c", tokens=(3,)))
     (news,) = outbox.take(START + FRAME_SECONDS * 1.01)
-    assert news == (1, Chunk(text="bc", tokens=(2, 3)))
+    assert news == (1, Chunk(text="bc", tokens=(2, 3), starts=(0, 1)))
 
 
 def test_the_end_leaves_at_once_with_all_that_was_held() -> None:
@@ -40,7 +40,7 @@ def test_the_end_leaves_at_once_with_all_that_was_held() -> None:
     outbox.put(1, Chunk(text="b", tokens=(2,)))
     outbox.put(1, Chunk(text="c", tokens=(3,), finish=Finish.STOP))
     (news,) = outbox.take(START)
-    assert news == (1, Chunk(text="bc", tokens=(2, 3), finish=Finish.STOP))
+    assert news == (1, Chunk(text="bc", tokens=(2, 3), starts=(0, 1), finish=Finish.STOP))
     assert outbox.take(START + 1) == []
 
 
@@ -50,7 +50,7 @@ def test_a_failure_leaves_at_once_after_what_was_said() -> None:
     failure = EngineFailed("broken")
     outbox.put(1, Chunk(text="b", tokens=(2,)))
     outbox.put(1, failure)
-    assert outbox.take(START) == [(1, Chunk(text="b", tokens=(2,))), (1, failure)]
+    assert outbox.take(START) == [(1, Chunk(text="b", tokens=(2,), starts=(0,))), (1, failure)]
 
 
 def test_what_nobody_listens_to_is_not_delivered() -> None:

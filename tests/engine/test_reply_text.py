@@ -95,6 +95,8 @@ def test_tokens_and_logprobs_go_with_the_text_they_print(text: str, places: list
     shown = ""
     tokens: list[int] = []
     for chunk in told.chunks:
+        places = [len(shown) + start for start in chunk.starts]
+        assert places == [starts[token] for token in chunk.tokens]
         shown += chunk.text
         tokens += chunk.tokens
         assert tuple(logprob.token for logprob in chunk.logprobs) == chunk.tokens

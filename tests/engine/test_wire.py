@@ -102,6 +102,7 @@ LOGPROB = TokenLogprob(3, b"\xff\x00", float("-inf"), (Alternative(4, b"\xe4\xb8
 CHUNK = Chunk(
     text="世界 🙂",
     tokens=(3, 4),
+    starts=(0, 3),
     logprobs=(LOGPROB,),
     prompt_logprobs=(None, LOGPROB),
     progress=PromptProgress(1, 2, 1),

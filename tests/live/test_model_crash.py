@@ -54,6 +54,22 @@ async def test_kill_mid_stream_ends_it_with_an_error_event_and_the_next_request_
     assert server.model_process().pid != killed.pid
 
 
+async def test_a_model_process_that_is_stopped_is_replaced(server: LiveServer, http: httpx.AsyncClient) -> None:
+    async with pulse(server) as beats:
+        async with streaming(http, endless()) as events:
+            await until_text(events, 3)
+            stopped = server.model_process()
+            stopped.suspend()
+            rest = await rest_of(events)
+        await expect_right_answer(http, 707)
+    error = error_of(rest[-1])
+    assert error is not None
+    assert error["code"] == "engine_failed"
+    assert DONE not in rest
+    assert {beat.status for beat in beats} <= {200, 503}
+    assert not stopped.is_running()
+
+
 async def test_kill_under_many_requests_fails_each_of_them_once(server: LiveServer, http: httpx.AsyncClient) -> None:
     """Streams, whole answers, and those that still wait in line."""
     async with streaming(http, endless()) as events:

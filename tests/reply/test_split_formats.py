@@ -279,7 +279,13 @@ def test_tokens_follow_their_text_within_one_chunk() -> None:
         TokenLogprob(number, data, -0.5)
         for number, data in enumerate([b"<think>", b"a\xc3", b"\xa9", b"</think>", b"\n", b"B", b"b"])
     )
-    chunk = Chunk(text="<think>aé</think>\nBb", tokens=tuple(range(7)), logprobs=logprobs, finish=Finish.STOP)
+    chunk = Chunk(
+        text="<think>aé</think>\nBb",
+        tokens=tuple(range(7)),
+        starts=(0, 7, 8, 9, 17, 18, 19),
+        logprobs=logprobs,
+        finish=Finish.STOP,
+    )
     thought, content, done = events_of(THINK, [chunk])
     assert isinstance(thought, Reasoning)
     assert isinstance(content, Content)
