@@ -16,10 +16,16 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The request is accepted and about to run on `model`; always the first event."""
+    """The request is accepted and about to run on `model`; always the first event.
+
+    `unsupported` are the sampling parameters that the model's backend does not have, `repairs` what had to be done with
+    the conversation for its chat template to take it.
+    """
 
     model: str
     prompt_tokens: int
+    unsupported: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Send
 
 from extensions.openai.access import Policy
-from extensions.openai.answers import IGNORED_HEADER
+from extensions.openai.answers import IGNORED_HEADER, REPAIRS_HEADER
 from modules.serving.addressing import is_addressed
 
-_EXPOSED: Final = (IGNORED_HEADER, "Retry-After", "request-id", "x-request-id")
+_EXPOSED: Final = (IGNORED_HEADER, REPAIRS_HEADER, "Retry-After", "request-id", "x-request-id")
 
 
 class CrossOrigin(CORSMiddleware):

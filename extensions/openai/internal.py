@@ -35,7 +35,10 @@ class ModelInfo(BaseModel):
 
 
 class ChatPromptResponse(BaseModel):
+    """`repairs` name what was done with the conversation for the chat template to take it."""
+
     prompt: str
+    repairs: list[str] = []
 
 
 class ModelNames(BaseModel):
@@ -84,7 +87,8 @@ async def model_info(context: CurrentContext) -> ModelInfo:
 async def chat_prompt(body: ChatCompletionRequest, caller: CurrentCaller) -> ChatPromptResponse:
     """The prompt that a chat request would be answered from, as text."""
     runtime = caller.context.runtime
-    return ChatPromptResponse(prompt=await runtime.chat.render(chat_request(body, runtime.settings)))
+    written = await runtime.chat.written(chat_request(body, runtime.settings))
+    return ChatPromptResponse(prompt=written.text, repairs=list(written.repairs))
 
 
 @management.get("/list")

@@ -58,20 +58,21 @@ async def while_connected(caller: Caller, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def event_stream(
-    caller: Caller, events: AsyncGenerator[Item, None], encoder: Encoder[Item], headers: Mapping[str, str]
+    caller: Caller, events: AsyncGenerator[Item, None], encoder: Encoder[Item], headers: Callable[[], Mapping[str, str]]
 ) -> Response:
-    """A response that streams `events`. Raises what they raise before there is anything to send."""
+    """A response that streams `events`; its `headers` are asked for when the first has come. Raises what they raise before there is anything to send."""
     return await feed_response(caller, Feed(events, encoder, terminator=_terminator(caller)), headers)
 
 
-async def feed_response(caller: Caller, feed: "Feed[Any]", headers: Mapping[str, str]) -> Response:
-    """A response that sends `feed`. Raises what its source raises before there is anything to send."""
+async def feed_response(caller: Caller, feed: "Feed[Any]", headers: Callable[[], Mapping[str, str]]) -> Response:
+    """A response that sends `feed`; its `headers` are asked for when the first event has come, or has not for long.
+    Raises what its source raises before there is anything to send."""
     try:
         await while_connected(caller, feed.open())
     except BaseException:
         await feed.aclose()
         raise
-    return FeedResponse(feed, caller.context.closing, headers)
+    return FeedResponse(feed, caller.context.closing, headers())
 
 
 def _terminator(caller: Caller) -> bytes:

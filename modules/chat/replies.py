@@ -19,6 +19,7 @@ async def reply_events(
     *,
     prompt_tokens: int,
     reply_format: ReplyFormat = PLAIN,
+    repairs: tuple[str, ...] = (),
 ) -> AsyncGenerator[Event, None]:
     """Choice i is what `generations[i]` says, written as `reply_format` says. Started comes with the engine's first
     sign of life, not before: a full queue or a refused request is still an error then, and nothing has been promised.
@@ -28,7 +29,8 @@ async def reply_events(
         for index, generation in enumerate(generations)
     ]
     merged = gather_streams(engine, generations, is_over=lambda index: splitters[index].is_done)
-    started = Started(model=engine.card.name, prompt_tokens=prompt_tokens)
+    card = engine.card
+    started = Started(model=card.name, prompt_tokens=prompt_tokens, unsupported=card.unsupported, repairs=repairs)
     has_started = False
     async with aclosing(work.until_stopped(merged)) as chunks:
         async for index, chunk in chunks:

@@ -23,6 +23,7 @@ from modules.hooks import Hooks
 from modules.models.manager import ModelManager
 from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
+from modules.prompt.writer import Written
 from modules.reply.format import ReplyContext, choose_format
 from modules.reply.split_text import ControlTexts
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
@@ -56,8 +57,14 @@ class ChatService:
                 written = await self._written(engine, request, hooked)
                 reply_format = choose_format(request, self._context(engine.card, written))
                 generations = chat_generations(engine.card, request, written, reply_format)
-                prompt_tokens = len(written.prompt.tokens)
-                events = reply_events(engine, generations, work, prompt_tokens=prompt_tokens, reply_format=reply_format)
+                events = reply_events(
+                    engine,
+                    generations,
+                    work,
+                    prompt_tokens=len(written.prompt.tokens),
+                    reply_format=reply_format,
+                    repairs=written.repairs,
+                )
                 async with aclosing(hooked.reply(self.metrics.counted(events))) as changed:
                     async for event in changed:
                         yield event
@@ -110,8 +117,12 @@ class ChatService:
 
     async def render(self, request: ChatRequest) -> str:
         """The prompt of a chat request, as text."""
+        return (await self.written(request)).text
+
+    async def written(self, request: ChatRequest) -> Written:
+        """The same, with what had to be done for the chat template to take the conversation."""
         async with self._models.lease(request.model) as engine:
-            return await self._prompts.text(engine.card, request)
+            return await self._prompts.written(engine.card, request)
 
     async def _written(self, engine: Engine, request: ChatRequest, hooked: HookedRequest) -> ChatPrompt:
         written = await self._prompts.chat(engine, request, hooked)

@@ -9,6 +9,7 @@ from modules.errors import BadRequest
 from modules.library.library import Library
 from modules.messages import Message, Role, TextPart, ToolUse, text_message
 from modules.prompt.persona import Cast, cast_for
+from modules.prompt.pictures import LEFT_OUT, without_earlier_pictures
 from modules.prompt.templates import ChatTemplate, TemplateShelf
 from modules.prompt.thoughts import ends_with_thought, with_thought_apart
 from modules.prompt.variables import template_variables
@@ -19,7 +20,8 @@ from modules.settings import Settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`template` is the one that surrounds everything: in the mode CHAT the dialogue's, else the instruction template,
-    with its `variables`. `cast` is None in the mode INSTRUCT. Leading system texts are one message, the first."""
+    with its `variables`. `cast` is None in the mode INSTRUCT. Leading system texts are one message, the first. `repairs`
+    name what was changed in the `messages` of the request."""
 
     card: ModelCard
     mode: Mode
@@ -29,6 +31,7 @@ class Plan:
     messages: tuple[Message, ...]
     continues: bool
     prompts_reply: bool
+    repairs: tuple[str, ...] = ()
 
     @property
     def continues_thought(self) -> bool:
@@ -52,7 +55,8 @@ class Planner:
         template = (
             cast.template if cast is not None and mode is Mode.CHAT else self._shelf.choose(card, request.template)
         )
-        messages = self._messages(request)
+        readable = without_earlier_pictures(request.messages)
+        messages = self._messages(replace(request, messages=tuple(readable)))
         if cast is not None and cast.greeting and _opens_with_user(messages):
             messages = _greeted(messages, cast.greeting)
         shows_tools = request.tool_choice.use is not ToolUse.NONE
@@ -66,6 +70,7 @@ class Planner:
             messages=tuple(messages),
             continues=request.continue_last,
             prompts_reply=request.add_generation_prompt,
+            repairs=(LEFT_OUT,) if readable != list(request.messages) else (),
         )
 
     def _messages(self, request: ChatRequest) -> list[Message]:

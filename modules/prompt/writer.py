@@ -60,6 +60,10 @@ class PromptWriter:
 
     async def write(self, plan: Plan, messages: Sequence[Message]) -> Written:
         """The prompt with `messages`, which are all of the plan's or fewer. Raises BadRequest."""
+        written = await self._of_mode(plan, messages)
+        return replace(written, repairs=(*plan.repairs, *written.repairs)) if plan.repairs else written
+
+    async def _of_mode(self, plan: Plan, messages: Sequence[Message]) -> Written:
         match plan.cast, plan.mode:
             case Cast() as cast, Mode.CHAT:
                 written = await self._written(self._dialogue(plan, cast, messages))

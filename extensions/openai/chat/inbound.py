@@ -53,7 +53,11 @@ def chat_request(
 
 def _messages(body: ChatCompletionRequest) -> tuple[Message, ...]:
     if body.messages is not None:
-        return tuple(message_of(message, f"messages[{number}]") for number, message in enumerate(body.messages))
+        last = max((i for i, message in enumerate(body.messages) if message.role == "user"), default=0)
+        return tuple(
+            message_of(message, f"messages[{number}]", is_past=number < last)
+            for number, message in enumerate(body.messages)
+        )
     if body.input is None:
         raise BadRequest("'messages' is missing.", param="messages", code="missing_required_parameter")
     if body.previous_response_id is not None:

@@ -1,13 +1,13 @@
 """Turns of a request → our messages. Pure; what cannot be honoured is a BadRequest that names its place."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from extensions.openai.chat.message_schema import ChatMessage, ContentPart, FunctionCall, MessageToolCall
 from modules.errors import BadRequest
-from modules.messages import Message, Role, TextPart, ToolCall
+from modules.messages import AudioPart, ImagePart, Message, Part, Role, TextPart, ToolCall
 
 _ROLES: Final = MappingProxyType(
     {
@@ -19,11 +19,16 @@ _ROLES: Final = MappingProxyType(
         "function": Role.TOOL,
     }
 )
+# What the model cannot read of earlier turns; the prompt says where it stood.
+_PAST: Final[Mapping[str, Part]] = MappingProxyType(
+    {"image_url": ImagePart(b"", ""), "input_audio": AudioPart(b"", ""), "file": TextPart("[file left out]")}
+)
 _INSTEAD_OF_CONTENT: Final = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
 
 
-def message_of(message: ChatMessage, path: str) -> Message:
-    """`path` is where the message stands in the request, such as `messages[0]`. Raises BadRequest."""
+def message_of(message: ChatMessage, path: str, *, is_past: bool = False) -> Message:
+    """`path` is where the message stands in the request, such as `messages[0]`. `is_past`: the user has said something
+    since, so that a chat with a picture in it goes on without. Raises BadRequest."""
     role = _ROLES.get(message.role)
     if role is None:
         raise BadRequest("The role must be system, developer, user, assistant or tool.", param=f"{path}.role")
@@ -32,7 +37,7 @@ def message_of(message: ChatMessage, path: str) -> Message:
     is_reply = role is Role.ASSISTANT
     return Message(
         role=role,
-        parts=tuple(_parts(message, path)),
+        parts=tuple(_parts(message, path, is_past)),
         name=message.name,
         tool_calls=tuple(_tool_calls(message, path)) if is_reply else (),
         tool_call_id=message.tool_call_id,
@@ -47,11 +52,13 @@ def _says_something(message: ChatMessage, role: Role) -> bool:
     return role is Role.ASSISTANT and any(getattr(message, name) for name in _INSTEAD_OF_CONTENT)
 
 
-def _parts(message: ChatMessage, path: str) -> Iterator[TextPart]:
+def _parts(message: ChatMessage, path: str, is_past: bool) -> Iterator[Part]:
     if message.content is None and message.refusal:
         yield TextPart(message.refusal)
     for number, part in enumerate(message.content or ()):
-        if part.type != "thinking":
+        if is_past and part.type in _PAST:
+            yield _PAST[part.type]
+        elif part.type != "thinking":
             yield TextPart(_text(part, f"{path}.content[{number}]"))
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer, remarks
+from extensions.openai.answers import Remarks, json_answer
 from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.outbound import ChatStream, Presentation, chat_completion
 from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
@@ -32,12 +32,12 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
         mirrors_calls=is_plain_script(caller),
         calls=CallStyle(toolbox.customs, toolbox.is_legacy),
     )
-    headers = remarks(body, runtime, (*toolbox.left_out, *unenforced_text(body.text)))
-    events = runtime.chat.chat(request, owner=caller.owner)
+    remarks = Remarks(body, (*toolbox.left_out, *unenforced_text(body.text)))
+    events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        return json_answer(chat_completion(reply, presentation), headers)
+        return json_answer(chat_completion(reply, presentation), remarks.headers())
     encoder = ChatStream(
         presentation, n=request.limits.n, wants_usage=body.wants_usage, fills_deltas=parses_every_event(caller)
     )
-    return await event_stream(caller, events, encoder, headers)
+    return await event_stream(caller, events, encoder, remarks.headers)

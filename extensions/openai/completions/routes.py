@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer, remarks
+from extensions.openai.answers import Remarks, json_answer
 from extensions.openai.completions.inbound import choosing_of, completion_request
 from extensions.openai.completions.outbound import Presentation, TextStream, text_completion
 from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
@@ -28,13 +28,14 @@ async def create_completion(body: TextCompletionRequest, caller: CurrentCaller) 
         echoes=await _texts(runtime.chat, request) if body.echo else None,
         has_logprobs=body.logprobs is not None,
     )
-    events = runtime.chat.complete(request, owner=caller.owner)
+    remarks = Remarks(body)
+    events = remarks.reading(runtime.chat.complete(request, owner=caller.owner))
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        return json_answer(text_completion(reply, presentation), remarks(body, runtime))
+        return json_answer(text_completion(reply, presentation), remarks.headers())
     choices = len(request.prompts) * request.limits.n
     encoder = TextStream(presentation, choices=choices, wants_usage=body.wants_usage)
-    return await event_stream(caller, events, encoder, remarks(body, runtime))
+    return await event_stream(caller, events, encoder, remarks.headers)
 
 
 async def _texts(chat: ChatService, request: CompletionRequest) -> list[str]:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from extensions.openai.messages.block_text import missing, nested_text, text_in
+from extensions.openai.messages.pictures import without_earlier_pictures
 from extensions.openai.messages.schema import ContentBlock, ConversationFields, MessageTurn
 from extensions.openai.messages.signature import carried_thought
 from modules.messages import Message, Role, ToolCall, text_message
@@ -19,7 +20,7 @@ def messages_of(body: ConversationFields) -> tuple[Message, ...]:
     names = _call_names(body.messages)
     system = _system_text(body.system or (), "system")
     turns = [text_message(Role.SYSTEM, system)] if system else []
-    for number, turn in enumerate(body.messages):
+    for number, turn in enumerate(without_earlier_pictures(body.messages)):
         turns += _turn(turn, f"messages[{number}]", names)
     return tuple(message for role, run in groupby(turns, lambda turn: turn.role) for message in _joined(role, [*run]))
 

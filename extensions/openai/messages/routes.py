@@ -5,7 +5,7 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer, remarks
+from extensions.openai.answers import Remarks, json_answer
 from extensions.openai.anthropic_shape import request_id_of
 from extensions.openai.context import CurrentCaller
 from extensions.openai.errors import anthropic_error_event
@@ -18,11 +18,13 @@ from extensions.openai.messages.inbound import (
     stop_sequences_of,
 )
 from extensions.openai.messages.outbound import whole_message
+from extensions.openai.messages.pictures import without_earlier_pictures
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
 from extensions.openai.messages.stream_outbound import MessageStream
 from extensions.openai.presets import default_sampling
 from extensions.openai.stream import Feed, feed_response, while_connected
 from modules.errors import ContextTooLong
+from modules.prompt.pictures import LEFT_OUT
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=JsonRoute)
 
@@ -33,14 +35,15 @@ async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Respon
     runtime = caller.context.runtime
     request = message_request(body, runtime.settings, await default_sampling(runtime, body.preset))
     stops, omits = stop_sequences_of(body), omits_thinking(body)
-    headers = remarks(body, runtime, left_out_of(body))
-    events = runtime.chat.chat(request, owner=caller.owner)
+    has_pictures = without_earlier_pictures(body.messages) != body.messages
+    remarks = Remarks(body, left_out_of(body), (LEFT_OUT,) if has_pictures else ())
+    events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         message = whole_message(events, stop_sequences=stops, omits_thinking=omits)
-        return json_answer(await while_connected(caller, message), headers)
+        return json_answer(await while_connected(caller, message), remarks.headers())
     encoder = MessageStream(stop_sequences=stops, omits_thinking=omits)
     failure = partial(anthropic_error_event, request_id=request_id_of(caller.request.scope))
-    return await feed_response(caller, Feed(events, encoder, failure=failure), headers)
+    return await feed_response(caller, Feed(events, encoder, failure=failure), remarks.headers)
 
 
 @router.post("/count_tokens", responses={200: {"model": TokenCount}})

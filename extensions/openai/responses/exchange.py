@@ -8,6 +8,7 @@ from extensions.openai.responses.inbound import chat_request, draft_of, presenta
 from extensions.openai.responses.input_items import items_of, references
 from extensions.openai.responses.items import Item
 from extensions.openai.responses.outbound import ResponseStream
+from extensions.openai.responses.pictures import without_earlier_pictures
 from extensions.openai.responses.schema import CreateResponseRequest, PromptFields
 from extensions.openai.responses.shelf import Shelf
 from modules.errors import BadRequest, NotFound
@@ -70,7 +71,7 @@ async def reading_of(body: PromptFields, owner: str, shelf: Shelf) -> Reading:
     sent = body.input or []
     known = {item.id: item for item in earlier}
     stored = await shelf.items([item for item in references(sent) if item not in known], owner)
-    return Reading(earlier, items_of(sent, stored | known))
+    return Reading(earlier, items_of(without_earlier_pictures(sent), stored | known))
 
 
 async def _earlier(body: PromptFields, owner: str, shelf: Shelf) -> list[Item]:

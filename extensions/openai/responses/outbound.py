@@ -44,6 +44,7 @@ class ResponseStream:
         self._open: OpenItem | None = None
         self._held: list[Content] = []
         self._has_begun = False
+        self.started: Started | None = None
 
     @property
     def response(self) -> ResponseObject:
@@ -95,6 +96,7 @@ class ResponseStream:
         self._draft.status = "cancelled"
 
     def _start(self, started: Started) -> bytes:
+        self.started = started
         self._draft.model = started.model
         begun = self.begin()
         self._draft.status = "in_progress"

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from extensions.openai.answers import remarks
+from extensions.openai.answers import Remarks
 from extensions.openai.context import Caller, CurrentCaller
 from extensions.openai.json_route import JsonRoute
 from extensions.openai.responses.answers import full_answer
@@ -14,8 +14,10 @@ from extensions.openai.responses.bodies import DeletedResponse, InputTokenCount,
 from extensions.openai.responses.desk import CurrentDesk
 from extensions.openai.responses.inbound import tools_of, unenforced_text
 from extensions.openai.responses.pages import After, Limit, Order, page
+from extensions.openai.responses.pictures import without_earlier_pictures
 from extensions.openai.responses.schema import CreateResponseRequest, InputTokensRequest
 from extensions.openai.stream import Feed, feed_response, while_connected
+from modules.prompt.pictures import LEFT_OUT
 
 router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonRoute)
 
@@ -23,16 +25,21 @@ router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonR
 @router.post("", responses={200: {"model": ResponseObject}})
 async def create_response(body: CreateResponseRequest, caller: CurrentCaller, desk: CurrentDesk) -> Response:
     """A reply to the input; with `stream`, as server-sent events; with `background`, to be fetched later."""
-    headers = remarks(body, caller.context.runtime, (*tools_of(body).left_out, *unenforced_text(body.text)))
+    left_out, sent = (*tools_of(body).left_out, *unenforced_text(body.text)), body.input or []
+    repairs = (LEFT_OUT,) if without_earlier_pictures(sent) != sent else ()
     exchange = await desk.prepare(body, caller.owner)
+
+    def headers() -> dict[str, str]:
+        return Remarks(body, left_out, repairs, exchange.stream.started).headers()
+
     if body.background:
         run = desk.in_background(exchange)
         if not body.stream:
-            return full_answer(run.response, headers)
+            return full_answer(run.response, headers())
         return await _streamed(caller, run.follow(-1), run.broken_off, headers)
     if body.stream:
         return await _streamed(caller, desk.streamed(exchange), exchange.stream.fail, headers)
-    return full_answer(await while_connected(caller, desk.whole(exchange)), headers)
+    return full_answer(await while_connected(caller, desk.whole(exchange)), headers())
 
 
 @router.post("/input_tokens", responses={200: {"model": InputTokenCount}})
@@ -53,7 +60,7 @@ async def get_response(
     """A stored response, or one in the background as it is now."""
     if stream:
         run = await desk.followed(response_id, caller.owner)
-        return await _streamed(caller, run.follow(starting_after), run.broken_off, {})
+        return await _streamed(caller, run.follow(starting_after), run.broken_off, dict)
     return full_answer((await desk.find(response_id, caller.owner)).response)
 
 
@@ -98,6 +105,6 @@ async def _streamed(
     caller: Caller,
     events: AsyncGenerator[bytes, None],
     failure: Callable[[Exception], bytes],
-    headers: dict[str, str],
+    headers: Callable[[], dict[str, str]],
 ) -> Response:
     return await feed_response(caller, Feed(events, _AsTheyAre(), failure=failure), headers)
