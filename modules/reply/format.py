@@ -40,9 +40,9 @@ class ReplyFormat:
         """Control tokens are printed only for the sake of marks that are some."""
         return not self.controls
 
-    def parser(self) -> ToolParser | None:
+    def parser(self, *, keeps_space: bool = False) -> ToolParser | None:
         """For one reply."""
-        return self.tool_format.parser(self.tools) if self.tool_format else None
+        return self.tool_format.parser(self.tools, keeps_space=keeps_space) if self.tool_format else None
 
 
 PLAIN: Final = ReplyFormat()
@@ -105,7 +105,7 @@ def _constraint(
     calls = replace(tool_format.constraint(tools, parallel=choice.parallel), param="tool_choice")
     if choice.use is ToolUse.REQUIRED or answer is None:
         return calls
-    marked = next((each for each in reasoning.formats if each.answer), None)
+    marked = next((each for each in reasoning.formats if each.has_answer_message), None)
     if marked is None:
         return calls_or_answer(calls, answer)
     return calls_or_answer(calls, answer, mark=marked.answer, header=marked.header)
@@ -119,5 +119,6 @@ def _thought(
     if reasoning.is_over or marked is None or (constraint is None and budget is None):
         return None
     # A constraint of the answer says nothing of the mark before it, so that mark ends the thought.
-    end = marked.end + marked.header + marked.answer if constraint is not None and is_answer else marked.end
+    has_mark = constraint is not None and is_answer and marked.has_answer_message
+    end = marked.end + marked.header + marked.answer if has_mark else marked.end
     return Thought(end=end, start="" if reasoning.is_open else marked.start, is_open=reasoning.is_open, budget=budget)

@@ -9,7 +9,9 @@ class ReasoningFormat:
     """A thought stands between `start` and `end`; with an empty `start` it begins where the reply begins.
 
     `answer` is the marker in front of what follows the thoughts, and `header` what may stand between the end of one
-    message of a reply and the marker of the next. `after` are prompt endings without which the format is none.
+    message of a reply and the marker of the next. `answer_ends` stand behind an answer that begins with the marker, or
+    with the end of a thought where there is no such marker: the first of them, then any of the others. `after` are prompt
+    endings without which the format is none.
     """
 
     name: str
@@ -17,7 +19,14 @@ class ReasoningFormat:
     start: str = ""
     answer: str = ""
     header: str = ""
+    answer_ends: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+
+    @property
+    def has_answer_message(self) -> bool:
+        """Whether an answer stands in a message of its own, and so never without its marker; a mere wrapper may be left
+        out."""
+        return bool(self.answer) and not self.answer_ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +49,11 @@ class Reasoning:
     @property
     def marks(self) -> tuple[str, ...]:
         """Everything that has to be printed for the thoughts to be found."""
-        texts = (text for each in self.formats for text in (each.start, each.end, each.answer, each.header))
+        texts = (
+            text
+            for each in self.formats
+            for text in (each.start, each.end, each.answer, each.header.rstrip(), *each.answer_ends)
+        )
         return tuple(dict.fromkeys(filter(None, texts))) if not self.is_over else ()
 
 
@@ -73,7 +86,73 @@ SOLAR: Final = ReasoningFormat(
     name="solar", start="<|think|>", end="<|end|>", answer="<|content|>", header="<|begin|>assistant"
 )
 BRACKETS: Final = ReasoningFormat(name="brackets", start="[THINK]", end="[/THINK]")
-ALL: Final = (THINK, ANALYSIS, COMMENTARY, SEED, CHANNEL, CHANNEL_AFTER_TOOL, SOLAR, END_ONLY, BRACKETS)
+HUNYUAN: Final = ReasoningFormat(
+    name="hunyuan", start="<think>", end="</think>", answer="<answer>", answer_ends=("</answer>",)
+)
+HUNYUAN_SUFFIXED: Final = ReasoningFormat(
+    name="hunyuan with a suffix", start="<think:opensource>", end="</think:opensource>"
+)
+RESPONSE: Final = ReasoningFormat(
+    name="response", start="<think>", end="</think>", answer="<response>", answer_ends=("</response>",)
+)
+APRIEL: Final = ReasoningFormat(
+    name="apriel",
+    start="Here are my reasoning steps:",
+    end="[BEGIN FINAL RESPONSE]",
+    answer_ends=("[END FINAL RESPONSE]",),
+)
+COMMAND_RESPONSE: Final = ReasoningFormat(
+    name="command",
+    start="<|START_THINKING|>",
+    end="<|END_THINKING|>",
+    answer="<|START_RESPONSE|>",
+    answer_ends=("<|END_RESPONSE|>",),
+)
+COMMAND_TEXT: Final = ReasoningFormat(
+    name="command with text",
+    start="<|START_THINKING|>",
+    end="<|END_THINKING|>",
+    answer="<|START_TEXT|>",
+    answer_ends=("<|END_TEXT|>",),
+)
+INNER: Final = ReasoningFormat(name="inner", start="<|inner_prefix|>", end="<|inner_suffix|>")
+KIMI_K3: Final = ReasoningFormat(
+    name="kimi k3",
+    start="<|open|>think<|sep|>",
+    end="<|close|>think<|sep|>",
+    answer="<|open|>response<|sep|>",
+    answer_ends=("<|close|>response<|sep|>", "<|close|>message<|sep|>"),
+)
+MINIMAX_M3: Final = ReasoningFormat(name="minimax m3", start="<mm:think>", end="</mm:think>")
+MUSE: Final = ReasoningFormat(
+    name="muse",
+    start="to=self<|message|>",
+    end="<|eom|>",
+    answer="to=user<|message|>",
+    header="<|start|>assistant ",
+    answer_ends=("<|eom|>",),
+)
+ALL: Final = (
+    THINK,
+    ANALYSIS,
+    COMMENTARY,
+    SEED,
+    CHANNEL,
+    CHANNEL_AFTER_TOOL,
+    SOLAR,
+    END_ONLY,
+    BRACKETS,
+    HUNYUAN,
+    HUNYUAN_SUFFIXED,
+    RESPONSE,
+    APRIEL,
+    COMMAND_RESPONSE,
+    COMMAND_TEXT,
+    INNER,
+    KIMI_K3,
+    MINIMAX_M3,
+    MUSE,
+)
 _TAIL: Final = 200
 
 # Texts of a template that together give a family away. The first row that fits counts.
@@ -83,6 +162,18 @@ _FAMILIES: Final[tuple[tuple[tuple[str, ...], tuple[ReasoningFormat, ...]], ...]
     (("<|think|>", "<|content|>"), (SOLAR,)),
     (("<seed:think>",), (SEED,)),
     (("[THINK]",), (BRACKETS,)),
+    (("[BEGIN FINAL RESPONSE]",), (APRIEL,)),
+    (("<|START_THINKING|>", "<|START_TEXT|>"), (COMMAND_TEXT, COMMAND_RESPONSE)),
+    (("<|START_THINKING|>",), (COMMAND_RESPONSE,)),
+    (("<|inner_prefix|>",), (INNER,)),
+    (("<|open|>", "<|close|>", "think"), (KIMI_K3,)),
+    (("<mm:think>",), (MINIMAX_M3,)),
+    (("to=self<|message|>",), (MUSE,)),
+    ((":opensource", "<think"), (HUNYUAN_SUFFIXED,)),
+    (("<think>", "<answer>"), (HUNYUAN,)),
+    # Here results of tools stand in that tag.
+    (("<think>", "minimax:tool_call"), (THINK,)),
+    (("<think>", "<response>"), (RESPONSE,)),
     (("<think>",), (THINK,)),
     # These templates only cut thoughts out of earlier turns: the model may write the tag that begins one, or not.
     (("</think>",), (THINK, END_ONLY)),

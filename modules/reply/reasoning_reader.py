@@ -3,12 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Final, TypeAlias
 
 from modules.reply.reasoning import Reasoning, ReasoningFormat
 from modules.reply.split_text import BlankHolder, overlap
 
 _BLANKS_BEFORE_START: Final = 16
+_MARK_BEGINNINGS: Final = "<[]"
+
+# The thought that a mark begins, or None where it begins the answer, and the marks behind that.
+_Opening: TypeAlias = tuple[ReasoningFormat | None, tuple[str, ...]]
+_PREFIX: Final[_Opening] = (None, ())
 
 
 class Kind(Enum):
@@ -37,9 +42,10 @@ class ReasoningReader:
     """
 
     def __init__(self, reasoning: Reasoning) -> None:
-        self._openings = _openings(reasoning.formats) | dict.fromkeys(reasoning.prefixes)
+        self._openings: dict[str, _Opening] = _openings(reasoning.formats) | dict.fromkeys(reasoning.prefixes, _PREFIX)
         self._implied = next((each for each in reasoning.formats if not each.start), None)
         self._format: ReasoningFormat | None = None
+        self._answer_ends: tuple[str, ...] = ()
         self._held = ""
         self._unmarked: list[str] = []
         self._blanks = BlankHolder()
@@ -48,6 +54,11 @@ class ReasoningReader:
         self._step: Callable[[], bool] = self._begin if reasoning.can_occur else self._answer
         if reasoning.can_occur and reasoning.is_open:
             self._enter(reasoning.formats[0])
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether a thought has begun and not ended."""
+        return self._step == self._think
 
     def feed(self, text: str) -> Sequence[Span]:
         """What became certain."""
@@ -58,12 +69,13 @@ class ReasoningReader:
 
     def close(self) -> Sequence[Span]:
         """What was held back, when the reply is over."""
-        if self._step == self._think:
+        if self.is_thinking:
             self._tell_thought(self._held)
             self._tell(Kind.MARKUP, self._blanks.take())
         else:
             self._held = "".join(self._unmarked) + self._held
-            self._answer()
+            while self._answer(is_last=True):
+                pass
         return self._told()
 
     # Each step reads from what is held; it returns False when it needs more text, True when another step goes on.
@@ -75,7 +87,7 @@ class ReasoningReader:
         opening = next((mark for mark in self._openings if text.startswith(mark)), None)
         if opening is not None:
             self._consume(Kind.MARKUP, blanks + len(opening))
-            self._enter(self._openings[opening])
+            self._enter(*self._openings[opening])
             return True
         if blanks <= _BLANKS_BEFORE_START and any(mark.startswith(text) for mark in self._openings):
             return False
@@ -95,6 +107,7 @@ class ReasoningReader:
         self._held = self._held[len(before) :]
         self._consume(Kind.MARKUP, len(end))
         self._skips_blanks = True
+        self._answer_ends = () if self._format.answer else self._format.answer_ends
         self._step = self._begin if self._format.answer else self._answer
         return True
 
@@ -112,16 +125,41 @@ class ReasoningReader:
         self._held = before[sure:]
         return False
 
-    def _answer(self) -> bool:
+    def _answer(self, *, is_last: bool = False) -> bool:
         if self._skips_blanks:
             self._consume(Kind.MARKUP, len(self._held) - len(self._held.lstrip()))
             self._skips_blanks = not self._held
+        if self._answer_ends:
+            return self._answer_up_to_end(is_last=is_last)
         self._consume(Kind.ANSWER, len(self._held))
         return False
 
-    def _enter(self, thought: ReasoningFormat | None) -> None:
+    def _answer_up_to_end(self, *, is_last: bool) -> bool:
+        """An end mark is one where the reply or another mark follows; otherwise it is mentioned."""
+        found = [(self._held.find(end), end) for end in self._answer_ends if end in self._held]
+        if not found:
+            begun = max(overlap(self._held, end) for end in self._answer_ends)
+            body = self._held[: len(self._held) - begun].rstrip()
+            self._consume(Kind.ANSWER, len(body))
+            if is_last:
+                self._consume(Kind.MARKUP if begun > 1 else Kind.ANSWER, len(self._held))
+            return False
+        place, end = min(found)
+        self._consume(Kind.ANSWER, len(self._held[:place].rstrip()))
+        rest = self._held.lstrip()[len(end) :].lstrip()
+        if not rest and not is_last:
+            return False
+        if rest and rest[0] not in _MARK_BEGINNINGS:
+            self._consume(Kind.ANSWER, self._held.index(end) + len(end))
+            return True
+        self._consume(Kind.MARKUP, len(self._held) - len(rest))
+        self._answer_ends = self._answer_ends[1:]
+        return bool(rest)
+
+    def _enter(self, thought: ReasoningFormat | None, answer_ends: tuple[str, ...] = ()) -> None:
         """Go on with a thought, or with the answer when there is none."""
         self._format = thought
+        self._answer_ends = answer_ends
         self._skips_blanks = True
         self._step = self._think if thought else self._answer
 
@@ -145,12 +183,15 @@ class ReasoningReader:
         return spans
 
 
-def _openings(formats: Sequence[ReasoningFormat]) -> dict[str, ReasoningFormat | None]:
-    """Every mark that a message can begin with, and the thought it begins: None for the mark of the answer."""
-    marks: dict[str, ReasoningFormat | None] = {}
+def _openings(formats: Sequence[ReasoningFormat]) -> dict[str, _Opening]:
+    """Every mark that a message can begin with, and what it begins."""
+    marks: dict[str, _Opening] = {}
     for each in formats:
-        for mark, thought in ((each.start, each), (each.answer, None)):
+        answer: _Opening = (None, each.answer_ends)
+        for mark, opening in ((each.start, (each, ())), (each.answer, answer)):
             if mark:
-                marks[mark] = thought
-                marks[each.header + mark] = thought
+                marks[mark] = opening
+                marks[each.header + mark] = opening
+        # Where the prompt has ended the thought, models may end it once more.
+        marks.setdefault(each.end, answer if not each.answer else _PREFIX)
     return marks

@@ -1,14 +1,16 @@
 """Chunks → events: what of a reply is thought, what a call, what visible text, and what is its end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from modules.engine.types import Chunk, Finish, Usage
 from modules.events import Content, Done, Event, FinishReason, Progress, PromptScored, Reasoning
 from modules.reply.format import PLAIN, ReplyFormat
-from modules.reply.reasoning_reader import Kind, ReasoningReader, Span
+from modules.reply.harmony_reader import reader_of
+from modules.reply.reasoning_reader import Kind, Span
 from modules.reply.split_answer import Answer, CallingAnswer, PlainAnswer
 from modules.reply.split_text import ControlFilter
+from modules.reply.split_thought import ThoughtWatch
 from modules.reply.split_tokens import TokenLedger, Tokens
 
 
@@ -86,9 +88,11 @@ class _FormattedText:
     def __init__(self, index: int, reply_format: ReplyFormat) -> None:
         self._index = index
         self._ledger = TokenLedger()
-        self._reader = ReasoningReader(reply_format.reasoning)
+        self._reader = reader_of(reply_format.reasoning)
         self._thoughts = ControlFilter(reply_format.controls)
         self._answer = _answer(index, self._ledger, reply_format)
+        self._format = reply_format
+        self._watch: ThoughtWatch | None = None
         self._is_thinking = reply_format.reasoning.is_open
         # Without a way to think, what is cut off the beginning of a reply is no thought.
         self._can_think = bool(reply_format.reasoning.formats)
@@ -107,19 +111,55 @@ class _FormattedText:
         yield from self._divide(self._reader.feed(chunk.text))
 
     def close(self, finish: Finish | None) -> Iterator[Event]:
-        yield from self._divide(self._reader.close())
-        if self._is_thinking:
+        calls = ""
+        if self._watch is not None and self._reader.is_thinking:
+            for span in self._reader.close():
+                yield from self._think_all(self._watch.feed(span))
+            calls = self._watch.close() if finish is Finish.STOP else ""
+        else:
+            yield from self._divide(self._reader.close())
+        if calls:
+            yield from self._calls_in_thought(calls, finish)
+        elif self._is_thinking:
+            yield from self._end_watch()
             self._count(self._ledger.take_all())
         else:
             yield from self._answer.close(finish)
 
+    def _calls_in_thought(self, text: str, finish: Finish | None) -> Iterator[Event]:
+        """The calls in a thought that did not end. What is said around them is still thought."""
+        for event in (*self._answer.feed(text), *self._answer.close(finish)):
+            if isinstance(event, Content):
+                yield Reasoning(index=self._index, text=event.text, logprobs=event.logprobs)
+            else:
+                yield event
+
     def _divide(self, spans: Sequence[Span]) -> Iterator[Event]:
         for span in spans:
             self._is_thinking = span.kind is not Kind.ANSWER
-            if self._is_thinking:
-                yield from self._think(span)
-            else:
+            if not self._is_thinking:
                 yield from self._answer.feed(span.text)
+            elif self._may_call(span):
+                self._watch = self._watch or _watch(self._format)
+                yield from self._think_all((span,) if self._watch is None else self._watch.feed(span))
+            else:
+                if span.kind is Kind.MARKUP:
+                    yield from self._end_watch()
+                yield from self._think(span)
+
+    def _may_call(self, span: Span) -> bool:
+        if self._format.tool_format is None or span.kind is not Kind.THOUGHT:
+            return False
+        return self._watch is None or not self._watch.can_pass(span.text)
+
+    def _end_watch(self) -> Iterator[Event]:
+        if self._watch is not None:
+            yield from self._think_all(self._watch.end())
+            self._watch = None
+
+    def _think_all(self, spans: Iterable[Span]) -> Iterator[Event]:
+        for span in spans:
+            yield from self._think(span)
 
     def _think(self, span: Span) -> Iterator[Event]:
         tokens = self._ledger.take(len(span.text))
@@ -141,3 +181,10 @@ def _answer(index: int, ledger: TokenLedger, reply_format: ReplyFormat) -> Answe
         return PlainAnswer(index, ledger, controls)
     is_held = reply_format.constraint is not None
     return CallingAnswer(index, ledger, controls, parser, choice=reply_format.choice, is_held=is_held)
+
+
+def _watch(reply_format: ReplyFormat) -> ThoughtWatch | None:
+    parser = reply_format.parser(keeps_space=True)
+    if parser is None or reply_format.tool_format is None:
+        return None
+    return ThoughtWatch(parser, reply_format.tool_format.openers)

@@ -64,12 +64,18 @@ class ToolFormat(Protocol):
         ...
 
     @property
+    def openers(self) -> tuple[str, ...]:
+        """Texts that begin calls wherever they stand in a reply."""
+        ...
+
+    @property
     def markers(self) -> tuple[str, ...]:
         """Texts around calls that may be control tokens of the model, and have to be printed for the parser to see."""
         ...
 
-    def parser(self, tools: Sequence[ToolSpec]) -> ToolParser:
-        """For a reply to a request that offers `tools`; names of other functions are ordinary text."""
+    def parser(self, tools: Sequence[ToolSpec], *, keeps_space: bool = False) -> ToolParser:
+        """For a reply to a request that offers `tools`; names of other functions are ordinary text. Space around calls is
+        no text, unless the parser `keeps_space`."""
         ...
 
     def constraint(self, tools: Sequence[ToolSpec], *, parallel: bool) -> Constraint:

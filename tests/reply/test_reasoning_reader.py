@@ -7,8 +7,9 @@ from time import thread_time
 import pytest
 
 from modules.reply import reasoning as formats
+from modules.reply.harmony_reader import reader_of
 from modules.reply.reasoning import Reasoning
-from modules.reply.reasoning_reader import Kind, ReasoningReader, Span
+from modules.reply.reasoning_reader import Kind, Span
 from tests.reply.reasoning_cases import CASES, Case
 from tests.splits import cut
 
@@ -27,7 +28,7 @@ MENTIONS = (
 
 
 def read(reasoning: Reasoning, pieces: Iterable[str]) -> list[Span]:
-    reader = ReasoningReader(reasoning)
+    reader = reader_of(reasoning)
     return [span for piece in pieces for span in reader.feed(piece)] + list(reader.close())
 
 
@@ -61,7 +62,7 @@ def test_what_begins_with_no_tag_is_answer(reasoning: tuple[formats.ReasoningFor
 
 
 def test_the_answer_is_told_at_once() -> None:
-    reader = ReasoningReader(Reasoning(formats=(formats.THINK,)))
+    reader = reader_of(Reasoning(formats=(formats.THINK,)))
     assert [list(reader.feed(piece)) for piece in ("<", "b", ">\n")] == [
         [],
         [Span(Kind.ANSWER, "<b")],
@@ -70,7 +71,7 @@ def test_the_answer_is_told_at_once() -> None:
 
 
 def test_thoughts_are_told_at_once() -> None:
-    reader = ReasoningReader(Reasoning(formats=(formats.THINK,), is_open=True))
+    reader = reader_of(Reasoning(formats=(formats.THINK,), is_open=True))
     assert list(reader.feed("\nSo")) == [Span(Kind.MARKUP, "\n"), Span(Kind.THOUGHT, "So")]
     assert list(reader.feed(" be")) == [Span(Kind.THOUGHT, " be")]
 
@@ -83,7 +84,7 @@ def test_a_reply_that_goes_on_with_its_answer_has_no_thoughts() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_work_does_not_grow_with_the_reply(case: Case) -> None:
     def seconds(letters: int) -> float:
-        reader = ReasoningReader(case.reasoning)
+        reader = reader_of(case.reasoning)
         list(reader.feed(case.reply[: len(case.reply) // 2]))
         started = thread_time()
         for _ in range(letters):

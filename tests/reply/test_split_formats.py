@@ -175,6 +175,37 @@ def test_calls_after_thought_and_text() -> None:
         assert "tool_call" not in reply.content_logprobs
 
 
+@pytest.mark.parametrize("end", ["", " Or so.", "\n" + CALL])
+def test_a_call_in_a_thought_that_never_ended_is_a_call(end: str) -> None:
+    for pieces in cuts(f"<think>Let me look.\n\n{CALL}{end}"):
+        reply = said(calling(formats.THINK), pieces, has_logprobs=True)
+        assert (reply.thought, reply.content) == ("Let me look." + end.replace("\n" + CALL, "").strip(), ""), pieces
+        assert reply.calls == [["f", '{"a": "b"}']] * (2 if CALL in end else 1), pieces
+        assert reply.reason is FinishReason.TOOL_CALLS
+
+
+def test_a_call_in_a_thought_that_ends_is_thought() -> None:
+    thought = f"I could say\n{CALL}\n but <tool_call> alone, or {CALL[:30]}, is none."
+    for pieces in cuts(f"<think>{thought}</think>No."):
+        reply = said(calling(formats.THINK), pieces, has_logprobs=True)
+        assert (reply.thought, reply.content, reply.calls) == (thought, "No.", []), pieces
+        assert (reply.thought_logprobs, reply.content_logprobs) == (thought, "No."), pieces
+
+
+def test_a_thought_that_was_cut_holds_no_call() -> None:
+    reply = said(calling(formats.THINK), [f"<think>a {CALL}"], finish=Finish.LENGTH)
+    assert (reply.thought, reply.calls, reply.reason) == (f"a {CALL}", [], FinishReason.LENGTH)
+
+
+def test_a_thought_with_tags_streams() -> None:
+    """Only what may be a call is held back."""
+    splitter = ReplySplitter(0, prompt_tokens=5, reply_format=calling(formats.THINK))
+    events = [
+        event for chunk in letters("<think>a <b> and <tool_call> or so, " + "b" * 9) for event in splitter.feed(chunk)
+    ]
+    assert "".join(event.text for event in events if isinstance(event, Reasoning)).endswith("b" * 9)
+
+
 def test_blanks_between_thought_and_call_are_no_content() -> None:
     events = events_of(calling(formats.THINK), letters(f"<think>a</think>\n\n{CALL}"))
     assert not [event for event in events if isinstance(event, Content)]

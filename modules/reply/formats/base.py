@@ -22,8 +22,8 @@ class MarkedFormat(ABC):
     openers: ClassVar[tuple[str, ...]]
     closers: ClassVar[tuple[str, ...]] = ()
 
-    def parser(self, tools: Sequence[ToolSpec]) -> CallParser:
-        return CallParser(self, OfferedTools(tools))
+    def parser(self, tools: Sequence[ToolSpec], *, keeps_space: bool = False) -> CallParser:
+        return CallParser(self, OfferedTools(tools), keeps_space=keeps_space)
 
     def constraint(self, tools: Sequence[ToolSpec], *, parallel: bool) -> Constraint:
         grammar = Grammar()

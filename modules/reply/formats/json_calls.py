@@ -20,9 +20,10 @@ from modules.reply.formats.values import ValueReader, json_of_literal
 from modules.reply.tool_format import Text
 
 _TAGS = ("tool_call", "tool_calls", "function_call", "function_calls", "functioncall", "function", "tools", "TOOLCALL")
-_NAME_KEYS = frozenset({"name", "function"})
-_ARGUMENT_KEYS = frozenset({"arguments", "parameters"})
-_OTHER_KEYS = frozenset({"id", "type", "index"})
+_NAME_KEYS = frozenset({"name", "function", "tool", "tool_name", "function_name"})
+_ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input", "tool_input", "action_input"})
+_OTHER_KEYS = frozenset({"id", "type", "index", "tool_call_id", "call_id"})
+_PREFIX = "functions."
 _FENCE = "```"
 _INFORMATION = re.compile(r"[\w-]*")
 _SEPARATORS = (",", ";")
@@ -56,10 +57,10 @@ class JsonCalls(MarkedFormat):
         return one_of((repeated(tagged, literal("\n"), parallel=parallel), call))
 
 
-def read_objects(source: Source, offered: OfferedTools) -> Steps[None]:
-    """One call object, or several in a list or one after the other."""
+def read_objects(source: Source, offered: OfferedTools, *, is_list: bool = False) -> Steps[None]:
+    """One call object, or several in a list (`is_list` if it is open already) or one after the other."""
     yield from source.space()
-    is_list = yield from source.literal("[")
+    is_list = bool((yield from source.literal("["))) or is_list
     yield from source.space()
     while True:
         yield from source.expect("{")
@@ -107,7 +108,8 @@ class _CallObject:
         if (yield from self._source.literal("{")):
             yield from self._values.members(self._member)
             return
-        self._name = yield from self._values.string_text()
+        name = yield from self._values.string_text()
+        self._name = name if name in self._offered else name.removeprefix(_PREFIX)
         if self._name not in self._offered:
             raise NotACall
         if self._held is not None:
@@ -124,7 +126,7 @@ class _CallObject:
         if self._name is None:
             raise NotACall
         arguments = json_of_literal(held, self._offered.schema(self._name))
-        if arguments is None:
+        if arguments is None or not arguments.startswith("{"):
             raise NotACall
         self._is_called = True
         yield from give_call(self._source, self._name, give_arguments(arguments))

@@ -29,7 +29,7 @@ class ParameterTags:
     With `padding`, a value stands between two such texts that are not part of it. Grammars put `gap` between tags, where
     any space is read. `typed_closers` are key closers that say the value's JSON type, if it is "string", or that it is
     another. A value may stand between `quotes`, which are read up to the second. `enders` are what only can stand behind
-    a call; where there are none, anything can.
+    a call; where there are none, anything can. `mark` is a control token within the tags, if they hold one.
     """
 
     opener: str
@@ -42,6 +42,7 @@ class ParameterTags:
     typed_closers: tuple[tuple[str, str], ...] = ()
     quotes: tuple[str, str] | None = None
     enders: tuple[str, ...] = ()
+    mark: str = ""
 
 
 class ParameterReader:
@@ -217,11 +218,29 @@ def parameters_rule(grammar: Grammar, tool: ToolSpec, tags: ParameterTags) -> st
 
 def _parameter_rule(grammar: Grammar, parameter: Parameter, tags: ParameterTags) -> str:
     value_opener = tags.gap + tags.value_opener if tags.value_opener else ""
-    head = literal(tags.opener + parameter.name + tags.key_closer + value_opener + tags.padding)
     types = parameter.schema.types
+    head = literal(tags.opener + parameter.name + _key_closer(tags, types) + value_opener + tags.padding)
     if not types or "string" in types:
-        value = text_until(grammar, parameter.schema, tags.closer, padding=tags.padding, is_strict=parameter.is_strict)
+        value = text_until(
+            grammar,
+            parameter.schema,
+            tags.closer,
+            padding=tags.padding,
+            mark=tags.mark,
+            is_strict=parameter.is_strict,
+        )
     else:
         value = sequence(parameter.json_rule(grammar), literal(tags.padding + tags.closer))
     rule = sequence(head, value, *([literal(tags.gap)] if tags.gap else []))
     return rule if parameter.is_required else rule + "?"
+
+
+def _key_closer(tags: ParameterTags, types: frozenset[str]) -> str:
+    """What stands behind the key of a value that is of one of `types`; text, where it may be that."""
+    if not tags.typed_closers:
+        return tags.key_closer
+    kinds = {kind: closer for closer, kind in tags.typed_closers}
+    if not types or "string" in types:
+        return kinds["string"]
+    names = sorted({"number" if each == "integer" else each for each in types - {"null"}})
+    return kinds.get(names[0] if names else "null", tags.typed_closers[-1][0])

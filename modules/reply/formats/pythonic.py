@@ -1,7 +1,8 @@
-"""Calls as a list in Python: `[NAME(key="value", …), …]`, as Llama 4 writes them, alone where the reply begins or between
-marks, and LFM2 between marks of its own."""
+"""Calls as Python writes them: `[NAME(key="value", …), …]`, as Llama 4 does, alone where the reply begins or between marks;
+LFM2 between marks of its own; Olmo 3 in a tag, a call in each line."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
@@ -13,37 +14,85 @@ from modules.reply.formats.parameter_grammar import Parameter, parameter_list, p
 from modules.reply.formats.source import Source
 from modules.reply.formats.steps import NotACall, Steps
 from modules.reply.formats.values import PYTHON, ValueReader
+from modules.reply.tool_format import Text
 
-_OPENERS = ("<|python_start|>", "<|tool_call_start|>")
-_CLOSERS = ("<|python_end|>", "<|tool_call_end|>")
+_MARKS = ("<|python_start|>", "<|python_end|>")
+_LFM_MARKS = ("<|tool_call_start|>", "<|tool_call_end|>")
+_TAGS = ("<function_calls>", "</function_calls>")
+_SEPARATORS = (",", ";")
 
 
 class Pythonic(MarkedFormat):
     name = "pythonic"
-    hints = ("[func_name1(params_name1=params_value1", *_OPENERS)
-    openers = _OPENERS
-    closers = _CLOSERS
-    markers = (*_OPENERS, *_CLOSERS)
+    hints: ClassVar[tuple[str, ...]] = ("[func_name1(params_name1=params_value1", _MARKS[0])
+    openers: ClassVar[tuple[str, ...]] = (_MARKS[0], _LFM_MARKS[0])
+    closers: ClassVar[tuple[str, ...]] = (_MARKS[1], _LFM_MARKS[1])
+    markers: ClassVar[tuple[str, ...]] = (*_MARKS, *_LFM_MARKS)
 
     def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
-        yield from self.read_calls(source, "", offered)
+        yield from source.space()
+        # Llama 4's own template asks for JSON.
+        if (yield from source.peek()) not in "[{":
+            raise NotACall
+        yield from _read_calls(source, offered)
 
     def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
-        if (yield from source.peek()) == "{":
-            # Llama 4's own template asks for JSON.
-            yield from read_objects(source, offered)
-            return
-        yield from source.expect("[")
-        is_last = False
-        while not is_last:
-            yield from source.space()
-            yield from _read_call(source, offered)
-            is_last = yield from _read_separator(source)
+        yield from _read_calls(source, offered)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
         call = grammar.rule(one_of(_call_rule(grammar, tool) for tool in tools))
         return sequence(literal("["), repeated(call, literal(", "), parallel=parallel), literal("]"))
+
+
+class Lfm2(Pythonic):
+    name = "lfm2"
+    # Older templates of the family name no calls, only the list of tools.
+    hints = (*_LFM_MARKS, "<|tool_list_start|>", "List of tools: [")
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        return sequence(
+            literal(_LFM_MARKS[0]), super().calls_rule(grammar, tools, parallel=parallel), literal(_LFM_MARKS[1])
+        )
+
+
+class Olmo(Pythonic):
+    name = "olmo"
+    hints = _TAGS
+    openers = (_TAGS[0],)
+    closers = (_TAGS[1],)
+    markers = _TAGS
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        call = grammar.rule(one_of(_call_rule(grammar, tool) for tool in tools))
+        calls = repeated(call, literal("\n"), parallel=parallel)
+        return sequence(literal(_TAGS[0] + "\n"), calls, literal("\n" + _TAGS[1]))
+
+
+def _read_calls(source: Source, offered: OfferedTools) -> Steps[None]:
+    """A list of calls in Python or JSON, or such calls one after the other."""
+    is_list = bool((yield from source.literal("[")))
+    yield from source.space()
+    if (yield from source.peek()) == "{":
+        yield from read_objects(source, offered, is_list=is_list)
+        return
+    while True:
+        yield from _read_call(source, offered)
+        source.mark()
+        blanks = yield from source.space()
+        if is_list and (yield from source.literal("]", *source.closers)):
+            source.commit()
+            return
+        separator = yield from source.literal(*_SEPARATORS)
+        yield from source.space()
+        if is_list and separator and (yield from source.literal("]")):
+            source.commit()
+            return
+        if not separator and (is_list or "\n" not in blanks):
+            break
+        if not (yield from source.begins(*offered.names)):
+            break
+    yield Text(source.unread())
 
 
 def _read_call(source: Source, offered: OfferedTools) -> Steps[None]:
@@ -51,20 +100,6 @@ def _read_call(source: Source, offered: OfferedTools) -> Steps[None]:
     yield from source.expect("(")
     arguments = ValueReader(source, PYTHON).object(offered.schema(name), closer=")", colon="=")
     yield from give_call(source, name, arguments)
-
-
-def _read_separator(source: Source) -> Steps[bool]:
-    """What stands behind a call; whether it was the last."""
-    source.mark()
-    yield from source.space()
-    has_comma = yield from source.literal(",")
-    yield from source.space()
-    if (yield from source.literal("]")):
-        source.commit()
-        return True
-    if not has_comma:
-        raise NotACall
-    return False
 
 
 def _call_rule(grammar: Grammar, tool: ToolSpec) -> str:

@@ -35,18 +35,18 @@ class CallSyntax(Protocol):
 class CallParser:
     """The ToolParser of a format. Space around calls is dropped here, and adjacent pieces are joined."""
 
-    def __init__(self, syntax: CallSyntax, offered: OfferedTools) -> None:
+    def __init__(self, syntax: CallSyntax, offered: OfferedTools, *, keeps_space: bool = False) -> None:
         self._source = Source(openers=syntax.openers, closers=syntax.closers)
         self._steps = _read_reply(self._source, syntax, offered)
-        self._spacing = _Spacing()
+        self._spacing = None if keeps_space else _Spacing()
 
     def feed(self, text: str) -> list[Piece]:
         self._source.append(text)
-        return _joined(self._spacing.applied(self._certain()))
+        return _joined(self._spacing.applied(self._certain()) if self._spacing else self._certain())
 
     def close(self, *, is_cut: bool = False) -> list[Piece]:
         self._source.end(is_cut=is_cut)
-        return _joined(self._spacing.closed(self._certain()))
+        return _joined(self._spacing.closed(self._certain()) if self._spacing else self._certain())
 
     def _certain(self) -> Iterator[Piece]:
         for piece in self._steps:

@@ -111,6 +111,12 @@ class Source:
                 return self.take(len(found))
             yield from self._more()
 
+    def begins(self, *options: str) -> Steps[bool]:
+        """Whether one of `options` comes next, which stays to be read."""
+        found = yield from self.literal(*options)
+        self.put_back(found)
+        return bool(found)
+
     def expect(self, *options: str) -> Steps[str]:
         """The longest of `options` that comes next, read.
 

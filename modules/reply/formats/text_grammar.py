@@ -6,8 +6,11 @@ from modules.reply.formats.patterns import between_slashes, literal_pattern, tex
 from modules.reply.formats.schema import Schema
 
 
-def text_until(grammar: Grammar, schema: Schema, closer: str, *, padding: str = "", is_strict: bool = False) -> str:
-    """A string that `schema` allows, `padding`, and `closer`, which does not occur before.
+def text_until(
+    grammar: Grammar, schema: Schema, closer: str, *, padding: str = "", mark: str = "", is_strict: bool = False
+) -> str:
+    """A string that `schema` allows, `padding`, and `closer`, which does not occur before: nor does its beginning, where
+    its first character is repeated behind that. `mark` is what of the closer may be a control token, if not all of it.
 
     Limits that cannot be enforced are passed over; with `is_strict` they raise BadRequest.
     """
@@ -17,17 +20,34 @@ def text_until(grammar: Grammar, schema: Schema, closer: str, *, padding: str = 
         return sequence(one_of(map(literal, choices)), literal(padding + closer))
     limits = (*_length_limits(place), *_pattern_limits(place, is_strict=is_strict))
     if limits and grammar.may_intersect(len(limits), is_strict=is_strict):
-        return _limited_text(grammar, limits, closer, padding)
-    text, end = text_without(closer), literal_pattern(closer)
+        return _limited_text(grammar, limits, closer, padding, mark)
+    text = text_without(_beginning(closer))
     # A closer that is a control token is no text, and stands beside the text; any other is read in one piece with it.
-    return one_of((between_slashes(text + end), sequence(between_slashes(text), literal(closer))))
+    return one_of(
+        sequence(between_slashes(text + literal_pattern(read)), *([literal(rest)] if rest else []))
+        for read, rest in _divided(closer, mark)
+    )
 
 
-def _limited_text(grammar: Grammar, limits: tuple[str, ...], closer: str, padding: str) -> str:
-    text = " & ".join((*map(between_slashes, limits), between_slashes(text_without(closer))))
+def _limited_text(grammar: Grammar, limits: tuple[str, ...], closer: str, padding: str, mark: str) -> str:
+    text = " & ".join((*map(between_slashes, limits), between_slashes(text_without(_beginning(closer)))))
     padded = f"({text}) {literal(padding)}" if padding else f"({text})"
-    whole, before = grammar.terminal(f"{padded} {literal(closer)}"), grammar.terminal(padded)
-    return one_of((whole, sequence(before, literal(closer))))
+    return one_of(
+        sequence(grammar.terminal(f"{padded} {literal(read)}" if read else padded), *([literal(rest)] if rest else []))
+        for read, rest in _divided(closer, mark)
+    )
+
+
+def _beginning(closer: str) -> str:
+    """As much of `closer` as has its first character once."""
+    again = closer.find(closer[0], 1)
+    return closer if again < 0 else closer[:again]
+
+
+def _divided(closer: str, mark: str) -> tuple[tuple[str, str], ...]:
+    """The ways to divide `closer` into what is read in one piece with the text before it, and what is not."""
+    place = closer.find(mark) if mark else 0
+    return ((closer, ""), (closer[:place], closer[place:]))
 
 
 def _length_limits(schema: Schema) -> tuple[str, ...]:

@@ -86,8 +86,8 @@ class ValueReader:
 
         required = None if depth else schema.required
         yield CallArguments("{")
-        yield from self.members(member, closer=closer, colon=colon, required=required)
-        yield CallArguments("}")
+        rest = yield from self.members(member, closer=closer, colon=colon, required=required)
+        yield CallArguments(rest + "}")
 
     def members(
         self,
@@ -96,9 +96,10 @@ class ValueReader:
         closer: str = "}",
         colon: str = ":",
         required: Collection[str] | None = None,
-    ) -> Steps[None]:
-        """The members of an object up to its `closer`; `member` is given each key and what precedes the value in JSON,
-        and reads the value. The closer may be missing where the call ends and all the `required` keys were there."""
+    ) -> Steps[str]:
+        """The members of an object up to its `closer`, and the space before that; `member` is given each key and what
+        precedes the value in JSON, and reads the value. The closer may be missing where the call ends and all the
+        `required` keys were there."""
         given: set[str] = set()
         lead = yield from self._source.space()
         while not (yield from self._source.literal(closer)):
@@ -106,13 +107,13 @@ class ValueReader:
             yield from member(key, lead + written)
             given.add(key)
             if required is not None and given.issuperset(required) and (yield from self._is_call_over()):
-                return
+                return ""
             lead = yield from self._source.space()
             if not (yield from self._source.literal(",")):
                 yield from self._source.expect(closer)
-                yield CallArguments(lead)
-                return
+                return lead
             lead += "," + (yield from self._source.space())
+        return ""
 
     def string_text(self) -> Steps[str]:
         """The text of a string.

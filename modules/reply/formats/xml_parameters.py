@@ -36,7 +36,7 @@ _TAGS_WITHIN = replace(_TAGS, enders=(_CALL_END, _SEED_CALL_END))
 
 class XmlParameters(MarkedFormat):
     name = "xml-parameters"
-    hints = (_FUNCTION,)
+    hints = (_TAGS.opener,)
     openers = (_CALL, _SEED_CALL, _FUNCTION)
     closers = (_TAGS.call_closer, _CALL_END, _SEED_CALL_END)
     markers = (_CALL, _CALL_END, _SEED_CALL, _SEED_CALL_END)

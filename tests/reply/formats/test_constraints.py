@@ -87,6 +87,91 @@ CALLS = {
         "get_time{}",
         'get_weather{"city": "Rome \\"(<", "days": 3}\n>>>get_time{}',
     ),
+    "dsml": (
+        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="get_weather">\n<｜DSML｜parameter name="city" string="true">Rome "(<</｜DSML｜parameter>\n<｜DSML｜parameter name="days" string="false">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="get_time">\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="get_weather">\n<｜DSML｜parameter name="city" string="true">Rome "(<</｜DSML｜parameter>\n<｜DSML｜parameter name="days" string="false">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name="get_time">\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+    ),
+    "kimi-k3": (
+        '<|open|>tools<|sep|><|open|>call tool="get_weather" index="1"<|sep|><|open|>argument key="city" type="string"<|sep|>Rome "(<<|close|>argument<|sep|><|open|>argument key="days" type="number"<|sep|>3<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>',
+        '<|open|>tools<|sep|><|open|>call tool="get_time" index="1"<|sep|><|close|>call<|sep|><|close|>tools<|sep|>',
+        '<|open|>tools<|sep|><|open|>call tool="get_weather" index="1"<|sep|><|open|>argument key="city" type="string"<|sep|>Rome "(<<|close|>argument<|sep|><|open|>argument key="days" type="number"<|sep|>3<|close|>argument<|sep|><|close|>call<|sep|><|open|>call tool="get_time" index="2"<|sep|><|close|>call<|sep|><|close|>tools<|sep|>',
+    ),
+    "muse": (
+        ' to=get_weather<|message|><atem:function_calls>\n<atem:invoke name="get_weather">\n<atem:parameter name="city">Rome "(<</atem:parameter>\n<atem:parameter name="days">3</atem:parameter>\n</atem:invoke>\n</atem:function_calls>',
+        ' to=get_time<|message|><atem:function_calls>\n<atem:invoke name="get_time">\n</atem:invoke>\n</atem:function_calls>',
+        ' to=get_weather<|message|><atem:function_calls>\n<atem:invoke name="get_weather">\n<atem:parameter name="city">Rome "(<</atem:parameter>\n<atem:parameter name="days">3</atem:parameter>\n</atem:invoke>\n</atem:function_calls><|eom|><|start|>assistant to=get_time<|message|><atem:function_calls>\n<atem:invoke name="get_time">\n</atem:invoke>\n</atem:function_calls>',
+    ),
+    "minimax-m3": (
+        ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>Rome "(<]<]minimax[>[</city>]<]minimax[>[<days>3]<]minimax[>[</days>]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
+        ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="get_time">]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
+        ']<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>Rome "(<]<]minimax[>[</city>]<]minimax[>[<days>3]<]minimax[>[</days>]<]minimax[>[</invoke>\n]<]minimax[>[<invoke name="get_time">]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
+    ),
+    "minicpm": (
+        '<function name="get_weather"><param name="city">Rome "(<</param><param name="days">3</param></function>',
+        '<function name="get_time"></function>',
+        '<function name="get_weather"><param name="city">Rome "(<</param><param name="days">3</param></function>\n<function name="get_time"></function>',
+    ),
+    "solar": (
+        '<|tool_calls|><|tool_call:begin|>a1<|tool_call:name|>get_weather<|tool_call:args|>{"city":"Rome \\"(<","days":3}<|tool_call:end|><|calls|>',
+        "<|begin|>assistant<|tool_calls|><|tool_call:begin|>a1<|tool_call:name|>get_time<|tool_call:args|>{}<|tool_call:end|><|calls|>",
+        '<|tool_calls|><|tool_call:begin|>a1<|tool_call:name|>get_weather<|tool_call:args|>{"city":"Rome \\"(<","days":3}<|tool_call:end|><|tool_call:begin|>a2<|tool_call:name|>get_time<|tool_call:args|>{}<|tool_call:end|><|calls|>',
+    ),
+    "apertus": (
+        '<|tools_prefix|>[{"get_weather": {"city":"Rome \\"(<","days":3}}]<|tools_suffix|>',
+        '<|tools_prefix|>[{"get_time": {}}]<|tools_suffix|>',
+        '<|tools_prefix|>[{"get_weather": {"city":"Rome \\"(<","days":3}}, {"get_time": {}}]<|tools_suffix|>',
+    ),
+    "command": (
+        '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "get_weather", "parameters": {"city":"Rome \\"(<","days":3}}\n]<|END_ACTION|>',
+        '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "get_time", "parameters": {}}\n]<|END_ACTION|>',
+        '<|START_ACTION|>[\n    {"tool_call_id": "0", "tool_name": "get_weather", "parameters": {"city":"Rome \\"(<","days":3}},\n    {"tool_call_id": "1", "tool_name": "get_time", "parameters": {}}\n]<|END_ACTION|>',
+    ),
+    "command-r": (
+        'Action:\n```json\n[\n{"tool_name": "get_weather", "parameters": {"city":"Rome \\"(<","days":3}}\n]```',
+        'Action:\n```json\n[\n{"tool_name": "get_time", "parameters": {}}\n]```',
+        'Action:\n```json\n[\n{"tool_name": "get_weather", "parameters": {"city":"Rome \\"(<","days":3}},\n{"tool_name": "get_time", "parameters": {}}\n]```',
+    ),
+    "gigachat": (
+        '<|function_call|>{"name": "get_weather", "arguments": {"city":"Rome \\"(<","days":3}}',
+        '<|function_call|>{"name": "get_time", "arguments": {}}',
+        None,
+    ),
+    "gigachat-3.0": (
+        '<|message_sep|>\n\nfunction call<|role_sep|>\n{"name": "get_weather", "arguments": {"city":"Rome \\"(<","days":3}}',
+        '<|message_sep|>\n\nfunction call<|role_sep|>\n{"name": "get_time", "arguments": {}}',
+        None,
+    ),
+    "firefunction": (
+        'functools[{"name": "get_weather", "arguments": {"city":"Rome \\"(<","days":3}}]',
+        'functools[{"name": "get_time", "arguments": {}}]',
+        'functools[{"name": "get_weather", "arguments": {"city":"Rome \\"(<","days":3}}, {"name": "get_time", "arguments": {}}]',
+    ),
+    "function-tag": (
+        '<function=get_weather>{"city":"Rome \\"(<","days":3}</function>',
+        "<function=get_time>{}</function>",
+        '<function=get_weather>{"city":"Rome \\"(<","days":3}</function><function=get_time>{}</function>',
+    ),
+    "lfm2": (
+        '<|tool_call_start|>[get_weather(city="Rome \\"(<", days=3)]<|tool_call_end|>',
+        "<|tool_call_start|>[get_time()]<|tool_call_end|>",
+        '<|tool_call_start|>[get_weather(city="Rome \\"(<", days=3), get_time()]<|tool_call_end|>',
+    ),
+    "olmo": (
+        '<function_calls>\nget_weather(city="Rome \\"(<", days=3)\n</function_calls>',
+        "<function_calls>\nget_time()\n</function_calls>",
+        '<function_calls>\nget_weather(city="Rome \\"(<", days=3)\nget_time()\n</function_calls>',
+    ),
+    "hunyuan": (
+        '<tool_calls:opensource>\n<tool_call:opensource>get_weather<tool_sep:opensource>\n<arg_key:opensource>city</arg_key:opensource>\n<arg_value:opensource>Rome "(<</arg_value:opensource>\n<arg_key:opensource>days</arg_key:opensource>\n<arg_value:opensource>3</arg_value:opensource>\n</tool_call:opensource>\n</tool_calls:opensource>',
+        "<tool_calls:opensource>\n<tool_call:opensource>get_time<tool_sep:opensource>\n</tool_call:opensource>\n</tool_calls:opensource>",
+        '<tool_calls:opensource>\n<tool_call:opensource>get_weather<tool_sep:opensource>\n<arg_key:opensource>city</arg_key:opensource>\n<arg_value:opensource>Rome "(<</arg_value:opensource>\n<arg_key:opensource>days</arg_key:opensource>\n<arg_value:opensource>3</arg_value:opensource>\n</tool_call:opensource>\n<tool_call:opensource>get_time<tool_sep:opensource>\n</tool_call:opensource>\n</tool_calls:opensource>',
+    ),
+    "hunyuan-plain": (
+        '<tool_calls>\n<tool_call>get_weather<tool_sep>\n<arg_key>city</arg_key>\n<arg_value>Rome "(<</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n</tool_calls>',
+        "<tool_calls>\n<tool_call>get_time<tool_sep>\n</tool_call>\n</tool_calls>",
+        '<tool_calls>\n<tool_call>get_weather<tool_sep>\n<arg_key>city</arg_key>\n<arg_value>Rome "(<</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n<tool_call>get_time<tool_sep>\n</tool_call>\n</tool_calls>',
+    ),
     "pythonic": (
         '[get_weather(city="Rome \\"(<", days=3)]',
         "[get_time()]",
@@ -102,6 +187,12 @@ DAYS = (
     '<parameter name="days">3</parameter>\n',
     "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n",
     "<parameter=days>\n3\n</parameter>\n",
+    '<｜DSML｜parameter name="days" string="false">3</｜DSML｜parameter>\n',
+    '<|open|>argument key="days" type="number"<|sep|>3<|close|>argument<|sep|>',
+    '<atem:parameter name="days">3</atem:parameter>\n',
+    "]<]minimax[>[<days>3]<]minimax[>[</days>",
+    '<param name="days">3</param>',
+    "<arg_key:opensource>days</arg_key:opensource>\n<arg_value:opensource>3</arg_value:opensource>\n",
 )
 each_format = pytest.mark.parametrize("name", FORMATS)
 

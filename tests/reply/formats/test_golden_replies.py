@@ -19,7 +19,7 @@ def said(golden: Golden, parts: list[str]) -> list[dict[str, object]]:
 
 def test_every_format_has_golden_replies() -> None:
     assert {golden.format for golden in GOLDEN} == set(FORMATS)
-    assert len(FORMATS) == 11
+    assert len(FORMATS) == 28
 
 
 @each_reply
