@@ -36,9 +36,9 @@ class ChatActs:
     async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
         return await told(self._edited(self._open(entered), event.index, as_written(str(event.value))))
 
-    async def act(self, entered: Entered, event: gr.EventData) -> Shown:
-        """What the page's script sends: a version of a message to show, or where to branch."""
-        return await told(self._acted(self._open(entered), event._data))
+    async def act(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
+        """What the page's script asks for: a version of a message to show, or where to branch."""
+        return await told(self._acted(self._open(entered), asked))
 
     async def branch(self, entered: Entered) -> Shown:
         return await told(self._branched(self._open(entered), None))

@@ -35,7 +35,6 @@ class ChatList:
     branch: gr.Button
     delete: gr.Button
     undo: gr.Button
-    name: gr.Textbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +101,6 @@ def chat_list() -> ChatList:
             branch = gr.Button("Branch", size="sm", elem_id="branch-chat")
             delete = gr.Button("Delete", size="sm", elem_id="delete-chat")
         undo = gr.Button("Undo delete", size="sm", visible=False, elem_id="undo-delete")
-        name = gr.Textbox(
-            label="New name, then Enter", visible=False, elem_id="chat-name", max_length=100, container=False
-        )
     return ChatList(
         new=new,
         incognito=incognito,
@@ -115,7 +111,6 @@ def chat_list() -> ChatList:
         branch=branch,
         delete=delete,
         undo=undo,
-        name=name,
     )
 
 
@@ -126,10 +121,12 @@ def conversation(settings: Settings) -> Conversation:
         chat = _chatbot("chat", settings, editable="all", placeholder=_WELCOME)
         live = _chatbot("live", settings)
     with gr.Column(elem_id="composer"):
+        # The page's script shows it, and does what it says.
+        gr.Button("↓ Jump to latest", size="sm", elem_id="to-end")
         box = gr.MultimodalTextbox(
             show_label=False,
             label="Message",
-            placeholder="Write a message. Enter sends it, Shift+Enter begins a new line.",
+            placeholder="Write a message. Shift+Enter begins a new line.",
             file_count="multiple",
             file_types=FILE_TYPES,
             max_plain_text_length=2500 if settings.paste_to_attachment else 1_000_000,

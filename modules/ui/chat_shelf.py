@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
@@ -20,6 +20,8 @@ from modules.ui.page import Page, failure, told
 from modules.ui.state import Tab
 
 Entered = Mapping[Component, Any]
+
+_NAMELESS: Final = "This chat is not kept, so it has no name. Write a message first."
 
 
 class ChatShelf:
@@ -79,14 +81,11 @@ class ChatShelf:
         entered[self._middle.tab].overtake()
         return await told(self._new(self._settings(entered), is_kept=False))
 
-    async def rename(self, entered: Entered) -> Shown:
-        name = str(entered[self._list.name] or "").strip()
-        return await told(self._renamed(entered[self._middle.tab], name, self._settings(entered)))
-
-    async def ask_name(self, tab: Tab) -> Shown:
-        if not tab.chat or not tab.is_kept:
-            raise failure("This chat is not kept, so it has no name. Write a message first.")
-        return {self._list.name: gr.Textbox(value="", visible=True)}
+    async def rename(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
+        """What the page's script asks for: a new name for a chat of the list, or for the one that is shown."""
+        tab, name = entered[self._middle.tab], str(asked.get("name") or "").strip()
+        chat = str(asked.get("chat") or (tab.chat if tab.is_kept else ""))
+        return await told(self._renamed(tab, chat, name, self._settings(entered)))
 
     async def delete(self, entered: Entered) -> Shown:
         return await told(self._deleted(entered[self._middle.tab], self._settings(entered)))
@@ -139,16 +138,15 @@ class ChatShelf:
         if tab.chat and tab.is_kept:
             await asyncio.to_thread(self._histories.set_last, tab.place, tab.chat)
 
-    async def _renamed(self, tab: Tab, name: str, settings: Settings) -> Shown:
+    async def _renamed(self, tab: Tab, chat: str, name: str, settings: Settings) -> Shown:
         _refuse_visitors(settings)
-        if self._page.desk.running(tab) is not None:
+        if self._page.desk.running(Tab(place=tab.place, chat=chat)) is not None:
             raise Busy("A reply is being written to this chat. Stop it first.")
-        if not name:
-            return {self._list.name: gr.Textbox(visible=False)}
-        chat = await asyncio.to_thread(self._histories.rename, tab.place, tab.chat, name)
-        tab = Tab(place=tab.place, chat=chat)
-        listed = await self._screen.listed(tab, settings)
-        return merged(listed, {self._middle.tab: tab, self._list.name: gr.Textbox(value="", visible=False)})
+        if not chat or not name:
+            raise BadRequest(_NAMELESS)
+        named = await asyncio.to_thread(self._histories.rename, tab.place, chat, name)
+        tab = Tab(place=tab.place, chat=named) if chat == tab.chat else tab
+        return merged(await self._screen.listed(tab, settings), {self._middle.tab: tab})
 
     async def _deleted(self, tab: Tab, settings: Settings) -> Shown:
         await self._page.desk.end(tab)

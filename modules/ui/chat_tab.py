@@ -48,7 +48,6 @@ class _Wiring:
             chats.chats,
             chats.more,
             chats.undo,
-            chats.name,
             parts.removed,
         ]
 
@@ -79,7 +78,7 @@ class _Wiring:
 
     def _connect_shelf(self, following: list[Any]) -> None:
         chats, shelf, right, outputs = self._chats, self._shelf, self._right, self._outputs
-        entered = {*self._entered, chats.chats, chats.search, chats.name, self._removed, right.import_chat}
+        entered = {*self._entered, chats.chats, chats.search, self._removed, right.import_chat}
         ends = {**_QUIET, "cancels": following}
         opened = chats.chats.input(shelf.open, entered, outputs, **ends)
         ends["cancels"] = [*following, opened]
@@ -87,8 +86,6 @@ class _Wiring:
         chats.incognito.click(shelf.incognito, entered, outputs, **ends)
         chats.delete.click(shelf.delete, entered, outputs, **ends)
         chats.undo.click(shelf.undo, entered, outputs, **ends)
-        chats.rename.click(shelf.ask_name, [self._middle.tab], [chats.name], **_QUIET)
-        chats.name.submit(shelf.rename, entered, outputs, **_QUIET)
         chats.search.input(shelf.search, entered, outputs, trigger_mode="always_last", **_QUIET)
         chats.more.click(shelf.list_more, entered, outputs, **_QUIET)
         right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
@@ -101,7 +98,7 @@ class _Wiring:
     def _connect_acts(self) -> None:
         middle, acts, entered, outputs = self._middle, self._acts, self._entered, self._outputs
         middle.chat.edit(acts.edit, entered, outputs, **_QUIET)
-        middle.bridge.submit(acts.act, entered, outputs, trigger_mode="always_last", **_QUIET)
+        middle.bridge.submit(self._acted, entered, outputs, trigger_mode="always_last", **_QUIET)
         middle.remove.click(acts.remove_last, entered, outputs, **_QUIET)
         middle.chat.undo(acts.remove_last, entered, outputs, **_QUIET)
         middle.dummy_message.click(acts.dummy_message, entered, outputs, **_QUIET)
@@ -116,6 +113,11 @@ class _Wiring:
         right.mode.input(self._who_speaks, {right.mode}, [right.character, right.user], **_QUIET)
         servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
         right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
+
+    async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
+        """What the page's script asks for."""
+        asked = event._data
+        return await (self._shelf.rename if asked.get("act") == "rename" else self._acts.act)(entered, asked)
 
     async def _looked_again(self, entered: Entered) -> Shown:
         settings = self._page.remembered.remember(self._page.inputs.values(entered))

@@ -24,6 +24,7 @@ APPROVALS: Final = ("Approve", "Always approve", "Reject")
 Picture = Callable[[Attachment], str]
 
 _MAX_SHOWN_RESULT: Final = 4000
+_EXACT_BELOW: Final = 100
 _READING: Final = "Reading the prompt … {share:.0%}"
 
 
@@ -40,13 +41,15 @@ _Shown = tuple[Part, ChatMessage]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Where a message stands in the conversation; `versions` is how many its turn has had, `info` what to say of it."""
+    """Where a message stands in the conversation; `versions` is how many its turn has had, `pace` how fast it was
+    written, `info` what else to say of it."""
 
     row: int
     side: Side
     part: Part
     version: int = 0
     versions: int = 1
+    pace: str = ""
     info: str = ""
 
 
@@ -79,7 +82,15 @@ def facts_json(facts: Iterable[Fact]) -> str:
     """For the page's script: one short object for each message."""
     return json.dumps(
         [
-            {"v": fact.version + 1, "n": fact.versions, "i": fact.info, "p": fact.part, "r": fact.row, "s": fact.side}
+            {
+                "v": fact.version + 1,
+                "n": fact.versions,
+                "t": fact.pace,
+                "i": fact.info,
+                "p": fact.part,
+                "r": fact.row,
+                "s": fact.side,
+            }
             for fact in facts
         ]
     )
@@ -131,15 +142,28 @@ def _is_plain(turn: Turn) -> bool:
 
 def _fact(row: int, side: Side, part: Part, turn: Turn) -> Fact:
     return Fact(
-        row=row, side=side, part=part, version=turn.version, versions=len(versions_of(turn)), info=info_of(turn)
+        row=row,
+        side=side,
+        part=part,
+        version=turn.version,
+        versions=len(versions_of(turn)),
+        pace=pace_of(turn),
+        info=info_of(turn),
     )
 
 
+def pace_of(turn: Turn) -> str:
+    """How fast it was written: with decimals only where they tell something."""
+    if not turn.tokens or not turn.seconds:
+        return ""
+    rate = turn.tokens / turn.seconds
+    return f"{rate:,.{1 if rate < _EXACT_BELOW else 0}f} tokens/s"
+
+
 def info_of(turn: Turn) -> str:
-    """When, by which model, how long and how fast."""
-    pace = f"{turn.tokens} tokens in {turn.seconds:.1f} s" if turn.tokens else ""
-    rate = f"{turn.tokens / turn.seconds:.1f} tokens/s" if turn.tokens and turn.seconds else ""
-    return " · ".join(filter(None, (turn.timestamp, turn.model, pace, rate)))
+    """How long it is, by which model, and when."""
+    length = f"{turn.tokens:,} tokens in {turn.seconds:.1f} s" if turn.tokens else ""
+    return " · ".join(filter(None, (length, turn.model, turn.timestamp)))
 
 
 def _user_text(turn: Turn, picture: Picture) -> str:

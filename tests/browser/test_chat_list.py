@@ -72,6 +72,42 @@ async def test_chats_are_opened_from_the_list(chat: ChatPage) -> None:
     await expect(chat.replies).to_have_text("Second of two")
 
 
+async def test_chat_is_renamed_where_its_name_stands(chat: ChatPage) -> None:
+    await chat.say("echo: A name to be")
+    name, keyboard = chat.page.locator("#past-chats").get_by_role("textbox"), chat.page.keyboard
+    await chat.page.click("#rename-chat")
+    await expect(chat.chosen.get_by_role("textbox")).to_be_focused()
+    await expect(name).to_have_value("echo: A name to be")
+    await keyboard.type("Given up")
+    await keyboard.press("Escape")
+    await expect(name).to_have_count(0)
+    await expect(chat.chosen).to_have_text("echo: A name to be")
+    await chat.chosen.dblclick()
+    await expect(name).to_be_focused()
+    await keyboard.type("Badgers")
+    await keyboard.press("Enter")
+    await expect(chat.chosen).to_have_text("Badgers")
+    await expect(name).to_have_count(0)
+    await expect(chat.replies).to_have_text("A name to be")
+
+
+@pytest.mark.parametrize("other", ["#new-chat", "#chat-search textarea", "#delete-chat", "#box textarea"])
+async def test_renaming_ends_when_something_else_is_done(chat: ChatPage, other: str) -> None:
+    await chat.say("echo: Left alone")
+    name = chat.page.locator("#chat-list").get_by_role("textbox").and_(chat.page.locator(":not(#chat-search *)"))
+    await chat.page.click("#rename-chat")
+    await expect(name).to_be_focused()
+    await chat.page.keyboard.type("Half a na")
+    await chat.page.click(other)
+    await expect(name).to_have_count(0)
+
+
+async def test_new_chat_without_a_message_has_no_name(chat: ChatPage) -> None:
+    await chat.page.click("#rename-chat")
+    await expect(chat.notices).to_contain_text("not kept")
+    await expect(chat.page.locator("#chat-list").get_by_role("textbox")).to_have_count(1)
+
+
 async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage) -> None:
     await chat.speak_with("Example")
     await expect(chat.replies.first).to_contain_text("I'm Chiharu.")

@@ -20,12 +20,27 @@ async def test_control_enter_regenerates_and_arrows_turn_versions(chat: ChatPage
     await chat.say("echo: Once more")
     await chat.page.keyboard.press("Control+Enter")
     await expect(chat.versions).to_have_text("2/2")
-    await chat.page.keyboard.press("ArrowLeft")
-    await expect(chat.versions).to_have_text("1/2")
+    for key, shown in (("ArrowLeft", "1/2"), ("ArrowRight", "2/2"), ("ArrowRight", "3/3")):
+        await chat.page.keyboard.press(f"Alt+{key}")
+        await expect(chat.versions).to_have_text(shown)
+    await chat.until_done()
+    await chat.replies.click()
+    for key, shown in (("ArrowLeft", "2/3"), ("ArrowRight", "3/3"), ("ArrowRight", "4/4")):
+        await chat.page.keyboard.press(key)
+        await expect(chat.versions).to_have_text(shown)
+
+
+async def test_arrows_in_the_empty_box_and_on_the_users_message_ask_for_nothing(chat: ChatPage) -> None:
+    await chat.say("echo: Only once")
+    await expect(chat.box).to_be_focused()
     await chat.page.keyboard.press("ArrowRight")
-    await expect(chat.versions).to_have_text("2/2")
+    await chat.sent.click()
     await chat.page.keyboard.press("ArrowRight")
-    await expect(chat.versions).to_have_text("3/3")
+    await chat.page.locator("#mode label").first.focus()
+    await chat.page.keyboard.press("ArrowRight")
+    await chat.say("echo: Once again")
+    await expect(chat.replies).to_have_text(["Only once", "Once again"])
+    await expect(chat.versions).to_have_count(0)
 
 
 async def test_arrows_in_text_move_in_the_text(chat: ChatPage) -> None:

@@ -116,7 +116,8 @@ async def test_a_chat_that_is_deleted_stays_deleted(page: ServedPage) -> None:
 async def test_a_name_has_to_wait_for_the_reply(page: ServedPage) -> None:
     async with new_tab(page.http) as tab:
         await _begun(tab)
-        refused = await tab.act("chat-name", "submit", chat_name="Another name")
+        rename = {"act": "rename", "name": "Another name"}
+        refused = await tab.act("bridge", "submit", event_data=rename)
         if refused.error is None:
             await tab.act("box", "stop")
             await tab.until_idle()
@@ -125,7 +126,7 @@ async def test_a_name_has_to_wait_for_the_reply(page: ServedPage) -> None:
         assert "Stop it first" in refused.error
         await tab.act("box", "stop")
         await tab.until_idle()
-        named = await tab.act("chat-name", "submit", chat_name="Another name")
+        named = await tab.act("bridge", "submit", event_data=rename)
         assert named.error is None
         assert sum(path.stem == "Another name" for path in _chats(page.folder)) == 1
 

@@ -4,6 +4,7 @@ import html
 import json
 from typing import Any
 
+import pytest
 from gradio.components.chatbot import Message as ChatMessage
 
 from modules.chat import session
@@ -43,7 +44,21 @@ def test_thoughts_are_folded_and_tags_are_text() -> None:
         (0, Side.ASSISTANT, Part.THOUGHT),
         (0, Side.ASSISTANT, Part.TEXT),
     ]
-    assert view.facts[2].info == "m · 10 tokens in 2.0 s · 5.0 tokens/s"
+    assert (view.facts[2].pace, view.facts[2].info) == ("5.0 tokens/s", "10 tokens in 2.0 s · m")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "seconds", "pace"),
+    [
+        (10, 4.0, "2.5 tokens/s"),
+        (999, 10.0, "99.9 tokens/s"),
+        (1000, 3.0, "333 tokens/s"),
+        (36594, 2.0, "18,297 tokens/s"),
+    ],
+)
+def test_pace_has_decimals_only_where_they_tell_something(tokens: int, seconds: float, pace: str) -> None:
+    history = session.with_reply(session.with_message(History(), "Hi"), "Hello", tokens=tokens, seconds=seconds)
+    assert view_of(history, no_picture).facts[-1].pace == pace
 
 
 def test_facts_are_found_by_number_only() -> None:

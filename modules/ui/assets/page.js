@@ -49,10 +49,12 @@
         );
       }
       if (fact.p === "text") own.append(iconButton("Branch here", "⎇", () => send({ act: "branch", index })));
-      if (fact.i) {
-        own.append(Object.assign(document.createElement("span"), { className: "info", textContent: fact.i, title: fact.i }));
+      for (const [name, words] of [["pace", fact.t], ["info", fact.i]]) {
+        if (words) own.append(Object.assign(document.createElement("span"), { className: name, textContent: words }));
       }
       bar.append(own);
+      // Whoever clicks on a message means it with the keys, too.
+      bar.closest(".message-row").tabIndex = -1;
     });
   };
   const whenIdle = (act) => {
@@ -68,6 +70,7 @@
   };
   const decorateSoon = whenIdle(decorate);
   window.chatPage = {
+    send(act) { send(act); },
     connect(trigger, value) {
       send = trigger;
       this.apply(value());
@@ -82,24 +85,10 @@
     },
   };
 
-  // ---- The conversation stays at its end unless the reader has scrolled up.
-  let follows = true;
-  const nearEnd = (element) => element.scrollHeight - element.scrollTop - element.clientHeight < 80;
-  const toEnd = whenIdle(() => {
-    const scroller = byId("scroller");
-    if (scroller && follows) scroller.scrollTop = scroller.scrollHeight;
-  });
   const watch = () => {
-    const scroller = byId("scroller");
     const chat = byId("chat");
-    if (!scroller || !chat) return setTimeout(watch, 50);
-    scroller.addEventListener("scroll", () => { follows = nearEnd(scroller); }, { passive: true });
-    const grown = new ResizeObserver(toEnd);
-    for (const child of scroller.children) grown.observe(child);
-    new MutationObserver(() => {
-      decorateSoon();
-      toEnd();
-    }).observe(chat, { childList: true, subtree: true });
+    if (!chat) return setTimeout(watch, 50);
+    new MutationObserver(decorateSoon).observe(chat, { childList: true, subtree: true });
   };
   whenThere(watch);
 
@@ -112,12 +101,8 @@
     closeSides();
   };
   whenThere(closeAtFirst);
-  document.addEventListener("change", (event) => {
-    if (isNarrow() && event.target.closest?.("#past-chats")) closeSides();
-  });
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#box .submit-button, #past-chats, #regenerate, #continue")) follows = true;
-    if (isNarrow() && event.target.closest?.("#new-chat, #new-incognito")) closeSides();
+    if (isNarrow() && event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) closeSides();
   });
 
   // ---- What is copied is what was written, not how it is kept from being taken for HTML, nor the marks of formulas.
@@ -140,33 +125,42 @@
   });
 
   // ---- Keys.
-  const lastBar = () => {
-    const bars = [...document.querySelectorAll("#chat .message-buttons")];
-    for (let index = bars.length - 1; index >= 0; index--) if (facts[index]?.p === "text") return index;
-    return -1;
+  const rows = () => [...document.querySelectorAll("#chat .message-buttons")].map((bar) => bar.closest(".message-row"));
+  // The number of the reply that is meant: the one that has the focus; with Alt, the last one if none has.
+  const meantReply = (event) => {
+    const focused = document.activeElement?.closest("#chat .message-row");
+    if (focused && !event.altKey) {
+      const index = rows().indexOf(focused);
+      return facts[index]?.p === "text" && facts[index].s === "assistant" ? index : -1;
+    }
+    const last = facts.findLastIndex((fact) => fact.p === "text");
+    return event.altKey && facts[last]?.s === "assistant" ? last : -1;
+  };
+  const turnVersion = (event) => {
+    const index = meantReply(event);
+    if (index < 0) return false;
+    const isNewest = facts[index].v >= facts[index].n;
+    if (event.key === "ArrowLeft") send({ act: "previous", index });
+    else if (!isNewest) send({ act: "next", index });
+    else if (index === facts.findLastIndex((fact) => fact.p === "text")) press("regenerate");
+    return true;
   };
   const isWriting = () => {
     const element = document.activeElement;
-    return element && (element.matches("textarea, input") || element.isContentEditable) && element.value !== "";
+    return element && (element.matches("textarea, input:not([type=radio], [type=checkbox])") || element.isContentEditable) && element.value !== "";
   };
   const showsChat = () => byId("scroller")?.offsetParent !== null;
   document.addEventListener("keydown", (event) => {
     const control = event.ctrlKey || event.metaKey;
     const taken = (() => {
       if (control && !event.shiftKey && event.key === "s") return byId("controls")?.querySelector(".toggle-button")?.click(), true;
-      if (!showsChat()) return false;
+      if (!showsChat() || document.activeElement?.matches(".edit-textarea, .chat-name")) return false;
       if (event.key === "Escape") return document.querySelector("#box .stop-button")?.click(), true;
       if (control && event.key === "Enter") return press("regenerate"), true;
       if (event.altKey && event.key === "Enter") return press("continue"), true;
       if (control && event.shiftKey && event.key === "Backspace") return press("remove-last"), true;
       if (control && event.shiftKey && event.key.toLowerCase() === "m") return press("impersonate"), true;
-      if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && !control && !event.altKey && !isWriting()) {
-        if (document.activeElement?.closest("[role=tablist], [role=radiogroup], #past-chats, input[type=range]")) return false;
-        const index = lastBar();
-        if (index < 0 || facts[index].s !== "assistant") return false;
-        if (event.key === "ArrowRight" && facts[index].v >= facts[index].n) return press("regenerate"), true;
-        return send({ act: event.key === "ArrowLeft" ? "previous" : "next", index }), true;
-      }
+      if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && !control && !event.shiftKey && !isWriting()) return turnVersion(event);
       return false;
     })();
     if (taken) {

@@ -1,0 +1,56 @@
+// A message that is edited: the whole of it in one field, with keys and buttons that say what they do.
+(() => {
+  "use strict";
+  const FIELD = "#chat .edit-textarea";
+  const FRAMES = 8;
+  const LABELS = { Submit: "Save", Cancel: "Cancel" };
+  const button = (field, label) =>
+    field.closest(".message-row")?.querySelector(`.message-buttons button[aria-label="${label}"]`);
+  const fit = (field) => {
+    if (CSS.supports("field-sizing", "content")) return;
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  };
+  // Messages get their true height only when they come into view, which moves those below.
+  const show = (row, frames) => {
+    row.scrollIntoView({ block: "nearest" });
+    if (frames > 0) requestAnimationFrame(() => show(row, frames - 1));
+  };
+  const prepare = (field) => {
+    for (const [was, label] of Object.entries(LABELS)) {
+      const found = button(field, was);
+      if (!found || found.dataset.says) continue;
+      found.setAttribute("aria-label", label);
+      found.title = `${label} (${label === "Save" ? "Ctrl+Enter" : "Esc"})`;
+      found.dataset.says = label;
+    }
+    if (field.dataset.isPrepared) return;
+    field.dataset.isPrepared = "";
+    field.setAttribute("aria-label", "Text of the message");
+    fit(field);
+    field.focus({ preventScroll: true });
+    field.setSelectionRange(0, 0);
+    field.scrollTop = 0;
+    show(field.closest(".message-row"), FRAMES);
+  };
+  const watch = () => {
+    const chat = document.getElementById("chat");
+    if (!chat) return setTimeout(watch, 50);
+    new MutationObserver(() => document.querySelectorAll(FIELD).forEach(prepare)).observe(chat, { childList: true, subtree: true });
+  };
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.(FIELD)) fit(event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.matches?.(FIELD) || event.isComposing) return;
+    const saves = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (!saves && event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const row = event.target.closest(".message-row");
+    button(event.target, saves ? "Save" : "Cancel")?.click();
+    row?.focus({ preventScroll: true });
+  }, true);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
+})();

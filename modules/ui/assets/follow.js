@@ -1,0 +1,61 @@
+// The conversation stays at its end, unless its reader has scrolled up; whoever asks for a reply is at the end again.
+(() => {
+  "use strict";
+  const byId = (id) => document.getElementById(id);
+  const NEAR = 80;
+  const ASKS = "#box .submit-button, #regenerate, #continue, #chat [aria-label=Retry], #past-chats, #new-chat, #new-incognito, #to-end";
+  let follows = true;
+  let asked = false;
+  let last = { top: 0, height: 0 };
+
+  const gap = (scroller) => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  const note = (scroller) => {
+    last = { top: scroller.scrollTop, height: scroller.scrollHeight };
+    scroller.toggleAttribute("data-away", !follows && gap(scroller) > NEAR);
+  };
+  const settle = () => {
+    asked = false;
+    const scroller = byId("scroller");
+    if (!scroller) return;
+    if (follows && !document.querySelector("#chat .edit-textarea")) scroller.scrollTop = scroller.scrollHeight;
+    note(scroller);
+  };
+  const settleSoon = () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(settle);
+  };
+  const follow = () => {
+    follows = true;
+    settleSoon();
+  };
+  // Messages get their true height when they come into view, which moves the end without anybody having scrolled:
+  // only what goes up further than the conversation has become shorter is the reader's doing.
+  const scrolled = (scroller) => {
+    const up = last.top - scroller.scrollTop;
+    if (up > Math.max(0, last.height - scroller.scrollHeight) + 1) follows = false;
+    else if (gap(scroller) < NEAR) follows = true;
+    note(scroller);
+  };
+  const watch = () => {
+    const scroller = byId("scroller");
+    const chat = byId("chat");
+    if (!scroller || !chat) return setTimeout(watch, 50);
+    scroller.addEventListener("scroll", () => scrolled(scroller), { passive: true });
+    const grown = new ResizeObserver(settleSoon);
+    for (const each of [scroller, ...scroller.children]) grown.observe(each);
+    new MutationObserver(settleSoon).observe(chat, { childList: true, subtree: true });
+  };
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.(ASKS)) follow();
+  }, true);
+  document.addEventListener("change", (event) => {
+    if (event.target.closest?.("#past-chats, #mode, #character")) follow();
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches?.("#box textarea")) follow();
+  }, true);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
+})();

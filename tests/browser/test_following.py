@@ -1,0 +1,96 @@
+"""The conversation is at its end when something is said, and where its reader has put it at all other times."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+from tests.browser.visits import DESKTOP, PHONE, visiting
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_SIZES: Final = [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")]
+_TITLE: Final = "A long conversation"
+_AT_END: Final = """() => { const it = document.querySelector('#scroller');
+  return it.scrollHeight > it.clientHeight && it.scrollHeight - it.scrollTop - it.clientHeight <= 2; }"""
+_PARAGRAPHS: Final = "\n\n".join(
+    f"Paragraph {number}. " + "Words that fill a line or two. " * 9 for number in range(30)
+)
+
+
+@asynccontextmanager
+async def _long_chat(browser: Browser, site: Site, size: dict[str, int]) -> AsyncIterator[ChatPage]:
+    """The page with a chat of many messages, long ones and short ones, which was opened last."""
+    rows = [[f"Question {number}", _PARAGRAPHS if number % 3 == 0 else "Short."] for number in range(24)]
+    file = site.data / "logs" / "instruct" / f"{_TITLE}.json"
+    file.write_text(json.dumps({"internal": rows, "visible": rows}), encoding="utf-8")
+    try:
+        async with visiting(browser, site.url, viewport=size) as page:
+            chat = ChatPage(page)
+            await expect(chat.chosen).to_have_count(1)
+            await _open_list(chat, size)
+            await chat.open(_TITLE)
+            await page.wait_for_function(_AT_END)
+            await expect(page.locator("#chat-list .toggle-button")).to_be_visible()
+            yield chat
+    finally:
+        file.unlink(missing_ok=True)
+
+
+async def _open_list(chat: ChatPage, size: dict[str, int]) -> None:
+    if size == PHONE:
+        await chat.page.locator("#chat-list .toggle-button").click()
+
+
+async def _scroll_up(chat: ChatPage) -> None:
+    await chat.page.locator("#scroller").hover()
+    await chat.page.mouse.wheel(0, -4000)
+    await expect(_jump(chat)).to_be_visible()
+
+
+def _jump(chat: ChatPage) -> Any:
+    return chat.page.get_by_role("button", name="Jump to latest")
+
+
+@pytest.mark.parametrize("size", _SIZES)
+async def test_long_chat_opens_at_its_end(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+    async with _long_chat(browser, scripted, size) as chat:
+        await expect(_jump(chat)).to_be_hidden()
+        await chat.page.reload()
+        await expect(chat.sent.last).to_contain_text("Question 23")
+        await chat.page.wait_for_function(_AT_END)
+
+
+@pytest.mark.parametrize("size", _SIZES)
+async def test_enter_brings_the_reader_to_the_message(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+    async with _long_chat(browser, scripted, size) as chat:
+        await _scroll_up(chat)
+        await chat.say("echo: Here I am")
+        await chat.page.wait_for_function(_AT_END)
+        await expect(chat.replies.last).to_be_in_viewport()
+        await chat.say("count 800")
+        await chat.page.wait_for_function(_AT_END)
+
+
+@pytest.mark.parametrize("size", _SIZES)
+async def test_jump_to_latest(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+    async with _long_chat(browser, scripted, size) as chat:
+        await _scroll_up(chat)
+        await _jump(chat).click()
+        await chat.page.wait_for_function(_AT_END)
+        await expect(_jump(chat)).to_be_hidden()
+
+
+async def test_reader_who_has_scrolled_up_is_left_alone(browser: Browser, scripted: Site) -> None:
+    async with _long_chat(browser, scripted, DESKTOP) as chat:
+        await chat.write("talk 6 40")
+        await expect(chat.live.last).to_be_in_viewport()
+        await _scroll_up(chat)
+        await chat.until_done()
+        await expect(chat.replies.last).not_to_be_in_viewport()
+        await expect(_jump(chat)).to_be_visible()

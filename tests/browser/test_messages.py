@@ -1,0 +1,85 @@
+"""A message on the page: editing it, and what stands below it."""
+
+import re
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+from tests.browser.visits import PHONE, visiting
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_LEAST_SHARE: Final = 0.9
+_LEAST_LINES: Final = 6
+_LEAST_LABEL: Final = 40
+
+
+@pytest.mark.parametrize("side", ["user", "bot"])
+async def test_editing_has_the_width_of_the_conversation(chat: ChatPage, side: str) -> None:
+    await chat.say("count 600")
+    await chat.page.locator(f"#chat .{side}-row").get_by_role("button", name="Edit").click()
+    field = chat.page.locator("#chat textarea")
+    await expect(field).to_be_focused()
+    measures = """field => ({share: field.offsetWidth / document.querySelector('#chat').offsetWidth,
+      lines: field.clientHeight / parseFloat(getComputedStyle(field).lineHeight), screens: field.offsetHeight / innerHeight,
+      top: field.scrollTop})"""
+    found = await field.evaluate(measures)
+    assert found["share"] >= _LEAST_SHARE
+    assert found["lines"] >= _LEAST_LINES
+    assert found["screens"] <= 0.61
+    assert found["top"] == 0
+    for label in ("Save", "Cancel"):
+        await expect(chat.button(label)).to_be_visible()
+        assert await chat.button(label).evaluate("button => button.offsetWidth") > _LEAST_LABEL
+        assert (
+            await chat.button(label).evaluate("button => getComputedStyle(button, '::before').content") == f'"{label}"'
+        )
+    await chat.page.keyboard.press("Escape")
+    await expect(field).to_have_count(0)
+
+
+async def test_escape_leaves_a_message_and_control_enter_saves_it(chat: ChatPage) -> None:
+    await chat.say("echo: As it was")
+    for key, text, shown in (("Escape", "Given up", "As it was"), ("Control+Enter", "As it is", "As it is")):
+        await chat.button("Edit").last.click()
+        field = chat.page.locator("#chat textarea")
+        await field.fill(text)
+        await chat.page.keyboard.press(key)
+        await expect(field).to_have_count(0)
+        await expect(chat.replies).to_have_text(shown)
+    await expect(chat.versions).to_have_text("2/2")
+
+
+async def test_escape_in_a_message_stops_no_reply_and_control_enter_asks_for_none(chat: ChatPage) -> None:
+    await chat.say("echo: Quiet")
+    await chat.button("Edit").last.click()
+    await chat.page.keyboard.press("Escape")
+    await chat.button("Edit").first.click()
+    await chat.page.locator("#chat textarea").fill("echo: Another question")
+    await chat.page.keyboard.press("Control+Enter")
+    await expect(chat.sent).to_have_text("echo: Another question")
+    await expect(chat.replies).to_have_text("Quiet")
+
+
+@pytest.mark.parametrize("size", [{"width": 1440, "height": 900}, {"width": 1024, "height": 700}, PHONE])
+async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+    async with visiting(browser, scripted.url, viewport=size) as page:
+        chat = ChatPage(page)
+        await expect(chat.chosen).to_have_count(1)
+        for number in (1, 2):
+            await chat.say(f"echo: Number {number}")
+        paces = page.locator("#chat .message-acts .pace")
+        assert await paces.count() >= 2
+        for pace in await paces.all():
+            await pace.scroll_into_view_if_needed()
+            await expect(pace).to_be_in_viewport(ratio=1)
+            assert await pace.evaluate(
+                "pace => pace.scrollWidth <= pace.clientWidth || getComputedStyle(pace).overflow === 'visible'"
+            )
+            assert await pace.evaluate(
+                "pace => pace.checkVisibility({opacityProperty: true, visibilityProperty: true})"
+            )
+            assert not re.search(r"\d{4}|\d,\d{3}\.\d", await pace.inner_text())
