@@ -90,7 +90,7 @@ class Characters:
         character = _character(card.text)
         if len(yaml_text(_stored(character)).encode()) > MAX_TEXT_BYTES:
             raise BadRequest(f"The texts in {shown} are larger than {MAX_TEXT_BYTES // 1024} KiB.", param=param)
-        name = self._folder.unused_name(_file_name_for(character.name))
+        name = self._folder.unused_name(file_name_for(character.name))
         self.save(name, character, picture=card.picture or picture, param=param)
         return name
 
@@ -121,7 +121,7 @@ def _shown(file_name: str) -> str:
     return file_name.replace("\\", "/").rpartition("/")[2][:100] or "The file"
 
 
-def _file_name_for(name: str) -> str:
+def file_name_for(name: str) -> str:
     """The nearest to a character's name that every file system takes."""
     plain = "".join(" " if character in _FORBIDDEN or not character.isprintable() else character for character in name)
     return " ".join(plain.split())[:_LONGEST_IMPORTED_NAME].strip(" .") or "Character"

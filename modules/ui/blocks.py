@@ -12,6 +12,7 @@ from gradio.queueing import Queue
 from typing_extensions import override
 
 from modules.ui.event_queue import EventQueue
+from modules.ui.menus import SentNames
 from modules.ui.page import failure
 
 _log = logging.getLogger(__name__)
@@ -84,13 +85,17 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         if _names_address(inputs):
             raise failure(_UNREADABLE)
         try:
-            processed: list[Any] = await super().preprocess_data(block_fn, _text_of(inputs), state, explicit_call)
+            texts = _text_of(inputs)
+            sent = SentNames.among(block_fn.inputs, texts)
+            processed: list[Any] = await super().preprocess_data(
+                block_fn, sent.left_out_of(texts), state, explicit_call
+            )
         except gr.Error as error:
             error.print_exception = False
             raise
         except Exception:  # noqa: BLE001 - whatever Gradio makes of values that no browser sends
             raise failure(_UNREADABLE) from None
-        return processed
+        return sent.put_into(processed)
 
     @override
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
@@ -169,7 +174,7 @@ def _is_address(path: object) -> bool:
     return isinstance(path, str) and "://" in path
 
 
-def _text_of(value: object) -> object:
+def _text_of(value: Any) -> Any:  # noqa: ANN401 - whatever a browser sends
     """Browsers may send half a character, which no answer could hold; it is replaced."""
     if isinstance(value, str):
         return value if _is_text(value) else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,6 +1,7 @@
 """The form of one character or profile: its components, and what its buttons do."""
 
 import asyncio
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -10,7 +11,8 @@ from gradio.components import Component
 
 from modules.errors import BadRequest
 from modules.ui.character_pictures import copy_for_page, taken_in
-from modules.ui.character_shelf import Removed, Sheet, Shelf, check_new
+from modules.ui.character_shelf import Removed, Sheet, Shelf, check_new, name_for_new
+from modules.ui.menus import name_menu
 from modules.ui.page import Page, told
 from modules.ui.session_access import check_saves
 
@@ -50,7 +52,7 @@ class FormParts:
 def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
     noun, prefix = shelf.noun, shelf.setting
     with gr.Row(elem_classes="tight"):
-        menu = gr.Dropdown([], label=noun.capitalize(), elem_id=f"{prefix}-menu", scale=4)
+        menu = name_menu(label=noun.capitalize(), elem_id=f"{prefix}-menu", scale=4)
         new = gr.Button("New", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-new")
     with gr.Row():
         with gr.Column(scale=3, min_width=280):
@@ -166,19 +168,19 @@ class Form:
         return shown | dict(zip(parts.texts, sheet.texts, strict=True))
 
     async def _saved(self, file: str | None, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
-        """`source` is the one that the form was filled with, `file` the one to write."""
+        """`source` is the one that the form was filled with, `file` the one to write: a new one, called after the
+        name, where there is none."""
         shelf = self._shelf
         check_saves(self._page.settings)
-        if not file:
-            raise BadRequest(f"Choose a {shelf.noun} to save to, or press Save as.", param=shelf.setting)
         if not sheet.name.strip():
             raise BadRequest(f"Give the {shelf.noun} a name.", param=shelf.setting)
+        target = file or await asyncio.to_thread(name_for_new, shelf, sheet.name)
         shown = (await asyncio.to_thread(shelf.read, source)).picture if source else None
-        content = await taken_in(picture, shown, is_copy=source != file)
+        content = await taken_in(picture, shown, is_copy=source != target)
         stripped = Sheet(name=sheet.name.strip(), texts=tuple(text.strip() for text in sheet.texts))
-        await asyncio.to_thread(shelf.save, file, stripped, content)
-        gr.Info(f"The {shelf.noun} is saved.", duration=3)
-        return await self._filled(file)
+        await asyncio.to_thread(shelf.save, target, stripped, content)
+        gr.Info(f"The {shelf.noun} is saved as {html.escape(target)}.", duration=3)
+        return await self._filled(target)
 
     async def _saved_as(self, new: str, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
         check_saves(self._page.settings)

@@ -1,11 +1,12 @@
 """Characters and user profiles as one form shows them: a file's name, what it is called, its texts, its picture."""
 
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Final, Protocol
 
 from modules.errors import BadRequest
-from modules.library.characters import Character, Characters
+from modules.library.characters import Character, Characters, file_name_for
 from modules.library.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
 from modules.library.users import User, Users
@@ -158,6 +159,14 @@ def check_new(shelf: Shelf, file: str) -> str:
             param=shelf.setting,
         )
     return file
+
+
+def name_for_new(shelf: Shelf, name: str) -> str:
+    """For the file of what is called `name`: one that every system takes and that is not there yet."""
+    wish = file_name_for(name)
+    taken = set(map(str.lower, shelf.names()))
+    names = chain([wish], (f"{wish} {number}" for number in count(2)))
+    return next(each for each in names if each.lower() not in taken)
 
 
 def _check_free(shelf: Shelf, file: str) -> None:

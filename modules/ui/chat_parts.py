@@ -8,6 +8,7 @@ from gradio.components import Component
 
 from modules.settings import Settings
 from modules.ui.formulas import DELIMITERS
+from modules.ui.menus import name_list, name_menu, name_ticks
 from modules.ui.page import Page
 from modules.ui.state import Opening, Tab
 
@@ -94,7 +95,7 @@ def chat_list() -> ChatList:
         search = gr.Textbox(
             show_label=False, label="Search all chats", placeholder="Search", container=False, elem_id="chat-search"
         )
-        chats = gr.Radio([], label="Past chats", show_label=False, container=False, elem_id="past-chats")
+        chats = name_list(label="Past chats", show_label=False, container=False, elem_id="past-chats")
         more = gr.Button("Show older chats", size="sm", visible=False, elem_id="more-chats")
         with gr.Row(elem_classes="tight"):
             rename = gr.Button("Rename", size="sm", elem_id="rename-chat")
@@ -163,15 +164,15 @@ def controls(page: Page) -> Controls:
     settings, add = page.settings, page.inputs.add
     with gr.Sidebar(position="right", width=320, open=settings.show_controls, elem_id="controls"):
         mode = gr.Radio(MODES, value=settings.mode, label="Mode", elem_id="mode")
-        character = gr.Dropdown(
+        character = name_menu(
             [settings.character], value=settings.character, label="Character", elem_id="character", visible=False
         )
-        user = gr.Dropdown([settings.user], value=settings.user, label="You", elem_id="user", visible=False)
+        user = name_menu([settings.user], value=settings.user, label="You", elem_id="user", visible=False)
         thinking = gr.Checkbox(settings.enable_thinking, label="Let the model think", elem_id="thinking")
-        effort = gr.Dropdown(EFFORTS, value=settings.reasoning_effort, label="Effort of thinking", elem_id="effort")
+        effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Effort of thinking", elem_id="effort")
         _texts(page)
         with gr.Accordion("Tools", open=False):
-            tools = gr.CheckboxGroup([], label="The model may call", elem_id="tools")
+            tools = name_ticks(label="The model may call", elem_id="tools")
             add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Ask before each call"))
             refresh = gr.Button("Look for tools again", size="sm")
             if not settings.multi_user:

@@ -98,7 +98,7 @@ class _Wiring:
     def _connect_acts(self) -> None:
         middle, acts, entered, outputs = self._middle, self._acts, self._entered, self._outputs
         middle.chat.edit(acts.edit, entered, outputs, **_QUIET)
-        middle.bridge.submit(self._acted, entered, outputs, trigger_mode="always_last", **_QUIET)
+        middle.bridge.submit(self._acted, entered, outputs, trigger_mode="multiple", **_QUIET)
         middle.remove.click(acts.remove_last, entered, outputs, **_QUIET)
         middle.chat.undo(acts.remove_last, entered, outputs, **_QUIET)
         middle.dummy_message.click(acts.dummy_message, entered, outputs, **_QUIET)

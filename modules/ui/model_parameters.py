@@ -11,6 +11,7 @@ from modules.backends.registry import LLAMA_CPP, LOADERS, SCRIPTED
 from modules.option_values import Kind
 from modules.options import Option
 from modules.settings import OPTIONS, Settings
+from modules.ui.menus import name_menu
 
 AUTOMATIC: Final = "Automatic"
 CACHE_TYPES: Final = ["fp16", "q8_0", "q4_0", "bf16", "fp32"]
@@ -47,7 +48,7 @@ class Parameters:
     until that is loaded."""
 
     def __init__(self, settings: Settings) -> None:
-        self.loader = gr.Dropdown(
+        self.loader = name_menu(
             [AUTOMATIC, *LOADERS], value=settings.loader or AUTOMATIC, label="Loader", elem_id="model-loader"
         )
         with gr.Row():

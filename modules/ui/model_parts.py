@@ -6,6 +6,7 @@ from typing import Final, Literal
 import gradio as gr
 
 from modules.settings import Settings
+from modules.ui.menus import name_menu
 from modules.ui.model_parameters import Parameters
 
 OWN_TEMPLATE: Final = "The model's own"
@@ -43,7 +44,7 @@ class DownloadParts:
 
 def model_parts(settings: Settings) -> ModelParts:
     status = gr.Markdown("", elem_id="model-status", container=True)
-    models = gr.Dropdown([], label="Model", elem_id="model-menu")
+    models = name_menu(label="Model", elem_id="model-menu")
     with gr.Row(elem_classes="tight"):
         load = _button("Load", "load-model", variant="primary")
         unload = _button("Unload", "unload-model")
@@ -52,14 +53,14 @@ def model_parts(settings: Settings) -> ModelParts:
         refresh = _button("Refresh", "refresh-models")
     estimate = gr.Markdown("", elem_id="model-estimate")
     parameters = Parameters(settings)
-    template = gr.Dropdown(
+    template = name_menu(
         [OWN_TEMPLATE],
         value=OWN_TEMPLATE,
         label="Instruction template",
         info="Kept for this model by Save settings, and used from then on.",
         elem_id="model-template",
     )
-    adapters = gr.Dropdown([], multiselect=True, label="LoRA adapters", elem_id="model-loras")
+    adapters = name_menu(multiselect=True, label="LoRA adapters", elem_id="model-loras")
     apply = _button("Apply LoRA adapters", "apply-loras")
     return ModelParts(
         status=status,
@@ -86,7 +87,7 @@ def download_parts() -> DownloadParts:
         elem_id="download-name",
         max_length=1024,
     )
-    files = gr.Dropdown([], multiselect=True, label="Only these files", elem_id="download-files")
+    files = name_menu(multiselect=True, label="Only these files", elem_id="download-files")
     with gr.Row(elem_classes="tight"):
         listed = _button("Get file list", "list-files")
         download = _button("Download", "download-model", variant="primary")

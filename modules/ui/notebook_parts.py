@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.ui.formulas import DELIMITERS
+from modules.ui.menus import name_menu
 from modules.ui.page import Page
 
 Shown = dict[Component, Any]
@@ -79,7 +80,7 @@ class Views:
 
 def menu(page: Page) -> Menu:
     with gr.Row(elem_classes="tight", equal_height=True, visible=not page.settings.multi_user) as row:
-        notebooks = gr.Dropdown(
+        notebooks = name_menu(
             page.runtime.library.notebooks.names(),
             value=None,
             label="Notebook",

@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import BadRequest
+from modules.ui.menus import name_menu
 from modules.ui.page import Page, told
 
 Shown = dict[Component, Any]
@@ -40,7 +41,7 @@ class FileMenu:
         name = kind.replace(" ", "-")
         names = shelf.names()
         with gr.Row(elem_classes="tight", equal_height=True):
-            self.menu = gr.Dropdown(
+            self.menu = name_menu(
                 names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
             )
             self.name = gr.Textbox(chosen, label="Name to save under", max_lines=1, elem_id=f"{name}-name")

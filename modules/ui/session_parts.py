@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.settings import API_EXTENSION, Settings
+from modules.ui.menus import name_ticks
 from modules.ui.session_examples import Endpoint, examples_of
 from modules.ui.session_switches import CHAT_STYLES, switches_of
 
@@ -78,8 +79,7 @@ def program_parts(settings: Settings) -> ProgramParts:
         )
         for switch in switches_of(settings)
     }
-    extensions = gr.CheckboxGroup(
-        [],
+    extensions = name_ticks(
         label="Extensions",
         info="Those that start by themselves. What flags name (--extensions, --api) starts in any case.",
         interactive=can_save,

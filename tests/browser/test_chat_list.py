@@ -1,10 +1,13 @@
 """Past chats at the side of the page: deleting with undo, searching, chats that are kept nowhere."""
 
+import shutil
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
+from tests.browser.visits import visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -117,3 +120,20 @@ async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage)
     await chat.say("echo: And here")
     await expect(chat.replies).to_have_count(3)
     await chat.speak_with_nobody()
+
+
+async def test_character_is_chosen_while_a_chat_of_another_is_open(browser: Browser, scripted: Site) -> None:
+    """What the list holds of the other's chats is sent along with the choice."""
+    shutil.copy(scripted.data / "characters" / "Example.yaml", scripted.data / "characters" / "Old Tom.yaml")
+    async with visiting(browser, scripted.url) as page:
+        chat = ChatPage(page)
+        await expect(chat.chosen).to_have_count(1)
+        await chat.speak_with("Example")
+        await chat.say("echo: Ahoy")
+    async with visiting(browser, scripted.url) as page:
+        chat = ChatPage(page)
+        await expect(chat.sent.last).to_have_text("echo: Ahoy")
+        await chat.choose("#character", "Old Tom")
+        await expect(chat.replies).to_have_count(1)
+        await expect(chat.notices).to_have_count(0)
+        await chat.speak_with_nobody()

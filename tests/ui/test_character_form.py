@@ -116,16 +116,29 @@ async def test_a_copy_overwrites_nobody(page: Page, tab: Tab, file: str) -> None
     assert page.runtime.library.characters.read("Ann").name == "Ann Li"
 
 
-async def test_a_character_needs_a_name_and_a_place(page: Page, tab: Tab) -> None:
+async def test_a_character_needs_a_name(tab: Tab) -> None:
     await tab.choose("Ann")
     tab.write("  ", "", "")
     with pytest.raises(gr.Error, match="a name"):
         await tab.save()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("Bea", "Bea"), (" Ann ", "Ann 2"), ("../A/B: C?", "A B C"), ("<>", "Character"), ("Zoë 2", "Zoë 2")],
+)
+async def test_a_new_character_is_saved_under_its_name(page: Page, tab: Tab, name: str, file: str) -> None:
     tab.seen.show(await tab.form.blank())
     assert tab.entered == (None, None, "", "", "")
-    tab.write("X", "", "")
-    with pytest.raises(gr.Error, match="Save as"):
-        await tab.save()
+    tab.write(name, "Hi.", "")
+    await tab.save()
+    assert tab.chosen == file
+    assert page.runtime.library.characters.read(file) == Character(name.strip(), "", "Hi.", None)
+    assert page.runtime.library.characters.read("Ann").name == "Ann Li"
+    tab.write(name, "Hi again.", "")
+    await tab.save()
+    assert tab.chosen == file
+    assert set(page.runtime.library.characters.names()) == {"Ann", file}
 
 
 async def test_what_is_deleted_can_be_brought_back(page: Page, tab: Tab, tmp_path: Path) -> None:
