@@ -174,7 +174,8 @@ class Form:
         check_saves(self._page.settings)
         if not sheet.name.strip():
             raise BadRequest(f"Give the {shelf.noun} a name.", param=shelf.setting)
-        target = file or await asyncio.to_thread(name_for_new, shelf, sheet.name)
+        new = "" if file else await asyncio.to_thread(name_for_new, shelf, sheet.name)
+        target = file or new
         shown = (await asyncio.to_thread(shelf.read, source)).picture if source else None
         content = await taken_in(picture, shown, is_copy=source != target)
         stripped = Sheet(name=sheet.name.strip(), texts=tuple(text.strip() for text in sheet.texts))
