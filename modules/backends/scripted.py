@@ -2,8 +2,8 @@
 
 "echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N R" says N
 words, R tokens a second, or 500 · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
-is repeated back. In a turn that begins with something else, the last line that is one of the first four counts: programs
-put texts of their own around what their user wrote.
+is repeated back. In a turn of several lines that does not begin with an echo, the last line that is one of the first four
+counts: programs put texts of their own around what their user wrote.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
 long as that is allowed, and then whatever completes the reply soonest.
 """
@@ -47,7 +47,6 @@ _TALK: Final = b"word "
 _TALK_RATE: Final = 500
 # Commands that may stand within a longer turn, on a line of their own.
 _LINE_COMMAND: Final = re.compile(r"^(?:echo: .+|(?:count|slow|talk) \d+(?: \d+)?)$", re.MULTILINE)
-_COMMANDS: Final = ("echo:", "count ", "slow ", "talk ")
 _LIKELY: Final = -0.125
 _UNLIKELY: Final = -6.0
 CHAT_TEMPLATE: Final = (
@@ -224,11 +223,11 @@ class ScriptedBackend:
         match command:
             case "echo:":
                 yield from argument.encode()
-            case "count":
+            case "count" if argument.isdecimal():
                 yield from " ".join(str(number) for number in range(1, int(argument) + 1)).encode()
-            case "slow":
+            case "slow" if argument.isdecimal():
                 yield from _paced((ord("a") + number % 26 for number in range(int(argument))), _SLOW_SECONDS)
-            case "talk":
+            case "talk" if argument.replace(" ", "").isdecimal():
                 count, _, rate = argument.partition(" ")
                 yield from _paced(_TALK * int(count), 1 / int(rate or _TALK_RATE))
             case "stall":
@@ -291,5 +290,5 @@ def _last_turn(prompt: str) -> str:
     """What the user said last in a ChatML prompt, or the whole prompt when it is none."""
     turns = re.findall(r"<\|im_start\|>user\n(.*?)<\|im_end\|>", prompt, re.DOTALL)
     last: str = (turns[-1] if turns else prompt).strip()
-    lines = [] if last.startswith(_COMMANDS) else _LINE_COMMAND.findall(last)
+    lines = [] if last.startswith("echo:") else _LINE_COMMAND.findall(last)
     return lines[-1] if lines else last

@@ -14,6 +14,11 @@ from tests.streams import asking, reply, whole
         ("count 3", "1 2 3"),
         ("slow 3", "abc"),
         ("Good morning", "You said: Good morning"),
+        ("count 3\n\ncount 4", "1 2 3 4"),
+        ("<note>Be kind.</note>\ncount 3\n<note>Now.</note>", "1 2 3"),
+        ("Do this:\necho: hello\nand that", "hello"),
+        ("echo: hello\ncount 3", "hello\ncount 3"),
+        ("count me in", "You said: count me in"),
         ("echo: ", "You said: echo:"),
     ],
 )
