@@ -18,6 +18,7 @@ from modules.reply.tool_format import CallArguments
 
 _MAX_DEPTH = 64
 _ARGUMENT_DEPTH = 1
+_ANY_DEPTH = 0
 _TOKEN = re.compile(r"[\w.+-]*")
 _BARE_KEY = re.compile(r"[\w.$-]*")
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -188,9 +189,15 @@ class ValueReader:
             if self._notation.is_python:
                 yield from self._python_characters(opener, depth)
                 opener = yield from self._joined_opener()
+            elif opener in self._notation.raw_quotes:
+                scanner = MarkerScanner((opener,))
+                while True:
+                    yield from self._source.until(scanner, _escaped_arguments)
+                    if (yield from self._is_closed(_ANY_DEPTH)):
+                        return
+                    yield CallArguments(escaped(opener))
             else:
-                markers = (opener,) if opener in self._notation.raw_quotes else (opener, "\\")
-                scanner = MarkerScanner(markers)
+                scanner = MarkerScanner((opener, "\\"))
                 while (yield from self._source.until(scanner, _escaped_arguments)) != opener:
                     yield CallArguments((yield from self._escape()))
                 opener = ""
