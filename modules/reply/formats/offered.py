@@ -12,6 +12,8 @@ _CUSTOM: dict[str, Any] = {
     "required": ["input"],
     "additionalProperties": False,
 }
+# Keywords that say nothing of what else an object without named properties may hold.
+_NAMELESS = frozenset({"type", "properties", "required", "title", "description", "$schema"})
 _NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -30,7 +32,10 @@ class OfferedTools:
 
 
 def parameters_of(tool: ToolSpec) -> dict[str, Any]:
-    """The schema of the tool's arguments: that of no arguments where the tool has none of its own."""
+    """The schema of the tool's arguments: that of no arguments where the tool has none of its own, or names none."""
     if tool.is_custom:
         return _CUSTOM
-    return tool.parameters or _NOTHING
+    names_none = tool.parameters is not None and tool.parameters.get("properties") == {}
+    if not tool.parameters or (names_none and _NAMELESS.issuperset(tool.parameters)):
+        return _NOTHING
+    return tool.parameters

@@ -328,6 +328,15 @@ def test_custom_tools_take_one_text(name: str) -> None:
 
 
 @each_format
+def test_a_tool_that_names_no_arguments_takes_none(name: str) -> None:
+    _, other, _ = CALLS[name]
+    one, _, _ = CALLS[name]
+    nameless = ToolSpec("get_time", parameters={"type": "object", "properties": {}})
+    assert allows(FORMATS[name], (nameless,), other)
+    assert not allows(FORMATS[name], (nameless,), one.replace("get_weather", "get_time"))
+
+
+@each_format
 def test_every_offered_schema_compiles(name: str) -> None:
     tools = (*TOOLS, *AWKWARD, *(replace(tool, name=f"{tool.name}_{n}") for tool in TOOLS for n in range(30)))
     matcher_of(FORMATS[name].constraint(tools, parallel=True), Vocabulary())
