@@ -5,12 +5,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES
 from modules.option_values import Numbers, Words
 from modules.options import SettingsGroup, setting
 
-_CACHE_TYPES = r"^(fp32|fp16|bf16|fp8|q4_0|q4_1|q5_0|q5_1|q8_0|iq4_nl|q[2-8](_q[2-8])?)$"
-_CACHE_TYPE_SYNONYMS = {"f32": "fp32", "f16": "fp16"}
-_LOADER_SYNONYMS = {"llamacpp": "llama.cpp", "llama_cpp": "llama.cpp", "exllamav3_hf": "ExLlamav3"}
+_LOADER_SYNONYMS = {"llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}
 
 
 def _read_model(value: object) -> object:
@@ -28,11 +27,11 @@ def _read_cache_type(value: object) -> object:
     if not isinstance(value, str):
         return value
     name = value.lower()
-    return _CACHE_TYPE_SYNONYMS.get(name, name)
+    return CACHE_TYPE_SYNONYMS.get(name, name)
 
 
 ModelName = Annotated[str | None, BeforeValidator(_read_model)]
-Loader = Annotated[Literal["llama.cpp", "Transformers", "ExLlamav3", "scripted"] | None, BeforeValidator(_read_loader)]
+Loader = Annotated[Literal["llama.cpp", "scripted"] | None, BeforeValidator(_read_loader)]
 CacheType = Annotated[str, BeforeValidator(_read_cache_type)]
 
 
@@ -59,9 +58,9 @@ class ModelSettings(SettingsGroup, frozen=True):
     )
     cache_type: CacheType = setting(
         "fp16",
-        "Number format of the KV cache. llama.cpp: such as fp16, q8_0, q4_0; ExLlamaV3: fp16, q2 to q8, or two as in q4_q8.",
-        pattern=_CACHE_TYPES,
-        allowed="one of fp32, fp16, bf16, fp8, q4_0, q4_1, q5_0, q5_1, q8_0, iq4_nl, q2 to q8, or two as in q4_q8",
+        "Number format of the KV cache: q8_0 takes about half as much memory as fp16, q4_0 about a quarter.",
+        pattern=f"^({'|'.join(CACHE_TYPES)})$",
+        allowed=f"one of {', '.join(CACHE_TYPES)}",
     )
     parallel: int = setting(8, "Requests that are answered at the same time; more wait in line.", ge=1, le=256)
     max_queue: int = setting(256, "Requests that may wait in line; beyond, clients are told to come back.", ge=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from modules.errors import NotFound
+from modules.errors import LoadFailed, NotFound
 from modules.options import did_you_mean
 
 _GGUF: Final = ".gguf"
@@ -31,18 +31,13 @@ class Catalog:
         self._folder = folder
 
     def names(self) -> list[str]:
-        """GGUF files by their path below the folder, then folders that hold a model in another format; natural order.
-
-        Of a model in several files only the first is named.
-        """
-        files = sorted(self._gguf_names(), key=_natural_key)
-        return files + sorted(self._folder_names(), key=_natural_key)
-
-    def gguf_names(self) -> list[str]:
+        """What a loader reads: GGUF files by their path below the folder, in natural order. Of a model in several files
+        only the first is named."""
         return sorted(self._gguf_names(), key=_natural_key)
 
     def find(self, name: str) -> ListedModel:
-        """The listed model of that name; `.gguf` may be left out. Raises NotFound for everything else.
+        """The listed model of that name; `.gguf` may be left out. Raises LoadFailed for a model in a format that no
+        loader reads, NotFound for everything else.
 
         Only what was found by walking the folder is ever returned, so a name cannot lead out of it. A link that the
         operator put there counts as what it links to.
@@ -51,6 +46,8 @@ class Catalog:
         for candidate in (name, name + _GGUF):
             if candidate in names:
                 return ListedModel(candidate, (self._folder / candidate).absolute())
+        if name in self._folder_names():
+            raise LoadFailed(f"No loader reads {_shown(name)}. This version reads GGUF files.", param="model")
         raise NotFound(
             f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], names)}.",
             param="model",
@@ -63,6 +60,7 @@ class Catalog:
                     yield (folder / file).relative_to(self._folder).as_posix()
 
     def _folder_names(self) -> Iterator[str]:
+        """Models in a format that no loader here reads."""
         for folder, files in self._walk():
             if folder.parent == self._folder and _FOLDER_MARK in files:
                 yield folder.name

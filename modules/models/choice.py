@@ -63,7 +63,7 @@ def _operators_model(catalog: Catalog, name: str) -> ListedModel:
 
 
 def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
-    names = catalog.gguf_names()
+    names = catalog.names()
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
         return _spec(settings, LoadOptions(), catalog.find(names[0]))

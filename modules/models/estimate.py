@@ -6,37 +6,26 @@ copies, the system can take the original's pages back.
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
+from modules.backends.llamacpp.gguf_header import read_gguf
+from modules.backends.llamacpp.options import (
+    CACHE_TYPES,
+    DEFAULT_CONTEXT,
+    FEW_SPARE_SEQUENCES,
+    MAX_SEQUENCES,
+    SCORING_ROWS,
+    SPARE_SEQUENCES,
+    UBATCH_WITH_GPU,
+    UBATCH_WITHOUT,
+    cache_type,
+)
 from modules.engine.types import LoadSpec
 from modules.models.estimate_shape import Layer, ModelShape, shape_of
-from modules.models.gguf_header import read_gguf
 
-# Bytes for each number, blocks of 32 with their scales.
-_CACHE_BYTES: Final = MappingProxyType(
-    {
-        "fp32": 4.0,
-        "fp16": 2.0,
-        "bf16": 2.0,
-        "q8_0": 34 / 32,
-        "q5_1": 24 / 32,
-        "q5_0": 22 / 32,
-        "q4_1": 20 / 32,
-        "q4_0": 18 / 32,
-        "iq4_nl": 18 / 32,
-    }
-)
 _F32: Final = 4
 _F16: Final = 2
 _PADDING: Final = 256
-_DEFAULT_CONTEXT: Final = 8192
-_MAX_SEQUENCES: Final = 256
-_SPARE_SEQUENCES: Final = 16
-_FEW_SPARE_SEQUENCES: Final = 2
-_SCORING_ROWS: Final = 64
-_UBATCH_WITH_GPU: Final = 512
-_UBATCH_WITHOUT: Final = 128
 _GRAPH: Final = 8 * 2**20
 _PROGRAM: Final = 10 * 2**20
 _TOKEN: Final = 200
@@ -90,17 +79,17 @@ class _Room:
         self._shape = shape
         self._spec = spec
         self._uses_gpu = has_gpu and spec.gpu_layers != 0
-        self.context = spec.context or shape.trained_context or _DEFAULT_CONTEXT
+        self.context = spec.context or shape.trained_context or DEFAULT_CONTEXT
         self._cells = _padded(max(self.context, spec.kv_cells))
-        parallel = min(spec.parallel, _MAX_SEQUENCES - _SPARE_SEQUENCES)
+        parallel = min(spec.parallel, MAX_SEQUENCES - SPARE_SEQUENCES)
         can_share = not shape.has_states and (spec.swa_full or not shape.window)
-        self._sequences = parallel + (_SPARE_SEQUENCES if can_share else _FEW_SPARE_SEQUENCES)
-        usual = _UBATCH_WITH_GPU if self._uses_gpu else _UBATCH_WITHOUT
+        self._sequences = parallel + (SPARE_SEQUENCES if can_share else FEW_SPARE_SEQUENCES)
+        usual = UBATCH_WITH_GPU if self._uses_gpu else UBATCH_WITHOUT
         self._ubatch = min(spec.ubatch_size or usual, max(spec.batch_size, self._outputs))
 
     @property
     def _outputs(self) -> int:
-        return self._sequences + _SCORING_ROWS
+        return self._sequences + SCORING_ROWS
 
     @property
     def gpu_layers(self) -> int:
@@ -141,8 +130,8 @@ class _Room:
         cells = self._cells
         if layer.is_windowed and not self._spec.swa_full:
             cells = min(cells, _padded(self._shape.window * self._sequences + self._ubatch))
-        size = _CACHE_BYTES.get(self._spec.cache_type, 2.0)
-        return int((layer.keys + layer.values) * size) * cells + layer.state * self._sequences
+        chosen = cache_type(self._spec.cache_type) or CACHE_TYPES["fp16"]
+        return int((layer.keys + layer.values) * chosen.bytes_each) * cells + layer.state * self._sequences
 
     def _idle(self) -> int:
         """Finished sequences that are kept on the host, always as 16-bit numbers."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from modules.models.gguf_header import GgufHeader, Items
+from modules.backends.llamacpp.gguf_header import GgufHeader, Items
 
 _LAYER: Final = re.compile(r"blk\.(\d+)\.")
 _INPUT: Final = "token_embd."

@@ -151,7 +151,7 @@ class ModelManager:
             return None
         try:
             return await asyncio.to_thread(requested_spec, self._catalog, self._settings, name, LoadOptions())
-        except NotFound:
+        except (NotFound, LoadFailed):
             return None
 
     async def _switched(self, spec: LoadSpec) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
+from modules.backends.llamacpp.options import CACHE_TYPES
 from modules.backends.registry import LLAMA_CPP, LOADERS, SCRIPTED
 from modules.option_values import Kind
 from modules.options import Option
@@ -14,7 +15,6 @@ from modules.settings import OPTIONS, Settings
 from modules.ui.menus import name_menu
 
 AUTOMATIC: Final = "Automatic"
-CACHE_TYPES: Final = ["fp16", "q8_0", "q4_0", "bf16", "fp32"]
 
 _FIRST: Final = ("ctx_size", "gpu_layers", "cache_type", "parallel")
 _LLAMA_CPP: Final = (
@@ -40,7 +40,6 @@ _LABELS: Final = MappingProxyType(
         "numa": "Spread over NUMA nodes",
     }
 )
-_INFOS: Final = MappingProxyType({"cache_type": "q8_0 takes half as much memory as fp16, q4_0 about a quarter."})
 
 
 class Parameters:
@@ -95,11 +94,11 @@ def _component(name: str, settings: Settings) -> Component:
     option, value = OPTIONS[name], _entry(OPTIONS[name], getattr(settings, name))
     texts = {
         "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
-        "info": _INFOS.get(name, option.description),
+        "info": option.description,
         "elem_id": f"model-{name.replace('_', '-')}",
     }
     if name == "cache_type":
-        return gr.Dropdown(CACHE_TYPES, value=value, allow_custom_value=True, **texts)
+        return gr.Dropdown(list(CACHE_TYPES), value=value, **texts)
     match option.kind:
         case Kind.SWITCH:
             return gr.Checkbox(value, **texts)

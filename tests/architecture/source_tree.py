@@ -24,6 +24,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
         "modules/sampling.py",
         "modules/requests.py",
         "modules/engine/types.py",
+        "modules/backends/llamacpp/options.py",
     ),
     ("modules/engine/", "modules/library/"),
     ("modules/backends/", "modules/prompt/", "modules/reply/", "modules/hooks.py"),

@@ -170,6 +170,22 @@ async def test_unknown_and_impossible_arguments_are_named(http: httpx.AsyncClien
         assert refused.json()["error"]["param"] == f"args.{next(iter(args))}"
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [({"split_mode": "tensor"}, "graphics card"), ({"cache_type": "q8_0", "flash_attn": "off"}, "flash attention")],
+)
+async def test_options_that_cannot_work_leave_the_model_that_runs(
+    server: LiveServer, http: httpx.AsyncClient, args: dict[str, str], words: str
+) -> None:
+    await expect_right_answer(http, 44)
+    before = server.model_process()
+    refused = await load(http, SMOLLM2, **args)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "model_load_failed")
+    assert words in refused.json()["error"]["message"]
+    assert server.model_process() == before
+    await expect_right_answer(http, 45)
+
+
 async def test_a_caller_who_gives_up_does_not_break_the_load(server: LiveServer, http: httpx.AsyncClient) -> None:
     with pytest.raises(httpx.ReadTimeout):
         await http.post("/v1/internal/model/load", json={"model_name": QWEN}, timeout=httpx.Timeout(60, read=0.01))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.errors import NotFound
+from modules.errors import LoadFailed, NotFound
 from modules.models.catalog import Catalog, ListedModel
 
 
@@ -15,9 +15,9 @@ def touch(folder: Path, *names: str) -> None:
         path.touch()
 
 
-def test_files_come_before_folders_in_natural_order(tmp_path: Path) -> None:
+def test_files_are_in_natural_order_and_what_no_loader_reads_is_left_out(tmp_path: Path) -> None:
     touch(tmp_path, "model-10.gguf", "model-9.GGUF", "sub/x.gguf", "B/config.json", "a/config.json", "notes.txt")
-    assert Catalog(tmp_path).names() == ["model-9.GGUF", "model-10.gguf", "sub/x.gguf", "a", "B"]
+    assert Catalog(tmp_path).names() == ["model-9.GGUF", "model-10.gguf", "sub/x.gguf"]
 
 
 def test_of_several_parts_the_first_is_the_model(tmp_path: Path) -> None:
@@ -39,7 +39,8 @@ def test_names_lead_to_files(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
     file = ListedModel("sub/x.gguf", tmp_path / "sub/x.gguf")
     assert catalog.find("sub/x.gguf") == catalog.find("sub/x") == file
-    assert catalog.find("hf") == ListedModel("hf", tmp_path / "hf")
+    with pytest.raises(LoadFailed, match=r"No loader reads 'hf'\. This version reads GGUF"):
+        catalog.find("hf")
 
 
 def test_links_of_the_operator_are_followed(tmp_path: Path) -> None:

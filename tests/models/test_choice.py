@@ -107,10 +107,11 @@ def test_one_models_stored_settings_do_not_stay_for_the_next(tmp_path: Path) -> 
     assert requested_spec(catalog, settings, "b.gguf", LoadOptions()).context == Settings().ctx_size
 
 
-def test_the_stored_loader_is_used(tmp_path: Path) -> None:
-    catalog = folder_with_rules(tmp_path, "a:\n  loader: transformers\n")
+@pytest.mark.parametrize(("stored", "used"), [("scripted", "scripted"), ("Transformers", "llama.cpp")])
+def test_the_stored_loader_is_used_where_there_is_one(tmp_path: Path, stored: str, used: str) -> None:
+    catalog = folder_with_rules(tmp_path, f"a:\n  loader: {stored}\n")
     settings = Settings.model_validate({"user_data_dir": tmp_path})
-    assert requested_spec(catalog, settings, "a.gguf", LoadOptions()).loader == "Transformers"
+    assert requested_spec(catalog, settings, "a.gguf", LoadOptions()).loader == used
     assert requested_spec(catalog, settings, "a", LoadOptions.parse({"loader": "llama.cpp"})).loader == "llama.cpp"
 
 

@@ -81,7 +81,7 @@ async def test_named_files_of_several_kinds_come_in_a_folder(server: HubServer, 
     await fetched(downloads(server, data), "ann/folder", *LOADED)
     assert files_below(data.models / "ann_folder") == {*LOADED, "huggingface-metadata.txt"}
     assert all((data.models / "ann_folder" / name).read_bytes() == FOLDER[name] for name in LOADED)
-    assert Catalog(data.models).names() == ["ann_folder"]
+    assert Catalog(data.models).names() == []
 
 
 async def test_a_quantization_in_the_name_is_what_comes(server: HubServer, data: UserData) -> None:

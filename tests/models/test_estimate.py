@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.engine.types import LoadSpec
 from modules.models.estimate import Estimate, estimate, estimate_shape
 from modules.models.estimate_room import can_use_gpu, room_now
 from modules.models.estimate_shape import Layer, ModelShape, shape_of
-from modules.models.gguf_header import read_gguf
 from modules.paths import PROGRAM_FOLDER
 from tests.model_files import GEMMA, QWEN, SMOLLM2
 from tests.models.gguf_file import write_gguf

@@ -2,7 +2,6 @@
 
 import ctypes
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from llama_cpp import llama_cpp as c
@@ -22,11 +21,6 @@ def apply_adapters(model: Any, context: Any, adapters: Sequence[Adapter]) -> Non
 
 
 def _opened(model: Any, adapter: Adapter) -> Any:
-    if Path(adapter.path).is_dir():
-        raise LoadFailed(
-            f"The adapter {adapter.name} is not in llama.cpp's format. Convert its folder to a GGUF file with "
-            "llama.cpp's convert_lora_to_gguf.py and put that file into the folder of the adapters."
-        )
     handle = c.llama_adapter_lora_init(model, adapter.path.encode())
     if not handle:
         raise LoadFailed(f"llama.cpp cannot read the adapter {adapter.name}: it is damaged, or made for another model.")

@@ -12,7 +12,8 @@ from llama_cpp import llama_cpp as c
 from modules.backends.llamacpp import logprobs
 from modules.backends.llamacpp.candidates import Candidates, Row
 from modules.backends.llamacpp.library import Batch
-from modules.backends.llamacpp.memory import SCORING_ROWS, Memory
+from modules.backends.llamacpp.memory import Memory
+from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.pace import Pace
 from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slice, Slot, Store
 from modules.backends.llamacpp.ring import Ring

@@ -5,7 +5,7 @@ The low-level bindings are untyped; everything above this file is typed.
 
 import ctypes
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
@@ -13,19 +13,31 @@ from llama_cpp import llama_cpp as c
 _log = logging.getLogger(__name__)
 _META_BYTES: Final = 1 << 12
 _PIECE_BYTES: Final = 64
+_ERROR: Final = 4
 _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 
 
-def start() -> Callable[[], None]:
-    """Initialise the library and route its log to ours. The result must be kept alive as long as the library runs."""
+class Log:
+    """The library's log, routed to ours. It must be kept alive as long as the library runs."""
 
-    def emit(level: int, text: bytes, _user: Any) -> None:
-        _log.log(_LEVELS.get(level, logging.DEBUG), "%s", text.decode("utf-8", "replace").rstrip())
+    def __init__(self) -> None:
+        self._callback = c.llama_log_callback(self._emit)
+        self.last_error = ""
+        c.llama_log_set(self._callback, ctypes.c_void_p(0))
 
-    callback = c.llama_log_callback(emit)
-    c.llama_log_set(callback, ctypes.c_void_p(0))
+    def _emit(self, level: int, text: bytes, _user: Any) -> None:
+        line = text.decode("utf-8", "replace").rstrip()
+        _log.log(_LEVELS.get(level, logging.DEBUG), "%s", line)
+        if level == _ERROR:
+            # Without the name of the function that it comes from.
+            self.last_error = line.partition(": ")[2] or line
+
+
+def start() -> Log:
+    """Initialise the library."""
+    log = Log()
     c.llama_backend_init()
-    return callback  # type: ignore[no-any-return]
+    return log
 
 
 def model_metadata(model: Any, key: str) -> str | None:
@@ -36,12 +48,6 @@ def model_metadata(model: Any, key: str) -> str | None:
     if length >= _META_BYTES:
         buffer = ctypes.create_string_buffer(length + 1)
         c.llama_model_meta_val_str(model, key.encode(), buffer, length + 1)
-    return buffer.value.decode("utf-8", "replace")
-
-
-def model_description(model: Any) -> str:
-    buffer = ctypes.create_string_buffer(_META_BYTES)
-    c.llama_model_desc(model, buffer, _META_BYTES)
     return buffer.value.decode("utf-8", "replace")
 
 

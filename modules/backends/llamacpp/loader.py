@@ -11,33 +11,25 @@ from modules.backends.llamacpp.adapters import apply_adapters
 from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.cores import usable_cores
 from modules.backends.llamacpp.memory import Memory
+from modules.backends.llamacpp.options import DEFAULT_CONTEXT, SPLIT_MODES, cache_type
+from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard
 from modules.errors import LoadFailed
 from modules.library.model_templates import template_beside
 
-_BF16: Final = 30  # ggml.h; the bindings stop before it
-CACHE_TYPES: Final = {
-    "f32": c.GGML_TYPE_F32,
-    "fp16": c.GGML_TYPE_F16,
-    "f16": c.GGML_TYPE_F16,
-    "bf16": _BF16,
-    "q8_0": c.GGML_TYPE_Q8_0,
-    "q4_0": c.GGML_TYPE_Q4_0,
-}
-_SPLIT_MODES: Final = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
-_DEFAULT_CONTEXT: Final = 8192
 _MAGIC: Final = b"GGUF"
 _REPORT_STEP: Final = 0.01
+_MEMORY_WORDS: Final = ("alloc", "memory", "buffer")
 
 
 class LlamaCppLoader:
     """One per process: it starts the library."""
 
     def __init__(self) -> None:
-        self._log_callback = library.start()
+        self._log = library.start()
 
     def probe(self, spec: LoadSpec) -> ModelCard:
         _check_magic(Path(spec.path))
@@ -45,6 +37,7 @@ class LlamaCppLoader:
         params.vocab_only = True
         model = _open(spec, params)
         try:
+            check_options(spec, _facts(model))
             return _card(spec, model, context=_context_size(spec, model))
         finally:
             c.llama_model_free(model)
@@ -58,13 +51,19 @@ class LlamaCppLoader:
         context = c.llama_init_from_model(model, _context_params(spec, memory))
         if not context:
             c.llama_model_free(model)
-            raise LoadFailed(
-                f"There is not enough memory for {spec.name} with a context of {memory.cells} tokens. "
-                "Load it with a smaller --ctx-size, or with --cache-type q8_0."
-            )
+            raise LoadFailed(self._why_no_context(spec, memory))
         self._apply_adapters(model, context, spec)
         _warm_up(context)
-        return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context), self._log_callback)
+        return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context), self._log)
+
+    def _why_no_context(self, spec: LoadSpec, memory: Memory) -> str:
+        said = self._log.last_error
+        if said and not any(word in said.lower() for word in _MEMORY_WORDS):
+            return f"llama.cpp cannot use {spec.name} with these options: {said}."
+        return (
+            f"There is not enough memory for {spec.name} with a context of {memory.cells} tokens. "
+            "Load it with a smaller --ctx-size, or with --cache-type q8_0."
+        )
 
     @staticmethod
     def _apply_adapters(model: Any, context: Any, spec: LoadSpec) -> None:
@@ -99,7 +98,7 @@ def _check_magic(path: Path) -> None:
 def _model_params(spec: LoadSpec) -> Any:
     params = c.llama_model_default_params()
     params.n_gpu_layers = spec.gpu_layers
-    params.split_mode = _SPLIT_MODES[spec.split_mode]
+    params.split_mode = SPLIT_MODES[spec.split_mode]
     params.load_mode = _load_mode(spec)
     if spec.tensor_split:
         room = max(len(spec.tensor_split), c.llama_max_devices())
@@ -127,21 +126,33 @@ def _context_params(spec: LoadSpec, memory: Memory) -> Any:
     params.n_threads = spec.threads or usable_cores()
     params.n_threads_batch = spec.threads_batch or params.n_threads
     params.flash_attn_type = memory.flash_attention
-    params.type_k = params.type_v = _cache_type(spec)
+    params.type_k = params.type_v = _ggml_type(spec)
     params.offload_kqv = not spec.no_kv_offload
     params.no_perf = True
     return params
 
 
-def _cache_type(spec: LoadSpec) -> int:
-    known = CACHE_TYPES.get(spec.cache_type.lower())
-    if known is None:
-        raise LoadFailed(f"Unknown cache type {spec.cache_type!r}. Choose one of: {', '.join(CACHE_TYPES)}.")
-    return int(known)
+def _ggml_type(spec: LoadSpec) -> int:
+    chosen = cache_type(spec.cache_type)
+    assert chosen is not None, "refused before"
+    return chosen.ggml
+
+
+def _facts(model: Any) -> Facts:
+    architecture = library.model_metadata(model, "general.architecture") or ""
+
+    def stated(key: str) -> int:
+        value = library.model_metadata(model, f"{architecture}.{key}") or ""
+        return int(value) if value.isdecimal() else 0
+
+    heads = stated("attention.head_count")
+    usual = stated("embedding_length") // heads if heads else 0
+    sizes = (stated("attention.key_length") or usual, stated("attention.value_length") or usual)
+    return Facts(architecture, sizes, bool(c.llama_supports_gpu_offload()))
 
 
 def _context_size(spec: LoadSpec, model: Any) -> int:
-    return spec.context or _trained_context(model) or _DEFAULT_CONTEXT
+    return spec.context or _trained_context(model) or DEFAULT_CONTEXT
 
 
 def _trained_context(model: Any) -> int:

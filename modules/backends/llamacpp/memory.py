@@ -1,17 +1,20 @@
 """How much a model's cache holds and how it is used: decided at load time."""
 
-from typing import Any, Final
+from typing import Any
 
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
+from modules.backends.llamacpp.options import (
+    FEW_SPARE_SEQUENCES,
+    MAX_SEQUENCES,
+    SCORING_ROWS,
+    SPARE_SEQUENCES,
+    UBATCH_WITH_GPU,
+    UBATCH_WITHOUT,
+)
 from modules.engine.types import LoadSpec
 
-SCORING_ROWS: Final = 64
-_SPARE_SEQUENCES: Final = 16
-_MAX_SEQUENCES: Final = 256  # llama.cpp's own limit
-_UBATCH_WITH_GPU: Final = 512
-_UBATCH_WITHOUT: Final = 128
 _AUTO, _OFF, _ON = -1, 0, 1
 
 
@@ -30,10 +33,10 @@ class Memory:
         self.window = int(c.llama_model_n_swa(model))
         self.context = context
         self.cells = max(context, spec.kv_cells)
-        self.parallel = min(spec.parallel, _MAX_SEQUENCES - _SPARE_SEQUENCES)
+        self.parallel = min(spec.parallel, MAX_SEQUENCES - SPARE_SEQUENCES)
         is_recurrent = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
         self.can_share = not is_recurrent and (spec.swa_full or not self.window)
-        self.sequences = self.parallel + (_SPARE_SEQUENCES if self.can_share else 2)
+        self.sequences = self.parallel + (SPARE_SEQUENCES if self.can_share else FEW_SPARE_SEQUENCES)
         self.outputs = self.sequences + SCORING_ROWS
 
     @property
@@ -53,7 +56,7 @@ class Memory:
     @property
     def ubatch(self) -> int:
         """On CPUs larger batches are no faster, and cost memory."""
-        return self._spec.ubatch_size or (_UBATCH_WITH_GPU if self.uses_gpu else _UBATCH_WITHOUT)
+        return self._spec.ubatch_size or (UBATCH_WITH_GPU if self.uses_gpu else UBATCH_WITHOUT)
 
     @property
     def stash_bytes(self) -> int:

@@ -45,6 +45,15 @@ async def reply(loader: LlamaCppLoader, model: Path, *adapters: Adapter) -> str:
         return (await whole(engine, GENERATION)).text
 
 
+def probe(loader: LlamaCppLoader, model: Path, adapter: Adapter) -> None:
+    loader.probe(replace(llama_spec(model), adapters=(adapter,)))
+
+
+async def probed_and_used(loader: LlamaCppLoader, model: Path, adapter: Adapter) -> None:
+    probe(loader, model, adapter)
+    await reply(loader, model, adapter)
+
+
 async def test_adapter_changes_the_reply(
     llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -60,11 +69,21 @@ async def test_adapter_of_another_model_is_refused(
 ) -> None:
     adapter = write_adapter(tmp_path / "other.gguf", width=width, architecture=architecture)
     with pytest.raises(LoadFailed, match=r"other\.gguf.*made for another model"):
-        await reply(llama_cpp, model_file(SMOLLM2), adapter)
+        await probed_and_used(llama_cpp, model_file(SMOLLM2), adapter)
 
 
 async def test_folder_in_another_format_is_refused(
     llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
     with pytest.raises(LoadFailed, match="convert_lora_to_gguf"):
-        await reply(llama_cpp, model_file(SMOLLM2), Adapter(name="peft", path=str(tmp_path)))
+        probe(llama_cpp, model_file(SMOLLM2), Adapter(name="peft", path=str(tmp_path)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no adapter at all"])
+def test_what_is_no_adapter_is_refused_before_anything_is_loaded(
+    llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "other.gguf"
+    path.write_bytes(content) if content is not None else path.symlink_to(model_file(SMOLLM2))
+    with pytest.raises(LoadFailed, match=r"other\.gguf is no"):
+        probe(llama_cpp, model_file(SMOLLM2), Adapter(name=path.name, path=str(path)))

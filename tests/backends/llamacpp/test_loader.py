@@ -104,9 +104,6 @@ def test_loading_tells_how_far_it_is(llama_cpp: LlamaCppLoader, path: Path) -> N
 @pytest.mark.parametrize(
     "changes",
     [
-        {"cache_type": "q8_0"},
-        {"cache_type": "bf16"},
-        {"flash_attn": "on"},
         {"parallel": 1, "kv_cells": 300},
         pytest.param({"no_mmap": True}, marks=pytest.mark.extended),
         pytest.param({"batch_size": 32, "ubatch_size": 8}, marks=pytest.mark.extended),

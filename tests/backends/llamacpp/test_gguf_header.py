@@ -10,8 +10,8 @@ from gguf import GGUFReader
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.backends.llamacpp.gguf_header import Items, gguf_parts, read_gguf
 from modules.errors import LoadFailed
-from modules.models.gguf_header import Items, gguf_parts, read_gguf
 from tests.model_files import SMOLLM2
 from tests.models.gguf_file import ARRAY, STRING, entry, header, text, write_gguf
 

@@ -1,0 +1,74 @@
+"""What can be known to be wrong with the options of a load before the weights are read. Pure but for adapters' headers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modules.backends.llamacpp.gguf_header import read_gguf
+from modules.backends.llamacpp.options import CACHE_TYPES, SPLIT_MODES, CacheType, cache_type
+from modules.engine.types import Adapter, LoadSpec
+from modules.errors import LoadFailed
+
+_ADAPTER: Final = "adapter"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`head_sizes` are those of keys and values, as far as the file states them; `has_gpu` says whether llama.cpp can
+    use a graphics card here."""
+
+    architecture: str
+    head_sizes: tuple[int, ...]
+    has_gpu: bool
+
+
+def check_options(spec: LoadSpec, facts: Facts) -> None:
+    """Raises LoadFailed, in a sentence that says what to choose instead."""
+    for refusal in (*_of_cache(spec, facts), *_of_split(spec, facts), *_of_adapters(spec.adapters, facts)):
+        raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
+
+
+def _of_cache(spec: LoadSpec, facts: Facts) -> Iterator[str]:
+    chosen = cache_type(spec.cache_type)
+    if chosen is None:
+        yield f"the cache type {spec.cache_type[:20]!a} is unknown. Choose one of: {', '.join(CACHE_TYPES)}."
+    elif chosen.is_quantized:
+        yield from _of_quantized_cache(spec, chosen, facts)
+
+
+def _of_quantized_cache(spec: LoadSpec, chosen: CacheType, facts: Facts) -> Iterator[str]:
+    if spec.flash_attn == "off":
+        yield (
+            f"--cache-type {spec.cache_type} needs flash attention. Leave out --flash-attn off, or choose "
+            "--cache-type fp16."
+        )
+    if any(size % chosen.block for size in facts.head_sizes):
+        yield (
+            f"its attention heads do not divide into the blocks of --cache-type {spec.cache_type}. Choose "
+            "--cache-type fp16."
+        )
+
+
+def _of_split(spec: LoadSpec, facts: Facts) -> Iterator[str]:
+    if spec.split_mode not in SPLIT_MODES:
+        yield f"the split mode {spec.split_mode[:20]!a} is unknown. Choose one of: {', '.join(SPLIT_MODES)}."
+    elif spec.split_mode == "tensor" and not (facts.has_gpu and spec.gpu_layers):
+        yield "--split-mode tensor needs a graphics card that llama.cpp can use. Choose --split-mode layer."
+    elif spec.split_mode == "tensor" and spec.flash_attn == "off":
+        yield "--split-mode tensor needs flash attention. Leave out --flash-attn off, or choose --split-mode layer."
+
+
+def _of_adapters(adapters: tuple[Adapter, ...], facts: Facts) -> Iterator[str]:
+    for adapter in adapters:
+        if Path(adapter.path).is_dir():
+            yield (
+                f"the adapter {adapter.name} is not in llama.cpp's format. Convert its folder to a GGUF file with "
+                "llama.cpp's convert_lora_to_gguf.py and put that file into the folder of the adapters."
+            )
+            continue
+        header = read_gguf(Path(adapter.path))
+        if header.metadata.get("general.type") != _ADAPTER:
+            yield f"{adapter.name} is no adapter."
+        elif header.architecture != facts.architecture:
+            yield f"the adapter {adapter.name} is made for another model ({header.architecture[:40]!a})."
