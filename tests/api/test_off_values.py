@@ -156,3 +156,17 @@ async def test_tools_that_providers_run_are_named(api: Served) -> None:
     for stream in (False, True):
         response = await api.post(CHAT, says("count 3", tools=tools, stream=stream))
         assert response.headers["x-ignored-parameters"] == "tools[0].web_search, tools[2].code_interpreter"
+
+
+@pytest.mark.parametrize("path", [RESPONSES, MESSAGES])
+@pytest.mark.parametrize("kind", ["a secret\r\nSet-Cookie: x", "é👋", "x" * 10_000, "a, b"])
+async def test_a_type_of_the_callers_own_is_no_danger_to_the_header(api: Served, path: str, kind: str) -> None:
+    for stream in (False, True):
+        body = {**BODIES[path], "tools": [{"type": kind, "name": "x"}] * 60, "stream": stream}
+        response = await api.post(path, body)
+        assert response.status_code == 200, response.text
+        named = response.headers["x-ignored-parameters"]
+        assert named.startswith("tools[0].")
+        assert "set-cookie" not in response.headers
+        assert len(named) < 10_000
+        assert named.isascii()

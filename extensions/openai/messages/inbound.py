@@ -15,6 +15,7 @@ from extensions.openai.messages.schema import (
     MessagesTool,
     OutputFormat,
 )
+from extensions.openai.places import plain_places
 from extensions.openai.structured import constraint_of, json_schema_constraint, unenforced_keywords
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
@@ -140,4 +141,7 @@ def left_out_of(body: ConversationFields) -> tuple[str, ...]:
         f"tools[{number}].{tool.type}" for number, tool in enumerate(body.tools or ()) if tool.input_schema is None
     )
     schema, param = _format(body)
-    return (*hosted, *(unenforced_keywords(schema.schema_, f"{param}.schema") if schema is not None else ()))
+    return (
+        *plain_places(hosted),
+        *(unenforced_keywords(schema.schema_, f"{param}.schema") if schema is not None else ()),
+    )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from extensions.openai.places import plain_places
 from extensions.openai.responses.foreign_items import TOOL_ITEMS
 from extensions.openai.responses.input_items import log_skipped
 from extensions.openai.responses.items import ForeignItem
@@ -69,7 +70,7 @@ def toolbox_of(
         shown=[_shown(tool) for tool in tools if _is_usable(tool)],
         shown_choice=_shown_choice(choice),
         in_namespaces={name: each.called for name, each in offered.items() if each.called.namespace is not None},
-        left_out=tuple(path for path, _ in unusable),
+        left_out=plain_places(path for path, _ in unusable),
     )
 
 
