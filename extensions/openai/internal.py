@@ -35,7 +35,7 @@ class ModelInfo(BaseModel):
 
 
 class ChatPromptResponse(BaseModel):
-    """`repairs` name what was done with the conversation for the chat template to take it."""
+    """`repairs` name what was done with the conversation for the chat template to take it; left out when nothing was."""
 
     prompt: str
     repairs: list[str] = []
@@ -83,7 +83,7 @@ async def model_info(context: CurrentContext) -> ModelInfo:
     )
 
 
-@router.post("/chat-prompt")
+@router.post("/chat-prompt", response_model_exclude_defaults=True)
 async def chat_prompt(body: ChatCompletionRequest, caller: CurrentCaller) -> ChatPromptResponse:
     """The prompt that a chat request would be answered from, as text."""
     runtime = caller.context.runtime

@@ -64,7 +64,7 @@ async def test_the_prompts_text_comes_with_its_repairs(api: Served) -> None:
         "prompt": "<|im_start|>user\none\n\ncount 3<|im_end|>\n<|im_start|>assistant\n",
         "repairs": ["turns-joined"],
     }
-    assert (await api.post(route, body(TWO, "takes_everything"))).json()["repairs"] == []
+    assert "repairs" not in (await api.post(route, body(TWO, "takes_everything"))).json()
 
 
 @pytest.mark.parametrize("streams", [False, True])
