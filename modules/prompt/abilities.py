@@ -10,7 +10,7 @@ from modules.prompt.conversation import template_messages
 from modules.prompt.needs import OF_CALLS, TOOL, Need, Probe, probes, question
 from modules.prompt.pairing import with_pairs
 from modules.prompt.rendering import Rendering
-from modules.prompt.shape import Shape, shape_of
+from modules.prompt.shape import Shape, may_fold_results, shape_of
 from modules.prompt.templates import ChatTemplate
 from modules.prompt.tools import template_tools
 
@@ -36,10 +36,17 @@ class Abilities:
     lacks: frozenset[Need] = frozenset()
 
     def levels(self) -> Iterator[frozenset[Need]]:
-        """What is to be thought lacking: what is known to be, then more and more."""
+        """What is to be thought lacking: what is known to be, then more and more. Most tools are plain, also for templates
+        that do not take all."""
         everything = frozenset(Need)
         yield from dict.fromkeys(
-            (self.lacks, self.lacks | (everything - _ORDINARY), everything - {Need.SYSTEM} | self.lacks, everything)
+            (
+                self.lacks - {Need.TOOLS},
+                self.lacks,
+                self.lacks | (everything - _ORDINARY),
+                everything - {Need.SYSTEM} | self.lacks,
+                everything,
+            )
         )
 
 
@@ -98,11 +105,12 @@ class TemplateAbilities:
     async def _with_needs(self, template: ChatTemplate, shape: Shape, lacks: frozenset[Need]) -> Abilities:
         is_fitted = Need.TOOLS in lacks
         lacking = await self._lacking(template, shape, is_fitted=is_fitted)
-        if Need.CALL in lacking:
-            other = replace(shape, null_beside_calls=True)
-            with_null = await self._lacking(template, other, is_fitted=is_fitted)
-            if Need.CALL not in with_null:
-                shape, lacking = other, with_null
+        others = {Need.CALL: replace(shape, null_beside_calls=True)}
+        if may_fold_results(template.source):
+            others[Need.RESULT] = replace(shape, folds_results=True)
+        for need, other in others.items():
+            if need in lacking and need not in (better := await self._lacking(template, other, is_fitted=is_fitted)):
+                shape, lacking = other, better
         return Abilities(shape, lacks | lacking)
 
     async def _lacking(self, template: ChatTemplate, shape: Shape, *, is_fitted: bool) -> frozenset[Need]:

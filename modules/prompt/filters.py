@@ -104,12 +104,15 @@ def _filter_format(pattern: str, *args: object, **options: object) -> str:
 
 def _filter_indent(text: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
     margin = " " * max(0, min(width, _MAX_INDENT)) if isinstance(width, int) else width
-    lines = printed(text).splitlines()
-    return joined("\n", (_indented(line, margin, first or number > 0, blank) for number, line in enumerate(lines)))
+    # As in Jinja, a line break at the end stays.
+    lines = (printed(text) + "\n").splitlines()
+    return joined("\n", (line if not wanted else margin + line for line, wanted in _margins(lines, first, blank)))
 
 
-def _indented(line: str, margin: str, is_wanted: bool, blank: bool) -> str:
-    return margin + line if is_wanted and (line or blank) else line
+def _margins(lines: Iterable[str], first: bool, blank: bool) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is moved."""
+    for number, line in enumerate(lines):
+        yield line, first if number == 0 else bool(line) or blank
 
 
 def _filter_items(value: Any) -> Iterable[tuple[object, object]]:  # noqa: ANN401

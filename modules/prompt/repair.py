@@ -85,8 +85,7 @@ def _without_system(turns: Sequence[Message], repairs: Repairs) -> Iterator[Mess
     count = next((i for i, turn in enumerate(turns) if turn.role is not Role.SYSTEM), len(turns))
     first = next((i for i, turn in enumerate(turns) if turn.role is Role.USER), None)
     said = [turn for turn in turns[:count] if turn.text]
-    if said:
-        repairs.note("system-in-user")
+    repairs.note("system-in-user")
     if first is None or any(turn.role is not Role.SYSTEM for turn in turns[:first]):
         yield from ([replace(joined(said), role=Role.USER)] if said else [])
         yield from turns[count:]

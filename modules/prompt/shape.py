@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+# Gemma 4's
 _FOLDED: Final = re.compile(r"""\.tool_responses\b|[\[(]\s*['"]tool_responses['"]\s*[\])]""")
 _ID_LENGTH: Final = re.compile(r"\|\s*length\s*(?:!=|==)\s*9\b|\blen\w*\s*(?:!=|==)\s*9\b")
 
@@ -36,12 +37,15 @@ class Shape:
 def shape_of(source: str) -> Shape:
     """What `source` gives away; the rest has to be found out by rendering."""
     return Shape(
-        # Gemma 4's
-        folds_results=_FOLDED.search(source) is not None,
         ids=_ids_of(source),
         # GPT-OSS's refuse both together.
         thought_or_text="<|channel|>" in source and "thinking" in source,
     )
+
+
+def may_fold_results(source: str) -> bool:
+    """Whether the template reads results from the message with their calls; it may know them as turns, too."""
+    return _FOLDED.search(source) is not None
 
 
 def _ids_of(source: str) -> IdStyle:

@@ -17,6 +17,7 @@ from modules.prompt.plan import Plan, joined_system, leading_system
 from modules.prompt.render import TemplateKilled
 from modules.prompt.rendering import Rendering
 from modules.prompt.repair import repaired
+from modules.prompt.sandbox import TemplateExhausted
 from modules.prompt.templates import ChatTemplate
 from modules.prompt.thoughts import tags_for
 from modules.prompt.tokens import PLACE, ControlTexts, without_reserved
@@ -155,6 +156,8 @@ class PromptWriter:
             except TemplateKilled:
                 raise
             except BadRequest as failure:
+                if isinstance(failure.__cause__, TemplateExhausted):
+                    raise
                 refusal = refusal or failure
                 tried.append(attempt)
         assert refusal is not None

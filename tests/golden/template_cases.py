@@ -1,6 +1,7 @@
 """The conversations of templates/, as Hugging Face's renderer gets them and as a request has them."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from modules.requests import ChatRequest
 from tests.model_files import QWEN, SMOLLM2
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+CLIENTS: Final = Path(__file__).parent / "client_conversations.json"
 GOLDENS: Final = TEMPLATES / "goldens"
 MODELS: Final = MappingProxyType({"smollm2": SMOLLM2, "qwen2.5": QWEN})
 BOS: Final = "<bos>"
@@ -30,6 +32,7 @@ class Case:
     add_generation_prompt: bool
     arguments: dict[str, Any]
     reasoning_budget: int | None
+    continues: bool = False
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -46,15 +49,16 @@ class Case:
             model=None,
             messages=tuple(_message(message) for message in self.messages),
             tools=tuple(_tool(tool["function"]) for tool in self.tools or ()),
+            continue_last=self.continues,
             add_generation_prompt=self.add_generation_prompt,
             reasoning_budget=self.reasoning_budget,
             template_arguments=self.arguments,
         )
 
 
-def cases() -> list[Case]:
+def cases(file: Path = TEMPLATES / "conversations.json") -> list[Case]:
     tools = json.loads((TEMPLATES / "tools.json").read_text("utf-8"))
-    conversations = json.loads((TEMPLATES / "conversations.json").read_text("utf-8"))
+    conversations = json.loads(file.read_text("utf-8"))
     return [_case(name, stored, tools) for name, stored in conversations.items()]
 
 
@@ -73,21 +77,30 @@ def _case(name: str, stored: dict[str, Any], tools: dict[str, Any]) -> Case:
         name=name,
         messages=stored["messages"],
         tools=[tools[tool] for tool in stored.get("tools", ())] or None,
-        add_generation_prompt=stored.get("add_generation_prompt", True),
+        add_generation_prompt=stored.get("add_generation_prompt", not stored.get("continues")),
         arguments={**_ALWAYS, **stored.get("arguments", {})},
         reasoning_budget=stored.get("reasoning_budget"),
+        continues=stored.get("continues", False),
     )
 
 
 def _message(message: dict[str, Any]) -> Message:
     return Message(
         role=Role(message["role"]),
-        parts=(TextPart(message["content"]),),
+        parts=tuple(_parts(message["content"])),
         name=message.get("name"),
         tool_calls=tuple(_call(call) for call in message.get("tool_calls", ())),
         tool_call_id=message.get("tool_call_id"),
         reasoning=message.get("reasoning_content"),
     )
+
+
+def _parts(content: str | list[dict[str, Any]] | None) -> Iterator[TextPart]:
+    """No part at all where the content is null."""
+    if isinstance(content, str):
+        yield TextPart(content)
+    else:
+        yield from (TextPart(part["text"]) for part in content or ())
 
 
 def _call(call: dict[str, Any]) -> ToolCall:

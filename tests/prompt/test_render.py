@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 
 import pytest
+from jinja2 import Environment
 
 from modules.errors import BadRequest
 from modules.prompt.render import TemplateRenderer
@@ -84,6 +85,15 @@ def test_texts_are_replaced_and_joined_within_loops_and_blocks(renderer: Templat
         "{% block end %}{{ 'aa'.replace('a', 'c') }}{{ '/'.join(xs) }}{% endblock %}"
     )
     assert renderer.render(source, {"xs": ["aa", "x"]}) == "--aa+aaba;xx+xx;ccaa/x"
+
+
+@pytest.mark.parametrize("text", ["a", "a\n", "{\n", "\n", "", "a\n\nb\n", "a\r\nb"])
+@pytest.mark.parametrize("options", ["4", "2, true", "2, true, true", "2, false, true", "'> '"])
+def test_indenting_is_jinjas_own(renderer: TemplateRenderer, text: str, options: str) -> None:
+    source = f"{{{{ text | indent({options}) }}}}"
+    assert renderer.render(source, {"text": text}) == Environment(autoescape=False).from_string(source).render(
+        text=text
+    )
 
 
 def test_what_llama_cpps_own_engine_has_besides(renderer: TemplateRenderer) -> None:

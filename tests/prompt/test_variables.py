@@ -8,7 +8,7 @@ from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
 from modules.prompt.conversation import template_messages
 from modules.prompt.pairing import with_pairs
-from modules.prompt.shape import IdStyle, Shape, shape_of
+from modules.prompt.shape import IdStyle, Shape, may_fold_results, shape_of
 from tests.golden.template_cases import TEMPLATES
 from tests.prompt.prompting import bot, built, chat, prompt_of, user
 
@@ -91,8 +91,9 @@ def test_shapes_are_read_off_templates() -> None:
     assert shape("mistral") == Shape(ids=IdStyle.SHORT)
     assert shape("gpt-oss") == Shape(thought_or_text=True)
     assert shape("qwen3") == shape("hermes") == Shape()
-    assert shape_of("{{ message['tool_responses'] }}") == Shape(folds_results=True)
-    assert shape_of("{{ '<tool_responses>' }}") == Shape()
+    assert may_fold_results("{{ message['tool_responses'] }}{{ message.get('tool_responses') }}")
+    assert may_fold_results("{{ m.tool_responses }}")
+    assert not may_fold_results("{{ '<tool_responses>' }}")
 
 
 def test_results_can_stand_with_their_calls() -> None:
