@@ -34,18 +34,18 @@ class ChatActs:
         self._screen = screen
 
     async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
-        return await told(self._edited(self._open(entered), event.index, as_written(str(event.value))))
+        return await told(self._edited(await self._open(entered), event.index, as_written(str(event.value))))
 
     async def act(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
         """What the page's script asks for: a version of a message to show, or where to branch."""
-        return await told(self._acted(self._open(entered), asked))
+        return await told(self._acted(await self._open(entered), asked))
 
     async def branch(self, entered: Entered) -> Shown:
-        return await told(self._branched(self._open(entered), None))
+        return await told(self._branched(await self._open(entered), None))
 
     async def remove_last(self, entered: Entered) -> Shown:
         """The last message and its reply go; what the user had said is in the box again."""
-        return await told(self._removed(self._open(entered)))
+        return await told(self._removed(await self._open(entered)))
 
     async def dummy_message(self, entered: Entered) -> Shown:
         return await told(self._dummy(entered, session.with_dummy_message))
@@ -93,7 +93,7 @@ class ChatActs:
         return merged(await self._changed(chat, history), {self._middle.box: {"text": text, "files": []}})
 
     async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
-        chat = self._open(entered)
+        chat = await self._open(entered)
         if not chat.text.strip():
             raise BadRequest("Write what is to be said into the box first.")
         history = await self._free_history(chat)
@@ -102,7 +102,7 @@ class ChatActs:
         return merged(changed, {self._middle.box: None})
 
     async def _counted(self, entered: Entered) -> None:
-        chat = self._open(entered)
+        chat = await self._open(entered)
         history = await self._screen.history(chat.tab, chat.settings)
         history = session.with_message(history, chat.text) if chat.text.strip() else history
         user = await asyncio.to_thread(self._page.runtime.library.users.read, chat.settings.user)
@@ -125,13 +125,13 @@ class ChatActs:
             raise Busy("A reply is being written to this chat. Stop it first.")
         return await self._screen.history(chat.tab, chat.settings)
 
-    def _open(self, entered: Entered) -> "_Open":
+    async def _open(self, entered: Entered) -> "_Open":
         try:
             settings = self._page.remembered.remember(self._page.inputs.values(entered))
         except ServiceError as error:
             raise failure(error.message) from None
         text = str((entered.get(self._middle.box) or {}).get("text") or "")
-        return _Open(entered[self._middle.tab], settings, text)
+        return _Open(await self._screen.tab(entered, settings), settings, text)
 
 
 @dataclass(frozen=True, slots=True)

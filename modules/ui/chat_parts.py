@@ -41,9 +41,10 @@ class ChatList:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The middle. `live` shows the reply that is being written, below all others in `chat`: so a long conversation
-    costs nothing while words come."""
+    costs nothing while words come. `place` is what the browser knows of `tab`."""
 
     tab: gr.State
+    place: gr.Textbox
     chat: gr.Chatbot
     live: gr.Chatbot
     box: gr.MultimodalTextbox
@@ -117,6 +118,7 @@ def chat_list() -> ChatList:
 
 def conversation(settings: Settings) -> Conversation:
     tab = gr.State(Tab(opening=Opening()))
+    place = gr.Textbox("", visible="hidden", elem_id="place")
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):
         chat = _chatbot("chat", settings, editable="all", placeholder=_WELCOME)
@@ -146,6 +148,7 @@ def conversation(settings: Settings) -> Conversation:
             count = _action("Count tokens", "count-tokens")
     return Conversation(
         tab=tab,
+        place=place,
         chat=chat,
         live=live,
         box=box,

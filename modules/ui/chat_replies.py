@@ -89,7 +89,7 @@ class ChatReplies:
             attachments = await _attached(files)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
             tab = await self._page.desk.keep(await self._screen.named(tab), history)
-            yield {self._middle.box: None, self._middle.tab: tab}
+            yield {self._middle.box: None, **self._screen.at(tab)}
         elif not history.rows or history.rows[-1].is_greeting or history.rows[-1].assistant.text:
             raise BadRequest(_NOTHING_TO_SAY)
         async with aclosing(self._answered(tab, history, settings)) as steps:
@@ -136,9 +136,13 @@ class ChatReplies:
     async def _begun(self, entered: Entered) -> tuple[Settings, Tab, History]:
         settings = self._page.remembered.remember(self._page.inputs.values(entered))
         entered[self._middle.tab].overtake()
-        tab = await self._screen.named(entered[self._middle.tab])
-        is_new = not entered[self._middle.tab].chat
-        history = await self._screen.opening(settings) if is_new and tab.is_kept else await self._page.desk.history(tab)
+        known = await self._screen.tab(entered, settings)
+        tab = await self._screen.named(known)
+        history = (
+            await self._screen.opening(settings)
+            if not known.chat and tab.is_kept
+            else await self._page.desk.history(tab)
+        )
         return settings, tab, history
 
 

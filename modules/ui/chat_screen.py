@@ -18,7 +18,7 @@ from modules.settings import Settings
 from modules.ui.asking import persona
 from modules.ui.chat_parts import ChatList, Conversation
 from modules.ui.page import Page
-from modules.ui.state import Tab, unkept
+from modules.ui.state import Tab, place_text, placed_tab, unkept
 from modules.ui.thumbnails import Thumbnails
 from modules.ui.view import View, facts_json, view_of, without_last_reply
 
@@ -36,20 +36,52 @@ class ChatScreen:
         self._list = chats
         self._pictures = Thumbnails()
 
-    async def first_tab(self, settings: Settings) -> Tab:
-        """The chat that was open last in this mode, or a new one."""
+    async def first_tab(self, settings: Settings, kept: str = "") -> Tab:
+        """The chat that a browser has kept, when it is one of this mode; or the one that was open last in it, or a new
+        one."""
         place = place_of(settings)
         if settings.multi_user:
             return await self.new_tab(settings, is_kept=False)
+        before = placed_tab(kept)
+        if (
+            before is not None
+            and before.chat
+            and before.is_kept
+            and before.place == place
+            and await self._is_there(before)
+        ):
+            return before
         last = await asyncio.to_thread(self._page.runtime.library.histories.last, place)
-        if last is None:
-            return await self.new_tab(settings)
-        tab = Tab(place=place, chat=last)
+        tab = Tab(place=place, chat=last or "")
+        return tab if last and await self._is_there(tab) else await self.new_tab(settings)
+
+    async def _is_there(self, tab: Tab) -> bool:
         try:
             await self._page.desk.history(tab)
         except ServiceError:
-            return await self.new_tab(settings)
-        return tab
+            return False
+        return True
+
+    def at(self, tab: Tab) -> Shown:
+        """Which chat it is, for this server and for the next one."""
+        return {self._middle.tab: tab, self._middle.place: place_text(tab)}
+
+    async def tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:
+        """The tab that an event comes from. The browser says which chat it shows when the server has been started anew
+        since the page was opened, and knows no tab of it."""
+        tab = entered[self._middle.tab]
+        assert isinstance(tab, Tab)
+        if tab.chat or tab.opening is None:
+            return tab
+        placed = placed_tab(str(entered[self._middle.place] or ""))
+        if placed is None:
+            return tab
+        if placed.is_kept and not settings.multi_user:
+            return placed
+        gr.Warning(
+            "The program was started again. This chat was kept nowhere, so the model knows nothing of it any more."
+        )
+        return replace(unkept(placed.place), history=await self.opening(settings))
 
     async def new_tab(self, settings: Settings, *, is_kept: bool = True) -> Tab:
         place = place_of(settings)
@@ -82,7 +114,7 @@ class ChatScreen:
         view = await self.view(without_last_reply(history) if is_running else history)
         middle = self._middle
         return {
-            middle.tab: tab,
+            **self.at(tab),
             middle.chat: view.messages,
             middle.bridge: facts_json(view.facts),
             middle.live: [],

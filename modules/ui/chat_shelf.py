@@ -37,11 +37,12 @@ class ChatShelf:
         self._replies = replies
         self._histories = page.runtime.library.histories
 
-    async def first(self, tab: Tab) -> AsyncGenerator[Shown, None]:
-        """For a browser that opens the page: the chat that was open last, with the reply that it may be getting. Who
-        was quicker, and has begun or opened a chat by now, keeps that one."""
+    async def first(self, tab: Tab, place: str) -> AsyncGenerator[Shown, None]:
+        """For a browser that opens the page: the chat that this tab has shown before, or else the one that was open
+        last, with the reply that it may be getting. Who was quicker, and has begun or opened a chat by now, keeps that
+        one."""
         settings = self._page.settings
-        async with aclosing(self._opened(await self._screen.first_tab(settings), settings)) as steps:
+        async with aclosing(self._opened(await self._screen.first_tab(settings, place), settings)) as steps:
             async for shown in steps:
                 if tab.is_opening:
                     yield shown
@@ -50,9 +51,10 @@ class ChatShelf:
                     return
 
     async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, tab, chosen = self._settings(entered), entered[self._middle.tab], entered[self._list.chats]
-        tab.overtake()
+        settings, chosen = self._settings(entered), entered[self._list.chats]
+        entered[self._middle.tab].overtake()
         yield {}
+        tab = await self._screen.tab(entered, settings)
         if chosen and not settings.multi_user:
             async with aclosing(self._opened(Tab(place=tab.place, chat=str(chosen)), settings)) as steps:
                 async for shown in steps:
@@ -61,9 +63,10 @@ class ChatShelf:
     async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """Another mode or character was chosen: its chats, and the one that was open last among them. Where they are
         the same, the tab's own is shown again: the choice may have ended the following of a reply."""
-        settings, tab = self._settings(entered), entered[self._middle.tab]
-        tab.overtake()
+        settings = self._settings(entered)
+        entered[self._middle.tab].overtake()
         yield {}
+        tab = await self._screen.tab(entered, settings)
         if place_of(settings) != tab.place:
             tab = await self._screen.first_tab(settings)
         elif not tab.chat:
@@ -83,12 +86,14 @@ class ChatShelf:
 
     async def rename(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
         """What the page's script asks for: a new name for a chat of the list, or for the one that is shown."""
-        tab, name = entered[self._middle.tab], str(asked.get("name") or "").strip()
+        settings, name = self._settings(entered), str(asked.get("name") or "").strip()
+        tab = await self._screen.tab(entered, settings)
         chat = str(asked.get("chat") or (tab.chat if tab.is_kept else ""))
-        return await told(self._renamed(tab, chat, name, self._settings(entered)))
+        return await told(self._renamed(tab, chat, name, settings))
 
     async def delete(self, entered: Entered) -> Shown:
-        return await told(self._deleted(entered[self._middle.tab], self._settings(entered)))
+        settings = self._settings(entered)
+        return await told(self._deleted(await self._screen.tab(entered, settings), settings))
 
     async def undo(self, entered: Entered) -> Shown:
         return await told(self._restored(entered[self._removed], self._settings(entered)))
@@ -96,18 +101,20 @@ class ChatShelf:
     async def search(self, entered: Entered) -> Shown:
         """Chats of the mode or character in which all the words occur; without words, the list again."""
         words = str(entered[self._list.search] or "")
-        return await told(self._found(entered[self._middle.tab], words, self._settings(entered)))
+        settings = self._settings(entered)
+        return await told(self._found(await self._screen.tab(entered, settings), words, settings))
 
     async def list_more(self, entered: Entered) -> Shown:
-        return await self._screen.listed(entered[self._middle.tab], self._settings(entered), limit=SHOWN_CHATS * 20)
+        settings = self._settings(entered)
+        return await self._screen.listed(await self._screen.tab(entered, settings), settings, limit=SHOWN_CHATS * 20)
 
     async def take_in(self, entered: Entered) -> Shown:
         """A chat out of a file."""
         return await told(self._imported(Path(str(entered[self._import])), self._settings(entered)))
 
-    async def save_as(self, tab: Tab) -> str:
+    async def save_as(self, entered: Entered) -> str:
         """The path of a file for the browser to fetch."""
-        return await told(self._exported(tab))
+        return await told(self._exported(await self._screen.tab(entered, self._page.settings)))
 
     async def _opened(self, tab: Tab, settings: Settings) -> AsyncGenerator[Shown, None]:
         try:
@@ -146,7 +153,7 @@ class ChatShelf:
             raise BadRequest(_NAMELESS)
         named = await asyncio.to_thread(self._histories.rename, tab.place, chat, name)
         tab = Tab(place=tab.place, chat=named) if chat == tab.chat else tab
-        return merged(await self._screen.listed(tab, settings), {self._middle.tab: tab})
+        return merged(await self._screen.listed(tab, settings), self._screen.at(tab))
 
     async def _deleted(self, tab: Tab, settings: Settings) -> Shown:
         await self._page.desk.end(tab)

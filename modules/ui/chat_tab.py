@@ -18,6 +18,8 @@ from modules.ui.impersonation import Impersonation
 from modules.ui.page import Page
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+# A tab that is reloaded says which chat it has shown.
+_KEPT_PLACE = "(tab) => [tab, window.keptPlace()]"
 
 
 def build_chat(page: Page) -> None:
@@ -38,9 +40,10 @@ class _Wiring:
         self._replies = ChatReplies(page, middle, self._screen)
         self._acts = ChatActs(page, middle, self._screen)
         self._shelf = ChatShelf(page, parts, self._screen, self._replies)
-        self._entered = {middle.tab, middle.box, *page.inputs.components}
+        self._entered = {middle.tab, middle.place, middle.box, *page.inputs.components}
         self._outputs = [
             middle.tab,
+            middle.place,
             middle.chat,
             middle.live,
             middle.box,
@@ -69,7 +72,7 @@ class _Wiring:
             middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
-            gr.on([_blocks().load], self._shelf.first, [middle.tab], outputs, **_QUIET),
+            gr.on([_blocks().load], self._shelf.first, [middle.tab, middle.place], outputs, js=_KEPT_PLACE, **_QUIET),
         ]
         middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
         middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
@@ -79,6 +82,7 @@ class _Wiring:
     def _connect_shelf(self, following: list[Any]) -> None:
         chats, shelf, right, outputs = self._chats, self._shelf, self._right, self._outputs
         entered = {*self._entered, chats.chats, chats.search, self._removed, right.import_chat}
+        here = {self._middle.tab, self._middle.place}
         ends = {**_QUIET, "cancels": following}
         opened = chats.chats.input(shelf.open, entered, outputs, **ends)
         ends["cancels"] = [*following, opened]
@@ -89,7 +93,7 @@ class _Wiring:
         chats.search.input(shelf.search, entered, outputs, trigger_mode="always_last", **_QUIET)
         chats.more.click(shelf.list_more, entered, outputs, **_QUIET)
         right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
-        saved = right.export_chat.click(shelf.save_as, [self._middle.tab], [right.exported], **_QUIET)
+        saved = right.export_chat.click(shelf.save_as, here, [right.exported], **_QUIET)
         saved.success(None, None, None, js="() => window.fetchFile('chat-file')", **_QUIET)
         # One event for both, so that the choice that was made last is the one that counts.
         moves = [right.mode.input, right.character.input]

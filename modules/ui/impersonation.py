@@ -47,7 +47,7 @@ class Impersonation:
     async def _request(self, entered: Mapping[Component, Any], begun: str) -> CompletionRequest:
         """The conversation as the model reads it, cut where the user's words would begin."""
         settings = self._page.remembered.remember(self._page.inputs.values(entered))
-        history = await self._screen.history(entered[self._middle.tab], settings)
+        history = await self._screen.history(await self._screen.tab(entered, settings), settings)
         mark = f"mark{secrets.token_hex(8)}"
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
         request = chat_request(settings, session.with_message(history, mark), user)

@@ -1,5 +1,6 @@
 """What one browser tab is looking at."""
 
+import json
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
@@ -50,3 +51,26 @@ class Tab:
 def unkept(place: Place) -> Tab:
     """A new chat that is never written to disk."""
     return Tab(place=place, chat=f"{INCOGNITO}{secrets.token_hex(_HEX_BYTES)}", history=History())
+
+
+def place_text(tab: Tab) -> str:
+    """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs."""
+    return json.dumps({"character": tab.place.character, "chat": tab.chat if tab.is_kept else None})
+
+
+def placed_tab(text: str) -> Tab | None:
+    """The tab of a browser that has kept `place_text`; a chat that lay nowhere has to begin anew. None for what is none.
+
+    Names are checked where files are reached by them.
+    """
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        return None
+    match kept:
+        case {"character": str() | None as character, "chat": str() as chat}:
+            return Tab(place=Place(character), chat=chat)
+        case {"character": str() | None as character, "chat": None}:
+            return unkept(Place(character))
+        case _:
+            return None
