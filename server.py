@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import importlib
 import os
 import subprocess
@@ -17,7 +16,7 @@ from modules.extend.loader import load_extensions
 from modules.extend.services import Announce
 from modules.flag_parser import HelpRequested
 from modules.flags import parse
-from modules.logs import set_up_logging
+from modules.logs import announce, open_standard_streams, set_up_logging
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
 from modules.serving.signals import on_signals
@@ -35,7 +34,6 @@ _NOTHING_TO_SERVE: Final = (
 )
 _PAGE: Final = "modules.ui.server"
 _LINES_PER_LOAD: Final = 4
-_print_now = functools.partial(print, flush=True)
 
 
 class Page(Protocol):
@@ -48,13 +46,14 @@ class Page(Protocol):
 
 def main(argv: Sequence[str]) -> int:
     """Serve until a signal ends it. Returns the exit code: 0, 1 for what broke down, 2 for settings that cannot be used."""
+    open_standard_streams()
     try:
         settings = parse(argv, os.environ)
         set_up_logging(verbose=settings.verbose, keys=settings.secrets)
         page = _page(settings)
         if page is None and not settings.api:
             raise SettingsError(_NOTHING_TO_SERVE)
-        extensions = load_extensions(settings, announce=_print_now)
+        extensions = load_extensions(settings, announce=announce)
         code = _run(settings, extensions, page)
         return _start_again() if extensions.is_restart_requested else code
     except HelpRequested as request:
@@ -103,7 +102,7 @@ async def _serve(settings: Settings, extensions: Extensions, page: Page | None) 
         restart = await stack.enter_async_context(_beside(extensions.restart_requested()))
         await extensions.services.start_all()
         face = (
-            page.serve_page(runtime, extensions, announce=_print_now) if page else extensions.services.until_all_ended()
+            page.serve_page(runtime, extensions, announce=announce) if page else extensions.services.until_all_ended()
         )
         serving = await stack.enter_async_context(_beside(face))
         await asyncio.wait([serving, restart], return_when=asyncio.FIRST_COMPLETED)
@@ -125,7 +124,13 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator["asyncio.Ta
 
 
 async def show_progress(changes: AsyncGenerator[ModelState, None], terminal: TextIO) -> None:
-    """Write how far each load has come: one line that changes on a terminal, a few lines into a file."""
+    """Write how far each load has come: one line that changes on a terminal, a few lines into a file. It ends when nothing
+    can be written any more."""
+    with contextlib.suppress(OSError):
+        await _show_progress(changes, terminal)
+
+
+async def _show_progress(changes: AsyncGenerator[ModelState, None], terminal: TextIO) -> None:
     shown = 0
     async with aclosing(changes):
         async for state in changes:

@@ -1,4 +1,5 @@
-"""How the program writes its log: one console handler, short lines, and no access key in any of them."""
+"""What the program writes on its standard streams: its log, in short lines and without access keys, and its
+announcements. That nobody can be told something ends nothing."""
 
 import logging
 import os
@@ -6,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+_STDOUT = 1
 OWN_LOGGERS = ("modules", "extensions", "server", "__main__")
 
 _COLOURS = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "1;31"}
@@ -56,6 +58,34 @@ class LineFormatter(logging.Formatter):
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
     """The handler that `set_up_logging` installs; its type tells it from handlers of others."""
+
+
+def open_standard_streams() -> None:
+    """Give each standard stream that is closed a place to go. Otherwise the next files and pipes that are opened would be
+    taken for them, by this process and by each of its children."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - as long as the program
+
+
+def announce(line: str) -> None:
+    """Write a line on standard output. One that cannot be written to, being full or read by nobody, is left alone from
+    then on."""
+    try:
+        print(line, flush=True)  # noqa: T201 - this is what it is for
+    except OSError:
+        # What is left in the buffer is written once more at the end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, _STDOUT)
+        os.close(nowhere)
 
 
 def set_up_logging(*, verbose: bool = False, keys: Iterable[str] = (), stream: TextIO | None = None) -> None:

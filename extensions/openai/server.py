@@ -1,7 +1,6 @@
 """Serving the app: the key that an exposed server must have, the addresses, the tunnel."""
 
 import asyncio
-import functools
 import secrets
 import socket
 from collections.abc import Callable
@@ -9,16 +8,16 @@ from collections.abc import Callable
 from extensions.openai.app import create_app
 from extensions.openai.tunnel import TunnelFailed, find_cloudflared, open_tunnel
 from extensions.openai.waiting import end
+from modules.logs import announce as announce_line
 from modules.runtime import Runtime
 from modules.serving.server import OrderlyServer, server_config
 from modules.serving.sockets import listen, url_of
 from modules.settings import Settings
 
 Announce = Callable[[str], None]
-_print_now = functools.partial(print, flush=True)
 
 
-async def serve_api(runtime: Runtime, *, announce: Announce = _print_now) -> None:
+async def serve_api(runtime: Runtime, *, announce: Announce = announce_line) -> None:
     """Serves until it is cancelled; open streams then end with an error event.
 
     `announce` gets, line by line, the URLs and, if other machines can reach the server and no key is set, the key that

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from extensions.openai.responses.bodies import Conversation, StoredConversation, StoredResponse
 from extensions.openai.responses.items import Item
-from extensions.openai.responses.store import Bounds, Record, Store
+from extensions.openai.responses.store import Bounds, Record, SpareStore, Store
 from modules.errors import BadRequest, NotFound
 from modules.settings import Settings
 
@@ -19,7 +19,7 @@ S = TypeVar("S", bound=BaseModel)
 class Shelf:
     """One store's responses and conversations. What belongs to another owner does not exist."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store | SpareStore) -> None:
         self._store = store
 
     @classmethod
@@ -29,10 +29,12 @@ class Shelf:
             size=settings.responses_mb * 2**20,
             seconds=settings.responses_hours * 3600,
         )
-        path = settings.user_data.root / FILE_NAME if settings.responses_on_disk else None
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(Store(bounds, path))
+        memory = Store(bounds)
+        if not settings.responses_on_disk:
+            return cls(memory)
+        path = settings.user_data.root / FILE_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(SpareStore(Store(bounds, path), memory))
 
     @property
     def is_off(self) -> bool:

@@ -3,6 +3,8 @@
 SQLite keeps them, in memory unless a file is named; nothing else of a request is ever kept.
 """
 
+import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -11,6 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from modules.errors import ServiceError
+
+logger = logging.getLogger(__name__)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS records (
@@ -99,8 +105,10 @@ class Store:
 
     def _get(self, record_id: str, owner: str) -> bytes | None:
         self._uses += 1
-        query = "UPDATE records SET used = ? WHERE id = ? AND owner = ? RETURNING body"
-        rows = self._database.execute(query, (self._uses, record_id, owner)).fetchall()
+        query = "SELECT body FROM records WHERE id = ? AND owner = ? AND created >= ?"
+        rows = self._database.execute(query, (record_id, owner, self._oldest)).fetchall()
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._database.execute("UPDATE records SET used = ? WHERE id = ?", (self._uses, record_id))
         return rows[0][0] if rows else None
 
     def _put(self, record: Record) -> bool:
@@ -127,5 +135,57 @@ class Store:
             (self._bounds.records, self._bounds.size),
         )
 
+    @property
+    def _oldest(self) -> float:
+        return self._clock() - self._bounds.seconds
+
     def _forget_expired(self) -> None:
-        self._database.execute("DELETE FROM records WHERE created < ?", (self._clock() - self._bounds.seconds,))
+        """On a disk that is full nothing can be written, which is no reason not to read."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._database.execute("DELETE FROM records WHERE created < ?", (self._oldest,))
+
+
+class SpareStore:
+    """A store on disk, with one in memory for what the disk cannot take: nothing is lost until the program ends."""
+
+    def __init__(self, disk: Store, memory: Store) -> None:
+        self._disk = disk
+        self._memory = memory
+        self._lock = threading.Lock()
+
+    @property
+    def is_off(self) -> bool:
+        return self._disk.is_off
+
+    def put(self, record: Record) -> bool:
+        """As `Store.put`."""
+        try:
+            is_kept = self._disk.put(record)
+        except sqlite3.Error as error:
+            logger.error("a response is kept in memory only, because the disk cannot take it: %s", error)  # noqa: TRY400
+            return self._memory.put(record)
+        self._memory.delete(record.id, record.owner)
+        return is_kept
+
+    def get(self, record_id: str, owner: str) -> bytes | None:
+        return self._memory.get(record_id, owner) or self._disk.get(record_id, owner)
+
+    def find(self, item_id: str, owner: str) -> str | None:
+        """As `Store.find`."""
+        return self._memory.find(item_id, owner) or self._disk.find(item_id, owner)
+
+    def change(self, record_id: str, owner: str, changed: Callable[[bytes], Record]) -> bool:
+        """As `Store.change`."""
+        with self._lock:
+            body = self.get(record_id, owner)
+            return body is not None and self.put(changed(body))
+
+    def delete(self, record_id: str, owner: str) -> bool:
+        """As `Store.delete`. Raises ServiceError where the disk does not take the deletion."""
+        was_in_memory = self._memory.delete(record_id, owner)
+        try:
+            return self._disk.delete(record_id, owner) or was_in_memory
+        except sqlite3.Error as error:
+            raise ServiceError(
+                "It cannot be deleted, because nothing can be written to the disk. Free some."
+            ) from error

@@ -1,13 +1,15 @@
 """The bounded store: number, size, age, owners, and what a file keeps."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
-from extensions.openai.responses.store import Bounds, Record, Store
+from extensions.openai.responses.store import Bounds, Record, SpareStore, Store
 
 WIDE = Bounds(records=100, size=10_000, seconds=60)
+ROOMY = Bounds(records=100, size=10**7, seconds=60)
 
 
 def record(name: str, *, owner: str = "me", size: int = 10, items: tuple[str, ...] = ()) -> Record:
@@ -115,3 +117,43 @@ def test_a_failed_change_leaves_everything_as_it_was() -> None:
     assert store.put(record("c"))
     assert kept(store, "a", "c") == ["a", "c"]
     assert kept(store, "b", owner="you") == ["b"]
+
+
+class FullDisk:
+    """A database that takes nothing more, as SQLite says it of one whose disk is full."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = Store(ROOMY, path)
+        self._database = self.store._database
+
+    def fill(self) -> None:
+        [(pages,)] = self._database.execute("PRAGMA page_count")
+        self._database.execute(f"PRAGMA max_page_count = {pages}")
+
+    def free(self) -> None:
+        self._database.execute("PRAGMA max_page_count = 1000000")
+
+
+def large(name: str) -> Record:
+    """More than is left on the pages that there are."""
+    return Record(id=name, owner="me", body=name.encode() * 20_000, items=(f"{name}-item",))
+
+
+def test_what_a_full_disk_does_not_take_is_kept_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk = FullDisk(tmp_path / "store.sqlite3")
+    store = SpareStore(disk.store, Store(ROOMY))
+    assert store.put(large("before"))
+    disk.fill()
+    with pytest.raises(sqlite3.OperationalError):
+        disk.store.put(large("x"))
+    assert store.put(large("after"))
+    assert "kept in memory only" in caplog.text
+    assert (store.get("before", "me"), store.get("after", "me")) == (b"before" * 20_000, b"after" * 20_000)
+    assert store.find("after-item", "me") == "after"
+    assert store.change("before", "me", lambda body: Record(id="before", owner="me", body=body * 2))
+    assert store.get("before", "me") == b"before" * 40_000
+    disk.free()
+    assert store.put(Record(id="before", owner="me", body=b"new"))
+    assert store.get("before", "me") == b"new"
+    assert store.delete("after", "me")
+    assert store.get("after", "me") is None
