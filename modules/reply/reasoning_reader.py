@@ -9,6 +9,7 @@ from modules.reply.reasoning import Reasoning, ReasoningFormat
 from modules.reply.split_text import BlankHolder, overlap
 
 _BLANKS_BEFORE_START: Final = 16
+_BLANKS_BEFORE_END: Final = 256
 _MARK_BEGINNINGS: Final = "<[]"
 
 # The thought that a mark begins, or None where it begins the answer, and the marks behind that.
@@ -139,7 +140,9 @@ class ReasoningReader:
         found = [(self._held.find(end), end) for end in self._answer_ends if end in self._held]
         if not found:
             begun = max(overlap(self._held, end) for end in self._answer_ends)
-            body = self._held[: len(self._held) - begun].rstrip()
+            text = self._held[: len(self._held) - begun]
+            body = text.rstrip()
+            body = body if len(text) - len(body) <= _BLANKS_BEFORE_END else text
             self._consume(Kind.ANSWER, len(body))
             if is_last:
                 self._consume(Kind.MARKUP if begun > 1 else Kind.ANSWER, len(self._held))

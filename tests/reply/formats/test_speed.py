@@ -62,3 +62,27 @@ def test_long_arguments_come_letter_by_letter(name: str) -> None:
 )
 def test_replies_made_to_be_slow(reply: str) -> None:
     assert seconds_of(lambda: joined(pieces_of(FORMATS["json"], reply, TOOLS))) < SECONDS
+
+
+EDIT = "<tool_call>\n<function=plan>\n<parameter=free>\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "reply"),
+    [
+        ("xml-parameters", EDIT + "</parameter> x" * 5000),
+        ("xml-parameters", EDIT + ("</parameter>" + " " * 50) * 2000),
+        ("xml-parameters", EDIT + "</parameter>\n</function>\n" * 4000),
+        ("xml-parameters", EDIT + "<parameter=steps>" * 4000),
+        ("lfm2", "<|tool_call_start|>[plan(free='" + "', abc" * 10_000),
+        (
+            "minimax-m3",
+            ']<]minimax[>[<tool_call>]<]minimax[>[<invoke name="plan">]<]minimax[>[<free>'
+            + "]<]minimax[>[</free> " * 4000,
+        ),
+        ("gemma", '<|tool_call>call:plan{free:<|"|>' + '<|"|> x' * 5000),
+        ("json", '<tool_call>{"name": "plan", "arguments": {"free": x' * 3000),
+    ],
+)
+def test_marks_in_values_cost_no_more(name: str, reply: str) -> None:
+    assert seconds_of(lambda: joined(pieces_of(FORMATS[name], reply, TOOLS))) < SECONDS
