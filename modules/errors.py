@@ -69,6 +69,12 @@ class LoadFailed(ServiceError):
     code = "model_load_failed"
 
 
+class NoRoom(ServiceError):
+    """There can be no room for a model beside what must stay loaded; everything is as it was."""
+
+    code = "no_room_for_model"
+
+
 class EngineFailed(ServiceError):
     """The engine died or broke while it worked on a request."""
 

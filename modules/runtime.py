@@ -8,7 +8,7 @@ from modules.chat.work import WorkRegister
 from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.models.launch import Launch, launch_engine
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
 from modules.prompt.builder import PromptBuilder
 from modules.settings import Settings
 
@@ -24,7 +24,7 @@ class Runtime:
         self.data = settings.user_data
         self.library = Library(self.data)
         self.work = WorkRegister()
-        self.models = ModelManager(settings, self.data, launch)
+        self.models = ModelPool(settings, self.data, launch)
         self._prompts = PromptBuilder(self.library, settings)
         self.chat = ChatService(self.models, self.work, hooks, self._prompts)
 

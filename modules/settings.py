@@ -58,6 +58,11 @@ class Settings(
         return self.reasoning_effort if "reasoning_effort" in self.explicit else None
 
     @property
+    def swaps_models(self) -> bool:
+        """Whether requests may have models loaded: what the operator says, else where there may be several."""
+        return self.model_swap if "model_swap" in self.explicit else self.models_max > 1
+
+    @property
     def user_data(self) -> UserData:
         return UserData(self.user_data_dir, self.model_dir, self.lora_dir)
 

@@ -42,10 +42,23 @@ class ModelSettings(SettingsGroup, frozen=True):
     model_dir: Path | None = setting(None, "Folder of the models, in place of models in the user data folder.")
     lora: Words = setting((), "LoRA adapters to apply at start, by their names in the folder of the adapters.")
     lora_dir: Path | None = setting(None, "Folder of the LoRA adapters, in place of loras in the user data folder.")
+    models_max: int = setting(
+        1, "Chat models that may be in memory at once, each in a process of its own.", ge=1, le=64
+    )
+    models_memory: float | None = setting(
+        None,
+        "GiB of main memory, and of memory on graphics cards, that all loaded models together may take; 0 sets no bound. "
+        "Without it, what is free less a reserve, and no bound for a single model.",
+        ge=0,
+        le=2**20,
+    )
     model_swap: bool = setting(
         False,
-        "Let requests choose the model: one that names another model of the list has it loaded in place of the one "
-        "before, whose replies end first.",
+        "Let requests choose the model: one that names another model of the list has it loaded. The least recently used "
+        "ones leave where there is no room, after their replies have ended. On with --models-max above 1.",
+    )
+    pin: Words = setting(
+        (), "Models that stay loaded once they are: only an unload request ends them, never other models or idleness."
     )
     model_alias: Words = setting((), "Further names under which the API lists the loaded model.")
     loader: Loader = setting(None, "What runs the model; without it, chosen by the model's files.")

@@ -19,6 +19,7 @@ from modules.errors import (
     EngineFailed,
     ExtensionFailed,
     LoadFailed,
+    NoRoom,
     NotFound,
     NotLoaded,
     NotSupported,
@@ -84,6 +85,7 @@ FAULTS: Final[Mapping[type[ServiceError], Fault]] = MappingProxyType(
         SettingsError: Fault(500, "server_error", "api_error", is_worth_retrying=False),
         ExtensionFailed: Fault(500, "server_error", "api_error", is_worth_retrying=False),
         EngineFailed: Fault(503, "server_error", "api_error", is_worth_retrying=False),
+        NoRoom: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
         NotLoaded: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
         ShuttingDown: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
     }

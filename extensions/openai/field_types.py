@@ -104,6 +104,7 @@ _IS_NUMBER = BeforeValidator(_refuse_bool)
 Number = Annotated[float, _IS_NUMBER]
 Share = Annotated[float, Field(ge=0, le=1), _IS_NUMBER]
 Amount = Annotated[float, Field(ge=0, le=1e6), _IS_NUMBER]
+Seconds = Annotated[float, Field(strict=True), _IS_NUMBER]
 Temperature = Annotated[float, Field(ge=0, le=100), _IS_NUMBER]
 Factor = Annotated[float, Field(gt=0, le=100), _IS_NUMBER]
 Penalty = Annotated[float, Field(ge=-2, le=2), _IS_NUMBER]

@@ -15,6 +15,7 @@ from extensions.openai.field_types import (
     Penalty,
     RequestModel,
     SamplerNames,
+    Seconds,
     SequenceBreakers,
     Share,
     Stops,
@@ -106,7 +107,13 @@ class InertFields(RequestModel):
 class GenerationFields(StructuredFields, InertFields, SamplingFields):
     """What every generating request may say besides its prompt."""
 
-    model: str | None = Field(None, description="Any name; an unknown one is answered by the loaded model.")
+    model: str | None = Field(None, description="Any name; an unknown one is answered by the default model.")
+    keep_alive: Seconds | None = Field(
+        None,
+        description="Seconds after its last reply at which the model is unloaded: 0 at once, -1 never. Stays until a "
+        "request says something else.",
+    )
+    ttl: Seconds | None = Field(None, description="The same as keep_alive.")
     stop: Stops | None = Field(None, description="Texts that end the reply and are cut from it; any number.")
     stop_token_ids: TokenIds | None = Field(None, description="Token ids that end the reply.")
     min_tokens: Bound = Field(None, description="Tokens before which the reply cannot end by itself.")

@@ -54,6 +54,10 @@ def limits_of(fields: GenerationFields, *, max_tokens: int | None, n: int) -> Li
     )
 
 
+def keep_alive_of(fields: GenerationFields) -> float | None:
+    return fields.ttl if fields.keep_alive is None else fields.keep_alive
+
+
 def refuse_unavailable(fields: GenerationFields, names: tuple[str, ...]) -> None:
     """Raises BadRequest for the first of `names` that is set: silence would change what the caller gets."""
     for name in names:

@@ -21,10 +21,12 @@ class Health(BaseModel):
 
 @router.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
 async def health(context: CurrentContext) -> Response:
-    """200, but 503 with the progress while a model is being loaded. It needs no key and tells no names."""
-    state = context.runtime.models.state
-    if state.status is Status.LOADING:
-        body = Health(status="loading model", progress=round(state.progress, 3))
+    """200, but 503 with the progress while a model is being loaded and none answers. It needs no key and tells no
+    names."""
+    states = context.runtime.models.models
+    loading = next((state for state in states if state.status is Status.LOADING), None)
+    if loading is not None and not any(state.status is Status.READY for state in states):
+        body = Health(status="loading model", progress=round(loading.progress, 3))
         return Response(body.model_dump_json(), 503, {"Retry-After": "1"}, "application/json")
     return Response(Health(status="ok").model_dump_json(exclude_unset=True), media_type="application/json")
 

@@ -1,7 +1,7 @@
 """/v1/internal/: the server's state, stopping one's own replies, and loading and unloading models (admin key)."""
 
 import asyncio
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,6 +59,12 @@ class LoadRequest(RequestModel):
     )
 
 
+class UnloadRequest(RequestModel):
+    model_name: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="The model to unload; all without it."
+    )
+
+
 @router.get("/health")
 async def internal_health() -> InternalHealth:
     """Always ok, once the key is right; /health says more."""
@@ -99,7 +105,8 @@ async def list_model_files(context: CurrentContext) -> ModelNames:
 
 @management.post("/load")
 async def load_model(body: LoadRequest, context: CurrentContext) -> Literal["OK"]:
-    """Loads a model in place of the one before; answers when it is ready."""
+    """Loads a model; answers when it is ready. Others are unloaded only where there is no room: with --models-max 1,
+    the one before."""
     args = {name: value for name, value in (body.settings or {}).items() if name not in _TEMPLATE_FIELDS}
     options = LoadOptions.parse(args | (body.args or {}))
     template = await asyncio.to_thread(_template, body, context)
@@ -117,7 +124,7 @@ def _template(body: LoadRequest, context: Context) -> str:
 
 
 @management.post("/unload")
-async def unload_model(context: CurrentContext) -> Literal["OK"]:
-    """Gives the model's memory back."""
-    await context.runtime.models.unload()
+async def unload_model(context: CurrentContext, body: UnloadRequest | None = None) -> Literal["OK"]:
+    """Gives the memory of one model back, or of all when none is named."""
+    await context.runtime.models.unload(body.model_name if body else None)
     return "OK"

@@ -1,6 +1,6 @@
 """GET /metrics: Prometheus' text format, behind the key like everything else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,23 +17,29 @@ router = APIRouter(tags=["Server"])
 
 @router.get("/metrics", response_class=Response)
 def metrics(context: CurrentContext) -> Response:
-    """Counters and times of all replies since the start, and the state of the model."""
+    """Counters and times of all replies since the start, and the state of each model."""
     registry = CollectorRegistry()
-    registry.register(_Model(context.runtime.models.state))
+    registry.register(_Models(context.runtime.models.models))
     body = generate_latest(registry) + generate_latest(context.runtime.chat.metrics.registry)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-class _Model(Collector):
-    """The model at one moment."""
+class _Models(Collector):
+    """The models at one moment."""
 
-    def __init__(self, state: ModelState) -> None:
-        self._state = state
+    def __init__(self, states: Sequence[ModelState]) -> None:
+        self._states = states
 
     @override
     def collect(self) -> Iterator[Metric]:
-        is_ready = self._state.status is Status.READY
         loaded = GaugeMetricFamily("llm_model_loaded", "1 while the model answers requests.", labels=("model",))
-        loaded.add_metric((self._state.name or "",), float(is_ready))
+        memory = GaugeMetricFamily("llm_model_memory_bytes", "Memory of the model's process.", labels=("model",))
+        for state in self._states or (ModelState(),):
+            loaded.add_metric((state.name or "",), float(state.status is Status.READY))
+            if state.status is Status.READY:
+                memory.add_metric((state.name or "",), float(state.memory))
         yield loaded
-        yield GaugeMetricFamily("llm_model_load_progress", "Of the load under way, 0 to 1.", self._state.progress)
+        yield memory
+        loading = [state.progress for state in self._states if state.status is Status.LOADING]
+        progress = loading[0] if loading else float(any(state.status is Status.READY for state in self._states))
+        yield GaugeMetricFamily("llm_model_load_progress", "Of the load under way, 0 to 1.", progress)

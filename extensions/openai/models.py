@@ -1,10 +1,11 @@
-"""GET /v1/models and /v1/models/{id}: the loaded model first, then its aliases, then what else lies on disk."""
+"""GET /v1/models and /v1/models/{id}: the loaded models first, with the aliases, then what else lies on disk."""
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -15,12 +16,14 @@ from extensions.openai.answers import json_answer
 from extensions.openai.anthropic_shape import speaks_anthropic
 from extensions.openai.context import CurrentContext
 from extensions.openai.models_anthropic import AnthropicModel, anthropic_model, anthropic_page
-from modules.engine.types import ModelCard
 from modules.errors import NotFound
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
 
 router = APIRouter(tags=["Models"])
+
+ModelStatus = Literal["loaded", "loading", "sleeping"]
+_STATUSES: Final[Mapping[Status, ModelStatus]] = MappingProxyType({Status.READY: "loaded", Status.LOADING: "loading"})
 
 
 class ModelMeta(BaseModel):
@@ -34,12 +37,18 @@ class ModelMeta(BaseModel):
 
 
 class Model(BaseModel):
-    """`created` is in unix seconds. The rest stands there for the loaded model only."""
+    """`created` and `loaded_at` are in unix seconds, `memory` in bytes; what is not known of a model that is not loaded
+    is left out. A `sleeping` model is on disk, and loaded by a request where requests may load it."""
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: str = "user"
+    type: Literal["chat", "embedding", "rerank", "image", "speech", "transcription"] = "chat"
+    status: Literal["loaded", "loading", "sleeping"] = "sleeping"
+    loaded_at: int | None = None
+    memory: int | None = None
+    capabilities: list[str] | None = None
     max_model_len: int | None = None
     meta: ModelMeta | None = None
 
@@ -77,20 +86,25 @@ def _in_anthropics_shape(model: Model) -> AnthropicModel:
 
 
 async def _models(runtime: Runtime) -> list[Model]:
-    state = runtime.models.state
-    on_disk = await asyncio.to_thread(_on_disk, runtime)
-    loaded = list(_loaded(state, runtime.settings.model_alias))
-    return loaded + [entry for entry in on_disk if entry.id != state.name or not loaded]
+    states = runtime.models.models
+    on_disk = await asyncio.to_thread(runtime.models.list_models)
+    present = [state for state in states if state.status in {Status.READY, Status.LOADING}]
+    entries = [entry for state in present for entry in _present(state, runtime)]
+    listed = {entry.id for entry in entries}
+    sleeping = {state.name: state for state in states}
+    return entries + await asyncio.to_thread(
+        lambda: [_entry(runtime, name, sleeping.get(name)) for name in on_disk if name not in listed]
+    )
 
 
-def _loaded(state: ModelState, aliases: tuple[str, ...]) -> Iterator[Model]:
-    if state.status is Status.READY and state.card is not None:
-        for name in (state.card.name, *aliases):
-            yield _entry(name, state.loaded_at, state.card)
-
-
-def _on_disk(runtime: Runtime) -> list[Model]:
-    return [_entry(name, _modified(runtime.data.models / name)) for name in runtime.models.list_models()]
+def _present(state: ModelState, runtime: Runtime) -> Iterator[Model]:
+    """With the aliases, when it is the model that they mean."""
+    assert state.name is not None
+    entry = _entry(runtime, state.name, state)
+    yield entry
+    if state.status is Status.READY and state.name == runtime.models.state.name:
+        for alias in runtime.settings.model_alias:
+            yield entry.model_copy(update={"id": alias})
 
 
 def _modified(path: Path) -> int:
@@ -101,10 +115,15 @@ def _modified(path: Path) -> int:
         return int(time.time())
 
 
-def _entry(name: str, created: int, card: ModelCard | None = None) -> Model:
-    entry = Model(id=name, object="model", created=created, owned_by="user")
+def _entry(runtime: Runtime, name: str, state: ModelState | None) -> Model:
+    kind = state.kind if state else runtime.models.kind_of(name)
+    status: ModelStatus = _STATUSES.get(state.status, "sleeping") if state else "sleeping"
+    created = state.loaded_at if state and state.status is Status.READY else _modified(runtime.data.models / name)
+    entry = Model(id=name, object="model", created=created, owned_by="user", type=kind.value, status=status)
+    card = state.card if state else None
     if card is not None:
         entry.max_model_len = card.context
+        entry.capabilities = list(card.capabilities)
         entry.meta = ModelMeta(
             n_ctx=card.context,
             n_ctx_train=card.trained_context,
@@ -112,4 +131,6 @@ def _entry(name: str, created: int, card: ModelCard | None = None) -> Model:
             n_params=card.parameters,
             size=card.size_bytes,
         )
+    if state and state.status is Status.READY:
+        entry.loaded_at, entry.memory = state.loaded_at, state.memory
     return entry

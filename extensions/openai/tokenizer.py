@@ -9,15 +9,16 @@ from extensions.openai.answers import json_answer
 from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.schema import ChatCompletionRequest
 from extensions.openai.context import CurrentCaller
-from extensions.openai.field_types import Anything, RequestModel, TokenIds
+from extensions.openai.field_types import Anything, TokenIds
 from extensions.openai.json_route import JsonRoute
+from extensions.openai.tokens import TokenFields
 from modules.errors import BadRequest
 from modules.runtime import Runtime
 
 router = APIRouter(tags=["Tokens"], route_class=JsonRoute)
 
 
-class TokenizeRequest(RequestModel):
+class TokenizeRequest(TokenFields):
     """A text, or with `messages` everything that a chat request may have."""
 
     prompt: str | None = Field(None, description="The text.")
@@ -35,7 +36,7 @@ class TokenizeResponse(BaseModel):
     max_model_len: int
 
 
-class DetokenizeRequest(RequestModel):
+class DetokenizeRequest(TokenFields):
     tokens: TokenIds
 
 
@@ -65,21 +66,21 @@ async def tokenize(body: TokenizeRequest, caller: CurrentCaller) -> Response:
     else:
         chat = _chat(await caller.request.json())
         tokens = await runtime.chat.encode_chat(chat_request(chat, runtime.settings))
-    card = await runtime.chat.card()
+    card = await runtime.chat.card(body.model)
     return json_answer(TokenizeResponse(tokens=tokens, count=len(tokens), max_model_len=card.context), {})
 
 
 @router.post("/detokenize", responses={200: {"model": DetokenizeResponse}})
 async def detokenize(body: DetokenizeRequest, caller: CurrentCaller) -> Response:
     """Token ids → text."""
-    text = await caller.context.runtime.chat.decode(body.tokens)
+    text = await caller.context.runtime.chat.decode(body.tokens, model=body.model)
     return json_answer(DetokenizeResponse(prompt=text, content=text), {})
 
 
 @router.get("/tokenizer_info", responses={200: {"model": TokenizerInfo}})
-async def tokenizer_info(caller: CurrentCaller) -> Response:
-    """The loaded model's special tokens and chat template."""
-    card = await caller.context.runtime.chat.card()
+async def tokenizer_info(caller: CurrentCaller, model: str | None = None) -> Response:
+    """A model's special tokens and chat template."""
+    card = await caller.context.runtime.chat.card(model)
     info = TokenizerInfo(
         tokenizer_class=card.architecture,
         bos_token=card.bos_token or None,
@@ -96,7 +97,8 @@ async def _tokens_of_text(body: TokenizeRequest, runtime: Runtime) -> list[int]:
     text = body.prompt if body.prompt is not None else body.content
     if text is None:
         raise BadRequest("prompt is missing. Send a text as prompt, or a chat as messages.", param="prompt")
-    return await runtime.chat.encode(text, add_bos=False not in (body.add_special_tokens, body.add_special))
+    add_bos = False not in (body.add_special_tokens, body.add_special)
+    return await runtime.chat.encode(text, add_bos=add_bos, model=body.model)
 
 
 def _chat(body: object) -> ChatCompletionRequest:

@@ -1,4 +1,4 @@
-"""/v1/internal/encode, decode, token-count and logits: the loaded model's tokens."""
+"""/v1/internal/encode, decode, token-count and logits: a model's tokens."""
 
 import math
 from collections import defaultdict
@@ -20,7 +20,13 @@ from modules.requests import LogitsRequest
 router = APIRouter(prefix="/v1/internal", tags=["Tokens"], route_class=JsonRoute)
 
 
-class EncodeRequest(RequestModel):
+class TokenFields(RequestModel):
+    """Whose tokens they are."""
+
+    model: str | None = Field(None, description="Any name, as in a chat.")
+
+
+class EncodeRequest(TokenFields):
     text: str
 
 
@@ -31,7 +37,7 @@ class EncodeResponse(BaseModel):
     length: int
 
 
-class DecodeRequest(RequestModel):
+class DecodeRequest(TokenFields):
     tokens: TokenIds
 
 
@@ -43,7 +49,7 @@ class TokenCountResponse(BaseModel):
     length: int
 
 
-class LogitsRequestBody(SamplingFields, InertFields):
+class LogitsRequestBody(TokenFields, SamplingFields, InertFields):
     """What is asked about the token after `prompt`."""
 
     prompt: str = Field(description="The text before the token that is asked about.")
@@ -55,20 +61,20 @@ class LogitsRequestBody(SamplingFields, InertFields):
 @router.post("/encode", responses={200: {"model": EncodeResponse}})
 async def encode(body: EncodeRequest, caller: CurrentCaller) -> Response:
     """Text → token ids."""
-    tokens = await caller.context.runtime.chat.encode(body.text)
+    tokens = await caller.context.runtime.chat.encode(body.text, model=body.model)
     return json_answer(EncodeResponse(tokens=tokens, length=len(tokens)), {})
 
 
 @router.post("/decode", responses={200: {"model": DecodeResponse}})
 async def decode(body: DecodeRequest, caller: CurrentCaller) -> Response:
     """Token ids → text."""
-    return json_answer(DecodeResponse(text=await caller.context.runtime.chat.decode(body.tokens)), {})
+    return json_answer(DecodeResponse(text=await caller.context.runtime.chat.decode(body.tokens, model=body.model)), {})
 
 
 @router.post("/token-count", responses={200: {"model": TokenCountResponse}})
 async def count_tokens(body: EncodeRequest, caller: CurrentCaller) -> Response:
     """How many ids `encode` gives."""
-    tokens = await caller.context.runtime.chat.encode(body.text)
+    tokens = await caller.context.runtime.chat.encode(body.text, model=body.model)
     return json_answer(TokenCountResponse(length=len(tokens)), {})
 
 
@@ -77,7 +83,7 @@ async def next_token_probabilities(body: LogitsRequestBody, caller: CurrentCalle
     """Token text → probability, the most likely first. Tokens with the same text count together."""
     runtime = caller.context.runtime
     request = LogitsRequest(
-        model=None,
+        model=body.model,
         prompt=body.prompt,
         top=body.top_logits or 50,
         sampling=sampling_of(body, runtime.settings.sampling) if body.use_samplers else None,

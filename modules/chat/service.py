@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ from modules.engine.protocols import Engine
 from modules.engine.types import Alternative, ModelCard
 from modules.events import Event
 from modules.hooks import Hooks
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
 from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
 from modules.prompt.writer import Written
@@ -37,7 +37,7 @@ class ChatService:
     after it, a reply can only break off (EngineFailed)."""
 
     def __init__(
-        self, models: ModelManager, work: WorkRegister, hooks: Hooks | None = None, prompts: PromptBuilder | None = None
+        self, models: ModelPool, work: WorkRegister, hooks: Hooks | None = None, prompts: PromptBuilder | None = None
     ) -> None:
         self._models = models
         self._work = work
@@ -52,7 +52,7 @@ class ChatService:
         hooked = HookedRequest(self._hooks, request, owner)
         request = await hooked.chat_request()
         with self._work.open(owner) as work:
-            async with hooked.engine(self._models.lease(request.model)) as engine:
+            async with hooked.engine(self._lease(request)) as engine:
                 self._name_ignored(engine.card, request.sampling)
                 written = await self._written(engine, request, hooked)
                 reply_format = choose_format(request, self._context(engine.card, written))
@@ -74,7 +74,7 @@ class ChatService:
         hooked = HookedRequest(self._hooks, request, owner)
         request = await hooked.completion_request()
         with self._work.open(owner) as work:
-            async with hooked.engine(self._models.lease(request.model)) as engine:
+            async with hooked.engine(self._lease(request)) as engine:
                 self._name_ignored(engine.card, request.sampling)
                 prompts = await self._prompts.completion(engine, request)
                 prompts = await hooked.prompts(engine.card, prompts)
@@ -95,14 +95,14 @@ class ChatService:
                         return list(scored.top)
         return []
 
-    async def card(self) -> ModelCard:
-        """What is true of the model that answers requests; it is loaded if it has to be."""
-        async with self._models.lease(None) as engine:
+    async def card(self, model: str | None = None) -> ModelCard:
+        """What is true of the model that answers such requests; it is loaded if it has to be."""
+        async with self._models.lease(model) as engine:
             return engine.card
 
-    async def encode(self, text: str, *, add_bos: bool = True) -> list[int]:
+    async def encode(self, text: str, *, add_bos: bool = True, model: str | None = None) -> list[int]:
         """Token ids as a prompt has them: control tokens are read as such, BOS is there where the model wants one."""
-        async with self._models.lease(None) as engine:
+        async with self._models.lease(model) as engine:
             return await self._prompts.tokens(engine, text, add_bos=add_bos)
 
     async def encode_chat(self, request: ChatRequest) -> list[int]:
@@ -110,9 +110,9 @@ class ChatService:
         async with self._models.lease(request.model) as engine:
             return list((await self._prompts.chat(engine, request)).prompt.tokens)
 
-    async def decode(self, tokens: Sequence[int]) -> str:
+    async def decode(self, tokens: Sequence[int], *, model: str | None = None) -> str:
         """Raises BadRequest for ids that the model does not have."""
-        async with self._models.lease(None) as engine:
+        async with self._models.lease(model) as engine:
             return await engine.detokenize(checked_ids(engine.card, tokens, param="tokens"))
 
     async def render(self, request: ChatRequest) -> str:
@@ -123,6 +123,9 @@ class ChatService:
         """The same, with what had to be done for the chat template to take the conversation."""
         async with self._models.lease(request.model) as engine:
             return await self._prompts.written(engine.card, request)
+
+    def _lease(self, request: ChatRequest | CompletionRequest) -> AbstractAsyncContextManager[Engine]:
+        return self._models.lease(request.model, keep_alive=request.keep_alive)
 
     async def _written(self, engine: Engine, request: ChatRequest, hooked: HookedRequest) -> ChatPrompt:
         written = await self._prompts.chat(engine, request, hooked)

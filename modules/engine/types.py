@@ -14,6 +14,17 @@ class Finish(StrEnum):
     LENGTH = "length"
 
 
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    CHAT = "chat"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    IMAGE = "image"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What the model reads first: token ids, already complete (BOS included where the model wants one)."""
@@ -232,6 +243,23 @@ class ModelCard:
     can_score: bool = True
     adapters: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
+    kind: ModelKind = ModelKind.CHAT
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the model can be asked for, in the words that Ollama has for it."""
+        if self.kind is not ModelKind.CHAT:
+            return (self.kind.value,)
+        template = self.instruction_template or self.chat_template or ""
+        found = {
+            "completion": True,
+            "tools": "tools" in template,
+            "thinking": "think" in template,
+            "vision": "image" in self.modalities,
+            "audio": "audio" in self.modalities,
+            "insert": self.infill_tokens is not None,
+        }
+        return tuple(name for name, can in found.items() if can)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,3 +295,4 @@ class LoadSpec:
     adapters: tuple[Adapter, ...] = ()
     instruction_template: str = ""
     max_queue: int = 256
+    kind: ModelKind = ModelKind.CHAT

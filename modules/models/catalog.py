@@ -53,6 +53,13 @@ class Catalog:
             param="model",
         )
 
+    def may_have(self, name: str) -> bool:
+        """False where `find` would not find it: cheaper than going through the folder."""
+        try:
+            return any((self._folder / candidate).exists() for candidate in (name, name + _GGUF))
+        except (OSError, ValueError):
+            return False
+
     def _gguf_names(self) -> Iterator[str]:
         for folder, files in self._walk():
             for file in files:

@@ -12,7 +12,11 @@ from modules.engine.types import LoadSpec
 
 
 class Candidate(Protocol):
-    """A model whose header and vocabulary were read, and whose weights were not."""
+    """A model whose header and vocabulary were read, and whose weights were not. `pid` is that of its own process, None
+    when it has none."""
+
+    @property
+    def pid(self) -> int | None: ...
 
     async def load(self, report: ReportProgress) -> Engine:
         """Load the weights; `report` is called on the event loop. Raises LoadFailed, leaving nothing behind."""
@@ -42,6 +46,10 @@ class _ChildCandidate:
     def __init__(self, engine: ProcessEngine) -> None:
         self._engine = engine
 
+    @property
+    def pid(self) -> int:
+        return self._engine.pid
+
     async def load(self, report: ReportProgress) -> Engine:
         await self._engine.load(report)
         return self._engine
@@ -54,6 +62,10 @@ class _ThreadCandidate:
     def __init__(self, spec: LoadSpec, loader: Loader) -> None:
         self._spec = spec
         self._loader = loader
+
+    @property
+    def pid(self) -> None:
+        return None
 
     async def load(self, report: ReportProgress) -> Engine:
         loop = asyncio.get_running_loop()

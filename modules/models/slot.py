@@ -1,41 +1,91 @@
-"""A loaded engine, who is using it, and how long nobody has."""
+"""A loaded engine, who is using it, and when it is to be unloaded."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 from modules.engine.protocols import Engine
 from modules.engine.types import LoadSpec
+from modules.models.residency import Memory, Resident
+
+# What asks for longer than this means for ever; event loops cannot wait longer.
+_FOR_EVER: Final = 10 * 365 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class SlotEvents:
+    """`idle` is called when the engine has been unused for as long as it is kept, `released` each time a use ends."""
+
+    idle: Callable[["Slot"], object]
+    released: Callable[[], object]
 
 
 class Slot:
-    """Counts the leases on `engine`. `on_idle` is called `idle_seconds` after the last one ended (0: never)."""
+    """Counts the uses of `engine`. `keep_seconds` after the last one ended it counts as idle (None: never).
 
-    def __init__(self, spec: LoadSpec, engine: Engine, *, idle_seconds: float, on_idle: Callable[[], object]) -> None:
+    While it is held, no use should begin: it is waited for until the last one has ended.
+    """
+
+    def __init__(
+        self, spec: LoadSpec, engine: Engine, events: SlotEvents, *, keep_seconds: float | None, is_pinned: bool = False
+    ) -> None:
         self.spec = spec
         self.engine = engine
-        self._idle_seconds = idle_seconds
-        self._on_idle = on_idle
+        self.is_pinned = is_pinned
+        self.is_held = False
+        self.memory = Memory()
+        self.pid: int | None = None
+        self.loaded_at = int(time.time())
+        self._events = events
+        self._keep_seconds = keep_seconds
         self._timer: asyncio.TimerHandle | None = None
-        self._leases = 0
+        self._uses = 0
+        self._last_used = time.monotonic()
         self._unused = asyncio.Event()
         self._rest()
 
     @property
     def is_used(self) -> bool:
-        return self._leases > 0
+        return self._uses > 0
 
-    @contextmanager
-    def leased(self) -> Iterator[Engine]:
-        self._leases += 1
-        self._unused.clear()
-        self._stop_timer()
-        try:
-            yield self.engine
-        finally:
-            self._leases -= 1
-            if not self._leases:
-                self._rest()
+    @property
+    def is_free(self) -> bool:
+        """Whether a use may begin."""
+        return self.engine.is_alive and not self.is_held
+
+    @property
+    def resident(self) -> Resident:
+        return Resident(
+            name=self.spec.name,
+            kind=self.spec.kind,
+            memory=self.memory,
+            last_used=self._last_used,
+            is_used=self.is_used,
+            is_pinned=self.is_pinned,
+        )
+
+    def claim(self, uses: int = 1) -> None:
+        """Begin as many uses; each ends with `release`."""
+        if uses:
+            self._uses += uses
+            self._unused.clear()
+            self._stop_timer()
+
+    def release(self) -> None:
+        self._uses -= 1
+        self._last_used = time.monotonic()
+        if not self._uses:
+            self._rest()
+        self._events.released()
+
+    def keep(self, seconds: float) -> None:
+        """From now on it is idle so many seconds after its last use: 0 at once, below it never."""
+        self._keep_seconds = seconds if 0 <= seconds < _FOR_EVER else None
+        if not self.is_used:
+            self._stop_timer()
+            self._rest()
 
     async def close(self, patience: float | None) -> None:
         """Wait up to `patience` seconds (None: for ever) until nobody uses the engine, then close it. Late streams end
@@ -46,14 +96,14 @@ class Slot:
         except TimeoutError:
             pass
         finally:
-            self._idle_seconds = 0
+            self._keep_seconds = None
             self._stop_timer()
             await self.engine.aclose()
 
     def _rest(self) -> None:
         self._unused.set()
-        if self._idle_seconds:
-            self._timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._on_idle)
+        if self._keep_seconds is not None and not self.is_pinned:
+            self._timer = asyncio.get_running_loop().call_later(self._keep_seconds, self._events.idle, self)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

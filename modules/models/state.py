@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modules.engine.types import ModelCard
+from modules.engine.types import ModelCard, ModelKind
 
 
 class Status(StrEnum):
@@ -21,7 +21,8 @@ class Status(StrEnum):
 class ModelState:
     """`progress` of a load goes from 0 to 1; `loaded_at` is in seconds since 1970; `message` is for the user.
 
-    A model that was unloaded for idleness is EMPTY with its `name` and `card`: the next request loads it again.
+    A model that sleeps, because it was idle or had to make room, is EMPTY with its `name` and `card`: the next request
+    for it loads it again. `memory` is in bytes, as measured last.
     """
 
     status: Status = Status.EMPTY
@@ -30,21 +31,47 @@ class ModelState:
     progress: float = 0.0
     message: str | None = None
     loaded_at: int = 0
+    kind: ModelKind = ModelKind.CHAT
+    memory: int = 0
 
 
 class StateFeed:
-    """Holds the current state and wakes whoever follows it."""
+    """Holds the state of each model and what happened last, and wakes whoever follows it."""
 
     def __init__(self) -> None:
-        self._current = ModelState()
+        self._current = self._latest = ModelState()
+        self._states: dict[str, ModelState] = {}
         self._changed = asyncio.Event()
 
     @property
     def current(self) -> ModelState:
+        """What was published last about a chat model."""
         return self._current
 
+    @property
+    def states(self) -> tuple[ModelState, ...]:
+        return tuple(self._states.values())
+
+    def of(self, name: str) -> ModelState | None:
+        return self._states.get(name)
+
     def publish(self, state: ModelState) -> None:
-        self._current = state
+        self._latest = state
+        if state.kind is ModelKind.CHAT:
+            self._current = state
+        self.note(state)
+
+    def note(self, state: ModelState) -> None:
+        """A change that is not what everybody waits for, such as a model that makes room for another."""
+        if state.name is not None:
+            self._states[state.name] = state
+        self._wake()
+
+    def forget(self, name: str) -> None:
+        self._states.pop(name, None)
+        self._wake()
+
+    def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -52,5 +79,5 @@ class StateFeed:
         """The current state, then the newest one after each change; never ends by itself."""
         while True:
             changed = self._changed
-            yield self._current
+            yield self._latest
             await changed.wait()

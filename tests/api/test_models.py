@@ -37,7 +37,16 @@ async def test_the_loaded_model_comes_first_then_its_aliases_then_the_others(tmp
     assert [entry["id"] for entry in body["data"]] == ["scripted", "gpt-local", "a.gguf", "b.gguf", "org/c.gguf"]
     loaded, alias, other = body["data"][:3]
     assert loaded["max_model_len"] == loaded["meta"]["n_ctx"] == alias["max_model_len"] == 8192
-    assert other == {"id": "a.gguf", "object": "model", "created": 1_700_000_000, "owned_by": "user"}
+    assert (loaded["status"], loaded["type"], loaded["loaded_at"]) == ("loaded", "chat", loaded["created"])
+    assert loaded["capabilities"] == ["completion"]
+    assert other == {
+        "id": "a.gguf",
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "user",
+        "type": "chat",
+        "status": "sleeping",
+    }
     assert loaded["created"] > 1_700_000_000
 
 
@@ -85,6 +94,8 @@ class HeldCandidate:
     def __init__(self, launch: HeldLaunch, candidate: Candidate) -> None:
         self._launch = launch
         self._candidate = candidate
+
+    pid = None
 
     async def load(self, report: ReportProgress) -> Engine:
         report(0.5)

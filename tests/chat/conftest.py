@@ -7,8 +7,8 @@ import pytest
 
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
-from modules.models.manager import ModelManager
-from tests.models.launches import Launches, scripted_manager
+from modules.models.pool import ModelPool
+from tests.models.launches import Launches, scripted_pool
 
 
 @pytest.fixture
@@ -17,13 +17,13 @@ def work() -> WorkRegister:
 
 
 @pytest.fixture
-async def models(tmp_path: Path) -> AsyncIterator[ModelManager]:
-    manager = scripted_manager(tmp_path, Launches(), model="scripted", ctx_size=4096, parallel=2, max_queue=2)
+async def models(tmp_path: Path) -> AsyncIterator[ModelPool]:
+    manager = scripted_pool(tmp_path, Launches(), model="scripted", ctx_size=4096, parallel=2, max_queue=2)
     manager.start()
     yield manager
     await manager.aclose()
 
 
 @pytest.fixture
-def service(models: ModelManager, work: WorkRegister) -> ChatService:
+def service(models: ModelPool, work: WorkRegister) -> ChatService:
     return ChatService(models, work)

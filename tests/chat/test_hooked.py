@@ -13,10 +13,10 @@ from modules.errors import BadRequest, ContextTooLong, NotLoaded
 from modules.events import Content, Done, Draft, Event, FinishReason, Started
 from modules.hooks import Hooks, Turn
 from modules.messages import Role, text_message
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest, CompletionRequest, Limits, Mode, Persona
-from tests.models.launches import Launches, scripted_manager
+from tests.models.launches import Launches, scripted_pool
 
 
 def said(words: str, **options: Any) -> ChatRequest:
@@ -39,7 +39,7 @@ async def choices(service: ChatService, request: ChatRequest) -> tuple[Choice, .
     return (await gather(service.chat(request, owner="me"))).choices
 
 
-async def test_reply_text_is_held_back_until_it_is_whole(models: ModelManager, work: WorkRegister) -> None:
+async def test_reply_text_is_held_back_until_it_is_whole(models: ModelPool, work: WorkRegister) -> None:
     service = ChatService(models, work, Hooks(reply_text=(louder,)))
     events = await events_of(service, said("echo: some words", limits=Limits(n=2)))
     assert isinstance(events[0], Started)
@@ -51,7 +51,7 @@ async def test_reply_text_is_held_back_until_it_is_whole(models: ModelManager, w
         assert "".join(drafts) == "some words"
 
 
-async def test_an_empty_reply_passes_the_hooks_too(models: ModelManager, work: WorkRegister) -> None:
+async def test_an_empty_reply_passes_the_hooks_too(models: ModelPool, work: WorkRegister) -> None:
     async def filled(text: str, turn: Turn) -> str:
         return text or "nothing"
 
@@ -59,7 +59,7 @@ async def test_an_empty_reply_passes_the_hooks_too(models: ModelManager, work: W
     assert [choice.text for choice in await choices(service, said("echo:"))] == ["nothing"]
 
 
-async def test_hooks_share_a_turn(models: ModelManager, work: WorkRegister) -> None:
+async def test_hooks_share_a_turn(models: ModelPool, work: WorkRegister) -> None:
     async def remember(request: ChatRequest, turn: Turn) -> ChatRequest:
         turn.memory["words"] = request.messages[-1].text
         return request
@@ -72,7 +72,7 @@ async def test_hooks_share_a_turn(models: ModelManager, work: WorkRegister) -> N
     assert (await choices(service, said("echo: x")))[0].text == "echo: x | scripted | me | 2"
 
 
-async def test_prompt_hooks_replace_text_and_tokens(models: ModelManager, work: WorkRegister) -> None:
+async def test_prompt_hooks_replace_text_and_tokens(models: ModelPool, work: WorkRegister) -> None:
     async def rewritten(prompt: str, turn: Turn) -> str:
         return prompt.replace("echo: a", "echo: b")
 
@@ -97,7 +97,7 @@ async def _endless(tokens: tuple[int, ...], turn: Turn) -> tuple[int, ...]:
     return tokens * 1000
 
 
-async def test_a_changed_prompt_keeps_strangers_words_words(models: ModelManager, work: WorkRegister) -> None:
+async def test_a_changed_prompt_keeps_strangers_words_words(models: ModelPool, work: WorkRegister) -> None:
     async def ended(prompt: str, turn: Turn) -> str:
         assert "\ufdd0" not in prompt
         return f"{prompt}Well,"
@@ -110,7 +110,7 @@ async def test_a_changed_prompt_keeps_strangers_words_words(models: ModelManager
 
 
 @pytest.mark.parametrize(("mode", "before"), [(Mode.CHAT, "Bo:"), (Mode.CHAT_INSTRUCT, "")])
-async def test_reply_prefix_ends_a_dialogue(models: ModelManager, work: WorkRegister, mode: Mode, before: str) -> None:
+async def test_reply_prefix_ends_a_dialogue(models: ModelPool, work: WorkRegister, mode: Mode, before: str) -> None:
     seen: list[str] = []
 
     async def biased(prefix: str, turn: Turn) -> str:
@@ -132,7 +132,7 @@ async def test_reply_prefix_ends_a_dialogue(models: ModelManager, work: WorkRegi
     assert seen == [before]
 
 
-async def test_token_count_decides_what_is_left_out(models: ModelManager, work: WorkRegister) -> None:
+async def test_token_count_decides_what_is_left_out(models: ModelPool, work: WorkRegister) -> None:
     async def heavy(prompt: str, turn: Turn) -> int:
         return len(prompt) * 100
 
@@ -154,7 +154,7 @@ async def speaking(turn: Turn) -> AsyncGenerator[str, None]:
         yield word
 
 
-async def test_a_reply_in_the_models_place_counts_its_tokens(models: ModelManager, work: WorkRegister) -> None:
+async def test_a_reply_in_the_models_place_counts_its_tokens(models: ModelPool, work: WorkRegister) -> None:
     service = ChatService(models, work, Hooks(reply=(speaking,), reply_text=(louder,)))
     [choice] = await choices(service, said("hi"))
     assert (choice.text, choice.reason) == ("I SAY T\n", FinishReason.STOP)
@@ -169,7 +169,7 @@ async def test_a_reply_in_the_models_place_counts_its_tokens(models: ModelManage
 
 
 async def test_a_reply_needs_no_model_if_an_extension_says_it(tmp_path: Path, work: WorkRegister) -> None:
-    manager = scripted_manager(tmp_path, Launches(), loader=None)
+    manager = scripted_pool(tmp_path, Launches(), loader=None)
     manager.start()
     [choice] = await choices(ChatService(manager, work, Hooks(reply=(speaking,))), said("hi"))
     assert choice.text.startswith("I say ")
@@ -178,7 +178,7 @@ async def test_a_reply_needs_no_model_if_an_extension_says_it(tmp_path: Path, wo
     await manager.aclose()
 
 
-async def test_stopping_ends_an_extensions_reply(models: ModelManager, work: WorkRegister) -> None:
+async def test_stopping_ends_an_extensions_reply(models: ModelPool, work: WorkRegister) -> None:
     is_closed: list[bool] = []
 
     async def endless(turn: Turn) -> AsyncGenerator[str, None]:

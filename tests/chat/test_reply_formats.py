@@ -19,7 +19,7 @@ from modules.errors import BadRequest, NotSupported
 from modules.events import Content, Done, FinishReason, Reasoning, ToolCallDelta
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse, text_message
 from modules.models.launch import Candidate
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest, Limits
 from tests.models.launches import scripted_settings
@@ -42,6 +42,8 @@ class _Claiming:
         self._spec = spec
         self._claims = claims
 
+    pid = None
+
     async def load(self, report: ReportProgress) -> Engine:
         return ThreadedEngine(CardedBackend(self._spec, **self._claims))
 
@@ -58,7 +60,7 @@ def launching(**claims: Any) -> Callable[[LoadSpec], Coroutine[Any, Any, Candida
 @asynccontextmanager
 async def serving(folder: Path, **claims: Any) -> AsyncIterator[ChatService]:
     settings = scripted_settings(folder, model="scripted", ctx_size=4096)
-    manager = ModelManager(settings, settings.user_data, launching(**claims))
+    manager = ModelPool(settings, settings.user_data, launching(**claims))
     manager.start()
     try:
         yield ChatService(manager, WorkRegister())

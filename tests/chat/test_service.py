@@ -19,11 +19,11 @@ from modules.events import Content, Done, Event, FinishReason, Progress, Started
 from modules.hooks import Hooks, Turn
 from modules.messages import Role, text_message
 from modules.models.launch import Candidate
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
 from modules.reply.gather import Reply, gather
 from modules.requests import ChatRequest, CompletionRequest, Limits, LogitsRequest
 from modules.sampling import Sampling
-from tests.models.launches import Launches, scripted_manager, scripted_settings
+from tests.models.launches import Launches, scripted_pool, scripted_settings
 from tests.scripted import CardedBackend
 
 
@@ -111,7 +111,7 @@ async def test_errors_come_before_the_first_event(service: ChatService) -> None:
 
 
 async def test_no_model_is_an_error(tmp_path: Path, work: WorkRegister) -> None:
-    service = ChatService(scripted_manager(tmp_path, Launches()), work)
+    service = ChatService(scripted_pool(tmp_path, Launches()), work)
     with pytest.raises(NotLoaded):
         await anext(service.chat(chat("hi"), owner="me"))
 
@@ -200,7 +200,7 @@ async def test_prompt_can_be_read(service: ChatService) -> None:
     assert await service.render(chat("hi")) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 
 
-async def test_hooks_change_requests_in_order(models: ModelManager, work: WorkRegister) -> None:
+async def test_hooks_change_requests_in_order(models: ModelPool, work: WorkRegister) -> None:
     def saying(words: str) -> Any:
         async def change(request: ChatRequest, turn: Turn) -> ChatRequest:
             said = request.messages[-1].text
@@ -223,6 +223,8 @@ class WithoutTfs:
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
 
+    pid = None
+
     async def load(self, report: ReportProgress) -> Engine:
         return ThreadedEngine(CardedBackend(self._spec, unsupported=("tfs",)))
 
@@ -238,7 +240,7 @@ async def test_ignored_parameters_are_named_once(
     tmp_path: Path, work: WorkRegister, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = scripted_settings(tmp_path)
-    manager = ModelManager(settings, settings.user_data, launch_without_tfs)
+    manager = ModelPool(settings, settings.user_data, launch_without_tfs)
     manager.start()
     service = ChatService(manager, work)
     for sampling in (Sampling(tfs=0.5, top_k=3), Sampling(tfs=0.4)):

@@ -25,7 +25,7 @@ from modules.chat.work import WorkRegister
 from modules.errors import BadRequest
 from modules.events import Content, Done, FinishReason, Started
 from modules.messages import Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse, text_message
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
 from modules.paths import UserData
 from modules.requests import ChatRequest, Limits
 from modules.runtime import Runtime
@@ -99,7 +99,7 @@ class Scene:
 @asynccontextmanager
 async def staged(folder: Path) -> AsyncIterator[Scene]:
     settings = scripted_settings(folder, model="scripted", ctx_size=4096)
-    manager = ModelManager(settings, settings.user_data, launching(chat_template=TEMPLATE))
+    manager = ModelPool(settings, settings.user_data, launching(chat_template=TEMPLATE))
     manager.start()
     stuck = Stuck()
 

@@ -1,14 +1,17 @@
 """Launching scripted engines in this process, with every way in which that can go wrong."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from modules.engine.protocols import Engine, ReportProgress
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
+from modules.models.gauge import GIB, SystemMemory
 from modules.models.launch import Candidate, launch_in_process
-from modules.models.manager import ModelManager
+from modules.models.pool import ModelPool
+from modules.models.residency import Limits, Memory
 from modules.settings import Settings
 
 
@@ -26,6 +29,8 @@ class Launches:
         self.probed: list[str] = []
         self.engines: list[Engine] = []
         self.given_up: list[str] = []
+        self.pids: dict[str, int] = {}
+        self.taken: dict[int, float] = {}
 
     async def __call__(self, spec: LoadSpec) -> Candidate:
         self.probed.append(spec.name)
@@ -44,6 +49,10 @@ class _Gated:
         self._spec = spec
         self._candidate = candidate
 
+    @property
+    def pid(self) -> int | None:
+        return self._launches.pids.get(self._spec.name)
+
     async def load(self, report: ReportProgress) -> Engine:
         report(0.5)
         await self._launches.gate.wait()
@@ -58,13 +67,41 @@ class _Gated:
         await self._candidate.aclose()
 
 
-def scripted_settings(folder: Path, **changes: Any) -> Settings:
-    """Settings under which a.gguf and b.gguf, which lie in `folder`, are run by the scripted backend."""
-    for name in ("a.gguf", "b.gguf"):
+class FixedGauge:
+    """Memory by the names of models, and by the process ids that `Launches.pids` gives them, in GiB."""
+
+    def __init__(self, settings: Settings, needs: dict[str, float], taken: dict[int, float] | None = None) -> None:
+        self._system = SystemMemory(settings)
+        self.needs = needs
+        self.by_pid = taken or {}
+
+    def need(self, spec: LoadSpec) -> Memory:
+        return Memory(host=round(self.needs[spec.name] * GIB))
+
+    def taken(self, pid: int) -> int:
+        return round(self.by_pid[pid] * GIB)
+
+    def limits(self, booked: Memory) -> Limits:
+        return self._system.limits(booked)
+
+
+def scripted_settings(folder: Path, names: Sequence[str] = ("a.gguf", "b.gguf"), **changes: Any) -> Settings:
+    """Settings under which `names`, which lie in `folder`, are run by the scripted backend."""
+    for name in names:
         (folder / name).touch()
     return Settings.model_validate({"loader": "scripted", "user_data_dir": folder, "model_dir": folder} | changes)
 
 
-def scripted_manager(folder: Path, launches: Launches, *, drain_seconds: float = 30, **changes: Any) -> ModelManager:
+def scripted_pool(folder: Path, launches: Launches, *, drain_seconds: float = 30, **changes: Any) -> ModelPool:
     settings = scripted_settings(folder, **changes)
-    return ModelManager(settings, settings.user_data, launches, drain_seconds=drain_seconds)
+    return ModelPool(settings, settings.user_data, launches, drain_seconds=drain_seconds)
+
+
+def pool_of_several(
+    folder: Path, launches: Launches, *, needs: dict[str, float] | None = None, **changes: Any
+) -> ModelPool:
+    """Of a.gguf, b.gguf, c.gguf and d.gguf, two at a time; `needs` is the memory of each in GiB."""
+    names = ("a.gguf", "b.gguf", "c.gguf", "d.gguf")
+    settings = scripted_settings(folder, names, **({"models_max": 2} | changes))
+    gauge = FixedGauge(settings, needs or dict.fromkeys(names, 0.01), launches.taken)
+    return ModelPool(settings, settings.user_data, launches, drain_seconds=0.05, gauge=gauge)

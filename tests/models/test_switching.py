@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from modules.errors import LoadFailed, NotFound, NotLoaded, SettingsError
-from modules.models.manager import ModelManager
 from modules.models.options import LoadOptions
+from modules.models.pool import ModelPool
 from modules.models.state import Status
-from tests.models.launches import Launches, scripted_manager
+from tests.models.launches import Launches, scripted_pool
 from tests.models.watching import PLAIN, say, until
 
 
@@ -20,14 +20,14 @@ def launches() -> Launches:
 
 
 @pytest.fixture
-async def manager(tmp_path: Path, launches: Launches) -> AsyncIterator[ModelManager]:
-    manager = scripted_manager(tmp_path, launches)
+async def manager(tmp_path: Path, launches: Launches) -> AsyncIterator[ModelPool]:
+    manager = scripted_pool(tmp_path, launches)
     yield manager
     await manager.aclose()
 
 
 async def test_request_brings_up_the_model_it_names(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, model_swap=True)
+    manager = scripted_pool(tmp_path, launches, model_swap=True)
     for name in ("a.gguf", "b", "b.gguf", "gpt-4o", None, "a"):
         async with manager.lease(name) as engine:
             assert await say(engine, "echo: hi") == "hi"
@@ -36,14 +36,14 @@ async def test_request_brings_up_the_model_it_names(tmp_path: Path, launches: La
     await manager.aclose()
 
 
-async def test_requests_choose_nothing_unless_allowed(manager: ModelManager) -> None:
+async def test_requests_choose_nothing_unless_allowed(manager: ModelPool) -> None:
     await manager.load("a.gguf", PLAIN)
     async with manager.lease("b.gguf") as engine:
         assert engine.card.name == "a.gguf"
 
 
 async def test_chosen_model_waits_for_the_replies_of_the_one_before(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, drain_seconds=0.01, model_swap=True)
+    manager = scripted_pool(tmp_path, launches, drain_seconds=0.01, model_swap=True)
 
     async def ask(name: str) -> str:
         async with manager.lease(name) as engine:
@@ -60,7 +60,7 @@ async def test_chosen_model_waits_for_the_replies_of_the_one_before(tmp_path: Pa
 
 
 async def test_everyone_gets_the_model_he_named(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, model_swap=True)
+    manager = scripted_pool(tmp_path, launches, model_swap=True)
 
     async def ask(name: str) -> str:
         async with manager.lease(name) as engine:
@@ -74,7 +74,7 @@ async def test_everyone_gets_the_model_he_named(tmp_path: Path, launches: Launch
 
 
 async def test_chosen_model_that_is_bad_leaves_the_old_one_serving(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, model_swap=True)
+    manager = scripted_pool(tmp_path, launches, model_swap=True)
     launches.bad_files.add("b.gguf")
     async with manager.lease("a.gguf") as old:
         with pytest.raises(LoadFailed, match="is no model"):
@@ -91,7 +91,7 @@ async def test_adapters_are_applied_by_name_and_taken_off_again(tmp_path: Path, 
     (folder / "peft").mkdir()
     (folder / "peft" / "adapter_config.json").touch()
     (folder / "notes.txt").touch()
-    manager = scripted_manager(tmp_path, launches, lora_dir=folder, model="a.gguf")
+    manager = scripted_pool(tmp_path, launches, lora_dir=folder, model="a.gguf")
     assert manager.list_adapters() == ["one.gguf", "peft"]
     with pytest.raises(NotLoaded):
         await manager.apply_adapters(["one"])
@@ -107,10 +107,10 @@ async def test_adapters_are_applied_by_name_and_taken_off_again(tmp_path: Path, 
 async def test_start_applies_the_operators_adapters(tmp_path: Path, launches: Launches) -> None:
     (tmp_path / "loras").mkdir()
     (tmp_path / "loras" / "one.gguf").touch()
-    manager = scripted_manager(tmp_path, launches, model="a.gguf", lora=("one",))
+    manager = scripted_pool(tmp_path, launches, model="a.gguf", lora=("one",))
     manager.start()
     async with manager.lease(None) as engine:
         assert engine.card.adapters == ("one.gguf",)
     await manager.aclose()
     with pytest.raises(SettingsError, match="--lora"):
-        scripted_manager(tmp_path, launches, model="a.gguf", lora=("two",)).start()
+        scripted_pool(tmp_path, launches, model="a.gguf", lora=("two",)).start()

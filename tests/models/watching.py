@@ -5,14 +5,14 @@ from contextlib import aclosing
 
 from modules.engine.protocols import Engine
 from modules.engine.types import Generation, Prompt
-from modules.models.manager import ModelManager
 from modules.models.options import LoadOptions
+from modules.models.pool import ModelPool
 from modules.models.state import Status
 
 PLAIN = LoadOptions()
 
 
-async def until(manager: ModelManager, status: Status) -> None:
+async def until(manager: ModelPool, status: Status) -> None:
     async with asyncio.timeout(10), aclosing(manager.changes()) as changes:
         async for _ in changes:
             if manager.state.status is status:

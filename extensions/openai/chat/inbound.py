@@ -6,7 +6,7 @@ from extensions.openai.chat.message_inbound import message_of
 from extensions.openai.chat.reasoning_inbound import reasoning_arguments, reasoning_budget
 from extensions.openai.chat.schema import ChatCompletionRequest, TemplateFields
 from extensions.openai.chat.tool_inbound import Toolbox, toolbox_of
-from extensions.openai.generation_inbound import limits_of, refuse_unavailable, sampling_of, unavailable
+from extensions.openai.generation_inbound import keep_alive_of, limits_of, refuse_unavailable, sampling_of, unavailable
 from extensions.openai.responses.inbound import text_constraint
 from extensions.openai.responses.input_items import items_of
 from extensions.openai.responses.turns import turns_of
@@ -34,6 +34,7 @@ def chat_request(
     toolbox = toolbox or toolbox_of(body)
     return ChatRequest(
         model=body.model,
+        keep_alive=keep_alive_of(body),
         messages=_messages(body),
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=_max_tokens(body), n=body.n or 1),

@@ -5,7 +5,7 @@ from typing import Final
 
 from extensions.openai.chat.message_inbound import message_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
-from extensions.openai.generation_inbound import limits_of, sampling_of
+from extensions.openai.generation_inbound import keep_alive_of, limits_of, sampling_of
 from extensions.openai.structured import constraint_of
 from modules.errors import BadRequest
 from modules.requests import CompletionRequest
@@ -33,6 +33,7 @@ def completion_request(
         raise BadRequest(f"One request can ask for {_MAX_REPLIES} replies at most.", param="prompt")
     return CompletionRequest(
         model=body.model,
+        keep_alive=keep_alive_of(body),
         prompts=prompts,
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=_max_tokens(body), n=choosing.made),

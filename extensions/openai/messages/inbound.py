@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.generation_inbound import limits_of, sampling_of
+from extensions.openai.generation_inbound import keep_alive_of, limits_of, sampling_of
 from extensions.openai.messages.conversation import messages_of
 from extensions.openai.messages.schema import (
     ConversationFields,
@@ -37,6 +37,7 @@ def message_request(body: MessagesRequest, settings: Settings, defaults: Samplin
     limits = limits_of(body, max_tokens=body.max_tokens, n=1)
     return replace(
         _conversation(body, body.model, settings),
+        keep_alive=keep_alive_of(body),
         sampling=sampling_of(body, defaults),
         limits=replace(limits, stop=(*stop_sequences_of(body), *limits.stop)),
         constraint=_constraint(body),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from extensions.openai.generation_inbound import limits_of, sampling_of
+from extensions.openai.generation_inbound import keep_alive_of, limits_of, sampling_of
 from extensions.openai.responses.bodies import ConversationReference, ReasoningEcho, ResponseObject, TextEcho
 from extensions.openai.responses.items import ForeignItem, Item
 from extensions.openai.responses.names import new_id
@@ -69,6 +69,7 @@ def chat_request(
         raise BadRequest("max_output_tokens must be at least 1.", param="max_output_tokens")
     return replace(
         prompt_request(body, items, body.model, settings),
+        keep_alive=keep_alive_of(body),
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=body.max_output_tokens, n=1),
         constraint=text_constraint(body.text, body),

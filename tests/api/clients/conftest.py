@@ -19,6 +19,8 @@ class _Constraining:
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
 
+    pid = None
+
     async def load(self, report: ReportProgress) -> Engine:
         report(1.0)
         return ThreadedEngine(CardedBackend(self._spec, can_constrain=True))

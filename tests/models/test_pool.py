@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from modules.errors import BadRequest, EngineFailed, LoadFailed, NotFound, NotLoaded, SettingsError
-from modules.models.manager import ModelManager
 from modules.models.options import LoadOptions
+from modules.models.pool import ModelPool
 from modules.models.state import Status
-from tests.models.launches import Launches, scripted_manager
+from tests.models.launches import Launches, scripted_pool
 from tests.models.watching import PLAIN, say, until
 
 
@@ -21,26 +21,26 @@ def launches() -> Launches:
 
 
 @pytest.fixture
-async def manager(tmp_path: Path, launches: Launches) -> AsyncIterator[ModelManager]:
-    manager = scripted_manager(tmp_path, launches)
+async def manager(tmp_path: Path, launches: Launches) -> AsyncIterator[ModelPool]:
+    manager = scripted_pool(tmp_path, launches)
     yield manager
     await manager.aclose()
 
 
-async def break_engine(manager: ModelManager) -> None:
+async def break_engine(manager: ModelPool) -> None:
     with pytest.raises(EngineFailed):
         async with manager.lease(None) as engine:
             await say(engine, "fail")
 
 
-async def test_nothing_is_loaded_at_first(manager: ModelManager) -> None:
+async def test_nothing_is_loaded_at_first(manager: ModelPool) -> None:
     assert manager.state.status is Status.EMPTY
     with pytest.raises(NotLoaded, match="--model"):
         async with manager.lease("a.gguf"):
             pass
 
 
-async def test_loaded_model_is_leased_under_any_name(manager: ModelManager) -> None:
+async def test_loaded_model_is_leased_under_any_name(manager: ModelPool) -> None:
     card = await manager.load("a.gguf", PLAIN)
     assert card.name == "a.gguf"
     for name in (None, "a.gguf", "gpt-4o"):
@@ -51,13 +51,13 @@ async def test_loaded_model_is_leased_under_any_name(manager: ModelManager) -> N
     assert state.loaded_at > 0
 
 
-async def test_load_options_reach_the_engine_and_do_not_stay(manager: ModelManager) -> None:
+async def test_load_options_reach_the_engine_and_do_not_stay(manager: ModelPool) -> None:
     assert (await manager.load("a.gguf", LoadOptions.parse({"n_ctx": 1024, "parallel": 2}))).context == 1024
     card = await manager.load("a.gguf", PLAIN)
     assert (card.context, card.parallel) == (8192, 8)
 
 
-async def test_unknown_name_leaves_the_model_loaded(manager: ModelManager, launches: Launches) -> None:
+async def test_unknown_name_leaves_the_model_loaded(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     with pytest.raises(NotFound, match=r"did you mean b\.gguf"):
         await manager.load("bb.gguf", PLAIN)
@@ -65,7 +65,7 @@ async def test_unknown_name_leaves_the_model_loaded(manager: ModelManager, launc
     assert launches.probed == ["a.gguf"]
 
 
-async def test_bad_file_leaves_the_old_model_serving(manager: ModelManager, launches: Launches) -> None:
+async def test_bad_file_leaves_the_old_model_serving(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     launches.bad_files.add("b.gguf")
     async with manager.lease(None) as engine:
@@ -75,7 +75,7 @@ async def test_bad_file_leaves_the_old_model_serving(manager: ModelManager, laun
     assert (manager.state.status, manager.state.name) == (Status.READY, "a.gguf")
 
 
-async def test_bad_first_file_is_told_to_later_requests(manager: ModelManager, launches: Launches) -> None:
+async def test_bad_first_file_is_told_to_later_requests(manager: ModelPool, launches: Launches) -> None:
     launches.bad_files.add("a.gguf")
     with pytest.raises(LoadFailed):
         await manager.load("a.gguf", PLAIN)
@@ -86,7 +86,7 @@ async def test_bad_first_file_is_told_to_later_requests(manager: ModelManager, l
     assert launches.probed == ["a.gguf"]
 
 
-async def test_swap_lets_a_running_stream_end(manager: ModelManager, launches: Launches) -> None:
+async def test_swap_lets_a_running_stream_end(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     async with manager.lease(None) as old:
         swap = asyncio.create_task(manager.load("b.gguf", PLAIN))
@@ -100,7 +100,7 @@ async def test_swap_lets_a_running_stream_end(manager: ModelManager, launches: L
 
 
 async def test_swap_does_not_wait_for_ever(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, drain_seconds=0.05)
+    manager = scripted_pool(tmp_path, launches, drain_seconds=0.05)
     await manager.load("a.gguf", PLAIN)
     async with manager.lease(None) as old:
         stream = asyncio.create_task(say(old, "stall"))
@@ -110,7 +110,7 @@ async def test_swap_does_not_wait_for_ever(tmp_path: Path, launches: Launches) -
     await manager.aclose()
 
 
-async def test_request_during_a_swap_waits_for_the_new_model(manager: ModelManager, launches: Launches) -> None:
+async def test_request_during_a_swap_waits_for_the_new_model(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     launches.gate.clear()
     swap = asyncio.create_task(manager.load("b.gguf", PLAIN))
@@ -128,7 +128,7 @@ async def test_request_during_a_swap_waits_for_the_new_model(manager: ModelManag
     await swap
 
 
-async def test_failure_after_the_old_model_was_closed_says_so(manager: ModelManager, launches: Launches) -> None:
+async def test_failure_after_the_old_model_was_closed_says_so(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     launches.too_big.add("b.gguf")
     with pytest.raises(LoadFailed, match=r"does not fit into memory\. a\.gguf had been unloaded"):
@@ -139,14 +139,14 @@ async def test_failure_after_the_old_model_was_closed_says_so(manager: ModelMana
     assert manager.state.status is Status.READY
 
 
-async def test_loads_happen_one_after_the_other(manager: ModelManager, launches: Launches) -> None:
+async def test_loads_happen_one_after_the_other(manager: ModelPool, launches: Launches) -> None:
     cards = await asyncio.gather(manager.load("a.gguf", PLAIN), manager.load("b.gguf", PLAIN))
     assert [card.name for card in cards] == ["a.gguf", "b.gguf"]
     assert [engine.is_alive for engine in launches.engines] == [False, True]
     assert manager.state.name == "b.gguf"
 
 
-async def test_caller_who_goes_away_does_not_stop_a_load(manager: ModelManager, launches: Launches) -> None:
+async def test_caller_who_goes_away_does_not_stop_a_load(manager: ModelPool, launches: Launches) -> None:
     launches.gate.clear()
     caller = asyncio.create_task(manager.load("a.gguf", PLAIN))
     await until(manager, Status.LOADING)
@@ -157,7 +157,7 @@ async def test_caller_who_goes_away_does_not_stop_a_load(manager: ModelManager, 
     await until(manager, Status.READY)
 
 
-async def test_dead_engine_is_replaced_once_for_all_who_ask(manager: ModelManager, launches: Launches) -> None:
+async def test_dead_engine_is_replaced_once_for_all_who_ask(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", LoadOptions.parse({"ctx_size": 512}))
     await break_engine(manager)
     assert manager.state.status is Status.FAILED
@@ -173,9 +173,7 @@ async def test_dead_engine_is_replaced_once_for_all_who_ask(manager: ModelManage
     assert manager.state.card.context == 512
 
 
-async def test_reload_that_fails_is_told_to_all_and_tried_again_later(
-    manager: ModelManager, launches: Launches
-) -> None:
+async def test_reload_that_fails_is_told_to_all_and_tried_again_later(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     await break_engine(manager)
     launches.bad_files.add("a.gguf")
@@ -191,7 +189,7 @@ async def test_reload_that_fails_is_told_to_all_and_tried_again_later(
     assert await ask() == "a.gguf"
 
 
-async def test_client_who_hangs_up_does_not_stop_a_reload(manager: ModelManager, launches: Launches) -> None:
+async def test_client_who_hangs_up_does_not_stop_a_reload(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     await break_engine(manager)
     launches.gate.clear()
@@ -209,7 +207,7 @@ async def test_client_who_hangs_up_does_not_stop_a_reload(manager: ModelManager,
     assert len(launches.engines) == 2
 
 
-async def test_unload_closes_and_forgets(manager: ModelManager, launches: Launches) -> None:
+async def test_unload_closes_and_forgets(manager: ModelPool, launches: Launches) -> None:
     await manager.load("a.gguf", PLAIN)
     await manager.unload()
     assert not launches.engines[0].is_alive
@@ -219,13 +217,13 @@ async def test_unload_closes_and_forgets(manager: ModelManager, launches: Launch
             pass
 
 
-async def test_unload_with_nothing_loaded_is_harmless(manager: ModelManager) -> None:
+async def test_unload_with_nothing_loaded_is_harmless(manager: ModelPool) -> None:
     await manager.unload()
     assert manager.state.status is Status.EMPTY
 
 
 async def test_idle_model_is_unloaded_and_comes_back_once(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, idle_timeout=0.05 / 60)
+    manager = scripted_pool(tmp_path, launches, idle_timeout=0.05 / 60)
     await manager.load("a.gguf", PLAIN)
     await until(manager, Status.EMPTY)
     assert (manager.state.name, manager.state.card) == ("a.gguf", launches.engines[0].card)
@@ -241,7 +239,7 @@ async def test_idle_model_is_unloaded_and_comes_back_once(tmp_path: Path, launch
 
 
 async def test_used_model_is_not_idle(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, idle_timeout=0.02 / 60)
+    manager = scripted_pool(tmp_path, launches, idle_timeout=0.02 / 60)
     await manager.load("a.gguf", PLAIN)
     async with manager.lease(None) as engine:
         assert await say(engine, "slow 5") == "abcde"
@@ -251,7 +249,7 @@ async def test_used_model_is_not_idle(tmp_path: Path, launches: Launches) -> Non
 
 
 async def test_start_loads_in_the_background(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, model="anything")
+    manager = scripted_pool(tmp_path, launches, model="anything")
     launches.gate.clear()
     manager.start()
     assert (manager.state.status, manager.state.name) == (Status.LOADING, "anything")
@@ -262,7 +260,7 @@ async def test_start_loads_in_the_background(tmp_path: Path, launches: Launches)
     await manager.aclose()
 
 
-async def until_progress(manager: ModelManager, progress: float) -> None:
+async def until_progress(manager: ModelPool, progress: float) -> None:
     async with asyncio.timeout(10), aclosing(manager.changes()) as changes:
         async for state in changes:
             if state.progress >= progress:
@@ -270,13 +268,13 @@ async def until_progress(manager: ModelManager, progress: float) -> None:
 
 
 async def test_start_refuses_a_model_that_is_not_there(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches, loader="llama.cpp", model="typo.gguf")
+    manager = scripted_pool(tmp_path, launches, loader="llama.cpp", model="typo.gguf")
     with pytest.raises(SettingsError, match="--model"):
         manager.start()
 
 
 async def test_closing_while_loading_leaves_nothing(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches)
+    manager = scripted_pool(tmp_path, launches)
     launches.gate.clear()
     loading = asyncio.create_task(manager.load("a.gguf", PLAIN))
     await until(manager, Status.LOADING)
@@ -287,7 +285,7 @@ async def test_closing_while_loading_leaves_nothing(tmp_path: Path, launches: La
 
 
 async def test_closing_during_a_drain_gives_the_candidate_up(tmp_path: Path, launches: Launches) -> None:
-    manager = scripted_manager(tmp_path, launches)
+    manager = scripted_pool(tmp_path, launches)
     await manager.load("a.gguf", PLAIN)
     async with manager.lease(None):
         swap = asyncio.create_task(manager.load("b.gguf", PLAIN))
@@ -299,12 +297,12 @@ async def test_closing_during_a_drain_gives_the_candidate_up(tmp_path: Path, lau
     assert not launches.engines[0].is_alive
 
 
-async def test_scripted_loader_needs_no_file(manager: ModelManager) -> None:
+async def test_scripted_loader_needs_no_file(manager: ModelPool) -> None:
     assert manager.list_models() == ["scripted", "a.gguf", "b.gguf"]
     assert (await manager.load("scripted", PLAIN)).name == "scripted"
 
 
-async def test_unfit_options_are_refused_before_anything_happens(manager: ModelManager, launches: Launches) -> None:
+async def test_unfit_options_are_refused_before_anything_happens(manager: ModelPool, launches: Launches) -> None:
     with pytest.raises(BadRequest):
         await manager.load("a.gguf", LoadOptions.parse({"ctx_size": -1}))
     assert launches.probed == []

@@ -1,0 +1,103 @@
+"""How one model comes into memory: estimate, read its file, make room, load its weights, measure what it takes."""
+
+import logging
+import time
+
+from modules.engine.types import LoadSpec
+from modules.errors import LoadFailed, NoRoom
+from modules.models.launch import Candidate, Launch
+from modules.models.residency import Need
+from modules.models.roster import Roster
+from modules.models.slot import Slot, SlotEvents
+from modules.models.slots import Slots
+from modules.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class ModelLoading:
+    """One load at a time: whoever calls `bring_up` has the turn."""
+
+    def __init__(self, slots: Slots, roster: Roster, launch: Launch, events: SlotEvents, settings: Settings) -> None:
+        self._slots = slots
+        self._roster = roster
+        self._launch = launch
+        self._events = events
+        self._idle_seconds = settings.idle_timeout * 60 or None
+        self._current: str | None = None
+        self._has_room = False
+
+    def is_loading(self, name: str | None) -> bool:
+        """Whether the named model is under way, or weights of any are being read."""
+        return self._has_room if name is None else self._current == name
+
+    async def refuse_hopeless(self, spec: LoadSpec) -> None:
+        """Raises NoRoom when there can be no room for it, however long it waits, and LoadFailed."""
+        await self._slots.refuse_hopeless(await self._slots.need(spec))
+
+    async def bring_up(self, spec: LoadSpec, patience: float | None, *, is_chosen: bool = False) -> Slot:
+        """Load the model, unloading what has to make room. See `Slots.make_room` for `patience`. `is_chosen` says that
+        an operator wants it. Raises LoadFailed, NoRoom."""
+        left: list[str] = []
+        _log.info("loading %s", spec.name)
+        self._current = spec.name
+        try:
+            slot = await self._loaded(spec, patience, left)
+        except (LoadFailed, NoRoom) as failure:
+            _log.error("%s could not be loaded: %s", spec.name, failure.message)
+            raise self._told(spec, failure, left) from failure
+        except Exception:
+            self._slots.publish_failed(spec, "Loading it broke down.")
+            raise
+        finally:
+            self._current, self._has_room = None, False
+            self._slots.coming(None)
+            self._slots.wake()
+        for name in left:
+            if name != spec.name:
+                self._roster.evicted(name)
+        self._roster.add(spec, is_chosen=is_chosen)
+        self._slots.publish_ready(slot)
+        return slot
+
+    async def _loaded(self, spec: LoadSpec, patience: float | None, left: list[str]) -> Slot:
+        if not (self._roster.is_single and self._slots.recent()):
+            self._slots.publish_loading(spec)
+        await self._slots.bury()
+        need = await self._slots.need(spec)
+        await self._slots.refuse_hopeless(need)
+        candidate = await self._launch(spec) if await self._slots.has_room_to_probe() else None
+        try:
+            self._slots.publish_loading(spec)
+            await self._slots.make_room(need, patience, left)
+            candidate = candidate or await self._launch(spec)
+        except BaseException:
+            if candidate is not None:
+                await candidate.aclose()
+            raise
+        self._slots.coming(need)
+        self._has_room = True
+        return await self._slot_of(spec, candidate, need)
+
+    def _told(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
+        """The failure as its caller should hear it, and as the state shows it from now on."""
+        if self._slots.live(spec.name) or (self._roster.is_single and self._slots.recent()):
+            self._slots.publish_ready_again()
+            return failure
+        message = failure.message
+        if left:
+            them = "it" if len(left) == 1 else "each"
+            message += f" {' and '.join(left)} had been unloaded to make room; the next request loads {them} again."
+        self._slots.publish_failed(spec, message)
+        return type(failure)(message, param=failure.param)
+
+    async def _slot_of(self, spec: LoadSpec, candidate: Candidate, need: Need) -> Slot:
+        started = time.monotonic()
+        engine = await candidate.load(lambda fraction: self._slots.publish_loading(spec, fraction))
+        is_pinned = spec.name in self._slots.pinned
+        slot = Slot(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
+        slot.pid = candidate.pid
+        await self._slots.add(slot, need.memory)
+        taken = f", {slot.memory.host / 2**20:,.0f} MiB" if slot.memory.host else ""
+        _log.info("loaded %s in %.1f s%s", spec.name, time.monotonic() - started, taken)
+        return slot

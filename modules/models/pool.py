@@ -1,0 +1,319 @@
+"""Which models are loaded, each in a process of its own, and the lease that is the only way to touch one."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from modules.backends.registry import SCRIPTED
+from modules.engine.protocols import Engine
+from modules.engine.types import Adapter, LoadSpec, ModelCard, ModelKind
+from modules.errors import NotFound, NotLoaded, SettingsError
+from modules.models.adapters import AdapterCatalog
+from modules.models.catalog import Catalog
+from modules.models.choice import first_spec, requested_spec
+from modules.models.gauge import MemoryGauge, SystemMemory
+from modules.models.launch import Launch, launch_engine
+from modules.models.loading import ModelLoading
+from modules.models.options import LoadOptions
+from modules.models.roster import Roster, pinned_names
+from modules.models.slot import Slot, SlotEvents
+from modules.models.slots import Slots
+from modules.models.state import ModelState, StateFeed, Status
+from modules.paths import UserData
+from modules.settings import Settings
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+DRAIN_SECONDS: Final = 30.0
+_DIED: Final = "The model process ended unexpectedly. The next request loads the model again."
+_IDLE: Final = "Unloaded because nobody used it. The next request loads it again."
+
+
+class _SharedLoad:
+    """One attempt for all who wait for the same model. Each of them counts as a use of it from the moment it is loaded."""
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Slot] | None = None
+        self.slot: Slot | None = None
+        self.waiting = 0
+
+    def hand_over(self, slot: Slot) -> Slot:
+        self.slot = slot
+        slot.claim(self.waiting)
+        return slot
+
+    def leave(self) -> None:
+        if self.slot is not None:
+            self.slot.release()
+        else:
+            self.waiting -= 1
+
+
+class ModelPool:
+    """Loads happen one after the other, in tasks of their own: a caller who goes away does not leave a model half loaded.
+    Make it inside a running event loop.
+
+    `drain_seconds` is how long an unload, and a load in place of the only model, waits for replies under way before it
+    ends them. No reply is ended for the sake of another model where several may be loaded.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: UserData,
+        launch: Launch = launch_engine,
+        *,
+        drain_seconds: float = DRAIN_SECONDS,
+        gauge: MemoryGauge | None = None,
+    ) -> None:
+        self._settings = settings
+        self._catalog = Catalog(data.models)
+        self._adapters = AdapterCatalog(data.loras)
+        self._drain_seconds = drain_seconds
+        self._feed = StateFeed()
+        self._roster = Roster(settings, self._catalog)
+        self._slots = Slots(settings, gauge or SystemMemory(settings), self._feed, self._roster)
+        events = SlotEvents(idle=lambda slot: self._in_background(self._rest(slot)), released=self._slots.wake)
+        self._loading = ModelLoading(self._slots, self._roster, launch, events, settings)
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._shared: dict[tuple[ModelKind, str | None], _SharedLoad] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> ModelState:
+        """Of the model that answers requests which name none."""
+        if self._roster.is_single:
+            return self._alive_or_dead(self._feed.current)
+        name = self._roster.default_name(self._slots.recent())
+        return self._alive_or_dead((self._feed.of(name) if name else None) or self._feed.current)
+
+    @property
+    def models(self) -> tuple[ModelState, ...]:
+        """Every model that is loaded, being loaded or sleeping, and those that failed; the default one first."""
+        states = [self._alive_or_dead(self._slots.measured(state)) for state in self._feed.states]
+        default = self.state.name
+        return tuple(sorted(states, key=lambda state: state.name != default))
+
+    def changes(self) -> AsyncGenerator[ModelState, None]:
+        """What happened last, then each later change, for whoever shows the progress of loads."""
+        return self._feed.changes()
+
+    def list_models(self) -> list[str]:
+        """Names on disk, as `load` takes them."""
+        scripted = [SCRIPTED] if self._settings.loader == SCRIPTED else []
+        return scripted + self._catalog.names()
+
+    def kind_of(self, name: str) -> ModelKind:
+        """What a model on disk is for; looks at its file."""
+        return self._roster.kind_of(name)
+
+    def list_adapters(self) -> list[str]:
+        """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
+        return self._adapters.names()
+
+    @asynccontextmanager
+    async def lease(
+        self, name: str | None, *, kind: ModelKind = ModelKind.CHAT, keep_alive: float | None = None
+    ) -> AsyncIterator[Engine]:
+        """A loaded model, which stays loaded until the lease ends.
+
+        A `name` that belongs to a loaded model means that one. Where requests may choose (`swaps_models`), one out of
+        the list has that model loaded; any other name means the default model. Waits for a load under way and, in
+        turn, for room; brings back a model that died or sleeps. `keep_alive` is in seconds after the model's last
+        lease, for it and from now on; below 0 it never sleeps. Raises BadRequest, NotLoaded, LoadFailed, NoRoom.
+        """
+        slot = await self._claimed(name, kind)
+        try:
+            if keep_alive is not None:
+                slot.keep(keep_alive)
+            yield slot.engine
+        finally:
+            slot.release()
+
+    def start(self) -> None:
+        """Begin to load the first model, if there is one to begin with. Raises SettingsError when it, or one that is to
+        be pinned, cannot be found."""
+        self._slots.pinned = pinned_names(self._settings, self._catalog)
+        spec = first_spec(self._catalog, self._settings)
+        if spec is not None:
+            spec = replace(spec, adapters=self._first_adapters())
+            self._roster.begin_with(spec)
+            self._slots.publish_loading(spec)
+            self._in_background(self._swap(spec, is_chosen=False)).set_name(f"load {spec.name}")
+
+    async def load(self, name: str, options: LoadOptions, *, instruction_template: str = "") -> ModelCard:
+        """Load the named model; others leave only for want of room. Raises NotFound, BadRequest, LoadFailed, NoRoom.
+
+        `instruction_template`, Jinja source, stands in for the model's own until the next load. The new file's header
+        and vocabulary are read first, so that most failures leave everything as it was.
+        """
+        spec = requested_spec(self._catalog, self._settings, name, options)
+        spec = replace(spec, instruction_template=instruction_template)
+        return await _outcome(self._in_background(self._swap(spec)))
+
+    async def apply_adapters(self, names: Sequence[str]) -> ModelCard:
+        """Load the default model again with exactly these LoRA adapters. Raises NotFound, NotLoaded, LoadFailed."""
+        adapters = tuple(dict.fromkeys(self._adapters.find(name) for name in names))
+        spec = self._roster.meant(None, ModelKind.CHAT, self._slots.recent())
+        if spec is None:
+            raise NotLoaded(_advice(self._feed.current))
+        return await _outcome(self._in_background(self._swap(replace(spec, adapters=adapters))))
+
+    async def unload(self, name: str | None = None) -> None:
+        """Give the memory of the named model back, or that of all models, when their replies under way have ended or
+        `drain_seconds` have passed. Raises NotFound for what is no model."""
+        if name is not None:
+            name = self._roster.known(name) or await asyncio.to_thread(self._whole_name, name)
+        await _outcome(self._in_background(self._unload(name)))
+
+    async def aclose(self) -> None:
+        """Break off whatever is being loaded and close all models; streams still open end with EngineFailed."""
+        self._roster.wanted.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._slots.close_all(patience=0)
+
+    def _first_adapters(self) -> tuple[Adapter, ...]:
+        try:
+            return tuple(dict.fromkeys(self._adapters.find(name) for name in self._settings.lora))
+        except NotFound as error:
+            raise SettingsError(f"--lora: {error.message}", param="lora") from error
+
+    def _whole_name(self, name: str) -> str:
+        if name in self.list_models():
+            return name
+        return self._catalog.find(name).name
+
+    async def _claimed(self, name: str | None, kind: ModelKind) -> Slot:
+        """A slot with one use of it begun."""
+        while True:
+            spec = await self._meant(name, kind)
+            slot = self._slots.live(spec.name) if spec else None
+            if slot is None:
+                slot = await self._brought_up(name, kind, spec)
+                if slot.engine.is_alive:
+                    return slot
+                slot.release()
+            elif slot.is_free:
+                slot.claim()
+                return slot
+            else:
+                await self._slots.news.wait()
+
+    async def _meant(self, name: str | None, kind: ModelKind) -> LoadSpec | None:
+        known = name and self._roster.known(name)
+        if name and not known:
+            return await asyncio.to_thread(self._roster.meant, name, kind, self._slots.recent(kind))
+        return self._roster.meant(name, kind, self._slots.recent(kind))
+
+    async def _brought_up(self, name: str | None, kind: ModelKind, spec: LoadSpec | None) -> Slot:
+        """All who wait for the same model wait for the same attempt."""
+        is_other = spec is not None and not (self._roster.is_single and spec.name in self._roster.wanted)
+        key = (kind, spec.name if spec is not None and is_other else None)
+        shared = self._shared.get(key)
+        if shared is None or shared.task is None or shared.task.done():
+            shared = self._shared[key] = _SharedLoad()
+            shared.task = self._in_background(self._bring_up(name, kind, shared))
+        shared.waiting += 1
+        try:
+            return await _outcome(shared.task)
+        except BaseException:
+            shared.leave()
+            raise
+
+    async def _bring_up(self, name: str | None, kind: ModelKind, shared: _SharedLoad) -> Slot:
+        spec = await self._meant(name, kind)
+        if spec is not None:
+            # Whoever can never have room is told so at once, not when it is his turn.
+            await self._loading.refuse_hopeless(spec)
+        async with self._turn:
+            spec = await self._spec_of(name, kind)
+            slot = self._slots.live(spec.name)
+            if slot is None:
+                slot = await self._loading.bring_up(spec, patience=None)
+                self._begin_watch()
+            return shared.hand_over(slot)
+
+    async def _spec_of(self, name: str | None, kind: ModelKind) -> LoadSpec:
+        spec = await self._meant(name, kind)
+        if spec is None:
+            raise NotLoaded(_advice(self._feed.current))
+        return spec
+
+    async def _swap(self, spec: LoadSpec, *, is_chosen: bool = True) -> ModelCard:
+        async with self._turn:
+            slot = await self._loading.bring_up(spec, self._drain_seconds, is_chosen=is_chosen)
+            self._begin_watch()
+            return slot.engine.card
+
+    async def _unload(self, name: str | None) -> None:
+        """A load under way ends first; one that still waits for room may wait for just this."""
+        if name is None or self._roster.is_single or self._loading.is_loading(name):
+            async with self._turn:
+                await self._unload_now(name)
+        else:
+            await self._unload_now(name)
+
+    async def _unload_now(self, name: str | None) -> None:
+        for each in [name] if name is not None else dict.fromkeys([*self._roster.wanted, *self._slots.names()]):
+            self._roster.remove(each)
+            await self._slots.close(each, self._drain_seconds)
+            self._feed.forget(each)
+            _log.info("%s was unloaded", each)
+        self._feed.publish(ModelState())
+
+    async def _rest(self, slot: Slot) -> None:
+        if self._roster.is_single:
+            async with self._turn:
+                await self._rest_now(slot)
+        else:
+            await self._rest_now(slot)
+
+    async def _rest_now(self, slot: Slot) -> None:
+        if self._slots.live(slot.spec.name) is slot and not slot.is_used:
+            await self._slots.close(slot.spec.name, 0)
+            self._slots.publish_asleep(slot, _IDLE)
+            _log.info("unloaded %s because nobody used it", slot.spec.name)
+
+    def _begin_watch(self) -> None:
+        if self._watch is None and self._slots.is_watched:
+            self._watch = self._in_background(self._slots.watch())
+
+    def _alive_or_dead(self, state: ModelState) -> ModelState:
+        if state.status is Status.READY and state.name and self._slots.is_dead(state.name):
+            return replace(state, status=Status.FAILED, message=_DIED)
+        return state
+
+    def _in_background(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Read here, because nobody may be waiting for the task any more; what failed was logged where it failed.
+            task.exception()
+
+
+async def _outcome(task: asyncio.Task[_T]) -> _T:
+    """Wait for a task that goes on when the caller is cancelled."""
+    await asyncio.wait([task])
+    if task.cancelled():
+        raise NotLoaded("The server is shutting down.")
+    return task.result()
+
+
+def _advice(state: ModelState) -> str:
+    if state.status is Status.FAILED:
+        return f"No model is loaded, because loading {state.name} failed: {state.message}"
+    return "No model is loaded. Load one through the API, or start the server with --model."

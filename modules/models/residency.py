@@ -1,0 +1,164 @@
+"""Which models may be in memory at once: what to unload for one that is to come, what to wait for, what to refuse. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from modules.engine.types import ModelKind
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes in main memory and on graphics cards."""
+
+    host: int = 0
+    gpu: int = 0
+
+    def __add__(self, other: "Memory") -> "Memory":
+        return Memory(self.host + other.host, self.gpu + other.gpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`models` counts chat models only. `host` and `gpu` are bytes for all models together; None sets no bound."""
+
+    models: int
+    host: int | None = None
+    gpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A model in memory. `last_used` orders models by the end of their last reply; `is_used` while one is under way."""
+
+    name: str
+    kind: ModelKind = ModelKind.CHAT
+    memory: Memory = Memory()
+    last_used: float = 0.0
+    is_used: bool = False
+    is_pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A model that is to be loaded. A resident of the same name is replaced by it."""
+
+    name: str
+    kind: ModelKind = ModelKind.CHAT
+    memory: Memory = Memory()
+
+
+class Shortage(StrEnum):
+    HOST = "memory"
+    GPU = "memory of the graphics card"
+    PINNED = "pinned"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """It can be loaded once `evict`, none of which is in use, are unloaded."""
+
+    evict: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Some of `hold` are in use. As soon as none of them is, there is room: no new use of them may begin."""
+
+    hold: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """However long it waits, there will be no room. `needs` and `there_is` are bytes; for PINNED, `pinned` are in the
+    way."""
+
+    shortage: Shortage
+    needs: int = 0
+    there_is: int = 0
+    pinned: tuple[str, ...] = ()
+
+
+Decision: TypeAlias = Admitted | Waiting | Refused
+
+
+def plan(residents: Sequence[Resident], need: Need, limits: Limits, held: Collection[str] = ()) -> Decision:
+    """How there will be room for `need`.
+
+    Least recently used models leave first, those that are in use last and pinned ones never. No more leave than have
+    to. `held` names models that already wait for their last reply: what was held stays held, so that a plan which is
+    made again after each change comes to an end.
+    """
+    replaced = [resident for resident in residents if resident.name == need.name]
+    others = [resident for resident in residents if resident.name != need.name]
+    if refusal := _refusal(others, need, limits):
+        return refusal
+    movable = sorted((each for each in others if not each.is_pinned), key=lambda each: _order(each, held))
+    leaving = _fewest(movable, others, need, limits)
+    gone = [*replaced, *leaving]
+    names = tuple(resident.name for resident in gone)
+    return Waiting(names) if any(resident.is_used for resident in gone) else Admitted(names)
+
+
+def excess(residents: Sequence[Resident], limits: Limits) -> tuple[str, ...]:
+    """What to unload now because models have grown beyond the limits; nothing that is pinned or in use, and never the
+    only model."""
+    movable = sorted((each for each in residents if not each.is_pinned), key=lambda each: _order(each, ()))
+    kept, leaving = list(residents), []
+    for resident in movable:
+        if _is_within(kept, limits) or len(kept) == 1:
+            break
+        kept.remove(resident)
+        leaving.append(resident)
+    return tuple(resident.name for resident in leaving if not resident.is_used)
+
+
+def _order(resident: Resident, held: Collection[str]) -> tuple[bool, bool, float]:
+    return resident.is_used, resident.name not in held, resident.last_used
+
+
+def _refusal(others: Sequence[Resident], need: Need, limits: Limits) -> Refused | None:
+    alone = need.memory
+    if limits.host is not None and alone.host > limits.host:
+        return Refused(Shortage.HOST, alone.host, limits.host)
+    if limits.gpu is not None and alone.gpu > limits.gpu:
+        return Refused(Shortage.GPU, alone.gpu, limits.gpu)
+    pinned = [resident for resident in others if resident.is_pinned]
+    if _has_room(pinned, need, limits):
+        return None
+    left = (limits.host or 0) - _total(pinned).host
+    return Refused(Shortage.PINNED, alone.host, max(0, left), tuple(resident.name for resident in pinned))
+
+
+def _fewest(movable: Sequence[Resident], others: Sequence[Resident], need: Need, limits: Limits) -> list[Resident]:
+    """In the order of `movable` until there is room; then those stay that need not leave, the last ones first."""
+    staying, leaving = list(others), []
+    for resident in movable:
+        if _has_room(staying, need, limits):
+            break
+        staying.remove(resident)
+        leaving.append(resident)
+    for resident in reversed(tuple(leaving)):
+        if _has_room([*staying, resident], need, limits):
+            staying.append(resident)
+            leaving.remove(resident)
+    return leaving
+
+
+def _has_room(staying: Sequence[Resident], need: Need, limits: Limits) -> bool:
+    return _is_within([*staying, Resident(need.name, need.kind, need.memory)], limits)
+
+
+def _is_within(residents: Iterable[Resident], limits: Limits) -> bool:
+    residents = tuple(residents)
+    total = _total(residents)
+    return (
+        sum(resident.kind is ModelKind.CHAT for resident in residents) <= limits.models
+        and (limits.host is None or total.host <= limits.host)
+        and (limits.gpu is None or total.gpu <= limits.gpu)
+    )
+
+
+def _total(residents: Iterable[Resident]) -> Memory:
+    return sum((resident.memory for resident in residents), Memory())

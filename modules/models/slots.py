@@ -1,0 +1,281 @@
+"""The models in memory: what each takes, who makes room for whom, and what is said about it."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Final
+
+from modules.engine.types import LoadSpec, ModelKind
+from modules.errors import NoRoom
+from modules.models.gauge import MemoryGauge, shown_bytes
+from modules.models.residency import Admitted, Limits, Memory, Need, Refused, Resident, Shortage, Waiting, excess, plan
+from modules.models.roster import Roster
+from modules.models.slot import Slot
+from modules.models.state import ModelState, StateFeed, Status
+from modules.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_WATCH_SECONDS: Final = 1.0
+_REMEMBERED: Final = 64
+_MADE_ROOM: Final = "Unloaded to make room for another model. The next request for it loads it again."
+_GREW: Final = "Unloaded because the loaded models had grown beyond --models-memory. The next request loads it again."
+# What reading a file's vocabulary takes at most, in a process of its own, beside what is loaded.
+_PROBE: Final = 96 * 2**20
+
+
+class Slots:
+    """One slot for each model in memory, by name. `pinned` names those that never make room."""
+
+    def __init__(self, settings: Settings, gauge: MemoryGauge, feed: StateFeed, roster: Roster) -> None:
+        self.pinned: frozenset[str] = frozenset()
+        self._settings = settings
+        self._gauge = gauge
+        self._feed = feed
+        self._roster = roster
+        self._slots: dict[str, Slot] = {}
+        self._closing: set[Slot] = set()
+        self._coming: Resident | None = None
+        self._needs: dict[LoadSpec, Memory] = {}
+        self._news = asyncio.Event()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the operator has set a bound, which models must not grow beyond."""
+        return bool(self._settings.models_memory)
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Set at the next change."""
+        return self._news
+
+    def names(self) -> list[str]:
+        return list(self._slots)
+
+    def recent(self, kind: ModelKind = ModelKind.CHAT) -> list[str]:
+        """The live ones of that kind, the one that was used last first."""
+        live = [slot for slot in self._slots.values() if slot.engine.is_alive and slot.spec.kind is kind]
+        return [slot.spec.name for slot in sorted(live, key=lambda slot: -slot.resident.last_used)]
+
+    def live(self, name: str) -> Slot | None:
+        slot = self._slots.get(name)
+        return slot if slot is not None and slot.engine.is_alive else None
+
+    def is_dead(self, name: str) -> bool:
+        return name in self._slots and self.live(name) is None
+
+    def wake(self) -> None:
+        """Something has changed for those who wait for room or for a held model."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def need(self, spec: LoadSpec) -> Need:
+        """What it took when it was loaded before, else an estimate. Raises LoadFailed."""
+        if not self._is_bounded:
+            return Need(spec.name, spec.kind)
+        memory = self._needs.get(spec)
+        if memory is None:
+            memory = await asyncio.to_thread(self._gauge.need, spec)
+        return Need(spec.name, spec.kind, memory)
+
+    async def refuse_hopeless(self, need: Need) -> None:
+        """Raises NoRoom when waiting would not help."""
+        await self._weigh()
+        limits = await self._limits()
+        # What is closing, or only just coming, is not in the way for long.
+        staying = [slot.resident for slot in self._slots.values() if slot.engine.is_alive]
+        decision = plan(staying, need, limits)
+        if isinstance(decision, Refused):
+            raise _no_room(need, decision)
+
+    async def has_room_to_probe(self) -> bool:
+        """Whether a file may be read before there is room for the model."""
+        bound = (await self._limits()).host
+        return bound is None or self._booked().host + _PROBE <= bound
+
+    async def make_room(self, need: Need, patience: float | None, left: list[str]) -> None:
+        """Unload what has to leave for `need`, least recently used first, and add the names to `left`.
+
+        Models in use are waited for, and nobody begins to use them meanwhile. With `patience`, a model of the same
+        name, and the only one that may be loaded, is closed after so many seconds even so. Raises NoRoom.
+        """
+        try:
+            while True:
+                news = self.news
+                match None if self._closing else await self._decision(need):
+                    case Refused() as refused:
+                        raise _no_room(need, refused)
+                    case Admitted(()):
+                        return
+                    case Admitted(names):
+                        await self._leave(names, need, 0, left)
+                    case Waiting(names) if patience is not None and self._may_cut(names, need):
+                        await self._leave(names, need, patience, left)
+                    case Waiting(names):
+                        self._hold(names)
+                        await news.wait()
+                    case None:
+                        await news.wait()
+        finally:
+            self._hold(())
+
+    def coming(self, need: Need | None) -> None:
+        """`need` is being loaded from now on, or nothing is."""
+        self._coming = Resident(need.name, need.kind, need.memory, is_used=True, is_pinned=True) if need else None
+
+    async def add(self, slot: Slot, memory: Memory) -> None:
+        """The model is loaded; `memory` is what it was expected to take."""
+        slot.memory = memory
+        await self._measure(slot)
+        self._slots[slot.spec.name] = slot
+        self.coming(None)
+
+    async def close(self, name: str, patience: float | None) -> None:
+        """End the model's process, when the replies under way have ended or after `patience` seconds."""
+        slot = self._slots.pop(name, None)
+        if slot is None:
+            return
+        self._closing.add(slot)
+        try:
+            await slot.close(patience if slot.engine.is_alive else 0)
+        finally:
+            self._closing.discard(slot)
+            self.wake()
+
+    async def bury(self) -> None:
+        """Close what is left of models whose processes have ended."""
+        for name in [name for name in self._slots if self.live(name) is None]:
+            await self.close(name, 0)
+
+    async def close_all(self, patience: float | None) -> None:
+        for name in self.names():
+            await self.close(name, patience)
+
+    async def watch(self) -> None:
+        """Measure the models for ever, and unload unused ones when they have grown beyond the limits."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            if not self._slots:
+                continue
+            await self._weigh()
+            for name in excess(self._residents(), await self._limits()):
+                slot = self.live(name)
+                if slot is not None and not slot.is_used:
+                    _log.info("unloading %s: the loaded models have grown beyond --models-memory", name)
+                    await self.close(name, 0)
+                    self.publish_asleep(slot, _GREW)
+
+    def measured(self, state: ModelState) -> ModelState:
+        slot = self._slots.get(state.name or "")
+        return replace(state, memory=slot.memory.host + slot.memory.gpu) if slot else state
+
+    def publish_loading(self, spec: LoadSpec, fraction: float = 0.0) -> None:
+        self._feed.publish(ModelState(status=Status.LOADING, name=spec.name, progress=fraction, kind=spec.kind))
+
+    def publish_ready(self, slot: Slot) -> None:
+        card = slot.engine.card
+        self._feed.publish(
+            ModelState(
+                status=Status.READY,
+                name=card.name,
+                card=card,
+                progress=1.0,
+                loaded_at=slot.loaded_at,
+                kind=slot.spec.kind,
+            )
+        )
+
+    def publish_ready_again(self) -> None:
+        """A load that was shown as under way has come to nothing, and the model before it still answers."""
+        if self._feed.current.status is Status.LOADING and (names := self.recent()):
+            self.publish_ready(self._slots[names[0]])
+
+    def publish_failed(self, spec: LoadSpec, message: str) -> None:
+        self._feed.publish(ModelState(status=Status.FAILED, name=spec.name, message=message, kind=spec.kind))
+
+    def publish_asleep(self, slot: Slot, message: str) -> None:
+        self._feed.publish(_asleep(slot, message))
+
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether memory counts at all."""
+        return self.is_watched or (self._settings.models_memory is None and not self._roster.is_single)
+
+    async def _decision(self, need: Need) -> Admitted | Waiting | Refused:
+        await self._weigh()
+        held = [slot.spec.name for slot in self._slots.values() if slot.is_held]
+        return plan(self._residents(), need, await self._limits(), held)
+
+    def _may_cut(self, names: tuple[str, ...], need: Need) -> bool:
+        used = [name for name in names if (slot := self.live(name)) and slot.is_used]
+        return self._roster.is_single or used == [need.name]
+
+    async def _leave(self, names: tuple[str, ...], need: Need, patience: float, left: list[str]) -> None:
+        for name in names:
+            slot = self._slots.get(name)
+            if slot is None:
+                continue
+            await self.close(name, patience)
+            left.append(name)
+            self._feed.note(_asleep(slot, _MADE_ROOM))
+            _log.info("unloaded %s to make room for %s", name, need.name)
+
+    def _hold(self, names: tuple[str, ...]) -> None:
+        """Exactly these are held from now on."""
+        released = False
+        for slot in self._slots.values():
+            should_hold = slot.spec.name in names
+            released |= slot.is_held and not should_hold
+            slot.is_held = should_hold
+        if released:
+            self.wake()
+
+    def _residents(self) -> list[Resident]:
+        slots = [slot.resident for slot in self._slots.values() if slot.engine.is_alive]
+        closing = [replace(slot.resident, is_used=True, is_pinned=True) for slot in self._closing]
+        return [*slots, *closing, *([self._coming] if self._coming else [])]
+
+    def _booked(self) -> Memory:
+        return sum((resident.memory for resident in self._residents()), Memory())
+
+    async def _limits(self) -> Limits:
+        if not self._is_bounded:
+            return Limits(self._settings.models_max)
+        return await asyncio.to_thread(self._gauge.limits, self._booked())
+
+    async def _weigh(self) -> None:
+        if self._is_bounded:
+            await asyncio.gather(*map(self._measure, list(self._slots.values())))
+
+    async def _measure(self, slot: Slot) -> None:
+        """What the process takes now; the most it ever took is what it will need the next time."""
+        if slot.pid is None:
+            return
+        taken = await asyncio.to_thread(self._gauge.taken, slot.pid)
+        if taken:
+            slot.memory = Memory(host=taken, gpu=slot.memory.gpu)
+            before = self._needs.pop(slot.spec, Memory())
+            self._needs[slot.spec] = Memory(host=max(taken, before.host), gpu=slot.memory.gpu)
+            if len(self._needs) > _REMEMBERED:
+                del self._needs[next(iter(self._needs))]
+
+
+def _asleep(slot: Slot, message: str) -> ModelState:
+    return ModelState(name=slot.spec.name, card=slot.engine.card, message=message, kind=slot.spec.kind)
+
+
+def _no_room(need: Need, refused: Refused) -> NoRoom:
+    numbers = f"it needs about {shown_bytes(refused.needs)}, and there is {shown_bytes(refused.there_is)} for it"
+    if refused.shortage is Shortage.PINNED:
+        pinned = ", ".join(refused.pinned)
+        reason = f": {numbers}" if refused.needs > refused.there_is > 0 else ""
+        return NoRoom(
+            f"There is no room for {need.name} beside the pinned models ({pinned}){reason}. Unload one of them, or raise "
+            "--models-max or --models-memory.",
+            param="model",
+        )
+    return NoRoom(
+        f"There is not enough {refused.shortage} for {need.name}: {numbers}. Load it with a smaller ctx_size or another "
+        "cache_type, or raise --models-memory.",
+        param="model",
+    )
