@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from modules.prompt import effort
 from modules.prompt.conversation import template_messages
 from modules.prompt.needs import OF_CALLS, TOOL, Need, Probe, probes, question
 from modules.prompt.pairing import with_pairs
@@ -76,6 +77,7 @@ class TemplateAbilities:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._known: OrderedDict[str, Abilities] = OrderedDict()
+        self._efforts: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
 
     async def of(self, template: ChatTemplate) -> Abilities:
         """Raises TemplateKilled."""
@@ -85,6 +87,21 @@ class TemplateAbilities:
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return known
+
+    async def efforts(self, template: ChatTemplate, name: str) -> frozenset[str]:
+        """The words for the variable `name`, an effort of reasoning, that the template does not refuse. Raises
+        TemplateKilled."""
+        key = (template.source, name)
+        if key not in self._efforts:
+            shape = (await self.of(template)).shape
+            attempt = _Attempt(shape, question(), _none(shape)).variables
+            thinking = dict.fromkeys(("enable_thinking", "thinking"), True)
+            words = (*effort.WORDS, "no_think")
+            texts = await self._rendering.attempt(template, [attempt | thinking | {name: word} for word in words])
+            self._efforts[key] = frozenset(word for word, text in zip(words, texts, strict=True) if text is not None)
+            if len(self._efforts) > _KEPT:
+                self._efforts.popitem(last=False)
+        return self._efforts[key]
 
     async def _found(self, template: ChatTemplate) -> Abilities:
         plain = shape_of(template.source)

@@ -65,6 +65,8 @@ class ForeignRenderer:
         match json.loads(answer):
             case {"texts": list(texts)} if len(texts) == len(conversations):
                 return texts
+            case {"failed": str(words)}:
+                raise BadRequest(words, param=param)
         raise _no_answer(param)
 
     async def _answer(self, source: str, variables: object, param: str) -> bytes:

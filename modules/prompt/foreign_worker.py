@@ -36,9 +36,9 @@ def serve() -> None:
 
 def _answer(renderer: TemplateRenderer, question: bytes) -> dict[str, Any]:
     source, variables = json.loads(question)
-    if isinstance(variables, list):
-        return {"texts": renderer.attempt(source, variables)}
     try:
+        if isinstance(variables, list):
+            return {"texts": renderer.attempt(source, variables)}
         return {"text": renderer.render(source, variables)}
     except TemplateRefused as refusal:
         return {"refused": refusal.message}

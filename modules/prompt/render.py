@@ -57,14 +57,17 @@ class TemplateRenderer:
 
     def attempt(self, source: str, conversations: Sequence[Mapping[str, Any]]) -> list[str | None]:
         """One text for each of `conversations`, which are variables; None where `render` would raise. A template that
-        uses up its budget with one of them is not tried with the others."""
+        uses up its budget with one of them is not tried with the others. Raises BadRequest when that is the first."""
         texts: list[str | None] = []
         for variables in conversations:
             try:
                 texts.append(self.render(source, variables))
             except BadRequest as failure:
+                is_exhausted = isinstance(failure.__cause__, TemplateExhausted)
+                if is_exhausted and not texts:
+                    raise
                 texts.append(None)
-                if isinstance(failure.__cause__, TemplateExhausted):
+                if is_exhausted:
                     break
         return texts + [None] * (len(conversations) - len(texts))
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
+from modules.prompt import effort
 from modules.prompt.tools import template_tools
 from modules.requests import ChatRequest
 
@@ -49,8 +50,20 @@ def template_variables(card: ModelCard, request: ChatRequest, source: str, *, sh
     """All but the messages. Raises BadRequest for an argument that a request cannot set."""
     tools = template_tools(request.tools) if shows_tools else None
     own = {"tools": tools, "documents": None, "bos_token": card.bos_token, "eos_token": card.eos_token}
-    variables = _dates(source) | _thinking(request) | _allowed(request.template_arguments, source) | own
+    variables = (
+        _dates(source)
+        | _thinking(request)
+        | _effort(request, source)
+        | _allowed(request.template_arguments, source)
+        | own
+    )
     return variables | (_functions(tools) if _FUNCTIONS.search(source) else {})
+
+
+def _effort(request: ChatRequest, source: str) -> dict[str, Any]:
+    """Under whichever name the template has for it."""
+    wish = request.template_arguments.get(effort.NAMES[0])
+    return {name: wish for name in effort.NAMES if wish is not None and re.search(rf"\b{name}\b", source)}
 
 
 def _functions(tools: list[dict[str, Any]] | None) -> dict[str, Any]:

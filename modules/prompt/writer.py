@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
+from modules.prompt import effort
 from modules.prompt.abilities import Abilities, TemplateAbilities
 from modules.prompt.conversation import Quote, quoted, template_messages
 from modules.prompt.needs import Need
@@ -143,6 +144,7 @@ class PromptWriter:
     async def _rendered(self, page: _Page) -> Written:
         """As the template takes it, or, where it refuses that all the same, with more and more taken for lacking."""
         abilities = await self._abilities.of(page.template)
+        page = await self._with_efforts(page)
         quote = _quote(page)
         messages = [quoted(message, quote) for message in with_pairs(page.turns, abilities.shape.ids)]
         refusal: BadRequest | None = None
@@ -162,6 +164,29 @@ class PromptWriter:
                 tried.append(attempt)
         assert refusal is not None
         raise refusal
+
+    async def _with_efforts(self, page: _Page) -> _Page:
+        efforts = await self._efforts(page)
+        if not efforts:
+            return page
+        kept = {name: value for name, value in page.variables.items() if name not in efforts}
+        return replace(page, variables=kept | {name: word for name, word in efforts.items() if word is not None})
+
+    async def _efforts(self, page: _Page) -> dict[str, str | None]:
+        """Efforts of reasoning in words that the template takes; None for one that it takes no word for."""
+        source = page.template.source
+        words: dict[str, str | None] = {}
+        for name in (name for name in effort.NAMES if name in source):
+            wish, is_off = page.variables.get(name), page.variables.get("thinking") is False
+            if not is_off and not isinstance(wish, str):
+                continue
+            taken = await self._abilities.efforts(page.template, name)
+            off = effort.no_effort(taken, source) if is_off else None
+            if off is not None:
+                words[name] = off
+            elif isinstance(wish, str):
+                words[name] = effort.nearest_effort(wish, taken, source)
+        return words
 
 
 @dataclass(frozen=True, slots=True)
