@@ -27,7 +27,7 @@ def connect_avatars(page: Page, changes: list[Any]) -> None:
     menus = [page.inputs[name] for name in _CHOICES]
     page.fill_in(avatars.of_remembered, chats)
     for menu in menus:
-        menu.input(avatars.of_chosen, menus, chats, **_QUIET)
+        menu.input(avatars.of_chosen, menus, chats, trigger_mode="always_last", **_QUIET)
     for change in changes:
         change.success(avatars.of_remembered, None, chats, **_QUIET)
 

@@ -45,7 +45,7 @@ class _Follower(Form):
         parts, outputs = self.parts, self.parts.outputs
         for each in tabs:
             each.select(self.entered, [parts.menu, parts.name], outputs, **_QUIET)
-        parts.menu.input(self.chosen, [parts.menu], outputs, **_QUIET)
+        parts.menu.input(self.chosen, [parts.menu], outputs, trigger_mode="always_last", **_QUIET)
         parts.discard.click(self.chosen, [parts.menu], outputs, **_QUIET)
         parts.new.click(self.blank, None, outputs, **_QUIET)
         parts.save_as.click(self.ask_file, [parts.name], [parts.file], **_QUIET)

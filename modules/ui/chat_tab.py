@@ -114,7 +114,9 @@ class _Wiring:
         right = self._right
         choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
         entered = {right.mode, right.character, right.user, right.tools, right.thinking, right.effort}
-        right.mode.input(self._who_speaks, {right.mode}, [right.character, right.user], **_QUIET)
+        right.mode.input(
+            self._who_speaks, {right.mode}, [right.character, right.user], trigger_mode="always_last", **_QUIET
+        )
         servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
         right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
 

@@ -119,7 +119,9 @@ class _Wiring:
         listed = self._listed
         outputs = [*listed, *sheet.shown]
         sheet.text.input(shelf.changed, self._written, [*listed, sheet.status], trigger_mode="always_last", **_QUIET)
-        rows.notebooks.input(shelf.choose, {*self._written, rows.notebooks}, outputs, **_QUIET)
+        rows.notebooks.input(
+            shelf.choose, {*self._written, rows.notebooks}, outputs, trigger_mode="always_last", **_QUIET
+        )
         rows.new.click(shelf.new, self._written, outputs, **_QUIET)
         rows.refresh.click(shelf.refresh, [sheet.owner], listed, **_QUIET)
         rows.rename.click(shelf.ask_name, [sheet.owner], [rows.name], **_QUIET)

@@ -58,7 +58,7 @@ class FileMenu:
 
     def connect(self, filled: list[Component], entered: set[Component]) -> None:
         """`filled` are the components that `fill` fills, `entered` those that `save` reads."""
-        self.menu.input(self.choose, [self.menu], [*self.components, *filled], **QUIET)
+        self.menu.input(self.choose, [self.menu], [*self.components, *filled], trigger_mode="always_last", **QUIET)
         gr.on([self._save.click, self.name.submit], self.keep, {self.name, *entered}, self.components, **QUIET)
         self._delete.click(self.ask, [self.menu], [self._confirm], **QUIET)
         self._confirm.click(self.delete, [self.menu], self.components, **QUIET)

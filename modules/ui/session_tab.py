@@ -49,7 +49,7 @@ def _connect_program(page: Page, parts: ProgramParts, tab: gr.Tab) -> None:
 
     def connect_style() -> None:
         for chat in chatbots():
-            parts.chat_style.input(program.wear, [parts.chat_style], [chat], **_QUIET)
+            parts.chat_style.input(program.wear, [parts.chat_style], [chat], trigger_mode="always_last", **_QUIET)
 
     page.on_ready(connect_style)
 
@@ -59,7 +59,7 @@ def _connect_api(page: Page, parts: ApiParts, tab: gr.Tab) -> None:
     parts.start.click(api.start, None, parts.outputs, **_QUIET)
     parts.stop.click(api.stop, None, parts.outputs, **_QUIET)
     parts.show_key.input(api.reveal, [parts.show_key], [parts.key], **_QUIET)
-    parts.example.input(api.example, [parts.example], [parts.code], **_QUIET)
+    parts.example.input(api.example, [parts.example], [parts.code], trigger_mode="always_last", **_QUIET)
     seen = [parts.status, parts.address, parts.live]
     parts.timer.tick(api.refreshed, seen, parts.outputs, trigger_mode="once", **_QUIET)
 

@@ -1,0 +1,153 @@
+// An answer that comes late leaves alone what was entered after it was asked for. Gradio shows whatever an event brings,
+// so its answers are looked through on their way: of a field that somebody has changed meanwhile they keep all but the value.
+(() => {
+  "use strict";
+  const KEPT = { __type__: "update" };
+  // What acts on a form that a menu fills waits until it is filled.
+  const FILLED_BY = {
+    "load-model": "model-menu", "save-model-settings": "model-menu",
+    "character-save": "character-menu", "user-save": "user-menu",
+    "save-preset": "preset-menu", "save-grammar": "grammar-menu", "generate": "notebook-menu",
+  };
+  const entered = new Map();
+  const begun = new Map();
+  const asking = new Set();
+  let names = null;
+
+  // ---- Which component of Gradio's an element belongs to, and what its events show.
+  const nameOf = (component) => component.props.elem_id || `component-${component.id}`;
+  const config = () => {
+    names ??= new Map(window.gradio_config.components.map((each) => [nameOf(each), each.id]));
+    return window.gradio_config;
+  };
+  const ownerOf = (element) => {
+    config();
+    for (let each = element; each; each = each.parentElement) if (each.id && names.has(each.id)) return names.get(each.id);
+    return null;
+  };
+  const idOf = (name) => (config(), names.get(name));
+  const fieldOf = (id) => {
+    const name = [...names].find(([, each]) => each === id)?.[0];
+    return document.getElementById(name)?.querySelector("textarea, input:not([type=file])");
+  };
+
+  // ---- When something was entered.
+  const note = (element) => {
+    const id = window.gradio_config?.components && ownerOf(element);
+    if (id != null) entered.set(id, performance.now());
+  };
+  for (const kind of ["input", "change"]) document.addEventListener(kind, (event) => note(event.target), true);
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.closest?.("[role=option]")) note(document.activeElement);
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches?.("[role=listbox], [role=combobox]")) note(event.target);
+  }, true);
+
+  // ---- When something was asked for.
+  const pause = () => new Promise((done) => setTimeout(done));
+  const fetched = window.fetch.bind(window);
+  const join = async (input, options) => {
+    const number = /"fn_index":(\d+),"trigger_id"/.exec(options?.body ?? "");
+    const event = number && config().dependencies.find((each) => each.id === Number(number[1]));
+    const work = fetched(input, options);
+    if (!event) return work;
+    const asked = { at: performance.now(), event, texts: new Map(event.outputs.map((id) => [id, fieldOf(id)?.value])) };
+    const known = work.then((answer) => answer.clone().json()).then((answer) => answer.event_id && begun.set(answer.event_id, asked));
+    asking.add(known);
+    known.catch(() => {}).finally(() => asking.delete(known));
+    // What was sent before this answer, the end of the stream above all, has to be heard before it.
+    await Promise.allSettled([known]);
+    await pause();
+    await pause();
+    return work;
+  };
+
+  // ---- What was answered.
+  const isLate = (asked, id) => (entered.get(id) ?? -1) > asked.at;
+  const kept = (asked, id, value) => {
+    const field = fieldOf(id);
+    const text = asked.texts.get(id);
+    // A message that was sent goes; what was written behind it meanwhile stays.
+    const isCleared = value === null || value?.text === "";
+    if (isCleared && field?.matches("#box textarea") && text && field.value.startsWith(text))
+      return { text: field.value.slice(text.length), files: [] };
+    if (value?.__type__ !== "update") return KEPT;
+    const { value: dropped, ...rest } = value;
+    // Whatever depends on the field hears of it once more, behind what the answer says.
+    if (dropped !== undefined && field?.matches("[type=number], [type=checkbox]"))
+      setTimeout(() => field.dispatchEvent(new Event("input", { bubbles: true })), 50);
+    return rest;
+  };
+  const eventOf = (message) => /"event_id":\s*"(\w+)"/.exec(message.slice(0, 400))?.[1];
+  // It may be here before the word of which event it belongs to.
+  const isEarly = (message) => asking.size > 0 && eventOf(message) !== undefined && !begun.has(eventOf(message));
+  const looked = (message) => {
+    const id = eventOf(message);
+    const asked = begun.get(id);
+    if (!asked) return message;
+    const isOver = /^data:\s*\{"msg":\s*"process_completed"/.test(message);
+    if (isOver) {
+      begun.delete(id);
+      setTimeout(pressWaiting, 50);
+    }
+    const { outputs } = asked.event;
+    if (!outputs.some((each) => isLate(asked, each))) return message;
+    const told = JSON.parse(message.replace(/^data:/, ""));
+    const data = told.output?.data;
+    if (!Array.isArray(data)) return message;
+    told.output.data = data.map((value, place) => (isLate(asked, outputs[place]) ? kept(asked, outputs[place], value) : value));
+    return `data: ${JSON.stringify(told)}`;
+  };
+  const looking = () => {
+    let rest = "";
+    return new TransformStream({
+      async transform(chunk, controller) {
+        rest += chunk;
+        const messages = rest.split("\n\n");
+        rest = messages.pop();
+        if (!messages.length) return;
+        while (messages.some(isEarly)) await Promise.race([...asking].map((each) => each.catch(() => {})).concat(pause()));
+        controller.enqueue(messages.map((each) => `${looked(each)}\n\n`).join(""));
+      },
+      flush(controller) {
+        if (rest) controller.enqueue(rest);
+      },
+    });
+  };
+  const listen = async (input, options) => {
+    const answer = await fetched(input, options);
+    if (!answer.ok || !answer.body) return answer;
+    const body = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(looking()).pipeThrough(new TextEncoderStream());
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  };
+  window.fetch = (input, options) => {
+    const address = String(input?.url ?? input);
+    if (!window.gradio_config?.components) return fetched(input, options);
+    if (address.includes("/queue/join")) return join(input, options);
+    return address.includes("/queue/data") ? listen(input, options) : fetched(input, options);
+  };
+
+  // ---- What waits for a form to be filled.
+  const waiting = new Set();
+  const fills = (button) => {
+    const menu = idOf(FILLED_BY[button.id]);
+    return [...begun.values()].some(({ event }) => event.targets.some(([id, kind]) => id === menu && kind === "input"));
+  };
+  const pressWaiting = () => {
+    for (const button of [...waiting]) {
+      if (asking.size || fills(button)) continue;
+      waiting.delete(button);
+      button.click();
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button");
+    if (!button || !(button.id in FILLED_BY) || !window.gradio_config?.components) return;
+    if (!asking.size && !fills(button)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    waiting.add(button);
+    Promise.allSettled([...asking]).then(() => setTimeout(pressWaiting, 50));
+  }, true);
+})();
