@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ _GGUF: Final = ".gguf"
 _LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
 _PROJECTOR: Final = "mmproj"
 _FOLDER_MARK: Final = "config.json"
+_HIDDEN_NANOSECONDS: Final = 2 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +26,40 @@ class ListedModel:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What was found at `seen`, in nanoseconds since 1970, and when each folder had been changed last by then."""
+
+    names: tuple[str, ...]
+    changed: Mapping[str, int]
+    seen: int
+
+    def is_current(self) -> bool:
+        """Whether no folder has been changed since. A change right before the look may hide one right after it."""
+        try:
+            return all(
+                os.stat(folder).st_mtime_ns == changed < self.seen - _HIDDEN_NANOSECONDS
+                for folder, changed in self.changed.items()
+            )
+        except OSError:
+            return False
+
+
 class Catalog:
-    """The models under `folder`. It is read anew each time, so a file that was just put there is found."""
+    """The models under `folder`. A file that was just put there is found: what was read before counts for as long as no
+    folder has changed. Every method reads the disk; they may be called from any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._listing = _Listing((), {str(folder): -1}, 0)
 
     def names(self) -> list[str]:
         """What a loader reads: GGUF files by their path below the folder, in natural order. Of a model in several files
         only the first is named."""
-        return sorted(self._gguf_names(), key=_natural_key)
+        listing = self._listing
+        if not listing.is_current():
+            listing = self._listing = self._read()
+        return list(listing.names)
 
     def find(self, name: str) -> ListedModel:
         """The listed model of that name; `.gguf` may be left out. Raises LoadFailed for a model in a format that no
@@ -60,8 +86,14 @@ class Catalog:
         except (OSError, ValueError):
             return False
 
-    def _gguf_names(self) -> Iterator[str]:
-        for folder, files in self._walk():
+    def _read(self) -> _Listing:
+        seen = time.time_ns()
+        walked = list(self._walk())
+        changed = {str(self._folder): -1} | {str(folder): _changed(folder) for folder, _ in walked}
+        return _Listing(tuple(sorted(self._gguf_names(walked), key=_natural_key)), changed, seen)
+
+    def _gguf_names(self, walked: Iterable[tuple[Path, list[str]]]) -> Iterator[str]:
+        for folder, files in walked:
             for file in files:
                 if file.lower().endswith(_GGUF) and _PROJECTOR not in file.lower() and not _LATER_PART.search(file):
                     yield (folder / file).relative_to(self._folder).as_posix()
@@ -83,6 +115,14 @@ class Catalog:
             seen.add(real)
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield Path(place), [name for name in files if not name.startswith(".")]
+
+
+def _changed(folder: Path) -> int:
+    """-1 for a folder that is gone."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -80,7 +80,11 @@ class ModelPool:
         events = SlotEvents(idle=lambda slot: self._in_background(self._rest(slot)), released=self._slots.wake)
         self._loading = ModelLoading(self._slots, self._roster, launch, events, settings)
         self._turn = asyncio.Lock()
+        # Requests for loads are read beside the event loop, and answered in the order in which they came.
+        self._asking = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._loads: dict[asyncio.Task[Any], str] = {}
+        self._is_closing = False
         self._shared: dict[tuple[ModelKind, str | None], _SharedLoad] = {}
         self._watch: asyncio.Task[None] | None = None
 
@@ -144,7 +148,7 @@ class ModelPool:
             spec = replace(spec, adapters=self._first_adapters())
             self._roster.begin_with(spec)
             self._slots.publish_loading(spec)
-            self._in_background(self._swap(spec, is_chosen=False)).set_name(f"load {spec.name}")
+            self._as_load(spec.name, self._swap(spec, is_chosen=False)).set_name(f"load {spec.name}")
 
     async def load(self, name: str, options: LoadOptions, *, instruction_template: str = "") -> ModelCard:
         """Load the named model; others leave only for want of room. Raises NotFound, BadRequest, LoadFailed, NoRoom.
@@ -152,28 +156,33 @@ class ModelPool:
         `instruction_template`, Jinja source, stands in for the model's own until the next load. The new file's header
         and vocabulary are read first, so that most failures leave everything as it was.
         """
-        spec = requested_spec(self._catalog, self._settings, name, options)
-        spec = replace(spec, instruction_template=instruction_template)
-        return await _outcome(self._in_background(self._swap(spec)))
+        async with self._asking:
+            spec = await asyncio.to_thread(requested_spec, self._catalog, self._settings, name, options)
+            load = self._as_load(spec.name, self._swap(replace(spec, instruction_template=instruction_template)))
+        return await self._outcome(load)
 
     async def apply_adapters(self, names: Sequence[str]) -> ModelCard:
         """Load the default model again with exactly these LoRA adapters. Raises NotFound, NotLoaded, LoadFailed."""
-        adapters = tuple(dict.fromkeys(self._adapters.find(name) for name in names))
+        adapters = await asyncio.to_thread(self._found_adapters, names)
         spec = self._roster.meant(None, ModelKind.CHAT, self._slots.recent())
         if spec is None:
             raise NotLoaded(_advice(self._feed.current))
-        return await _outcome(self._in_background(self._swap(replace(spec, adapters=adapters))))
+        return await self._outcome(self._as_load(spec.name, self._swap(replace(spec, adapters=adapters))))
 
     async def unload(self, name: str | None = None) -> None:
         """Give the memory of the named model back, or that of all models, when their replies under way have ended or
-        `drain_seconds` have passed. Raises NotFound for what is no model."""
+        `drain_seconds` have passed. What of it is being loaded is broken off. Raises NotFound for what is no model."""
         if name is not None:
             name = self._roster.known(name) or await asyncio.to_thread(self._whole_name, name)
-        await _outcome(self._in_background(self._unload(name)))
+        broken_off = {load: each for load, each in self._loads.items() if name in (None, each)}
+        for load in broken_off:
+            load.cancel()
+        await self._outcome(self._in_background(self._unload(name, tuple(broken_off.values()))))
 
     async def aclose(self) -> None:
         """Break off whatever is being loaded and close all models; streams still open end with EngineFailed."""
         self._roster.wanted.clear()
+        self._is_closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -183,9 +192,12 @@ class ModelPool:
 
     def _first_adapters(self) -> tuple[Adapter, ...]:
         try:
-            return tuple(dict.fromkeys(self._adapters.find(name) for name in self._settings.lora))
+            return self._found_adapters(self._settings.lora)
         except NotFound as error:
             raise SettingsError(f"--lora: {error.message}", param="lora") from error
+
+    def _found_adapters(self, names: Sequence[str]) -> tuple[Adapter, ...]:
+        return tuple(dict.fromkeys(self._adapters.find(name) for name in names))
 
     def _whole_name(self, name: str) -> str:
         if name in self.list_models():
@@ -221,10 +233,10 @@ class ModelPool:
         shared = self._shared.get(key)
         if shared is None or shared.task is None or shared.task.done():
             shared = self._shared[key] = _SharedLoad()
-            shared.task = self._in_background(self._bring_up(name, kind, shared))
+            shared.task = self._as_load(spec.name if spec else "", self._bring_up(name, kind, shared))
         shared.waiting += 1
         try:
-            return await _outcome(shared.task)
+            return await self._outcome(shared.task)
         except BaseException:
             shared.leave()
             raise
@@ -254,16 +266,17 @@ class ModelPool:
             self._begin_watch()
             return slot.engine.card
 
-    async def _unload(self, name: str | None) -> None:
-        """A load under way ends first; one that still waits for room may wait for just this."""
+    async def _unload(self, name: str | None, broken_off: Sequence[str]) -> None:
+        """A load of another model that is under way ends first; one that still waits for room may wait for just this."""
         if name is None or self._roster.is_single or self._loading.is_loading(name):
             async with self._turn:
-                await self._unload_now(name)
+                await self._unload_now(name, broken_off)
         else:
-            await self._unload_now(name)
+            await self._unload_now(name, broken_off)
 
-    async def _unload_now(self, name: str | None) -> None:
-        for each in [name] if name is not None else dict.fromkeys([*self._roster.wanted, *self._slots.names()]):
+    async def _unload_now(self, name: str | None, broken_off: Sequence[str]) -> None:
+        everything = (*self._roster.wanted, *self._slots.names(), *filter(None, broken_off))
+        for each in [name] if name is not None else dict.fromkeys(everything):
             self._roster.remove(each)
             await self._slots.close(each, self._drain_seconds)
             self._feed.forget(each)
@@ -292,25 +305,31 @@ class ModelPool:
             return replace(state, status=Status.FAILED, message=_DIED)
         return state
 
+    def _as_load(self, name: str, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """In the background, until `unload` breaks it off."""
+        task = self._in_background(work)
+        self._loads[task] = name
+        task.add_done_callback(self._loads.pop)
+        return task
+
     def _in_background(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return task
 
+    async def _outcome(self, task: asyncio.Task[_T]) -> _T:
+        """Wait for a task that goes on when the caller is cancelled."""
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise NotLoaded("The server is shutting down." if self._is_closing else "Loading the model was broken off.")
+        return task.result()
+
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             # Read here, because nobody may be waiting for the task any more; what failed was logged where it failed.
             task.exception()
-
-
-async def _outcome(task: asyncio.Task[_T]) -> _T:
-    """Wait for a task that goes on when the caller is cancelled."""
-    await asyncio.wait([task])
-    if task.cancelled():
-        raise NotLoaded("The server is shutting down.")
-    return task.result()
 
 
 def _advice(state: ModelState) -> str:

@@ -1,6 +1,10 @@
 """What lies in the model folder, and that no name leads out of it."""
 
+import os
+import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,3 +101,28 @@ def test_similar_names_are_suggested(tmp_path: Path) -> None:
     touch(tmp_path, "SmolLM2-135M.gguf")
     with pytest.raises(NotFound, match=r"did you mean SmolLM2-135M\.gguf\?"):
         Catalog(tmp_path).find("SmolLM2-135.gguf")
+
+
+def test_the_disk_is_walked_again_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "a.gguf", "sub/b.gguf")
+    long_ago = 1_000_000_000 * 10**9
+    for folder in (tmp_path / "sub", tmp_path):
+        os.utime(folder, ns=(long_ago, long_ago))
+    catalog, walk, walks = Catalog(tmp_path), os.walk, []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        walks.append(args)
+        return walk(*args, **options)
+
+    monkeypatch.setattr(os, "walk", counted)
+    for _ in range(3):
+        assert catalog.names() == ["a.gguf", "sub/b.gguf"]
+    assert len(walks) == 1
+    touch(tmp_path, "sub/c.gguf")
+    assert catalog.names() == ["a.gguf", "sub/b.gguf", "sub/c.gguf"]
+    # What was changed a moment ago is looked at again, since another change may have the same time.
+    touch(tmp_path, "sub/d.gguf")
+    os.utime(tmp_path / "sub", ns=(time.time_ns(), (tmp_path / "sub").stat().st_mtime_ns))
+    assert catalog.names() == ["a.gguf", "sub/b.gguf", "sub/c.gguf", "sub/d.gguf"]
+    shutil.rmtree(tmp_path / "sub")
+    assert catalog.names() == ["a.gguf"]

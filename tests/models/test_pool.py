@@ -1,13 +1,17 @@
 """Loading, swapping, leasing, losing and getting back the model."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modules.errors import BadRequest, EngineFailed, LoadFailed, NotFound, NotLoaded, SettingsError
+from modules.models.adapters import AdapterCatalog
+from modules.models.catalog import Catalog
 from modules.models.options import LoadOptions
 from modules.models.pool import ModelPool
 from modules.models.state import Status
@@ -306,3 +310,37 @@ async def test_unfit_options_are_refused_before_anything_happens(manager: ModelP
     with pytest.raises(BadRequest):
         await manager.load("a.gguf", LoadOptions.parse({"ctx_size": -1}))
     assert launches.probed == []
+
+
+async def test_unloading_breaks_a_load_off_at_once(manager: ModelPool, launches: Launches) -> None:
+    launches.gate.clear()
+    loading = asyncio.create_task(manager.load("a.gguf", PLAIN))
+    await until(manager, Status.LOADING)
+    waiting = asyncio.create_task(manager.load("b.gguf", PLAIN))
+    while len(manager._loads) < 2:  # noqa: ASYNC110 - nobody is told who waits
+        await asyncio.sleep(0)
+    await manager.unload()
+    assert manager.state.status is Status.EMPTY
+    for task in (loading, waiting):
+        with pytest.raises(NotLoaded, match="broken off"):
+            await task
+    launches.gate.set()
+    await manager.load("b.gguf", PLAIN)
+    assert launches.loaded == ["b.gguf"]
+
+
+async def test_the_disk_is_read_beside_the_event_loop(manager: ModelPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, threads = threading.get_ident(), set()
+    for kind in (Catalog, AdapterCatalog):
+        find = kind.find
+
+        def watched(self: Any, name: str, find: Any = find) -> Any:
+            threads.add(threading.get_ident())
+            return find(self, name)
+
+        monkeypatch.setattr(kind, "find", watched)
+    await manager.load("a.gguf", PLAIN)
+    with pytest.raises(NotFound):
+        await manager.apply_adapters(["none"])
+    assert threads
+    assert here not in threads

@@ -52,7 +52,8 @@ async def exchange_of(body: CreateResponseRequest, owner: str, shelf: Shelf, run
     reading = await reading_of(body, owner, shelf)
     defaults = await default_sampling(runtime, body.preset)
     request = chat_request(body, reading.items, runtime.settings, defaults=defaults)
-    model = runtime.models.state.name or body.model or ""
+    # Until it has begun; then it says itself which model answers.
+    model = body.model or ""
     return Exchange(
         owner=owner,
         request=request,
