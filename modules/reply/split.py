@@ -92,6 +92,7 @@ class _FormattedText:
         self._thoughts = ControlFilter(reply_format.controls)
         self._answer = _answer(index, self._ledger, reply_format)
         self._format = reply_format
+        self._has_tools = reply_format.tool_format is not None
         self._watch: ThoughtWatch | None = None
         self._is_thinking = reply_format.reasoning.is_open
         # Without a way to think, what is cut off the beginning of a reply is no thought.
@@ -139,18 +140,17 @@ class _FormattedText:
             self._is_thinking = span.kind is not Kind.ANSWER
             if not self._is_thinking:
                 yield from self._answer.feed(span.text)
-            elif self._may_call(span):
+            elif (
+                span.kind is Kind.THOUGHT
+                and self._has_tools
+                and not (self._watch is not None and self._watch.can_pass(span.text))
+            ):
                 self._watch = self._watch or _watch(self._format)
                 yield from self._think_all((span,) if self._watch is None else self._watch.feed(span))
             else:
                 if span.kind is Kind.MARKUP:
                     yield from self._end_watch()
                 yield from self._think(span)
-
-    def _may_call(self, span: Span) -> bool:
-        if self._format.tool_format is None or span.kind is not Kind.THOUGHT:
-            return False
-        return self._watch is None or not self._watch.can_pass(span.text)
 
     def _end_watch(self) -> Iterator[Event]:
         if self._watch is not None:
@@ -163,7 +163,8 @@ class _FormattedText:
 
     def _think(self, span: Span) -> Iterator[Event]:
         tokens = self._ledger.take(len(span.text))
-        self._count(tokens)
+        if self._can_think:
+            self.reasoning_tokens += len(tokens.ids)
         if span.kind is Kind.THOUGHT:
             text = self._thoughts.feed(span.text)
             if text or tokens.logprobs:

@@ -94,6 +94,8 @@ class CallingAnswer:
     def _read(self, pieces: Iterable[Piece], finish: Finish | None = None) -> Iterator[Event]:
         for piece in pieces:
             match piece:
+                case CallArguments(text):
+                    yield from self._open_call.add(text)
                 case Text() if self._call is not None and finish is Finish.LENGTH:
                     # There was no room for the rest of the call.
                     return
@@ -103,8 +105,6 @@ class CallingAnswer:
                 case CallStart(name):
                     yield from _content(self._index, self._controls.take(), Tokens())
                     self._call = OpenCall(self._index, self._told, name, doubtful=self._doubt)
-                case CallArguments(text):
-                    yield from self._open_call.add(text)
                 case CallEnd():
                     yield from self._end_call()
                     if self.is_over:

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from modules.events import Event, ToolCallDelta, ToolCallEnd, ToolCallStart
@@ -25,13 +25,12 @@ class OpenCall:
         self._arguments: list[str] = []
         self.is_told = False
 
-    def add(self, arguments: str) -> Iterator[Event]:
+    def add(self, arguments: str) -> Iterable[Event]:
         self._arguments.append(arguments)
         self._length += len(arguments)
         if self.is_told:
-            yield self._delta(arguments)
-        elif self._length > self._doubtful:
-            yield from self.tell()
+            return (self._delta(arguments),)
+        return tuple(self.tell()) if self._length > self._doubtful else ()
 
     def tell(self) -> Iterator[Event]:
         """What was held back, if anything was."""

@@ -80,9 +80,12 @@ class ControlFilter:
 
     def __init__(self, controls: ControlTexts) -> None:
         self._controls = controls
+        self._has_controls = bool(controls)
         self._held = ""
 
     def feed(self, text: str) -> str:
+        if not self._has_controls:
+            return text
         shown, self._held = self._controls.removed_from(self._held + text)
         return shown
 

@@ -17,7 +17,7 @@ class ThoughtWatch:
 
     def __init__(self, parser: ToolParser, openers: Iterable[str]) -> None:
         self._parser = parser
-        self._initial = re.compile(f"[{re.escape(''.join(sorted({opener[0] for opener in openers})))}]")
+        self._initial = re.compile(f"[{re.escape(''.join(sorted({opener[0] for opener in openers})))}]").search
         self._is_begun = False
         self._spans: deque[Span] = deque()
         self._sure = 0
@@ -26,7 +26,7 @@ class ThoughtWatch:
 
     def can_pass(self, text: str) -> bool:
         """Whether `text`, which comes next, is no part of a call and need not be fed."""
-        return self._is_begun and not self._spans and not self._initial.search(text)
+        return self._is_begun and not self._spans and not self._initial(text)
 
     def feed(self, span: Span) -> Iterator[Span]:
         """What is certain to be no call."""

@@ -1,18 +1,13 @@
 """The chat templates of some seventy models, and how each writes a turn of the assistant."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from modules.errors import BadRequest
 from modules.prompt.render import TemplateRenderer
-from tests.model_files import _DEFAULT_FOLDER
-
-FOLDER = Path(os.environ.get("TEST_MODELS_DIR", _DEFAULT_FOLDER)) / "chat_templates"
 
 # Texts that end a turn, and what some templates begin anew behind it. A model prints none of them: they are, or follow,
 # the token with which its reply ends.
@@ -58,10 +53,6 @@ class Turn:
 
     prompts: tuple[str, ...]
     reply: str
-
-
-def template_files() -> list[Path]:
-    return sorted(FOLDER.glob("*.jinja"))
 
 
 class TemplateWriter:

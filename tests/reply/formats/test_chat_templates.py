@@ -14,7 +14,8 @@ from modules.messages import ToolSpec
 from modules.reply.format import ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning import choose_reasoning
-from tests.reply.formats.chat_templates import FOLDER, TemplateWriter, Turn, assistant, template_files
+from tests.model_files import template_files
+from tests.reply.formats.chat_templates import TemplateWriter, Turn, assistant
 from tests.reply.test_split_formats import Said, events_of
 from tests.splits import cut
 
@@ -99,10 +100,7 @@ TWO_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("write", {"text": "b", "count": 2}),
 )
 
-each_template = pytest.mark.parametrize(
-    "path", template_files() or [FOLDER / "none"], ids=lambda path: path.stem if isinstance(path, Path) else ""
-)
-pytestmark = pytest.mark.skipif(not template_files(), reason=f"there are no templates in {FOLDER}")
+each_template = pytest.mark.parametrize("path", template_files(), ids=lambda path: path.stem)
 
 
 @cache
@@ -145,6 +143,12 @@ def calls_in(reply: Said) -> list[tuple[str, Any]]:
 
 def writes_calls(path: Path) -> bool:
     return path.stem not in WRITE_NO_CALLS
+
+
+def test_there_are_templates() -> None:
+    """`python3 one_click.py test` gets them."""
+    names = {path.stem for path in template_files()}
+    assert names >= WRITE_NO_CALLS | WRITE_ONE_CALL | ENDS_TURN_BETWEEN
 
 
 @each_template
