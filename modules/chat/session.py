@@ -7,18 +7,12 @@ Rows are counted from 0. Functions that take a row or a version raise BadRequest
 import html
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from modules.chat.session_messages import history_messages
 from modules.errors import BadRequest
 from modules.library.history import Attachment, History, Row, Side, Turn, Version
 from modules.library.history_versions import appended, chosen, version_of, with_current, without_current
 from modules.messages import Message
-
-
-def timestamp_at(moment: datetime) -> str:
-    """The time as histories have it: "Nov 23, 2025 00:31"."""
-    return moment.strftime("%b %d, %Y %H:%M")
 
 
 def greeted(greeting: str) -> History:

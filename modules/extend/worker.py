@@ -22,10 +22,6 @@ class Worker:
         self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    @property
-    def is_current(self) -> bool:
-        return threading.current_thread() is self._thread
-
     async def call(
         self, function: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs
     ) -> _Result:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -203,14 +203,6 @@ class Downloads:
         known = {path[cut:]: value for path, value in sums.items() if path in models}
         record = DownloadRecord(self._hub.page(source), source.revision, known)
         write_record(self._places.record(choice.target, is_folder=choice.is_folder), record)
-
-
-async def last_progress(download: AsyncGenerator[DownloadProgress, None]) -> DownloadProgress:
-    """Run a download to its end. Raises what it raises."""
-    async with aclosing(download):
-        async for progress in download:
-            latest = progress
-    return latest
 
 
 def _size(placed: PlacedFile) -> int | None:

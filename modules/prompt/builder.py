@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
@@ -81,6 +82,7 @@ class PromptBuilder:
         self._rendering = Rendering()
         self._writer = PromptWriter(self._rendering)
         self._stops = StopTexts(self._writer)
+        self._stop_ids: WeakKeyDictionary[Engine, dict[str, list[int]]] = WeakKeyDictionary()
 
     async def aclose(self) -> None:
         await self._rendering.aclose()
@@ -180,8 +182,15 @@ class PromptBuilder:
         """Texts, and ids of those that are control tokens, which print nothing to be found in a reply."""
         found = await self._stops.of(plan)
         controls = self._writer.controls(plan)
-        ids = [token for text in found if text in controls for token in await engine.tokenize(text, special=True)]
+        ids = [token for text in found if text in controls for token in await self._ids_of(engine, text)]
         return tuple(text for text in found if text not in controls), tuple(ids)
+
+    async def _ids_of(self, engine: Engine, control: str) -> list[int]:
+        """Asked of each model once: there are as many texts as it has control tokens."""
+        known = self._stop_ids.setdefault(engine, {})
+        if control not in known:
+            known[control] = await engine.tokenize(control, special=True)
+        return known[control]
 
 
 def _reply_prefixes(plan: Plan) -> tuple[str, ...]:

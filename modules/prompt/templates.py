@@ -21,11 +21,6 @@ class ChatTemplate:
     stop: tuple[str, ...] = ()
     param: str | None = None
 
-    @property
-    def is_foreign(self) -> bool:
-        """Whether it came in a request, and so is run where it can be killed."""
-        return self.param is not None
-
 
 # A dialogue as a script writes it: one line for each turn.
 DIALOGUE: Final = ChatTemplate(

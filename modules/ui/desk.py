@@ -116,8 +116,3 @@ class Desk:
 
 def _owner(tab: Tab) -> str:
     return f"page:{tab.place.character or ''}:{tab.chat}"
-
-
-def is_empty(history: History) -> bool:
-    """Whether nobody has said anything yet, a greeting aside."""
-    return all(row.is_greeting for row in history.rows)

@@ -1,7 +1,5 @@
 """Every act on a conversation: what it makes of the history, and that nothing else of it changes."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from modules.chat import session
@@ -30,10 +28,6 @@ def texts(history: History) -> list[tuple[str, str]]:
 
 def versions(history: History, row: int = -1) -> list[str]:
     return [version.text for version in session.versions_of(history.rows[row].assistant)]
-
-
-def test_times_look_as_they_always_have() -> None:
-    assert session.timestamp_at(datetime(2025, 11, 3, 0, 31, tzinfo=UTC)) == "Nov 03, 2025 00:31"
 
 
 def test_a_message_waits_for_its_reply() -> None:

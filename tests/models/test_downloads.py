@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from modules.errors import BadRequest, NotFound
 from modules.models.catalog import Catalog
 from modules.models.download_plan import DownloadChoice, Wish
 from modules.models.download_progress import DownloadProgress, Stage
-from modules.models.downloads import Downloads, FileCheck, Verdict, last_progress
+from modules.models.downloads import Downloads, FileCheck, Verdict
 from modules.models.hub import Hub, HubFailed
 from modules.paths import UserData
 from tests.models.hub_server import SECRET, HubServer, hub_server
@@ -55,6 +55,14 @@ def downloads(server: HubServer, data: UserData, **changes: Any) -> Downloads:
 
 async def chosen(loads: Downloads, name: str, *files: str) -> DownloadChoice:
     return loads.choose(await loads.files(name), Wish(files=files))
+
+
+async def last_progress(download: AsyncGenerator[DownloadProgress, None]) -> DownloadProgress:
+    """Run a download to its end. Raises what it raises."""
+    async with aclosing(download):
+        async for progress in download:
+            latest = progress
+    return latest
 
 
 async def fetched(loads: Downloads, name: str, *files: str) -> DownloadProgress:

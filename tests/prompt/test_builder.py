@@ -177,3 +177,20 @@ async def test_endless_template_leaves_the_event_loop_free() -> None:
         with pytest.raises(BadRequest, match="too long"):
             await stuck
     assert turns > 10
+
+
+async def test_control_tokens_that_end_replies_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    async with scripted_engine() as engine:
+        tokenize = engine.tokenize
+
+        async def counted(text: str, *, special: bool) -> list[int]:
+            asked.append(text)
+            return await tokenize(text, special=special)
+
+        monkeypatch.setattr(engine, "tokenize", counted)
+        builder = PromptBuilder()
+        prompts = [await builder.chat(engine, chat()) for _ in range(3)]
+        await builder.aclose()
+    assert {prompt.stop_token_ids for prompt in prompts} == {(END,)}
+    assert asked.count("<|im_end|>") == 1

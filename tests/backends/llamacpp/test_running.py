@@ -12,7 +12,7 @@ import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.protocols import Engine
-from modules.engine.types import Chunk, Generation, Prompt
+from modules.engine.types import Chunk, Generation, Job, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
 from tests.backends.llamacpp.texts import PROMPTS
@@ -149,3 +149,24 @@ async def gaps(stream: AsyncIterator[Chunk], *, until: "asyncio.Task[Chunk] | No
         if until.done() if until is not None else len(found) == 40:
             return found
     return found
+
+
+async def test_a_job_without_room_fails_alone(llama_cpp: LlamaCppLoader, spec_path: Path) -> None:
+    """The others still wait for their turn, and have it."""
+    backend = llama_cpp.load(llama_spec(spec_path, context=256, parallel=1), lambda fraction: None)
+    decode = backend._batch.decode
+    try:
+        for number in (1, 2):
+            prompt = Prompt(tuple(backend.tokenizer.encode(f"Number {number} is", special=False)))
+            backend.admit(Job(number, Generation(prompt=prompt, sampling=GREEDY, max_tokens=1)), None)
+        backend._batch.decode = lambda context: 1  # type: ignore[method-assign]
+        outputs = [output for _ in range(3) for output in backend.step()]
+        assert {output.job_id for output in outputs} == {1}
+        assert all(output.error for output in outputs)
+        backend.drop(1)
+        backend._batch.decode = decode  # type: ignore[method-assign]
+        while not (said := [output for output in backend.step() if output.token is not None]):
+            pass
+        assert [output.job_id for output in said] == [2]
+    finally:
+        backend.close()
