@@ -33,11 +33,7 @@ def scalar_of_text(text: str, types: frozenset[str]) -> str | None:
     integer = _INTEGER.fullmatch(text) if "integer" in types else None
     if integer is not None:
         return integer[1]
-    if "number" in types and _NUMBER.fullmatch(text):
-        return text
-    # Where no text fits, a number may be written in a way that JSON has not.
-    plain = None if "string" in types or not types & {"integer", "number"} else _number(text)
-    return scalar_of_text(plain, types) if plain not in (None, text) else None
+    return text if "number" in types and _NUMBER.fullmatch(text) else None
 
 
 def scalar_of_token(token: str, types: frozenset[str]) -> str | None:
