@@ -5,6 +5,7 @@ Source of the engine behind it: llguidance, https://github.com/guidance-ai/llgui
 
 import contextlib
 import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -193,9 +194,10 @@ class _Allowance:
 
 
 def _fulfil(made: "Future[_Made]", act: Callable[[], _Made]) -> None:
-    """Replies that are being generated go first."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    """Replies that are being generated go first, where a thread can be told to come second."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
     try:
         made.set_result(act())
     except BaseException as failure:  # noqa: BLE001 - it belongs to whoever waits

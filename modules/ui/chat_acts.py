@@ -1,7 +1,7 @@
 """Events of the Chat tab that change a conversation at once: editing, versions, branches, removing, dummies."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from modules.ui.chat_parts import Conversation
 from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.draft import divided, joined
 from modules.ui.literal import as_written
+from modules.ui.marks import ChangedElsewhere
 from modules.ui.page import Page, failure, told
 from modules.ui.replies import timestamp
 from modules.ui.state import Tab
@@ -34,18 +35,21 @@ class ChatActs:
         self._screen = screen
 
     async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
-        return await told(self._edited(await self._open(entered), event.index, as_written(str(event.value))))
+        chat = await self._open(entered)
+        return await told(self._seen(chat, self._edited(chat, event.index, as_written(str(event.value)))))
 
     async def act(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
         """What the page's script asks for: a version of a message to show, or where to branch."""
-        return await told(self._acted(await self._open(entered), asked))
+        chat = await self._open(entered)
+        return await told(self._seen(chat, self._acted(chat, asked)))
 
     async def branch(self, entered: Entered) -> Shown:
         return await told(self._branched(await self._open(entered), None))
 
     async def remove_last(self, entered: Entered) -> Shown:
         """The last message and its reply go; what the user had said is in the box again."""
-        return await told(self._removed(await self._open(entered)))
+        chat = await self._open(entered)
+        return await told(self._seen(chat, self._removed(chat)))
 
     async def dummy_message(self, entered: Entered) -> Shown:
         return await told(self._dummy(entered, session.with_dummy_message))
@@ -59,7 +63,7 @@ class ChatActs:
 
     async def _edited(self, chat: "_Open", index: object, text: str) -> Shown:
         history = await self._free_history(chat)
-        fact = (await self._screen.view(history)).fact(index[0] if isinstance(index, list) else index)
+        fact = await self._fact(chat, history, index[0] if isinstance(index, list) else index)
         if fact is None or fact.part is Part.TOOL:
             raise BadRequest("Calls of tools and their answers cannot be edited.")
         turn = session.turn_at(history, fact.row, fact.side)
@@ -68,7 +72,7 @@ class ChatActs:
 
     async def _acted(self, chat: "_Open", act: Mapping[str, Any]) -> Shown:
         history = await self._free_history(chat)
-        fact = (await self._screen.view(history)).fact(act.get("index"))
+        fact = await self._fact(chat, history, act.get("index"))
         if fact is None:
             raise BadRequest("That message is no longer there. Reload the page.")
         if act.get("act") == "branch":
@@ -89,7 +93,10 @@ class ChatActs:
         return await self._all(Tab(place=place, chat=copy), copied, chat.settings)
 
     async def _removed(self, chat: "_Open") -> Shown:
-        history, text = session.removed_last(await self._free_history(chat))
+        history = await self._free_history(chat)
+        if chat.tab.marks is not None:
+            chat.tab.marks.check_end(history)
+        history, text = session.removed_last(history)
         return merged(await self._changed(chat, history), {self._middle.box: {"text": text, "files": []}})
 
     async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
@@ -111,6 +118,20 @@ class ChatActs:
         tokens = await self._page.runtime.chat.encode_chat(chat_request(chat.settings, history, user))
         card = await self._page.runtime.chat.card()
         gr.Info(f"{len(tokens)} tokens, of {card.context} that fit the context.", title="This conversation")
+
+    async def _fact(self, chat: "_Open", history: History, index: object) -> Fact | None:
+        """Of the message that the tab shows at this number. Raises ChangedElsewhere."""
+        if chat.tab.marks is not None:
+            return chat.tab.marks.fact(index, history)
+        return (await self._screen.view(history)).fact(index)
+
+    async def _seen(self, chat: "_Open", work: Awaitable[Shown]) -> Shown:
+        """What `work` shows; where it is meant for a message that is not there any more, the chat as it is now."""
+        try:
+            return await work
+        except ChangedElsewhere as changed:
+            gr.Warning(changed.message)
+            return await self._all(chat.tab, await self._screen.history(chat.tab, chat.settings), chat.settings)
 
     async def _changed(self, chat: "_Open", history: History) -> Shown:
         tab = await self._page.desk.keep(await self._screen.named(chat.tab), history)

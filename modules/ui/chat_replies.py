@@ -20,6 +20,7 @@ from modules.ui.asking import chat_request
 from modules.ui.chat_parts import Conversation
 from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.draft import Draft, divided
+from modules.ui.marks import ChangedElsewhere
 from modules.ui.pace import Pace
 from modules.ui.page import Page, failure
 from modules.ui.replies import FRAMES_A_SECOND, RunningReply, timestamp
@@ -98,12 +99,18 @@ class ChatReplies:
 
     async def _regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         settings, tab, history = await self._begun(entered)
+        if _is_changed(tab, history):
+            yield await self._as_it_is(tab, history, settings)
+            return
         async with aclosing(self._answered(tab, session.begin_regeneration(history), settings)) as steps:
             async for shown in steps:
                 yield shown
 
     async def _go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         settings, tab, history = await self._begun(entered)
+        if _is_changed(tab, history):
+            yield await self._as_it_is(tab, history, settings)
+            return
         turn = history.rows[-1].assistant if history.rows else None
         if turn is None or not turn.text:
             raise BadRequest(_NOTHING_TO_CONTINUE)
@@ -112,6 +119,11 @@ class ChatReplies:
         async with aclosing(self._replied(tab, history, history, settings, begun_with=draft)) as steps:
             async for shown in steps:
                 yield shown
+
+    async def _as_it_is(self, tab: Tab, history: History, settings: Settings) -> Shown:
+        """In place of what was meant for a message that is not the last one any more."""
+        gr.Warning(ChangedElsewhere().message)
+        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
     async def _answered(self, tab: Tab, history: History, settings: Settings) -> AsyncGenerator[Shown, None]:
         """A reply from its beginning, or from the one that the user wants replies to have."""
@@ -144,6 +156,16 @@ class ChatReplies:
             else await self._page.desk.history(tab)
         )
         return settings, tab, history
+
+
+def _is_changed(tab: Tab, history: History) -> bool:
+    """Whether the last message is another one than the tab shows."""
+    try:
+        if tab.marks is not None:
+            tab.marks.check_end(history)
+    except ChangedElsewhere:
+        return True
+    return False
 
 
 async def _with_failures_told(steps: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:

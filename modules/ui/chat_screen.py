@@ -17,6 +17,7 @@ from modules.requests import Mode
 from modules.settings import Settings
 from modules.ui.asking import persona
 from modules.ui.chat_parts import ChatList, Conversation
+from modules.ui.marks import marks_of
 from modules.ui.page import Page
 from modules.ui.state import Tab, place_text, placed_tab, unkept
 from modules.ui.thumbnails import Thumbnails
@@ -111,7 +112,9 @@ class ChatScreen:
 
     async def shown(self, tab: Tab, history: History, *, is_running: bool = False) -> Shown:
         """Everything in the middle; while a reply is being written, without it."""
-        view = await self.view(without_last_reply(history) if is_running else history)
+        seen = without_last_reply(history) if is_running else history
+        view = await self.view(seen)
+        tab = replace(tab, marks=marks_of(seen, view.facts))
         middle = self._middle
         return {
             **self.at(tab),

@@ -7,6 +7,7 @@ from typing import Final
 
 from modules.library.histories import INCOGNITO, Place
 from modules.library.history import History
+from modules.ui.marks import Marks
 
 _HEX_BYTES: Final = 6
 
@@ -22,12 +23,14 @@ class Opening:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tab:
     """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
-    for then the file is the truth. `opening` is there until the tab shows a chat."""
+    for then the file is the truth. `opening` is there until the tab shows a chat. `marks` are of the messages that it
+    shows; None before it shows any."""
 
     place: Place = field(default_factory=lambda: Place(None))
     chat: str = ""
     history: History | None = None
     opening: Opening | None = None
+    marks: Marks | None = None
 
     @property
     def is_opening(self) -> bool:

@@ -83,3 +83,30 @@ async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, 
                 "pace => pace.checkVisibility({opacityProperty: true, visibilityProperty: true})"
             )
             assert not re.search(r"\d{4}|\d,\d{3}\.\d", await pace.inner_text())
+
+
+async def edit(chat: ChatPage, number: int, text: str) -> None:
+    """A reply, by its number."""
+    await chat.page.locator("#chat .bot-row").nth(number).get_by_role("button", name="Edit").click()
+    await chat.page.locator("#chat textarea").fill(text)
+    await chat.page.keyboard.press("Control+Enter")
+
+
+async def test_what_another_tab_has_changed_is_shown_and_not_acted_on(
+    chat: ChatPage, browser: Browser, scripted: Site
+) -> None:
+    for word in ("one", "two"):
+        await chat.say(f"echo: {word}")
+    async with visiting(browser, scripted.url) as page:
+        other = ChatPage(page)
+        await expect(other.replies).to_have_text(["one", "two"])
+        await edit(chat, 1, "two, changed")
+        await expect(chat.replies).to_have_text(["one", "two, changed"])
+        await edit(other, 1, "two, overwritten")
+        await expect(other.replies).to_have_text(["one", "two, changed"])
+        await expect(page.get_by_text("changed in another tab")).to_be_visible()
+        await edit(chat, 1, "two, changed again")
+        await expect(chat.replies).to_have_text(["one", "two, changed again"])
+        # The other one is as that tab shows it.
+        await edit(other, 0, "one, changed")
+        await expect(other.replies).to_have_text(["one, changed", "two, changed again"])
