@@ -7,6 +7,7 @@ from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.hooks import Hooks
 from modules.library.library import Library
+from modules.media.embeddings import EmbeddingService
 from modules.models.launch import Launch, launch_engine
 from modules.models.pool import ModelPool
 from modules.prompt.builder import PromptBuilder
@@ -26,6 +27,7 @@ class Runtime:
         self.work = WorkRegister()
         self.models = ModelPool(settings, self.data, launch)
         self._prompts = PromptBuilder(self.library, settings)
+        self.embeddings = EmbeddingService(self.models)
         self.chat = ChatService(self.models, self.work, hooks, self._prompts)
 
     async def __aenter__(self) -> Self:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
-from extensions.openai import adapters, health, internal, metrics, models, tokenizer, tokens
+from extensions.openai import adapters, embeddings, health, internal, metrics, models, tokenizer, tokens
 from extensions.openai.access import Gate, Policy
 from extensions.openai.chat import routes as chat
 from extensions.openai.completions import routes as completions
@@ -30,6 +30,7 @@ ROUTERS = (
     messages.router,
     responses.router,
     conversations.router,
+    embeddings.router,
     models.router,
     tokens.router,
     tokenizer.router,

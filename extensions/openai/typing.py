@@ -48,9 +48,17 @@ from extensions.openai.completions.schema import (
     TextCompletionChunk,
     TextCompletionRequest,
 )
+from extensions.openai.embeddings import EmbeddingObject, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage
 from extensions.openai.generation_fields import GenerationFields, InertFields, SamplingFields, StreamOptions
 from extensions.openai.health import Health
-from extensions.openai.internal import ChatPromptResponse, InternalHealth, LoadRequest, ModelInfo, ModelNames
+from extensions.openai.internal import (
+    ChatPromptResponse,
+    InternalHealth,
+    LoadRequest,
+    ModelInfo,
+    ModelNames,
+    UnloadRequest,
+)
 from extensions.openai.messages.schema import (
     BlockSource,
     ContentBlock,
@@ -193,6 +201,10 @@ __all__ = [
     "DetokenizeRequest",
     "DetokenizeResponse",
     "DirectCaller",
+    "EmbeddingObject",
+    "EmbeddingsRequest",
+    "EmbeddingsResponse",
+    "EmbeddingsUsage",
     "EncodeRequest",
     "EncodeResponse",
     "FunctionCall",
@@ -280,5 +292,6 @@ __all__ = [
     "ToolUseBlock",
     "TopLogprob",
     "TopTokenLogprob",
+    "UnloadRequest",
     "UpdateConversationRequest",
 ]

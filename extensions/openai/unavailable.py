@@ -10,7 +10,6 @@ ENDPOINTS: Final = (
     "/v1/audio/speech",
     "/v1/audio/transcriptions",
     "/v1/audio/translations",
-    "/v1/embeddings",
     "/v1/images/edits",
     "/v1/images/generations",
     "/v1/images/variations",

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+from modules.backends.llamacpp.kinds import kind_of_gguf
 from modules.engine.protocols import Loader
+from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
 LLAMA_CPP: Final = "llama.cpp"
@@ -26,6 +28,11 @@ def detect_loader(path: Path) -> str:
     if path.suffix.lower() == ".gguf":
         return LLAMA_CPP
     raise LoadFailed(f"No loader reads {path.name}. This version reads GGUF files.")
+
+
+def kind_of(path: Path, loader: str) -> ModelKind:
+    """What the model at `path` is for, as far as its file says so."""
+    return kind_of_gguf(path) if loader == LLAMA_CPP and path.is_file() else ModelKind.CHAT
 
 
 def _imported(name: str) -> Loader:

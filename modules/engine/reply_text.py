@@ -103,6 +103,7 @@ class ReplyText:
             stop_reason=stop_reason,
             end_logprob=output.logprob if output.token is None else None,
             usage=self.usage if finish is not None else None,
+            embedding=output.embedding,
         )
 
     def _released_tokens(self, length: int, *, everything: bool) -> list[tuple[int, _Printed]]:

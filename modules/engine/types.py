@@ -67,6 +67,7 @@ class Generation:
     `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
     `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
     `constraint` holds from the end of the `thought` on, or from the first token where there is none.
+    `embedding` asks for the prompt's vector in place of a reply: so many of its numbers, 0 for all.
     """
 
     prompt: Prompt
@@ -82,6 +83,7 @@ class Generation:
     constraint: Constraint | None = None
     thought: Thought | None = None
     skip_special_tokens: bool = True
+    embedding: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Output:
 
     `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
     `prompt_logprobs` arrive once, before the first token;
-    their first entry is None, because nothing predicts a first token.
+    their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit floats.
     """
 
     job_id: int
@@ -138,6 +140,7 @@ class Output:
     finish: Finish | None = None
     stop_token: int | None = None
     error: str | None = None
+    embedding: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ class Chunk:
     stop_reason: str | int | None = None
     end_logprob: TokenLogprob | None = None
     usage: Usage | None = None
+    embedding: bytes | None = None
 
     @staticmethod
     def join(chunks: "Sequence[Chunk]") -> "Chunk":
@@ -198,6 +202,7 @@ class Chunk:
             stop_reason=last.stop_reason,
             end_logprob=last.end_logprob,
             usage=last.usage,
+            embedding=last.embedding,
         )
 
 
@@ -217,7 +222,8 @@ class ModelCard:
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
     trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
     Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
-    `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
+    The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
+    `embedding_frame`. `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
     """
 
     name: str
@@ -244,6 +250,8 @@ class ModelCard:
     adapters: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
     kind: ModelKind = ModelKind.CHAT
+    embedding_size: int = 0
+    embedding_frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
     @property
     def capabilities(self) -> tuple[str, ...]:

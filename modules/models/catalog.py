@@ -79,6 +79,10 @@ class Catalog:
             param="model",
         )
 
+    def path_of(self, name: str) -> Path:
+        """Where the listed model of exactly that name is."""
+        return (self._folder / name).absolute()
+
     def may_have(self, name: str) -> bool:
         """False where `find` would not find it: cheaper than going through the folder."""
         try:

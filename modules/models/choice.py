@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from modules.backends.registry import SCRIPTED, detect_loader
-from modules.engine.types import LoadSpec
+from modules.backends.registry import LLAMA_CPP, SCRIPTED, detect_loader, kind_of
+from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
 from modules.library.model_settings import PerModelSettings
 from modules.models.catalog import Catalog, ListedModel
@@ -63,7 +63,7 @@ def _operators_model(catalog: Catalog, name: str) -> ListedModel:
 
 
 def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
-    names = catalog.names()
+    names = [name for name in catalog.names() if kind_of(catalog.path_of(name), LLAMA_CPP) is ModelKind.CHAT]
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
         return _spec(settings, LoadOptions(), catalog.find(names[0]))
@@ -78,4 +78,5 @@ def _spec(settings: Settings, options: LoadOptions, model: ListedModel) -> LoadS
     stored = PerModelSettings(settings.user_data).for_model(model.name)
     chosen = options.applied_to(with_model_settings(settings, model.name, stored))
     loader = chosen.loader or detect_loader(model.path)
-    return load_spec(chosen, name=model.name, path=str(model.path), loader=loader)
+    kind = kind_of(model.path, loader)
+    return load_spec(chosen, name=model.name, path=str(model.path), loader=loader, kind=kind)

@@ -19,6 +19,7 @@ from modules.backends.llamacpp.options import (
     UBATCH_WITH_GPU,
     UBATCH_WITHOUT,
     cache_type,
+    embedding_context,
 )
 from modules.engine.types import LoadSpec
 from modules.models.estimate_shape import Layer, ModelShape, shape_of
@@ -54,6 +55,15 @@ class Estimate:
 def estimate(path: Path, spec: LoadSpec, *, has_gpu: bool) -> Estimate:
     """For the GGUF model at `path`, loaded as `spec` says. Blocks while the header is read. Raises LoadFailed."""
     return estimate_shape(shape_of(read_gguf(path)), spec, has_gpu=has_gpu)
+
+
+def embedder_bytes(path: Path, spec: LoadSpec) -> int:
+    """For an embedding model, which reads whole texts at once and keeps nothing. Raises LoadFailed."""
+    shape = shape_of(read_gguf(path))
+    tokens = embedding_context(spec.context, shape.trained_context)
+    scores = shape.heads * tokens * tokens * _F32
+    numbers = tokens * (2 * shape.feed_forward + 8 * shape.embedding) * _F32
+    return shape.weights + scores + numbers + _TOKEN * shape.vocabulary + _GRAPH
 
 
 def estimate_shape(shape: ModelShape, spec: LoadSpec, *, has_gpu: bool) -> Estimate:

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 import psutil
 
 from modules.backends.registry import LLAMA_CPP
-from modules.engine.types import LoadSpec
-from modules.models.estimate import estimate
+from modules.engine.types import LoadSpec, ModelKind
+from modules.models.estimate import embedder_bytes, estimate
 from modules.models.estimate_room import can_use_gpu, room_now
 from modules.models.residency import Limits, Memory
 from modules.settings import Settings
@@ -81,6 +81,8 @@ def _reserve(total: int) -> int:
 
 
 def _estimate(spec: LoadSpec, _stamp: tuple[int, int]) -> Memory:
+    if spec.kind is not ModelKind.CHAT:
+        return Memory(host=embedder_bytes(Path(spec.path), spec) + _PROCESS)
     found = estimate(Path(spec.path), spec, has_gpu=can_use_gpu())
     return Memory(host=found.host + _PROCESS, gpu=found.gpu)
 

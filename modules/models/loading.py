@@ -3,7 +3,7 @@
 import logging
 import time
 
-from modules.engine.types import LoadSpec
+from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed, NoRoom
 from modules.models.launch import Candidate, Launch
 from modules.models.residency import Need
@@ -61,7 +61,8 @@ class ModelLoading:
         return slot
 
     async def _loaded(self, spec: LoadSpec, patience: float | None, left: list[str]) -> Slot:
-        if not (self._roster.is_single and self._slots.recent()):
+        is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
+        if not (is_only and self._slots.recent()):
             self._slots.publish_loading(spec)
         await self._slots.bury()
         need = await self._slots.need(spec)
@@ -81,7 +82,8 @@ class ModelLoading:
 
     def _told(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
         """The failure as its caller should hear it, and as the state shows it from now on."""
-        if self._slots.live(spec.name) or (self._roster.is_single and self._slots.recent()):
+        is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
+        if self._slots.live(spec.name) or (is_only and self._slots.recent()):
             self._slots.publish_ready_again()
             return failure
         message = failure.message

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from modules.engine.types import LoadSpec
+from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
 from modules.options import did_you_mean
 from modules.settings import OPTIONS, Settings
@@ -18,6 +18,7 @@ _LOAD_OPTIONS: Final = (
     "loader ctx_size cache_type parallel kv_cells gpu_layers threads threads_batch batch_size ubatch_size flash_attn "
     "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode"
 )
+_MAX_TEXTS: Final = 2**14
 _NAMES: Final = MappingProxyType(
     {alias: name for name in _LOAD_OPTIONS.split() for alias in (name, *OPTIONS[name].aliases)}
 )
@@ -68,7 +69,7 @@ def with_model_settings(settings: Settings, model: str, stored: Mapping[str, obj
     return settings
 
 
-def load_spec(settings: Settings, *, name: str, path: str, loader: str) -> LoadSpec:
+def load_spec(settings: Settings, *, name: str, path: str, loader: str, kind: ModelKind = ModelKind.CHAT) -> LoadSpec:
     """What a loader needs to know to bring up the model at `path` under these settings."""
     return LoadSpec(
         name=name,
@@ -92,5 +93,7 @@ def load_spec(settings: Settings, *, name: str, path: str, loader: str) -> LoadS
         numa=settings.numa,
         no_kv_offload=settings.no_kv_offload,
         swa_full=settings.swa_full,
-        max_queue=settings.max_queue,
+        # A list of texts is many short jobs.
+        max_queue=settings.max_queue if kind is ModelKind.CHAT else max(settings.max_queue, _MAX_TEXTS),
+        kind=kind,
     )

@@ -30,6 +30,9 @@ _T = TypeVar("_T")
 
 DRAIN_SECONDS: Final = 30.0
 _DIED: Final = "The model process ended unexpectedly. The next request loads the model again."
+_NONE_OF_KIND: Final = (
+    "There is no {kind} model. Put a GGUF file of one into the model folder, or load one by its name."
+)
 _IDLE: Final = "Unloaded because nobody used it. The next request loads it again."
 
 
@@ -221,8 +224,8 @@ class ModelPool:
                 await self._slots.news.wait()
 
     async def _meant(self, name: str | None, kind: ModelKind) -> LoadSpec | None:
-        known = name and self._roster.known(name)
-        if name and not known:
+        is_known = not name or self._roster.known(name) is not None
+        if kind is not ModelKind.CHAT or not is_known:
             return await asyncio.to_thread(self._roster.meant, name, kind, self._slots.recent(kind))
         return self._roster.meant(name, kind, self._slots.recent(kind))
 
@@ -257,7 +260,7 @@ class ModelPool:
     async def _spec_of(self, name: str | None, kind: ModelKind) -> LoadSpec:
         spec = await self._meant(name, kind)
         if spec is None:
-            raise NotLoaded(_advice(self._feed.current))
+            raise NotLoaded(_advice(self._feed.current) if kind is ModelKind.CHAT else _NONE_OF_KIND.format(kind=kind))
         return spec
 
     async def _swap(self, spec: LoadSpec, *, is_chosen: bool = True) -> ModelCard:

@@ -1,14 +1,19 @@
 """Which model a request means: by its name, or the one that answers every other name."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
 
-from modules.backends.registry import SCRIPTED
+from modules.backends.registry import SCRIPTED, detect_loader, kind_of
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
 from modules.models.catalog import Catalog
 from modules.models.choice import requested_spec
 from modules.models.options import LoadOptions
 from modules.settings import Settings
+
+_REMEMBERED: Final = 1024
 
 
 class Roster:
@@ -22,6 +27,7 @@ class Roster:
         self._catalog = catalog
         self._default: LoadSpec | None = None
         self._chosen: str | None = None
+        self._kinds = lru_cache(maxsize=_REMEMBERED)(lambda path, _stamp: kind_of(path, detect_loader(path)))
 
     def begin_with(self, spec: LoadSpec) -> None:
         """`spec` answers every name that means no model."""
@@ -50,17 +56,18 @@ class Roster:
 
     def meant(self, name: str | None, kind: ModelKind, recent: Sequence[str]) -> LoadSpec | None:
         """What a request with that name is to be answered by; None when there is nothing. `recent` are the loaded
-        models, the last used one first. May look at the disk. Raises BadRequest for a model of another kind."""
+        models of the kind, the last used one first. May look at the disk. Raises BadRequest for a model of another
+        kind."""
         spec = self._named(name) if name else None
-        if spec is None:
-            return self._any(kind, recent)
-        if spec.kind is not kind:
+        if spec is not None and spec.kind is not kind:
             raise BadRequest(
                 f"{spec.name} is a model for {spec.kind}, not for {kind}. GET /v1/models tells the type of each.",
                 param="model",
                 code="model_not_supported",
             )
-        return spec
+        if spec is not None and (spec.name in self.wanted or self._may_load(kind)):
+            return spec
+        return self._any(kind, recent)
 
     def default_name(self, recent: Sequence[str]) -> str | None:
         """The chat model that answers requests without a name."""
@@ -68,18 +75,21 @@ class Roster:
         return spec.name if spec else None
 
     def kind_of(self, name: str) -> ModelKind:
-        """What a model of the list is for."""
+        """What a model of the list is for. May look at the disk."""
         spec = self.wanted.get(name)
-        return spec.kind if spec else ModelKind.CHAT
+        if spec is not None:
+            return spec.kind
+        return ModelKind.CHAT if name == SCRIPTED else self._kinds(path := self._catalog.path_of(name), _stamp(path))
+
+    def _may_load(self, kind: ModelKind) -> bool:
+        """Whether requests may have models of that kind loaded. Only chat models take each other's place."""
+        if kind is ModelKind.CHAT or "model_swap" in self._settings.explicit:
+            return self._settings.swaps_models
+        return True
 
     def _named(self, name: str) -> LoadSpec | None:
         known = self.known(name)
-        if known is not None:
-            return self.wanted[known]
-        spec = self._on_disk(name)
-        if spec is None or spec.kind is not ModelKind.CHAT:
-            return spec
-        return spec if self._settings.swaps_models else None
+        return self.wanted[known] if known is not None else self._on_disk(name)
 
     def _on_disk(self, name: str) -> LoadSpec | None:
         if not (self._is_there(name) or (name == SCRIPTED and self._settings.loader == SCRIPTED)):
@@ -102,7 +112,22 @@ class Roster:
                 return self._default
         chosen = [self._chosen] if kind is ModelKind.CHAT and self._chosen else []
         names = [*chosen, *recent, *reversed(wanted)]
-        return next((wanted[name] for name in names if name in wanted), None)
+        found = next((wanted[name] for name in names if name in wanted), None)
+        if found is not None or kind is ModelKind.CHAT or not self._may_load(kind):
+            return found
+        if kind is ModelKind.EMBEDDING and (spec := self._on_disk(self._settings.openai_embedding_model)):
+            return spec
+        first = next((name for name in self._catalog.names() if self.kind_of(name) is kind), None)
+        return self._on_disk(first) if first is not None else None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Another one when the file has changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
 
 
 def pinned_names(settings: Settings, catalog: Catalog) -> frozenset[str]:

@@ -208,7 +208,8 @@ class Slots:
 
     def _may_cut(self, names: tuple[str, ...], need: Need) -> bool:
         used = [name for name in names if (slot := self.live(name)) and slot.is_used]
-        return self._roster.is_single or used == [need.name]
+        is_only = self._roster.is_single and need.kind is ModelKind.CHAT
+        return is_only or used == [need.name]
 
     async def _leave(self, names: tuple[str, ...], need: Need, patience: float, left: list[str]) -> None:
         for name in names:

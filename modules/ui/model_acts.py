@@ -21,7 +21,7 @@ from modules.models.options import LoadOptions, with_model_settings
 from modules.models.state import ModelState, Status
 from modules.settings import Settings
 from modules.ui.model_parts import OWN_TEMPLATE, ModelParts
-from modules.ui.model_words import checks_text, estimate_text, plain, state_text
+from modules.ui.model_words import checks_text, estimate_text, loaded_choices, plain, state_text, states_text
 from modules.ui.page import Page, failure, told
 
 Shown = dict[Component, Any]
@@ -40,6 +40,7 @@ class ModelActs:
         self._parts = parts
         self._downloads = downloads
         self._models = page.runtime.models
+        self._has_several = page.runtime.settings.models_max > 1
         self._library = page.runtime.library
         self._catalog = Catalog(page.runtime.data.models)
 
@@ -62,8 +63,7 @@ class ModelActs:
             parts.models: gr.update(choices=models),
             parts.adapters: gr.update(choices=adapters, value=applied),
             parts.template: gr.update(choices=[OWN_TEMPLATE, *templates]),
-            parts.status: state_text(state),
-        }
+        } | self._state(state)
         if entered and entered[parts.models] in models:
             return menus
         name = state.name if state.name in models else next(iter(models), None)
@@ -99,8 +99,10 @@ class ModelActs:
             async for shown in steps:
                 yield shown
 
-    async def unload(self) -> AsyncGenerator[Shown, None]:
-        work = asyncio.ensure_future(self._models.unload())
+    async def unload(self, entered: Entered | None = None) -> AsyncGenerator[Shown, None]:
+        """The model chosen among the loaded ones, where there may be several."""
+        name = entered[self._parts.loaded] if entered and self._has_several else None
+        work = asyncio.ensure_future(self._models.unload(name))
         async with aclosing(self._shown_during(work)) as steps:
             async for shown in steps:
                 yield shown
@@ -135,7 +137,14 @@ class ModelActs:
         return self._models.list_models(), self._models.list_adapters(), self._library.templates.names()
 
     def _state(self, state: ModelState) -> Shown:
-        return {self._parts.status: state_text(state)}
+        if not self._has_several:
+            return {self._parts.status: state_text(state)}
+        states = self._models.models
+        choices = loaded_choices(states)
+        latest = max(reversed(states), key=lambda each: each.loaded_at, default=None)
+        names = [name for _, name in choices]
+        chosen = latest.name if latest and latest.name in names else next(iter(names), None)
+        return {self._parts.status: states_text(states), self._parts.loaded: gr.update(choices=choices, value=chosen)}
 
     async def _shown_during(self, work: asyncio.Future[Any]) -> AsyncGenerator[Shown, None]:
         """The state of the model until `work` ends, then its failure as a notice."""

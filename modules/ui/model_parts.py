@@ -17,6 +17,7 @@ class ModelParts:
     """The left half: what is on disk, and how it is loaded."""
 
     status: gr.Markdown
+    loaded: gr.Dropdown
     models: gr.Dropdown
     refresh: gr.Button
     load: gr.Button
@@ -44,6 +45,12 @@ class DownloadParts:
 
 def model_parts(settings: Settings) -> ModelParts:
     status = gr.Markdown("", elem_id="model-status", container=True)
+    loaded = name_menu(
+        label="Loaded models",
+        info="Unload ends the one chosen here.",
+        elem_id="loaded-models",
+        visible=settings.models_max > 1,
+    )
     models = name_menu(label="Model", elem_id="model-menu")
     with gr.Row(elem_classes="tight"):
         load = _button("Load", "load-model", variant="primary")
@@ -64,6 +71,7 @@ def model_parts(settings: Settings) -> ModelParts:
     apply = _button("Apply LoRA adapters", "apply-loras")
     return ModelParts(
         status=status,
+        loaded=loaded,
         models=models,
         refresh=refresh,
         load=load,

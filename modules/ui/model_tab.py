@@ -23,7 +23,7 @@ def build_model(page: Page) -> None:
     acts = ModelActs(page, parts, downloads)
     entered, shown = _entered(parts), _shown(parts)
     page.fill_in(acts.refreshed, shown)
-    page.on_open(acts.followed, [parts.status])
+    page.on_open(acts.followed, [parts.status, parts.loaded])
     _connect_choice(parts, acts, entered, shown)
     if page.settings.multi_user:
         # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
@@ -41,7 +41,7 @@ def _entered(parts: ModelParts) -> set[Component]:
 
 
 def _shown(parts: ModelParts) -> list[Component]:
-    return [parts.status, parts.estimate, *_entered(parts)]
+    return [parts.status, parts.loaded, parts.estimate, *_entered(parts)]
 
 
 def _connect_choice(parts: ModelParts, acts: ModelActs, entered: set[Component], shown: list[Component]) -> None:
@@ -56,7 +56,7 @@ def _connect_choice(parts: ModelParts, acts: ModelActs, entered: set[Component],
 
 def _connect_buttons(parts: ModelParts, acts: ModelActs, entered: set[Component], shown: list[Component]) -> None:
     parts.load.click(acts.load, entered, shown, **_QUIET)
-    parts.unload.click(acts.unload, None, shown, **_QUIET)
+    parts.unload.click(acts.unload, {parts.loaded}, shown, **_QUIET)
     parts.apply.click(acts.apply, entered, shown, **_QUIET)
     parts.check.click(acts.check, entered, [parts.estimate], **_QUIET)
 

@@ -20,6 +20,19 @@ def plain(text: str) -> str:
     return " ".join(text.split()).translate(_MARKS)
 
 
+def states_text(states: Sequence[ModelState]) -> str:
+    """A line for each model that is more than on disk."""
+    told = [state for state in states if state.status is not Status.EMPTY]
+    return "\n\n".join(map(state_text, told)) or state_text(ModelState())
+
+
+def loaded_choices(states: Sequence[ModelState]) -> list[tuple[str, str]]:
+    """Entries of a menu: the models in memory, with what each takes."""
+    ready = [state for state in states if state.status is Status.READY and state.name]
+    sizes = [f", {shown_size(state.memory)}" if state.memory else "" for state in ready]
+    return [(f"{state.name} ({state.kind}{size})", state.name or "") for state, size in zip(ready, sizes, strict=True)]
+
+
 def state_text(state: ModelState) -> str:
     name = plain(state.name or "")
     match state.status:

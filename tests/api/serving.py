@@ -59,6 +59,9 @@ class Served:
 async def served(folder: Path, *, launch: Launch = launch_in_process, **settings: Any) -> AsyncIterator[Served]:
     """The app in this process, once its model is loaded."""
     values: dict[str, Any] = {"loader": "scripted", "user_data_dir": folder, **settings}
+    if values["loader"] is None:
+        # Left to what is stored for each model.
+        del values["loader"]
     async with Runtime(Settings(**values), launch=launch) as runtime:
         if runtime.settings.loader == "scripted":
             await until(runtime, Status.READY)

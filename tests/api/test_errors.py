@@ -140,7 +140,7 @@ async def test_the_official_client_raises_its_own_errors(client: AsyncOpenAI) ->
     with pytest.raises(NotFoundError):
         await client.models.retrieve("nothing")
     with pytest.raises(APIStatusError) as later:
-        await client.embeddings.create(model="x", input="x")
+        await client.images.generate(model="x", prompt="x")
     assert later.value.status_code == 501
 
 

@@ -23,6 +23,7 @@ from modules.engine.types import (
     Job,
     LoadSpec,
     ModelCard,
+    ModelKind,
     Prompt,
     PromptProgress,
     Thought,
@@ -97,6 +98,7 @@ GENERATION = Generation(
     constraint=Constraint(kind="regex", text="a+", param="guided_regex"),
     thought=Thought(end="</think>", start="<think>", is_open=True, budget=3),
     skip_special_tokens=False,
+    embedding=64,
 )
 LOGPROB = TokenLogprob(3, b"\xff\x00", float("-inf"), (Alternative(4, b"\xe4\xb8", -1.25),))
 CHUNK = Chunk(
@@ -110,6 +112,7 @@ CHUNK = Chunk(
     stop_reason="END",
     end_logprob=LOGPROB,
     usage=Usage(1, 2, 1, 1),
+    embedding=b"\x00\x00\x80\x3f",
 )
 SPEC = LoadSpec(
     idle_cells=7,
@@ -136,6 +139,7 @@ SPEC = LoadSpec(
     adapters=(Adapter(name="l.gguf", path="/l.gguf", scale=0.5),),
     instruction_template="{{ x }}",
     max_queue=8,
+    kind=ModelKind.EMBEDDING,
 )
 CARD = ModelCard(
     name="a/b.gguf",
@@ -161,6 +165,9 @@ CARD = ModelCard(
     adapters=("l.gguf",),
     instruction_template="{{ x }}",
     unsupported=("tfs",),
+    kind=ModelKind.EMBEDDING,
+    embedding_size=384,
+    embedding_frame=((101,), (102,)),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.Probe(SPEC),

@@ -3,6 +3,7 @@
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ from modules.errors import LoadFailed
 _MAGIC: Final = b"GGUF"
 _VERSIONS: Final = (2, 3)
 _FIRST_READ: Final = 16 * 2**20
+_TRAITS_BYTES: Final = 64 * 2**10
+_VOCABULARY: Final = "tokenizer."
 _MAX_HEADER: Final = 256 * 2**20
 _MAX_ENTRIES: Final = 1_000_000
 _MAX_ITEMS: Final = 8_000_000
@@ -83,6 +86,16 @@ def read_gguf(path: Path) -> GgufHeader:
     return GgufHeader(headers[0].metadata, MappingProxyType(tensors))
 
 
+def read_traits(path: Path) -> Mapping[str, Value]:
+    """What a file says about its model before the vocabulary begins. Raises LoadFailed."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_TRAITS_BYTES)
+        return _Parser(start, path.stat().st_size).traits()
+    except (OSError, _Damaged, UnicodeDecodeError) as error:
+        raise _damaged(path, str(error) or "it cannot be read") from error
+
+
 def gguf_parts(path: Path) -> list[Path]:
     """All files of the model whose first file, or only one, is at `path`."""
     match = _PART.search(path.name)
@@ -125,16 +138,32 @@ class _Parser:
         self._file_size = file_size
         self._at = 0
 
+    def traits(self) -> Mapping[str, Value]:
+        """As much as there is of the metadata, to the vocabulary."""
+        found: dict[str, Value] = {}
+        with contextlib.suppress(_TooShort):
+            _, entry_count = self._counts()
+            for _ in range(entry_count):
+                key = self._string() or ""
+                if key.startswith(_VOCABULARY):
+                    break
+                found[key] = self._value(self._u32())
+        return MappingProxyType(found)
+
     def header(self) -> GgufHeader:
+        tensor_count, entry_count = self._counts()
+        metadata = dict(self._entry() for _ in range(entry_count))
+        places = [self._tensor() for _ in range(tensor_count)]
+        return GgufHeader(MappingProxyType(metadata), MappingProxyType(dict(self._sizes(places, metadata))))
+
+    def _counts(self) -> tuple[int, int]:
+        """Of tensors and of entries."""
         if self._take(4) != _MAGIC:
             raise _Damaged("it does not begin as one")
         version = self._u32()
         if version not in _VERSIONS:
             raise _Damaged(f"its version {version} is not known" if version < 1 << 16 else "it is big-endian")
-        tensor_count, entry_count = self._count(_MAX_ENTRIES), self._count(_MAX_ENTRIES)
-        metadata = dict(self._entry() for _ in range(entry_count))
-        places = [self._tensor() for _ in range(tensor_count)]
-        return GgufHeader(MappingProxyType(metadata), MappingProxyType(dict(self._sizes(places, metadata))))
+        return self._count(_MAX_ENTRIES), self._count(_MAX_ENTRIES)
 
     def _sizes(self, places: list[tuple[int, str]], metadata: Mapping[str, Value]) -> Iterator[tuple[str, int]]:
         """A tensor ends where the next one begins, and the last one where the file does."""

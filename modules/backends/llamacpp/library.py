@@ -51,14 +51,15 @@ def model_metadata(model: Any, key: str) -> str | None:
     return buffer.value.decode("utf-8", "replace")
 
 
-def tokenize(vocab: Any, text: str, *, special: bool) -> list[int]:
+def tokenize(vocab: Any, text: str, *, special: bool, framed: bool = False) -> list[int]:
+    """`framed` adds the tokens that the model wants before and after a text."""
     encoded = text.encode("utf-8", "surrogatepass")
     room = len(encoded) + 8
     tokens = (c.llama_token * room)()
-    count = c.llama_tokenize(vocab, encoded, len(encoded), tokens, room, False, special)
+    count = c.llama_tokenize(vocab, encoded, len(encoded), tokens, room, framed, special)
     if count < 0:
         tokens = (c.llama_token * -count)()
-        count = c.llama_tokenize(vocab, encoded, len(encoded), tokens, -count, False, special)
+        count = c.llama_tokenize(vocab, encoded, len(encoded), tokens, -count, framed, special)
     return list(tokens[:count])
 
 

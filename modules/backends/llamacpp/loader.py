@@ -10,12 +10,13 @@ from modules.backends.llamacpp import library
 from modules.backends.llamacpp.adapters import apply_adapters
 from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.cores import usable_cores
+from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.memory import Memory
-from modules.backends.llamacpp.options import DEFAULT_CONTEXT, SPLIT_MODES, cache_type
+from modules.backends.llamacpp.options import DEFAULT_CONTEXT, SPLIT_MODES, cache_type, embedding_context
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
-from modules.engine.types import LoadSpec, ModelCard
+from modules.engine.types import LoadSpec, ModelCard, ModelKind
 from modules.errors import LoadFailed
 from modules.library.model_templates import template_beside
 
@@ -38,15 +39,19 @@ class LlamaCppLoader:
         model = _open(spec, params)
         try:
             check_options(spec, _facts(model))
+            if spec.kind is ModelKind.EMBEDDING:
+                return _card(spec, model, context=embedding_context(spec.context, _trained_context(model)))
             return _card(spec, model, context=_context_size(spec, model))
         finally:
             c.llama_model_free(model)
 
-    def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend:
+    def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend | LlamaEmbedder:
         model_params = _model_params(spec)
         callback = _progress_callback(report)
         model_params.progress_callback = callback
         model = _open(spec, model_params)
+        if spec.kind is ModelKind.EMBEDDING:
+            return self._embedder(spec, model)
         memory = Memory(model, spec, context=_context_size(spec, model))
         context = c.llama_init_from_model(model, _context_params(spec, memory))
         if not context:
@@ -55,6 +60,20 @@ class LlamaCppLoader:
         self._apply_adapters(model, context, spec)
         _warm_up(context)
         return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context), self._log)
+
+    def _embedder(self, spec: LoadSpec, model: Any) -> LlamaEmbedder:
+        """The file says how vectors are pooled; where it does not, encoders mean all tokens and others the last one."""
+        size = embedding_context(spec.context, _trained_context(model))
+        encodes = bool(c.llama_model_has_encoder(model)) or not bool(c.llama_model_has_decoder(model))
+        context = c.llama_init_from_model(model, _embedding_params(spec, size, c.LLAMA_POOLING_TYPE_UNSPECIFIED))
+        if context and c.llama_pooling_type(context) == c.LLAMA_POOLING_TYPE_NONE:
+            c.llama_free(context)
+            pooling = c.LLAMA_POOLING_TYPE_MEAN if encodes else c.LLAMA_POOLING_TYPE_LAST
+            context = c.llama_init_from_model(model, _embedding_params(spec, size, pooling))
+        if not context:
+            c.llama_model_free(model)
+            raise LoadFailed(f"There is not enough memory for {spec.name} with a context of {size} tokens.")
+        return LlamaEmbedder(model, context, _card(spec, model, context=size), self._log)
 
     def _why_no_context(self, spec: LoadSpec, memory: Memory) -> str:
         said = self._log.last_error
@@ -128,6 +147,20 @@ def _context_params(spec: LoadSpec, memory: Memory) -> Any:
     params.flash_attn_type = memory.flash_attention
     params.type_k = params.type_v = _ggml_type(spec)
     params.offload_kqv = not spec.no_kv_offload
+    params.no_perf = True
+    return params
+
+
+def _embedding_params(spec: LoadSpec, size: int, pooling: int) -> Any:
+    """An encoder looks at a whole text at once, so one batch has to hold the longest."""
+    params = c.llama_context_default_params()
+    params.n_ctx = params.n_batch = params.n_ubatch = size
+    params.n_seq_max = SEQUENCES
+    params.kv_unified = True
+    params.embeddings = True
+    params.pooling_type = pooling
+    params.n_threads = spec.threads or usable_cores()
+    params.n_threads_batch = spec.threads_batch or params.n_threads
     params.no_perf = True
     return params
 
@@ -211,4 +244,7 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         infill_tokens=tokenizer.infill_ids,
         can_constrain=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
+        kind=spec.kind,
+        embedding_size=int(c.llama_model_n_embd(model)) if spec.kind is ModelKind.EMBEDDING else 0,
+        embedding_frame=tokenizer.frame() if spec.kind is ModelKind.EMBEDDING else ((), ()),
     )

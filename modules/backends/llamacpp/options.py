@@ -55,3 +55,9 @@ def cache_type(name: str) -> CacheType | None:
     """By any of its spellings."""
     name = name.lower()
     return CACHE_TYPES.get(CACHE_TYPE_SYNONYMS.get(name, name))
+
+
+def embedding_context(asked: int, trained: int) -> int:
+    """The longest text that an embedding model takes: what it was trained for, within what memory is asked for."""
+    bound = asked or DEFAULT_CONTEXT
+    return min(trained, bound) if trained else bound

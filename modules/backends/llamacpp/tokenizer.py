@@ -9,6 +9,7 @@ from modules.backends.llamacpp import library
 from modules.errors import BadRequest
 
 _NO_TOKEN: Final = -1
+_SAMPLE: Final = "text"
 
 
 class LlamaTokenizer:
@@ -65,6 +66,15 @@ class LlamaTokenizer:
         markers = (c.llama_vocab_fim_pre, c.llama_vocab_fim_suf, c.llama_vocab_fim_mid)
         prefix, suffix, middle = (self._optional(marker(self._vocab)) for marker in markers)
         return None if prefix is None or suffix is None or middle is None else (prefix, suffix, middle)
+
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The tokens that the model wants before and after a text that it embeds."""
+        bare = library.tokenize(self._vocab, _SAMPLE, special=False)
+        whole = library.tokenize(self._vocab, _SAMPLE, special=False, framed=True)
+        for start in range(len(whole) - len(bare) + 1):
+            if whole[start : start + len(bare)] == bare:
+                return tuple(whole[:start]), tuple(whole[start + len(bare) :])
+        return (), ()
 
     def control_texts(self) -> tuple[str, ...]:
         ids = (token for token in range(self.size) if c.llama_vocab_is_control(self._vocab, token))

@@ -1,0 +1,117 @@
+"""POST /v1/embeddings."""
+
+import array
+import base64
+import sys
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, BeforeValidator, Field
+from starlette.responses import Response
+
+from extensions.openai.answers import json_answer
+from extensions.openai.context import CurrentCaller
+from extensions.openai.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
+from extensions.openai.json_route import JsonRoute
+from extensions.openai.stream import while_connected
+from modules.errors import BadRequest
+from modules.media.embeddings import EmbeddingRequest, Text
+
+router = APIRouter(tags=["Embeddings"], route_class=JsonRoute)
+
+_MAX_INPUTS = 2048
+
+
+def _as_list(value: object) -> object:
+    """One text is a list of one, and so is one list of token ids."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and value and all(type(item) is int for item in value):
+        return [value]
+    return value
+
+
+def _as_encoding(value: object) -> object:
+    return None if value == "" else value
+
+
+InputTokens = Annotated[list[TokenId], Field(max_length=2**20, fail_fast=True)]
+Inputs = Annotated[
+    list[Annotated[str, Field(max_length=2**24)] | InputTokens],
+    Field(min_length=1, max_length=_MAX_INPUTS, fail_fast=True),
+    BeforeValidator(_as_list, json_schema_input_type=str | list[str] | list[int] | list[list[int]]),
+]
+
+
+class EmbeddingsRequest(RequestModel):
+    """The body of a request for vectors."""
+
+    input: Inputs = Field(description="A text, a list of texts, token ids of the model, or a list of such lists.")
+    model: str | None = Field(None, description="An embedding model; any other name means the default one.")
+    encoding_format: Annotated[Literal["float", "base64"] | None, BeforeValidator(_as_encoding)] = Field(
+        None, description="Numbers, or the bytes of little-endian 32-bit floats in base64; numbers without it."
+    )
+    dimensions: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = Field(
+        None, description="Keeps so many of the first numbers, at length 1 again."
+    )
+    keep_alive: Seconds | None = Field(None, description="As in a chat.")
+    ttl: Seconds | None = Field(None, description="The same as keep_alive.")
+    user: Anything = Field(None, description="Accepted, without effect.")
+
+
+class EmbeddingObject(BaseModel):
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsUsage(BaseModel):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsResponse(BaseModel):
+    """`data` is in the order of the inputs."""
+
+    object: Literal["list"] = "list"
+    data: list[EmbeddingObject]
+    model: str
+    usage: EmbeddingsUsage
+
+
+@router.post("/v1/embeddings", responses={200: {"model": EmbeddingsResponse}})
+async def create_embeddings(body: EmbeddingsRequest, caller: CurrentCaller) -> Response:
+    """Vectors of length 1, one for each input."""
+    request = EmbeddingRequest(
+        model=body.model,
+        inputs=tuple(map(_text, body.input)),
+        dimensions=body.dimensions,
+        keep_alive=body.ttl if body.keep_alive is None else body.keep_alive,
+    )
+    found = await while_connected(caller, caller.context.runtime.embeddings.embed(request))
+    written = _in_base64 if body.encoding_format == "base64" else _numbers
+    data = [
+        EmbeddingObject(object="embedding", index=index, embedding=written(vector))
+        for index, vector in enumerate(found.vectors)
+    ]
+    usage = EmbeddingsUsage(prompt_tokens=found.prompt_tokens, total_tokens=found.prompt_tokens)
+    return json_answer(EmbeddingsResponse(object="list", data=data, model=found.model, usage=usage), {})
+
+
+def _text(item: str | list[int]) -> Text:
+    if isinstance(item, str):
+        return item
+    if not item:
+        raise BadRequest("A list of token ids is empty.", param="input")
+    return tuple(item)
+
+
+def _in_base64(vector: bytes) -> str:
+    return base64.b64encode(vector).decode()
+
+
+def _numbers(vector: bytes) -> list[float]:
+    numbers = array.array("f", vector)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()

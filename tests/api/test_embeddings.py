@@ -1,0 +1,157 @@
+"""/v1/embeddings with a small encoder in a process of its own, beside a scripted chat model."""
+
+import base64
+import math
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+import pytest_asyncio
+from openai import AsyncOpenAI
+
+from modules.engine.types import LoadSpec
+from modules.models.launch import Candidate, launch_engine, launch_in_process
+from tests.api.serving import BASE_URL, CHAT, Served, says, served
+from tests.bert_file import CONTEXT, SIZE, write_bert
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PATH = "/v1/embeddings"
+NAME = "tiny-bert.gguf"
+TALKER = "talker.gguf"
+
+
+async def launch(spec: LoadSpec) -> Candidate:
+    return await (launch_in_process if spec.loader == "scripted" else launch_engine)(spec)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    folder = tmp_path_factory.mktemp("embeddings")
+    models = folder / "models"
+    models.mkdir()
+    write_bert(models / NAME)
+    (models / TALKER).write_bytes(b"GGUF")
+    (models / "config-user.yaml").write_text("talker.gguf$:\n  loader: scripted\n", "utf-8")
+    async with served(folder, launch=launch, loader=None) as api:
+        yield api
+
+
+async def vectors(api: Served, given: object, **fields: Any) -> list[list[float]]:
+    response = await api.post(PATH, {"input": given, **fields})
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert body["model"] == NAME
+    assert [entry["index"] for entry in body["data"]] == list(range(len(body["data"])))
+    return [entry["embedding"] for entry in body["data"]]
+
+
+async def test_a_text_becomes_a_vector_of_length_one(api: Served) -> None:
+    response = await api.post(PATH, {"input": "abc", "model": "text-embedding-3-small"})
+    body = response.json()
+    (vector,) = (entry["embedding"] for entry in body["data"])
+    assert len(vector) == SIZE
+    assert math.isclose(math.hypot(*vector), 1, rel_tol=1e-6)
+    assert body["usage"] == {"prompt_tokens": 5, "total_tokens": 5}
+    assert (body["object"], body["data"][0]["object"]) == ("list", "embedding")
+
+
+async def test_many_texts_say_what_each_says_alone(api: Served) -> None:
+    texts = ["abc", "", "z" * 30, "hello you", *(chr(97 + number % 26) * (number % 20 + 1) for number in range(300))]
+    together = await vectors(api, texts)
+    for text, vector in list(zip(texts, together, strict=True))[:20]:
+        (alone,) = await vectors(api, text)
+        assert np.allclose(alone, vector, atol=1e-5)
+    assert not np.allclose(together[0], together[2], atol=0.01)
+
+
+async def test_token_ids_are_those_of_the_model(api: Served) -> None:
+    (as_text,) = await vectors(api, "abc")
+    ids = [5, 32, 33]
+    for given in (ids, [ids]):
+        assert np.allclose(await vectors(api, given), as_text, atol=1e-6)
+    assert len(await vectors(api, [ids, [6]])) == 2
+
+
+async def test_base64_holds_the_same_numbers(api: Served) -> None:
+    response = await api.post(PATH, {"input": "abc", "encoding_format": "base64"})
+    data = base64.b64decode(response.json()["data"][0]["embedding"], validate=True)
+    assert np.frombuffer(data, "<f4").tolist() == (await vectors(api, "abc", encoding_format="float"))[0]
+
+
+async def test_fewer_dimensions_are_the_first_ones_at_length_one(api: Served) -> None:
+    (whole,) = await vectors(api, "abc")
+    (few,) = await vectors(api, "abc", dimensions=4)
+    assert np.allclose(few, np.array(whole[:4]) / math.hypot(*whole[:4]), atol=1e-6)
+    assert await vectors(api, "abc", dimensions=SIZE) == [whole]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "input"),
+        ({"input": []}, "input"),
+        ({"input": [[]]}, "input"),
+        ({"input": None}, "input"),
+        ({"input": 5}, "input"),
+        ({"input": ["a", 5]}, "input"),
+        ({"input": [[10_000]]}, "input"),
+        ({"input": [-1]}, "input"),
+        ({"input": ["a"] * 2049}, "input"),
+        ({"input": "a" * CONTEXT}, "input"),
+        ({"input": "a", "dimensions": 0}, "dimensions"),
+        ({"input": "a", "dimensions": SIZE + 1}, "dimensions"),
+        ({"input": "a", "encoding_format": "int8"}, "encoding_format"),
+        ({"input": "a", "keep_alive": "5m"}, "keep_alive"),
+        ({"input": "a", "model": TALKER}, "model"),
+    ],
+)
+async def test_what_cannot_be_embedded_is_refused(api: Served, body: dict[str, Any], param: str) -> None:
+    response = await api.post(PATH, body)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"].startswith(param)
+
+
+async def test_it_stands_beside_the_chat_model_and_does_not_chat(api: Served) -> None:
+    await vectors(api, "abc")
+    spoken = await api.post(CHAT, says("echo: hi", model="gpt-4o"))
+    assert spoken.json().get("model") == TALKER, spoken.text
+    for name in (NAME, "tiny-bert"):
+        refused = await api.post(CHAT, says("hi", model=name))
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "model")
+    entries = {entry["id"]: entry for entry in (await api.http.get("/v1/models")).json()["data"]}
+    assert {name: (entry["type"], entry["status"]) for name, entry in entries.items()} == {
+        TALKER: ("chat", "loaded"),
+        NAME: ("embedding", "loaded"),
+    }
+    assert entries[NAME]["capabilities"] == ["embedding"]
+    assert (await api.http.get("/v1/internal/model/info")).json()["model_name"] == TALKER
+
+
+async def test_it_is_unloaded_and_comes_back(api: Served) -> None:
+    before = await vectors(api, "abc")
+    assert (await api.post("/v1/internal/model/unload", {"model_name": NAME})).status_code == 200
+    entries = {entry["id"]: entry for entry in (await api.http.get("/v1/models")).json()["data"]}
+    assert (entries[NAME]["type"], entries[NAME]["status"]) == ("embedding", "sleeping")
+    assert await vectors(api, "abc") == before
+    loaded = await api.post("/v1/internal/model/load", {"model_name": NAME})
+    assert loaded.status_code == 200
+    assert (await api.post(CHAT, says("echo: hi"))).json()["model"] == TALKER
+
+
+async def test_the_official_client_reads_both_formats(api: Served) -> None:
+    http = httpx2.AsyncClient(transport=httpx2.ASGITransport(api.app))
+    async with AsyncOpenAI(base_url=f"{BASE_URL}/v1", api_key="none", http_client=http) as client:
+        plain = await client.embeddings.create(model="text-embedding-3-small", input=["abc"])
+        numbers = await client.embeddings.create(model=NAME, input=["abc"], encoding_format="float")
+    assert np.allclose(plain.data[0].embedding, numbers.data[0].embedding, atol=1e-6)
+
+
+async def test_without_an_embedding_model_there_is_a_clear_answer(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
+        response = await api.post(PATH, {"input": "abc"})
+    assert response.status_code == 503
+    assert "no embedding model" in response.json()["error"]["message"]
