@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class ModelLoading:
-    """One load at a time: whoever calls `bring_up` has the turn."""
+    """Of each kind one load at a time: whoever calls `bring_up` has the turn."""
 
     def __init__(self, slots: Slots, roster: Roster, launch: Launch, events: SlotEvents, settings: Settings) -> None:
         self._slots = slots
@@ -24,12 +24,6 @@ class ModelLoading:
         self._launch = launch
         self._events = events
         self._idle_seconds = settings.idle_timeout * 60 or None
-        self._current: str | None = None
-        self._has_room = False
-
-    def is_loading(self, name: str | None) -> bool:
-        """Whether the named model is under way, or weights of any are being read."""
-        return self._has_room if name is None else self._current == name
 
     async def refuse_hopeless(self, spec: LoadSpec) -> None:
         """Raises NoRoom when there can be no room for it, however long it waits, and LoadFailed."""
@@ -40,7 +34,6 @@ class ModelLoading:
         an operator wants it. Raises LoadFailed, NoRoom."""
         left: list[str] = []
         _log.info("loading %s", spec.name)
-        self._current = spec.name
         try:
             slot = await self._loaded(spec, patience, left)
         except (LoadFailed, NoRoom) as failure:
@@ -50,9 +43,7 @@ class ModelLoading:
             self._slots.publish_failed(spec, "Loading it broke down.")
             raise
         finally:
-            self._current, self._has_room = None, False
-            self._slots.coming(None)
-            self._slots.wake()
+            self._slots.gone(spec.name)
         for name in left:
             if name != spec.name:
                 self._roster.evicted(name)
@@ -76,8 +67,6 @@ class ModelLoading:
             if candidate is not None:
                 await candidate.aclose()
             raise
-        self._slots.coming(need)
-        self._has_room = True
         return await self._slot_of(spec, candidate, need)
 
     def _told(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
@@ -99,7 +88,11 @@ class ModelLoading:
         is_pinned = spec.name in self._slots.pinned
         slot = Slot(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
         slot.pid = candidate.pid
-        await self._slots.add(slot, need.memory)
+        try:
+            await self._slots.add(slot, need.memory)
+        except BaseException:
+            await engine.aclose()
+            raise
         taken = f", {slot.memory.host / 2**20:,.0f} MiB" if slot.memory.host else ""
         _log.info("loaded %s in %.1f s%s", spec.name, time.monotonic() - started, taken)
         return slot

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -57,7 +57,7 @@ class _SharedLoad:
 
 
 class ModelPool:
-    """Loads happen one after the other, in tasks of their own: a caller who goes away does not leave a model half loaded.
+    """Loads of a kind happen one after the other, in tasks of their own: a caller who goes away does not leave a model half loaded.
     Make it inside a running event loop.
 
     `drain_seconds` is how long an unload, and a load in place of the only model, waits for replies under way before it
@@ -82,7 +82,7 @@ class ModelPool:
         self._slots = Slots(settings, gauge or SystemMemory(settings), self._feed, self._roster)
         events = SlotEvents(idle=lambda slot: self._in_background(self._rest(slot)), released=self._slots.wake)
         self._loading = ModelLoading(self._slots, self._roster, launch, events, settings)
-        self._turn = asyncio.Lock()
+        self._turns = {kind: asyncio.Lock() for kind in ModelKind}
         # Requests for loads are read beside the event loop, and answered in the order in which they came.
         self._asking = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -180,7 +180,7 @@ class ModelPool:
         broken_off = {load: each for load, each in self._loads.items() if name in (None, each)}
         for load in broken_off:
             load.cancel()
-        await self._outcome(self._in_background(self._unload(name, tuple(broken_off.values()))))
+        await self._outcome(self._in_background(self._unload(name, broken_off)))
 
     async def aclose(self) -> None:
         """Break off whatever is being loaded and close all models; streams still open end with EngineFailed."""
@@ -249,7 +249,7 @@ class ModelPool:
         if spec is not None:
             # Whoever can never have room is told so at once, not when it is his turn.
             await self._loading.refuse_hopeless(spec)
-        async with self._turn:
+        async with self._turns[kind]:
             spec = await self._spec_of(name, kind)
             slot = self._slots.live(spec.name)
             if slot is None:
@@ -264,18 +264,21 @@ class ModelPool:
         return spec
 
     async def _swap(self, spec: LoadSpec, *, is_chosen: bool = True) -> ModelCard:
-        async with self._turn:
+        async with self._turns[spec.kind]:
             slot = await self._loading.bring_up(spec, self._drain_seconds, is_chosen=is_chosen)
             self._begin_watch()
             return slot.engine.card
 
-    async def _unload(self, name: str | None, broken_off: Sequence[str]) -> None:
-        """A load of another model that is under way ends first; one that still waits for room may wait for just this."""
-        if name is None or self._roster.is_single or self._loading.is_loading(name):
-            async with self._turn:
-                await self._unload_now(name, broken_off)
+    async def _unload(self, name: str | None, broken_off: Mapping[asyncio.Task[Any], str]) -> None:
+        """Where there is only one, a load in its place ends first. A load of another model may wait for just this."""
+        if broken_off:
+            await asyncio.wait(broken_off)
+        names = tuple(broken_off.values())
+        if self._roster.is_single:
+            async with self._turns[ModelKind.CHAT]:
+                await self._unload_now(name, names)
         else:
-            await self._unload_now(name, broken_off)
+            await self._unload_now(name, names)
 
     async def _unload_now(self, name: str | None, broken_off: Sequence[str]) -> None:
         everything = (*self._roster.wanted, *self._slots.names(), *filter(None, broken_off))
@@ -287,8 +290,8 @@ class ModelPool:
         self._feed.publish(ModelState())
 
     async def _rest(self, slot: Slot) -> None:
-        if self._roster.is_single:
-            async with self._turn:
+        if self._roster.is_single and slot.spec.kind is ModelKind.CHAT:
+            async with self._turns[ModelKind.CHAT]:
                 await self._rest_now(slot)
         else:
             await self._rest_now(slot)

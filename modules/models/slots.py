@@ -35,7 +35,8 @@ class Slots:
         self._roster = roster
         self._slots: dict[str, Slot] = {}
         self._closing: set[Slot] = set()
-        self._coming: Resident | None = None
+        self._coming: dict[str, Resident] = {}
+        self._held_for: dict[str, tuple[str, ...]] = {}
         self._needs: dict[LoadSpec, Memory] = {}
         self._news = asyncio.Event()
 
@@ -94,7 +95,8 @@ class Slots:
         return bound is None or self._booked().host + _PROBE <= bound
 
     async def make_room(self, need: Need, patience: float | None, left: list[str]) -> None:
-        """Unload what has to leave for `need`, least recently used first, and add the names to `left`.
+        """Unload what has to leave for `need`, least recently used first, and add the names to `left`. From then on its
+        memory counts, until `gone`.
 
         Models in use are waited for, and nobody begins to use them meanwhile. With `patience`, a model of the same
         name, and the only one that may be loaded, is closed after so many seconds even so. Raises NoRoom.
@@ -103,32 +105,36 @@ class Slots:
             while True:
                 news = self.news
                 match None if self._closing else await self._decision(need):
-                    case Refused() as refused:
+                    case Refused() as refused if not (self._coming or self._closing):
                         raise _no_room(need, refused)
                     case Admitted(()):
+                        coming = Resident(need.name, need.kind, need.memory, is_used=True, is_pinned=True)
+                        self._coming[need.name] = coming
                         return
                     case Admitted(names):
                         await self._leave(names, need, 0, left)
                     case Waiting(names) if patience is not None and self._may_cut(names, need):
                         await self._leave(names, need, patience, left)
                     case Waiting(names):
-                        self._hold(names)
+                        self._hold(need, names)
                         await news.wait()
-                    case None:
+                    case _:
+                        # Something is closing or only just coming.
                         await news.wait()
         finally:
-            self._hold(())
+            self._hold(need, ())
 
-    def coming(self, need: Need | None) -> None:
-        """`need` is being loaded from now on, or nothing is."""
-        self._coming = Resident(need.name, need.kind, need.memory, is_used=True, is_pinned=True) if need else None
+    def gone(self, name: str) -> None:
+        """A load that room was made for is over, well or not."""
+        self._coming.pop(name, None)
+        self.wake()
 
     async def add(self, slot: Slot, memory: Memory) -> None:
         """The model is loaded; `memory` is what it was expected to take."""
         slot.memory = memory
         await self._measure(slot)
         self._slots[slot.spec.name] = slot
-        self.coming(None)
+        del self._coming[slot.spec.name]
 
     async def close(self, name: str, patience: float | None) -> None:
         """End the model's process, when the replies under way have ended or after `patience` seconds."""
@@ -202,9 +208,10 @@ class Slots:
         return self.is_watched or (self._settings.models_memory is None and not self._roster.is_single)
 
     async def _decision(self, need: Need) -> Admitted | Waiting | Refused:
+        """As things are when it returns."""
         await self._weigh()
-        held = [slot.spec.name for slot in self._slots.values() if slot.is_held]
-        return plan(self._residents(), need, await self._limits(), held)
+        limits = await self._limits()
+        return plan(self._residents(), need, limits, self._held_for.get(need.name, ()))
 
     def _may_cut(self, names: tuple[str, ...], need: Need) -> bool:
         used = [name for name in names if (slot := self.live(name)) and slot.is_used]
@@ -212,6 +219,8 @@ class Slots:
         return is_only or used == [need.name]
 
     async def _leave(self, names: tuple[str, ...], need: Need, patience: float, left: list[str]) -> None:
+        # While the first one closes, no use of the others may begin.
+        self._hold(need, names)
         for name in names:
             slot = self._slots.get(name)
             if slot is None:
@@ -221,11 +230,15 @@ class Slots:
             self._feed.note(_asleep(slot, _MADE_ROOM))
             _log.info("unloaded %s to make room for %s", name, need.name)
 
-    def _hold(self, names: tuple[str, ...]) -> None:
-        """Exactly these are held from now on."""
+    def _hold(self, need: Need, names: tuple[str, ...]) -> None:
+        """Exactly these are held for `need` from now on."""
+        self._held_for[need.name] = names
+        if not names:
+            del self._held_for[need.name]
+        held = {name for each in self._held_for.values() for name in each}
         released = False
         for slot in self._slots.values():
-            should_hold = slot.spec.name in names
+            should_hold = slot.spec.name in held
             released |= slot.is_held and not should_hold
             slot.is_held = should_hold
         if released:
@@ -234,7 +247,7 @@ class Slots:
     def _residents(self) -> list[Resident]:
         slots = [slot.resident for slot in self._slots.values() if slot.engine.is_alive]
         closing = [replace(slot.resident, is_used=True, is_pinned=True) for slot in self._closing]
-        return [*slots, *closing, *([self._coming] if self._coming else [])]
+        return [*slots, *closing, *self._coming.values()]
 
     def _booked(self) -> Memory:
         return sum((resident.memory for resident in self._residents()), Memory())

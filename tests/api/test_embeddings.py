@@ -1,5 +1,6 @@
 """/v1/embeddings with a small encoder in a process of its own, beside a scripted chat model."""
 
+import asyncio
 import base64
 import math
 from collections.abc import AsyncIterator
@@ -28,14 +29,19 @@ async def launch(spec: LoadSpec) -> Candidate:
     return await (launch_in_process if spec.loader == "scripted" else launch_engine)(spec)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    folder = tmp_path_factory.mktemp("embeddings")
+def lay(folder: Path, *talkers: str) -> None:
     models = folder / "models"
     models.mkdir()
     write_bert(models / NAME)
-    (models / TALKER).write_bytes(b"GGUF")
-    (models / "config-user.yaml").write_text("talker.gguf$:\n  loader: scripted\n", "utf-8")
+    for name in talkers:
+        (models / name).write_bytes(b"GGUF")
+    (models / "config-user.yaml").write_text("talker:\n  loader: scripted\n", "utf-8")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    folder = tmp_path_factory.mktemp("embeddings")
+    lay(folder, TALKER)
     async with served(folder, launch=launch, loader=None) as api:
         yield api
 
@@ -140,6 +146,16 @@ async def test_it_is_unloaded_and_comes_back(api: Served) -> None:
     loaded = await api.post("/v1/internal/model/load", {"model_name": NAME})
     assert loaded.status_code == 200
     assert (await api.post(CHAT, says("echo: hi"))).json()["model"] == TALKER
+
+
+async def test_it_does_not_wait_for_a_chat_model_that_waits_for_room(tmp_path: Path) -> None:
+    lay(tmp_path, TALKER, "talker2.gguf")
+    async with served(tmp_path, launch=launch, loader=None, model=TALKER, model_swap=True) as api:
+        async with api.runtime.models.lease(TALKER):
+            waiting = asyncio.create_task(api.post(CHAT, says("echo: hi", model="talker2")))
+            await vectors(api, "abc")
+            assert not waiting.done()
+        assert (await waiting).json()["model"] == "talker2.gguf"
 
 
 async def test_the_official_client_reads_both_formats(api: Served) -> None:

@@ -2,20 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from modules.engine.protocols import Engine
 from modules.errors import EngineFailed, LoadFailed, NoRoom, NotFound, NotLoaded, SettingsError
 from modules.models.options import LoadOptions
 from modules.models.pool import ModelPool
-from modules.models.state import ModelState, Status
+from modules.models.state import Status
 from tests.models.launches import Launches, pool_of_several
-from tests.models.watching import PLAIN, say
-
-A, B, C, D = "a.gguf", "b.gguf", "c.gguf", "d.gguf"
+from tests.models.watching import PLAIN, A, B, C, D, answerer, loaded, say, state_of, until_loaded
 
 
 @pytest.fixture
@@ -28,27 +24,6 @@ async def pool(tmp_path: Path, launches: Launches) -> AsyncIterator[ModelPool]:
     pool = pool_of_several(tmp_path, launches)
     yield pool
     await pool.aclose()
-
-
-async def answerer(pool: ModelPool, name: str | None, words: str = "echo: hi") -> str:
-    async with pool.lease(name) as engine:
-        await say(engine, words)
-        return engine.card.name
-
-
-def loaded(pool: ModelPool) -> set[str | None]:
-    return {state.name for state in pool.models if state.status is Status.READY}
-
-
-async def until_loaded(pool: ModelPool, *names: str) -> None:
-    async with asyncio.timeout(10), aclosing(pool.changes()) as changes:
-        async for _ in changes:
-            if loaded(pool) == set(names):
-                return
-
-
-def state_of(pool: ModelPool, name: str) -> ModelState:
-    return next(state for state in pool.models if state.name == name)
 
 
 async def turns(count: int = 20) -> None:
@@ -310,88 +285,9 @@ async def test_the_last_keep_alive_counts(tmp_path: Path, launches: Launches) ->
     await pool.aclose()
 
 
-async def test_what_cannot_fit_is_refused_with_numbers(tmp_path: Path, launches: Launches) -> None:
-    needs = {A: 1.0, B: 1.0, C: 3.0, D: 0.5}
-    pool = pool_of_several(tmp_path, launches, needs=needs, models_max=4, models_memory=2.25)
-    await answerer(pool, A)
-    await answerer(pool, B)
-    for attempt in (answerer(pool, C), pool.load(C, PLAIN)):
-        with pytest.raises(
-            NoRoom, match=r"not enough memory for c\.gguf: it needs about 3\.00 GiB, and there is 2\.25"
-        ):
-            await attempt
-    assert loaded(pool) == {A, B}
-    assert launches.probed == [A, B]
-    await answerer(pool, D)
-    assert loaded(pool) == {B, D}
-    await pool.aclose()
-
-
-async def test_the_first_model_says_that_it_cannot_fit(tmp_path: Path, launches: Launches) -> None:
-    pool = pool_of_several(tmp_path, launches, needs={A: 1.0}, model=A, models_max=1, models_memory=0.5)
-    pool.start()
-    with pytest.raises(NotLoaded, match="not enough memory"):
-        await answerer(pool, None)
-    assert "not enough memory" in (pool.state.message or "")
-    await pool.aclose()
-
-
-async def test_what_a_model_really_took_is_booked(tmp_path: Path, launches: Launches) -> None:
-    launches.pids, launches.taken = {A: 1, B: 2, C: 3}, {1: 0.5, 2: 1.0, 3: 1.0}
-    needs = {A: 1.0, B: 1.0, C: 1.0}
-    pool = pool_of_several(tmp_path, launches, needs=needs, models_max=4, models_memory=2.5)
-    for name in (A, B, C):
-        await answerer(pool, name)
-    assert loaded(pool) == {A, B, C}
-    assert state_of(pool, A).memory == 2**29
-    launches.taken[1] = 0.75
-    await until_loaded(pool, B, C)
-    assert "grown" in (state_of(pool, A).message or "")
-    # The next time it needs what it took.
-    assert await answerer(pool, A) == A
-    assert loaded(pool) == {A, C}
-    await pool.aclose()
-
-
-async def test_a_full_house_makes_room_before_the_next_file_is_read(tmp_path: Path, launches: Launches) -> None:
-    pool = pool_of_several(tmp_path, launches, needs={A: 1.0, B: 1.0}, models_memory=1.0)
-    await answerer(pool, A)
-    launches.gate.clear()
-    asking = asyncio.create_task(answerer(pool, B))
-    await until_probed(launches, B)
-    engine: Engine = launches.engines[0]
-    assert not engine.is_alive
-    launches.gate.set()
-    assert await asking == B
-    await pool.aclose()
-
-
-async def until_probed(launches: Launches, name: str) -> None:
-    async with asyncio.timeout(10):
-        while name not in launches.probed:  # noqa: ASYNC110 - what is launched tells nobody
-            await asyncio.sleep(0.001)
-
-
 async def test_an_unload_makes_room_for_who_waits(pool: ModelPool) -> None:
     async with pool.lease(A), pool.lease(B):
         third = asyncio.create_task(answerer(pool, C))
         await asyncio.sleep(0.05)
         await pool.unload(A)
         assert await asyncio.wait_for(third, 10) == C
-
-
-async def test_a_thousand_random_requests(tmp_path: Path, launches: Launches) -> None:
-    """Room for two of four. Everybody is answered by the model he named, and never are there more than two."""
-    pool = pool_of_several(tmp_path, launches)
-    names = [(A, B, C, D)[(number * number + number // 3) % 4] for number in range(1000)]
-    gate = asyncio.Semaphore(16)
-
-    async def ask(number: int, name: str) -> str:
-        async with gate, pool.lease(name, keep_alive=0 if number % 50 == 0 else None) as engine:
-            assert sum(each.is_alive for each in launches.engines) <= 2
-            await asyncio.sleep(0)
-            return engine.card.name
-
-    answers = await asyncio.wait_for(asyncio.gather(*(ask(*each) for each in enumerate(names))), 60)
-    assert answers == names
-    await pool.aclose()
