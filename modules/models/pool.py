@@ -100,6 +100,12 @@ class ModelPool:
         return self._alive_or_dead((self._feed.of(name) if name else None) or self._feed.current)
 
     @property
+    def has_model(self) -> bool:
+        """Whether requests that name no model are answered, now or when a load under way has ended."""
+        is_coming = self._feed.current.status is Status.LOADING
+        return is_coming or self._roster.default_name(self._slots.recent()) is not None
+
+    @property
     def models(self) -> tuple[ModelState, ...]:
         """Every model that is loaded, being loaded or sleeping, and those that failed; the default one first."""
         states = [self._alive_or_dead(self._slots.measured(state)) for state in self._feed.states]
@@ -109,6 +115,22 @@ class ModelPool:
     def changes(self) -> AsyncGenerator[ModelState, None]:
         """What happened last, then each later change, for whoever shows the progress of loads."""
         return self._feed.changes()
+
+    def uses(self, name: str | None = None) -> int:
+        """How many requests the named model is answering, or all are."""
+        slots = [self._slots.live(each) for each in self._slots.names() if name in {None, each}]
+        return sum(slot.uses for slot in slots if slot is not None)
+
+    async def use_counts(self, name: str | None = None) -> AsyncGenerator[int, None]:
+        """`uses` now, and again when one has ended; never ends by itself."""
+        while True:
+            news = self._slots.news
+            yield self.uses(name)
+            await news.wait()
+
+    def wake(self) -> None:
+        """Have whoever follows `use_counts` look again."""
+        self._slots.wake()
 
     def list_models(self) -> list[str]:
         """Names on disk, as `load` takes them."""
@@ -341,4 +363,4 @@ class ModelPool:
 def _advice(state: ModelState) -> str:
     if state.status is Status.FAILED:
         return f"No model is loaded, because loading {state.name} failed: {state.message}"
-    return "No model is loaded. Load one through the API, or start the server with --model."
+    return "No model is loaded. Choose one in the page's Model tab, load one through the API or start the server with --model."

@@ -47,6 +47,10 @@ class Slot:
         self._rest()
 
     @property
+    def uses(self) -> int:
+        return self._uses
+
+    @property
     def is_used(self) -> bool:
         return self._uses > 0
 

@@ -7,6 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.settings import Settings
+from modules.ui.chat_model import GateParts, gate_parts
 from modules.ui.formulas import DELIMITERS
 from modules.ui.menus import name_list, name_menu, name_ticks
 from modules.ui.page import Page
@@ -49,6 +50,7 @@ class Conversation:
     live: gr.Chatbot
     box: gr.MultimodalTextbox
     bridge: gr.HTML
+    gate: GateParts
     regenerate: gr.Button
     go_on: gr.Button
     remove: gr.Button
@@ -126,6 +128,7 @@ def conversation(settings: Settings) -> Conversation:
     with gr.Column(elem_id="composer"):
         # The page's script shows it, and does what it says.
         gr.Button("↓ Jump to latest", size="sm", elem_id="to-end")
+        gate = gate_parts()
         box = gr.MultimodalTextbox(
             show_label=False,
             label="Message",
@@ -153,6 +156,7 @@ def conversation(settings: Settings) -> Conversation:
         live=live,
         box=box,
         bridge=bridge,
+        gate=gate,
         regenerate=regenerate,
         go_on=go_on,
         remove=remove,

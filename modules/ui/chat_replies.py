@@ -17,6 +17,7 @@ from modules.errors import BadRequest, ServiceError
 from modules.library.history import Attachment, History
 from modules.settings import Settings
 from modules.ui.asking import chat_request
+from modules.ui.chat_model import ModelGate
 from modules.ui.chat_parts import Conversation
 from modules.ui.chat_screen import ChatScreen, Shown, merged
 from modules.ui.draft import Draft, divided
@@ -39,24 +40,27 @@ _NOTHING_TO_SAY: Final = "Write a message first."
 class ChatReplies:
     """Every handler gets what has been entered, by component, and yields values for components."""
 
-    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen) -> None:
+    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen, gate: ModelGate) -> None:
         self._page = page
+        self._gate = gate
         self._middle = middle
         self._screen = screen
 
     async def send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """The message in the box, then the reply to it. A box that is empty asks for the reply that is missing."""
-        async with aclosing(_with_failures_told(self._send(entered))) as steps:
+        box = entered[self._middle.box] or {}
+        is_message = bool(str(box.get("text") or "").strip() or box.get("files"))
+        async with aclosing(self._told(self._send(entered), waits=is_message)) as steps:
             async for shown in steps:
                 yield shown
 
     async def regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with aclosing(_with_failures_told(self._regenerate(entered))) as steps:
+        async with aclosing(self._told(self._regenerate(entered))) as steps:
             async for shown in steps:
                 yield shown
 
     async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with aclosing(_with_failures_told(self._go_on(entered))) as steps:
+        async with aclosing(self._told(self._go_on(entered))) as steps:
             async for shown in steps:
                 yield shown
 
@@ -81,6 +85,18 @@ class ChatReplies:
         yield merged(await self._screen.shown(tab, reply.history), await self._screen.listed(tab, settings))
         if reply.error is not None:
             raise failure(reply.error)
+
+    async def _told(self, steps: AsyncGenerator[Shown, None], *, waits: bool = False) -> AsyncGenerator[Shown, None]:
+        """What went wrong by the program's own account is shown to the user as it is. Without a model nothing is begun."""
+        async with aclosing(steps):
+            if not self._gate.is_open:
+                yield self._gate.refused(waits=waits)
+                return
+            try:
+                async for shown in steps:
+                    yield shown
+            except ServiceError as error:
+                raise failure(error.message) from None
 
     async def _send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         settings, tab, history = await self._begun(entered)
@@ -166,16 +182,6 @@ def _is_changed(tab: Tab, history: History) -> bool:
     except ChangedElsewhere:
         return True
     return False
-
-
-async def _with_failures_told(steps: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
-    """What went wrong by the program's own account is shown to the user as it is."""
-    async with aclosing(steps):
-        try:
-            async for shown in steps:
-                yield shown
-        except ServiceError as error:
-            raise failure(error.message) from None
 
 
 async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[Draft, None]:

@@ -10,6 +10,7 @@ from modules.errors import ServiceError
 from modules.requests import Mode
 from modules.settings import Settings
 from modules.ui.chat_acts import ChatActs, Entered
+from modules.ui.chat_model import ModelGate
 from modules.ui.chat_parts import ChatParts, chat_parts
 from modules.ui.chat_replies import ChatReplies
 from modules.ui.chat_screen import ChatScreen, Shown, merged
@@ -25,7 +26,9 @@ _KEPT_PLACE = "(tab) => [tab, window.keptPlace()]"
 def build_chat(page: Page) -> None:
     """To be called within the tab, and after all tabs whose components stand for settings."""
     parts = chat_parts(page)
-    page.on_ready(lambda: _Wiring(page, parts).connect())
+    tab = gr.context.Context.block
+    assert isinstance(tab, gr.Tab)
+    page.on_ready(lambda: _Wiring(page, parts).connect(tab))
 
 
 class _Wiring:
@@ -37,7 +40,8 @@ class _Wiring:
         self._right = parts.right
         self._removed = parts.removed
         self._screen = ChatScreen(page, middle, chats)
-        self._replies = ChatReplies(page, middle, self._screen)
+        self._gate = ModelGate(page, middle.gate)
+        self._replies = ChatReplies(page, middle, self._screen, self._gate)
         self._acts = ChatActs(page, middle, self._screen)
         self._shelf = ChatShelf(page, parts, self._screen, self._replies)
         self._entered = {middle.tab, middle.place, middle.box, *page.inputs.components}
@@ -52,9 +56,10 @@ class _Wiring:
             chats.more,
             chats.undo,
             parts.removed,
+            *middle.gate.outputs,
         ]
 
-    def connect(self) -> None:
+    def connect(self, tab: gr.Tab) -> None:
         settings, tools = self._page.inputs.components, self._right.tools
         self._page.fill_in(self._filled, [*settings - {tools}])
         self._page.on_open(self._tools, [tools])
@@ -62,6 +67,14 @@ class _Wiring:
         self._connect_shelf(following)
         self._connect_acts()
         self._connect_controls(following)
+        self._connect_gate(tab)
+
+    def _connect_gate(self, tab: gr.Tab) -> None:
+        gate, parts = self._gate, self._middle.gate
+        self._page.fill_in(gate.filled, parts.outputs)
+        tab.select(gate.looked, None, parts.outputs, **_QUIET)
+        parts.gate.submit(gate.waited, None, parts.outputs, **_QUIET)
+        parts.models.input(gate.choose, [parts.models], parts.outputs, **_QUIET)
 
     def _connect_replies(self) -> list[Any]:
         """Returns the events that follow replies; whatever shows another chat ends them, but not the replies."""

@@ -1,7 +1,7 @@
 """What the left half of the Model tab does: show, load, unload, save, check, apply."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,15 @@ from modules.models.options import LoadOptions, with_model_settings
 from modules.models.state import ModelState, Status
 from modules.settings import Settings
 from modules.ui.model_parts import OWN_TEMPLATE, ModelParts
-from modules.ui.model_words import checks_text, estimate_text, loaded_choices, plain, state_text, states_text
+from modules.ui.model_words import (
+    checks_text,
+    estimate_text,
+    loaded_choices,
+    plain,
+    state_text,
+    states_text,
+    waiting_text,
+)
 from modules.ui.page import Page, failure, told
 
 Shown = dict[Component, Any]
@@ -43,6 +51,15 @@ class ModelActs:
         self._has_several = page.runtime.settings.models_max > 1
         self._library = page.runtime.library
         self._catalog = Catalog(page.runtime.data.models)
+        self._waiting = 0
+        self._go_on = asyncio.Event()
+
+    async def stated(self) -> Shown:
+        """For who comes to the tab."""
+        uses = self._models.uses()
+        return self._state(self._models.state) | (
+            {self._parts.status: waiting_text(uses)} if self._waiting and uses else {}
+        )
 
     async def followed(self) -> AsyncGenerator[Shown, None]:
         """For a browser that opens the page: a load under way, to its end."""
@@ -94,25 +111,35 @@ class ModelActs:
     async def load(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         name = _named(entered[self._parts.models])
         options = await told(asyncio.to_thread(self._options, name, entered))
-        work = asyncio.ensure_future(self._models.load(name, options))
-        async with aclosing(self._shown_during(work)) as steps:
+        replaced = name if self._has_several else None
+        async with aclosing(self._done(lambda: self._models.load(name, options), replaced)) as steps:
             async for shown in steps:
                 yield shown
 
     async def unload(self, entered: Entered | None = None) -> AsyncGenerator[Shown, None]:
         """The model chosen among the loaded ones, where there may be several."""
         name = entered[self._parts.loaded] if entered and self._has_several else None
-        work = asyncio.ensure_future(self._models.unload(name))
-        async with aclosing(self._shown_during(work)) as steps:
+        async with aclosing(self._done(lambda: self._models.unload(name), name)) as steps:
             async for shown in steps:
                 yield shown
 
     async def apply(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         names = entered[self._parts.adapters] or []
-        work = asyncio.ensure_future(self._models.apply_adapters(names))
-        async with aclosing(self._shown_during(work)) as steps:
+        async with aclosing(self._done(lambda: self._models.apply_adapters(names))) as steps:
             async for shown in steps:
                 yield shown
+
+    async def stop_replies(self) -> None:
+        """What was said so far is kept; whoever waits goes on."""
+        go_on, self._go_on = self._go_on, asyncio.Event()
+        go_on.set()
+        if not self._has_several:
+            self._page.runtime.work.stop_all()
+        self._models.wake()
+
+    async def given_up(self) -> Shown:
+        """Nobody waits any more."""
+        return self._state(self._models.state) | {self._parts.waiting: gr.update(visible=False)}
 
     async def save(self, entered: Entered) -> Shown:
         name = _named(entered[self._parts.models])
@@ -138,13 +165,37 @@ class ModelActs:
 
     def _state(self, state: ModelState) -> Shown:
         if not self._has_several:
-            return {self._parts.status: state_text(state)}
+            return {self._parts.status: state_text(state, uses=self._models.uses())}
         states = self._models.models
         choices = loaded_choices(states)
         latest = max(reversed(states), key=lambda each: each.loaded_at, default=None)
         names = [name for _, name in choices]
         chosen = latest.name if latest and latest.name in names else next(iter(names), None)
         return {self._parts.status: states_text(states), self._parts.loaded: gr.update(choices=choices, value=chosen)}
+
+    async def _done(self, act: Callable[[], Awaitable[Any]], name: str | None = None) -> AsyncGenerator[Shown, None]:
+        """The state of the models until the act is done. One that takes the named model away, or all, begins when
+        nothing uses it."""
+        if self._models.uses(name):
+            async with aclosing(self._until_free(name)) as steps:
+                async for shown in steps:
+                    yield shown
+        async with aclosing(self._shown_during(asyncio.ensure_future(act()))) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _until_free(self, name: str | None) -> AsyncGenerator[Shown, None]:
+        self._waiting += 1
+        go_on = self._go_on
+        try:
+            async with aclosing(self._models.use_counts(name)) as counts:
+                async for uses in counts:
+                    if not uses or go_on.is_set():
+                        break
+                    yield {self._parts.status: waiting_text(uses), self._parts.waiting: gr.update(visible=True)}
+        finally:
+            self._waiting -= 1
+        yield {self._parts.waiting: gr.update(visible=False)}
 
     async def _shown_during(self, work: asyncio.Future[Any]) -> AsyncGenerator[Shown, None]:
         """The state of the model until `work` ends, then its failure as a notice."""

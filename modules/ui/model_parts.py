@@ -24,6 +24,9 @@ class ModelParts:
     unload: gr.Button
     save: gr.Button
     check: gr.Button
+    waiting: gr.Row
+    stop_replies: gr.Button
+    give_up: gr.Button
     estimate: gr.Markdown
     template: gr.Dropdown
     adapters: gr.Dropdown
@@ -51,6 +54,9 @@ def model_parts(settings: Settings) -> ModelParts:
         elem_id="loaded-models",
         visible=settings.models_max > 1,
     )
+    with gr.Row(visible=False, elem_classes="tight", elem_id="waiting-for-replies") as waiting:
+        stop_replies = _button("Stop replies and continue", "stop-replies", variant="stop")
+        give_up = _button("Cancel", "give-up-load")
     models = name_menu(label="Model", elem_id="model-menu")
     with gr.Row(elem_classes="tight"):
         load = _button("Load", "load-model", variant="primary")
@@ -78,6 +84,9 @@ def model_parts(settings: Settings) -> ModelParts:
         unload=unload,
         save=save,
         check=check,
+        waiting=waiting,
+        stop_replies=stop_replies,
+        give_up=give_up,
         estimate=estimate,
         template=template,
         adapters=adapters,
@@ -104,5 +113,5 @@ def download_parts() -> DownloadParts:
     return DownloadParts(name=name, files=files, listed=listed, download=download, stop=stop, progress=progress)
 
 
-def _button(label: str, name: str, variant: Literal["primary", "secondary"] = "secondary") -> gr.Button:
+def _button(label: str, name: str, variant: Literal["primary", "secondary", "stop"] = "secondary") -> gr.Button:
     return gr.Button(label, size="sm", variant=variant, min_width=90, elem_id=name)

@@ -14,6 +14,7 @@ _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 def build_model(page: Page) -> None:
     """To be called within the tab."""
+    tab = gr.context.Context.block
     downloads = Downloads(page.runtime.data, with_code=page.runtime.settings.trust_remote_code)
     with gr.Row():
         with gr.Column(scale=3):
@@ -24,6 +25,9 @@ def build_model(page: Page) -> None:
     entered, shown = _entered(parts), _shown(parts)
     page.fill_in(acts.refreshed, shown)
     page.on_open(acts.followed, [parts.status, parts.loaded])
+    if isinstance(tab, gr.Tab):
+        # It may have been loaded elsewhere meanwhile.
+        tab.select(acts.stated, None, [parts.status, parts.loaded], **_QUIET)
     _connect_choice(parts, acts, entered, shown)
     if page.settings.multi_user:
         # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
@@ -41,7 +45,7 @@ def _entered(parts: ModelParts) -> set[Component]:
 
 
 def _shown(parts: ModelParts) -> list[Component]:
-    return [parts.status, parts.loaded, parts.estimate, *_entered(parts)]
+    return [parts.status, parts.loaded, parts.waiting, parts.estimate, *_entered(parts)]
 
 
 def _connect_choice(parts: ModelParts, acts: ModelActs, entered: set[Component], shown: list[Component]) -> None:
@@ -55,9 +59,13 @@ def _connect_choice(parts: ModelParts, acts: ModelActs, entered: set[Component],
 
 
 def _connect_buttons(parts: ModelParts, acts: ModelActs, entered: set[Component], shown: list[Component]) -> None:
-    parts.load.click(acts.load, entered, shown, **_QUIET)
-    parts.unload.click(acts.unload, {parts.loaded}, shown, **_QUIET)
-    parts.apply.click(acts.apply, entered, shown, **_QUIET)
+    waiting = [
+        parts.load.click(acts.load, entered, shown, **_QUIET),
+        parts.unload.click(acts.unload, {parts.loaded}, shown, **_QUIET),
+        parts.apply.click(acts.apply, entered, shown, **_QUIET),
+    ]
+    parts.stop_replies.click(acts.stop_replies, None, None, **_QUIET)
+    parts.give_up.click(acts.given_up, None, [parts.status, parts.loaded, parts.waiting], cancels=waiting, **_QUIET)
     parts.check.click(acts.check, entered, [parts.estimate], **_QUIET)
 
 

@@ -33,9 +33,18 @@ def loaded_choices(states: Sequence[ModelState]) -> list[tuple[str, str]]:
     return [(f"{state.name} ({state.kind}{size})", state.name or "") for state, size in zip(ready, sizes, strict=True)]
 
 
-def state_text(state: ModelState) -> str:
+def waiting_text(uses: int) -> str:
+    """For who wants a model to go while it is used. Nothing ends a reply but the user's word."""
+    what = "1 reply that is being written" if uses == 1 else f"{uses} replies that are being written"
+    return f"Waiting for the end of {what}."
+
+
+def state_text(state: ModelState, *, uses: int = 0) -> str:
+    """`uses` are the requests under way, for which a load may have to wait."""
     name = plain(state.name or "")
     match state.status:
+        case Status.LOADING if not state.progress:
+            return f"Loading **{name}** …" if not uses else f"**{name}** is next. {waiting_text(uses)}"
         case Status.LOADING:
             return f"Loading **{name}** {bar(state.progress)} {state.progress:.0%}"
         case Status.FAILED:
