@@ -19,6 +19,7 @@ from modules.ui.page import Page, told
 
 Shown = dict[Component, Any]
 
+_PATIENCE_SECONDS: Final = 20.0
 _MENU: Final = "Choose a model"
 _CHOOSE: Final = "No model is loaded."
 _WAITS: Final = "Your message is sent when a model is loaded."
@@ -81,9 +82,15 @@ class ModelGate:
         return {self._parts.gate: self._told()} if self.is_open else await self.filled()
 
     async def waited(self) -> AsyncGenerator[Shown, None]:
-        """What becomes of the models, until there is one."""
+        """What becomes of the models, until there is one. After a while the page's script asks again."""
+        end = time.monotonic() + _PATIENCE_SECONDS
         async with aclosing(self._models.changes()) as states:
-            async for state in states:
+            while True:
+                try:
+                    state = await asyncio.wait_for(anext(states), max(0, end - time.monotonic()))
+                except TimeoutError:
+                    yield {self._parts.gate: self._told(is_over=True)}
+                    return
                 is_open = self.is_open and state.status is not Status.LOADING
                 shown: Shown = {} if state.status is Status.EMPTY else {self._parts.note: _words(state)}
                 yield shown | ({self._parts.gate: self._told()} if is_open else {})
@@ -100,9 +107,10 @@ class ModelGate:
         """For who asks for a reply: what is written stays in the box, and with `waits` it is sent later."""
         return {self._parts.gate: self._told(waits=waits), self._parts.note: _WAITS if waits else _CHOOSE}
 
-    def _told(self, *, waits: bool = False) -> str:
-        # A browser hears of changes only, and each message is one.
-        return json.dumps({"has": self.is_open, "waits": waits, "at": time.monotonic_ns() if waits else 0})
+    def _told(self, *, waits: bool = False, is_over: bool = False) -> str:
+        # A browser hears of changes only.
+        at = time.monotonic_ns() if waits or is_over else 0
+        return json.dumps({"has": self.is_open, "waits": waits, "over": is_over, "at": at})
 
 
 def _words(state: ModelState) -> str:

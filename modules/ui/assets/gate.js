@@ -8,7 +8,6 @@
   let isWaiting = false;
   const box = () => document.querySelector("#box textarea");
   const tab = (name) => [...document.querySelectorAll("#tabs [role=tab]")].find((each) => each.textContent.trim() === name);
-  // An event that is just ending swallows the next one of its kind.
   const send = (tries) => {
     const isEmpty = !box()?.value && !document.querySelector("#box .thumbnail-item");
     if (isEmpty || document.querySelector("#box .stop-button") || !tries) return;
@@ -31,9 +30,11 @@
       if (menu) menu.placeholder = menu.getAttribute("aria-label") ?? "";
       document.documentElement.toggleAttribute("data-no-model", told.has === false);
       if (told.waits) isWaiting = true;
+      if (told.over) follows = false;
       if (told.has === false && !follows) {
         follows = true;
-        wait();
+        // An event that is just ending swallows the next one of its kind.
+        setTimeout(wait, BETWEEN);
       }
       if (!told.has) return;
       follows = false;
