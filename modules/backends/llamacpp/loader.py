@@ -22,6 +22,7 @@ from modules.library.model_templates import template_beside
 
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
 _MAGIC: Final = b"GGUF"
+_KINDS: Final = (ModelKind.CHAT, ModelKind.EMBEDDING)
 _REPORT_STEP: Final = 0.01
 _MEMORY_WORDS: Final = ("alloc", "memory", "buffer")
 
@@ -34,6 +35,8 @@ class LlamaCppLoader:
 
     def probe(self, spec: LoadSpec) -> ModelCard:
         _check_magic(Path(spec.path))
+        if spec.kind not in _KINDS:
+            raise LoadFailed(f"{spec.name} is a {spec.kind} model, which this version cannot run.")
         params = c.llama_model_default_params()
         params.vocab_only = True
         model = _open(spec, params)
