@@ -1,7 +1,7 @@
 """How much memory a model will need, what its process has, and what there is for all of them."""
 
 import os
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -61,14 +61,18 @@ class SystemMemory:
     def limits(self, booked: Memory) -> Limits:
         if self._gib is not None:
             bound = round(self._gib * GIB) or None
-            return Limits(self._models, bound, bound if can_use_gpu() else None)
+            return Limits(self._models, bound, bound if self._has_gpu else None)
         if self._models == 1:
             # One model has the machine to itself: whether it fits is found out by loading it.
             return Limits(1)
         room = room_now()
-        gpu = None if room.gpu_free is None or not can_use_gpu() else room.gpu_free + booked.gpu - _SMALL_RESERVE
+        gpu = None if room.gpu_free is None or not self._has_gpu else room.gpu_free + booked.gpu - _SMALL_RESERVE
         host = room.host_free + booked.host - _reserve(room.host_total)
         return Limits(self._models, max(0, host), gpu)
+
+    @cached_property
+    def _has_gpu(self) -> bool:
+        return can_use_gpu()
 
 
 def shown_bytes(count: int) -> str:

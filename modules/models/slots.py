@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,7 @@ from modules.settings import Settings
 _log = logging.getLogger(__name__)
 
 _WATCH_SECONDS: Final = 1.0
+_QUIET_SECONDS: Final = 30.0
 _REMEMBERED: Final = 64
 _MADE_ROOM: Final = "Unloaded to make room for another model. The next request for it loads it again."
 _GREW: Final = "Unloaded because the loaded models had grown beyond --models-memory. The next request loads it again."
@@ -158,11 +160,16 @@ class Slots:
             await self.close(name, patience)
 
     async def watch(self) -> None:
-        """Measure the models for ever, and unload unused ones when they have grown beyond the limits."""
+        """Measure the models for ever, and unload unused ones when they have grown beyond the limits. What nobody uses
+        hardly grows, and measuring costs time."""
+        weighed = 0.0
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            if not self._slots:
+            residents = [slot.resident for slot in self._slots.values()]
+            is_recent = time.monotonic() - weighed < _QUIET_SECONDS
+            if is_recent and not any(each.is_used or each.last_used >= weighed for each in residents):
                 continue
+            weighed = time.monotonic()
             await self._weigh()
             for name in excess(self._residents(), await self._limits()):
                 slot = self.live(name)
