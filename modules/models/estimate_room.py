@@ -12,6 +12,7 @@ import psutil
 _GPU_LIBRARIES: Final = ("cuda", "hip", "vulkan", "metal", "sycl", "musa", "cann")
 _QUERY: Final = ("--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits")
 _ANSWER_SECONDS: Final = 10
+_CONTROL_GROUP: Final = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,28 @@ class Room:
 
 def room_now() -> Room:
     """Blocks while the driver answers."""
-    memory = psutil.virtual_memory()
+    free, total = host_room()
     cards = _nvidia_cards()
     if not cards:
-        return Room(memory.available, memory.total)
-    return Room(memory.available, memory.total, sum(free for free, _ in cards), sum(total for _, total in cards))
+        return Room(free, total)
+    return Room(free, total, sum(free for free, _ in cards), sum(total for _, total in cards))
+
+
+def host_room(group: Path = _CONTROL_GROUP) -> tuple[int, int]:
+    """Free and whole main memory, in bytes: of the machine, or of the container that bounds it (Linux, cgroup v2).
+
+    Files in the page cache count as free: the system takes their memory back when somebody needs it.
+    """
+    memory = psutil.virtual_memory()
+    try:
+        bound = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        used -= int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
+    except (OSError, ValueError):
+        # No such group, or one without a bound, which says "max".
+        return memory.available, memory.total
+    return min(memory.available, max(0, bound - used)), min(memory.total, bound)
 
 
 def can_use_gpu() -> bool:

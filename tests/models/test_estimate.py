@@ -12,7 +12,7 @@ import pytest
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.engine.types import LoadSpec
 from modules.models.estimate import Estimate, estimate, estimate_shape
-from modules.models.estimate_room import can_use_gpu, room_now
+from modules.models.estimate_room import can_use_gpu, host_room, room_now
 from modules.models.estimate_shape import Layer, ModelShape, shape_of
 from modules.paths import PROGRAM_FOLDER
 from tests.model_files import GEMMA, QWEN, SMOLLM2
@@ -175,3 +175,15 @@ def test_free_memory_is_known() -> None:
     assert 0 < room.host_free <= room.host_total
     assert (room.gpu_free is None) is (room.gpu_total is None)
     assert can_use_gpu() in {True, False}
+
+
+def test_a_containers_bound_counts(tmp_path: Path) -> None:
+    whole = host_room(tmp_path)
+    (tmp_path / "memory.current").write_text("3000000\n")
+    (tmp_path / "memory.stat").write_text("anon 1000000\ninactive_file 1500000\nactive_file 500000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert host_room(tmp_path)[1] == whole[1]
+    (tmp_path / "memory.max").write_text("5000000\n")
+    assert host_room(tmp_path) == (4_000_000, 5_000_000)
+    (tmp_path / "memory.max").write_text("500000\n")
+    assert host_room(tmp_path) == (0, 500_000)
