@@ -52,6 +52,9 @@ class Client:
                         reply.first_token_seconds = now - started
                     last = now
                     reply.text += piece
+        if not reply.text:
+            # Its tokens were parts of characters, which nobody is shown.
+            reply.first_token_seconds = time.perf_counter() - started
         return reply
 
 
