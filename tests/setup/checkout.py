@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer import install, state
+from installer import chat_templates, install, state
 from installer.llama_builds import build_key
 from installer.paths import Layout
 
@@ -109,6 +109,20 @@ def make(folder: Path) -> Checkout:
         (requirements / f"{name}.txt").write_text("-r base.txt\n", encoding="utf-8")
     (folder / "user_data" / "models").mkdir(parents=True)
     return Checkout(folder)
+
+
+def add_templates(checkout: Checkout, models: Path) -> None:
+    """One chat template in the folder of the tests' models, which is all that the checkout's version comes with."""
+    folder = models / chat_templates.FOLDER
+    folder.mkdir()
+    (folder / "a.jinja").write_text("{{ messages }}", encoding="utf-8")
+    source = checkout.root / "installer" / "chat_templates.py"
+    [known] = chat_templates.DIGESTS.items()
+    wanted = (LLAMA_VERSION, chat_templates.digest_of(folder))
+    text = source.read_text(encoding="utf-8")
+    for old, new in zip(known, wanted, strict=True):
+        text = text.replace(f'"{old}"', f'"{new}"')
+    source.write_text(text, encoding="utf-8")
 
 
 def add_model(checkout: Checkout) -> None:

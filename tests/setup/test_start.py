@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from installer.models import TEST_MODELS
-from tests.setup.checkout import Checkout, add_finished_installation, add_model, arguments_of_server, surroundings
+from tests.setup.checkout import (
+    Checkout,
+    add_finished_installation,
+    add_model,
+    add_templates,
+    arguments_of_server,
+    surroundings,
+)
 
 HARD = [
     "--api",
@@ -83,6 +90,7 @@ def test_tests_get_their_arguments_and_models(checkout: Checkout, tmp_path: Path
     for model in TEST_MODELS:
         with (tmp_path / model.file_name).open("wb") as file:
             file.truncate(model.size)
+    add_templates(checkout, tmp_path)
     status, printed = checkout.run("test", "-k", "a or b", variables={"TEST_MODELS_DIR": str(tmp_path)})
     assert status == 0, printed
     assert printed == f"['-n', 'logical', '--maxprocesses', '4', '-k', 'a or b'] {tmp_path} {checkout.root}\n"
