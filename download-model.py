@@ -2,7 +2,7 @@
 
 import sys
 
-from modules.models.download import main
+from modules.models.downloads.download import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -14,13 +14,13 @@ from modules.errors import SettingsError
 from modules.extend.extensions import Extensions
 from modules.extend.loader import load_extensions
 from modules.extend.services import Announce
-from modules.flag_parser import HelpRequested
-from modules.flags import parse
 from modules.logs import announce, open_standard_streams, set_up_logging
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
 from modules.serving.signals import on_signals
-from modules.settings import Settings
+from modules.settings.flag_parser import HelpRequested
+from modules.settings.flags import parse
+from modules.settings.values import Settings
 
 if sys.platform == "win32":
     from asyncio import new_event_loop

@@ -11,7 +11,7 @@ from modules.media.embeddings import EmbeddingService
 from modules.models.launch import Launch, launch_engine
 from modules.models.pool import ModelPool
 from modules.prompt.builder import PromptBuilder
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 
 class Runtime:

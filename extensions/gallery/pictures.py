@@ -8,8 +8,8 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from modules.errors import ServiceError
-from modules.library.characters import Characters
-from modules.library.pictures import MAX_PICTURE_BYTES
+from modules.library.characters.characters import Characters
+from modules.library.characters.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
 
 _SIDE: Final = 256

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from extensions.openai.errors import Forbidden, Unauthorized, error_response
-from extensions.openai.json_route import JsonRoute
+from extensions.openai.common.errors import Forbidden, Unauthorized, error_response
+from extensions.openai.common.json_route import JsonRoute
 from modules.errors import BadRequest, ServiceError
 from modules.serving.addressing import CONTAINER_NAMES, is_addressed, is_local_page, is_own_page, own_names
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 PUBLIC_PATHS: Final = frozenset({"/health"})
 ANONYMOUS: Final = "api:anonymous"

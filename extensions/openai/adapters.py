@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from extensions.openai.access import ManagementRoute
-from extensions.openai.context import CurrentContext
-from extensions.openai.field_types import RequestModel
+from extensions.openai.common.context import CurrentContext
+from extensions.openai.common.field_types import RequestModel
 
 router = APIRouter(prefix="/v1/internal/lora", tags=["Model management"], route_class=ManagementRoute)
 

@@ -9,20 +9,20 @@ from starlette.middleware import Middleware
 from extensions.openai import adapters, embeddings, health, internal, metrics, models, tokenizer, tokens
 from extensions.openai.access import Gate, Policy
 from extensions.openai.chat import routes as chat
+from extensions.openai.common.context import Context
+from extensions.openai.common.error_handlers import Shield, add_error_handlers
+from extensions.openai.common.plain_paths import PlainPaths
+from extensions.openai.common.request_log import RequestLog
 from extensions.openai.completions import routes as completions
-from extensions.openai.context import Context
 from extensions.openai.cross_origin import CrossOrigin
-from extensions.openai.error_handlers import Shield, add_error_handlers
 from extensions.openai.messages import routes as messages
-from extensions.openai.plain_paths import PlainPaths
-from extensions.openai.request_log import RequestLog
 from extensions.openai.responses import conversation_routes as conversations
 from extensions.openai.responses import routes as responses
 from extensions.openai.responses.desk import Desk
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
 from modules.serving.limits import BodyLimits
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 ROUTERS = (
     chat.router,

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Send
 
 from extensions.openai.access import Policy
-from extensions.openai.answers import IGNORED_HEADER, REPAIRS_HEADER
+from extensions.openai.common.answers import IGNORED_HEADER, REPAIRS_HEADER
 from modules.serving.addressing import is_addressed
 
 _EXPOSED: Final = (IGNORED_HEADER, REPAIRS_HEADER, "Retry-After", "request-id", "x-request-id")

@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer
-from extensions.openai.context import CurrentCaller
-from extensions.openai.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
-from extensions.openai.json_route import JsonRoute
-from extensions.openai.stream import while_connected
+from extensions.openai.common.answers import json_answer
+from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
+from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.stream import while_connected
 from modules.errors import BadRequest
 from modules.media.embeddings import EmbeddingRequest, Text
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from extensions.openai import typing as models
 from modules.paths import PROGRAM_FOLDER, atomic_write
-from modules.settings_generation import GenerationSettings
+from modules.settings.groups.generation import GenerationSettings
 
 API_PAGE = PROGRAM_FOLDER / "docs" / "API.md"
 

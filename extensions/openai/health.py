@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from extensions.openai.context import CurrentContext
+from extensions.openai.common.context import CurrentContext
 from modules.models.state import Status
 
 router = APIRouter(tags=["Server"])

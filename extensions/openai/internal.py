@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from extensions.openai.access import ManagementRoute
 from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.schema import ChatCompletionRequest
-from extensions.openai.context import Context, CurrentCaller, CurrentContext
-from extensions.openai.field_types import RequestModel
-from extensions.openai.json_route import JsonRoute
+from extensions.openai.common.context import Context, CurrentCaller, CurrentContext
+from extensions.openai.common.field_types import RequestModel
+from extensions.openai.common.json_route import JsonRoute
 from modules.models.options import LoadOptions
 
 router = APIRouter(prefix="/v1/internal", tags=["Server"], route_class=JsonRoute)

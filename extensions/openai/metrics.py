@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 from typing_extensions import override
 
-from extensions.openai.context import CurrentContext
+from extensions.openai.common.context import CurrentContext
 from modules.models.state import ModelState, Status
 
 router = APIRouter(tags=["Server"])

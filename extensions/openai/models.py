@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer
-from extensions.openai.anthropic_shape import speaks_anthropic
-from extensions.openai.context import CurrentContext
+from extensions.openai.common.answers import json_answer
+from extensions.openai.common.anthropic_shape import speaks_anthropic
+from extensions.openai.common.context import CurrentContext
 from extensions.openai.models_anthropic import AnthropicModel, anthropic_model, anthropic_page
 from modules.errors import NotFound
 from modules.models.state import ModelState, Status

@@ -6,13 +6,13 @@ import socket
 from collections.abc import Callable
 
 from extensions.openai.app import create_app
+from extensions.openai.common.waiting import end
 from extensions.openai.tunnel import TunnelFailed, find_cloudflared, open_tunnel
-from extensions.openai.waiting import end
 from modules.logs import announce as announce_line
 from modules.runtime import Runtime
 from modules.serving.server import OrderlyServer, server_config
 from modules.serving.sockets import listen, url_of
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 Announce = Callable[[str], None]
 

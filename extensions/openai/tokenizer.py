@@ -5,12 +5,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer
 from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.schema import ChatCompletionRequest
-from extensions.openai.context import CurrentCaller
-from extensions.openai.field_types import Anything, TokenIds
-from extensions.openai.json_route import JsonRoute
+from extensions.openai.common.answers import json_answer
+from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.field_types import Anything, TokenIds
+from extensions.openai.common.json_route import JsonRoute
 from extensions.openai.tokens import TokenFields
 from modules.errors import BadRequest
 from modules.runtime import Runtime

@@ -7,14 +7,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from extensions.openai.answers import json_answer
-from extensions.openai.context import CurrentCaller
-from extensions.openai.field_types import Anything, RequestModel, TokenIds, TopLogits
-from extensions.openai.generation_fields import InertFields, SamplingFields
-from extensions.openai.generation_inbound import sampling_of
-from extensions.openai.json_route import JsonRoute
-from extensions.openai.stream import while_connected
-from extensions.openai.token_text import token_text
+from extensions.openai.common.answers import json_answer
+from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.field_types import Anything, RequestModel, TokenIds, TopLogits
+from extensions.openai.common.generation_fields import InertFields, SamplingFields
+from extensions.openai.common.generation_inbound import sampling_of
+from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.stream import while_connected
+from extensions.openai.common.token_text import token_text
 from modules.requests import LogitsRequest
 
 router = APIRouter(prefix="/v1/internal", tags=["Tokens"], route_class=JsonRoute)

@@ -40,6 +40,8 @@ from extensions.openai.chat.tool_schema import (
     Tool,
     ToolChoiceObject,
 )
+from extensions.openai.common.generation_fields import GenerationFields, InertFields, SamplingFields, StreamOptions
+from extensions.openai.common.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
 from extensions.openai.completions.schema import (
     CompletionLogprobs,
     TextChoice,
@@ -49,7 +51,6 @@ from extensions.openai.completions.schema import (
     TextCompletionRequest,
 )
 from extensions.openai.embeddings import EmbeddingObject, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage
-from extensions.openai.generation_fields import GenerationFields, InertFields, SamplingFields, StreamOptions
 from extensions.openai.health import Health
 from extensions.openai.internal import (
     ChatPromptResponse,
@@ -130,7 +131,7 @@ from extensions.openai.responses.schema import (
     TextFormat,
     UpdateConversationRequest,
 )
-from extensions.openai.structured import (
+from extensions.openai.structured.constraint import (
     JsonSchemaFormat,
     ResponseFormat,
     StructuredFields,
@@ -151,7 +152,6 @@ from extensions.openai.tokens import (
     LogitsRequestBody,
     TokenCountResponse,
 )
-from extensions.openai.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
 
 __all__ = [
     "AdapterNames",

@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from extensions.openai.errors import NotBuilt
+from extensions.openai.common.errors import NotBuilt
 
 ENDPOINTS: Final = (
     "/v1/audio/speech",

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from modules.engine.constraint import Constraints
-from modules.engine.constraint_guide import Guide
+from modules.engine.constraints.compiler import Constraints
+from modules.engine.constraints.matcher import Guide
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import (
     Alternative,

@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from modules.chat.work import Work
+from modules.engine.fan_out import gather_streams
 from modules.engine.protocols import Engine
-from modules.engine.several import gather_streams
 from modules.engine.types import Generation
 from modules.events import Event, Started
 from modules.reply.format import PLAIN, ReplyFormat
-from modules.reply.split import ReplySplitter
+from modules.reply.split.splitter import ReplySplitter
 
 
 async def reply_events(

@@ -25,7 +25,7 @@ from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
 from modules.prompt.writer import Written
 from modules.reply.format import ReplyContext, choose_format
-from modules.reply.split_text import ControlTexts
+from modules.reply.split.text import ControlTexts
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
 

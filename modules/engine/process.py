@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 from modules.engine import wire
 from modules.engine.child import Child
-from modules.engine.listeners import Listeners
 from modules.engine.protocols import ReportProgress
+from modules.engine.streams import Listeners
 from modules.engine.types import Chunk, Generation, LoadSpec, ModelCard
 from modules.errors import EngineFailed, LoadFailed, ServiceError
 

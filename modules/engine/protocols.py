@@ -7,7 +7,7 @@ from modules.engine.types import Chunk, Generation, Job, LoadSpec, ModelCard, Ou
 
 if TYPE_CHECKING:
     # It needs NumPy, which this process does without.
-    from modules.engine.constraint_guide import Guide
+    from modules.engine.constraints.matcher import Guide
 
 ReportProgress: TypeAlias = Callable[[float], None]
 

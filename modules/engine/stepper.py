@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
+from modules.engine.constraints.preparation import Preparation
+from modules.engine.detokenizer import ReplyText
 from modules.engine.outbox import News, Outbox
-from modules.engine.preparation import Preparation
 from modules.engine.protocols import Backend
 from modules.engine.pulse import Pulse
-from modules.engine.reply_text import ReplyText
 from modules.engine.types import Job, Output
 from modules.errors import EngineFailed, ServiceError
 
 if TYPE_CHECKING:
-    from modules.engine.constraint_guide import Guide
+    from modules.engine.constraints.matcher import Guide
 
 Deliver: TypeAlias = Callable[[Sequence[News]], None]
 _Command: TypeAlias = Callable[[], None]

@@ -6,10 +6,10 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from modules.engine.listeners import Listeners
 from modules.engine.outbox import News
 from modules.engine.protocols import Backend
 from modules.engine.stepper import Stepper
+from modules.engine.streams import Listeners
 from modules.engine.types import Chunk, Generation, ModelCard
 from modules.errors import EngineFailed
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from modules.errors import BadRequest, NotFound
-from modules.options import did_you_mean
 from modules.paths import PROGRAM_FOLDER, UserData, inside
+from modules.settings.options import did_you_mean
 
 SCRIPT: Final = "script.py"
 BUILT_IN_FOLDER: Final = PROGRAM_FOLDER / "extensions"

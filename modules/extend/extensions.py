@@ -16,8 +16,8 @@ from modules.extend.host import Host
 from modules.extend.services import Announce, Services
 from modules.hooks import Hooks
 from modules.runtime import Runtime
-from modules.settings import Settings
-from modules.settings_extensions import extension_values, save_keys, settings_path
+from modules.settings.groups.extensions import extension_values, save_keys, settings_path
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from modules.extend.services import OfferedService, Service
 from modules.extend.worker import Worker
 from modules.hooks import HOOK_NAMES, ExtensionHook, Turn
 from modules.messages import ToolSpec
-from modules.options import did_you_mean
 from modules.runtime import Runtime
+from modules.settings.options import did_you_mean
 
 _Settings = TypeVar("_Settings")
 _Item = TypeVar("_Item")

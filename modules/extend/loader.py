@@ -11,11 +11,11 @@ from modules.extend.discovery import Found, Origin, find_extension
 from modules.extend.extensions import Extensions, RunningProgram
 from modules.extend.failures import reason_for
 from modules.extend.host import Host
-from modules.extend.legacy import LegacyExtensions
-from modules.extend.legacy_program import OldProgram
+from modules.extend.legacy.program import OldProgram
+from modules.extend.legacy.script_hooks import LegacyExtensions
 from modules.extend.package import load_script
 from modules.extend.services import Announce
-from modules.settings import API_EXTENSION, Settings
+from modules.settings.values import API_EXTENSION, Settings
 
 _log = logging.getLogger(__name__)
 

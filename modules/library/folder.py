@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.options import did_you_mean
 from modules.paths import inside
+from modules.settings.options import did_you_mean
 
 _MAX_NAME: Final = 200
 _SHOWN_NAMES: Final = 20

@@ -1,8 +1,8 @@
 """The user's files as values, in one object."""
 
-from modules.library.characters import Characters
+from modules.library.characters.characters import Characters
+from modules.library.chats.histories import Histories
 from modules.library.grammars import Grammars
-from modules.library.histories import Histories
 from modules.library.model_settings import PerModelSettings
 from modules.library.notebooks import Notebooks
 from modules.library.presets import Presets

@@ -11,7 +11,7 @@ from modules.library.file_cache import FileCache
 from modules.library.templates import InstructionTemplates
 from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
-from modules.settings import OPTIONS
+from modules.settings.values import OPTIONS
 
 _Rules: TypeAlias = Mapping[str, Mapping[str, object]]
 

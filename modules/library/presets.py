@@ -15,8 +15,8 @@ from modules.library.folder import Folder, blaming
 from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 from modules.sampling import OFF_BELOW_ZERO, Sampling, zero_if_negative
-from modules.settings import OPTIONS
-from modules.settings_generation import GenerationSettings
+from modules.settings.groups.generation import GenerationSettings
+from modules.settings.values import OPTIONS
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from modules.engine.types import Adapter
 from modules.errors import NotFound
-from modules.options import did_you_mean
+from modules.settings.options import did_you_mean
 
 _GGUF: Final = ".gguf"
 _FOLDER_MARK: Final = "adapter_config.json"

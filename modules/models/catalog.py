@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.errors import LoadFailed, NotFound
-from modules.options import did_you_mean
+from modules.settings.options import did_you_mean
 
 _GGUF: Final = ".gguf"
 _LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)

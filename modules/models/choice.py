@@ -10,7 +10,7 @@ from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
 from modules.library.model_settings import PerModelSettings
 from modules.models.catalog import Catalog, ListedModel
 from modules.models.options import LoadOptions, load_spec, with_model_settings
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ import psutil
 
 from modules.backends.registry import LLAMA_CPP
 from modules.engine.types import LoadSpec, ModelKind
-from modules.models.estimate import embedder_bytes, estimate
-from modules.models.estimate_room import can_use_gpu, room_now
+from modules.models.estimate.estimate import embedder_bytes, estimate
+from modules.models.estimate.room import can_use_gpu, room_now
 from modules.models.residency import Limits, Memory
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 GIB: Final = 2**30
 # What a model process takes before it has a model: the interpreter and the libraries.

@@ -10,7 +10,7 @@ from modules.models.residency import Need
 from modules.models.roster import Roster
 from modules.models.slot import Slot, SlotEvents
 from modules.models.slots import Slots
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 

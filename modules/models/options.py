@@ -8,8 +8,8 @@ from typing import Final
 
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
-from modules.options import did_you_mean
-from modules.settings import OPTIONS, Settings
+from modules.settings.options import did_you_mean
+from modules.settings.values import OPTIONS, Settings
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from modules.models.slot import Slot, SlotEvents
 from modules.models.slots import Slots
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

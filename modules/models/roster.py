@@ -11,7 +11,7 @@ from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
 from modules.models.catalog import Catalog
 from modules.models.choice import requested_spec
 from modules.models.options import LoadOptions
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _REMEMBERED: Final = 1024
 

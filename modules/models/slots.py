@@ -13,7 +13,7 @@ from modules.models.residency import Admitted, Limits, Memory, Need, Refused, Re
 from modules.models.roster import Roster
 from modules.models.slot import Slot
 from modules.models.state import ModelState, StateFeed, Status
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 

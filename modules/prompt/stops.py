@@ -8,7 +8,7 @@ from typing import Final
 from modules.errors import BadRequest
 from modules.messages import Role, text_message
 from modules.prompt.plan import Plan
-from modules.prompt.render import TemplateKilled
+from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.writer import PromptWriter
 
 _WORDS: Final = ("f3a9c1", "b7d204", "e85c6f", "a1d93b")

@@ -8,21 +8,21 @@ from typing import Any, Final
 
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt import effort
-from modules.prompt.abilities import Abilities, TemplateAbilities
-from modules.prompt.conversation import Quote, quoted, template_messages
-from modules.prompt.needs import Need
-from modules.prompt.pairing import with_pairs
-from modules.prompt.persona import Cast, with_names
+from modules.prompt.conversation.messages import Quote, quoted, template_messages
+from modules.prompt.conversation.pairing import with_pairs
+from modules.prompt.conversation.persona import Cast, with_names
+from modules.prompt.conversation.repair import repaired
+from modules.prompt.conversation.tools import fitted_tools
 from modules.prompt.plan import Plan, joined_system, leading_system
-from modules.prompt.render import TemplateKilled
-from modules.prompt.rendering import Rendering
-from modules.prompt.repair import repaired
-from modules.prompt.sandbox import TemplateExhausted
-from modules.prompt.templates import ChatTemplate
-from modules.prompt.thoughts import tags_for
+from modules.prompt.templates import effort
+from modules.prompt.templates.abilities import Abilities, TemplateAbilities
+from modules.prompt.templates.choice import ChatTemplate
+from modules.prompt.templates.needs import Need
+from modules.prompt.templates.render import TemplateKilled
+from modules.prompt.templates.rendering import Rendering
+from modules.prompt.templates.sandbox import TemplateExhausted
+from modules.prompt.templates.thoughts import tags_for
 from modules.prompt.tokens import PLACE, ControlTexts, without_reserved
-from modules.prompt.tools import fitted_tools
 from modules.requests import Mode
 
 _STRANGERS: Final = frozenset({Role.USER, Role.TOOL})

@@ -8,8 +8,8 @@ from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 from modules.reply.format_constraint import calls_or_answer
 from modules.reply.formats.registry import choose_tool_format
-from modules.reply.reasoning import Reasoning, choose_reasoning
-from modules.reply.split_text import ControlTexts
+from modules.reply.reasoning.formats import Reasoning, choose_reasoning
+from modules.reply.split.text import ControlTexts
 from modules.reply.tool_format import ToolFormat, ToolParser
 from modules.requests import ChatRequest
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from modules.errors import SettingsError
 from modules.serving.protocol import BoundedHttpProtocol
 from modules.serving.sockets import BACKLOG
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 GRACE_SECONDS: Final = 5
 # Longer than clients keep idle connections, so that none is closed just as it is used again.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from modules.errors import SettingsError
-from modules.settings import OPTIONS
+from modules.settings.values import OPTIONS
 
 BACKLOG = 2048
 

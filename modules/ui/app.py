@@ -8,15 +8,15 @@ import gradio as gr
 from fastapi import FastAPI
 from gradio.themes import Base
 
-from modules.settings import Settings
-from modules.ui.blocks import PageBlocks
-from modules.ui.character_tab import build_character
-from modules.ui.chat_tab import build_chat
-from modules.ui.model_tab import build_model
-from modules.ui.notebook_tab import build_notebook
-from modules.ui.page import Page
-from modules.ui.parameters_tab import build_parameters
-from modules.ui.session_tab import build_session
+from modules.settings.values import Settings
+from modules.ui.characters.tab import build_character
+from modules.ui.chat.tab import build_chat
+from modules.ui.model.tab import build_model
+from modules.ui.notebook.tab import build_notebook
+from modules.ui.page.page import Page
+from modules.ui.parameters.tab import build_parameters
+from modules.ui.session.tab import build_session
+from modules.ui.shell.blocks import PageBlocks
 
 TITLE: Final = "Local models"
 _ASSETS: Final = Path(__file__).parent / "assets"

@@ -21,16 +21,16 @@ from modules.runtime import Runtime
 from modules.serving.addressing import own_names
 from modules.serving.server import OrderlyServer, server_config
 from modules.serving.sockets import listen, url_of
-from modules.settings import Settings
+from modules.settings.values import Settings
 from modules.ui.app import build_blocks, mount
-from modules.ui.blocks import PageBlocks
-from modules.ui.delivery import Delivery
-from modules.ui.filling import Filling
-from modules.ui.front_page import FrontPage
-from modules.ui.open_paths import Users
-from modules.ui.page import Page
-from modules.ui.security import Guard
-from modules.ui.share import shared
+from modules.ui.page.page import Page
+from modules.ui.shell.assets import Delivery
+from modules.ui.shell.blocks import PageBlocks
+from modules.ui.shell.document import FrontPage
+from modules.ui.shell.guard import Guard
+from modules.ui.shell.initial_values import Filling
+from modules.ui.shell.paths import Users
+from modules.ui.shell.share import shared
 
 _UNGUARDED: Final = (
     "Other machines can reach the web UI and nobody is asked for a password. Set --gradio-auth name:password."

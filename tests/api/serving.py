@@ -16,7 +16,7 @@ from extensions.openai.server import serve_api
 from modules.models.launch import Launch, launch_in_process
 from modules.models.state import Status
 from modules.runtime import Runtime
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 BASE_URL = "http://127.0.0.1:5000"
 CHAT = "/v1/chat/completions"

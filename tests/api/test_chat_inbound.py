@@ -10,7 +10,7 @@ from extensions.openai.typing import ChatCompletionRequest
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, ToolCall
 from modules.requests import ChatRequest, Mode, Persona, TemplateChoice
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 
 def request(settings: Settings | None = None, **fields: Any) -> ChatRequest:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from extensions.openai import typing as models
 from extensions.openai.app import ROUTERS
-from extensions.openai.errors import FAULTS
+from extensions.openai.common.errors import FAULTS
 from extensions.openai.field_tables import with_tables
 from extensions.openai.typing import (
     ChatCompletionRequest,

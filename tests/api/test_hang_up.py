@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from extensions.openai import stream
 from extensions.openai.access import ANONYMOUS
+from extensions.openai.common import stream
 from tests.api.serving import CHAT, TEXT, RawCall, Served, calling, says, served, text_of
 
 

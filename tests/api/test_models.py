@@ -17,7 +17,7 @@ from modules.errors import LoadFailed
 from modules.models.launch import Candidate, launch_in_process
 from modules.models.state import Status
 from modules.runtime import Runtime
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.api.serving import CHAT, RawCall, Served, calling, says, served, until
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.answers import REPAIRS_HEADER
+from extensions.openai.common.answers import REPAIRS_HEADER
 from tests.api.serving import CHAT, Served, served
 from tests.prompt.strict_templates import STRICT
 

@@ -14,9 +14,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LAYERS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "modules/errors.py",
-        "modules/settings*.py",
-        "modules/option*.py",
-        "modules/flag*.py",
+        "modules/settings/",
         "modules/paths.py",
         "modules/logs.py",
         "modules/messages.py",
@@ -99,7 +97,7 @@ def place_of(path: str) -> Place | None:
             if not pattern.endswith("/") and fnmatch(path, pattern):
                 return Place(layer, "plain values" if layer == 0 else pattern)
             if pattern.endswith("/") and (folder := _folder_of(path, pattern)):
-                return Place(layer, folder)
+                return Place(layer, "plain values" if layer == 0 else folder)
     return None
 
 

@@ -145,7 +145,9 @@ def test_functions_are_short() -> None:
 
 def test_names_say_something() -> None:
     stems = {source.path: source.path.removesuffix(".py").split("/") for source in all_sources()}
-    assert [path for path, parts in stems.items() if VAGUE_NAMES & set(parts)] == []
+    vague = {path for path, parts in stems.items() if VAGUE_NAMES & set(parts)}
+    # What all endpoint folders of the API import; they never import each other.
+    assert {path for path in vague if not path.startswith(("extensions/openai/common/", "tests/api/common/"))} == set()
 
 
 def test_every_file_says_what_it_is() -> None:

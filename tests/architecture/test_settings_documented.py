@@ -1,12 +1,12 @@
 """docs/SETTINGS.md is the settings as they are."""
 
-from modules.options import Option
-from modules.settings import OPTIONS
-from modules.settings_doc import SETTINGS_PAGE, settings_page
+from modules.settings.document import SETTINGS_PAGE, settings_page
+from modules.settings.options import Option
+from modules.settings.values import OPTIONS
 
 
 def test_the_page_is_in_step_with_the_settings() -> None:
-    assert SETTINGS_PAGE.read_text(encoding="utf-8") == settings_page(), "run: python -m modules.settings_doc"
+    assert SETTINGS_PAGE.read_text(encoding="utf-8") == settings_page(), "run: python -m modules.settings.document"
 
 
 def test_every_setting_has_one_row_with_all_its_names() -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from playwright.async_api import Browser, expect
 
-from modules.settings import OPTIONS
+from modules.settings.values import OPTIONS
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
 from tests.browser.visits import visiting

@@ -15,7 +15,7 @@ from modules.engine.types import Constraint, Prompt
 from modules.errors import NotSupported
 from modules.messages import Role, text_message
 from modules.prompt.builder import ChatPrompt
-from modules.prompt.templates import ChatTemplate
+from modules.prompt.templates.choice import ChatTemplate
 from modules.reply.format import PLAIN, ReplyFormat
 from modules.requests import ChatRequest, CompletionRequest, Limits, LogitsRequest
 from modules.sampling import Sampling

@@ -30,7 +30,7 @@ from modules.paths import UserData
 from modules.requests import ChatRequest, Limits
 from modules.runtime import Runtime
 from modules.sampling import Sampling
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.chat.test_reply_formats import launching
 from tests.model_files import QWEN
 from tests.models.launches import scripted_settings

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from modules.engine.constraint import Constraints
-from modules.engine.constraint_guide import Guide
+from modules.engine.constraints.compiler import Constraints
+from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Constraint, Generation, Prompt, Thought
 from modules.errors import BadRequest
 from tests.engine.byte_vocabulary import END

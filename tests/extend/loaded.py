@@ -15,7 +15,7 @@ from modules.models.launch import launch_in_process
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 OLD_SCRIPTS: Final = Path(__file__).parent / "old_scripts"
 

@@ -9,7 +9,7 @@ import yaml
 from modules.errors import BadRequest, EngineFailed, NotLoaded
 from modules.extend.discovery import Origin
 from modules.extend.loader import load_extensions
-from modules.settings_file import read_settings_file
+from modules.settings.file import read_settings_file
 from tests.extend.loaded import reply, running, settings_of, write_extension
 
 ADDS = "def setup(host):\n    @host.hook\n    def reply_text(text, turn):\n        return text + {0!r}\n"

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from modules.errors import BadRequest
-from modules.library.character_card import MAX_CARD_BYTES, MAX_FILE_BYTES
-from modules.library.characters import Character
+from modules.library.characters.card import MAX_CARD_BYTES, MAX_FILE_BYTES
+from modules.library.characters.characters import Character
+from modules.library.characters.pictures import PNG_MAGIC
 from modules.library.library import Library
-from modules.library.pictures import PNG_MAGIC
 from modules.paths import UserData
 
 FIELDS = {"name": "Ada", "description": "A mathematician.", "first_mes": "Good day."}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modules.engine.constraint import Constraints
+from modules.engine.constraints.compiler import Constraints
 from modules.engine.types import Constraint, Generation, Prompt
 from modules.errors import BadRequest
 from modules.library.library import Library

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from modules.library.histories import Histories, Place
-from modules.library.history import Attachment, History, Row, Turn
-from modules.library.history_index import HistoryIndex
-from modules.library.history_indexing import HistoryIndexing
-from modules.library.history_places import Places
+from modules.library.chats.histories import Histories, Place
+from modules.library.chats.history import Attachment, History, Row, Turn
+from modules.library.chats.index import HistoryIndex
+from modules.library.chats.indexing import HistoryIndexing
+from modules.library.chats.places import Places
 from modules.paths import UserData
 
 INSTRUCT = Place(None)

@@ -11,11 +11,11 @@ from threading import Thread
 import pytest
 
 from modules.errors import NotSupported
-from modules.library.histories import ChatHit, Histories, Place
-from modules.library.history import Attachment, History, Row, Turn
-from modules.library.history_index import HistoryIndex
-from modules.library.history_indexing import HistoryIndexing
-from modules.library.history_places import Places
+from modules.library.chats.histories import ChatHit, Histories, Place
+from modules.library.chats.history import Attachment, History, Row, Turn
+from modules.library.chats.index import HistoryIndex
+from modules.library.chats.indexing import HistoryIndexing
+from modules.library.chats.places import Places
 from modules.paths import UserData
 from tests.library.history_files import PIXEL, full
 

@@ -9,7 +9,7 @@ from llama_cpp import llama_cpp as c
 
 from modules.library.library import Library
 from modules.paths import PROGRAM_FOLDER, UserData
-from modules.prompt.render import TemplateRenderer
+from modules.prompt.templates.render import TemplateRenderer
 
 SHIPPED = Library(UserData(PROGRAM_FOLDER / "user_data")).templates
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.library.turn_template import jinja_of_turns
-from modules.prompt.render import TemplateRenderer
+from modules.prompt.templates.render import TemplateRenderer
 
 SYSTEM = {"role": "system", "content": "S"}
 USER = {"role": "user", "content": "U"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-from modules.models.hub import Hub
+from modules.models.downloads.hub import Hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SECRET = "hf_secret_of_the_tests"

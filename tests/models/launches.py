@@ -12,7 +12,7 @@ from modules.models.gauge import GIB, SystemMemory
 from modules.models.launch import Candidate, launch_in_process
 from modules.models.pool import ModelPool
 from modules.models.residency import Limits, Memory
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 
 class Launches:

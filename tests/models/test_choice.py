@@ -10,7 +10,7 @@ from modules.errors import LoadFailed, SettingsError
 from modules.models.catalog import Catalog
 from modules.models.choice import first_spec, requested_spec
 from modules.models.options import LoadOptions
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 
 def start(folder: Path, **settings: Any) -> tuple[str, str, str] | None:

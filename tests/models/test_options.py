@@ -8,7 +8,7 @@ import pytest
 from modules.engine.types import LoadSpec
 from modules.errors import BadRequest
 from modules.models.options import LoadOptions, load_spec, with_model_settings
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 
 def spec(args: dict[str, object], **settings: Any) -> LoadSpec:

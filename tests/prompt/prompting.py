@@ -9,7 +9,7 @@ from modules.library.library import Library
 from modules.messages import Message, Role, text_message
 from modules.prompt.builder import PromptBuilder
 from modules.requests import ChatRequest
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.scripted import scripted_card
 
 

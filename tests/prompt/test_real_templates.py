@@ -19,16 +19,16 @@ from typing_extensions import override
 from modules.library.library import Library
 from modules.messages import Message, Role
 from modules.prompt.plan import Planner
-from modules.prompt.rendering import Rendering
-from modules.prompt.templates import ChatTemplate
+from modules.prompt.templates.choice import ChatTemplate
+from modules.prompt.templates.rendering import Rendering
 from modules.prompt.tokens import PLACE
 from modules.prompt.writer import PromptWriter, Written
 from modules.requests import ChatRequest
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.golden.template_cases import BOS, CLIENTS, EOS, Case, cases
 from tests.model_files import template_files
+from tests.prompt.conversation.test_repair import SESSION, TOOLS
 from tests.prompt.prompting import chat
-from tests.prompt.test_repair import SESSION, TOOLS
 from tests.scripted import scripted_card
 
 CASES: Final = cases(CLIENTS)

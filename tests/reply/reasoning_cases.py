@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from modules.reply import reasoning as formats
-from modules.reply.reasoning import Reasoning, ReasoningFormat
+from modules.reply.reasoning import formats
+from modules.reply.reasoning.formats import Reasoning, ReasoningFormat
 
 HARMONY: Final = (formats.ANALYSIS, formats.COMMENTARY)
 

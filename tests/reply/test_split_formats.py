@@ -19,13 +19,13 @@ from modules.events import (
     ToolCallStart,
 )
 from modules.messages import ToolChoice, ToolSpec, ToolUse
-from modules.reply import reasoning as formats
 from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
-from modules.reply.reasoning import Reasoning as Thoughts
-from modules.reply.split import ReplySplitter
-from modules.reply.split_call import DOUBTFUL_LENGTH
-from modules.reply.split_text import ControlTexts
+from modules.reply.reasoning import formats
+from modules.reply.reasoning.formats import Reasoning as Thoughts
+from modules.reply.split.call import DOUBTFUL_LENGTH
+from modules.reply.split.splitter import ReplySplitter
+from modules.reply.split.text import ControlTexts
 from tests.reply.reasoning_cases import CASES, Case
 from tests.splits import cut
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from modules.chat.tools.toolbox import ToolBox
 from modules.models.state import Status
-from modules.settings import Settings
-from modules.ui.page import Page
+from modules.settings.values import Settings
+from modules.ui.page.page import Page
 from tests.extend.loaded import running
 
 

@@ -13,7 +13,7 @@ from modules.extend.extensions import Extensions, RunningProgram
 from modules.models.launch import launch_in_process
 from modules.models.state import Status
 from modules.runtime import Runtime
-from modules.settings import Settings
+from modules.settings.values import Settings
 from modules.ui.server import serve_page
 
 _ANNOUNCED = "Web UI: "

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.ui.test_model_tab import tab
+from tests.ui.model.test_tab import tab
 
 
 async def test_several_models_are_shown_and_unloaded_one_by_one(tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from modules.chat.tools.toolbox import ToolBox
 from modules.extend.extensions import Extensions, RunningProgram
 from modules.models.launch import launch_in_process
 from modules.runtime import Runtime
-from modules.settings import Settings
-from modules.ui.notebook_desk import NotebookDesk
-from modules.ui.notebook_parts import Shown, menu, paper
-from modules.ui.notebook_replies import NotebookReplies
-from modules.ui.notebook_shelf import NotebookShelf
-from modules.ui.notebook_tab import NotebookLooks, build_notebook
-from modules.ui.page import Page
+from modules.settings.values import Settings
+from modules.ui.notebook.desk import NotebookDesk
+from modules.ui.notebook.parts import Shown, menu, paper
+from modules.ui.notebook.replies import NotebookReplies
+from modules.ui.notebook.shelf import NotebookShelf
+from modules.ui.notebook.tab import NotebookLooks, build_notebook
+from modules.ui.page.page import Page
 from tests.ui.open_page import open_page
 
 OPENING = "It was late when she found the door in the cellar. Behind it"

@@ -13,10 +13,10 @@ from gradio.components import Component
 from modules.errors import SettingsError
 from modules.library.presets import PRESET_KEYS
 from modules.sampling import SAMPLER_ORDER, Sampling
-from modules.settings import OPTIONS, Settings
-from modules.ui.page import Page
-from modules.ui.parameters_fields import FIELDS, Field, refilled, shown_value, stretched
-from modules.ui.parameters_tab import Parameters, build_parameters, unused_fields
+from modules.settings.values import OPTIONS, Settings
+from modules.ui.page.page import Page
+from modules.ui.parameters.fields import FIELDS, Field, refilled, shown_value, stretched
+from modules.ui.parameters.tab import Parameters, build_parameters, unused_fields
 from tests.scripted import scripted_card
 from tests.ui.open_page import Seen, open_page
 

@@ -6,7 +6,13 @@ from extensions.openai.chat.message_inbound import message_of
 from extensions.openai.chat.reasoning_inbound import reasoning_arguments, reasoning_budget
 from extensions.openai.chat.schema import ChatCompletionRequest, TemplateFields
 from extensions.openai.chat.tool_inbound import Toolbox, toolbox_of
-from extensions.openai.generation_inbound import keep_alive_of, limits_of, refuse_unavailable, sampling_of, unavailable
+from extensions.openai.common.generation_inbound import (
+    keep_alive_of,
+    limits_of,
+    refuse_unavailable,
+    sampling_of,
+    unavailable,
+)
 from extensions.openai.responses.inbound import text_constraint
 from extensions.openai.responses.input_items import items_of
 from extensions.openai.responses.turns import turns_of
@@ -14,7 +20,7 @@ from modules.errors import BadRequest
 from modules.messages import Message
 from modules.requests import ChatRequest, Mode, Persona, TemplateChoice
 from modules.sampling import Sampling
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _UNAVAILABLE: Final = ("audio", "web_search_options")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from extensions.openai.chat.schema import ChatTokenLogprob, ChoiceLogprobs, TopLogprob
-from extensions.openai.token_text import finite, token_text
+from extensions.openai.common.token_text import finite, token_text
 from modules.engine.types import TokenLogprob
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from extensions.openai.field_types import Anything, CallId, RequestModel
+from extensions.openai.common.field_types import Anything, CallId, RequestModel
 
 
 def _text_as_part(value: object) -> object:

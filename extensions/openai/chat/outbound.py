@@ -8,9 +8,9 @@ import orjson
 from extensions.openai.chat.logprobs import choice_logprobs
 from extensions.openai.chat.schema import AssistantMessage, ChatChoice, ChatCompletion
 from extensions.openai.chat.tool_outbound import CallDeltas, CallStyle, add_calls, finish_word
-from extensions.openai.chunks import Chunks
-from extensions.openai.stamp import Stamp
-from extensions.openai.usage import usage_body
+from extensions.openai.common.chunks import Chunks
+from extensions.openai.common.stamp import Stamp
+from extensions.openai.common.usage import usage_body
 from modules.engine.types import TokenLogprob
 from modules.events import Content, Done, Event, Reasoning, Started, ToolCallDelta, ToolCallEnd, ToolCallStart
 from modules.reply.gather import Choice, Reply

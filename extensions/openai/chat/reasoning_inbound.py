@@ -3,7 +3,7 @@
 from typing import Any
 
 from extensions.openai.chat.schema import ReasoningFields, ReasoningOptions
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 
 def reasoning_budget(body: ReasoningFields) -> int | None:

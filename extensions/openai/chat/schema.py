@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from extensions.openai.chat.message_schema import Messages
 from extensions.openai.chat.tool_schema import FunctionChoice, Functions, ToolChoiceField, Tools
-from extensions.openai.field_types import (
+from extensions.openai.common.field_types import (
     Alternatives,
     Anything,
     Bound,
@@ -17,9 +17,9 @@ from extensions.openai.field_types import (
     RequestModel,
     Switch,
 )
-from extensions.openai.generation_fields import GenerationFields
+from extensions.openai.common.generation_fields import GenerationFields
+from extensions.openai.common.usage import CompletionUsage
 from extensions.openai.responses.schema import InputItems, ResponseText
-from extensions.openai.usage import CompletionUsage
 
 FinishWord = Literal["stop", "length", "tool_calls", "function_call"]
 

@@ -15,7 +15,7 @@ from extensions.openai.chat.tool_schema import (
     Tool,
     ToolChoiceObject,
 )
-from extensions.openai.schemas import plain_schema
+from extensions.openai.structured.schemas import plain_schema
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 

@@ -13,7 +13,7 @@ from extensions.openai.chat.schema import (
     FinishWord,
     FunctionToolCall,
 )
-from extensions.openai.custom_input import CustomInput, custom_input
+from extensions.openai.common.custom_input import CustomInput, custom_input
 from modules.events import FinishReason, ToolCallDelta, ToolCallEnd, ToolCallStart
 from modules.messages import ToolCall
 

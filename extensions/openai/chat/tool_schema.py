@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from extensions.openai.field_types import Anything, RequestModel
+from extensions.openai.common.field_types import Anything, RequestModel
 
 ToolName = Annotated[str, Field(min_length=1, max_length=256)]
 ChosenName = Annotated[str, Field(max_length=256)]

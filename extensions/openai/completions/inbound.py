@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from extensions.openai.chat.message_inbound import message_of
+from extensions.openai.common.generation_inbound import keep_alive_of, limits_of, sampling_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
-from extensions.openai.generation_inbound import keep_alive_of, limits_of, sampling_of
-from extensions.openai.structured import constraint_of
+from extensions.openai.structured.constraint import constraint_of
 from modules.errors import BadRequest
 from modules.requests import CompletionRequest
 from modules.sampling import Sampling
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _MAX_REPLIES: Final = 2048
 

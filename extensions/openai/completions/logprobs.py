@@ -3,8 +3,8 @@
 import codecs
 from collections.abc import Sequence
 
+from extensions.openai.common.token_text import candidates, finite, token_text
 from extensions.openai.completions.schema import CompletionLogprobs
-from extensions.openai.token_text import candidates, finite, token_text
 from modules.engine.types import TokenLogprob
 
 

@@ -6,12 +6,12 @@ from typing import Final, Literal
 
 import orjson
 
-from extensions.openai.chunks import Chunks
+from extensions.openai.common.chunks import Chunks
+from extensions.openai.common.stamp import Stamp
+from extensions.openai.common.usage import usage_body
 from extensions.openai.completions.inbound import Choosing
 from extensions.openai.completions.logprobs import LogprobTable, joined
 from extensions.openai.completions.schema import CompletionLogprobs, TextChoice, TextCompletion
-from extensions.openai.stamp import Stamp
-from extensions.openai.usage import usage_body
 from modules.events import Content, Done, Event, FinishReason, PromptScored, Started
 from modules.reply.gather import Choice, Reply
 

@@ -3,14 +3,14 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.answers import Remarks, json_answer
+from extensions.openai.common.answers import Remarks, json_answer
+from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.presets import default_sampling
+from extensions.openai.common.stream import event_stream, while_connected
 from extensions.openai.completions.inbound import choosing_of, completion_request
 from extensions.openai.completions.outbound import Presentation, TextStream, text_completion
 from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
-from extensions.openai.context import CurrentCaller
-from extensions.openai.json_route import JsonRoute
-from extensions.openai.presets import default_sampling
-from extensions.openai.stream import event_stream, while_connected
 from modules.chat.service import ChatService
 from modules.reply.gather import gather
 from modules.requests import CompletionRequest

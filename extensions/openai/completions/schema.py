@@ -7,9 +7,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from extensions.openai.chat.message_schema import Messages
-from extensions.openai.field_types import Alternatives, BestOf, Bound, Choices, TokenId, TokenIds
-from extensions.openai.generation_fields import GenerationFields
-from extensions.openai.usage import CompletionUsage
+from extensions.openai.common.field_types import Alternatives, BestOf, Bound, Choices, TokenId, TokenIds
+from extensions.openai.common.generation_fields import GenerationFields
+from extensions.openai.common.usage import CompletionUsage
 
 DEFAULT_MAX_TOKENS = 512
 

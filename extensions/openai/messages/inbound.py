@@ -6,7 +6,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.generation_inbound import keep_alive_of, limits_of, sampling_of
+from extensions.openai.common.generation_inbound import keep_alive_of, limits_of, sampling_of
+from extensions.openai.common.places import plain_places
 from extensions.openai.messages.conversation import messages_of
 from extensions.openai.messages.schema import (
     ConversationFields,
@@ -15,14 +16,13 @@ from extensions.openai.messages.schema import (
     MessagesTool,
     OutputFormat,
 )
-from extensions.openai.places import plain_places
-from extensions.openai.structured import constraint_of, json_schema_constraint, unenforced_keywords
+from extensions.openai.structured.constraint import constraint_of, json_schema_constraint, unenforced_keywords
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse
 from modules.requests import ChatRequest
 from modules.sampling import Sampling
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 

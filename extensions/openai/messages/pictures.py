@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from extensions.openai.messages.schema import BlockSource, ContentBlock, MessageTurn
-from modules.prompt.pictures import PICTURE
+from modules.prompt.conversation.pictures import PICTURE
 
 DOCUMENT: Final = "[document left out]"
 _READABLE: Final = frozenset({"text", "content"})

@@ -5,11 +5,13 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.answers import Remarks, json_answer
-from extensions.openai.anthropic_shape import request_id_of
-from extensions.openai.context import CurrentCaller
-from extensions.openai.errors import anthropic_error_event
-from extensions.openai.json_route import JsonRoute
+from extensions.openai.common.answers import Remarks, json_answer
+from extensions.openai.common.anthropic_shape import request_id_of
+from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.errors import anthropic_error_event
+from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.presets import default_sampling
+from extensions.openai.common.stream import Feed, feed_response, while_connected
 from extensions.openai.messages.inbound import (
     counted_request,
     left_out_of,
@@ -21,10 +23,8 @@ from extensions.openai.messages.outbound import whole_message
 from extensions.openai.messages.pictures import without_earlier_pictures
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
 from extensions.openai.messages.stream_outbound import MessageStream
-from extensions.openai.presets import default_sampling
-from extensions.openai.stream import Feed, feed_response, while_connected
 from modules.errors import ContextTooLong
-from modules.prompt.pictures import LEFT_OUT
+from modules.prompt.conversation.pictures import LEFT_OUT
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=JsonRoute)
 

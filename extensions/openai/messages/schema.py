@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from extensions.openai.field_types import Anything, Bound, CallId, Count, Effort, RequestModel, Stops
-from extensions.openai.generation_fields import GenerationFields
-from extensions.openai.schemas import plain_schema
+from extensions.openai.common.field_types import Anything, Bound, CallId, Count, Effort, RequestModel, Stops
+from extensions.openai.common.generation_fields import GenerationFields
+from extensions.openai.structured.schemas import plain_schema
 
 
 def _text_as_block(value: object) -> object:

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
 
+from extensions.openai.common.waiting import end, stopped, unless
 from extensions.openai.responses.bodies import ResponseObject
 from extensions.openai.responses.exchange import Exchange
 from extensions.openai.responses.failures import failure_event
 from extensions.openai.responses.wire import Wire
-from extensions.openai.waiting import end, stopped, unless
 from modules.errors import Busy
 
 MAX_RUNNING: Final = 64

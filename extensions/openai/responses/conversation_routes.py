@@ -5,8 +5,8 @@ import time
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.context import CurrentCaller
-from extensions.openai.json_route import JsonRoute
+from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.json_route import JsonRoute
 from extensions.openai.responses.answers import full_answer
 from extensions.openai.responses.bodies import Conversation, DeletedConversation, ItemList, StoredConversation
 from extensions.openai.responses.desk import CurrentDesk

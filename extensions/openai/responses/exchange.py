@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from extensions.openai.presets import default_sampling
+from extensions.openai.common.presets import default_sampling
 from extensions.openai.responses.bodies import StoredResponse
 from extensions.openai.responses.inbound import chat_request, draft_of, presentation_of
 from extensions.openai.responses.input_items import items_of, references

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from extensions.openai.errors import UNEXPECTED_MESSAGE, log_unexpected
+from extensions.openai.common.errors import UNEXPECTED_MESSAGE, log_unexpected
 from extensions.openai.responses.bodies import ResponseError
 from extensions.openai.responses.wire import Wire
 from modules.errors import BadRequest, Busy, ContextTooLong, ServiceError

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from extensions.openai.generation_inbound import keep_alive_of, limits_of, sampling_of
+from extensions.openai.common.generation_inbound import keep_alive_of, limits_of, sampling_of
 from extensions.openai.responses.bodies import ConversationReference, ReasoningEcho, ResponseObject, TextEcho
 from extensions.openai.responses.items import ForeignItem, Item
 from extensions.openai.responses.names import new_id
@@ -19,12 +19,17 @@ from extensions.openai.responses.schema import (
 )
 from extensions.openai.responses.tools import Toolbox, added_tools, toolbox_of
 from extensions.openai.responses.turns import turns_of
-from extensions.openai.structured import StructuredFields, constraint_of, json_schema_constraint, unenforced_keywords
+from extensions.openai.structured.constraint import (
+    StructuredFields,
+    constraint_of,
+    json_schema_constraint,
+    unenforced_keywords,
+)
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.requests import ChatRequest
 from modules.sampling import Sampling
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 _LOGPROBS: Final = "message.output_text.logprobs"
 _ENCRYPTED: Final = "reasoning.encrypted_content"

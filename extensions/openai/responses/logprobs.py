@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from extensions.openai.common.token_text import finite, token_text
 from extensions.openai.responses.items import OutputTokenLogprob, TopTokenLogprob
-from extensions.openai.token_text import finite, token_text
 from modules.engine.types import TokenLogprob
 
 

@@ -6,7 +6,7 @@ Each kind has `open`, `add` and `close`, which give the events to send, and `ite
 from collections.abc import Sequence
 from typing import Protocol
 
-from extensions.openai.custom_input import CustomInput
+from extensions.openai.common.custom_input import CustomInput
 from extensions.openai.responses.items import (
     CustomToolCallItem,
     FunctionCallItem,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from extensions.openai.responses.schema import InputItem, InputPart
-from modules.prompt.pictures import PICTURE, SOUND
+from modules.prompt.conversation.pictures import PICTURE, SOUND
 
 NOTES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from extensions.openai.answers import Remarks
-from extensions.openai.context import Caller, CurrentCaller
-from extensions.openai.json_route import JsonRoute
+from extensions.openai.common.answers import Remarks
+from extensions.openai.common.context import Caller, CurrentCaller
+from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.stream import Feed, feed_response, while_connected
 from extensions.openai.responses.answers import full_answer
 from extensions.openai.responses.bodies import DeletedResponse, InputTokenCount, ItemList, ResponseObject
 from extensions.openai.responses.desk import CurrentDesk
@@ -16,8 +17,7 @@ from extensions.openai.responses.inbound import tools_of, unenforced_text
 from extensions.openai.responses.pages import After, Limit, Order, page
 from extensions.openai.responses.pictures import without_earlier_pictures
 from extensions.openai.responses.schema import CreateResponseRequest, InputTokensRequest
-from extensions.openai.stream import Feed, feed_response, while_connected
-from modules.prompt.pictures import LEFT_OUT
+from modules.prompt.conversation.pictures import LEFT_OUT
 
 router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonRoute)
 

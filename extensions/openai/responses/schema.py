@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from extensions.openai.field_types import Alternatives, Anything, Bound, CallId, Effort, Name, RequestModel
-from extensions.openai.generation_fields import GenerationFields
-from extensions.openai.structured import none_without_type
+from extensions.openai.common.field_types import Alternatives, Anything, Bound, CallId, Effort, Name, RequestModel
+from extensions.openai.common.generation_fields import GenerationFields
+from extensions.openai.structured.constraint import none_without_type
 
 KNOWN_TYPES: Final = frozenset(
     {

@@ -10,7 +10,7 @@ from extensions.openai.responses.bodies import Conversation, StoredConversation,
 from extensions.openai.responses.items import Item
 from extensions.openai.responses.store import Bounds, Record, SpareStore, Store
 from modules.errors import BadRequest, NotFound
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 FILE_NAME: Final = "responses.sqlite3"
 S = TypeVar("S", bound=BaseModel)

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from extensions.openai.places import plain_places
+from extensions.openai.common.places import plain_places
 from extensions.openai.responses.foreign_items import TOOL_ITEMS
 from extensions.openai.responses.input_items import log_skipped
 from extensions.openai.responses.items import ForeignItem
 from extensions.openai.responses.namespaces import CallName
 from extensions.openai.responses.schema import ChosenTool, ResponseTool, ResponseToolChoice
-from extensions.openai.schemas import plain_schema
+from extensions.openai.structured.schemas import plain_schema
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 

@@ -21,8 +21,8 @@ from modules.backends.llamacpp.sampler import Sampler, Vocabulary
 from modules.backends.llamacpp.scheduler import Scheduler
 from modules.backends.llamacpp.stash import Stash
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
-from modules.engine.constraint import Constraints
-from modules.engine.constraint_guide import Guide
+from modules.engine.constraints.compiler import Constraints
+from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
 from modules.errors import BadRequest, ContextTooLong, EngineFailed
 

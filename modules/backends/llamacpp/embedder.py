@@ -9,7 +9,7 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
-from modules.engine.constraint_guide import Guide
+from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Finish, Job, ModelCard, Output
 from modules.errors import BadRequest
 

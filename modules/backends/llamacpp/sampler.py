@@ -11,8 +11,8 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import numpy_samplers
 from modules.backends.llamacpp.candidates import Candidates, Row
-from modules.engine.constraint_answer import Mask
-from modules.engine.constraint_guide import Guide
+from modules.engine.constraints.answer import Mask
+from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Generation
 from modules.sampling import Sampling
 

@@ -13,7 +13,7 @@ from anthropic.types import Message
 from extensions.openai.messages.inbound import message_request
 from extensions.openai.messages.schema import MessagesRequest
 from modules.sampling import Sampling
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.api.messages.strictness import strict_events, strict_message
 from tests.api.serving import BASE_URL, Served, served
 

@@ -12,7 +12,7 @@ import pytest
 from anthropic import AsyncAnthropic
 from fastapi import APIRouter
 
-from extensions.openai.errors import FAULTS
+from extensions.openai.common.errors import FAULTS
 from tests.api.messages.strictness import strict_error
 from tests.api.serving import BASE_URL, CHAT, RawCall, Served, calling, on_port, says, served
 

@@ -10,7 +10,7 @@ from extensions.openai.messages.signature import carrying_signature
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
 from modules.requests import ChatRequest
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 HI = [{"role": "user", "content": "Hi"}]
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}

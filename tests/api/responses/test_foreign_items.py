@@ -8,7 +8,7 @@ from extensions.openai.responses.inbound import chat_request
 from extensions.openai.responses.input_items import items_of
 from extensions.openai.responses.schema import CreateResponseRequest
 from modules.messages import Message, Role, ToolCall
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.api.responses.reading import RESPONSES
 from tests.api.serving import Served
 

@@ -12,7 +12,7 @@ from extensions.openai.responses.thoughts import sealed
 from modules.errors import BadRequest
 from modules.messages import Message, Role, ToolCall, ToolChoice, ToolUse
 from modules.requests import ChatRequest
-from modules.settings import Settings
+from modules.settings.values import Settings
 
 WEATHER = {
     "type": "function",

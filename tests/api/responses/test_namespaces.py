@@ -10,7 +10,7 @@ from extensions.openai.responses.schema import CreateResponseRequest
 from modules.errors import BadRequest
 from modules.messages import Role, ToolCall, ToolUse
 from modules.requests import ChatRequest
-from modules.settings import Settings
+from modules.settings.values import Settings
 from tests.api.responses.reading import RESPONSES, events_of, strict_response
 from tests.api.serving import Served
 

@@ -16,9 +16,9 @@ from modules.backends.registry import LOADERS
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
 from modules.models.options import load_spec
-from modules.option_values import Kind
-from modules.settings import OPTIONS, Settings
-from modules.ui.model_parameters import known_parameters
+from modules.settings.option_values import Kind
+from modules.settings.values import OPTIONS, Settings
+from modules.ui.model.parameters import known_parameters
 from tests.backends.loading import llama_spec
 from tests.model_files import SMOLLM2
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from modules.errors import BadRequest
-from modules.prompt.render import TemplateRenderer
+from modules.prompt.templates.render import TemplateRenderer
 
 # Texts that end a turn, and what some templates begin anew behind it. A model prints none of them: they are, or follow,
 # the token with which its reply ends.

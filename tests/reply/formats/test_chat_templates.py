@@ -13,7 +13,7 @@ from modules.errors import BadRequest
 from modules.messages import ToolSpec
 from modules.reply.format import ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
-from modules.reply.reasoning import choose_reasoning
+from modules.reply.reasoning.formats import choose_reasoning
 from tests.model_files import template_files
 from tests.reply.formats.chat_templates import TemplateWriter, Turn, assistant
 from tests.reply.test_split_formats import Said, events_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
-from modules.engine.constraint_lark import strict_lark
+from modules.engine.constraints.lark import strict_lark
 from modules.engine.types import Constraint
 from modules.messages import ToolSpec
 from modules.reply.tool_format import ToolFormat

@@ -6,7 +6,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from modules.ui.open_paths import OpenTo, open_to
+from modules.ui.shell.paths import OpenTo, open_to
 from tests.ui.served import ServedPage
 from tests.ui.wire import new_tab
 

@@ -1,0 +1,166 @@
+"""The one table from our errors to HTTP, and the error object of the caller's API for every failure it can see."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Scope
+
+from extensions.openai.common.anthropic_shape import anthropic_error_body, request_id_of, speaks_anthropic
+from modules.errors import (
+    BadRequest,
+    Busy,
+    ContextTooLong,
+    EngineFailed,
+    ExtensionFailed,
+    LoadFailed,
+    NoRoom,
+    NotFound,
+    NotLoaded,
+    NotSupported,
+    ServiceError,
+    SettingsError,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Unauthorized(ServiceError):
+    """The key is missing or wrong."""
+
+    code = "invalid_api_key"
+
+
+class Forbidden(ServiceError):
+    """The caller may not call from where it calls."""
+
+    code = "forbidden"
+
+
+class NotBuilt(ServiceError):
+    """The endpoint is known, but this version does not have it."""
+
+    code = "not_available"
+
+
+class ShuttingDown(ServiceError):
+    """The server is being stopped."""
+
+    code = "server_shutting_down"
+
+
+class ClientGone(Exception):
+    """The caller hung up; nobody will read an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How an error looks from outside; `type` is OpenAI's word for it, `anthropic_type` Anthropic's.
+
+    Callers that retry by themselves are told not to where a retry costs as much as the failure did and would end the
+    same.
+    """
+
+    status: int
+    type: str
+    anthropic_type: str
+    is_worth_retrying: bool = True
+
+
+FAULTS: Final[Mapping[type[ServiceError], Fault]] = MappingProxyType(
+    {
+        BadRequest: Fault(400, "invalid_request_error", "invalid_request_error"),
+        NotSupported: Fault(400, "invalid_request_error", "invalid_request_error"),
+        Unauthorized: Fault(401, "invalid_request_error", "authentication_error"),
+        Forbidden: Fault(403, "invalid_request_error", "permission_error"),
+        NotFound: Fault(404, "invalid_request_error", "not_found_error"),
+        Busy: Fault(429, "rate_limit_error", "rate_limit_error"),
+        NotBuilt: Fault(501, "invalid_request_error", "api_error", is_worth_retrying=False),
+        LoadFailed: Fault(500, "server_error", "api_error", is_worth_retrying=False),
+        SettingsError: Fault(500, "server_error", "api_error", is_worth_retrying=False),
+        ExtensionFailed: Fault(500, "server_error", "api_error", is_worth_retrying=False),
+        EngineFailed: Fault(503, "server_error", "api_error", is_worth_retrying=False),
+        NoRoom: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
+        NotLoaded: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
+        ShuttingDown: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
+    }
+)
+UNEXPECTED: Final = Fault(500, "server_error", "api_error", is_worth_retrying=False)
+UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
+
+
+def fault_of(error: ServiceError) -> Fault:
+    return next((FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS), UNEXPECTED)
+
+
+def error_body(message: str, kind: str, *, param: str | None = None, code: str | None = None) -> bytes:
+    """OpenAI's error object; all four fields are always there."""
+    return orjson.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+
+def failure_body(
+    scope: Scope, fault: Fault, message: str, *, param: str | None = None, code: str | None = None
+) -> bytes:
+    """The error object of the API that the caller of `scope` speaks."""
+    if speaks_anthropic(scope):
+        return anthropic_error_body(fault.anthropic_type, message, request_id_of(scope))
+    return error_body(message, fault.type, param=param, code=code)
+
+
+def error_response(error: ServiceError, scope: Scope) -> Response:
+    fault = fault_of(error)
+    message = in_anthropic_words(error) if speaks_anthropic(scope) else error.message
+    body = failure_body(scope, fault, message, param=error.param, code=error.code)
+    return Response(body, fault.status, _headers(error, fault), "application/json")
+
+
+def error_event(error: Exception) -> bytes:
+    """The same as a server-sent event, for a stream that has begun. What is no ServiceError is logged."""
+    if isinstance(error, ServiceError):
+        body = error_body(error.message, fault_of(error).type, param=error.param, code=error.code)
+    else:
+        log_unexpected(error)
+        body = error_body(UNEXPECTED_MESSAGE, UNEXPECTED.type)
+    return b"data: " + body + b"\n\n"
+
+
+def anthropic_error_event(error: Exception, request_id: str | None) -> bytes:
+    """The same in Anthropic's shape."""
+    if isinstance(error, ServiceError):
+        body = anthropic_error_body(fault_of(error).anthropic_type, in_anthropic_words(error), request_id)
+    else:
+        log_unexpected(error)
+        body = anthropic_error_body(UNEXPECTED.anthropic_type, UNEXPECTED_MESSAGE, request_id)
+    return b"event: error\ndata: " + body + b"\n\n"
+
+
+def in_anthropic_words(error: ServiceError) -> str:
+    """Agents read in the text that a conversation has become too long, and shorten it."""
+    if isinstance(error, ContextTooLong):
+        return f"prompt is too long: {error.prompt_tokens} tokens > {error.context} maximum. {error.message}"
+    return error.message
+
+
+def log_unexpected(error: Exception) -> None:
+    """Where it happened, but not the exception's own words: they could quote a prompt."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("A request failed with %s.\n%s", type(error).__name__, frames)
+
+
+def _headers(error: ServiceError, fault: Fault) -> dict[str, str]:
+    headers = {}
+    if not fault.is_worth_retrying:
+        headers["x-should-retry"] = "false"
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unauthorized | Forbidden):
+        # Whoever is refused may have a large body on its way, which nobody wants.
+        headers["Connection"] = "close"
+    return headers

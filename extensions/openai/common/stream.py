@@ -1,0 +1,188 @@
+"""Bytes out, hang-up in: server-sent events from a source of events, which is closed as soon as nobody listens.
+
+The first event is awaited, though not for ever, before the headers are sent, so that what fails at once is a proper
+status; after that a failure is an error event. Silence is filled with comment lines.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
+
+from sse_starlette import ServerSentEvent
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from extensions.openai.common.context import Caller
+from extensions.openai.common.errors import ClientGone, ShuttingDown, error_event
+from extensions.openai.common.waiting import end, hung_up, stopped, unless
+
+KEEP_ALIVE_SECONDS: Final = 10
+SEND_TIMEOUT_SECONDS: Final = 60
+KEEP_ALIVE: Final = ServerSentEvent(comment="keep-alive", sep="\n").encode()
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+Item = TypeVar("Item")
+Event_contra = TypeVar("Event_contra", contravariant=True)
+
+
+class Encoder(Protocol[Event_contra]):
+    """Turns events into server-sent events; nothing at all for what its API does not show."""
+
+    def encode(self, event: Event_contra) -> bytes: ...
+
+    def end(self) -> bytes:
+        """What follows the last event of a stream that did not fail."""
+        ...
+
+
+def parses_every_event(caller: Caller) -> bool:
+    """Whether the reader takes every event for a chunk with a text, as loops over `requests` written after this
+    API's documentation do.
+
+    Such a reader gets no `[DONE]`, and a `content` in every delta; all others get what OpenAI's clients expect.
+    """
+    return caller.user_agent.startswith("python-requests/")
+
+
+def is_plain_script(caller: Caller) -> bool:
+    """Whether nobody's client library reads the answer, so that it may hold what OpenAI's do not."""
+    return caller.user_agent.startswith(("python-requests/", "curl/"))
+
+
+async def while_connected(caller: Caller, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. Raises ClientGone or ShuttingDown when there is nobody left to wait for it."""
+    return await unless(work, hung_up(caller.request.receive), stopped(caller.context.closing))
+
+
+async def event_stream(
+    caller: Caller, events: AsyncGenerator[Item, None], encoder: Encoder[Item], headers: Callable[[], Mapping[str, str]]
+) -> Response:
+    """A response that streams `events`; its `headers` are asked for when the first has come. Raises what they raise before there is anything to send."""
+    return await feed_response(caller, Feed(events, encoder, terminator=_terminator(caller)), headers)
+
+
+async def feed_response(caller: Caller, feed: "Feed[Any]", headers: Callable[[], Mapping[str, str]]) -> Response:
+    """A response that sends `feed`; its `headers` are asked for when the first event has come, or has not for long.
+    Raises what its source raises before there is anything to send."""
+    try:
+        await while_connected(caller, feed.open())
+    except BaseException:
+        await feed.aclose()
+        raise
+    return FeedResponse(feed, caller.context.closing, headers())
+
+
+def _terminator(caller: Caller) -> bytes:
+    return b"" if parses_every_event(caller) else b"data: [DONE]\n\n"
+
+
+class Feed(Generic[Item]):
+    """Encodes a source's events, one by one, in the task that asks for them: a token takes no detour.
+
+    `failure` says in the API's own way that the stream broke off.
+    """
+
+    def __init__(
+        self,
+        events: AsyncGenerator[Item, None],
+        encoder: Encoder[Item],
+        *,
+        terminator: bytes = b"",
+        failure: Callable[[Exception], bytes] = error_event,
+    ) -> None:
+        self._events = events
+        self._encoder = encoder
+        self._terminator = terminator
+        self.failure = failure
+        self._first: asyncio.Task[bytes | None] | None = None
+        self._is_over = False
+
+    async def open(self, patience: float = KEEP_ALIVE_SECONDS) -> None:
+        """Waits for the first event; raises what the source raises in its place.
+
+        After `patience` seconds, as in a long queue, the stream begins all the same: clients give up on silence.
+        """
+        self._first = asyncio.create_task(self._read())
+        done, _ = await asyncio.wait([self._first], timeout=patience)
+        if done and self._first.exception() is not None:
+            await self._first
+
+    async def next_frame(self) -> bytes | None:
+        """The next event that says anything, then the end of the stream, then None. A failure is said as an event."""
+        if self._is_over:
+            return None
+        try:
+            first, self._first = self._first, None
+            return await (self._read() if first is None else first)
+        except Exception as failure:  # noqa: BLE001 - whatever broke, its reader must hear of it
+            self._is_over = True
+            return self.failure(failure)
+
+    async def aclose(self) -> None:
+        """Closes the source too."""
+        if self._first is not None:
+            await end(self._first)
+        await self._events.aclose()
+
+    async def _read(self) -> bytes | None:
+        while (event := await anext(self._events, None)) is not None:
+            if encoded := self._encoder.encode(event):
+                return encoded
+        self._is_over = True
+        return self._encoder.end() + self._terminator
+
+
+class FeedResponse(Response):
+    """Sends a feed, and closes it however the sending ends: with the source, a hang-up, or a reader that stalls."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, feed: Feed[Any], closing: asyncio.Event, headers: Mapping[str, str]) -> None:
+        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
+        self._feed = feed
+        self._closing = closing
+        self._sent = 0
+        self._is_sending = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._feed):
+            try:
+                await unless(self._send_all(send), hung_up(receive), stopped(self._closing), self._watch(send))
+            except ClientGone:
+                return
+            except ShuttingDown as failure:
+                await send(_body(self._feed.failure(failure)))
+        await send(_body(b"", more=False))
+
+    async def _send_all(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await self._send(send, start)
+        while (frame := await self._feed.next_frame()) is not None:
+            await self._send(send, _body(frame))
+
+    async def _send(self, send: Send, message: Message) -> None:
+        self._is_sending = True
+        await send(message)
+        self._is_sending = False
+        self._sent += 1
+
+    async def _watch(self, send: Send) -> NoReturn:
+        """Breaks silence with comments. Raises ClientGone for a reader that has taken nothing for a long time."""
+        stalls = 0
+        while True:
+            sent = self._sent
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            stalls = stalls + 1 if self._is_sending and sent == self._sent else 0
+            if stalls * KEEP_ALIVE_SECONDS >= SEND_TIMEOUT_SECONDS:
+                logger.info("A client that had stopped reading its stream was dropped.")
+                raise ClientGone
+            if sent == self._sent and not self._is_sending:
+                await send(_body(KEEP_ALIVE))
+
+
+def _body(content: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": content, "more_body": more}

@@ -1,0 +1,127 @@
+"""Files that come with a message: pictures made small enough for a model, and the text of documents.
+
+Whatever a file claims to be, it is opened in a process of its own with bounds on time and memory.
+"""
+
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from modules.chat.child import Bounds, ChildDied, ChildTooLoud, ChildTooSlow, ask_child
+from modules.errors import BadRequest
+from modules.library.chats.history import Attachment
+
+MAX_FILE_BYTES: Final = 32 * 2**20
+MAX_TEXT: Final = 400_000
+_MODULE: Final = "modules.chat.attachments.worker"
+_MAX_NAME: Final = 200
+# Readers of PDF have always let some bytes stand before its beginning.
+_PDF_JUNK: Final = 1024
+_PARAM: Final = "attachments"
+ACCEPTED: Final = "PNG, JPEG, WebP and GIF pictures, PDF and DOCX documents, and text in UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """What a kind of file is called, how the worker knows it, and how long it may take."""
+
+    shown: str
+    reader: str
+    type: str
+    seconds: float
+    suffixes: tuple[str, ...]
+
+
+_PICTURE: Final = _Format("picture", "picture", "image", 10.0, (".png", ".jpg", ".jpeg", ".webp", ".gif"))
+_PDF: Final = _Format("PDF document", "pdf", "application/pdf", 30.0, (".pdf",))
+_DOCX: Final = _Format("DOCX document", "docx", "application/docx", 20.0, (".docx",))
+_TEXT: Final = "text/plain"
+
+
+async def read_attachment(name: str, content: bytes) -> Attachment:
+    """What a model can read of the file `name`. Raises BadRequest, naming what is accepted or what is wrong."""
+    shown = _plain_name(name)
+    if len(content) > MAX_FILE_BYTES:
+        raise _refused(f"{shown} is larger than {MAX_FILE_BYTES // 2**20} MiB, which is the most that can be attached.")
+    if not content:
+        raise _refused(f"{shown} is empty.")
+    form = _format_of(shown, content)
+    if form is None:
+        return Attachment(name=shown, type=_TEXT, content=_checked(shown, _decoded(shown, content)))
+    answer = await _asked(shown, form, content)
+    if form is _PICTURE:
+        data_url = f"data:{answer['mime']};base64,{answer['data']}"
+        return Attachment(name=shown, type=form.type, image_data=data_url, image_id=uuid.uuid4().hex)
+    return Attachment(name=shown, type=form.type, content=_checked(shown, answer["text"]))
+
+
+def _format_of(name: str, content: bytes) -> _Format | None:
+    """By what is in the file; None for text. Raises BadRequest where the name promises something else."""
+    form = next((each for each, is_one in _SIGNS if is_one(content)), None)
+    promised = next((each for each in (_PICTURE, _PDF, _DOCX) if name.lower().endswith(each.suffixes)), None)
+    if promised is _PDF and b"%PDF-" in content[:_PDF_JUNK]:
+        return _PDF
+    if form is None and promised is not None:
+        raise _refused(f"{name} is no {promised.shown}, whatever its name says. Accepted are {ACCEPTED}.")
+    return form
+
+
+def _is_picture(content: bytes) -> bool:
+    is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+    return is_webp or content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"))
+
+
+def _is_pdf(content: bytes) -> bool:
+    return content.startswith(b"%PDF-")
+
+
+def _is_zip(content: bytes) -> bool:
+    return content.startswith(b"PK\x03\x04")
+
+
+_SIGNS: Final = ((_PICTURE, _is_picture), (_PDF, _is_pdf), (_DOCX, _is_zip))
+
+
+async def _asked(name: str, form: _Format, content: bytes) -> dict[str, str]:
+    question = f"{form.reader} {MAX_TEXT}\n".encode() + content
+    bounds = Bounds(seconds=form.seconds, answer_bytes=MAX_FILE_BYTES)
+    try:
+        answer = json.loads(await ask_child(_MODULE, question, bounds))
+    except ChildTooSlow:
+        raise _refused(f"{name} takes longer than {form.seconds:g} seconds to read; attach a simpler file.") from None
+    except (ChildTooLoud, ChildDied, ValueError):
+        raise _refused(f"{name} cannot be read: it is broken, or needs too much memory.") from None
+    if not isinstance(answer, dict) or "refused" in answer:
+        raise _refused(f"{name} {answer['refused']}" if isinstance(answer, dict) else f"{name} cannot be read.")
+    return answer
+
+
+def _decoded(name: str, content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise _refused(f"{name} cannot be attached. Accepted are {ACCEPTED}.")
+    return text.replace("\r\n", "\n")
+
+
+def _checked(name: str, text: str) -> str:
+    if not text.strip():
+        raise _refused(f"{name} holds no text; scanned pages can be attached as pictures.")
+    if len(text) > MAX_TEXT:
+        raise _refused(f"{name} has more than {MAX_TEXT} characters of text; attach the part that matters.")
+    return text
+
+
+def _plain_name(name: str) -> str:
+    """Without folders and control characters, and not too long to be shown."""
+    plain = "".join(character for character in PurePath(name.replace("\\", "/")).name if character.isprintable())
+    stem, suffix = PurePath(plain).stem, PurePath(plain).suffix
+    return f"{stem[: _MAX_NAME - len(suffix)]}{suffix}"[-_MAX_NAME:] or "file"
+
+
+def _refused(message: str) -> BadRequest:
+    return BadRequest(message, param=_PARAM)

@@ -1,0 +1,165 @@
+"""What can be done to a conversation: pure functions from one history to the next.
+
+Rows are counted from 0. Functions that take a row or a version raise BadRequest where there is none of that number.
+`visible` is the text that is shown; where it is not given, it is the text itself, HTML-escaped.
+"""
+
+import html
+from collections.abc import Sequence
+from dataclasses import replace
+
+from modules.chat.session.messages import history_messages
+from modules.errors import BadRequest
+from modules.library.chats.history import Attachment, History, Row, Side, Turn, Version
+from modules.library.chats.versions import appended, chosen, version_of, with_current, without_current
+from modules.messages import Message
+
+
+def greeted(greeting: str) -> History:
+    """A new conversation, in which the character has spoken first unless `greeting` is empty."""
+    row = Row(assistant=with_current(Turn(), _version(greeting)), is_greeting=True)
+    return History(rows=(row,)) if greeting else History()
+
+
+def with_message(
+    history: History,
+    text: str,
+    *,
+    attachments: Sequence[Attachment] = (),
+    timestamp: str = "",
+    visible: str | None = None,
+) -> History:
+    """A row more, which waits for its reply."""
+    user = with_current(Turn(attachments=tuple(attachments)), _version(text, timestamp, visible))
+    return replace(history, rows=(*history.rows, Row(user=user)))
+
+
+def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
+    history: History,
+    text: str,
+    *,
+    visible: str | None = None,
+    model: str = "",
+    tool_messages: Sequence[Message] = (),
+    timestamp: str = "",
+    tokens: int = 0,
+    seconds: float = 0.0,
+) -> History:
+    """The last row with this reply in place of the one it has, however far that has come; its other versions stay.
+
+    `tool_messages` are all calls and results so far, not only new ones. Raises BadRequest when there is no row.
+    """
+    version = replace(
+        _version(text, timestamp, visible),
+        tool_messages=tuple(tool_messages),
+        model=model,
+        tokens=tokens,
+        seconds=seconds,
+    )
+    last = len(history.rows) - 1
+    return _with_turn(history, last, Side.ASSISTANT, with_current(turn_at(history, last, Side.ASSISTANT), version))
+
+
+def with_dummy_message(history: History, text: str, *, timestamp: str = "") -> History:
+    """As if the user had said `text`; nobody is asked for a reply."""
+    return with_message(history, text, timestamp=timestamp)
+
+
+def with_dummy_reply(history: History, text: str, *, timestamp: str = "") -> History:
+    """As if the model had said `text`: to the last message, or to none when that has its reply."""
+    if not history.rows or _has_reply(history.rows[-1]):
+        history = with_message(history, "")
+    return with_reply(history, text, timestamp=timestamp)
+
+
+def begin_regeneration(history: History) -> History:
+    """The last row without its reply, which is kept as a version; `with_reply` fills in the new one.
+
+    Raises BadRequest when there is no row, and for a greeting, which answers nothing.
+    """
+    last = len(history.rows) - 1
+    turn = turn_at(history, last, Side.ASSISTANT)
+    if history.rows[last].is_greeting:
+        raise BadRequest("A greeting is not a reply that could be written anew. Edit it instead.", param="row")
+    return _with_turn(
+        history,
+        last,
+        Side.ASSISTANT,
+        appended(turn, Version(text="", visible="")) if _has_reply(history.rows[last]) else turn,
+    )
+
+
+def without_empty_reply(history: History) -> History:
+    """After a regeneration of which nothing came: the version before it again. Any other history as it is."""
+    last = len(history.rows) - 1
+    if last < 0 or _has_reply(history.rows[last]):
+        return history
+    return _with_turn(history, last, Side.ASSISTANT, without_current(history.rows[last].assistant))
+
+
+def with_version(history: History, row: int, side: Side, index: int) -> History:
+    """Another version of a turn as the one that counts, with the calls of tools that led to it."""
+    return _with_turn(history, row, side, chosen(turn_at(history, row, side), index))
+
+
+def edited(
+    history: History, row: int, side: Side, text: str, *, timestamp: str = "", visible: str | None = None
+) -> History:
+    """The turn with `text` as its newest version; attachments, and calls of tools before a reply, stay.
+
+    The message of a greeting cannot be edited, since there is none.
+    """
+    turn = turn_at(history, row, side)
+    if history.rows[row].is_greeting and side is Side.USER:
+        raise BadRequest("A greeting has no message of the user's before it.", param="row")
+    if text == turn.text:
+        return history
+    version = replace(_version(text, timestamp, visible), tool_messages=turn.tool_messages, model=turn.model)
+    return _with_turn(history, row, side, appended(turn, version))
+
+
+def removed_last(history: History) -> tuple[History, str]:
+    """Without the last row, and what the user had said in it. A greeting stays."""
+    if not history.rows or history.rows[-1].is_greeting:
+        return history, ""
+    return replace(history, rows=history.rows[:-1]), history.rows[-1].user.text
+
+
+def branched(history: History, row: int) -> History:
+    """The conversation up to a row, that row included."""
+    turn_at(history, row, Side.USER)
+    return replace(history, rows=history.rows[: row + 1])
+
+
+def versions_of(turn: Turn) -> tuple[Version, ...]:
+    """All versions of a turn, which are one at least: what it is now."""
+    return turn.versions or (version_of(turn),)
+
+
+def messages(history: History, *, include_past_attachments: bool = True) -> tuple[Message, ...]:
+    """What the model gets: every turn that says something, calls of tools and their results before their reply.
+
+    A message's pictures stand before its text, other attachments after it. Without `include_past_attachments` only
+    those of the last row are there. Thoughts stay in the text of replies. Raises BadRequest for a picture that is none.
+    """
+    return tuple(history_messages(history, include_past_attachments=include_past_attachments))
+
+
+def turn_at(history: History, row: int, side: Side) -> Turn:
+    if not 0 <= row < len(history.rows):
+        raise BadRequest(f"There is no message {row} in this chat, which has {len(history.rows)}.", param="row")
+    return history.rows[row].side(side)
+
+
+def _version(text: str, timestamp: str = "", visible: str | None = None) -> Version:
+    return Version(text=text, visible=html.escape(text) if visible is None else visible, timestamp=timestamp)
+
+
+def _has_reply(row: Row) -> bool:
+    return bool(row.assistant.text or row.assistant.tool_messages)
+
+
+def _with_turn(history: History, row: int, side: Side, turn: Turn) -> History:
+    old = history.rows[row]
+    changed = replace(old, user=turn) if side is Side.USER else replace(old, assistant=turn)
+    return replace(history, rows=(*history.rows[:row], changed, *history.rows[row + 1 :]))

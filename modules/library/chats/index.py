@@ -1,0 +1,191 @@
+"""The index of all conversations: titles for the list, and words for the search. Made from the files, and again at will."""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final, TypeAlias
+
+from modules.library.chats.places import ChatFile, Place
+
+Key: TypeAlias = tuple[Place, str]
+Stamp: TypeAlias = tuple[int, int]
+
+_VERSION: Final = 1
+_PATIENCE: Final = 10.0
+_SNIPPET_WORDS: Final = 20
+_SECURE_FTS: Final = (3, 42)
+# Scripts that put no spaces between words: each character counts as a word there.
+_UNSPACED: Final = (
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_CHARACTER: Final = re.compile(f"({_UNSPACED})")
+_SPACED: Final = re.compile(f" ({_UNSPACED}) ")
+# What SQLite has no text for: half characters, and the one that ends a text.
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_SAYS_NOTHING: Final = re.compile(r"[\W_]*")
+_TABLES: Final = (
+    "DROP TABLE IF EXISTS chats",
+    "DROP TABLE IF EXISTS texts",
+    "CREATE TABLE chats (number INTEGER PRIMARY KEY, character TEXT NOT NULL, id TEXT NOT NULL, "
+    "changed INTEGER NOT NULL, size INTEGER NOT NULL, title TEXT NOT NULL, UNIQUE (character, id))",
+    "CREATE VIRTUAL TABLE texts USING fts5(title, body, tokenize = 'unicode61 remove_diacritics 2')",
+    f"PRAGMA user_version = {_VERSION}",
+)
+
+
+_SEARCH: Final = """
+    SELECT number, character, id, chats.title FROM texts JOIN chats ON number = texts.rowid
+    WHERE texts MATCH ? AND (? OR character = ?) ORDER BY changed DESC, id DESC LIMIT ?
+"""
+_SNIPPET: Final = "SELECT snippet(texts, 1, '', '', '…', ?) FROM texts WHERE texts MATCH ? AND rowid = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedChat:
+    """What the index holds of a file; `text` is what the search looks through."""
+
+    file: ChatFile
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHit:
+    """A conversation in which all words were found; `snippet` is plain text around one of them."""
+
+    place: Place
+    id: str
+    title: str
+    snippet: str
+
+
+class HistoryIndex:
+    """An SQLite file. Safe to share between threads; every method may raise sqlite3.Error, after which a damaged file
+    is gone, and what it held is missing until it is put in again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._preparing = Lock()
+
+    def stamps(self) -> dict[Key, Stamp]:
+        """Which chats are in it, as their files were then."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT character, id, changed, size FROM chats").fetchall()
+        places = {row[0]: _place(row[0]) for row in rows}
+        return {(places[character], chat_id): (changed, size) for character, chat_id, changed, size in rows}
+
+    def titles(self, files: Sequence[ChatFile]) -> dict[Key, str]:
+        """Of those of the files that are in it as they are now."""
+        found = "SELECT title FROM chats WHERE character = ? AND id = ? AND changed = ? AND size = ?"
+        titles: dict[Key, str] = {}
+        with self._connection() as connection:
+            for file in files:
+                row = connection.execute(found, (*_stored_key((file.place, file.id)), *file.stamp)).fetchone()
+                if row is not None:
+                    titles[file.place, file.id] = row[0]
+        return titles
+
+    def put(self, chats: Iterable[IndexedChat]) -> None:
+        """Add chats, in place of those of the same place and id."""
+        with self._writing() as connection:
+            for chat in chats:
+                key = _stored_key((chat.file.place, chat.file.id))
+                _remove(connection, key)
+                chat_title, text = (_UNSTORABLE.sub("\ufffd", each) for each in (chat.title, chat.text))
+                row = connection.execute(
+                    "INSERT INTO chats (character, id, changed, size, title) VALUES (?, ?, ?, ?, ?)",
+                    (*key, *chat.file.stamp, chat_title),
+                )
+                body = (row.lastrowid, _spaced(chat_title), _spaced(text))
+                connection.execute("INSERT INTO texts (rowid, title, body) VALUES (?, ?, ?)", body)
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        with self._writing() as connection:
+            for key in keys:
+                _remove(connection, _stored_key(key))
+
+    def search(self, words: str, place: Place | None, limit: int) -> list[ChatHit]:
+        """Chats that hold every one of the words, or words that begin so, the last changed first."""
+        query = _query(words)
+        if not query:
+            return []
+        given = (query, place is None, _stored_key((place or Place(None), ""))[0], limit)
+        with self._connection() as connection:
+            # One state of the index for the hits and their snippets.
+            connection.execute("BEGIN")
+            rows = connection.execute(_SEARCH, given).fetchall()
+            return [ChatHit(_place(row[1]), row[2], row[3], _snippet(connection, row[0], query)) for row in rows]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction from its first reading on: kept when the block ends well."""
+        with self._connection() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self._path, timeout=_PATIENCE)) as connection:
+                with self._preparing:
+                    _prepare(connection)
+                yield connection
+        except sqlite3.DatabaseError as error:
+            # Its subclasses have other causes than a damaged file.
+            if type(error) is sqlite3.DatabaseError:
+                self._discard()
+            raise
+
+    def _discard(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """What is deleted is overwritten, so that a deleted chat is gone from this file too."""
+    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {setting}")
+    if connection.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+        return
+    for statement in _TABLES:
+        connection.execute(statement)
+    if sqlite3.sqlite_version_info >= _SECURE_FTS:
+        connection.execute("INSERT INTO texts (texts, rank) VALUES ('secure-delete', 1)")
+    connection.commit()
+
+
+def _remove(connection: sqlite3.Connection, key: tuple[str, str]) -> None:
+    row = connection.execute("SELECT number FROM chats WHERE character = ? AND id = ?", key).fetchone()
+    if row is not None:
+        connection.execute("DELETE FROM texts WHERE rowid = ?", row)
+        connection.execute("DELETE FROM chats WHERE number = ?", row)
+
+
+def _snippet(connection: sqlite3.Connection, number: int, query: str) -> str:
+    (snippet,) = connection.execute(_SNIPPET, (_SNIPPET_WORDS, query, number)).fetchone()
+    return " ".join(_SPACED.sub(r"\1", snippet).split())
+
+
+def _query(words: str) -> str:
+    """Each word as a phrase of what FTS5 makes of it, the last part of which may go on."""
+    phrases = (word.replace('"', "") for word in _UNSTORABLE.sub(" ", words).split())
+    return " ".join(f'"{_spaced(phrase)}"*' for phrase in phrases if not _SAYS_NOTHING.fullmatch(phrase))
+
+
+def _spaced(text: str) -> str:
+    return _CHARACTER.sub(r" \1 ", text)
+
+
+def _stored_key(key: Key) -> tuple[str, str]:
+    """No character's name is empty."""
+    return key[0].character or "", key[1]
+
+
+def _place(character: str) -> Place:
+    return Place(character or None)

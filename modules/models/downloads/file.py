@@ -1,0 +1,161 @@
+"""Fetches one file, over as many attempts as it takes, until its sum is right."""
+
+import asyncio
+import errno
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+import httpx2
+
+from modules.models.downloads.hub import HubFailed
+from modules.models.downloads.hub_client import RedirectRefused
+from modules.models.downloads.part import PartialFile
+from modules.models.downloads.progress import Tally
+
+WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_WRITE_BYTES: Final = 2**20
+_WRITE_SECONDS: Final = 0.2
+_LONGEST_WAIT: Final = 120.0
+_LOST: Final = "the connection was lost"
+
+
+class _Interrupted(Exception):
+    """This attempt came to nothing, another may not; `wait` is in seconds, if the server said how long."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class FileTransfer:
+    """From `url` into `part`. After an attempt that got nowhere the next of `waits`, in seconds, passes; an attempt that
+    got somewhere starts them anew."""
+
+    client: httpx2.AsyncClient
+    url: str
+    part: PartialFile
+    tally: Tally
+    waits: Sequence[float] = WAITS
+
+    @property
+    def _name(self) -> str:
+        return self.part.file.name
+
+    async def run(self) -> None:
+        """Until `part` is whole. Raises HubFailed, leaving what was fetched."""
+        self.tally.begin(self._name, is_check=True)
+        try:
+            await self.part.take_up(self._report)
+            self.tally.begin(self._name)
+            await self._gather()
+            if not self.part.is_whole:
+                self.part.discard()
+                await self.part.take_up(self._report)
+                await self._gather()
+        except OSError as error:
+            raise disk_failure(error) from error
+        if not self.part.is_whole:
+            self.part.discard()
+            raise HubFailed(f"{self._name} arrived damaged twice: its sum is not the one that the hub states.")
+
+    async def _gather(self) -> None:
+        failures = 0
+        while self.part.fed < self.part.file.size:
+            before = self.part.fed
+            try:
+                await self._attempt()
+            except _Interrupted as interruption:
+                failures = 0 if self.part.fed > before else failures + 1
+                await self._wait(interruption, failures)
+
+    async def _attempt(self) -> None:
+        headers = {"Accept-Encoding": "identity"}
+        if self.part.fed:
+            headers["Range"] = f"bytes={self.part.fed}-"
+        try:
+            async with self.client.stream("GET", self.url, headers=headers) as response:
+                self._check(response)
+                await self._receive(response)
+        except httpx2.TooManyRedirects as error:
+            raise HubFailed("The hub sent the download on too many times.") from error
+        except httpx2.HTTPError as error:
+            raise _Interrupted(_LOST) from error
+        except RedirectRefused as error:
+            raise HubFailed(str(error)) from error
+
+    async def _receive(self, response: httpx2.Response) -> None:
+        self._report(self.part.fed)
+        with self.part.opened() as handle:
+            gathered = bytearray()
+            written = 0.0
+            try:
+                async with aclosing(response.aiter_raw()) as chunks:
+                    async for chunk in chunks:
+                        gathered += chunk
+                        if len(gathered) >= _WRITE_BYTES or time.monotonic() - written > _WRITE_SECONDS:
+                            await self._append(handle, gathered)
+                            written = time.monotonic()
+            finally:
+                await self._append(handle, gathered)
+        if self.part.fed < self.part.file.size:
+            raise _Interrupted(_LOST)
+
+    async def _append(self, handle: BinaryIO, gathered: bytearray) -> None:
+        content = bytes(gathered)
+        gathered.clear()
+        if self.part.fed + len(content) > self.part.file.size:
+            raise HubFailed(f"{self._name} is longer than the hub states.")
+        if content:
+            await self.part.append(handle, content)
+            self.tally.report(self._name, self.part.fed, len(content))
+
+    def _check(self, response: httpx2.Response) -> None:
+        """That the body goes on where the partial file ends; if it is the whole file, that one begins anew."""
+        match response.status_code:
+            case 206 if response.headers.get("Content-Range", "").startswith(f"bytes {self.part.fed}-"):
+                return
+            case 200 | 206 | 416:
+                self.part.discard()
+                self.part.path.touch()
+                if response.status_code != 200:
+                    raise _Interrupted("the hub sent another part of the file")
+            case 401 | 403:
+                raise HubFailed(
+                    f"The hub does not give out {self._name} to everybody. Accept the model's terms on its page, and "
+                    "set HF_TOKEN to a token of that account."
+                )
+            case 408 | 425 | 429 | 500 | 502 | 503 | 504 as status:
+                raise _Interrupted(f"the hub answered with status {status}", _retry_after(response))
+            case status:
+                raise HubFailed(f"The hub answered with status {status} to the request for {self._name}.")
+
+    def _report(self, size: int) -> None:
+        self.tally.report(self._name, size)
+
+    async def _wait(self, interruption: _Interrupted, failures: int) -> None:
+        if failures > len(self.waits):
+            raise HubFailed(
+                f"{self._name} could not be fetched: {interruption.reason}. What is there is kept; start the download "
+                "again to go on from it."
+            ) from interruption
+        wait = self.waits[max(0, failures - 1)] if self.waits else 0.0
+        if interruption.wait is not None:
+            wait = min(interruption.wait, _LONGEST_WAIT)
+        self.tally.wait(self._name, f"{interruption.reason}; next attempt in {wait:.0f} s")
+        await asyncio.sleep(wait)
+
+
+def disk_failure(error: OSError) -> HubFailed:
+    if error.errno == errno.ENOSPC:
+        return HubFailed("The disk is full. Make room, and start the download again to go on from what is there.")
+    return HubFailed(f"A file of the model could not be written: {error.strerror}.")
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    stated = response.headers.get("Retry-After", "")
+    return float(stated) if stated.isdecimal() else None

@@ -1,0 +1,134 @@
+"""A model hub that speaks Hugging Face's API: what a repository holds, and where its files are fetched."""
+
+import asyncio
+import base64
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx2
+from huggingface_hub import HfApi, get_token, hf_hub_url
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import ModelInfo, RepoSibling
+
+from modules.errors import BadRequest, NotFound, ServiceError
+from modules.models.downloads.hub_client import hub_client
+from modules.models.downloads.hub_name import HubName, parse_hub_name
+
+HUGGING_FACE: Final = "https://huggingface.co"
+
+_PARAM: Final = "model"
+_LIST_SECONDS: Final = 30.0
+
+
+class HubFailed(ServiceError):
+    """The hub, the way to it, or the disk failed; what was fetched is kept for the next attempt."""
+
+    code = "download_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """`size` is in bytes. Of the sums, hexadecimal, large files have `sha256`, the others `git_id`, Git's SHA-1 of a blob."""
+
+    name: str
+    size: int
+    sha256: str | None = None
+    git_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RepoFiles:
+    """What a repository holds at `commit`, which `source` named; `files` in alphabetical order."""
+
+    source: HubName
+    commit: str
+    files: tuple[RemoteFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """`authorization` is the value of the HTTP header; it is never shown."""
+
+    endpoint: str = HUGGING_FACE
+    authorization: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_environment(cls) -> "Hub":
+        """HF_ENDPOINT, HF_TOKEN or what the hub's own command stored, HF_USER and HF_PASS."""
+        return cls((os.environ.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/"), _authorization())
+
+    def parse(self, name: str, branch: str | None = None) -> HubName:
+        """`branch` goes above the one in the name. Raises BadRequest."""
+        return parse_hub_name(name, self.endpoint, branch)
+
+    async def list_files(self, name: HubName) -> RepoFiles:
+        """Raises NotFound, BadRequest, HubFailed."""
+        found = await asyncio.to_thread(self._ask, name)
+        files = sorted((_remote_file(sibling) for sibling in found.siblings or ()), key=lambda file: file.name)
+        return RepoFiles(name, found.sha or name.revision, tuple(files))
+
+    def client(self) -> httpx2.AsyncClient:
+        return hub_client(self.endpoint, self.authorization)
+
+    def url(self, repo: RepoFiles, file: RemoteFile) -> str:
+        return hf_hub_url(repo.source.repo, file.name, revision=repo.commit, endpoint=self.endpoint)
+
+    def page(self, name: HubName) -> str:
+        return f"{self.endpoint}/{name.repo}"
+
+    def _ask(self, name: HubName) -> ModelInfo:
+        headers = {"Authorization": self.authorization} if self.authorization else {}
+        api = HfApi(endpoint=self.endpoint, token=False, headers=headers)
+        try:
+            return api.model_info(name.repo, revision=name.revision, files_metadata=True, timeout=_LIST_SECONDS)
+        except RevisionNotFoundError as error:
+            raise NotFound(f"{name.repo} has no branch {name.revision}.", param=_PARAM) from error
+        except GatedRepoError as error:
+            raise self.closed(name) from error
+        except RepositoryNotFoundError as error:
+            raise NotFound(
+                f"The hub has no model {name.repo}, or it is private. For a private one set HF_TOKEN.", param=_PARAM
+            ) from error
+        except HFValidationError as error:
+            raise BadRequest("This is not the name of a model.", param=_PARAM) from error
+        except OfflineModeIsEnabled as error:
+            raise HubFailed("HF_HUB_OFFLINE is set, so nothing is downloaded. Unset it to download models.") from error
+        except HfHubHTTPError as error:
+            raise HubFailed(f"The hub answered with status {error.response.status_code}. Try again later.") from error
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise HubFailed("The hub could not be reached. Check the network, or HF_ENDPOINT if it is set.") from error
+
+    def closed(self, name: HubName) -> HubFailed:
+        """For files that only some may have."""
+        return HubFailed(
+            f"The hub does not give out {name.repo} to everybody. Accept its terms at {self.page(name)}, "
+            "and set HF_TOKEN to a token of that account."
+        )
+
+
+def _authorization() -> str | None:
+    token = get_token()
+    if token:
+        return f"Bearer {token}"
+    user, password = os.environ.get("HF_USER"), os.environ.get("HF_PASS")
+    if user and password:
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    return None
+
+
+def _remote_file(sibling: RepoSibling) -> RemoteFile:
+    lfs = sibling.lfs
+    return RemoteFile(
+        name=sibling.rfilename,
+        size=(lfs.size if lfs else sibling.size) or 0,
+        sha256=lfs.sha256.lower() if lfs else None,
+        git_id=None if lfs else sibling.blob_id,
+    )

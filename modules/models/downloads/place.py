@@ -1,0 +1,123 @@
+"""Where the files of a download lie: while they are fetched, when they are whole, and the record of them."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from modules.errors import BadRequest
+from modules.models.downloads.plan import MODELS, PROJECTORS, ChosenFile, DownloadChoice, shown_size
+from modules.models.downloads.record import RECORD_NAME, DownloadRecord, read_record
+from modules.paths import UserData, inside_tree
+
+# The catalog passes over what begins with a dot.
+_WORK: Final = ".downloads"
+_PARAM: Final = "files"
+_SPARE_BYTES: Final = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFile:
+    """`part` is the partial file, `staged` the whole one before all are, `final` where it belongs; one file system."""
+
+    chosen: ChosenFile
+    part: Path
+    staged: Path
+    final: Path
+
+    @property
+    def missing_bytes(self) -> int:
+        there = next((path.stat().st_size for path in (self.staged, self.part) if path.is_file()), 0)
+        return max(0, self.chosen.file.size - there)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadPlaces:
+    """Of one user's folders."""
+
+    data: UserData
+
+    def root(self, place: str) -> Path:
+        return {MODELS: self.data.models, PROJECTORS: self.data.mmproj}[place]
+
+    def placed(self, choice: DownloadChoice) -> list[PlacedFile]:
+        """Raises BadRequest for names of files that could lead out of the user's folders."""
+        return [self._placed(choice, chosen) for chosen in choice.files]
+
+    def _placed(self, choice: DownloadChoice, chosen: ChosenFile) -> PlacedFile:
+        root = self.root(chosen.place)
+        inside_tree(root, chosen.file.name, param=_PARAM)
+        final = inside_tree(root, chosen.path, param=_PARAM)
+        staged = root / _WORK / choice.target / chosen.path
+        return PlacedFile(chosen, staged.with_name(staged.name + ".part"), staged, final)
+
+    def record(self, target: str, *, is_folder: bool) -> Path:
+        """Raises BadRequest for a target that is no name of a model."""
+        final = inside_tree(self.data.models, target, param="model")
+        if is_folder:
+            return final / RECORD_NAME
+        return self.data.models / _WORK / f"{target}.txt"
+
+    def known(self, target: str) -> DownloadRecord | None:
+        """What was written when `target`, a model of the list, was downloaded."""
+        is_folder = inside_tree(self.data.models, target, param="model").is_dir()
+        return read_record(self.record(target, is_folder=is_folder))
+
+    def refuse_foreign(self, choice: DownloadChoice, url: str, placed: list[PlacedFile]) -> None:
+        """Raises BadRequest when a file of another origin is where one of `placed` is to go. Into a folder of the
+        repository's own name everything may go."""
+        taken = [each.final for each in placed if each.final.exists()]
+        if choice.is_folder or not taken:
+            return
+        record = self.known(choice.target)
+        if record is None or record.url != url:
+            raise BadRequest(
+                f"There is another {taken[0].name} already. Rename or remove it first, or choose another file.",
+                param=_PARAM,
+            )
+
+    def check_room(self, placed: list[PlacedFile]) -> None:
+        """Raises BadRequest when the disk cannot take what is missing."""
+        for place in (MODELS, PROJECTORS):
+            missing = sum(each.missing_bytes for each in placed if each.chosen.place == place)
+            free = shutil.disk_usage(_existing(self.root(place))).free
+            if missing and missing + _SPARE_BYTES > free:
+                raise BadRequest(
+                    f"The download needs {shown_size(missing)} more, and the disk has {shown_size(free)} free. Make "
+                    "room, or choose a smaller file.",
+                    param=_PARAM,
+                )
+
+    def install(self, choice: DownloadChoice, placed: list[PlacedFile]) -> None:
+        """Put whole files where they belong: a new folder at once, everything else file by file. Raises OSError."""
+        folder = self.data.models / choice.target
+        if choice.is_folder and not folder.exists():
+            staged = self.data.models / _WORK / choice.target / choice.target
+            _keep_only(staged, {each.staged for each in placed})
+            os.replace(staged, folder)
+        else:
+            for each in placed:
+                each.final.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(each.staged, each.final)
+        self.clear(choice)
+
+    def clear(self, choice: DownloadChoice) -> None:
+        """Forget what was fetched of a download and is not where it belongs."""
+        for work in self._work_folders(choice):
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _work_folders(self, choice: DownloadChoice) -> Iterator[Path]:
+        yield from (self.root(place) / _WORK / choice.target for place in (MODELS, PROJECTORS))
+
+
+def _keep_only(folder: Path, files: set[Path]) -> None:
+    """What an earlier attempt at other files left does not become part of the model."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in files:
+            path.unlink()
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

@@ -1,0 +1,201 @@
+"""Conversations that a chat template refuses, or would lose something of, in a form that it takes.
+
+What is changed depends on the template and on a turn's neighbours, not on what comes later: a conversation that grows
+begins with the same text, which the model then finds in its cache.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Final
+
+from modules.messages import Message, Role, TextPart, text_message
+from modules.prompt.conversation.repair_calls import with_taken_calls
+from modules.prompt.templates.needs import OF_CALLS, Need
+
+BEGINNING: Final = "[Start of the conversation]"
+BRIDGE: Final = "OK."
+
+
+class Repairs:
+    """One conversation under repair; `names` are those of what was done, in the order in which it was done."""
+
+    def __init__(self, lacks: AbstractSet[Need], source: str) -> None:
+        self.lacks = lacks
+        self.source = source
+        self.names: dict[str, None] = {}
+
+    def note(self, name: str) -> None:
+        self.names[name] = None
+
+
+def repaired(
+    messages: Sequence[Message], lacks: AbstractSet[Need], source: str
+) -> tuple[list[Message], tuple[str, ...]]:
+    """`messages` for the template `source`, which lacks `lacks`, and the names of what had to be done. What the
+    template takes as it is stays as it is."""
+    repairs = Repairs(lacks, source)
+    turns = list(messages)
+    for step, needs in _STEPS:
+        if not needs.isdisjoint(lacks):
+            turns = list(step(turns, repairs))
+    return turns, tuple(repairs.names)
+
+
+def _with_taken_calls(turns: Sequence[Message], repairs: Repairs) -> Iterable[Message]:
+    if not any(turn.tool_calls or turn.role is Role.TOOL for turn in turns):
+        return turns
+    return with_taken_calls(turns, repairs.lacks, repairs.source, repairs.note)
+
+
+def _with_system_in_front(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    """System texts from before the first reply are joined in front; they always stand there."""
+    end = next((i for i, turn in enumerate(turns) if turn.role is Role.ASSISTANT), len(turns))
+    opening = turns[:end]
+    needs = Need.SYSTEM_AFTER_USER if _opens_with_system(turns) else Need.SYSTEM_AFTER_USER_ALONE
+    leading = next((i for i, turn in enumerate(opening) if turn.role is not Role.SYSTEM), len(opening))
+    if needs not in repairs.lacks or all(turn.role is not Role.SYSTEM for turn in opening[leading:]):
+        yield from turns
+        return
+    repairs.note("system-joined")
+    yield joined([turn for turn in opening if turn.role is Role.SYSTEM])
+    yield from (turn for turn in opening if turn.role is not Role.SYSTEM)
+    yield from turns[end:]
+
+
+def _with_system_as_user(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    """System texts after a reply are said where they stand, by the user."""
+    is_alone = not _opens_with_system(turns)
+    after_user = Need.SYSTEM_AFTER_USER_ALONE if is_alone else Need.SYSTEM_AFTER_USER
+    after_reply = Need.SYSTEM_AFTER_REPLY_ALONE if is_alone else Need.SYSTEM_AFTER_REPLY
+    for index, turn in enumerate(turns):
+        lack = after_reply if index > 0 and turns[index - 1].role is Role.ASSISTANT else after_user
+        if index > 0 and turn.role is Role.SYSTEM and lack in repairs.lacks:
+            repairs.note("system-as-user")
+            yield replace(turn, role=Role.USER)
+        else:
+            yield turn
+
+
+def _without_system(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    """The leading system text goes to the front of the first user text."""
+    if Need.SYSTEM not in repairs.lacks or not _opens_with_system(turns):
+        yield from turns
+        return
+    count = next((i for i, turn in enumerate(turns) if turn.role is not Role.SYSTEM), len(turns))
+    first = next((i for i, turn in enumerate(turns) if turn.role is Role.USER), None)
+    said = [turn for turn in turns[:count] if turn.text]
+    repairs.note("system-in-user")
+    if first is None or any(turn.role is not Role.SYSTEM for turn in turns[:first]):
+        yield from ([replace(joined(said), role=Role.USER)] if said else [])
+        yield from turns[count:]
+        return
+    yield joined([*(replace(turn, role=Role.USER) for turn in said), turns[first]])
+    yield from turns[first + 1 :]
+
+
+def _with_system_in_last_user(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    """Where the template shows system texts only while a user's turn is the last, they stay where it showed them."""
+    last = max((i for i, turn in enumerate(turns) if turn.role is Role.USER), default=len(turns) - 1)
+    is_shown = Need.SYSTEM_BEFORE_RESULT not in repairs.lacks or last == len(turns) - 1
+    if is_shown or not _opens_with_system(turns):
+        yield from turns
+        return
+    repairs.note("system-in-user")
+    yield from turns[1:last]
+    yield joined([replace(turns[0], role=Role.USER), turns[last]])
+    yield from turns[last + 1 :]
+
+
+def _without_empty_replies(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    for turn in turns:
+        if Need.EMPTY_REPLY in repairs.lacks and _is_empty_reply(turn):
+            repairs.note("empty-reply-left-out")
+        else:
+            yield turn
+
+
+def _with_user_first(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    count = next((i for i, turn in enumerate(turns) if turn.role is not Role.SYSTEM), len(turns))
+    opens_with_reply = count < len(turns) and turns[count].role is Role.ASSISTANT
+    has_no_user = all(turn.role is not Role.USER for turn in turns)
+    yield from turns[:count]
+    opens_with_call = opens_with_reply and bool(turns[count].tool_calls)
+    if (
+        (opens_with_reply and Need.REPLY_FIRST in repairs.lacks)
+        or (opens_with_call and Need.NO_USER_BEFORE_CALL in repairs.lacks)
+        or (has_no_user and Need.NO_USER in repairs.lacks)
+    ):
+        repairs.note("user-turn-put-first")
+        yield text_message(Role.USER, BEGINNING)
+    yield from turns[count:]
+
+
+def _with_neighbours_joined(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    joins = {Role.USER: Need.USERS in repairs.lacks, Role.ASSISTANT: Need.REPLIES in repairs.lacks}
+    group: list[Message] = []
+    for turn in turns:
+        if group and not (joins.get(turn.role) and _can_join(group[-1], turn)):
+            yield joined(group)
+            group = []
+        elif group:
+            repairs.note("turns-joined")
+        group.append(turn)
+    if group:
+        yield joined(group)
+
+
+def _with_replies_between(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
+    """A user's turn that follows a result is answered first where the template knows no other order."""
+    for index, turn in enumerate(turns):
+        follows = index > 0 and turns[index - 1].role is Role.TOOL
+        if follows and turn.role is Role.USER and Need.USER_AFTER_RESULT in repairs.lacks:
+            repairs.note("reply-put-between")
+            yield text_message(Role.ASSISTANT, BRIDGE)
+        yield turn
+
+
+_Step = Callable[[Sequence[Message], Repairs], Iterable[Message]]
+_AFTER_USER: Final = frozenset({Need.SYSTEM_AFTER_USER, Need.SYSTEM_AFTER_USER_ALONE})
+_AFTER_REPLY: Final = frozenset({Need.SYSTEM_AFTER_REPLY, Need.SYSTEM_AFTER_REPLY_ALONE})
+# In this order, each where the template lacks one of its needs.
+_STEPS: Final[tuple[tuple[_Step, frozenset[Need]], ...]] = (
+    (_with_taken_calls, OF_CALLS),
+    (_without_empty_replies, frozenset({Need.EMPTY_REPLY})),
+    (_with_system_in_front, _AFTER_USER),
+    (_with_system_as_user, _AFTER_USER | _AFTER_REPLY),
+    (_without_system, frozenset({Need.SYSTEM})),
+    (_with_user_first, frozenset({Need.REPLY_FIRST, Need.NO_USER, Need.NO_USER_BEFORE_CALL})),
+    (_with_neighbours_joined, frozenset({Need.USERS, Need.REPLIES})),
+    (_with_system_in_last_user, frozenset({Need.SYSTEM_BEFORE_RESULT})),
+    (_with_replies_between, frozenset({Need.USER_AFTER_RESULT})),
+)
+
+
+def joined(turns: Sequence[Message]) -> Message:
+    """One turn that says what all of `turns`, which are of one role, say, with a blank line between. Its texts are one
+    part, since there are templates that read only the first."""
+    if len(turns) == 1:
+        return turns[0]
+    names = {turn.name for turn in turns}
+    thoughts = [turn.reasoning for turn in turns if turn.reasoning]
+    return replace(
+        turns[0],
+        parts=(TextPart("\n\n".join(turn.text for turn in turns if turn.text)),),
+        name=names.pop() if len(names) == 1 else None,
+        reasoning="\n\n".join(thoughts) if thoughts else None,
+        tool_calls=tuple(call for turn in turns for call in turn.tool_calls),
+    )
+
+
+def _can_join(first: Message, second: Message) -> bool:
+    """Calls end a turn: what follows them is another one."""
+    return first.role is second.role and not first.tool_calls
+
+
+def _opens_with_system(turns: Sequence[Message]) -> bool:
+    return bool(turns) and turns[0].role is Role.SYSTEM
+
+
+def _is_empty_reply(turn: Message) -> bool:
+    return turn.role is Role.ASSISTANT and not turn.text and not turn.tool_calls and not turn.reasoning

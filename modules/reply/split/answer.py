@@ -1,0 +1,151 @@
+"""The answer of one reply → Content and tool calls: which calls there are, and when there is enough."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from modules.engine.types import Finish
+from modules.events import Content, Event
+from modules.messages import ToolChoice, ToolUse
+from modules.reply.split.call import DOUBTFUL_LENGTH, OpenCall
+from modules.reply.split.text import ControlFilter
+from modules.reply.split.tokens import TokenLedger, Tokens
+from modules.reply.tool_format import CallArguments, CallEnd, CallStart, Piece, Text, ToolParser
+
+
+class Answer(Protocol):
+    """Reads what of a reply is not thought. Its text's tokens are the next ones in the reply's ledger."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls are complete."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing that the model still says is wanted."""
+        ...
+
+    def feed(self, text: str) -> Iterator[Event]: ...
+
+    def close(self, finish: Finish | None) -> Iterator[Event]:
+        """`finish` is None where a user stopped the reply."""
+        ...
+
+
+class PlainAnswer:
+    """An answer without calls: all of it is content."""
+
+    calls = 0
+    is_over = False
+
+    def __init__(self, index: int, ledger: TokenLedger, controls: ControlFilter) -> None:
+        self._index = index
+        self._ledger = ledger
+        self._controls = controls
+
+    def feed(self, text: str) -> Iterator[Event]:
+        yield from _content(self._index, self._controls.feed(text), self._ledger.take(len(text)))
+
+    def close(self, finish: Finish | None) -> Iterator[Event]:
+        yield from _content(self._index, self._controls.take(), self._ledger.take_all())
+
+
+class CallingAnswer:
+    """An answer in which `parser` looks for calls, of which there is one at most without `choice.parallel`. With
+    `is_held` the model cannot say anything but what was asked for, so that no call is in doubt."""
+
+    def __init__(
+        self,
+        index: int,
+        ledger: TokenLedger,
+        controls: ControlFilter,
+        parser: ToolParser,
+        *,
+        choice: ToolChoice,
+        is_held: bool = False,
+    ) -> None:
+        self._index = index
+        self._ledger = ledger
+        self._controls = controls
+        self._parser = parser
+        self._choice = choice
+        self._doubtful = 0 if is_held else DOUBTFUL_LENGTH
+        self._said: list[tuple[str, object]] = []
+        self._call: OpenCall | None = None
+        self._told = 0
+        self.calls = 0
+        self.is_over = False
+
+    def feed(self, text: str) -> Iterator[Event]:
+        yield from self._read(self._parser.feed(text))
+
+    def close(self, finish: Finish | None) -> Iterator[Event]:
+        if self.is_over:
+            return
+        yield from self._read(self._parser.close(is_cut=finish is not Finish.STOP), finish=finish)
+        if self._call is not None:
+            yield from self._call.tell()
+            self._told += 1
+            return
+        rest, tokens = self._controls.take(), self._ledger.take_all()
+        if rest or not self._told:
+            yield from _content(self._index, rest, tokens)
+
+    def _read(self, pieces: Iterable[Piece], finish: Finish | None = None) -> Iterator[Event]:
+        for piece in pieces:
+            match piece:
+                case CallArguments(text):
+                    yield from self._open_call.add(text)
+                case Text() if self._call is not None and finish is Finish.LENGTH:
+                    # There was no room for the rest of the call.
+                    return
+                case Text(text):
+                    self._break_off()
+                    yield from _content(self._index, self._controls.feed(text), self._ledger.take(len(text)))
+                case CallStart(name):
+                    yield from _content(self._index, self._controls.take(), Tokens())
+                    self._call = OpenCall(self._index, self._told, name, doubtful=self._doubt)
+                case CallEnd():
+                    yield from self._end_call()
+                    if self.is_over:
+                        return
+
+    @property
+    def _open_call(self) -> OpenCall:
+        assert self._call is not None, "arguments without a call"
+        return self._call
+
+    @property
+    def _doubt(self) -> int:
+        """How long a call is in doubt. Where calls are forced, a model that has no more to say repeats what it said."""
+        return DOUBTFUL_LENGTH if self._is_forced and self._said else self._doubtful
+
+    @property
+    def _is_forced(self) -> bool:
+        return self._choice.use is ToolUse.REQUIRED
+
+    def _break_off(self) -> None:
+        """The call of which nothing came keeps its number if it was told of."""
+        if self._call is not None:
+            self._told += self._call.is_told
+            self._call = None
+
+    def _end_call(self) -> Iterator[Event]:
+        """The tokens of a call belong to no text."""
+        self._ledger.take_all()
+        call, self._call = self._open_call, None
+        if self._is_forced:
+            said = call.said()
+            if said in self._said and not call.is_told:
+                self.is_over = True
+                return
+            self._said.append(said)
+        yield from call.end()
+        self._told += 1
+        self.calls += 1
+        self.is_over = not self._choice.parallel
+
+
+def _content(index: int, text: str, tokens: Tokens) -> Iterator[Event]:
+    if text or tokens:
+        yield Content(index=index, text=text, tokens=tuple(tokens.ids), logprobs=tuple(tokens.logprobs))

@@ -1,0 +1,52 @@
+"""The settings of conversations: who speaks in the chat modes, and what stands in a prompt that no request asked for."""
+
+from typing import ClassVar, Final, Literal
+
+from modules.settings.option_values import Words
+from modules.settings.options import SettingsGroup, setting
+
+_COMMAND: Final = (
+    'Continue the chat dialogue below. Write a single reply for the character "<|character|>".\n\n<|prompt|>'
+)
+
+
+class ChatSettings(SettingsGroup, frozen=True):
+    title: ClassVar[str] = "Conversations"
+
+    mode: Literal["instruct", "chat", "chat-instruct"] = setting(
+        "instruct",
+        "How the web page writes a conversation down: by the model's template, as a dialogue, or as a dialogue inside "
+        "an instruction. API requests say so themselves.",
+    )
+    character: str = setting(
+        "Assistant",
+        "Character in the modes chat and chat-instruct; None takes --name2, --context and --greeting instead.",
+    )
+    user: str = setting("Default", "User profile in these modes; --name1 and --user-bio stand above it.")
+    name1: str = setting("You", "Name of the user in these modes.")
+    name2: str = setting("AI", "Name of the character, where none is chosen.")
+    context: str = setting(
+        "The following is a conversation with an AI assistant. The assistant is helpful, honest and to the point.",
+        "Text at the top of the dialogue, where no character is chosen.",
+    )
+    greeting: str = setting(
+        "How can I help you today?", "First words of the dialogue, where no character is chosen; empty for none."
+    )
+    user_bio: str = setting("", "What the model is told about the user in the modes chat and chat-instruct.")
+    custom_system_message: str = setting("", "System message of conversations that bring none.")
+    chat_instruct_command: str = setting(
+        _COMMAND,
+        "Instruction of the mode chat-instruct, with the default's placeholders for the character's name and the dialogue.",
+        key="chat-instruct_command",
+    )
+    chat_template_str: str = setting(
+        "", "Jinja template of the dialogue in the modes chat and chat-instruct; empty means the built-in one."
+    )
+    selected_tools: Words = setting((), "Tools that the web page offers to the model.")
+    mcp_servers: str = setting(
+        "",
+        "MCP servers that are reached over HTTP, one a line: the address and, after commas, headers as Name: value. "
+        "Servers that are commands stand in mcp.json.",
+        secret=True,
+    )
+    confirm_tool_calls: bool = setting(False, "Ask before each call of a tool.")

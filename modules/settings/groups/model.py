@@ -1,0 +1,125 @@
+"""The settings of the model: which one, how it is loaded, how many requests share it."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES
+from modules.settings.option_values import Numbers, Words
+from modules.settings.options import SettingsGroup, setting
+
+_LOADER_SYNONYMS = {"llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}
+
+
+def _read_model(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+def _read_loader(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.lower()
+    return None if name in {"none", "auto"} else _LOADER_SYNONYMS.get(name, value)
+
+
+def _read_cache_type(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.lower()
+    return CACHE_TYPE_SYNONYMS.get(name, name)
+
+
+ModelName = Annotated[str | None, BeforeValidator(_read_model)]
+Loader = Annotated[Literal["llama.cpp", "scripted"] | None, BeforeValidator(_read_loader)]
+CacheType = Annotated[str, BeforeValidator(_read_cache_type)]
+
+
+class ModelSettings(SettingsGroup, frozen=True):
+    title: ClassVar[str] = "Model"
+
+    model: ModelName = setting(None, "Model to load at start, by its name in the model folder.")
+    model_dir: Path | None = setting(None, "Folder of the models, in place of models in the user data folder.")
+    lora: Words = setting((), "LoRA adapters to apply at start, by their names in the folder of the adapters.")
+    lora_dir: Path | None = setting(None, "Folder of the LoRA adapters, in place of loras in the user data folder.")
+    models_max: int = setting(
+        1, "Chat models that may be in memory at once, each in a process of its own.", ge=1, le=64
+    )
+    models_memory: float | None = setting(
+        None,
+        "GiB of main memory, and of memory on graphics cards, that all loaded models together may take; 0 sets no bound. "
+        "Without it, what is free less a reserve, and no bound for a single model.",
+        ge=0,
+        le=2**20,
+    )
+    model_swap: bool = setting(
+        False,
+        "Let requests choose the model: one that names another model of the list has it loaded. The least recently used "
+        "ones leave where there is no room, after their replies have ended. On with --models-max above 1.",
+    )
+    pin: Words = setting(
+        (), "Models that stay loaded once they are: only an unload request ends them, never other models or idleness."
+    )
+    model_alias: Words = setting((), "Further names under which the API lists the loaded model.")
+    loader: Loader = setting(None, "What runs the model; without it, chosen by the model's files.")
+    ctx_size: int = setting(
+        8192,
+        "Tokens that one request may use, prompt and reply together; 0 takes the model's own limit.",
+        ge=0,
+        le=2**24,
+        aliases=("n_ctx", "max_seq_len"),
+    )
+    cache_type: CacheType = setting(
+        "fp16",
+        "Number format of the KV cache: q8_0 takes about half as much memory as fp16, q4_0 about a quarter.",
+        pattern=f"^({'|'.join(CACHE_TYPES)})$",
+        allowed=f"one of {', '.join(CACHE_TYPES)}",
+    )
+    parallel: int = setting(8, "Requests that are answered at the same time; more wait in line.", ge=1, le=256)
+    max_queue: int = setting(256, "Requests that may wait in line; beyond, clients are told to come back.", ge=0)
+    kv_cells: int = setting(
+        0, "Tokens that all requests together may keep in the KV cache; 0 means as many as --ctx-size.", ge=0, le=2**28
+    )
+    idle_cells: int = setting(
+        -1,
+        "Tokens of finished requests that are kept beside the KV cache, for requests that go on from them; "
+        "-1 means half as many as --kv-cells.",
+        ge=-1,
+        le=2**28,
+    )
+    idle_timeout: float = setting(
+        0, "Minutes without a request after which the model is unloaded until the next one; 0 means never.", ge=0
+    )
+    trust_remote_code: bool = setting(
+        False, "Let a model run the Python code in its own folder. Only the operator can allow it, never a request."
+    )
+
+
+class LlamaCppSettings(SettingsGroup, frozen=True):
+    title: ClassVar[str] = "llama.cpp"
+
+    gpu_layers: int = setting(
+        -1, "Layers to put on the GPU; -1 puts as many as fit.", ge=-1, le=10_000, aliases=("n_gpu_layers",)
+    )
+    threads: int = setting(
+        0, "Threads for generating; 0 takes one per physical core that the program may use.", ge=0, le=1024
+    )
+    threads_batch: int = setting(0, "Threads for reading prompts; 0 takes as many as --threads.", ge=0, le=1024)
+    batch_size: int = setting(2048, "Tokens that are handed to the model at once.", ge=1, le=65536)
+    ubatch_size: int = setting(
+        0, "Tokens that the model computes at once; 0 takes 512 with a GPU, 128 without.", ge=0, le=65536
+    )
+    flash_attn: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Flash attention; auto uses it wherever the model and the hardware allow it. Without a GPU, off computes a "
+        "prompt the same however it is cut into batches, and is slower.",
+    )
+    swa_full: bool = setting(
+        True, "Keep all cells of models with sliding-window attention, so that their prompts can be reused."
+    )
+    no_mmap: bool = setting(False, "Read the model into memory instead of mapping its file.")
+    mlock: bool = setting(False, "Keep the model from being swapped out.")
+    numa: bool = setting(False, "Spread memory over the NUMA nodes of the machine.")
+    no_kv_offload: bool = setting(False, "Keep the KV cache in main memory although layers are on the GPU.")
+    tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
+    split_mode: Literal["layer", "row", "tensor", "none"] = setting("layer", "How several GPUs divide the model.")

@@ -1,0 +1,229 @@
+"""The form of one character or profile: its components, and what its buttons do."""
+
+import asyncio
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import BadRequest
+from modules.ui.characters.pictures import copy_for_page, taken_in
+from modules.ui.characters.shelf import Removed, Sheet, Shelf, check_new, name_for_new
+from modules.ui.page.access import check_saves
+from modules.ui.page.menus import name_menu
+from modules.ui.page.page import Page, told
+
+Shown: TypeAlias = dict[Component, Any]
+
+_PICTURE_HEIGHT: Final = 260
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormParts:
+    menu: gr.Dropdown
+    new: gr.Button
+    name: gr.Textbox
+    texts: tuple[gr.Textbox, ...]
+    picture: gr.Image
+    save: gr.Button
+    save_as: gr.Button
+    discard: gr.Button
+    delete: gr.Button
+    file: gr.Textbox
+    confirmation: gr.Row
+    confirm: gr.Button
+    keep: gr.Button
+    undo: gr.Button
+    removed: gr.State
+
+    @property
+    def entered(self) -> list[Component]:
+        """In the order in which the handlers take them."""
+        return [self.menu, self.picture, self.name, *self.texts]
+
+    @property
+    def outputs(self) -> list[Component]:
+        return [*self.entered, self.file, self.confirmation, self.undo, self.removed]
+
+
+def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
+    noun, prefix = shelf.noun, shelf.setting
+    with gr.Row(elem_classes="tight"):
+        menu = name_menu(label=noun.capitalize(), elem_id=f"{prefix}-menu", scale=4)
+        new = gr.Button("New", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-new")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=280):
+            name = gr.Textbox(label="Name", info="What the chat calls them.", max_lines=1, elem_id=f"{prefix}-name")
+            texts = tuple(_text(shelf, number) for number in range(len(shelf.fields)))
+        with gr.Column(scale=1, min_width=200):
+            picture = gr.Image(
+                label="Picture",
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "clipboard"],
+                buttons=[],
+                height=_PICTURE_HEIGHT,
+                elem_id=f"{prefix}-picture",
+            )
+    with gr.Row(elem_classes="tight"):
+        save = _button("Save", f"{prefix}-save", can_save, variant="primary")
+        save_as = _button("Save as …", f"{prefix}-save-as", can_save)
+        discard = _button("Take back changes", f"{prefix}-discard", True)
+        delete = _button("Delete", f"{prefix}-delete", can_save)
+        undo = gr.Button("Undo delete", size="sm", min_width=60, visible=False, elem_id=f"{prefix}-undo")
+    file = gr.Textbox(
+        label=f"Name of the new {noun} in the menu, then Enter", visible=False, max_length=100, elem_id=f"{prefix}-file"
+    )
+    with gr.Row(visible=False, elem_classes="tight", elem_id=f"{prefix}-confirmation") as confirmation:
+        confirm = gr.Button(f"Delete this {noun}", size="sm", variant="stop", elem_id=f"{prefix}-confirm")
+        keep = gr.Button("Keep it", size="sm", elem_id=f"{prefix}-keep")
+    return FormParts(
+        menu=menu,
+        new=new,
+        name=name,
+        texts=texts,
+        picture=picture,
+        save=save,
+        save_as=save_as,
+        discard=discard,
+        delete=delete,
+        file=file,
+        confirmation=confirmation,
+        confirm=confirm,
+        keep=keep,
+        undo=undo,
+        removed=gr.State(None),
+    )
+
+
+class Form:
+    """Handlers return what is to be shown. Whatever writes asks first whether this page may."""
+
+    def __init__(self, page: Page, shelf: Shelf, parts: FormParts) -> None:
+        self._page = page
+        self._shelf = shelf
+        self._parts = parts
+
+    async def entered(self, file: str | None, name: str) -> Shown:
+        """Somebody comes to the form: the first time it is filled; later only the menu is, for there may be new files."""
+        if not file and not name:
+            return await self.opened()
+        return {self._parts.menu: gr.Dropdown(choices=_with(await asyncio.to_thread(self._shelf.names), file))}
+
+    async def opened(self) -> Shown:
+        """With the one that chats use."""
+        chosen = str(getattr(self._page.settings, self._shelf.setting))
+        try:
+            return await self._filled(chosen)
+        except BadRequest:
+            names = await asyncio.to_thread(self._shelf.names)
+            return await self._filled(next(iter(names), None))
+
+    async def chosen(self, file: str | None) -> Shown:
+        return await told(self._filled(file))
+
+    async def blank(self) -> Shown:
+        return await told(self._filled(None))
+
+    async def save(self, file: str | None, picture: str | None, name: str, *texts: str) -> Shown:
+        return await told(self._saved(file, file, picture, Sheet(name=name, texts=texts)))
+
+    async def save_as(self, new: str, file: str | None, picture: str | None, name: str, *texts: str) -> Shown:
+        return await told(self._saved_as(new, file, picture, Sheet(name=name, texts=texts)))
+
+    def ask_file(self, name: str) -> Shown:
+        return {self._parts.file: gr.Textbox(value=name.strip(), visible=True)}
+
+    def ask_delete(self, file: str | None) -> Shown:
+        return {self._parts.confirmation: gr.Row(visible=bool(file))}
+
+    def keep(self) -> Shown:
+        return {self._parts.confirmation: gr.Row(visible=False)}
+
+    async def delete(self, file: str | None) -> Shown:
+        return await told(self._deleted(file))
+
+    async def undo(self, removed: Removed | None) -> Shown:
+        return await told(self._restored(removed))
+
+    async def added(self, file: str) -> Shown:
+        """What is shown once `file` has come from elsewhere."""
+        return await told(self._filled(file))
+
+    async def _filled(self, file: str | None) -> Shown:
+        sheet = await asyncio.to_thread(self._shelf.read, file) if file else _empty(self._shelf)
+        names = await asyncio.to_thread(self._shelf.names)
+        parts = self._parts
+        picture = await asyncio.to_thread(copy_for_page, sheet.picture, parts.picture.GRADIO_CACHE)
+        shown: Shown = {
+            parts.menu: gr.Dropdown(choices=_with(names, file), value=file or None),
+            parts.name: sheet.name,
+            parts.picture: picture,
+            parts.file: gr.Textbox(visible=False),
+            parts.confirmation: gr.Row(visible=False),
+        }
+        return shown | dict(zip(parts.texts, sheet.texts, strict=True))
+
+    async def _saved(self, file: str | None, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
+        """`source` is the one that the form was filled with, `file` the one to write: a new one, called after the
+        name, where there is none."""
+        shelf = self._shelf
+        check_saves(self._page.settings)
+        if not sheet.name.strip():
+            raise BadRequest(f"Give the {shelf.noun} a name.", param=shelf.setting)
+        new = "" if file else await asyncio.to_thread(name_for_new, shelf, sheet.name)
+        target = file or new
+        shown = (await asyncio.to_thread(shelf.read, source)).picture if source else None
+        content = await taken_in(picture, shown, is_copy=source != target)
+        stripped = Sheet(name=sheet.name.strip(), texts=tuple(text.strip() for text in sheet.texts))
+        await asyncio.to_thread(shelf.save, target, stripped, content)
+        gr.Info(f"The {shelf.noun} is saved as {html.escape(target)}.", duration=3)
+        return await self._filled(target)
+
+    async def _saved_as(self, new: str, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
+        check_saves(self._page.settings)
+        file = await asyncio.to_thread(check_new, self._shelf, new)
+        return await self._saved(file, source, picture, sheet)
+
+    async def _deleted(self, file: str | None) -> Shown:
+        check_saves(self._page.settings)
+        if not file:
+            raise BadRequest(f"Choose the {self._shelf.noun} to delete.", param=self._shelf.setting)
+        removed = await asyncio.to_thread(self._shelf.delete, file)
+        names = await asyncio.to_thread(self._shelf.names)
+        shown = await self._filled(next(iter(names), None))
+        return shown | {self._parts.undo: gr.Button(visible=True), self._parts.removed: removed}
+
+    async def _restored(self, removed: Removed | None) -> Shown:
+        check_saves(self._page.settings)
+        if removed is None:
+            raise BadRequest("There is nothing to bring back.")
+        await asyncio.to_thread(self._shelf.restore, removed)
+        shown = await self._filled(removed.file)
+        return shown | {self._parts.undo: gr.Button(visible=False), self._parts.removed: None}
+
+
+def _empty(shelf: Shelf) -> Sheet:
+    return Sheet(texts=("",) * len(shelf.fields))
+
+
+def _with(names: Sequence[str], chosen: str | None) -> list[str]:
+    return [*names] if not chosen or chosen in names else [chosen, *names]
+
+
+def _text(shelf: Shelf, number: int) -> gr.Textbox:
+    field = shelf.fields[number]
+    return gr.Textbox(
+        label=field.label,
+        info=field.info,
+        lines=field.lines,
+        max_lines=30,
+        elem_id=f"{shelf.setting}-{field.label.lower().replace(' ', '-')}",
+    )
+
+
+def _button(label: str, name: str, is_usable: bool, **more: str) -> gr.Button:
+    return gr.Button(label, size="sm", min_width=60, interactive=is_usable, elem_id=name, **more)

@@ -1,0 +1,178 @@
+"""Characters and user profiles as one form shows them: a file's name, what it is called, its texts, its picture."""
+
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from pathlib import Path
+from typing import Final, Protocol
+
+from modules.errors import BadRequest
+from modules.library.characters.characters import Character, Characters, file_name_for
+from modules.library.characters.pictures import MAX_PICTURE_BYTES
+from modules.library.text_files import read_bytes
+from modules.library.users import User, Users
+
+NO_PICTURE: Final = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A text that a form asks for, besides the name."""
+
+    label: str
+    info: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What a form shows: as many texts as the shelf has fields."""
+
+    name: str = ""
+    texts: tuple[str, ...] = ()
+    picture: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What was deleted last, with all it takes to bring it back; `picture` is empty where there was none."""
+
+    file: str
+    value: Character | User
+    picture: bytes
+
+
+class Shelf(Protocol):
+    """Reads and writes files; every name is checked by the library, and BadRequest says what is wrong with it.
+
+    `noun` is what one is called, `setting` the name of the setting that chooses one for chats."""
+
+    noun: str
+    setting: str
+    fields: tuple[Field, ...]
+
+    def names(self) -> list[str]: ...
+
+    def read(self, file: str) -> Sheet: ...
+
+    def save(self, file: str, sheet: Sheet, picture: bytes | None) -> None:
+        """`picture` is a PNG or JPEG; None keeps the one there is, NO_PICTURE takes it away."""
+        ...
+
+    def delete(self, file: str) -> Removed: ...
+
+    def restore(self, removed: Removed) -> None: ...
+
+
+class CharacterShelf:
+    noun = "character"
+    setting = "character"
+    fields: tuple[Field, ...] = (
+        Field(
+            label="Greeting",
+            info="First words of a new chat. {{user}} and {{char}} stand for the names, here and below.",
+            lines=4,
+        ),
+        Field(
+            label="Context",
+            info="Who the character is, and how it speaks. Examples of dialogue may stand here too.",
+            lines=10,
+        ),
+    )
+
+    def __init__(self, characters: Characters) -> None:
+        self._characters = characters
+
+    def names(self) -> list[str]:
+        return self._characters.names()
+
+    def read(self, file: str) -> Sheet:
+        character = self._characters.read(file)
+        return Sheet(name=character.name, texts=(character.greeting, character.context), picture=character.picture)
+
+    def save(self, file: str, sheet: Sheet, picture: bytes | None) -> None:
+        greeting, context = sheet.texts
+        before = self._characters.read(file).user_name if file in self.names() else None
+        character = Character(sheet.name, context, greeting, before)
+        self._characters.save(file, character, picture=picture or None)
+        if picture == NO_PICTURE:
+            self._characters.remove_picture(file)
+
+    def delete(self, file: str) -> Removed:
+        character = self._characters.read(file)
+        removed = Removed(file=file, value=replace(character, picture=None), picture=_content(character.picture))
+        self._characters.delete(file)
+        return removed
+
+    def restore(self, removed: Removed) -> None:
+        _check_free(self, removed.file)
+        assert isinstance(removed.value, Character)
+        self._characters.save(removed.file, removed.value, picture=removed.picture or None)
+
+
+class UserShelf:
+    noun = "profile"
+    setting = "user"
+    fields: tuple[Field, ...] = (
+        Field(
+            label="About you",
+            info="What characters are told about you. {{user}} and {{char}} stand for the names.",
+            lines=8,
+        ),
+    )
+
+    def __init__(self, users: Users) -> None:
+        self._users = users
+
+    def names(self) -> list[str]:
+        return self._users.names()
+
+    def read(self, file: str) -> Sheet:
+        user = self._users.read(file)
+        return Sheet(name=user.name, texts=(user.bio,), picture=user.picture)
+
+    def save(self, file: str, sheet: Sheet, picture: bytes | None) -> None:
+        (bio,) = sheet.texts
+        self._users.save(file, User(sheet.name, bio), picture=picture or None)
+        if picture == NO_PICTURE:
+            self._users.remove_picture(file)
+
+    def delete(self, file: str) -> Removed:
+        user = self._users.read(file)
+        removed = Removed(file=file, value=replace(user, picture=None), picture=_content(user.picture))
+        self._users.delete(file)
+        return removed
+
+    def restore(self, removed: Removed) -> None:
+        _check_free(self, removed.file)
+        assert isinstance(removed.value, User)
+        self._users.save(removed.file, removed.value, picture=removed.picture or None)
+
+
+def check_new(shelf: Shelf, file: str) -> str:
+    """The name for a new file. Raises BadRequest for none, and for one that there is already."""
+    file = file.strip()
+    if not file:
+        raise BadRequest(f"Give the {shelf.noun} a name.", param=shelf.setting)
+    if file.lower() in map(str.lower, shelf.names()):
+        raise BadRequest(
+            f"There is a {shelf.noun} of that name already. Choose it and press Save, or take another name.",
+            param=shelf.setting,
+        )
+    return file
+
+
+def name_for_new(shelf: Shelf, name: str) -> str:
+    """For the file of what is called `name`: one that every system takes and that is not there yet."""
+    wish = file_name_for(name)
+    taken = set(map(str.lower, shelf.names()))
+    names = chain([wish], (f"{wish} {number}" for number in count(2)))
+    return next(each for each in names if each.lower() not in taken)
+
+
+def _check_free(shelf: Shelf, file: str) -> None:
+    if file.lower() in map(str.lower, shelf.names()):
+        raise BadRequest(f"There is a {shelf.noun} of that name again, so the old one stays deleted.")
+
+
+def _content(picture: Path | None) -> bytes:
+    return NO_PICTURE if picture is None else read_bytes(picture, limit=MAX_PICTURE_BYTES)

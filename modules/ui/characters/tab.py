@@ -1,0 +1,110 @@
+"""The Character tab: characters and the user's own profiles, written, taken in and given away."""
+
+import asyncio
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.ui.characters.avatars import connect_avatars
+from modules.ui.characters.files import FILE_TYPES, CharacterFiles
+from modules.ui.characters.form import Form, FormParts, Shown, form_parts
+from modules.ui.characters.shelf import CharacterShelf, Shelf, UserShelf
+from modules.ui.page.page import Page
+
+_QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
+_DOWNLOAD: Final = "character-download"
+_FETCH: Final = f"() => window.fetchFile('{_DOWNLOAD}')"
+
+
+def build_character(page: Page) -> None:
+    """To be called within the tab."""
+    tab = gr.context.Context.block
+    assert isinstance(tab, gr.Tab)
+    library = page.runtime.library
+    can_save = not page.settings.multi_user
+    changed: list[Any] = []
+    with gr.Tabs():
+        with gr.Tab("Characters", elem_id="characters-part") as characters:
+            form = _form(page, CharacterShelf(library.characters), can_save=can_save)
+            changed += [*form.connect(tab, characters), *_files(page, form, can_save=can_save)]
+        with gr.Tab("You", elem_id="users-part") as users:
+            changed += _form(page, UserShelf(library.users), can_save=can_save).connect(users)
+    page.on_ready(lambda: connect_avatars(page, changed))
+
+
+class _Follower(Form):
+    """A form that the chat's menu of the same setting follows."""
+
+    def __init__(self, page: Page, shelf: Shelf, parts: FormParts) -> None:
+        super().__init__(page, shelf, parts)
+        self.parts = parts
+
+    def connect(self, *tabs: gr.Tab) -> list[Any]:
+        """To be filled when one of `tabs` is chosen. Returns the events after which what chats know may have changed."""
+        parts, outputs = self.parts, self.parts.outputs
+        for each in tabs:
+            each.select(self.entered, [parts.menu, parts.name], outputs, **_QUIET)
+        parts.menu.input(self.chosen, [parts.menu], outputs, trigger_mode="always_last", **_QUIET)
+        parts.discard.click(self.chosen, [parts.menu], outputs, **_QUIET)
+        parts.new.click(self.blank, None, outputs, **_QUIET)
+        parts.save_as.click(self.ask_file, [parts.name], [parts.file], **_QUIET)
+        parts.delete.click(self.ask_delete, [parts.menu], [parts.confirmation], **_QUIET)
+        parts.keep.click(self.keep, None, [parts.confirmation], **_QUIET)
+        changes = [
+            parts.save.click(self.save, parts.entered, outputs, **_QUIET),
+            parts.file.submit(self.save_as, [parts.file, *parts.entered], outputs, **_QUIET),
+            parts.confirm.click(self.delete, [parts.menu], outputs, **_QUIET),
+            parts.undo.click(self.undo, [parts.removed], outputs, **_QUIET),
+        ]
+        for change in changes:
+            self.lets_chat_follow(change)
+        return changes
+
+    def lets_chat_follow(self, change: Any) -> None:  # noqa: ANN401 - an event of Gradio's
+        self._page.on_ready(lambda: self._follow(change))
+
+    def _follow(self, change: Any) -> None:  # noqa: ANN401 - an event of Gradio's
+        setting = self._shelf.setting
+        if setting in self._page.inputs:
+            menu = self._page.inputs[setting]
+            change.success(self.choices, None, [menu], **_QUIET)
+
+    async def choices(self) -> gr.Dropdown:
+        """For the chat's menu, whose choice stays, whatever became of it."""
+        names = await asyncio.to_thread(self._shelf.names)
+        chosen = str(getattr(self._page.settings, self._shelf.setting))
+        return gr.Dropdown(choices=names if chosen in names else [chosen, *names])
+
+
+def _form(page: Page, shelf: Shelf, *, can_save: bool) -> _Follower:
+    return _Follower(page, shelf, form_parts(shelf, can_save=can_save))
+
+
+def _files(page: Page, form: _Follower, *, can_save: bool) -> list[Any]:
+    files = CharacterFiles(page, form.parts.picture.GRADIO_CACHE)
+    with gr.Row(elem_classes="tight"):
+        upload = gr.UploadButton(
+            "Open a character from a file",
+            file_types=FILE_TYPES,
+            size="sm",
+            interactive=can_save,
+            elem_id="character-upload",
+        )
+        as_yaml = gr.Button("Save to a YAML file", size="sm", elem_id="character-yaml")
+        as_card = gr.Button("Save to a picture (card)", size="sm", elem_id="character-card")
+        # A click on a download button fetches what it had before the click.
+        download = gr.DownloadButton(visible="hidden", elem_id=_DOWNLOAD)
+
+    async def take_in(path: str) -> Shown:
+        return await form.added(await files.take_in(path))
+
+    menu: list[Component] = [form.parts.menu]
+    taken = upload.upload(take_in, [upload], form.parts.outputs, **_QUIET)
+    for made in (
+        as_yaml.click(files.as_yaml, menu, [download], **_QUIET),
+        as_card.click(files.as_card, menu, [download], **_QUIET),
+    ):
+        made.success(None, None, None, js=_FETCH, api_visibility="private")
+    form.lets_chat_follow(taken)
+    return [taken]

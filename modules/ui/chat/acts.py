@@ -1,0 +1,177 @@
+"""Events of the Chat tab that change a conversation at once: editing, versions, branches, removing, dummies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.session import session
+from modules.errors import BadRequest, Busy, ServiceError
+from modules.library.chats.history import History, Side
+from modules.settings.values import Settings
+from modules.ui.chat.marks import ChangedElsewhere
+from modules.ui.chat.parts import Conversation
+from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.chat.view import Fact, Part
+from modules.ui.page.escape import as_written
+from modules.ui.page.page import Page, failure, told
+from modules.ui.replies.draft import divided, joined
+from modules.ui.replies.requests import chat_request
+from modules.ui.replies.running import timestamp
+from modules.ui.replies.tab_state import Tab
+
+Entered = Mapping[Component, Any]
+
+
+class ChatActs:
+    """Handlers return values for components, by component. While a reply is being written nothing can be changed."""
+
+    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen) -> None:
+        self._page = page
+        self._middle = middle
+        self._screen = screen
+
+    async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
+        chat = await self._open(entered)
+        return await told(self._seen(chat, self._edited(chat, event.index, as_written(str(event.value)))))
+
+    async def act(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
+        """What the page's script asks for: a version of a message to show, or where to branch."""
+        chat = await self._open(entered)
+        return await told(self._seen(chat, self._acted(chat, asked)))
+
+    async def branch(self, entered: Entered) -> Shown:
+        return await told(self._branched(await self._open(entered), None))
+
+    async def remove_last(self, entered: Entered) -> Shown:
+        """The last message and its reply go; what the user had said is in the box again."""
+        chat = await self._open(entered)
+        return await told(self._seen(chat, self._removed(chat)))
+
+    async def dummy_message(self, entered: Entered) -> Shown:
+        return await told(self._dummy(entered, session.with_dummy_message))
+
+    async def dummy_reply(self, entered: Entered) -> Shown:
+        return await told(self._dummy(entered, session.with_dummy_reply))
+
+    async def count(self, entered: Entered) -> None:
+        """Tells how many tokens the conversation has, with what is in the box."""
+        await told(self._counted(entered))
+
+    async def _edited(self, chat: "_Open", index: object, text: str) -> Shown:
+        history = await self._free_history(chat)
+        fact = await self._fact(chat, history, index[0] if isinstance(index, list) else index)
+        if fact is None or fact.part is Part.TOOL:
+            raise BadRequest("Calls of tools and their answers cannot be edited.")
+        turn = session.turn_at(history, fact.row, fact.side)
+        whole = _with_part(turn.text, text, fact.part) if fact.side is Side.ASSISTANT else text
+        return await self._changed(chat, session.edited(history, fact.row, fact.side, whole, timestamp=timestamp()))
+
+    async def _acted(self, chat: "_Open", act: Mapping[str, Any]) -> Shown:
+        history = await self._free_history(chat)
+        fact = await self._fact(chat, history, act.get("index"))
+        if fact is None:
+            raise BadRequest("That message is no longer there. Reload the page.")
+        if act.get("act") == "branch":
+            return await self._branched(chat, fact.row)
+        return await self._changed(chat, _other_version(history, fact, 1 if act.get("act") == "next" else -1))
+
+    async def _branched(self, chat: "_Open", row: int | None) -> Shown:
+        """A copy of the chat, up to a row or whole, which is the one that is shown from now on."""
+        history = await self._free_history(chat)
+        if not history.rows:
+            raise BadRequest("There is nothing to branch from yet.")
+        copied = history if row is None else session.branched(history, row)
+        if not chat.tab.is_kept:
+            return await self._changed(chat, copied)
+        place, histories = chat.tab.place, self._page.runtime.library.histories
+        copy = await asyncio.to_thread(histories.copy, place, chat.tab.chat, copied)
+        await asyncio.to_thread(histories.set_last, place, copy)
+        return await self._all(Tab(place=place, chat=copy), copied, chat.settings)
+
+    async def _removed(self, chat: "_Open") -> Shown:
+        history = await self._free_history(chat)
+        if chat.tab.marks is not None:
+            chat.tab.marks.check_end(history)
+        history, text = session.removed_last(history)
+        return merged(await self._changed(chat, history), {self._middle.box: {"text": text, "files": []}})
+
+    async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
+        chat = await self._open(entered)
+        if not chat.text.strip():
+            raise BadRequest("Write what is to be said into the box first.")
+        history = await self._free_history(chat)
+        chat = replace(chat, tab=await self._screen.named(chat.tab))
+        changed = await self._changed(chat, act(history, chat.text, timestamp=timestamp()))
+        return merged(changed, {self._middle.box: None})
+
+    async def _counted(self, entered: Entered) -> None:
+        chat = await self._open(entered)
+        history = await self._screen.history(chat.tab, chat.settings)
+        history = session.with_message(history, chat.text) if chat.text.strip() else history
+        user = await asyncio.to_thread(self._page.runtime.library.users.read, chat.settings.user)
+        if not session.messages(history):
+            raise BadRequest("Nothing has been said yet.")
+        tokens = await self._page.runtime.chat.encode_chat(chat_request(chat.settings, history, user))
+        card = await self._page.runtime.chat.card()
+        gr.Info(f"{len(tokens)} tokens, of {card.context} that fit the context.", title="This conversation")
+
+    async def _fact(self, chat: "_Open", history: History, index: object) -> Fact | None:
+        """Of the message that the tab shows at this number. Raises ChangedElsewhere."""
+        if chat.tab.marks is not None:
+            return chat.tab.marks.fact(index, history)
+        return (await self._screen.view(history)).fact(index)
+
+    async def _seen(self, chat: "_Open", work: Awaitable[Shown]) -> Shown:
+        """What `work` shows; where it is meant for a message that is not there any more, the chat as it is now."""
+        try:
+            return await work
+        except ChangedElsewhere as changed:
+            gr.Warning(changed.message)
+            return await self._all(chat.tab, await self._screen.history(chat.tab, chat.settings), chat.settings)
+
+    async def _changed(self, chat: "_Open", history: History) -> Shown:
+        tab = await self._page.desk.keep(await self._screen.named(chat.tab), history)
+        return await self._all(tab, history, chat.settings)
+
+    async def _all(self, tab: Tab, history: History, settings: Settings) -> Shown:
+        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
+
+    async def _free_history(self, chat: "_Open") -> History:
+        """The conversation, unless a reply is being written to it."""
+        if self._page.desk.running(chat.tab) is not None:
+            raise Busy("A reply is being written to this chat. Stop it first.")
+        return await self._screen.history(chat.tab, chat.settings)
+
+    async def _open(self, entered: Entered) -> "_Open":
+        try:
+            settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        except ServiceError as error:
+            raise failure(error.message) from None
+        text = str((entered.get(self._middle.box) or {}).get("text") or "")
+        return _Open(await self._screen.tab(entered, settings), settings, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The chat that a tab shows, what has been entered beside it, and the text in its box."""
+
+    tab: Tab
+    settings: Settings
+    text: str
+
+
+def _with_part(whole: str, text: str, part: Part) -> str:
+    """A reply in which the thought or the words are others."""
+    reasoning, content = divided(whole)
+    return joined(text, content) if part is Part.THOUGHT else joined(reasoning, text)
+
+
+def _other_version(history: History, fact: Fact, step: int) -> History:
+    index = fact.version + step
+    if not 0 <= index < fact.versions:
+        return history
+    return session.with_version(history, fact.row, fact.side, index)

@@ -1,0 +1,62 @@
+"""Writing the user's next message in the user's place: the model goes on where the user's turn has begun."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.session import session
+from modules.errors import ServiceError
+from modules.events import Content
+from modules.requests import CompletionRequest, Limits
+from modules.ui.chat.parts import Conversation
+from modules.ui.chat.screen import ChatScreen
+from modules.ui.page.page import Page, failure
+from modules.ui.replies.requests import chat_request, sampling
+
+_MAX_TOKENS: Final = 300
+
+
+class Impersonation:
+    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen) -> None:
+        self._page = page
+        self._middle = middle
+        self._screen = screen
+
+    async def write(self, entered: Mapping[Component, Any]) -> AsyncGenerator[object, None]:
+        """What is in the box already is the beginning; yields the box as it fills."""
+        try:
+            begun = str((entered[self._middle.box] or {}).get("text") or "")
+            # What yields nothing at all would leave the box without a value.
+            yield gr.MultimodalTextbox(value={"text": begun, "files": []})
+            request = await self._request(entered, begun)
+            words = begun
+            owner = f"page:impersonate:{secrets.token_hex(4)}"
+            async with aclosing(self._page.runtime.chat.complete(request, owner=owner)) as events:
+                async for event in events:
+                    if isinstance(event, Content):
+                        words += event.text
+                        yield gr.MultimodalTextbox(value={"text": words.lstrip(), "files": []})
+        except ServiceError as error:
+            raise failure(error.message) from None
+
+    async def _request(self, entered: Mapping[Component, Any], begun: str) -> CompletionRequest:
+        """The conversation as the model reads it, cut where the user's words would begin."""
+        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        history = await self._screen.history(await self._screen.tab(entered, settings), settings)
+        mark = f"mark{secrets.token_hex(8)}"
+        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        request = chat_request(settings, session.with_message(history, mark), user)
+        before, _, after = (await self._page.runtime.chat.render(request)).partition(mark)
+        # Where the turn ends in the template, the words end.
+        end = after.strip().splitlines()[0] if after.strip() else ""
+        return CompletionRequest(
+            model=None,
+            prompts=(before + begun,),
+            sampling=sampling(settings),
+            limits=Limits(max_tokens=min(settings.max_new_tokens, _MAX_TOKENS), stop=(end,) if end else ()),
+        )

@@ -1,0 +1,209 @@
+"""Events of the Chat tab that lead to a reply: sending, regenerating, continuing; and following a reply as it comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.attachments.attachments import read_attachment
+from modules.chat.session import session
+from modules.chat.tool_events import Approval
+from modules.errors import BadRequest, ServiceError
+from modules.library.chats.history import Attachment, History
+from modules.settings.values import Settings
+from modules.ui.chat.marks import ChangedElsewhere
+from modules.ui.chat.model import ModelGate
+from modules.ui.chat.parts import Conversation
+from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.chat.view import APPROVALS, live_messages
+from modules.ui.page.page import Page, failure
+from modules.ui.replies.draft import Draft, divided
+from modules.ui.replies.requests import chat_request
+from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
+from modules.ui.replies.tab_state import Tab
+from modules.ui.replies.throttle import Pace
+
+Entered = Mapping[Component, Any]
+
+_APPROVALS: Final = dict(zip(APPROVALS, (Approval.ONCE, Approval.ALWAYS, Approval.REJECT), strict=True))
+_MAX_FILES: Final = 20
+_LETTERS_PER_TOKEN: Final = 4
+_NOTHING_TO_CONTINUE: Final = "There is no reply yet that could be continued."
+_NOTHING_TO_SAY: Final = "Write a message first."
+
+
+class ChatReplies:
+    """Every handler gets what has been entered, by component, and yields values for components."""
+
+    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen, gate: ModelGate) -> None:
+        self._page = page
+        self._gate = gate
+        self._middle = middle
+        self._screen = screen
+
+    async def send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        """The message in the box, then the reply to it. A box that is empty asks for the reply that is missing."""
+        box = entered[self._middle.box] or {}
+        is_message = bool(str(box.get("text") or "").strip() or box.get("files"))
+        async with aclosing(self._told(self._send(entered), waits=is_message)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        async with aclosing(self._told(self._regenerate(entered))) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        async with aclosing(self._told(self._go_on(entered))) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def stop(self, tab: Tab) -> None:
+        self._page.desk.stop(tab)
+
+    async def decide(self, tab: Tab, event: gr.SelectData) -> None:
+        """The user's word about a call that waits."""
+        reply = self._page.desk.running(tab)
+        if reply is not None and event.value in _APPROVALS:
+            reply.decide(_APPROVALS[event.value])
+
+    async def follow(self, tab: Tab, reply: RunningReply, settings: Settings) -> AsyncGenerator[Shown, None]:
+        """The reply as it comes, then the conversation with it."""
+        yield await self._screen.shown(tab, reply.history, is_running=True)
+        rate = settings.max_tokens_second
+        async with aclosing(_paced(reply, rate) if rate else reply.frames()) as frames:
+            async for draft in frames:
+                if settings.stream or draft.calls:
+                    yield {self._middle.live: live_messages(draft)}
+        tab = tab if tab.is_kept else replace(tab, history=reply.history)
+        yield merged(await self._screen.shown(tab, reply.history), await self._screen.listed(tab, settings))
+        if reply.error is not None:
+            raise failure(reply.error)
+
+    async def _told(self, steps: AsyncGenerator[Shown, None], *, waits: bool = False) -> AsyncGenerator[Shown, None]:
+        """What went wrong by the program's own account is shown to the user as it is. Without a model nothing is begun."""
+        async with aclosing(steps):
+            if not self._gate.is_open:
+                yield self._gate.refused(waits=waits)
+                return
+            try:
+                async for shown in steps:
+                    yield shown
+            except ServiceError as error:
+                raise failure(error.message) from None
+
+    async def _send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        settings, tab, history = await self._begun(entered)
+        box = entered[self._middle.box] or {}
+        text, files = str(box.get("text") or ""), list(box.get("files") or ())
+        if text.strip() or files:
+            attachments = await _attached(files)
+            history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
+            tab = await self._page.desk.keep(await self._screen.named(tab), history)
+            yield {self._middle.box: None, **self._screen.at(tab)}
+        elif not history.rows or history.rows[-1].is_greeting or history.rows[-1].assistant.text:
+            raise BadRequest(_NOTHING_TO_SAY)
+        async with aclosing(self._answered(tab, history, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        settings, tab, history = await self._begun(entered)
+        if _is_changed(tab, history):
+            yield await self._as_it_is(tab, history, settings)
+            return
+        async with aclosing(self._answered(tab, session.begin_regeneration(history), settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        settings, tab, history = await self._begun(entered)
+        if _is_changed(tab, history):
+            yield await self._as_it_is(tab, history, settings)
+            return
+        turn = history.rows[-1].assistant if history.rows else None
+        if turn is None or not turn.text:
+            raise BadRequest(_NOTHING_TO_CONTINUE)
+        reasoning, content = divided(turn.text)
+        draft = Draft(reasoning=reasoning, content=content, tool_messages=turn.tool_messages, model=turn.model)
+        async with aclosing(self._replied(tab, history, history, settings, begun_with=draft)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _as_it_is(self, tab: Tab, history: History, settings: Settings) -> Shown:
+        """In place of what was meant for a message that is not the last one any more."""
+        gr.Warning(ChangedElsewhere().message)
+        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
+
+    async def _answered(self, tab: Tab, history: History, settings: Settings) -> AsyncGenerator[Shown, None]:
+        """A reply from its beginning, or from the one that the user wants replies to have."""
+        start = settings.start_with
+        asked = session.with_reply(history, start) if start else history
+        async with aclosing(self._replied(tab, history, asked, settings, begun_with=Draft(content=start))) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _replied(
+        self, tab: Tab, base: History, asked: History, settings: Settings, *, begun_with: Draft
+    ) -> AsyncGenerator[Shown, None]:
+        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        tools = await self._page.tools.specs(settings.selected_tools)
+        request = chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text))
+        confirms = settings.confirm_tool_calls
+        reply = self._page.desk.start(tab, base, request, begun_with=begun_with, confirms=confirms)
+        async with aclosing(self.follow(tab, reply, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _begun(self, entered: Entered) -> tuple[Settings, Tab, History]:
+        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        entered[self._middle.tab].overtake()
+        known = await self._screen.tab(entered, settings)
+        tab = await self._screen.named(known)
+        history = (
+            await self._screen.opening(settings)
+            if not known.chat and tab.is_kept
+            else await self._page.desk.history(tab)
+        )
+        return settings, tab, history
+
+
+def _is_changed(tab: Tab, history: History) -> bool:
+    """Whether the last message is another one than the tab shows."""
+    try:
+        if tab.marks is not None:
+            tab.marks.check_end(history)
+    except ChangedElsewhere:
+        return True
+    return False
+
+
+async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[Draft, None]:
+    """The draft a few times a second, its words no faster than `rate` tokens a second, until all has been shown or the
+    reply is stopped."""
+    pace, shown = Pace(rate), ""
+    while not (reply.is_stopped or (reply.is_over and len(shown) == len(reply.draft.content))):
+        words = reply.draft.content
+        shown = pace.passed(words, max(1, len(words) // _LETTERS_PER_TOKEN))
+        yield replace(reply.draft, content=shown)
+        await asyncio.sleep(1 / FRAMES_A_SECOND)
+    async with aclosing(reply.frames()) as rest:
+        async for draft in rest:
+            yield draft
+
+
+async def _attached(files: Sequence[object]) -> list[Attachment]:
+    """What Gradio has stored for the box, read. Raises BadRequest for what no model can read."""
+    if len(files) > _MAX_FILES:
+        raise BadRequest(f"A message can have {_MAX_FILES} files at most.")
+    return [await _read(Path(str(file))) for file in files]
+
+
+async def _read(path: Path) -> Attachment:
+    return await read_attachment(path.name, await asyncio.to_thread(path.read_bytes))

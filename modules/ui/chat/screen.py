@@ -1,0 +1,154 @@
+"""What the Chat tab shows of a chat, as values for its components; and which chat a tab is to show."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.session import session
+from modules.errors import BadRequest, ServiceError
+from modules.library.chats.histories import Place
+from modules.library.chats.history import History
+from modules.prompt.conversation.persona import cast_for
+from modules.requests import Mode
+from modules.settings.values import Settings
+from modules.ui.chat.marks import marks_of
+from modules.ui.chat.parts import ChatList, Conversation
+from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
+from modules.ui.page.page import Page
+from modules.ui.page.thumbnails import Thumbnails
+from modules.ui.replies.requests import persona
+from modules.ui.replies.tab_state import Tab, place_text, placed_tab, unkept
+
+Shown = dict[Component, Any]
+
+SHOWN_CHATS: Final = 100
+
+
+class ChatScreen:
+    """Reads files, off the event loop."""
+
+    def __init__(self, page: Page, middle: Conversation, chats: ChatList) -> None:
+        self._page = page
+        self._middle = middle
+        self._list = chats
+        self._pictures = Thumbnails()
+
+    async def first_tab(self, settings: Settings, kept: str = "") -> Tab:
+        """The chat that a browser has kept, when it is one of this mode; or the one that was open last in it, or a new
+        one."""
+        place = place_of(settings)
+        if settings.multi_user:
+            return await self.new_tab(settings, is_kept=False)
+        before = placed_tab(kept)
+        if (
+            before is not None
+            and before.chat
+            and before.is_kept
+            and before.place == place
+            and await self._is_there(before)
+        ):
+            return before
+        last = await asyncio.to_thread(self._page.runtime.library.histories.last, place)
+        tab = Tab(place=place, chat=last or "")
+        return tab if last and await self._is_there(tab) else await self.new_tab(settings)
+
+    async def _is_there(self, tab: Tab) -> bool:
+        try:
+            await self._page.desk.history(tab)
+        except ServiceError:
+            return False
+        return True
+
+    def at(self, tab: Tab) -> Shown:
+        """Which chat it is, for this server and for the next one."""
+        return {self._middle.tab: tab, self._middle.place: place_text(tab)}
+
+    async def tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:
+        """The tab that an event comes from. The browser says which chat it shows when the server has been started anew
+        since the page was opened, and knows no tab of it."""
+        tab = entered[self._middle.tab]
+        assert isinstance(tab, Tab)
+        if tab.chat or tab.opening is None:
+            return tab
+        placed = placed_tab(str(entered[self._middle.place] or ""))
+        if placed is None:
+            return tab
+        if placed.is_kept and not settings.multi_user:
+            return placed
+        gr.Warning(
+            "The program was started again. This chat was kept nowhere, so the model knows nothing of it any more."
+        )
+        return replace(unkept(placed.place), history=await self.opening(settings))
+
+    async def new_tab(self, settings: Settings, *, is_kept: bool = True) -> Tab:
+        place = place_of(settings)
+        if is_kept and not settings.multi_user:
+            return Tab(place=place)
+        return replace(unkept(place), history=await self.opening(settings))
+
+    async def named(self, tab: Tab) -> Tab:
+        """The tab, whose chat has an id to be stored under."""
+        if tab.chat or not tab.is_kept:
+            return tab
+        chat = await asyncio.to_thread(self._page.runtime.library.histories.new_id, tab.place)
+        return replace(tab, chat=chat, opening=None)
+
+    async def history(self, tab: Tab, settings: Settings) -> History:
+        """Raises BadRequest, NotFound when the chat's file is damaged or gone."""
+        return await self._page.desk.history(tab) if tab.chat else await self.opening(settings)
+
+    async def opening(self, settings: Settings) -> History:
+        """How a chat begins: with the character's greeting, if it has one."""
+        if Mode(settings.mode) is Mode.INSTRUCT:
+            return History()
+        return session.greeted(await asyncio.to_thread(self._greeting, settings))
+
+    async def view(self, history: History) -> View:
+        return await asyncio.to_thread(view_of, history, self._pictures.of)
+
+    async def shown(self, tab: Tab, history: History, *, is_running: bool = False) -> Shown:
+        """Everything in the middle; while a reply is being written, without it."""
+        seen = without_last_reply(history) if is_running else history
+        view = await self.view(seen)
+        tab = replace(tab, marks=marks_of(seen, view.facts))
+        middle = self._middle
+        return {
+            **self.at(tab),
+            middle.chat: view.messages,
+            middle.bridge: facts_json(view.facts),
+            middle.live: [],
+            middle.box: gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running),
+        }
+
+    async def listed(self, tab: Tab, settings: Settings, *, limit: int = SHOWN_CHATS) -> Shown:
+        """The list of past chats, on which the tab's own is marked."""
+        if settings.multi_user:
+            return {self._list.chats: gr.Radio(choices=[], value=None), self._list.more: gr.Button(visible=False)}
+        entries = await asyncio.to_thread(self._page.runtime.library.histories.list, tab.place, limit=limit + 1)
+        choices = [(entry.title, entry.id) for entry in entries[:limit]]
+        marked = tab.chat if any(chat == tab.chat for _, chat in choices) else None
+        return {
+            self._list.chats: gr.Radio(choices=choices, value=marked),
+            self._list.more: gr.Button(visible=len(entries) > limit),
+        }
+
+    def _greeting(self, settings: Settings) -> str:
+        user = self._page.runtime.library.users.read(settings.user)
+        asked = replace(persona(settings, user), greeting=None)
+        try:
+            return cast_for(asked, self._page.runtime.library, self._page.settings).greeting
+        except BadRequest:
+            return ""
+
+
+def place_of(settings: Settings) -> Place:
+    """Where the chats of the mode and character are kept."""
+    return Place(None if Mode(settings.mode) is Mode.INSTRUCT else settings.character)
+
+
+def merged(*shown: Mapping[Component, Any]) -> Shown:
+    return {component: value for each in shown for component, value in each.items()}

@@ -1,0 +1,222 @@
+"""Events of the list of past chats: opening, making, naming, deleting with undo, searching; files in and out."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import BadRequest, Busy, ServiceError
+from modules.library.chats.histories import ChatHit, Removed
+from modules.settings.values import Settings
+from modules.ui.chat.parts import ChatParts
+from modules.ui.chat.replies import ChatReplies
+from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
+from modules.ui.page.page import Page, failure, told
+from modules.ui.replies.tab_state import Tab
+
+Entered = Mapping[Component, Any]
+
+_NAMELESS: Final = "This chat is not kept, so it has no name. Write a message first."
+
+
+class ChatShelf:
+    """`replies` follows a reply that is being written to a chat that is opened."""
+
+    def __init__(self, page: Page, parts: ChatParts, screen: ChatScreen, replies: ChatReplies) -> None:
+        self._page = page
+        self._middle = parts.middle
+        self._list = parts.left
+        self._removed = parts.removed
+        self._import = parts.right.import_chat
+        self._screen = screen
+        self._replies = replies
+        self._histories = page.runtime.library.histories
+
+    async def first(self, tab: Tab, place: str) -> AsyncGenerator[Shown, None]:
+        """For a browser that opens the page: the chat that this tab has shown before, or else the one that was open
+        last, with the reply that it may be getting. Who was quicker, and has begun or opened a chat by now, keeps that
+        one."""
+        settings = self._page.settings
+        async with aclosing(self._opened(await self._screen.first_tab(settings, place), settings)) as steps:
+            async for shown in steps:
+                if tab.is_opening:
+                    yield shown
+                else:
+                    yield {}
+                    return
+
+    async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        settings, chosen = self._settings(entered), entered[self._list.chats]
+        entered[self._middle.tab].overtake()
+        yield {}
+        tab = await self._screen.tab(entered, settings)
+        if chosen and not settings.multi_user:
+            async with aclosing(self._opened(Tab(place=tab.place, chat=str(chosen)), settings)) as steps:
+                async for shown in steps:
+                    yield shown
+
+    async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        """Another mode or character was chosen: its chats, and the one that was open last among them. Where they are
+        the same, the tab's own is shown again: the choice may have ended the following of a reply."""
+        settings = self._settings(entered)
+        entered[self._middle.tab].overtake()
+        yield {}
+        tab = await self._screen.tab(entered, settings)
+        if place_of(settings) != tab.place:
+            tab = await self._screen.first_tab(settings)
+        elif not tab.chat:
+            return
+        async with aclosing(self._opened(tab, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def new(self, entered: Entered) -> Shown:
+        entered[self._middle.tab].overtake()
+        return await told(self._new(self._settings(entered), is_kept=True))
+
+    async def incognito(self, entered: Entered) -> Shown:
+        gr.Info("This chat is kept nowhere. It is gone when you leave it or reload the page.", title="Incognito")
+        entered[self._middle.tab].overtake()
+        return await told(self._new(self._settings(entered), is_kept=False))
+
+    async def rename(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
+        """What the page's script asks for: a new name for a chat of the list, or for the one that is shown."""
+        settings, name = self._settings(entered), str(asked.get("name") or "").strip()
+        tab = await self._screen.tab(entered, settings)
+        chat = str(asked.get("chat") or (tab.chat if tab.is_kept else ""))
+        return await told(self._renamed(tab, chat, name, settings))
+
+    async def delete(self, entered: Entered) -> Shown:
+        settings = self._settings(entered)
+        return await told(self._deleted(await self._screen.tab(entered, settings), settings))
+
+    async def undo(self, entered: Entered) -> Shown:
+        return await told(self._restored(entered[self._removed], self._settings(entered)))
+
+    async def search(self, entered: Entered) -> Shown:
+        """Chats of the mode or character in which all the words occur; without words, the list again."""
+        words = str(entered[self._list.search] or "")
+        settings = self._settings(entered)
+        return await told(self._found(await self._screen.tab(entered, settings), words, settings))
+
+    async def list_more(self, entered: Entered) -> Shown:
+        settings = self._settings(entered)
+        return await self._screen.listed(await self._screen.tab(entered, settings), settings, limit=SHOWN_CHATS * 20)
+
+    async def take_in(self, entered: Entered) -> Shown:
+        """A chat out of a file."""
+        return await told(self._imported(Path(str(entered[self._import])), self._settings(entered)))
+
+    async def save_as(self, entered: Entered) -> str:
+        """The path of a file for the browser to fetch."""
+        return await told(self._exported(await self._screen.tab(entered, self._page.settings)))
+
+    async def _opened(self, tab: Tab, settings: Settings) -> AsyncGenerator[Shown, None]:
+        try:
+            history = await self._screen.history(tab, settings)
+        except ServiceError as error:
+            raise failure(error.message) from None
+        reply = self._page.desk.running(tab)
+        await self._note_last(tab)
+        listed = await self._screen.listed(tab, settings)
+        if reply is None:
+            yield merged(await self._screen.shown(tab, history), listed)
+            return
+        yield listed
+        async with aclosing(self._replies.follow(tab, reply, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _new(self, settings: Settings, *, is_kept: bool = True) -> Shown:
+        return await self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings)
+
+    async def _all(self, tab: Tab, settings: Settings) -> Shown:
+        history = await self._screen.history(tab, settings)
+        await self._note_last(tab)
+        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
+
+    async def _note_last(self, tab: Tab) -> None:
+        """The next visit begins with this chat."""
+        if tab.chat and tab.is_kept:
+            await asyncio.to_thread(self._histories.set_last, tab.place, tab.chat)
+
+    async def _renamed(self, tab: Tab, chat: str, name: str, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
+        if self._page.desk.running(Tab(place=tab.place, chat=chat)) is not None:
+            raise Busy("A reply is being written to this chat. Stop it first.")
+        if not chat or not name:
+            raise BadRequest(_NAMELESS)
+        named = await asyncio.to_thread(self._histories.rename, tab.place, chat, name)
+        tab = Tab(place=tab.place, chat=named) if chat == tab.chat else tab
+        return merged(await self._screen.listed(tab, settings), self._screen.at(tab))
+
+    async def _deleted(self, tab: Tab, settings: Settings) -> Shown:
+        await self._page.desk.end(tab)
+        if not tab.chat or not tab.is_kept:
+            return await self._new(settings)
+        _refuse_visitors(settings)
+        removed = await asyncio.to_thread(self._histories.delete, tab.place, tab.chat)
+        return merged(await self._new(settings), {self._list.undo: gr.Button(visible=True), self._removed: removed})
+
+    async def _restored(self, removed: Removed | None, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
+        if removed is None:
+            raise BadRequest("There is nothing to bring back.")
+        chat = await asyncio.to_thread(self._histories.restore, removed)
+        shown = await self._all(Tab(place=removed.place, chat=chat), settings)
+        return merged(shown, {self._list.undo: gr.Button(visible=False), self._removed: None})
+
+    async def _found(self, tab: Tab, words: str, settings: Settings) -> Shown:
+        if not words.strip() or settings.multi_user:
+            return await self._screen.listed(tab, settings)
+        hits = await asyncio.to_thread(self._histories.search, words, place=tab.place, limit=SHOWN_CHATS)
+        choices = [(_line(hit), hit.id) for hit in hits]
+        return {self._list.chats: gr.Radio(choices=choices, value=None), self._list.more: gr.Button(visible=False)}
+
+    async def _imported(self, file: Path, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
+        content = await asyncio.to_thread(file.read_bytes)
+        place = place_of(settings)
+        chat = await asyncio.to_thread(self._histories.import_file, place, file.name, content)
+        return await self._all(Tab(place=place, chat=chat), settings)
+
+    async def _exported(self, tab: Tab) -> str:
+        if not tab.chat or not tab.is_kept:
+            raise BadRequest("This chat is not kept yet. Write a message first.")
+        content = await asyncio.to_thread(self._histories.export, tab.place, tab.chat)
+        return await asyncio.to_thread(_in_a_file, tab.chat, content)
+
+    def _settings(self, entered: Entered) -> Settings:
+        try:
+            return self._page.remembered.remember(self._page.inputs.values(entered))
+        except ServiceError as error:
+            raise failure(error.message) from None
+
+
+def _refuse_visitors(settings: Settings) -> None:
+    if settings.multi_user:
+        raise BadRequest("Chats are not kept here (--multi-user).")
+
+
+def _line(hit: ChatHit) -> str:
+    is_in_title = not hit.snippet or hit.snippet.startswith(hit.title)
+    return hit.title if is_in_title else f"{hit.title} — {hit.snippet}"
+
+
+def _in_a_file(name: str, content: bytes) -> str:
+    folder = Path(tempfile.mkdtemp(dir=_temporary()))
+    file = folder / f"{name}.json"
+    file.write_bytes(content)
+    return str(file)
+
+
+def _temporary() -> str:
+    """Gradio's own folder, from which alone it serves files."""
+    folder = Path(gr.utils.get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)

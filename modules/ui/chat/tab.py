@@ -1,0 +1,204 @@
+"""The Chat tab: its components, and which event of which component does what."""
+
+import asyncio
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import ServiceError
+from modules.requests import Mode
+from modules.settings.values import Settings
+from modules.ui.chat.acts import ChatActs, Entered
+from modules.ui.chat.impersonation import Impersonation
+from modules.ui.chat.model import ModelGate
+from modules.ui.chat.parts import ChatParts, chat_parts
+from modules.ui.chat.replies import ChatReplies
+from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.chat.shelf import ChatShelf
+from modules.ui.page.page import Page
+
+_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+# A tab that is reloaded says which chat it has shown.
+_KEPT_PLACE = "(tab) => [tab, window.keptPlace()]"
+
+
+def build_chat(page: Page) -> None:
+    """To be called within the tab, and after all tabs whose components stand for settings."""
+    parts = chat_parts(page)
+    tab = gr.context.Context.block
+    assert isinstance(tab, gr.Tab)
+    page.on_ready(lambda: _Wiring(page, parts).connect(tab))
+
+
+class _Wiring:
+    def __init__(self, page: Page, parts: ChatParts) -> None:
+        chats, middle = parts.left, parts.middle
+        self._page = page
+        self._chats = chats
+        self._middle = middle
+        self._right = parts.right
+        self._removed = parts.removed
+        self._screen = ChatScreen(page, middle, chats)
+        self._gate = ModelGate(page, middle.gate)
+        self._replies = ChatReplies(page, middle, self._screen, self._gate)
+        self._acts = ChatActs(page, middle, self._screen)
+        self._shelf = ChatShelf(page, parts, self._screen, self._replies)
+        self._entered = {middle.tab, middle.place, middle.box, *page.inputs.components}
+        self._outputs = [
+            middle.tab,
+            middle.place,
+            middle.chat,
+            middle.live,
+            middle.box,
+            middle.bridge,
+            chats.chats,
+            chats.more,
+            chats.undo,
+            parts.removed,
+            *middle.gate.outputs,
+        ]
+
+    def connect(self, tab: gr.Tab) -> None:
+        settings, tools = self._page.inputs.components, self._right.tools
+        self._page.fill_in(self._filled, [*settings - {tools}])
+        self._page.on_open(self._tools, [tools])
+        following = self._connect_replies()
+        self._connect_shelf(following)
+        self._connect_acts()
+        self._connect_controls(following)
+        self._connect_gate(tab)
+
+    def _connect_gate(self, tab: gr.Tab) -> None:
+        gate, parts = self._gate, self._middle.gate
+        self._page.fill_in(gate.filled, parts.outputs)
+        tab.select(gate.looked, None, parts.outputs, **_QUIET)
+        parts.gate.submit(gate.waited, None, parts.outputs, **_QUIET)
+        parts.models.input(gate.choose, [parts.models], parts.outputs, **_QUIET)
+
+    def _connect_replies(self) -> list[Any]:
+        """Returns the events that follow replies; whatever shows another chat ends them, but not the replies."""
+        middle, replies, entered, outputs = self._middle, self._replies, self._entered, self._outputs
+        impersonation = Impersonation(self._page, middle, self._screen)
+        following = [
+            middle.box.submit(replies.send, entered, outputs, **_QUIET),
+            middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
+            middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
+            middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
+            gr.on([_blocks().load], self._shelf.first, [middle.tab, middle.place], outputs, js=_KEPT_PLACE, **_QUIET),
+        ]
+        middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
+        middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
+        middle.live.option_select(replies.decide, [middle.tab], None, **_QUIET)
+        return following
+
+    def _connect_shelf(self, following: list[Any]) -> None:
+        chats, shelf, right, outputs = self._chats, self._shelf, self._right, self._outputs
+        entered = {*self._entered, chats.chats, chats.search, self._removed, right.import_chat}
+        here = {self._middle.tab, self._middle.place}
+        ends = {**_QUIET, "cancels": following}
+        opened = chats.chats.input(shelf.open, entered, outputs, **ends)
+        ends["cancels"] = [*following, opened]
+        chats.new.click(shelf.new, entered, outputs, **ends)
+        chats.incognito.click(shelf.incognito, entered, outputs, **ends)
+        chats.delete.click(shelf.delete, entered, outputs, **ends)
+        chats.undo.click(shelf.undo, entered, outputs, **ends)
+        chats.search.input(shelf.search, entered, outputs, trigger_mode="always_last", **_QUIET)
+        chats.more.click(shelf.list_more, entered, outputs, **_QUIET)
+        right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
+        saved = right.export_chat.click(shelf.save_as, here, [right.exported], **_QUIET)
+        saved.success(None, None, None, js="() => window.fetchFile('chat-file')", **_QUIET)
+        # One event for both, so that the choice that was made last is the one that counts.
+        moves = [right.mode.input, right.character.input]
+        gr.on(moves, shelf.elsewhere, entered, outputs, trigger_mode="always_last", **ends)
+
+    def _connect_acts(self) -> None:
+        middle, acts, entered, outputs = self._middle, self._acts, self._entered, self._outputs
+        middle.chat.edit(acts.edit, entered, outputs, **_QUIET)
+        middle.bridge.submit(self._acted, entered, outputs, trigger_mode="multiple", **_QUIET)
+        middle.remove.click(acts.remove_last, entered, outputs, **_QUIET)
+        middle.chat.undo(acts.remove_last, entered, outputs, **_QUIET)
+        middle.dummy_message.click(acts.dummy_message, entered, outputs, **_QUIET)
+        middle.dummy_reply.click(acts.dummy_reply, entered, outputs, **_QUIET)
+        middle.count.click(acts.count, entered, None, **_QUIET)
+        self._chats.branch.click(acts.branch, entered, outputs, **_QUIET)
+
+    def _connect_controls(self, following: list[Any]) -> None:
+        right = self._right
+        choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
+        entered = {right.mode, right.character, right.user, right.tools, right.thinking, right.effort}
+        right.mode.input(
+            self._who_speaks, {right.mode}, [right.character, right.user], trigger_mode="always_last", **_QUIET
+        )
+        servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
+        right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
+
+    async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
+        """What the page's script asks for."""
+        asked = event._data
+        return await (self._shelf.rename if asked.get("act") == "rename" else self._acts.act)(entered, asked)
+
+    async def _looked_again(self, entered: Entered) -> Shown:
+        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        if not settings.multi_user:
+            self._page.tools.use_mcp_servers(settings.mcp_servers)
+        await self._page.tools.available(retry=True)
+        settings = self._page.remembered.checked(self._page.inputs.values(entered))
+        return {**await self._choices(settings), self._right.tools: await self._tool_choices(settings)}
+
+    async def _who_speaks(self, entered: Entered) -> Shown:
+        """Nothing but what can be seen: a choice that is made meanwhile stays."""
+        speaks = Mode(entered[self._right.mode]) is not Mode.INSTRUCT
+        return {self._right.character: gr.Dropdown(visible=speaks), self._right.user: gr.Dropdown(visible=speaks)}
+
+    async def _filled(self) -> Shown:
+        """What was entered last, and what there is to choose from. Tools may have to be asked for, which takes time."""
+        settings = self._page.settings
+        shown = merged(self._page.inputs.shown(settings), await self._choices(settings))
+        del shown[self._right.tools]
+        return shown
+
+    async def _tools(self) -> gr.CheckboxGroup:
+        return await self._tool_choices(self._page.settings)
+
+    async def _choices(self, settings: Settings) -> Shown:
+        """What there is to choose from besides tools, and only what would change something."""
+        right, library = self._right, self._page.runtime.library
+        characters, users = await asyncio.gather(
+            asyncio.to_thread(library.characters.names), asyncio.to_thread(library.users.names)
+        )
+        speaks = Mode(settings.mode) is not Mode.INSTRUCT
+        template = await self._template()
+        return {
+            right.character: gr.Dropdown(
+                choices=_with(characters, settings.character), value=settings.character, visible=speaks
+            ),
+            right.user: gr.Dropdown(choices=_with(users, settings.user), value=settings.user, visible=speaks),
+            right.thinking: gr.Checkbox(value=settings.enable_thinking, visible="thinking" in template),
+            right.effort: gr.Dropdown(value=settings.reasoning_effort, visible="reasoning_effort" in template),
+        }
+
+    async def _tool_choices(self, settings: Settings) -> gr.CheckboxGroup:
+        tools = [tool for tool in await self._page.tools.available() if not tool.problem]
+        return gr.CheckboxGroup(
+            choices=[(f"{tool.name}: {tool.description}"[:120], tool.name) for tool in tools],
+            value=[tool.name for tool in tools if tool.name in settings.selected_tools],
+        )
+
+    async def _template(self) -> str:
+        card = self._page.runtime.models.state.card
+        try:
+            return "" if card is None else card.instruction_template or card.chat_template or ""
+        except ServiceError:
+            return ""
+
+
+def _with(names: list[str], chosen: str) -> list[str]:
+    return names if chosen in names else [chosen, *names]
+
+
+def _blocks() -> gr.Blocks:
+    """Those that are being built."""
+    blocks = gr.context.Context.root_block
+    assert isinstance(blocks, gr.Blocks)
+    return blocks

@@ -1,0 +1,243 @@
+"""A conversation → what Gradio's chat component shows, and what the page's own buttons have to know of each message.
+
+Thoughts and calls of tools are messages of their own that can be folded. Pure.
+"""
+
+import base64
+import html
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from gradio.components.chatbot import Message as ChatMessage
+from gradio.components.chatbot import MetadataDict, TextMessage
+
+from modules.chat.session.session import versions_of
+from modules.library.chats.history import Attachment, History, Side, Turn
+from modules.messages import Message, Role, ToolCall
+from modules.ui.page.escape import shown_markdown
+from modules.ui.replies.draft import CallSoFar, Draft, divided
+
+APPROVALS: Final = ("Approve", "Always approve", "Reject")
+Picture = Callable[[Attachment], str]
+
+_MAX_SHOWN_RESULT: Final = 4000
+_EXACT_BELOW: Final = 100
+_READING: Final = "Reading the prompt … {share:.0%}"
+
+
+class Part(StrEnum):
+    """What of a turn a message shows."""
+
+    TEXT = "text"
+    THOUGHT = "thought"
+    TOOL = "tool"
+
+
+_Shown = tuple[Part, ChatMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Where a message stands in the conversation; `versions` is how many its turn has had, `pace` how fast it was
+    written, `info` what else to say of it."""
+
+    row: int
+    side: Side
+    part: Part
+    version: int = 0
+    versions: int = 1
+    pace: str = ""
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """As many facts as messages, in the same order."""
+
+    messages: list[ChatMessage]
+    facts: list[Fact]
+
+    def fact(self, index: object) -> Fact | None:
+        """Of the message that a browser names by its number."""
+        return self.facts[index] if isinstance(index, int) and 0 <= index < len(self.facts) else None
+
+
+def view_of(history: History, picture: Picture) -> View:
+    """`picture` makes an attachment that is one a data URL of modest size."""
+    shown = list(_rows(history, picture))
+    return View([message for message, _ in shown], [fact for _, fact in shown])
+
+
+def without_last_reply(history: History) -> History:
+    """The conversation up to the reply that is being written."""
+    if not history.rows:
+        return history
+    return replace(history, rows=(*history.rows[:-1], replace(history.rows[-1], assistant=Turn())))
+
+
+def facts_json(facts: Iterable[Fact]) -> str:
+    """For the page's script: one short object for each message."""
+    return json.dumps(
+        [
+            {
+                "v": fact.version + 1,
+                "n": fact.versions,
+                "t": fact.pace,
+                "i": fact.info,
+                "p": fact.part,
+                "r": fact.row,
+                "s": fact.side,
+            }
+            for fact in facts
+        ]
+    )
+
+
+def live_messages(draft: Draft) -> list[ChatMessage]:
+    """A reply that is being written."""
+    before = [message for _, message in _tool_messages(draft.tool_messages)]
+    now = list(_under_way(draft))
+    return [*before, *(now or [_text("assistant", _waiting(draft))])]
+
+
+def _under_way(draft: Draft) -> Iterator[ChatMessage]:
+    if draft.reasoning:
+        is_open = not draft.content
+        yield _folded("Thinking …" if is_open else "Thought", draft.reasoning, is_open=is_open)
+    if draft.content:
+        yield _text("assistant", shown_markdown(draft.content))
+    yield from (_call(call) for call in draft.calls)
+
+
+def _waiting(draft: Draft) -> str:
+    return "…" if draft.reading is None else _READING.format(share=draft.reading)
+
+
+def _rows(history: History, picture: Picture) -> Iterator[tuple[ChatMessage, Fact]]:
+    for number, row in enumerate(history.rows):
+        user = row.user
+        if not row.is_greeting and (user.text or user.attachments):
+            yield _text("user", _user_text(user, picture)), _fact(number, Side.USER, Part.TEXT, user)
+        for part, message in _reply(row.assistant):
+            yield message, _fact(number, Side.ASSISTANT, part, row.assistant)
+
+
+def _reply(turn: Turn) -> Iterator[_Shown]:
+    yield from _tool_messages(turn.tool_messages)
+    reasoning, content = divided(turn.text)
+    if reasoning:
+        yield Part.THOUGHT, _folded("Thought", reasoning)
+    if content:
+        shown = content if _is_plain(turn) else divided(html.unescape(turn.visible))[1]
+        yield Part.TEXT, _text("assistant", shown_markdown(shown))
+
+
+def _is_plain(turn: Turn) -> bool:
+    """Whether what is shown is what was said; an extension may have changed it."""
+    return turn.visible == html.escape(turn.text)
+
+
+def _fact(row: int, side: Side, part: Part, turn: Turn) -> Fact:
+    return Fact(
+        row=row,
+        side=side,
+        part=part,
+        version=turn.version,
+        versions=len(versions_of(turn)),
+        pace=pace_of(turn),
+        info=info_of(turn),
+    )
+
+
+def pace_of(turn: Turn) -> str:
+    """How fast it was written: with decimals only where they tell something."""
+    if not turn.tokens or not turn.seconds:
+        return ""
+    rate = turn.tokens / turn.seconds
+    return f"{rate:,.{1 if rate < _EXACT_BELOW else 0}f} tokens/s"
+
+
+def info_of(turn: Turn) -> str:
+    """How long it is, by which model, and when."""
+    length = f"{turn.tokens:,} tokens in {turn.seconds:.1f} s" if turn.tokens else ""
+    return " · ".join(filter(None, (length, turn.model, turn.timestamp)))
+
+
+def _user_text(turn: Turn, picture: Picture) -> str:
+    shown = [_attachment(each, picture) for each in turn.attachments]
+    return "\n\n".join(filter(None, (" ".join(shown), shown_markdown(turn.text))))
+
+
+def _attachment(attachment: Attachment, picture: Picture) -> str:
+    name = attachment.name.replace("[", "(").replace("]", ")").replace("`", "'")
+    if attachment.is_image and (url := picture(attachment)):
+        return f"![{name}]({url})"
+    return f"`📎 {name}`"
+
+
+def _tool_messages(messages: Iterable[Message]) -> Iterator[_Shown]:
+    """Each call with its answer; words and thoughts that stood before the calls, too. None of it can be edited."""
+    messages = tuple(messages)
+    answers = {message.tool_call_id: message.text for message in messages if message.role is Role.TOOL}
+    for message in messages:
+        if message.role is not Role.ASSISTANT:
+            continue
+        if message.reasoning:
+            yield Part.TOOL, _folded("Thought", message.reasoning)
+        if message.text.strip():
+            yield Part.TOOL, _text("assistant", shown_markdown(message.text))
+        for call in message.tool_calls:
+            yield Part.TOOL, _call(CallSoFar(call=call, answer=answers.get(call.id)))
+
+
+def _call(so_far: CallSoFar) -> ChatMessage:
+    asked = f"```json\n{_fenced(_pretty(so_far.call.arguments))}\n```"
+    answer = so_far.answer
+    answered = "" if answer is None else f"\n\n```\n{_fenced(answer[:_MAX_SHOWN_RESULT])}\n```"
+    options = [{"label": label, "value": label} for label in APPROVALS] if so_far.waits else None
+    title = f"{'Allow ' if so_far.waits else ''}{_plain_name(so_far.call)}{'?' if so_far.waits else ''}"
+    return ChatMessage(
+        role="assistant",
+        content=[TextMessage(text=asked + answered)],
+        metadata=_metadata(title, is_open=answer is None),
+        options=options,
+    )
+
+
+def _plain_name(call: ToolCall) -> str:
+    return "".join(letter if letter.isalnum() or letter in "_-. " else "_" for letter in call.name)[:80] or "a tool"
+
+
+def _pretty(arguments: str) -> str:
+    try:
+        return json.dumps(json.loads(arguments), indent=1, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _fenced(text: str) -> str:
+    """Text that cannot end the code block it stands in."""
+    return text.replace("```", "`\u200b``")
+
+
+def _folded(title: str, text: str, *, is_open: bool = False) -> ChatMessage:
+    return ChatMessage(
+        role="assistant",
+        content=[TextMessage(text=shown_markdown(text))],
+        metadata=_metadata(title, is_open=is_open),
+    )
+
+
+def _metadata(title: str, *, is_open: bool) -> MetadataDict:
+    return {"title": title, "status": "pending" if is_open else "done"}
+
+
+def _text(role: str, text: str) -> ChatMessage:
+    return ChatMessage(role=role, content=[TextMessage(text=text)])
+
+
+def data_url(image: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(image).decode()}"

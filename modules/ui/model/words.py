@@ -1,0 +1,128 @@
+"""What the Model tab says about models, memory and downloads. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from modules.models.downloads.downloads import FileCheck, Verdict
+from modules.models.downloads.hub import RepoFiles
+from modules.models.downloads.plan import Kind, gguf_weights, kind_of, shown_size
+from modules.models.downloads.progress import DownloadProgress, Stage, shown_seconds
+from modules.models.estimate.estimate import Estimate
+from modules.models.estimate.room import Room
+from modules.models.state import ModelState, Status
+
+_MARKS: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|<>~$"})
+_BAR: Final = 24
+
+
+def plain(text: str) -> str:
+    """A text that is no Markdown, as Markdown: names of files are strangers' words."""
+    return " ".join(text.split()).translate(_MARKS)
+
+
+def states_text(states: Sequence[ModelState]) -> str:
+    """A line for each model that is more than on disk."""
+    told = [state for state in states if state.status is not Status.EMPTY]
+    return "\n\n".join(map(state_text, told)) or state_text(ModelState())
+
+
+def loaded_choices(states: Sequence[ModelState]) -> list[tuple[str, str]]:
+    """Entries of a menu: the models in memory, with what each takes."""
+    ready = [state for state in states if state.status is Status.READY and state.name]
+    sizes = [f", {shown_size(state.memory)}" if state.memory else "" for state in ready]
+    return [(f"{state.name} ({state.kind}{size})", state.name or "") for state, size in zip(ready, sizes, strict=True)]
+
+
+def waiting_text(uses: int) -> str:
+    """For who wants a model to go while it is used. Nothing ends a reply but the user's word."""
+    what = "1 reply that is being written" if uses == 1 else f"{uses} replies that are being written"
+    return f"Waiting for the end of {what}."
+
+
+def state_text(state: ModelState, *, uses: int = 0) -> str:
+    """`uses` are the requests under way, for which a load may have to wait."""
+    name = plain(state.name or "")
+    match state.status:
+        case Status.LOADING if not state.progress:
+            return f"Loading **{name}** …" if not uses else f"**{name}** is next. {waiting_text(uses)}"
+        case Status.LOADING:
+            return f"Loading **{name}** {bar(state.progress)} {state.progress:.0%}"
+        case Status.FAILED:
+            return f"**{name}** could not be loaded: {plain(state.message or '')}"
+        case Status.READY if state.card is not None:
+            card = state.card
+            lora = f", LoRA: {plain(', '.join(card.adapters))}" if card.adapters else ""
+            return f"**{name}** is loaded ({plain(card.loader)}, {card.context:,} tokens of context{lora})."
+        case _:
+            return plain(state.message) if state.message else "No model is loaded."
+
+
+def estimate_text(estimate: Estimate, room: Room) -> str:
+    """How much memory the model needs, and whether there is as much."""
+    parts = f"weights {shown_size(estimate.weights)}, cache {shown_size(estimate.cache)}, buffers {shown_size(estimate.buffers)}"
+    lines = [f"Needs about **{shown_size(estimate.total)}** of memory: {parts}."]
+    if estimate.gpu:
+        free = f" ({shown_size(room.gpu_free)} free)" if room.gpu_free is not None else ""
+        lines.append(
+            f"On the GPU {shown_size(estimate.gpu)}{free} with {estimate.gpu_layers} of {estimate.layers} layers, in main "
+            f"memory {shown_size(estimate.host)} ({shown_size(room.host_free)} free)."
+        )
+    else:
+        lines.append(f"{shown_size(room.host_free)} are free now, besides what the loaded model will give back.")
+    if estimate.host > room.host_total or (room.gpu_total is not None and estimate.gpu > room.gpu_total):
+        lines.append(
+            "**This machine has less.** Choose a smaller context, a smaller number format of the cache, or other layers."
+        )
+    return " ".join(lines)
+
+
+def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
+    """Entries of a menu, models first, each group by size; those that cannot be downloaded are left out."""
+    models = gguf_weights(repo.files)
+    parts = {file.name for each in models for file in each.files}
+    others = [
+        file
+        for file in repo.files
+        if file.name not in parts and kind_of(file.name) not in {Kind.SAFETENSORS, Kind.PICKLE, Kind.CODE, Kind.OTHER}
+    ]
+    entries = [(each.name, each.size) for each in models]
+    entries += [(file.name, file.size) for file in sorted(others, key=lambda file: file.size)]
+    return [(f"{shown_size(size)} · {name}", name) for name, size in entries]
+
+
+def repo_text(repo: RepoFiles) -> str:
+    models, wished = len(gguf_weights(repo.files)), repo.source.quantization
+    if not models:
+        advice = "There is no GGUF model among them, and no other can be loaded here."
+    elif models == 1 or wished or repo.source.file:
+        advice = "Without a choice, what the model needs is downloaded."
+    else:
+        advice = "Choose one of its GGUF models."
+    return f"**{plain(repo.source.repo)}** has {len(repo.files)} files. {advice}"
+
+
+def progress_text(progress: DownloadProgress) -> str:
+    if progress.stage is Stage.DONE:
+        return f"**{plain(progress.target)}** is there and whole ({shown_size(progress.total)})."
+    amounts = f"{shown_size(progress.done)} of {shown_size(progress.total)}"
+    speed = f", {shown_size(progress.speed)}/s" if progress.speed >= 1 else ""
+    left = f", {shown_seconds(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+    note = f" · {plain(progress.note)}" if progress.note else ""
+    verb = "Checking what is there of" if progress.stage is Stage.CHECKING else "Downloading"
+    share = f"{bar(progress.fraction)} {progress.fraction:.0%}"
+    return f"{verb} **{plain(progress.target)}** {share} · {amounts}{speed}{left}{note}"
+
+
+def checks_text(checks: Sequence[FileCheck], *, is_done: bool) -> str:
+    wrong = [f"- {check.verdict}: {plain(check.name)}" for check in checks if check.verdict is not Verdict.INTACT]
+    count = f"{len(checks)} {'file' if len(checks) == 1 else 'files'}"
+    if not is_done:
+        return f"Checking … {count} so far."
+    if not wrong:
+        return f"All is well: {count} checked."
+    return "\n".join([f"{len(wrong)} of {count} must be downloaded again:", "", *wrong])
+
+
+def bar(fraction: float) -> str:
+    full = round(max(0.0, min(1.0, fraction)) * _BAR)
+    return f"`{'█' * full}{'░' * (_BAR - full)}`"

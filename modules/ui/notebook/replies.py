@@ -1,0 +1,191 @@
+"""Events of the Notebook tab that have the model write, and that undo what it wrote."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import BadRequest, NotLoaded, ServiceError
+from modules.settings.values import Settings
+from modules.ui.notebook.desk import NotebookDesk, OpenNotebook
+from modules.ui.notebook.parts import Paper, Shown
+from modules.ui.notebook.sheet import Sheet, completion_request
+from modules.ui.notebook.views import counted
+from modules.ui.notebook.writing import Moment, Writing, written
+from modules.ui.page.page import Page, failure, told
+from modules.ui.replies.throttle import Pace
+
+Entered = Mapping[Component, Any]
+Steps = AsyncGenerator[Shown, None]
+Starting = Callable[[OpenNotebook, Sheet], Sheet]
+
+COLUMNS: Final = "show_two_notebook_columns"
+_SAVE_SECONDS: Final = 1.0
+
+
+class NotebookReplies:
+    """Every handler gets what has been entered, by component, and gives values for components."""
+
+    def __init__(self, page: Page, desk: NotebookDesk, paper: Paper) -> None:
+        self._page = page
+        self._desk = desk
+        self._paper = paper
+
+    async def generate(self, entered: Entered) -> Steps:
+        """The text goes on; where there are two columns, in place of how it went on before."""
+        async with aclosing(self._told(entered, _afresh)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def go_on(self, entered: Entered) -> Steps:
+        """The text goes on where it ends."""
+        async with aclosing(self._told(entered, _as_shown)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def regenerate(self, entered: Entered) -> Steps:
+        """Once more from where the latest reply began."""
+        async with aclosing(self._told(entered, _begun)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def undo(self, entered: Entered) -> Shown:
+        """The text as it was before the latest reply."""
+        return await told(self._undone(entered))
+
+    async def stop(self, owner: str) -> None:
+        """Ends this tab's reply with what is shown of it."""
+        self._page.runtime.work.stop(owner)
+        writing = (await told(self._notebook(owner))).writing
+        if writing is not None:
+            writing.cut()
+
+    def sheet(self, entered: Entered) -> Sheet:
+        """What the tab shows."""
+        has_columns = self._page.inputs.values(entered).get(COLUMNS, self._page.settings.show_two_notebook_columns)
+        return Sheet(
+            text=str(entered[self._paper.text] or ""),
+            continuation=str(entered[self._paper.continuation] or ""),
+            has_columns=bool(has_columns),
+        )
+
+    def settings(self, entered: Entered) -> Settings:
+        """Raises SettingsError."""
+        return self._page.remembered.remember(self._page.inputs.values(entered))
+
+    def shown(self, sheet: Sheet) -> Shown:
+        return {self._paper.text: sheet.text, self._paper.continuation: sheet.continuation}
+
+    async def status(self, sheet: Sheet) -> str:
+        """How long the text is, while a model is there to say so."""
+        if self._page.runtime.models.state.card is None:
+            return ""
+        try:
+            return counted(len(await self._page.runtime.chat.encode(sheet.whole)))
+        except ServiceError:
+            return ""
+
+    async def _told(self, entered: Entered, starting: Starting) -> Steps:
+        """What went wrong by the program's own account is shown to the user as it is."""
+        async with aclosing(self._written(entered, starting)) as steps:
+            try:
+                async for shown in steps:
+                    yield shown
+            except ServiceError as error:
+                raise failure(error.message) from None
+
+    async def _written(self, entered: Entered, starting: Starting) -> Steps:
+        settings = self.settings(entered)
+        notebook = self._desk.of(entered[self._paper.owner])
+        notebook.refuse_busy()
+        notebook.refuse_stale(entered[self._paper.turn])
+        sheet = self.sheet(entered)
+        start = starting(notebook, sheet)
+        request = completion_request(settings, start.whole)
+        if self._page.runtime.models.state.name is None:
+            raise NotLoaded("No model is loaded. Load one in the Model tab first.")
+        notebook.steps.begin(sheet, start)
+        events = self._page.runtime.chat.complete(request, owner=notebook.owner)
+        async with written(events, Pace(settings.max_tokens_second)) as writing:
+            notebook.writing = writing
+            try:
+                async with aclosing(self._followed(notebook, start, writing, settings)) as steps:
+                    async for shown in steps:
+                        yield shown
+            finally:
+                notebook.writing = None
+
+    async def _followed(self, notebook: OpenNotebook, start: Sheet, writing: Writing, settings: Settings) -> Steps:
+        """The text as it grows, kept about once a second and, whoever closes this, at the end."""
+        yield {**self._shown_whole(start, is_writing=True), self._paper.status: ""}
+        saved, begun = time.monotonic(), time.monotonic()
+        try:
+            async with aclosing(writing.moments()) as moments:
+                async for moment in moments:
+                    sheet = start.with_words(moment.words)
+                    yield {
+                        **(self.shown(sheet) if settings.stream and moment.words else {}),
+                        self._paper.status: _progress(moment),
+                    }
+                    if time.monotonic() - saved > _SAVE_SECONDS:
+                        await self._desk.keep(notebook, sheet)
+                        saved = time.monotonic()
+        finally:
+            sheet = start.with_words(writing.moment.words)
+            await self._desk.keep(notebook, sheet)
+        speed = _speed(writing.moment, time.monotonic() - begun)
+        status = " · ".join(filter(None, (await self.status(sheet), speed)))
+        yield {**self._shown_whole(sheet, is_writing=False), self._paper.status: status}
+        if writing.error is not None:
+            raise failure(writing.error)
+
+    async def _notebook(self, owner: str) -> OpenNotebook:
+        return self._desk.of(owner)
+
+    async def _undone(self, entered: Entered) -> Shown:
+        notebook = self._desk.of(entered[self._paper.owner])
+        notebook.refuse_busy()
+        notebook.refuse_stale(entered[self._paper.turn])
+        sheet = notebook.steps.back()
+        if sheet is None:
+            raise BadRequest("There is nothing to undo.")
+        await self._desk.keep(notebook, sheet)
+        return {**self.shown(sheet), self._paper.status: await self.status(sheet)}
+
+    def _shown_whole(self, sheet: Sheet, *, is_writing: bool) -> Shown:
+        """The text, which is the model's while it writes, and what can be pressed."""
+        paper = self._paper
+        return {
+            **self.shown(sheet),
+            paper.text: gr.Textbox(value=sheet.text, interactive=not is_writing),
+            paper.generate: gr.Button(visible=not is_writing),
+            paper.stop: gr.Button(visible=is_writing),
+            **{each: gr.Button(interactive=not is_writing) for each in (paper.go_on, paper.undo, paper.regenerate)},
+        }
+
+
+def _afresh(_notebook: OpenNotebook, shown: Sheet) -> Sheet:
+    return shown.afresh() if shown.has_columns else shown
+
+
+def _as_shown(_notebook: OpenNotebook, shown: Sheet) -> Sheet:
+    return shown
+
+
+def _begun(notebook: OpenNotebook, _shown: Sheet) -> Sheet:
+    if notebook.steps.begun is None:
+        raise BadRequest("The model has not written anything yet that could be written anew.")
+    return notebook.steps.begun
+
+
+def _progress(moment: Moment) -> str:
+    return "" if moment.reading is None or moment.words else f"Reading the text: {moment.reading:.0%}"
+
+
+def _speed(moment: Moment, seconds: float) -> str:
+    if not moment.tokens or seconds <= 0:
+        return ""
+    return f"{counted(moment.tokens)} in {seconds:.1f} s ({moment.tokens / seconds:.1f} a second)"

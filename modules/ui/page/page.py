@@ -1,0 +1,81 @@
+"""What every part of the page is built on, passed to it by argument."""
+
+import html
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.tools.toolbox import ToolBox
+from modules.errors import ServiceError
+from modules.extend.extensions import Extensions
+from modules.runtime import Runtime
+from modules.settings.values import Settings
+from modules.ui.page.inputs import Inputs
+from modules.ui.page.remembered import Remembered
+from modules.ui.replies.active import Desk
+
+_Value = TypeVar("_Value")
+Fill = Callable[[], Awaitable[Mapping[Component, Any]]]
+
+_NOTICE_SECONDS: Final = 20
+
+
+class Page:
+    """Event handlers run on the event loop of the runtime, so they await it directly; what blocks goes to a thread.
+
+    `inputs` collects the components that stand for settings while the tabs are built; `remembered` is what was entered
+    in them last, by anybody.
+    """
+
+    def __init__(self, runtime: Runtime, extensions: Extensions, tools: ToolBox) -> None:
+        self.runtime = runtime
+        self.extensions = extensions
+        self.tools = tools
+        self.inputs = Inputs()
+        self.remembered = Remembered(runtime.settings)
+        self.desk = Desk(runtime, tools)
+        self.fills: list[tuple[Fill, list[Component]]] = []
+        self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
+        self._connections: list[Callable[[], None]] = []
+
+    @property
+    def settings(self) -> Settings:
+        """As they were entered last."""
+        return self.remembered.settings
+
+    def fill_in(self, fill: Fill, outputs: list[Component]) -> None:
+        """Have `fill` say what `outputs` show of the page when it is sent to anybody. None of them may be a State."""
+        self.fills.append((fill, outputs))
+
+    def on_open(self, fill: Callable[..., Any], outputs: list[Component]) -> None:
+        """Have `fill` called by every browser that has opened the page, for what is the browser's own, takes long or
+        goes on. It takes nothing, or Gradio's request."""
+        self.openings.append((fill, outputs))
+
+    def on_ready(self, connect: Callable[[], None]) -> None:
+        """Have `connect` called when all tabs are built, to bind events that need to know the components of others."""
+        self._connections.append(connect)
+
+    def connect(self) -> None:
+        for connect in self._connections:
+            connect()
+
+    async def aclose(self) -> None:
+        await self.desk.aclose()
+        await self.remembered.aclose()
+
+
+def failure(message: str) -> gr.Error:
+    """What went wrong, as a notice that stays long enough to be read twice. Gradio takes it for HTML."""
+    shown = html.escape(message, quote=False)
+    return gr.Error(shown, title="That did not work", duration=_NOTICE_SECONDS, print_exception=False)
+
+
+async def told(work: Awaitable[_Value]) -> _Value:
+    """The result of `work`; what went wrong by the program's own account is shown to the user as it is."""
+    try:
+        return await work
+    except ServiceError as error:
+        raise failure(error.message) from None

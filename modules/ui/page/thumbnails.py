@@ -1,0 +1,53 @@
+"""Small pictures of attached ones, so that a conversation with photographs stays light to show."""
+
+import base64
+import binascii
+import hashlib
+import io
+from collections import OrderedDict
+from threading import Lock
+from typing import Final
+
+from PIL import Image
+
+from modules.library.chats.history import Attachment
+
+_SIDE: Final = 320
+_MAX_PIXELS: Final = 50_000_000
+_KEPT: Final = 200
+
+
+class Thumbnails:
+    """Keeps the last few; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[bytes, str] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, attachment: Attachment) -> str:
+        """A data URL, or nothing for what is no picture that can be read."""
+        key = hashlib.sha256(attachment.image_data.encode()).digest()
+        with self._lock:
+            known = self._made.get(key)
+        if known is not None:
+            return known
+        made = _thumbnail(attachment.image_data)
+        with self._lock:
+            self._made[key] = made
+            if len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        return made
+
+
+def _thumbnail(data_url: str) -> str:
+    try:
+        content = base64.b64decode(data_url.partition(",")[2], validate=True)
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                return ""
+            image.thumbnail((_SIDE, _SIDE))
+            small = io.BytesIO()
+            image.convert("RGB").save(small, "JPEG", quality=80)
+    except (OSError, ValueError, binascii.Error, Image.DecompressionBombError):
+        return ""
+    return f"data:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"

@@ -1,0 +1,107 @@
+"""A menu of the user's files of one kind: choosing one, saving under a name, deleting after a second click."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import BadRequest
+from modules.ui.page.menus import name_menu
+from modules.ui.page.page import Page, told
+
+Shown = dict[Component, Any]
+Entered = Mapping[Component, Any]
+Fill = Callable[[str], Awaitable[Shown]]
+Save = Callable[[str, Entered], Awaitable[None]]
+
+QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
+_SHARED: Final = "Where visitors are kept apart (--multi-user), the page changes no files."
+
+
+class Shelf(Protocol):
+    """What the library has for each kind of file; names out of requests are checked there."""
+
+    def names(self) -> list[str]: ...
+
+    def delete(self, name: str, *, param: str = ...) -> None: ...
+
+
+class FileMenu:
+    """To be made where its components shall stand. `fill` reads a file into components, `save` writes one from what has
+    been entered; both raise ServiceError."""
+
+    def __init__(self, page: Page, shelf: Shelf, kind: str, fill: Fill, save: Save, *, chosen: str = "") -> None:
+        self._page = page
+        self._shelf = shelf
+        self._kind = kind
+        self._fill = fill
+        self._write = save
+        name = kind.replace(" ", "-")
+        names = shelf.names()
+        with gr.Row(elem_classes="tight", equal_height=True):
+            self.menu = name_menu(
+                names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
+            )
+            self.name = gr.Textbox(chosen, label="Name to save under", max_lines=1, elem_id=f"{name}-name")
+        with gr.Row(elem_classes="tight") as self.buttons:
+            self._save = gr.Button("Save", size="sm", elem_id=f"save-{name}")
+            self._delete = gr.Button("Delete", size="sm", elem_id=f"delete-{name}")
+            self._confirm = gr.Button(
+                "Delete it for good", size="sm", variant="stop", visible=False, elem_id=f"confirm-delete-{name}"
+            )
+
+    @property
+    def components(self) -> list[Component]:
+        return [self.menu, self.name, self._confirm]
+
+    def connect(self, filled: list[Component], entered: set[Component]) -> None:
+        """`filled` are the components that `fill` fills, `entered` those that `save` reads."""
+        self.menu.input(self.choose, [self.menu], [*self.components, *filled], trigger_mode="always_last", **QUIET)
+        gr.on([self._save.click, self.name.submit], self.keep, {self.name, *entered}, self.components, **QUIET)
+        self._delete.click(self.ask, [self.menu], [self._confirm], **QUIET)
+        self._confirm.click(self.delete, [self.menu], self.components, **QUIET)
+
+    async def listed(self, chosen: str | None) -> Shown:
+        """The menu with the files that there are now, on which `chosen` is marked."""
+        names = await asyncio.to_thread(self._shelf.names)
+        return {
+            self.menu: gr.Dropdown(choices=names, value=chosen if chosen in names else None),
+            self._confirm: gr.Button(visible=False),
+        }
+
+    async def choose(self, name: str | None) -> Shown:
+        return await told(self._chosen(name))
+
+    async def keep(self, entered: Entered) -> Shown:
+        return await told(self._kept(entered))
+
+    async def ask(self, name: str | None) -> Shown:
+        return {self._confirm: gr.Button(f"Delete {name} for good", visible=bool(name))}
+
+    async def delete(self, name: str | None) -> Shown:
+        return await told(self._deleted(name or ""))
+
+    def refuse_shared(self) -> None:
+        """Raises BadRequest where the page has visitors who do not know each other."""
+        if self._page.settings.multi_user:
+            raise BadRequest(_SHARED)
+
+    async def _chosen(self, name: str | None) -> Shown:
+        shown = await self._fill(name) if name else {}
+        return {self.name: name or "", self._confirm: gr.Button(visible=False), **shown}
+
+    async def _kept(self, entered: Entered) -> Shown:
+        self.refuse_shared()
+        name = str(entered[self.name] or "").strip()
+        if not name:
+            raise BadRequest(f"Give the {self._kind} a name to save it under.")
+        await self._write(name, entered)
+        gr.Info(f"Saved the {self._kind} {name}.")
+        return {**await self.listed(name), self.name: name}
+
+    async def _deleted(self, name: str) -> Shown:
+        self.refuse_shared()
+        await asyncio.to_thread(self._shelf.delete, name)
+        return {**await self.listed(None), self.name: ""}

@@ -1,0 +1,242 @@
+"""The Parameters tab: how replies are drawn and when they end, presets of that, grammars, and instruction templates."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.engine.types import ModelCard
+from modules.library.presets import PRESET_KEYS
+from modules.sampling import Sampling
+from modules.settings.values import Settings
+from modules.ui.page.page import Page, told
+from modules.ui.parameters.fields import (
+    FIELDS,
+    LENGTH,
+    MAIN,
+    MORE,
+    REPLY,
+    Field,
+    Group,
+    build_field,
+    refilled,
+)
+from modules.ui.parameters.menu import QUIET, Entered, FileMenu, Shown
+from modules.ui.parameters.order import build_order, reordered
+from modules.ui.parameters.template import build_templates
+from modules.ui.replies.requests import banned_tokens, stop_strings
+
+_NEUTRAL: Final = Sampling()
+# What the settings take as it is and only a request reads is looked at as soon as it is entered.
+_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "custom_stopping_strings": stop_strings,
+    "custom_token_bans": banned_tokens,
+}
+_ORDER: Final = "sampler_priority"
+_LAST: Final = "temperature_last"
+_GRAMMAR: Final = "grammar_string"
+# One event for all fields: browsers take long to open a page that has one for each. A slider that is dragged, and a text
+# that is being written, change when they are let go.
+_WATCH: Final = """
+element.closest('#generation-tab').addEventListener('change', (event) => {
+  const field = event.target.closest('[id^="parameter-"], #grammar');
+  // Once the field has taken what was entered for its value.
+  if (field) setTimeout(() => trigger('submit', { field: field.id }));
+});
+"""
+
+
+def build_parameters(page: Page) -> None:
+    """To be called within the tab."""
+    with gr.Tabs():
+        with gr.Tab("Generation", elem_id="generation-tab"):
+            parameters = Parameters(page)
+        with gr.Tab("Instruction template", elem_id="template-tab"):
+            build_templates(page)
+    page.on_ready(parameters.connect)
+
+
+class Parameters:
+    """The components, and what happens on their events. What is entered is remembered as soon as it is whole."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._fields: dict[str, Component] = {}
+        self._watch = gr.HTML(html_template="", js_on_load=_WATCH, elem_id="parameters-watch")
+        with gr.Row():
+            with gr.Column(min_width=320):
+                presets = page.runtime.library.presets
+                self.presets = FileMenu(
+                    page, presets, "preset", self.load_preset, self._save_preset, chosen=page.settings.preset
+                )
+                with self.presets.buttons:
+                    self._restore = gr.Button("Restore", size="sm", elem_id="restore-preset")
+                    self._neutralize = gr.Button("Neutralize", size="sm", elem_id="neutralize")
+                self._fits = gr.Checkbox(
+                    True, label="Show only what the loaded model's loader uses", elem_id="fits", container=False
+                )
+                for group in (MAIN, *MORE):
+                    self._build(group)
+            with gr.Column(min_width=320):
+                self._build(LENGTH, is_open=True)
+                self.grammars = self._build_grammar()
+                self._build(REPLY)
+                self._build_order()
+
+    def connect(self) -> None:
+        order, last = self._fields[_ORDER], self._fields[_LAST]
+        self._watch.submit(self.noted, set(self._all), None, trigger_mode="multiple", **QUIET)
+        order.input(self.ordered, [order], None, trigger_mode="always_last", **QUIET)
+        last.change(_marked, [last], [order], **QUIET)
+        self._connect_presets()
+        grammar = self._fields[_GRAMMAR]
+        self.grammars.connect([grammar], {grammar})
+        self._fits.input(self.fitting, [self._fits], self._sampling_fields, **QUIET)
+        self._page.fill_in(self.opened, [*self.presets.components, *self.grammars.components, *self._all])
+
+    async def opened(self) -> Shown:
+        """What there is on disk, and what a list or a slider needs to know beside its value."""
+        settings = self._page.settings
+        return {
+            **await self.presets.listed(settings.preset),
+            self.presets.name: settings.preset,
+            **await self.grammars.listed(None),
+            self.grammars.name: "",
+            **self._refilled(settings, [_ORDER, *FIELDS]),
+        }
+
+    async def load_preset(self, name: str) -> Shown:
+        """The file's values, and neutral ones for what it leaves out. Raises BadRequest."""
+        values = await asyncio.to_thread(self._page.runtime.library.presets.read, name)
+        return self._changed({**_neutral(), **values, "preset": name})
+
+    async def neutralize(self) -> Shown:
+        return await told(self._neutralized())
+
+    async def restore(self, name: str | None) -> Shown:
+        """The chosen preset as it is on disk."""
+        return await told(self._restored(name))
+
+    async def fitting(self, only_used: bool) -> Shown:
+        """The fields that the loaded model's backend has, or all."""
+        unsupported = unused_fields(self._page.runtime.models.state.card) if only_used else frozenset()
+        return {self._fields[name]: gr.update(visible=name not in unsupported) for name in _SAMPLED}
+
+    async def noted(self, entered: Entered, event: gr.EventData) -> None:
+        """A value was entered by hand."""
+        field = event._data.get("field") if isinstance(event._data, dict) else None
+        for name, component in self._fields.items():
+            if component.elem_id == field:
+                await told(self._noted(name, entered[component]))
+
+    async def ordered(self, order: object) -> None:
+        """The samplers were put in another order."""
+        await told(self._noted(_ORDER, order))
+
+    @property
+    def _all(self) -> list[Component]:
+        return list(self._fields.values())
+
+    @property
+    def _sampling_fields(self) -> list[Component]:
+        return [self._fields[name] for name in _SAMPLED]
+
+    def _build(self, group: Group, *, is_open: bool = False) -> None:
+        if not group.title:
+            self._add_fields(group.fields)
+            return
+        with gr.Accordion(group.title, open=is_open):
+            self._add_fields(group.fields)
+
+    def _add_fields(self, fields: tuple[Field, ...]) -> None:
+        for field in fields:
+            self._fields[field.name] = build_field(self._page, field)
+
+    def _build_grammar(self) -> FileMenu:
+        with gr.Accordion("Grammar", open=False):
+            grammars = self._page.runtime.library.grammars
+            menu = FileMenu(self._page, grammars, "grammar", self._open_grammar, self._save_grammar)
+            text = gr.Textbox(
+                self._page.settings.grammar_string,
+                label="Grammar in GBNF",
+                info="Replies follow it; empty for none.",
+                lines=8,
+                max_lines=24,
+                elem_id="grammar",
+                elem_classes="source",
+            )
+            self._fields[_GRAMMAR] = self._page.inputs.add(_GRAMMAR, text)
+        return menu
+
+    def _build_order(self) -> None:
+        with gr.Accordion("Order of the samplers", open=False):
+            self._add_fields((Field(_LAST),))
+            self._fields[_ORDER] = build_order(self._page)
+
+    def _connect_presets(self) -> None:
+        sampled = {self._fields[name] for name in PRESET_KEYS}
+        shown = self.presets.components
+        self.presets.connect(self._all, sampled)
+        self._restore.click(self.restore, [self.presets.menu], [*shown, *self._all], **QUIET)
+        self._neutralize.click(self.neutralize, None, [*shown, *self._all], **QUIET)
+
+    async def _noted(self, name: str, value: object) -> None:
+        self._page.remembered.remember({name: value})
+        if name in _READERS:
+            _READERS[name](str(value))
+
+    async def _neutralized(self) -> Shown:
+        return {
+            **self._changed({**_neutral(), "preset": ""}),
+            **await self.presets.listed(None),
+            self.presets.name: "",
+        }
+
+    async def _restored(self, name: str | None) -> Shown:
+        return await self.load_preset(name) if name else await self._neutralized()
+
+    async def _save_preset(self, name: str, entered: Entered) -> None:
+        values = {key: entered[self._fields[key]] for key in PRESET_KEYS}
+        sampling = self._page.remembered.checked(values).sampling
+        await asyncio.to_thread(self._page.runtime.library.presets.save, name, sampling)
+        self._page.remembered.remember({**values, "preset": name})
+
+    async def _open_grammar(self, name: str) -> Shown:
+        return self._changed({_GRAMMAR: await asyncio.to_thread(self._page.runtime.library.grammars.read, name)})
+
+    async def _save_grammar(self, name: str, entered: Entered) -> None:
+        source = str(entered[self._fields[_GRAMMAR]])
+        await asyncio.to_thread(self._page.runtime.library.grammars.save, name, source)
+
+    def _changed(self, values: Mapping[str, object]) -> Shown:
+        """The components of what is new, once it is the page's. Raises SettingsError."""
+        return self._refilled(self._page.remembered.remember(values), values)
+
+    def _refilled(self, settings: Settings, names: Collection[str]) -> Shown:
+        shown: Shown = {self._fields[name]: refilled(FIELDS[name], settings) for name in names if name in FIELDS}
+        if _ORDER in names:
+            shown |= {
+                self._fields[_LAST]: gr.Checkbox(value=settings.temperature_last),
+                self._fields[_ORDER]: reordered(settings),
+            }
+        if _GRAMMAR in names:
+            shown[self._fields[_GRAMMAR]] = gr.Textbox(value=settings.grammar_string)
+        return shown
+
+
+def unused_fields(card: ModelCard | None) -> frozenset[str]:
+    """The sampling fields that the loaded model's backend ignores."""
+    return frozenset() if card is None else frozenset(card.unsupported)
+
+
+_SAMPLED: Final = tuple(name for name, field in FIELDS.items() if field.is_sampling)
+
+
+def _neutral() -> dict[str, object]:
+    return {key: getattr(_NEUTRAL, key) for key in PRESET_KEYS}
+
+
+async def _marked(last: bool) -> gr.HTML:
+    return gr.HTML(last=last)

@@ -1,0 +1,118 @@
+"""The chats that the page shows: where each one's conversation is, and which of them a reply is being written to."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Final
+
+from modules.chat.tool_events import Approval
+from modules.chat.tool_loop import ToolLoop
+from modules.chat.tools.toolbox import ToolBox
+from modules.errors import Busy, ServiceError
+from modules.library.chats.histories import Place
+from modules.library.chats.history import History
+from modules.messages import ToolCall
+from modules.requests import ChatRequest
+from modules.runtime import Runtime
+from modules.ui.replies.draft import Draft
+from modules.ui.replies.running import RunningReply
+from modules.ui.replies.tab_state import Tab
+
+_log = logging.getLogger(__name__)
+_END_SECONDS: Final = 5.0
+_BUSY: Final = "A reply is being written to this chat. Stop it first."
+
+
+class Desk:
+    """Owns the tasks of all replies; closing it stops them, and waits until what they have said is kept."""
+
+    def __init__(self, runtime: Runtime, tools: ToolBox) -> None:
+        self._runtime = runtime
+        self._histories = runtime.library.histories
+        self._loop = ToolLoop(runtime.chat, tools, runtime.work)
+        self._replies: dict[tuple[Place, str], RunningReply] = {}
+        self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
+
+    def running(self, tab: Tab) -> RunningReply | None:
+        return self._replies.get(tab.key)
+
+    async def history(self, tab: Tab) -> History:
+        """The conversation as it is now. Raises BadRequest when its file is gone or damaged."""
+        reply = self.running(tab)
+        if reply is not None:
+            return reply.history
+        if tab.history is not None:
+            return tab.history
+        if not tab.chat:
+            return History()
+        return await asyncio.to_thread(self._histories.read, tab.place, tab.chat)
+
+    async def keep(self, tab: Tab, history: History) -> Tab:
+        """Stores the conversation: on disk, or in the tab that it lives in; returns the tab as it is then."""
+        if not tab.is_kept:
+            return replace(tab, history=history)
+        await asyncio.to_thread(self._save, tab, history)
+        return tab
+
+    def start(
+        self, tab: Tab, base: History, request: ChatRequest, *, begun_with: Draft, confirms: bool
+    ) -> RunningReply:
+        """Begin a reply to the last row of `base`. Raises Busy when one is under way already."""
+        if tab.key in self._replies:
+            raise Busy(_BUSY)
+
+        async def keep(history: History) -> None:
+            if tab.is_kept:
+                try:
+                    await asyncio.to_thread(self._save, tab, history)
+                except (ServiceError, OSError) as error:
+                    _log.error("a chat could not be saved: %s", type(error).__name__)
+
+        reply = self._replies[tab.key] = RunningReply(base, begun_with, keep)
+
+        async def approve(call: ToolCall) -> Approval:
+            return await reply.approval(call) if confirms else Approval.ONCE
+
+        events = self._loop.converse(request, owner=_owner(tab), approve=approve)
+        self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
+        return reply
+
+    def stop(self, tab: Tab) -> None:
+        """End the tab's reply after what it has said; nobody else's is touched."""
+        reply = self._replies.get(tab.key)
+        if reply is not None:
+            reply.is_stopped = True
+        if reply is not None and not reply.has_begun:
+            # It may be waiting for a model to be loaded, and then nobody listens to a stop yet. Soon, not now: a task
+            # that has not run yet would never keep what there is.
+            asyncio.get_running_loop().call_soon(self._tasks[tab.key].cancel)
+        self._runtime.work.stop(_owner(tab))
+
+    async def end(self, tab: Tab) -> None:
+        """As `stop`; waits a while for what the reply has said to be stored."""
+        self.stop(tab)
+        if task := self._tasks.get(tab.key):
+            await asyncio.wait([task], timeout=_END_SECONDS)
+
+    async def aclose(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self, tab: Tab, work: Awaitable[None]) -> None:
+        try:
+            await work
+        finally:
+            del self._tasks[tab.key]
+            self._replies.pop(tab.key).finish()
+
+    def _save(self, tab: Tab, history: History) -> None:
+        self._histories.save(tab.place, tab.chat, history)
+        self._histories.set_last(tab.place, tab.chat)
+
+
+def _owner(tab: Tab) -> str:
+    return f"page:{tab.place.character or ''}:{tab.chat}"

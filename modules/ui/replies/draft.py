@@ -1,0 +1,131 @@
+"""What has come of a reply so far: thought, words, calls of tools and what they answered, and what it cost."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from modules.chat.tool_events import (
+    LoopEvent,
+    RoundFinished,
+    ToolFinished,
+    ToolProposed,
+    ToolRefused,
+    ToolStarted,
+)
+from modules.events import Content, Done, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
+from modules.events import Draft as Unhooked
+from modules.messages import Message, Role, ToolCall, text_message
+from modules.prompt.templates.thoughts import with_thought_apart
+
+_OPEN: Final = "<think>"
+_CLOSE: Final = "</think>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSoFar:
+    """`waits` for the user's word; `answer` is None until there is one."""
+
+    call: ToolCall
+    waits: bool = False
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A value of one moment. `reading` is the share of the prompt that has been read, None once words come. `visible` is
+    what extensions have made of the words, None where they leave them alone."""
+
+    reasoning: str = ""
+    content: str = ""
+    visible: str | None = None
+    calls: tuple[CallSoFar, ...] = ()
+    tool_messages: tuple[Message, ...] = ()
+    model: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+    reading: float | None = None
+
+    @property
+    def text(self) -> str:
+        """Thought and words as one text, the way conversations are kept."""
+        return joined(self.reasoning, self.content)
+
+
+def joined(reasoning: str, content: str) -> str:
+    """A thought stands in marks at the beginning; one that no words follow was broken off, and is left open."""
+    if not reasoning:
+        return content
+    return f"{_OPEN}\n{reasoning.strip(chr(10))}\n{_CLOSE}\n\n{content}" if content else f"{_OPEN}\n{reasoning}"
+
+
+def divided(text: str) -> tuple[str, str]:
+    """Thought and words of a reply as it is kept, in whatever marks a model uses."""
+    message = with_thought_apart(text_message(Role.ASSISTANT, text))
+    return message.reasoning or "", message.text
+
+
+@dataclass(slots=True)
+class Drafting:
+    """Takes in the events of a reply; `draft` is what they have come to. A reply that goes on with an older text begins
+    with that."""
+
+    draft: Draft = field(default_factory=Draft)
+    clock: Callable[[], float] = time.monotonic
+    _begun: float | None = None
+    _tokens_before: int = 0
+
+    def add(self, event: LoopEvent) -> None:
+        match event:
+            case Started():
+                self._begun = self.clock() if self._begun is None else self._begun
+                self.draft = replace(self.draft, model=event.model)
+            case Progress():
+                self.draft = replace(self.draft, reading=event.prompt.done / max(1, event.prompt.total))
+            case Reasoning() | Content() | Unhooked():
+                self._say(event)
+            case ToolCallStart() | ToolCallDelta():
+                self._call(event)
+            case Done():
+                self._count(event)
+            case ToolProposed() | ToolStarted() | ToolFinished() | ToolRefused():
+                self._tell(event)
+            case RoundFinished():
+                self._finish_round(event)
+
+    def _say(self, event: Reasoning | Content | Unhooked) -> None:
+        draft = replace(self.draft, reading=None)
+        match event:
+            case Reasoning():
+                self.draft = replace(draft, reasoning=draft.reasoning + event.text)
+            case Content() if draft.visible is not None:
+                self.draft = replace(draft, visible=draft.visible + event.text)
+            case Content():
+                self.draft = replace(draft, content=draft.content + event.text)
+            case Unhooked():
+                self.draft = replace(draft, content=draft.content + event.text, visible=draft.visible or "")
+
+    def _call(self, event: ToolCallStart | ToolCallDelta) -> None:
+        calls = self.draft.calls
+        if isinstance(event, ToolCallStart):
+            calls = (*calls, CallSoFar(call=ToolCall(event.id, event.name, "")))
+        else:
+            last = calls[-1]
+            call = replace(last.call, arguments=last.call.arguments + event.arguments)
+            calls = (*calls[:-1], replace(last, call=call))
+        self.draft = replace(self.draft, calls=calls, reading=None)
+
+    def _count(self, done: Done) -> None:
+        elapsed = 0.0 if self._begun is None else self.clock() - self._begun
+        self._tokens_before += done.usage.completion_tokens
+        self.draft = replace(self.draft, tokens=self._tokens_before, seconds=elapsed, reading=None)
+
+    def _tell(self, event: ToolProposed | ToolStarted | ToolFinished | ToolRefused) -> None:
+        answer = event.answer if isinstance(event, ToolFinished | ToolRefused) else None
+        told = CallSoFar(call=event.call, waits=isinstance(event, ToolProposed), answer=answer)
+        calls = tuple(told if each.call.id == event.call.id else each for each in self.draft.calls)
+        self.draft = replace(self.draft, calls=calls)
+
+    def _finish_round(self, event: RoundFinished) -> None:
+        messages = (*self.draft.tool_messages, *event.messages)
+        self.draft = replace(self.draft, tool_messages=messages, reasoning="", content="", visible=None, calls=())

@@ -1,0 +1,107 @@
+"""The page's settings and a conversation → what the chat service is asked for. Pure, but for reading the user's profile."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from modules.chat.session import session
+from modules.engine.types import Constraint
+from modules.errors import BadRequest
+from modules.library.chats.history import History
+from modules.library.users import User
+from modules.messages import Message, Role, ToolSpec, text_message
+from modules.requests import ChatRequest, Limits, Mode, Persona
+from modules.sampling import Sampling
+from modules.settings.values import Settings
+
+_MAX_BANS: Final = 10_000
+
+
+def chat_request(
+    settings: Settings, history: History, user: User, *, tools: Sequence[ToolSpec] = (), continues: bool = False
+) -> ChatRequest:
+    """Raises BadRequest, naming the setting, for stop strings or bans that cannot be read."""
+    messages = session.messages(history, include_past_attachments=settings.include_past_attachments)
+    return ChatRequest(
+        model=None,
+        messages=(*_system(settings), *messages),
+        sampling=sampling(settings),
+        limits=limits(settings),
+        persona=persona(settings, user),
+        tools=tuple(tools),
+        constraint=constraint(settings),
+        continue_last=continues,
+        truncates=True,
+        template_arguments={
+            "enable_thinking": settings.enable_thinking,
+            "reasoning_effort": settings.reasoning_effort,
+            "preserve_thinking": settings.preserve_thinking,
+        },
+    )
+
+
+def sampling(settings: Settings) -> Sampling:
+    return replace(
+        settings.sampling,
+        seed=None if settings.seed < 0 else settings.seed,
+        banned_tokens=banned_tokens(settings.custom_token_bans),
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(
+        max_tokens=None if settings.auto_max_new_tokens else settings.max_new_tokens,
+        stop=stop_strings(settings.custom_stopping_strings),
+        ignore_eos=settings.ban_eos_token,
+    )
+
+
+def persona(settings: Settings, user: User) -> Persona:
+    mode = Mode(settings.mode)
+    if mode is Mode.INSTRUCT:
+        return Persona()
+    return Persona(
+        mode=mode,
+        character=settings.character,
+        user_name=user.name,
+        user_bio=user.bio,
+        greeting="",
+        chat_instruct_command=settings.chat_instruct_command,
+        chat_template=settings.chat_template_str or None,
+    )
+
+
+def constraint(settings: Settings) -> Constraint | None:
+    text = settings.grammar_string
+    return Constraint(kind="gbnf", text=text, param="grammar_string") if text.strip() else None
+
+
+def stop_strings(text: str) -> tuple[str, ...]:
+    """Texts in quotes, separated by commas, as JSON has them; single quotes do as well. Raises BadRequest."""
+    if not text.strip():
+        return ()
+    for notation in (text, text.replace("'", '"')):
+        try:
+            strings = json.loads(f"[{notation}]")
+        except ValueError:
+            continue
+        if all(isinstance(string, str) and string for string in strings):
+            return tuple(strings)
+    raise BadRequest(
+        'Stopping strings stand in quotes, with commas between them: "\\n", "###".', param="custom_stopping_strings"
+    )
+
+
+def banned_tokens(text: str) -> tuple[int, ...]:
+    """Ids, separated by commas. Raises BadRequest."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if len(words) > _MAX_BANS or not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
+        raise BadRequest("Banned tokens are ids, with commas between them: 42, 1024.", param="custom_token_bans")
+    return tuple(map(int, words))
+
+
+def _system(settings: Settings) -> tuple[Message, ...]:
+    """In the mode chat the character's context stands in its place."""
+    words = settings.custom_system_message
+    return (text_message(Role.SYSTEM, words),) if words.strip() and Mode(settings.mode) is not Mode.CHAT else ()

@@ -1,0 +1,142 @@
+"""Replies under way on the page. Each is a task of its own: a tab that is closed or reloaded does not break it off, and
+finds it again."""
+
+import asyncio
+import html
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from datetime import datetime
+from typing import Final
+
+from modules.chat.session import session
+from modules.chat.tool_events import Approval, LoopEvent
+from modules.errors import ServiceError
+from modules.library.chats.history import History
+from modules.messages import ToolCall
+from modules.ui.replies.draft import Draft, Drafting, joined
+
+_log = logging.getLogger(__name__)
+
+FRAMES_A_SECOND: Final = 12
+AUTOSAVE_SECONDS: Final = 1.0
+BROKE_DOWN: Final = "The reply broke down. The log says why."
+
+Keep = Callable[[History], Awaitable[None]]
+
+
+def timestamp() -> str:
+    """Now, the way conversations have it."""
+    return datetime.now().astimezone().strftime("%b %d, %Y %H:%M")
+
+
+class RunningReply:
+    """`base` is the conversation whose last row gets the reply. `keep` stores a conversation; it is called about once a
+    second while the reply comes, and at its end."""
+
+    def __init__(self, base: History, begun_with: Draft, keep: Keep) -> None:
+        self._base = base
+        self._begun_with = begun_with
+        self._drafting = Drafting(begun_with)
+        self._keep = keep
+        self._changed = asyncio.Event()
+        self._answers: dict[str, asyncio.Future[Approval]] = {}
+        self._stamp = timestamp()
+        self.error: str | None = None
+        self.is_done = False
+        self.is_over = False
+        self.is_stopped = False
+
+    @property
+    def draft(self) -> Draft:
+        return self._drafting.draft
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model has given a sign of life."""
+        return bool(self.draft.model) and self.draft is not self._begun_with
+
+    @property
+    def base(self) -> History:
+        return self._base
+
+    @property
+    def history(self) -> History:
+        """The conversation with as much of the reply as there is."""
+        draft = self.draft
+        if not draft.text and not draft.tool_messages:
+            return session.without_empty_reply(self._base) if self.is_done else self._base
+        return session.with_reply(
+            self._base,
+            draft.text,
+            visible=None if draft.visible is None else html.escape(joined(draft.reasoning, draft.visible)),
+            model=draft.model,
+            tool_messages=draft.tool_messages,
+            timestamp=self._stamp,
+            tokens=draft.tokens,
+            seconds=draft.seconds,
+        )
+
+    async def run(self, events: AsyncGenerator[LoopEvent, None]) -> None:
+        """Takes in `events` to their end. What goes wrong is told by `error`."""
+        saving = asyncio.create_task(self._autosave())
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    self._drafting.add(event)
+                    self._wake()
+        except ServiceError as error:
+            self.error = error.message
+        except Exception:  # noqa: BLE001 - the page tells of it, and the log
+            _log.exception("a reply on the page broke down")
+            self.error = BROKE_DOWN
+        finally:
+            saving.cancel()
+            await asyncio.wait([saving])
+            self.is_done = True
+            await asyncio.shield(self._keep(self.history))
+            self._wake()
+
+    async def frames(self) -> AsyncGenerator[Draft, None]:
+        """The draft whenever it has changed, a few times a second at most, until the reply is over."""
+        shown: Draft | None = None
+        while not self.is_over:
+            changed = self._changed
+            if self.draft is not shown:
+                shown = self.draft
+                yield shown
+                await asyncio.sleep(1 / FRAMES_A_SECOND)
+            else:
+                await changed.wait()
+
+    def finish(self) -> None:
+        """The reply is done, and kept; the chat is free for another one."""
+        self.is_over = True
+        self._wake()
+
+    async def approval(self, call: ToolCall) -> Approval:
+        """Waits for the user's word about `call`."""
+        answer: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
+        self._answers[call.id] = answer
+        try:
+            return await answer
+        finally:
+            del self._answers[call.id]
+
+    def decide(self, approval: Approval) -> None:
+        """The user's word about the call that waits for it, if one does."""
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_result(approval)
+
+    async def _autosave(self) -> None:
+        saved = self.draft
+        while True:
+            await asyncio.sleep(AUTOSAVE_SECONDS)
+            if self.draft is not saved:
+                saved = self.draft
+                await self._keep(self.history)
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,79 @@
+"""What one browser tab is looking at."""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+
+from modules.library.chats.histories import INCOGNITO, Place
+from modules.library.chats.history import History
+from modules.ui.chat.marks import Marks
+
+_HEX_BYTES: Final = 6
+
+
+@dataclass(eq=False, slots=True)
+class Opening:
+    """A page that still waits for the chat it opens with. All events of a browser tab see the same one, so that the one
+    that brings this chat learns that its user was quicker."""
+
+    is_overtaken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
+    for then the file is the truth. `opening` is there until the tab shows a chat. `marks` are of the messages that it
+    shows; None before it shows any."""
+
+    place: Place = field(default_factory=lambda: Place(None))
+    chat: str = ""
+    history: History | None = None
+    opening: Opening | None = None
+    marks: Marks | None = None
+
+    @property
+    def is_opening(self) -> bool:
+        return self.opening is not None and not self.opening.is_overtaken
+
+    def overtake(self) -> None:
+        """The user begins or opens a chat, whichever the page was going to open with."""
+        if self.opening is not None:
+            self.opening.is_overtaken = True
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the chat lies on disk, now or after its first message."""
+        return self.history is None
+
+    @property
+    def key(self) -> tuple[Place, str]:
+        return self.place, self.chat
+
+
+def unkept(place: Place) -> Tab:
+    """A new chat that is never written to disk."""
+    return Tab(place=place, chat=f"{INCOGNITO}{secrets.token_hex(_HEX_BYTES)}", history=History())
+
+
+def place_text(tab: Tab) -> str:
+    """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs."""
+    return json.dumps({"character": tab.place.character, "chat": tab.chat if tab.is_kept else None})
+
+
+def placed_tab(text: str) -> Tab | None:
+    """The tab of a browser that has kept `place_text`; a chat that lay nowhere has to begin anew. None for what is none.
+
+    Names are checked where files are reached by them.
+    """
+    try:
+        kept = json.loads(text)
+    except ValueError:
+        return None
+    match kept:
+        case {"character": str() | None as character, "chat": str() as chat}:
+            return Tab(place=Place(character), chat=chat)
+        case {"character": str() | None as character, "chat": None}:
+            return unkept(Place(character))
+        case _:
+            return None

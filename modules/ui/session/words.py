@@ -1,0 +1,77 @@
+"""What the Session tab says of services, extensions and replies under way. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from modules.extend.extensions import ExtensionInfo
+from modules.extend.services import ServiceState, ServiceStatus
+from modules.settings.values import API_EXTENSION
+
+_STATUS: Final = {
+    ServiceStatus.STOPPED: "Stopped",
+    ServiceStatus.STARTING: "Starting …",
+    ServiceStatus.RUNNING: "Running",
+    ServiceStatus.FAILED: "Failed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Since the program started, on the page and through the API."""
+
+    running: int
+    ended: int
+    prompt_tokens: int
+    cached_tokens: int
+    reply_tokens: int
+
+
+def counts_of(registry: CollectorRegistry) -> Counts:
+    samples = [sample for metric in registry.collect() for sample in metric.samples]
+
+    def total(name: str) -> int:
+        return round(sum(sample.value for sample in samples if sample.name == name))
+
+    return Counts(
+        running=total("llm_requests_running"),
+        ended=total("llm_choices_total"),
+        prompt_tokens=total("llm_prompt_tokens_total"),
+        cached_tokens=total("llm_cached_tokens_total"),
+        reply_tokens=total("llm_completion_tokens_total"),
+    )
+
+
+def counts_shown(counts: Counts) -> str:
+    now = "No reply is being written." if not counts.running else _number(counts.running, "reply", "replies") + " now."
+    tokens = f"{counts.prompt_tokens:,} tokens read, {counts.cached_tokens:,} of them from the cache"
+    ended = _number(counts.ended, "reply", "replies")
+    return f"{now} Since the start: {ended}, {tokens}, {counts.reply_tokens:,} tokens written."
+
+
+def status_shown(state: ServiceState) -> str:
+    return f"{_STATUS[state.status]}: {state.message}" if state.message else _STATUS[state.status]
+
+
+def extension_choices(extensions: Sequence[ExtensionInfo], flagged: Sequence[str]) -> list[tuple[str, str]]:
+    """Label and name of each; `flagged` are those that start in any case, because a flag says so."""
+    return [(_label(each, is_flagged=each.name in flagged), each.name) for each in extensions]
+
+
+def ordered(chosen: Sequence[str], before: Sequence[str]) -> list[str]:
+    """The chosen ones, in the order they had: extensions are applied in it."""
+    return [*(name for name in before if name in chosen), *(name for name in chosen if name not in before)]
+
+
+def _label(extension: ExtensionInfo, *, is_flagged: bool) -> str:
+    shown = "openai (the API)" if extension.name == API_EXTENSION else extension.name
+    if extension.failure:
+        return f"{shown}: skipped, {extension.failure}"
+    remarks = [*(["active"] if extension.is_active else []), *(["by a flag"] if is_flagged else [])]
+    return f"{shown}: {' '.join(remarks)}" if remarks else shown
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

@@ -1,0 +1,114 @@
+"""The document that a browser gets when it opens the page."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from modules.ui.shell.assets import NOT_KEPT, Delivery, sent
+from modules.ui.shell.initial_values import Filling
+
+_PATHS: Final = {"/", "/config"}
+# Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
+_OF_ADDRESS: Final = {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"}
+_FIRST_SCRIPT: Final = b'<script type="module"'
+_END_OF_HEAD: Final = b"</head>"
+_CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
+# Documents that are on their way may still name those before the latest.
+_MOST_SCRIPTS: Final = 8
+# Gradio's own script has Svelte watch all that it is told of components and events, which never changes. Looking through
+# it, which it does once for each component, takes half a second then. What is no plain array is not watched.
+_UNWATCHED: Final = b"""
+class Unwatched extends Array {}
+for (const each of [gradio_config.components, gradio_config.dependencies]) Object.setPrototypeOf(each, Unwatched.prototype);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a visitor gets."""
+
+    start: Message
+    body: bytes
+
+
+class FrontPage:
+    """Sees to it that the document is filled with what there is now, and that browsers are quick with it. None may keep
+    it: what it was filled with would be shown, and sent back, at a later visit."""
+
+    def __init__(self, app: Delivery, filling: Filling, *, is_open: bool) -> None:
+        """`is_open` says that nobody is asked for a password: everybody gets the same document then."""
+        self._app = app
+        self._filling = filling
+        self._is_open = is_open
+        self._made: tuple[object, _Answer] | None = None
+        self._scripts: dict[str, bytes] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if is_page else ""
+        if path in self._scripts:
+            await sent(self._scripts[path], "text/javascript", NOT_KEPT)(scope, receive, send)
+        elif path not in _PATHS:
+            await self._app(scope, receive, send)
+        else:
+            await self._filling.refresh()
+            answer = await self._answer(scope, receive)
+            await send({**answer.start, "headers": [*answer.start["headers"]]})
+            await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        """As it was made for the last visitor, where the same would be made again, which takes Gradio long."""
+        addressed = [header for header in scope["headers"] if header[0] in _OF_ADDRESS]
+        asked = (
+            self._filling.revision,
+            scope["method"],
+            scope["scheme"],
+            scope["path"],
+            scope["query_string"],
+            addressed,
+        )
+        if self._made is not None and self._made[0] == asked:
+            return self._made[1]
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, keep)
+        start, *parts = messages
+        is_for_all = self._is_open and start["status"] == HTTPStatus.OK and not scope["query_string"]
+        body = self._in_parts(b"".join(part.get("body", b"") for part in parts), is_for_all=is_for_all)
+        headers = MutableHeaders(scope=start)
+        headers.update(NOT_KEPT)
+        if scope["method"] == "GET":
+            headers["content-length"] = str(len(body))
+        answer = _Answer(start, body)
+        if is_for_all:
+            self._made = (asked, answer)
+        return answer
+
+    def _in_parts(self, document: bytes, *, is_for_all: bool) -> bytes:
+        """Browsers look through a script within a document several times before they run it, and do nothing else
+        meanwhile: what the page is made of comes beside it. Whoever knows a script's name gets it, so what is not for
+        all stays within. The document that is sent again is the last one that names a script."""
+        before, is_page, after = document.partition(_FIRST_SCRIPT)
+        within = _CONFIG.search(before)
+        if not is_page or within is None:
+            return document
+        script = within[1] + _UNWATCHED
+        if is_for_all:
+            path = f"/assets/config-{hashlib.sha256(script).hexdigest()}.js"
+            others = [each for each in self._scripts.items() if each[0] != path]
+            self._scripts = dict([*others, (path, script)][-_MOST_SCRIPTS:])
+            begin = f'<script defer src=".{path}"></script>'.encode()
+        else:
+            begin = b"<script>" + script + b"</script>"
+        # Behind Gradio's own sheet, which resets what the others then set.
+        rest, is_head, body = after.partition(_END_OF_HEAD)
+        links = self._app.styles.links if is_head else b""
+        return before[: within.start()] + begin + before[within.end() :] + is_page + rest + links + is_head + body

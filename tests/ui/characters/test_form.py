@@ -1,0 +1,275 @@
+"""Characters and profiles are written, copied, deleted and brought back; only where visitors may keep something."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from modules.library.characters.characters import Character
+from modules.ui.characters.form import Form, form_parts
+from modules.ui.characters.shelf import CharacterShelf, Shelf, UserShelf
+from modules.ui.page.page import Page
+from tests.library.names import HOSTILE
+from tests.ui.open_page import Seen, open_page
+
+
+def picture(color: str = "red", size: int = 8, form: str = "PNG") -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (size, size), color).save(content, form)
+    return content.getvalue()
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+class Tab:
+    """The form as one browser sees it."""
+
+    def __init__(self, page: Page, shelf: Shelf) -> None:
+        with gr.Blocks():
+            self.parts = form_parts(shelf, can_save=True)
+        self.form = Form(page, shelf, self.parts)
+        self.seen = Seen()
+
+    @property
+    def entered(self) -> tuple[Any, ...]:
+        return tuple(self.seen.values.get(each) for each in self.parts.entered)
+
+    async def open(self) -> None:
+        self.seen.show(await self.form.opened())
+
+    async def choose(self, file: str) -> None:
+        self.seen.show(await self.form.chosen(file))
+
+    async def save(self) -> None:
+        self.seen.show(await self.form.save(*self.entered))
+
+    async def save_as(self, file: str) -> None:
+        self.seen.show(await self.form.save_as(file, *self.entered))
+
+    async def delete(self) -> None:
+        self.seen.show(await self.form.delete(self.chosen))
+
+    async def undo(self) -> None:
+        self.seen.show(await self.form.undo(self.seen.values.get(self.parts.removed)))
+
+    @property
+    def chosen(self) -> str | None:
+        chosen: str | None = self.seen.values[self.parts.menu]
+        return chosen
+
+    def write(self, name: str, *texts: str) -> None:
+        self.seen.values[self.parts.name] = name
+        self.seen.values |= dict(zip(self.parts.texts, texts, strict=True))
+
+    def put_picture(self, path: Path | None) -> None:
+        self.seen.values[self.parts.picture] = None if path is None else str(path)
+
+
+@pytest_asyncio.fixture
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    async with open_page(tmp_path) as opened:
+        opened.runtime.library.characters.save("Ann", Character("Ann Li", "She sails.", "Ahoy!", "Mate"))
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def tab(page: Page) -> Tab:
+    return Tab(page, CharacterShelf(page.runtime.library.characters))
+
+
+async def test_what_is_saved_is_what_is_read(page: Page, tab: Tab) -> None:
+    await tab.choose("Ann")
+    assert tab.entered == ("Ann", None, "Ann Li", "Ahoy!", "She sails.")
+    tab.write(" Ann ", " Hello! ", "She flies.\n")
+    await tab.save()
+    assert page.runtime.library.characters.read("Ann") == Character("Ann", "She flies.", "Hello!", "Mate")
+    assert tab.entered == ("Ann", None, "Ann", "Hello!", "She flies.")
+
+
+async def test_a_copy_leaves_the_original(page: Page, tab: Tab) -> None:
+    await tab.choose("Ann")
+    tab.write("Bea", "Hi.", "")
+    await tab.save_as("Bea")
+    assert tab.chosen == "Bea"
+    assert page.runtime.library.characters.read("Ann").name == "Ann Li"
+    assert page.runtime.library.characters.read("Bea").greeting == "Hi."
+
+
+@pytest.mark.parametrize("file", ["ann", " Ann ", "", "  "])
+async def test_a_copy_overwrites_nobody(page: Page, tab: Tab, file: str) -> None:
+    await tab.choose("Ann")
+    tab.write("Bea", "", "")
+    with pytest.raises(gr.Error):
+        await tab.save_as(file)
+    assert page.runtime.library.characters.names() == ["Ann"]
+    assert page.runtime.library.characters.read("Ann").name == "Ann Li"
+
+
+async def test_a_character_needs_a_name(tab: Tab) -> None:
+    await tab.choose("Ann")
+    tab.write("  ", "", "")
+    with pytest.raises(gr.Error, match="a name"):
+        await tab.save()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("Bea", "Bea"), (" Ann ", "Ann 2"), ("../A/B: C?", "A B C"), ("<>", "Character"), ("Zoë 2", "Zoë 2")],
+)
+async def test_a_new_character_is_saved_under_its_name(page: Page, tab: Tab, name: str, file: str) -> None:
+    tab.seen.show(await tab.form.blank())
+    assert tab.entered == (None, None, "", "", "")
+    tab.write(name, "Hi.", "")
+    await tab.save()
+    assert tab.chosen == file
+    assert page.runtime.library.characters.read(file) == Character(name.strip(), "", "Hi.", None)
+    assert page.runtime.library.characters.read("Ann").name == "Ann Li"
+    tab.write(name, "Hi again.", "")
+    await tab.save()
+    assert tab.chosen == file
+    assert set(page.runtime.library.characters.names()) == {"Ann", file}
+
+
+async def test_what_is_deleted_can_be_brought_back(page: Page, tab: Tab, tmp_path: Path) -> None:
+    library = page.runtime.library.characters
+    library.save("Ann", library.read("Ann"), picture=picture())
+    before = library.read("Ann")
+    await tab.choose("Ann")
+    await tab.delete()
+    assert library.names() == []
+    assert list((tmp_path / "characters").glob("Ann*")) == []
+    assert tab.seen.properties[tab.parts.undo]["visible"]
+    await tab.undo()
+    assert library.read("Ann") == before
+    assert before.picture is not None
+    assert before.picture.read_bytes() == picture()
+    assert tab.chosen == "Ann"
+    with pytest.raises(gr.Error, match="nothing"):
+        await tab.undo()
+
+
+async def test_bringing_back_overwrites_nobody(page: Page, tab: Tab) -> None:
+    await tab.choose("Ann")
+    await tab.delete()
+    page.runtime.library.characters.save("Ann", Character("another"))
+    with pytest.raises(gr.Error, match="again"):
+        await tab.undo()
+    assert page.runtime.library.characters.read("Ann").name == "another"
+
+
+async def test_pictures_come_stay_and_go(page: Page, tab: Tab, tmp_path: Path) -> None:
+    library = page.runtime.library.characters
+    uploaded = tmp_path / "uploaded.webp"
+    uploaded.write_bytes(picture("blue", 2000, "WEBP"))
+    await tab.choose("Ann")
+    tab.put_picture(uploaded)
+    await tab.save()
+    taken = library.read("Ann").picture
+    assert taken is not None
+    with Image.open(taken) as opened:
+        assert (opened.format, max(opened.size)) == ("PNG", 1536)
+    # The form shows a copy outside of the user's folder; saving it again changes nothing.
+    shown = Path(str(tab.seen.values[tab.parts.picture]))
+    assert not shown.is_relative_to(tmp_path / "characters")
+    assert content_of(shown) == content_of(taken)
+    stamp = taken.stat().st_mtime_ns
+    await tab.save()
+    assert taken.stat().st_mtime_ns == stamp
+    await tab.save_as("Bea")
+    copied = library.read("Bea").picture
+    assert copied is not None
+    assert content_of(copied) == content_of(taken)
+    await tab.choose("Ann")
+    tab.put_picture(None)
+    await tab.save()
+    assert library.read("Ann").picture is None
+    assert library.read("Bea").picture is not None
+
+
+async def test_what_is_no_picture_changes_nothing(page: Page, tab: Tab, tmp_path: Path) -> None:
+    uploaded = tmp_path / "picture.png"
+    uploaded.write_text("<svg onload=alert(1)>")
+    await tab.choose("Ann")
+    tab.write("Changed", "", "")
+    tab.put_picture(uploaded)
+    with pytest.raises(gr.Error):
+        await tab.save()
+    assert page.runtime.library.characters.read("Ann").name == "Ann Li"
+
+
+async def test_names_that_no_menu_offers_reach_no_file(page: Page, tab: Tab, tmp_path: Path) -> None:
+    before = files_of(tmp_path)
+    for file in filter(None, HOSTILE):
+        for attempt in (
+            tab.form.chosen(file),
+            tab.form.delete(file),
+            tab.form.save(file, None, "X", "", ""),
+            tab.form.save_as(f"{file}.", None, None, "X", "", ""),
+        ):
+            with pytest.raises(gr.Error):
+                await attempt
+    assert files_of(tmp_path) == before
+
+
+async def test_visitors_who_are_kept_apart_change_nothing(tmp_path: Path) -> None:
+    async with open_page(tmp_path, multi_user=True) as page:
+        library = page.runtime.library
+        library.characters.save("Ann", Character("Ann Li"))
+        for shelf in (CharacterShelf(library.characters), UserShelf(library.users)):
+            tab = Tab(page, shelf)
+            await tab.open()
+            removed = shelf.delete(shelf.names()[0]) if shelf.names() else None
+            if removed is not None:
+                shelf.restore(removed)
+            for attempt in (tab.save(), tab.save_as("New"), tab.delete(), tab.form.undo(removed)):
+                with pytest.raises(gr.Error, match="kept apart"):
+                    await attempt
+        assert (library.characters.names(), library.users.names()) == (["Ann"], [])
+
+
+async def test_profiles_are_written_the_same_way(page: Page) -> None:
+    tab = Tab(page, UserShelf(page.runtime.library.users))
+    await tab.open()
+    assert tab.entered == ("Default", None, "You", "")
+    tab.write("Kim", "Likes tea.")
+    await tab.save()
+    user = page.runtime.library.users.read("Default")
+    assert (user.name, user.bio) == ("Kim", "Likes tea.")
+    await tab.delete()
+    await tab.undo()
+    assert page.runtime.library.users.read("Default") == user
+
+
+async def test_the_page_opens_with_the_character_of_the_chats(tmp_path: Path) -> None:
+    async with open_page(tmp_path, character="Bea") as page:
+        tab = Tab(page, CharacterShelf(page.runtime.library.characters))
+        await tab.open()
+        assert tab.entered[:1] == (None,)
+        page.runtime.library.characters.save("Ann", Character("Ann Li"))
+        page.runtime.library.characters.save("Bea", Character("Bea Ek"))
+        await tab.open()
+        assert tab.chosen == "Bea"
+        assert tab.seen.properties[tab.parts.menu]["choices"] == ["Ann", "Bea"]
+
+
+async def test_coming_back_to_the_form_leaves_what_was_written(page: Page, tab: Tab) -> None:
+    page.runtime.library.characters.save("Assistant", Character("AI"))
+    tab.seen.show(await tab.form.entered(None, ""))
+    assert tab.chosen == "Assistant"
+    tab.seen.show(await tab.form.blank())
+    tab.write("Half written", "", "")
+    page.runtime.library.characters.save("Bea", Character("Bea Ek"))
+    tab.seen.show(await tab.form.entered(None, "Half written"))
+    assert tab.entered == (None, None, "Half written", "", "")
+    assert tab.seen.properties[tab.parts.menu]["choices"] == ["Ann", "Assistant", "Bea"]
