@@ -26,17 +26,20 @@ class Bomb:
         return Path.touch, (self._trace,)
 
 
-def read(pipe: BinaryIO) -> bytes:
-    return pipe.read(wire.body_length(pipe.read(wire.HEADER_BYTES)))
+def read_order(pipe: BinaryIO) -> None:
+    """The parent may ask in between whether this process is well; that is no order."""
+    decoder = wire.unpack_to_worker()
+    while isinstance(decoder.decode(pipe.read(wire.body_length(pipe.read(wire.HEADER_BYTES)))), wire.Ping):
+        pass
 
 
 def main(moment: str, trace: Path) -> None:
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
-    read(incoming)
+    read_order(incoming)
     for _ in range(MOMENTS.index(moment)):
         outgoing.write(wire.pack_from_worker(wire.Ready(CARD)))
         outgoing.flush()
-        read(incoming)
+        read_order(incoming)
     bomb = pickle.dumps(Bomb(trace))
     outgoing.write(len(bomb).to_bytes(4, "big") + bomb + JUNK)
     outgoing.flush()
