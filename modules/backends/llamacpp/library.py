@@ -18,7 +18,8 @@ _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 
 
 class Log:
-    """The library's log, routed to ours. It must be kept alive as long as the library runs."""
+    """The library's log, routed to ours. It must be kept alive as long as the library runs: llama.cpp goes on calling it,
+    and calls freed memory after that."""
 
     def __init__(self) -> None:
         self._callback = c.llama_log_callback(self._emit)

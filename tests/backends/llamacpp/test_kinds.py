@@ -50,8 +50,8 @@ def test_what_cannot_be_read_is_left_to_whoever_loads_it(
     assert kind_of_gguf(path.with_name("missing.gguf")) is ModelKind.CHAT
 
 
-def test_a_kind_that_nothing_runs_is_refused_by_probe(tmp_path: Path) -> None:
+def test_a_kind_that_nothing_runs_is_refused_by_probe(tmp_path: Path, llama_cpp: LlamaCppLoader) -> None:
     write_bert(tmp_path / "rank.gguf")
     spec = LoadSpec(name="rank.gguf", path=str(tmp_path / "rank.gguf"), loader="llama.cpp", kind=ModelKind.RERANK)
     with pytest.raises(LoadFailed, match="is a rerank model"):
-        LlamaCppLoader().probe(spec)
+        llama_cpp.probe(spec)
