@@ -69,7 +69,6 @@ async def test_model_that_is_unloaded_is_missed(browser: Browser, site: Site) ->
     async with visiting(browser, site.url) as page:
         chat = ChatPage(page)
         await chat.go_to("Model")
-        await page.click("#load-model")
         await expect(page.locator("#model-status")).to_contain_text("is loaded")
         await page.click("#unload-model")
         await expect(page.locator("#model-status")).to_contain_text("No model")
