@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from playwright.async_api import Page
 
-# Every visible text field, twice: what is typed in it, and its placeholder. Colours are painted as the browser paints
-# them: from the outermost element inwards, each ground over the one behind it, each translucent element as a whole.
+# Every visible text and icon, and every text field twice: what is typed in it, and its placeholder. Colours are painted as
+# the browser paints them: from the outermost element inwards, each ground over the one behind it, each translucent element
+# as a whole. What cannot be used now is let out, as WCAG does, and so is what only screen readers are told.
 _MEASURE: Final = """() => {
   const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
   const channels = colour => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
@@ -50,6 +51,24 @@ _MEASURE: Final = """() => {
     const hint = getComputedStyle(field, '::placeholder');
     note(field, 'placeholder', field.placeholder, hint.color, Number(hint.opacity));
   }
+  const isShown = element => element.checkVisibility({visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: false})
+    && !element.closest('.sr-only, .visually-hidden, .katex-mathml, [disabled], [aria-disabled=true], [inert], style, script, select, option');
+  const fills = rect => rect.width > 1 && rect.height > 1;
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = words.nextNode(); text; text = words.nextNode()) {
+    const element = text.parentElement;
+    if (!text.data.trim() || !isShown(element)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    if (![...range.getClientRects()].some(fills)) continue;
+    note(element, 'text', text.data, getComputedStyle(element).color, 1);
+    if (!/[\\p{L}\\p{N}]/u.test(text.data)) found.at(-1).large = true;
+  }
+  for (const icon of document.querySelectorAll('button svg')) {
+    if (!isShown(icon) || !fills(icon.getBoundingClientRect())) continue;
+    note(icon.parentElement, 'icon', icon.closest('button').getAttribute('aria-label') ?? '', getComputedStyle(icon).color, 1);
+    found.at(-1).large = true;
+  }
   return found;
 }"""
 _LEAST: Final = 4.5
@@ -57,7 +76,7 @@ _LEAST_OF_LARGE: Final = 3.0
 
 
 async def measured(page: Page) -> list[dict[str, Any]]:
-    """Of each text: where it is, what kind of text, its contrast, and whether it counts as large."""
+    """Of each text: where it is, what kind of text, its contrast, and whether it counts as large, as icons do."""
     found: list[dict[str, Any]] = await page.evaluate(_MEASURE)
     return found
 

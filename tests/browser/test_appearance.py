@@ -1,42 +1,85 @@
-"""What the page looks like: texts can be read, and things stand apart from each other."""
+"""What the page looks like: texts can be read, things stand apart from each other, and all is as it was.
 
+Who changes how it looks takes the pictures anew, and looks at them: `python -m tests.browser.pictures`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+import pytest_asyncio
+from PIL import Image, ImageChops
+from playwright.async_api import Browser, Page
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.contrast import faint, measured
+from tests.browser.pictures import FOLDER, differences, keep, taken
+from tests.browser.scenes import LOOKS, SCENES, SIZES, filled_site, visit
 from tests.browser.sites import Site
-from tests.browser.visits import visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-TABS: Final = ("Chat", "Notebook", "Parameters", "Character", "Model", "Session")
 _CLOSED: Final = "button.label-wrap:not(.open)"
+_TABS: Final = 6
 _LEAST_GAP: Final = 8
+_LEAST_MEASURED: Final = 1500
 
 
-@pytest.mark.parametrize("look", ["dark", "light"])
-async def test_text_fields_can_be_read(browser: Browser, scripted: Site, look: str) -> None:
-    async with visiting(browser, scripted.url) as page:
-        chat = ChatPage(page)
-        await expect(chat.chosen).to_have_count(1)
-        await page.evaluate("look => window.wearLook(look)", look)
-        found = []
-        for tab in TABS:
-            await chat.go_to(tab)
-            await _open_all(page)
-            found += await measured(page)
-        assert len(found) > 100
-        assert faint(found) == []
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with filled_site(tmp_path_factory.mktemp("filled")) as site:
+        yield site
+
+
+async def test_everything_can_be_read(browser: Browser, filled: Site) -> None:
+    """Texts, what is typed, placeholders and icons, in both looks and with everything unfolded."""
+    found = []
+    async with visit(browser, filled, "desktop") as scenes:
+        for scene in SCENES:
+            for look in LOOKS:
+                await scenes.wear(look)
+                await scenes.show(scene)
+                await _open_all(scenes.page)
+                found += [each | {"where": f"{look}: {each['where']}"} for each in await measured(scenes.page)]
+    kinds = {each["kind"] for each in found}
+    assert kinds == {"text", "typed", "placeholder", "icon"}
+    assert len(found) > _LEAST_MEASURED
+    assert faint(found) == []
 
 
 async def test_tabs_stand_apart(chat: ChatPage) -> None:
     tabs = chat.page.get_by_role("tab").filter(visible=True)
-    assert await tabs.count() >= len(TABS)
+    assert await tabs.count() >= _TABS
     padding = "tab => parseFloat(getComputedStyle(tab).paddingLeft)"
     assert all([await tab.evaluate(padding) > _LEAST_GAP for tab in await tabs.all()])
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_page_looks_as_it_did(browser: Browser, filled: Site, tmp_path: Path, size: str) -> None:
+    found = []
+    async with aclosing(taken(browser, filled, size)) as pictures:
+        async for name, picture in pictures:
+            if difference := differences(picture, name):
+                found.append(difference)
+                keep(picture, tmp_path, name)
+    hint = f"What the page looks like now is in {tmp_path}. If that is right: python -m tests.browser.pictures"
+    assert not found, "\n".join([*found, hint])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("look", LOOKS)
+async def test_what_is_lost_moved_or_unreadable_is_seen(size: str, look: str) -> None:
+    name = f"{SCENES[0]}-{size}-{look}"
+    before = Image.open(FOLDER / f"{name}.png").convert("RGB")
+    assert not differences(before, name)
+    lost = before.copy()
+    box = (before.width // 2 - 100, 80, before.width // 2 + 100, 110)
+    lost.paste(before.getpixel((before.width // 2, 58)), box)
+    white = before.point(lambda value: 255 if value > 127 else value)
+    for changed in (ImageChops.offset(before, 0, 12), lost, white if look == "light" else ImageChops.invert(before)):
+        assert differences(changed, name)
 
 
 async def _open_all(page: Page) -> None:
