@@ -7,7 +7,7 @@ browser, do not count, and lost, moved or unreadable things do.
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ _MOST_SQUARES: Final = 3
 _COLOURS: Final = 256
 
 
-async def taken(browser: Browser, site: Site, size: str) -> AsyncIterator[tuple[str, Image.Image]]:
+async def taken(browser: Browser, site: Site, size: str) -> AsyncGenerator[tuple[str, Image.Image], None]:
     """Every screen in both looks, by name."""
     async with visit(browser, site, size) as scenes:
         for scene in SCENES:
