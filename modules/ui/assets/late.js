@@ -12,6 +12,7 @@
   const entered = new Map();
   const begun = new Map();
   const asking = new Set();
+  const heard = new Map();
   let names = null;
 
   // ---- Which component of Gradio's an element belongs to, and what its events show.
@@ -47,9 +48,12 @@
   // ---- When something was asked for.
   const pause = () => new Promise((done) => setTimeout(done));
   const fetched = window.fetch.bind(window);
+  let joined = 0;
   const join = async (input, options) => {
+    joined = performance.now();
     const number = /"fn_index":(\d+),"trigger_id"/.exec(options?.body ?? "");
     const event = number && config().dependencies.find((each) => each.id === Number(number[1]));
+    for (const [id, kind] of event?.targets ?? []) if (kind === "input") heard.set(id, joined);
     const work = fetched(input, options);
     if (!event) return work;
     const asked = { at: performance.now(), event, texts: new Map(event.outputs.map((id) => [id, fieldOf(id)?.value])) };
@@ -128,15 +132,41 @@
     return address.includes("/queue/data") ? listen(input, options) : fetched(input, options);
   };
 
+  // ---- Gradio drops an Enter without a word while an event of the same kind is ending: the message is sent again.
+  const RETRIES = 8;
+  const BETWEEN = 300;
+  const isSent = (at, text) => {
+    const box = document.querySelector("#box textarea");
+    return joined > at || !text || box?.value !== text || document.querySelector("#box .stop-button");
+  };
+  const sendAgain = (at, text, tries) => {
+    if (isSent(at, text) || !tries) return;
+    document.querySelector("#box .submit-button")?.click();
+    setTimeout(() => sendAgain(at, text, tries - 1), BETWEEN);
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || !event.target.matches?.("#box textarea")) return;
+    const at = performance.now();
+    const text = event.target.value;
+    setTimeout(() => sendAgain(at, text, RETRIES), BETWEEN);
+  }, true);
+
   // ---- What waits for a form to be filled.
   const waiting = new Set();
   const fills = (button) => {
     const menu = idOf(FILLED_BY[button.id]);
     return [...begun.values()].some(({ event }) => event.targets.some(([id, kind]) => id === menu && kind === "input"));
   };
+  // A choice whose event has not left yet, as on a busy machine.
+  const isUnheard = (button) => (entered.get(idOf(FILLED_BY[button.id])) ?? -1) > (heard.get(idOf(FILLED_BY[button.id])) ?? -1);
+  const untilHeard = (button, tries) => {
+    if (isUnheard(button) && tries) return setTimeout(() => untilHeard(button, tries - 1), 50);
+    heard.set(idOf(FILLED_BY[button.id]), performance.now());
+    return Promise.allSettled([...asking]).then(() => setTimeout(pressWaiting, 50));
+  };
   const pressWaiting = () => {
     for (const button of [...waiting]) {
-      if (asking.size || fills(button)) continue;
+      if (asking.size || fills(button) || isUnheard(button)) continue;
       waiting.delete(button);
       button.click();
     }
@@ -144,10 +174,10 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button");
     if (!button || !(button.id in FILLED_BY) || !window.gradio_config?.components) return;
-    if (!asking.size && !fills(button)) return;
+    if (!asking.size && !fills(button) && !isUnheard(button)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     waiting.add(button);
-    Promise.allSettled([...asking]).then(() => setTimeout(pressWaiting, 50));
+    untilHeard(button, 20);
   }, true);
 })();
