@@ -48,12 +48,14 @@
   // ---- When something was asked for.
   const pause = () => new Promise((done) => setTimeout(done));
   const fetched = window.fetch.bind(window);
-  let joined = 0;
+  let submitted = 0;
   const join = async (input, options) => {
-    joined = performance.now();
     const number = /"fn_index":(\d+),"trigger_id"/.exec(options?.body ?? "");
     const event = number && config().dependencies.find((each) => each.id === Number(number[1]));
-    for (const [id, kind] of event?.targets ?? []) if (kind === "input") heard.set(id, joined);
+    for (const [id, kind] of event?.targets ?? []) {
+      if (kind === "input") heard.set(id, performance.now());
+      if (kind === "submit" && id === idOf("box")) submitted = performance.now();
+    }
     const work = fetched(input, options);
     if (!event) return work;
     const asked = { at: performance.now(), event, texts: new Map(event.outputs.map((id) => [id, fieldOf(id)?.value])) };
@@ -133,11 +135,11 @@
   };
 
   // ---- Gradio drops an Enter without a word while an event of the same kind is ending: the message is sent again.
-  const RETRIES = 8;
+  const RETRIES = 20;
   const BETWEEN = 300;
   const isSent = (at, text) => {
     const box = document.querySelector("#box textarea");
-    return joined > at || !text || box?.value !== text || document.querySelector("#box .stop-button");
+    return submitted > at || !text || box?.value !== text || document.querySelector("#box .stop-button");
   };
   const sendAgain = (at, text, tries) => {
     if (isSent(at, text) || !tries) return;
