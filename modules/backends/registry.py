@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from modules.backends.llamacpp.kinds import kind_of_gguf
+from modules.backends.llamacpp.gguf_header import kind_of_gguf
 from modules.engine.protocols import Loader
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed

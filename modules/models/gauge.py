@@ -7,11 +7,11 @@ from typing import Final, Protocol
 
 import psutil
 
+from modules.backends.llamacpp.estimate import embedder_bytes, estimate
 from modules.backends.registry import LLAMA_CPP
 from modules.engine.types import LoadSpec, ModelKind
-from modules.models.estimate.estimate import embedder_bytes, estimate
-from modules.models.estimate.room import can_use_gpu, room_now
 from modules.models.residency import Limits, Memory
+from modules.models.room import can_use_gpu, room_now
 from modules.settings.values import Settings
 
 GIB: Final = 2**30

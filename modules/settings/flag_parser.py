@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from modules.errors import SettingsError
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.options import Option, did_you_mean, options_of
 from modules.settings.values import GROUPS, OPTIONS
 
@@ -32,12 +32,12 @@ REMOVED_FLAGS: Mapping[str, str] = MappingProxyType(
 )
 
 _METAVARS = {
-    Kind.INTEGER: "N",
-    Kind.NUMBER: "X",
-    Kind.TEXT: "TEXT",
-    Kind.PATH: "PATH",
-    Kind.WORDS: "NAME",
-    Kind.NUMBERS: "X",
+    OptionKind.INTEGER: "N",
+    OptionKind.NUMBER: "X",
+    OptionKind.TEXT: "TEXT",
+    OptionKind.PATH: "PATH",
+    OptionKind.WORDS: "NAME",
+    OptionKind.NUMBERS: "X",
 }
 
 
@@ -97,7 +97,7 @@ def _add_option(section: argparse._ArgumentGroup, option: Option) -> None:
             option.negation, dest=option.name, action="store_const", const="false", help=argparse.SUPPRESS
         )
         section.add_argument(*option.flags, dest=option.name, nargs="?", const="true", metavar="false", help=text)
-    elif option.kind in {Kind.WORDS, Kind.NUMBERS}:
+    elif option.kind in {OptionKind.WORDS, OptionKind.NUMBERS}:
         metavar = _METAVARS[option.kind]
         section.add_argument(*option.flags, dest=option.name, nargs="+", action="extend", metavar=metavar, help=text)
     else:

@@ -8,9 +8,9 @@ from pathlib import Path
 from modules.errors import SettingsError
 from modules.settings.file import read_settings_file
 from modules.settings.flag_parser import read_flags
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
-from modules.settings.values import OPTIONS, Settings, Source, settings_from
+from modules.settings.values import OPTIONS, Settings, SettingSource, settings_from
 
 _NO = frozenset({"0", "false", "no", "off"})
 
@@ -21,19 +21,21 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     Above each other stand: `OPENEDAI_*` variables, the command line, CMD_FLAGS.txt and settings.yaml in the user data
     folder, the defaults. Raises SettingsError for whatever cannot be used, HelpRequested for --help.
     """
-    command_line = Source(read_flags(argv), _flag)
+    command_line = SettingSource(read_flags(argv), _flag)
     user_data = _ahead("user_data_dir", [command_line]).user_data
-    kept = Source(_read_cmd_flags(user_data.cmd_flags), lambda option: f"{user_data.cmd_flags.name}: {option.flag}")
+    kept = SettingSource(
+        _read_cmd_flags(user_data.cmd_flags), lambda option: f"{user_data.cmd_flags.name}: {option.flag}"
+    )
     file = _ahead("settings", [kept, command_line]).settings or user_data.settings
-    stored = Source(read_settings_file(file), lambda option: f"{file.name}: {option.key}")
-    environment = Source(_read_environment(environ), lambda option: option.env)
+    stored = SettingSource(read_settings_file(file), lambda option: f"{file.name}: {option.key}")
+    environment = SettingSource(_read_environment(environ), lambda option: option.env)
     return settings_from([stored, kept, command_line, environment])
 
 
-def _ahead(name: str, sources: Sequence[Source]) -> Settings:
+def _ahead(name: str, sources: Sequence[SettingSource]) -> Settings:
     """Settings in which only the one called `name` is set: it says where the others are."""
     return settings_from(
-        [Source({name: source.values[name]}, source.call) for source in sources if name in source.values]
+        [SettingSource({name: source.values[name]}, source.call) for source in sources if name in source.values]
     )
 
 
@@ -72,7 +74,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def _variable(option: Option, value: str) -> str:
-    if option.kind is not Kind.SWITCH:
+    if option.kind is not OptionKind.SWITCH:
         return value
     # Any value switches on, as users know it, but for those that plainly say no.
     return "false" if value.lower() in _NO else "true"

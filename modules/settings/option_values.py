@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 
-class Kind(Enum):
+class OptionKind(Enum):
     """What sort of value a setting holds, as far as reading and describing it goes."""
 
     SWITCH = auto()
@@ -62,19 +62,19 @@ def choices_of(field: FieldInfo) -> tuple[str, ...]:
 
 
 _KINDS = {
-    bool: Kind.SWITCH,
-    int: Kind.INTEGER,
-    float: Kind.NUMBER,
-    str: Kind.TEXT,
-    Path: Kind.PATH,
-    tuple[str, ...]: Kind.WORDS,
-    tuple[float, ...]: Kind.NUMBERS,
+    bool: OptionKind.SWITCH,
+    int: OptionKind.INTEGER,
+    float: OptionKind.NUMBER,
+    str: OptionKind.TEXT,
+    Path: OptionKind.PATH,
+    tuple[str, ...]: OptionKind.WORDS,
+    tuple[float, ...]: OptionKind.NUMBERS,
 }
 
 
-def kind_of(field: FieldInfo) -> Kind:
+def kind_of(field: FieldInfo) -> OptionKind:
     """Raises KeyError for a type that no flag can express."""
-    return Kind.CHOICE if choices_of(field) else _KINDS[_value_type(field)]
+    return OptionKind.CHOICE if choices_of(field) else _KINDS[_value_type(field)]
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split_words)]
@@ -87,11 +87,11 @@ def read_value(field: FieldInfo, value: object) -> object:
     if value == "" and is_optional(field):
         return None
     match kind_of(field):
-        case Kind.CHOICE:
+        case OptionKind.CHOICE:
             return _read_choice(field, value)
-        case Kind.PATH if isinstance(value, str):
+        case OptionKind.PATH if isinstance(value, str):
             return _read_path(value)
-        case Kind.INTEGER | Kind.NUMBER if isinstance(value, bool):
+        case OptionKind.INTEGER | OptionKind.NUMBER if isinstance(value, bool):
             raise ValueError("a switch is not a number")
         case _:
             return value
@@ -113,13 +113,13 @@ def _read_choice(field: FieldInfo, value: object) -> object:
 
 
 _ALLOWED = {
-    Kind.SWITCH: "true or false",
-    Kind.INTEGER: "a whole number",
-    Kind.NUMBER: "a number",
-    Kind.TEXT: "text (in quotes, if it looks like a number)",
-    Kind.PATH: "a path",
-    Kind.WORDS: "a list, separated by commas or, after a flag, by spaces",
-    Kind.NUMBERS: "a list of numbers, separated by commas",
+    OptionKind.SWITCH: "true or false",
+    OptionKind.INTEGER: "a whole number",
+    OptionKind.NUMBER: "a number",
+    OptionKind.TEXT: "text (in quotes, if it looks like a number)",
+    OptionKind.PATH: "a path",
+    OptionKind.WORDS: "a list, separated by commas or, after a flag, by spaces",
+    OptionKind.NUMBERS: "a list of numbers, separated by commas",
 }
 
 

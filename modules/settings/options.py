@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from modules.paths import PROGRAM_FOLDER
-from modules.settings.option_values import Kind, allowed_values, choices_of, kind_of, read_value
+from modules.settings.option_values import OptionKind, allowed_values, choices_of, kind_of, read_value
 
 _Value = TypeVar("_Value")
 
@@ -28,7 +28,7 @@ class Option:
     group: str
     description: str
     default: object
-    kind: Kind
+    kind: OptionKind
     choices: tuple[str, ...]
     allowed: str
     key: str
@@ -55,7 +55,7 @@ class Option:
     @property
     def negation(self) -> str | None:
         """The flag that switches it off, for switches."""
-        if self.kind is not Kind.SWITCH:
+        if self.kind is not OptionKind.SWITCH:
             return None
         name = self.flag.removeprefix("--")
         return f"--{name.removeprefix('no-')}" if name.startswith("no-") else f"--no-{name}"

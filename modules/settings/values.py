@@ -118,7 +118,7 @@ class Settings(
     def with_changes(self, changes: Mapping[str, object]) -> Self:
         """A new value in which `changes`, by field name, count as set by the operator. Raises SettingsError."""
         current = {name: getattr(self, name) for name in self.model_fields_set}
-        return _build(type(self), (Source(current, _key), Source(changes, _key)))
+        return _build(type(self), (SettingSource(current, _key), SettingSource(changes, _key)))
 
     @model_validator(mode="before")
     @classmethod
@@ -152,14 +152,14 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingSource:
     """Values by field name that come from one place, and what a setting is called there, for messages."""
 
     values: Mapping[str, object]
     call: Callable[[Option], str]
 
 
-def settings_from(sources: Sequence[Source]) -> Settings:
+def settings_from(sources: Sequence[SettingSource]) -> Settings:
     """Settings out of several places, the last above the others. Raises SettingsError for values that cannot be used.
 
     Paths of files that are to be read must exist.
@@ -172,7 +172,7 @@ def settings_from(sources: Sequence[Source]) -> Settings:
     return settings
 
 
-def _build(kind: type[_AnySettings], sources: Sequence[Source]) -> _AnySettings:
+def _build(kind: type[_AnySettings], sources: Sequence[SettingSource]) -> _AnySettings:
     values = {name: value for source in sources for name, value in source.values.items()}
     try:
         return kind.model_validate(values)
@@ -182,13 +182,13 @@ def _build(kind: type[_AnySettings], sources: Sequence[Source]) -> _AnySettings:
         raise SettingsError("\n".join(complaints), param=str(errors[0]["loc"][0])) from None
 
 
-def _complaint(error: ErrorDetails, values: Mapping[str, object], sources: Sequence[Source]) -> str:
+def _complaint(error: ErrorDetails, values: Mapping[str, object], sources: Sequence[SettingSource]) -> str:
     option = OPTIONS[str(error["loc"][0])]
     value = "this value" if option.secret else _shortened(repr(values[option.name]))
     return f"{_called(option, sources)}: {value} is not allowed; it must be {option.allowed}."
 
 
-def _called(option: Option, sources: Sequence[Source]) -> str:
+def _called(option: Option, sources: Sequence[SettingSource]) -> str:
     givers = [source for source in sources if option.name in source.values]
     return givers[-1].call(option) if givers else option.flag
 

@@ -10,7 +10,7 @@ import pytest
 from modules.errors import SettingsError
 from modules.settings.flag_parser import REMOVED_FLAGS, HelpRequested, help_text
 from modules.settings.flags import parse
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
 from modules.settings.values import OPTIONS, Settings
 
@@ -339,8 +339,10 @@ def test_the_settings_file_is_read_by_either_spelling_of_a_key(start: Start) -> 
     assert start(yaml="openai-embedding_model: m").openai_embedding_model == "m"
 
 
-SWITCHES = [option for option in OPTIONS.values() if option.kind is Kind.SWITCH]
-NUMBERS = [option for option in OPTIONS.values() if option.kind in {Kind.INTEGER, Kind.NUMBER, Kind.CHOICE}]
+SWITCHES = [option for option in OPTIONS.values() if option.kind is OptionKind.SWITCH]
+NUMBERS = [
+    option for option in OPTIONS.values() if option.kind in {OptionKind.INTEGER, OptionKind.NUMBER, OptionKind.CHOICE}
+]
 
 
 @pytest.mark.parametrize("option", SWITCHES, ids=lambda option: option.name)

@@ -11,15 +11,24 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import logprobs
 from modules.backends.llamacpp.candidates import Candidates, Row
-from modules.backends.llamacpp.library import Batch
-from modules.backends.llamacpp.memory import Memory
+from modules.backends.llamacpp.kv.host_cache import HostCache
+from modules.backends.llamacpp.kv.plan import (
+    Action,
+    CacheTraits,
+    Copy,
+    KvSlot,
+    Offload,
+    Remove,
+    Restore,
+    Slice,
+    StepPlan,
+)
+from modules.backends.llamacpp.kv.prefill_budget import PrefillBudget
+from modules.backends.llamacpp.kv.scheduler import Scheduler
+from modules.backends.llamacpp.layout import ContextLayout
+from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.options import SCORING_ROWS
-from modules.backends.llamacpp.pace import Pace
-from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slice, Slot, Store
-from modules.backends.llamacpp.ring import Ring
-from modules.backends.llamacpp.sampler import Sampler, Vocabulary
-from modules.backends.llamacpp.scheduler import Scheduler
-from modules.backends.llamacpp.stash import Stash
+from modules.backends.llamacpp.sampler import Sampler, SamplerVocabulary
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
@@ -34,7 +43,7 @@ class _Task:
     """A job with its place in the cache; the sampler is made for its first token."""
 
     job: Job
-    slot: Slot
+    slot: KvSlot
     guide: Guide | None
     sampler: Sampler | None = None
     scored: list[TokenLogprob | None] = field(default_factory=list)
@@ -43,7 +52,7 @@ class _Task:
 class LlamaBackend:
     """Owns `model` and `context`, and frees both. `log` is what the library calls to log, and has to live as long."""
 
-    def __init__(self, model: Any, context: Any, memory: Memory, card: ModelCard, log: object) -> None:
+    def __init__(self, model: Any, context: Any, memory: ContextLayout, card: ModelCard, log: object) -> None:
         self._log = log
         self._model = model
         self._context = context
@@ -51,14 +60,14 @@ class LlamaBackend:
         self._card = card
         self._tokenizer = LlamaTokenizer(c.llama_model_get_vocab(model))
         ends = tuple(sorted(self._tokenizer.end_ids))
-        self._vocabulary = Vocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, memory.context)
+        self._vocabulary = SamplerVocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, memory.context)
         self._candidates = Candidates(self._tokenizer.size)
         self._constraints = Constraints(self._tokenizer)
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._window = memory.window
-        self._pace = Pace(capacity - memory.parallel)
-        self._ring = Ring(context, memory.stash_bytes)
+        self._budget = PrefillBudget(capacity - memory.parallel)
+        self._host_buffer = HostBuffer(context, memory.host_cache_bytes)
         traits = CacheTraits(
             cells=int(c.llama_n_ctx(context)),
             parallel=memory.parallel,
@@ -68,7 +77,7 @@ class LlamaBackend:
         )
         self._scheduler = Scheduler(
             traits,
-            stash=Stash(memory.stash_bytes, self._ring.measure),
+            host_cache=HostCache(memory.host_cache_bytes, self._host_buffer.measure),
             still_holds=self._still_holds if memory.window else None,
         )
         self._tasks: dict[int, _Task] = {}
@@ -83,7 +92,7 @@ class LlamaBackend:
 
     @property
     def has_work(self) -> bool:
-        return self._scheduler.has_work or self._scheduler.has_chores
+        return self._scheduler.has_work or self._scheduler.has_deferred
 
     def is_prepared(self, job: Job) -> bool:
         return self._constraints.is_prepared(job.generation)
@@ -95,13 +104,13 @@ class LlamaBackend:
         self._check(job)
         tokens = job.generation.prompt.tokens
         scores = job.generation.prompt_logprobs is not None
-        slot = Slot(job.id, list(tokens), len(tokens), scores_prompt=scores)
+        slot = KvSlot(job.id, list(tokens), len(tokens), scores_prompt=scores)
         self._tasks[job.id] = _Task(job, slot, guide)
         self._scheduler.add(slot)
 
     def step(self) -> Iterable[Output]:
         if not self._scheduler.has_work:
-            self._do_chore()
+            self._offload_deferred()
             return ()
         self._apply(self._scheduler.place_waiting())
         plan = self._plan()
@@ -111,14 +120,14 @@ class LlamaBackend:
         rows = self._fill_batch(plan.slices)
         started = time.perf_counter()
         if not self._decode():
-            return self._give_way()
-        self._pace.learn(seconds=time.perf_counter() - started, decoded=plan.decoded, read=plan.read)
+            return self._preempt()
+        self._budget.learn(seconds=time.perf_counter() - started, decoded=plan.decoded, read=plan.read)
         self._scheduler.commit(plan)
         return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
 
-    def _do_chore(self) -> None:
-        if self._scheduler.has_chores:
-            self._apply(self._scheduler.do_chore())
+    def _offload_deferred(self) -> None:
+        if self._scheduler.has_deferred:
+            self._apply(self._scheduler.offload_deferred())
 
     def drop(self, job_id: int) -> None:
         task = self._tasks.pop(job_id, None)
@@ -150,9 +159,9 @@ class LlamaBackend:
             for token in ids:
                 self._tokenizer.check(token, param)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> StepPlan:
         scheduler = self._scheduler
-        budget = self._pace.slice_tokens(decoding=scheduler.decoding, prefilling=scheduler.prefilling)
+        budget = self._budget.slice_tokens(decoding=scheduler.decoding, prefilling=scheduler.prefilling)
         return scheduler.plan(budget, SCORING_ROWS)
 
     def _apply(self, actions: Iterable[Action]) -> None:
@@ -162,10 +171,10 @@ class LlamaBackend:
                     c.llama_memory_seq_cp(self._cells, source, target, 0, length)
                 case Remove(sequence):
                     c.llama_memory_seq_rm(self._cells, sequence, -1, -1)
-                case Store(sequence, entry):
-                    self._ring.write(sequence, entry)
+                case Offload(sequence, entry):
+                    self._host_buffer.write(sequence, entry)
                 case Restore(entry, target, length):
-                    self._ring.read(entry, target)
+                    self._host_buffer.read(entry, target)
                     c.llama_memory_seq_rm(self._cells, target, length, -1)
 
     def _still_holds(self, sequence: int, length: int) -> bool:
@@ -196,8 +205,8 @@ class LlamaBackend:
         c.llama_synchronize(self._context)
         return result == 0
 
-    def _give_way(self) -> list[Output]:
-        actions = self._scheduler.give_way()
+    def _preempt(self) -> list[Output]:
+        actions = self._scheduler.preempt()
         if actions is None:
             return [
                 Output(job_id=job_id, error="The request does not fit the model's cache.")

@@ -1,4 +1,4 @@
-"""Reads what stands at the beginning of a GGUF file: metadata and where its tensors are, never the weights.
+"""Reads the beginning of a GGUF file: metadata, what the model is for, where its tensors are; never the weights.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
 _MAGIC: Final = b"GGUF"
@@ -34,6 +35,14 @@ _SCALARS: Final = MappingProxyType(
 _U32: Final = struct.Struct("<I")
 _U64: Final = struct.Struct("<Q")
 _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
+
+# Encoders: they read a text and write none.
+_ENCODERS: Final = frozenset(
+    "bert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3 modern-bert neo-bert eurobert gemma-embedding "
+    "llama-embed".split()
+)
+_RANK: Final = 4  # llama.h, enum llama_pooling_type
+_POOLINGS: Final = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,19 @@ def read_traits(path: Path) -> Mapping[str, Value]:
         return _Parser(start, path.stat().st_size).traits()
     except (OSError, _Damaged, UnicodeDecodeError) as error:
         raise _damaged(path, str(error) or "it cannot be read") from error
+
+
+def kind_of_gguf(path: Path) -> ModelKind:
+    """CHAT for what cannot be read: whoever loads it is told why."""
+    try:
+        traits = read_traits(path)
+    except LoadFailed:
+        return ModelKind.CHAT
+    architecture = traits.get("general.architecture")
+    pooling = traits.get(f"{architecture}.pooling_type")
+    if pooling == _RANK:
+        return ModelKind.RERANK
+    return ModelKind.EMBEDDING if pooling in _POOLINGS or architecture in _ENCODERS else ModelKind.CHAT
 
 
 def gguf_parts(path: Path) -> list[Path]:

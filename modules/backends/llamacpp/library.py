@@ -10,6 +10,10 @@ from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
+from modules.backends.llamacpp.kv.host_cache import Entry
+from modules.engine.types import Adapter
+from modules.errors import LoadFailed
+
 _log = logging.getLogger(__name__)
 _META_BYTES: Final = 1 << 12
 _PIECE_BYTES: Final = 64
@@ -115,3 +119,45 @@ class Batch:
 
     def free(self) -> None:
         c.llama_batch_free(self._batch)
+
+
+class HostBuffer:
+    """The memory of the host cache, which holds states of sequences as llama.cpp writes them: `size` bytes, taken at once: what a server needs should not grow while it serves."""
+
+    def __init__(self, context: Any, size: int) -> None:
+        self._context = context
+        self._memory = (ctypes.c_uint8 * size)()
+        ctypes.memset(self._memory, 0, size)
+
+    def measure(self, sequence: int) -> int:
+        """Bytes that the state of `sequence` takes."""
+        return int(c.llama_state_seq_get_size(self._context, sequence))
+
+    def write(self, sequence: int, entry: Entry) -> None:
+        written = c.llama_state_seq_get_data(self._context, self._at(entry), entry.size, sequence)
+        if written != entry.size:
+            raise RuntimeError(f"llama.cpp saved {written} bytes of a state of {entry.size}")
+
+    def read(self, entry: Entry, sequence: int) -> None:
+        if not c.llama_state_seq_set_data(self._context, self._at(entry), entry.size, sequence):
+            raise RuntimeError("llama.cpp refused a state that it had saved")
+
+    def _at(self, entry: Entry) -> Any:
+        return (ctypes.c_uint8 * entry.size).from_buffer(self._memory, entry.start)
+
+
+def apply_adapters(model: Any, context: Any, adapters: Sequence[Adapter]) -> None:
+    """From now on `context` computes with all of `adapters`, which are freed with `model`. Raises LoadFailed."""
+    if not adapters:
+        return
+    handles = (c.llama_adapter_lora_p_ctypes * len(adapters))(*(_opened(model, adapter) for adapter in adapters))
+    scales = (ctypes.c_float * len(adapters))(*(adapter.scale for adapter in adapters))
+    if c.llama_set_adapters_lora(context, handles, len(adapters), scales):
+        raise LoadFailed(f"llama.cpp cannot apply {', '.join(adapter.name for adapter in adapters)} to this model.")
+
+
+def _opened(model: Any, adapter: Adapter) -> Any:
+    handle = c.llama_adapter_lora_init(model, adapter.path.encode())
+    if not handle:
+        raise LoadFailed(f"llama.cpp cannot read the adapter {adapter.name}: it is damaged, or made for another model.")
+    return ctypes.cast(handle, c.llama_adapter_lora_p_ctypes)

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
+from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
-from modules.backends.llamacpp.adapters import apply_adapters
 from modules.backends.llamacpp.backend import LlamaBackend
-from modules.backends.llamacpp.cores import usable_cores
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
-from modules.backends.llamacpp.memory import Memory
+from modules.backends.llamacpp.layout import ContextLayout
+from modules.backends.llamacpp.library import apply_adapters
 from modules.backends.llamacpp.options import DEFAULT_CONTEXT, SPLIT_MODES, cache_type, embedding_context
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
@@ -55,7 +55,7 @@ class LlamaCppLoader:
         model = _open(spec, model_params)
         if spec.kind is ModelKind.EMBEDDING:
             return self._embedder(spec, model)
-        memory = Memory(model, spec, context=_context_size(spec, model))
+        memory = ContextLayout(model, spec, context=_context_size(spec, model))
         context = c.llama_init_from_model(model, _context_params(spec, memory))
         if not context:
             c.llama_model_free(model)
@@ -78,7 +78,7 @@ class LlamaCppLoader:
             raise LoadFailed(f"There is not enough memory for {spec.name} with a context of {size} tokens.")
         return LlamaEmbedder(model, context, _card(spec, model, context=size), self._log)
 
-    def _why_no_context(self, spec: LoadSpec, memory: Memory) -> str:
+    def _why_no_context(self, spec: LoadSpec, memory: ContextLayout) -> str:
         said = self._log.last_error
         if said and not any(word in said.lower() for word in _MEMORY_WORDS):
             return f"llama.cpp cannot use {spec.name} with these options: {said}."
@@ -136,7 +136,7 @@ def _load_mode(spec: LoadSpec) -> int:
     return int(c.LLAMA_LOAD_MODE_NONE if spec.no_mmap else c.LLAMA_LOAD_MODE_MMAP)
 
 
-def _context_params(spec: LoadSpec, memory: Memory) -> Any:
+def _context_params(spec: LoadSpec, memory: ContextLayout) -> Any:
     params = c.llama_context_default_params()
     params.n_ctx = memory.cells
     params.n_batch = max(spec.batch_size, memory.outputs)

@@ -27,7 +27,7 @@ _PENALTIES: Final = ("repetition_penalty", "presence_penalty", "frequency_penalt
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class SamplerVocabulary:
     """What samplers need of the model: its vocabulary, the tokens that end a reply, the most tokens a job can have."""
 
     pointer: Any
@@ -43,7 +43,7 @@ class Sampler:
     """
 
     def __init__(
-        self, generation: Generation, history: list[int], vocabulary: Vocabulary, guide: Guide | None = None
+        self, generation: Generation, history: list[int], vocabulary: SamplerVocabulary, guide: Guide | None = None
     ) -> None:
         self._guide = guide
         self._generation = generation

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from modules.backends.llamacpp.options import CACHE_TYPES
 from modules.backends.registry import LLAMA_CPP, LOADERS, SCRIPTED
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.menus import name_menu
@@ -100,15 +100,15 @@ def _component(name: str, settings: Settings) -> Component:
     if name == "cache_type":
         return gr.Dropdown(list(CACHE_TYPES), value=value, **texts)
     match option.kind:
-        case Kind.SWITCH:
+        case OptionKind.SWITCH:
             return gr.Checkbox(value, **texts)
-        case Kind.INTEGER:
+        case OptionKind.INTEGER:
             return gr.Number(value, precision=0, **texts)
-        case Kind.CHOICE:
+        case OptionKind.CHOICE:
             return gr.Dropdown(list(option.choices), value=value, **texts)
         case _:
             return gr.Textbox(value, **texts)
 
 
 def _entry(option: Option, value: Any) -> Any:  # noqa: ANN401 - whatever kind of value a setting has
-    return ", ".join(f"{each:g}" for each in value) if option.kind is Kind.NUMBERS else value
+    return ", ".join(f"{each:g}" for each in value) if option.kind is OptionKind.NUMBERS else value

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from modules.backends.llamacpp.estimate import Estimate
 from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
 from modules.models.downloads.plan import Kind, gguf_weights, kind_of, shown_size
 from modules.models.downloads.progress import DownloadProgress, Stage, shown_seconds
-from modules.models.estimate.estimate import Estimate
-from modules.models.estimate.room import Room
+from modules.models.room import Room
 from modules.models.state import ModelState, Status
 
 _MARKS: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|<>~$"})

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.sampling import Sampling
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.page import Page
 
@@ -67,7 +67,7 @@ class Field:
 
     @property
     def is_slider(self) -> bool:
-        return OPTIONS[self.name].kind in {Kind.INTEGER, Kind.NUMBER}
+        return OPTIONS[self.name].kind in {OptionKind.INTEGER, OptionKind.NUMBER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def build_field(page: Page, field: Field) -> Component:
         "elem_id": f"parameter-{field.name.replace('_', '-')}",
     }
     component: Component
-    if option.kind is Kind.SWITCH:
+    if option.kind is OptionKind.SWITCH:
         component = gr.Checkbox(value, **traits)
     elif field.name == _SEED:
         component = gr.Number(value, precision=0, **traits)

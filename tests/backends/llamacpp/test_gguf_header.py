@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from modules.backends.llamacpp.gguf_header import Items, gguf_parts, read_gguf
 from modules.errors import LoadFailed
+from tests.gguf_file import ARRAY, STRING, entry, header, text, write_gguf
 from tests.model_files import SMOLLM2
-from tests.models.gguf_file import ARRAY, STRING, entry, header, text, write_gguf
 
 MODEL = {
     "general.architecture": "test",

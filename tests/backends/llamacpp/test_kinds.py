@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.kinds import kind_of_gguf
+from modules.backends.llamacpp.gguf_header import kind_of_gguf
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 from tests.bert_file import write_bert
-from tests.models.gguf_file import write_gguf
+from tests.gguf_file import write_gguf
 
 
 @pytest.mark.parametrize(

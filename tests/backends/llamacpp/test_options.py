@@ -16,7 +16,7 @@ from modules.backends.registry import LOADERS
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
 from modules.models.options import load_spec
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.model.parameters import known_parameters
 from tests.backends.loading import llama_spec
@@ -32,11 +32,11 @@ def values_of(name: str) -> list[object]:
     if name == "cache_type":
         return [*CACHE_TYPES, *CACHE_TYPE_SYNONYMS]
     match option.kind:
-        case Kind.SWITCH:
+        case OptionKind.SWITCH:
             return [False, True]
-        case Kind.CHOICE:
+        case OptionKind.CHOICE:
             return list(option.choices)
-        case Kind.NUMBERS:
+        case OptionKind.NUMBERS:
             return [(), (1.0,), (3.0, 1.0)]
         case _:
             return [option.default]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.backends.llamacpp.candidates import Candidates
-from modules.backends.llamacpp.sampler import Sampler, Vocabulary
+from modules.backends.llamacpp.sampler import Sampler, SamplerVocabulary
 from modules.engine.types import Generation, Prompt
 from modules.sampling import SAMPLER_ORDER, Sampling
 from tests.backends.llamacpp import rows
@@ -31,7 +31,7 @@ def sampler_for(
 ) -> Sampler:
     tokens = tuple(history if prompt is None else prompt)
     generation = Generation(prompt=Prompt(tokens), sampling=sampling, **fields)
-    vocabulary = Vocabulary(pointer=None, size=SIZE, ends=(END,), context=64)
+    vocabulary = SamplerVocabulary(pointer=None, size=SIZE, ends=(END,), context=64)
     return Sampler(generation, list(history), vocabulary)
 
 

@@ -24,7 +24,7 @@ from modules.ui.model.parameters import AUTOMATIC
 from modules.ui.model.parts import OWN_TEMPLATE, DownloadParts, ModelParts, download_parts, model_parts
 from modules.ui.model.tab import build_model
 from modules.ui.page.page import Page
-from tests.models.gguf_file import write_gguf
+from tests.gguf_file import write_gguf
 from tests.models.hub_server import HubServer, hub_server
 from tests.models.launches import Launches, scripted_settings
 

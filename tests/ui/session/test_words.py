@@ -9,7 +9,7 @@ from modules.errors import BadRequest
 from modules.extend.discovery import Origin
 from modules.extend.extensions import ExtensionInfo
 from modules.extend.services import ServiceState, ServiceStatus
-from modules.settings.option_values import Kind
+from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.session.parameters import parameter_changes, parameters_in, parameters_text
 from modules.ui.session.switches import SWITCHES, switches_of
@@ -26,7 +26,7 @@ def extension(name: str, **values: object) -> ExtensionInfo:
 def test_nothing_is_offered_that_opens_the_program_or_runs_code() -> None:
     never = {"listen", "share", "api", "public_api", "nowebui", "multi_user", "trust_remote_code", "model_swap"}
     assert never.isdisjoint(SWITCHES)
-    assert all(OPTIONS[name].kind is Kind.SWITCH and OPTIONS[name].stored for name in SWITCHES)
+    assert all(OPTIONS[name].kind is OptionKind.SWITCH and OPTIONS[name].stored for name in SWITCHES)
     assert not any(OPTIONS[name].group == "API" for name in SWITCHES)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.plan import Copy
-from tests.backends.llamacpp.cache_model import CacheModel, World, reply_of
+from modules.backends.llamacpp.kv.plan import Copy
+from tests.backends.llamacpp.kv.cache_model import CacheModel, World, reply_of
 
 LONGEST_REPLY = 60
 CONTEXT = 36 + LONGEST_REPLY
@@ -49,7 +49,7 @@ worlds = st.builds(
     spare=st.integers(1, 4),
     can_share=st.booleans(),
     keeps_idle=st.booleans(),
-    stash=st.sampled_from([0, 40, 80, 120, 500]),
+    host_cache=st.sampled_from([0, 40, 80, 120, 500]),
     window=st.sampled_from([0, 0, 10, 25]),
     budget=st.sampled_from([1, 7, 16, 200]),
 )

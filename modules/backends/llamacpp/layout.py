@@ -18,7 +18,7 @@ from modules.engine.types import LoadSpec
 _AUTO, _OFF, _ON = -1, 0, 1
 
 
-class Memory:
+class ContextLayout:
     """`context` tokens for one job, `cells` for all together.
 
     `outputs` rows of logits per batch: one per running job, or `SCORING_ROWS` of a prompt that is scored.
@@ -59,7 +59,7 @@ class Memory:
         return self._spec.ubatch_size or (UBATCH_WITH_GPU if self.uses_gpu else UBATCH_WITHOUT)
 
     @property
-    def stash_bytes(self) -> int:
+    def host_cache_bytes(self) -> int:
         """Room for finished sequences outside the cache, about as much as their keys and values take as 16-bit floats."""
         cells = self.cells // 2 if self._spec.idle_cells < 0 else self._spec.idle_cells
         width = self._head_size() * c.llama_model_n_head_kv(self._model)

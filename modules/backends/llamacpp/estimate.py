@@ -21,8 +21,8 @@ from modules.backends.llamacpp.options import (
     cache_type,
     embedding_context,
 )
+from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
-from modules.models.estimate.shape import Layer, ModelShape, shape_of
 
 _F32: Final = 4
 _F16: Final = 2

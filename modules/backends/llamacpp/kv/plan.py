@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from modules.backends.llamacpp.stash import Entry
+from modules.backends.llamacpp.kv.host_cache import Entry
 
 
 @dataclass(slots=True, eq=False)
-class Slot:
+class KvSlot:
     """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
 
     `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
@@ -37,7 +37,7 @@ class Slot:
 class Slice:
     """`slot.tokens[start:end]` go into the batch."""
 
-    slot: Slot
+    slot: KvSlot
     start: int
     end: int
 
@@ -63,7 +63,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class Offload:
     """Write the state of `sequence` to `entry`."""
 
     sequence: int
@@ -79,11 +79,11 @@ class Restore:
     length: int
 
 
-Action = Copy | Remove | Store | Restore
+Action = Copy | Remove | Offload | Restore
 
 
 @dataclass(slots=True)
-class Plan:
+class StepPlan:
     """What to tell the cache, in order, and then what to compute."""
 
     actions: list[Action] = field(default_factory=list)

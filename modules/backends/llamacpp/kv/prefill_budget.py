@@ -15,7 +15,7 @@ _RISING: Final = 0.3
 _FALLING: Final = 0.7
 
 
-class Pace:
+class PrefillBudget:
     """Measured costs: of a step that only decodes, and of each prompt token on top. `limit` caps every slice."""
 
     def __init__(self, limit: int) -> None:

@@ -1,6 +1,6 @@
 """Finished sequences that were moved out of the KV cache, so that they do not slow every later step down. Pure.
 
-What lies in the cache costs each decode time, used or not; what lies here costs memory, of a fixed size. A ring: the
+What lies in the cache costs each decode time, used or not; what lies here costs memory, of a fixed size. A ring buffer: the
 oldest give way to the newest.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from modules.backends.llamacpp.prefix_cache import common_length
+from modules.backends.llamacpp.kv.prefix_cache import common_length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """The state of a sequence with `tokens`, at `start` of the ring, `size` bytes long."""
+    """The state of a sequence with `tokens`, at `start` of the buffer, `size` bytes long."""
 
     tokens: "array[int]"
     start: int
@@ -29,8 +29,8 @@ class Entry:
         return self.start < other.end and other.start < self.end
 
 
-class Stash:
-    """Says what lies where in a ring of `capacity` bytes; the bytes themselves are the caller's.
+class HostCache:
+    """Says what lies where in a buffer of `capacity` bytes; the bytes themselves are the caller's.
 
     `measure` tells how many of them the state of a sequence takes.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from modules.backends.llamacpp.cores import usable_cores
+from modules.backends.cores import usable_cores
 
 
 def _second(folder: Path, text: str) -> Path:

@@ -5,7 +5,7 @@ arXiv:2308.16369). Jobs with a common beginning share its cells; those that arri
 compute it. When cells run out, finished sequences go first, least recently used ones before others; then the youngest
 running job is preempted: it gives its cells back and is read again later, with what it had said so far.
 
-Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the stash, as soon as a
+Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the host cache, as soon as a
 job begins that does not need them. A job that runs alone then finds the cache as if it were new, and its reply does not
 depend on what was asked before it. A sequence that was computed beside others lies scattered among their cells, which
 makes it slow to copy: it is copied in a moment when nothing runs, or not at all.
@@ -15,18 +15,28 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slice, Slot, Store
-from modules.backends.llamacpp.prefix_cache import Match, PrefixCache, common_length
-from modules.backends.llamacpp.stash import Entry, Stash
+from modules.backends.llamacpp.kv.host_cache import Entry, HostCache
+from modules.backends.llamacpp.kv.plan import (
+    Action,
+    CacheTraits,
+    Copy,
+    KvSlot,
+    Offload,
+    Remove,
+    Restore,
+    Slice,
+    StepPlan,
+)
+from modules.backends.llamacpp.kv.prefix_cache import Match, PrefixCache, common_length
 
 MIN_SHARED: Final = 16
-MIN_STASHED: Final = 24
+MIN_OFFLOADED: Final = 24
 MAX_PIECES: Final = 8
 GROWTH: Final = 32
 
 
 class Scheduler:
-    """Decides for one cache; `stash` takes in what leaves it.
+    """Decides for one cache; `host_cache` takes in what leaves it.
 
     With `still_holds`, the cache may have forgotten beginnings (sliding windows): it tells whether all that matters
     after the first `length` tokens of a sequence is still there.
@@ -36,7 +46,7 @@ class Scheduler:
         self,
         traits: CacheTraits,
         *,
-        stash: Stash | None = None,
+        host_cache: HostCache | None = None,
         still_holds: Callable[[int, int], bool] | None = None,
     ) -> None:
         assert traits.sequences > traits.parallel
@@ -44,19 +54,19 @@ class Scheduler:
         self._parallel = traits.parallel
         self._can_share = traits.can_share
         self._keeps_idle = traits.keeps_idle
-        self._stash = stash or Stash(0, lambda sequence: 0)
+        self._host_cache = host_cache or HostCache(0, lambda sequence: 0)
         self._still_holds = still_holds
         self._cache = PrefixCache()
         self._free = deque(range(traits.sequences))
         self._idle: OrderedDict[int, None] = OrderedDict()
-        self._waiting: deque[Slot] = deque()
-        self._running: list[Slot] = []
+        self._waiting: deque[KvSlot] = deque()
+        self._running: list[KvSlot] = []
         self._pieces: Counter[int] = Counter()
-        self._chores: deque[int] = deque()
+        self._deferred: deque[int] = deque()
 
     @property
-    def has_chores(self) -> bool:
-        return bool(self._chores)
+    def has_deferred(self) -> bool:
+        return bool(self._deferred)
 
     @property
     def has_work(self) -> bool:
@@ -75,7 +85,7 @@ class Scheduler:
         """The jobs that have a place."""
         return [slot.job_id for slot in self._running]
 
-    def add(self, slot: Slot) -> None:
+    def add(self, slot: KvSlot) -> None:
         self._waiting.append(slot)
 
     def place_waiting(self) -> Iterator[Action]:
@@ -93,24 +103,24 @@ class Scheduler:
             self._place(slot, match, actions)
             yield from actions
 
-    def plan(self, budget: int, scoring_budget: int) -> Plan:
+    def plan(self, budget: int, scoring_budget: int) -> StepPlan:
         """The next batch: every running reply's token, then up to `budget` prompt tokens, oldest job first.
 
         Jobs that score their prompts get at most `scoring_budget` together, because each token has a row of logits.
         """
-        plan = Plan()
+        plan = StepPlan()
         while not (slices := list(self._slices(budget, scoring_budget))) or not self._make_room(slices, plan.actions):
             if not slices:
                 break
         plan.slices = slices
         return plan
 
-    def give_way(self) -> list[Action] | None:
+    def preempt(self) -> list[Action] | None:
         """The cache refused the batch: free something. None when nothing is left to free."""
         actions: list[Action] = []
         return actions if self._free_something(actions) else None
 
-    def commit(self, plan: Plan) -> None:
+    def commit(self, plan: StepPlan) -> None:
         """The plan was computed."""
         for piece in plan.slices:
             slot = piece.slot
@@ -119,15 +129,15 @@ class Scheduler:
             slot.computed = piece.end
             self._pieces[slot.sequence] += len(plan.slices) > 1
 
-    def do_chore(self) -> list[Action]:
-        """Copy a scattered sequence to the stash; for when nothing else is to be done."""
+    def offload_deferred(self) -> list[Action]:
+        """Copy a scattered sequence to the host cache; for when nothing else is to be done."""
         actions: list[Action] = []
-        sequence = self._chores.popleft()
+        sequence = self._deferred.popleft()
         if sequence in self._idle:
-            self._stash_copy(sequence, actions)
+            self._offload(sequence, actions)
         return actions
 
-    def finish(self, slot: Slot) -> list[Action]:
+    def finish(self, slot: KvSlot) -> list[Action]:
         """The job is over, or gone. What it computed stays as a prefix for others until room is needed."""
         if slot in self._waiting:
             self._waiting.remove(slot)
@@ -137,7 +147,7 @@ class Scheduler:
         assert slot.sequence is not None
         return self._retire(slot.sequence)
 
-    def _match(self, slot: Slot) -> Match:
+    def _match(self, slot: KvSlot) -> Match:
         """At least one token is always computed again: its logits are what the reply begins with."""
         if slot.scores_prompt:
             return Match(0, None)
@@ -149,7 +159,7 @@ class Scheduler:
         """True when nothing that the job needs of its match has been forgotten."""
         return self._still_holds is None or match.sequence is None or self._still_holds(match.sequence, match.length)
 
-    def _is_about_to_be_shared(self, slot: Slot, match: Match) -> bool:
+    def _is_about_to_be_shared(self, slot: KvSlot, match: Match) -> bool:
         """True when a running job will soon have computed clearly more of this prompt than the cache holds now."""
         if slot.scores_prompt or not self._can_share:
             return False
@@ -159,7 +169,7 @@ class Scheduler:
             if not other.is_decoding and not other.scores_prompt
         )
 
-    def _has_room(self, slot: Slot, match: Match) -> bool:
+    def _has_room(self, slot: KvSlot, match: Match) -> bool:
         """True when the job fits beside the running ones with some room for all to grow."""
         if not self._running:
             return True
@@ -171,28 +181,28 @@ class Scheduler:
         growth = GROWTH * (len(self._running) + 1)
         return self._cache.cells_of(held) + coming + needed + growth <= self._cells
 
-    def _place(self, slot: Slot, match: Match, actions: list[Action]) -> None:
-        stashed, entry = self._stashed_match(slot)
-        if entry is not None and stashed - match.length >= MIN_SHARED and self._can_restore(entry):
-            self._place_restored(slot, entry, stashed, actions)
+    def _place(self, slot: KvSlot, match: Match, actions: list[Action]) -> None:
+        on_host, entry = self._host_match(slot)
+        if entry is not None and on_host - match.length >= MIN_SHARED and self._can_restore(entry):
+            self._place_restored(slot, entry, on_host, actions)
         else:
             self._place_matched(slot, match, actions)
         if not slot.was_preempted:
             slot.cached = slot.computed
         self._running.append(slot)
 
-    def _stashed_match(self, slot: Slot) -> tuple[int, Entry | None]:
+    def _host_match(self, slot: KvSlot) -> tuple[int, Entry | None]:
         if slot.scores_prompt:
             return 0, None
-        return self._stash.match(slot.tokens[:-1], whole=not self._can_share or self._still_holds is not None)
+        return self._host_cache.match(slot.tokens[:-1], whole=not self._can_share or self._still_holds is not None)
 
     def _can_restore(self, entry: Entry) -> bool:
         """An entry needs cells for all its tokens, even if only some of them are to be kept."""
         held = [other.sequence for other in self._running if other.sequence is not None]
         return self._cache.cells_of(held) + len(entry.tokens) <= self._cells
 
-    def _place_restored(self, slot: Slot, entry: Entry, length: int, actions: list[Action]) -> None:
-        with self._stash.pinned(entry):
+    def _place_restored(self, slot: KvSlot, entry: Entry, length: int, actions: list[Action]) -> None:
+        with self._host_cache.pinned(entry):
             self._clear_idle(actions, keep=None)
             while self._cache.cells + len(entry.tokens) > self._cells:
                 self._remove_idle(next(iter(self._idle)), actions)
@@ -201,7 +211,7 @@ class Scheduler:
         self._cache.extend(slot.sequence, slot.tokens[:length])
         slot.computed = length
 
-    def _place_matched(self, slot: Slot, match: Match, actions: list[Action]) -> None:
+    def _place_matched(self, slot: KvSlot, match: Match, actions: list[Action]) -> None:
         source = match.sequence
         self._clear_idle(actions, keep=source)
         slot.sequence = self._sequence_for(match, actions)
@@ -274,7 +284,7 @@ class Scheduler:
         self._idle[sequence] = None
         self._drop_if_redundant(sequence, actions)
         if not self._keeps_idle and self._pieces[sequence] > MAX_PIECES:
-            self._chores.append(sequence)
+            self._deferred.append(sequence)
         return actions
 
     def _drop_if_redundant(self, sequence: int, actions: list[Action]) -> None:
@@ -283,28 +293,28 @@ class Scheduler:
             self._give_back(sequence, actions)
 
     def _remove_idle(self, sequence: int, actions: list[Action]) -> None:
-        """Out of the cache and, if it is worth keeping, into the stash."""
+        """Out of the cache and, if it is worth keeping, into the host cache."""
         del self._idle[sequence]
         if self._pieces[sequence] <= MAX_PIECES:
-            self._stash_copy(sequence, actions)
+            self._offload(sequence, actions)
         self._give_back(sequence, actions)
 
-    def _stash_copy(self, sequence: int, actions: list[Action]) -> None:
-        if self._cache.length(sequence) >= MIN_STASHED:
-            entry = self._stash.add(sequence, self._cache.tokens(sequence))
+    def _offload(self, sequence: int, actions: list[Action]) -> None:
+        if self._cache.length(sequence) >= MIN_OFFLOADED:
+            entry = self._host_cache.add(sequence, self._cache.tokens(sequence))
             if entry is not None:
-                actions.append(Store(sequence, entry))
+                actions.append(Offload(sequence, entry))
 
     def _give_back(self, sequence: int, actions: list[Action]) -> None:
         self._cache.release(sequence)
         del self._pieces[sequence]
-        if sequence in self._chores:
-            self._chores.remove(sequence)
+        if sequence in self._deferred:
+            self._deferred.remove(sequence)
         self._free.append(sequence)
         actions.append(Remove(sequence))
 
 
-def _common(slot: Slot, other: Slot) -> int:
+def _common(slot: KvSlot, other: KvSlot) -> int:
     """Leading tokens of `slot` that `other` has too, all but its last: that one is always computed again."""
     known = slot.common.get(other.job_id)
     if known is None:

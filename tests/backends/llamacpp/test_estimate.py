@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from modules.backends.llamacpp.estimate import Estimate, estimate, estimate_shape
 from modules.backends.llamacpp.gguf_header import read_gguf
+from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
-from modules.models.estimate.estimate import Estimate, estimate, estimate_shape
-from modules.models.estimate.room import can_use_gpu, host_room, room_now
-from modules.models.estimate.shape import Layer, ModelShape, shape_of
+from modules.models.room import can_use_gpu, host_room, room_now
 from modules.paths import PROGRAM_FOLDER
+from tests.gguf_file import write_gguf
 from tests.model_files import GEMMA, QWEN, SMOLLM2
-from tests.models.gguf_file import write_gguf
 
 MIB = 2**20
 SHAPE = ModelShape(

@@ -4,20 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.pace import GAP, IDLE_SECONDS, MIN_SLICE, Pace
+from modules.backends.llamacpp.kv.prefill_budget import GAP, IDLE_SECONDS, MIN_SLICE, PrefillBudget
 
 LIMIT = 512
 STEP = 0.010
 TOKEN = 0.002
 
 
-def learned(*, limit: int = LIMIT, step: float = STEP, token: float = TOKEN) -> Pace:
-    """A pace that has seen a machine with these costs for long enough."""
-    pace = Pace(limit)
+def learned(*, limit: int = LIMIT, step: float = STEP, token: float = TOKEN) -> PrefillBudget:
+    """A budget that has seen a machine with these costs for long enough."""
+    budget = PrefillBudget(limit)
     for _ in range(40):
-        pace.learn(seconds=step, decoded=4, read=0)
-        pace.learn(seconds=100 * token, decoded=0, read=100)
-    return pace
+        budget.learn(seconds=step, decoded=4, read=0)
+        budget.learn(seconds=100 * token, decoded=0, read=100)
+    return budget
 
 
 @given(
@@ -28,10 +28,10 @@ def learned(*, limit: int = LIMIT, step: float = STEP, token: float = TOKEN) -> 
 def test_a_slice_is_never_too_small_nor_too_large(
     steps: list[tuple[float, int, int]], decoding: int, prefilling: int
 ) -> None:
-    pace = Pace(LIMIT)
+    budget = PrefillBudget(LIMIT)
     for seconds, decoded, read in steps:
-        pace.learn(seconds=seconds, decoded=decoded, read=read)
-    assert MIN_SLICE <= pace.slice_tokens(decoding=decoding, prefilling=prefilling) <= LIMIT
+        budget.learn(seconds=seconds, decoded=decoded, read=read)
+    assert MIN_SLICE <= budget.slice_tokens(decoding=decoding, prefilling=prefilling) <= LIMIT
 
 
 def test_beside_a_running_reply_a_step_takes_a_few_times_its_usual_time() -> None:
@@ -40,8 +40,8 @@ def test_beside_a_running_reply_a_step_takes_a_few_times_its_usual_time() -> Non
 
 
 def test_more_prompts_may_take_more_time() -> None:
-    pace = learned()
-    one, two = (pace.slice_tokens(decoding=1, prefilling=count) for count in (1, 2))
+    budget = learned()
+    one, two = (budget.slice_tokens(decoding=1, prefilling=count) for count in (1, 2))
     assert two == pytest.approx(2 * one, abs=1)
 
 
@@ -56,21 +56,21 @@ def test_even_beside_slow_replies_a_step_takes_no_more_than_the_idle_time() -> N
 
 
 def test_a_machine_that_becomes_slower_gets_smaller_slices() -> None:
-    pace = learned(step=2 * STEP)
-    before = pace.slice_tokens(decoding=1, prefilling=1)
+    budget = learned(step=2 * STEP)
+    before = budget.slice_tokens(decoding=1, prefilling=1)
     for _ in range(20):
-        pace.learn(seconds=100 * 4 * TOKEN, decoded=0, read=100)
-    assert pace.slice_tokens(decoding=1, prefilling=1) == pytest.approx(before / 4, abs=1)
+        budget.learn(seconds=100 * 4 * TOKEN, decoded=0, read=100)
+    assert budget.slice_tokens(decoding=1, prefilling=1) == pytest.approx(before / 4, abs=1)
 
 
 def test_what_running_replies_cost_is_not_held_against_the_prompt() -> None:
-    pace = learned()
-    before = pace.slice_tokens(decoding=0, prefilling=1)
+    budget = learned()
+    before = budget.slice_tokens(decoding=0, prefilling=1)
     for _ in range(20):
-        pace.learn(seconds=STEP + 100 * TOKEN, decoded=4, read=100)
-    assert pace.slice_tokens(decoding=0, prefilling=1) == pytest.approx(before, abs=2)
+        budget.learn(seconds=STEP + 100 * TOKEN, decoded=4, read=100)
+    assert budget.slice_tokens(decoding=0, prefilling=1) == pytest.approx(before, abs=2)
 
 
 def test_the_first_slice_is_careful() -> None:
-    assert Pace(LIMIT).slice_tokens(decoding=0, prefilling=1) < LIMIT
-    assert Pace(16).slice_tokens(decoding=0, prefilling=1) == 16
+    assert PrefillBudget(LIMIT).slice_tokens(decoding=0, prefilling=1) < LIMIT
+    assert PrefillBudget(16).slice_tokens(decoding=0, prefilling=1) == 16

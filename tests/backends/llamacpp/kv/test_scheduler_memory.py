@@ -2,9 +2,9 @@
 
 import pytest
 
-from modules.backends.llamacpp.plan import Remove, Restore, Store
-from modules.backends.llamacpp.scheduler import MAX_PIECES, MIN_STASHED
-from tests.backends.llamacpp.cache_model import CacheModel, made, own, reply_of
+from modules.backends.llamacpp.kv.plan import Offload, Remove, Restore
+from modules.backends.llamacpp.kv.scheduler import MAX_PIECES, MIN_OFFLOADED
+from tests.backends.llamacpp.kv.cache_model import CacheModel, made, own, reply_of
 
 SYSTEM = own(1000, 40)
 
@@ -13,17 +13,17 @@ class TestStash:
     """Where idle cells cost time: what is finished leaves the cache, and comes back when it is asked for again."""
 
     def test_a_job_finds_the_cache_as_if_it_were_new(self) -> None:
-        model = made(keeps_idle=False, stash=1000)
+        model = made(keeps_idle=False, host_cache=1000)
         model.add(0, SYSTEM, length=2)
         model.run()
         model.add(1, own(0, 10), length=2)
         model.step()
         assert model.used() == 10
-        assert [type(action) for action in model.actions] == [Store, Remove]
+        assert [type(action) for action in model.actions] == [Offload, Remove]
 
     @pytest.mark.parametrize("between", [True, False])
     def test_a_conversation_goes_on_from_cache_or_stash(self, between: bool) -> None:
-        model = made(keeps_idle=False, stash=1000)
+        model = made(keeps_idle=False, host_cache=1000)
         model.add(0, SYSTEM, length=3)
         model.run()
         if between:
@@ -36,7 +36,7 @@ class TestStash:
         assert any(isinstance(action, Restore) for action in model.actions) == between
 
     def test_a_beginning_of_what_is_stashed_will_do(self) -> None:
-        model = made(keeps_idle=False, stash=1000)
+        model = made(keeps_idle=False, host_cache=1000)
         model.add(0, SYSTEM, length=3)
         model.run()
         model.add(1, own(0, 30), length=2)
@@ -46,7 +46,7 @@ class TestStash:
         assert play.slot.cached == 30
 
     def two_that_ran_together(self) -> CacheModel:
-        model = made(keeps_idle=False, stash=1000)
+        model = made(keeps_idle=False, host_cache=1000)
         model.add(0, own(0, 30), length=2 * MAX_PIECES)
         model.add(1, own(100, 30), length=2 * MAX_PIECES)
         model.run()
@@ -56,23 +56,23 @@ class TestStash:
         model = self.two_that_ran_together()
         model.add(2, own(500, 10), length=1)
         model.run()
-        assert not any(isinstance(action, Store) for action in model.actions)
-        assert not model.scheduler.has_chores
+        assert not any(isinstance(action, Offload) for action in model.actions)
+        assert not model.scheduler.has_deferred
 
     def test_a_scattered_sequence_is_copied_when_nothing_runs(self) -> None:
         model = self.two_that_ran_together()
-        while model.scheduler.has_chores:
-            model.apply(model.scheduler.do_chore())
-        assert sum(isinstance(action, Store) for action in model.actions) == 2
+        while model.scheduler.has_deferred:
+            model.apply(model.scheduler.offload_deferred())
+        assert sum(isinstance(action, Offload) for action in model.actions) == 2
         model.add(2, own(500, 10), length=1)
         model.run()
         play = model.add(3, [*reply_of(own(0, 30), 2 * MAX_PIECES), 7], length=1)
         model.run()
         assert play.slot.cached == 30 + 2 * MAX_PIECES - 1
-        assert sum(isinstance(action, Store) for action in model.actions) == 2
+        assert sum(isinstance(action, Offload) for action in model.actions) == 2
 
     def test_memory_that_cannot_be_cut_comes_back_whole_or_not_at_all(self) -> None:
-        model = made(keeps_idle=False, can_share=False, spare=2, stash=1000)
+        model = made(keeps_idle=False, can_share=False, spare=2, host_cache=1000)
         model.add(0, SYSTEM, length=3)
         model.run()
         model.add(1, own(0, 30), length=2)
@@ -84,14 +84,14 @@ class TestStash:
         assert (part.slot.cached, whole.slot.cached) == (0, len(SYSTEM) + 2)
 
     def test_short_sequences_are_not_worth_stashing(self) -> None:
-        model = made(keeps_idle=False, stash=1000)
+        model = made(keeps_idle=False, host_cache=1000)
         for job in range(3):
-            model.add(job, own(job * 100, MIN_STASHED - 5), length=2)
+            model.add(job, own(job * 100, MIN_OFFLOADED - 5), length=2)
             model.run()
-        assert not any(isinstance(action, Store) for action in model.actions)
+        assert not any(isinstance(action, Offload) for action in model.actions)
 
     def test_a_state_is_not_written_over_before_it_is_read(self) -> None:
-        model = made(keeps_idle=False, stash=100)
+        model = made(keeps_idle=False, host_cache=100)
         for job in range(2):
             model.add(job, own(job * 100, 60), length=1)
             model.run()
@@ -107,7 +107,7 @@ class TestStash:
         play = model.add(2, [*own(0, 60), 1], length=1)
         model.run()
         assert play.slot.cached == 0
-        assert not any(isinstance(action, Store) for action in model.actions)
+        assert not any(isinstance(action, Offload) for action in model.actions)
 
 
 class TestSlidingWindow:
@@ -134,7 +134,7 @@ class TestSlidingWindow:
 
     @pytest.mark.parametrize(("length", "cached"), [(80, 80), (60, 0)])
     def test_only_whole_states_come_back(self, length: int, cached: int) -> None:
-        model = made(window=30, keeps_idle=False, stash=1000)
+        model = made(window=30, keeps_idle=False, host_cache=1000)
         model.add(0, self.LONG, length=1)
         model.run()
         model.add(1, own(0, 30), length=1)

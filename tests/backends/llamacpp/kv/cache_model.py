@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from modules.backends.llamacpp.plan import Action, CacheTraits, Copy, Plan, Remove, Restore, Slot, Store
-from modules.backends.llamacpp.scheduler import Scheduler
-from modules.backends.llamacpp.stash import Stash
+from modules.backends.llamacpp.kv.host_cache import HostCache
+from modules.backends.llamacpp.kv.plan import Action, CacheTraits, Copy, KvSlot, Offload, Remove, Restore, StepPlan
+from modules.backends.llamacpp.kv.scheduler import Scheduler
 
 BUDGET = 16
 SCORING_BUDGET = 4
@@ -18,7 +18,7 @@ SCORING_BUDGET = 4
 class Play:
     """One job as it runs: its slot, how many tokens it will say, and when it was last computed."""
 
-    slot: Slot
+    slot: KvSlot
     length: int
     said: int = 0
     computed: int = 0
@@ -26,7 +26,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a scheduler has to live with. In these worlds the stash takes one byte per token.
+    """What a scheduler has to live with. In these worlds the host cache takes one byte per token.
 
     With a `window`, every cell that left it is forgotten at once, unless another sequence has it too.
     """
@@ -36,7 +36,7 @@ class World:
     spare: int = 16
     can_share: bool = True
     keeps_idle: bool = True
-    stash: int = 0
+    host_cache: int = 0
     window: int = 0
     budget: int = BUDGET
 
@@ -55,12 +55,12 @@ class CacheModel:
         )
         self.scheduler = Scheduler(
             traits,
-            stash=Stash(world.stash, lambda sequence: len(self.held[sequence])),
+            host_cache=HostCache(world.host_cache, lambda sequence: len(self.held[sequence])),
             still_holds=self._still_holds if world.window else None,
         )
         self.held: dict[int, list[tuple[int, int]]] = {}
         self.forgotten: set[int] = set()
-        self.ring: list[int] = [-1] * world.stash
+        self.ring: list[int] = [-1] * world.host_cache
         self.plays: dict[int, Play] = {}
         self.finished: dict[int, Play] = {}
         self.started: list[int] = []
@@ -71,7 +71,7 @@ class CacheModel:
 
     def add(self, job_id: int, prompt: list[int], length: int, *, scores: bool = False) -> Play:
         """A job that will say `length` tokens; 0 reads its prompt only."""
-        slot = Slot(job_id, list(prompt), len(prompt), scores_prompt=scores)
+        slot = KvSlot(job_id, list(prompt), len(prompt), scores_prompt=scores)
         play = self.plays[job_id] = Play(slot, length)
         self.scheduler.add(slot)
         return play
@@ -79,11 +79,11 @@ class CacheModel:
     def drop(self, job_id: int) -> None:
         self.apply(self.scheduler.finish(self.plays.pop(job_id).slot))
 
-    def step(self) -> Plan:
+    def step(self) -> StepPlan:
         """What the backend does in a step: one batch, or a chore when there is nothing else to do."""
         if not self.scheduler.has_work:
-            self.apply(self.scheduler.do_chore() if self.scheduler.has_chores else ())
-            return Plan()
+            self.apply(self.scheduler.offload_deferred() if self.scheduler.has_deferred else ())
+            return StepPlan()
         self.apply(self.scheduler.place_waiting())
         placed = {job_id for job_id, play in self.plays.items() if play.slot.sequence is not None}
         self.started += sorted(placed.difference(self.started))
@@ -115,10 +115,10 @@ class CacheModel:
                     self.held[target] = self.held[source][:length]
                 case Remove(sequence):
                     self.held.pop(sequence, None)
-                case Store(sequence, entry):
+                case Offload(sequence, entry):
                     assert list(entry.tokens) == self.tokens(sequence), "an entry that says something else"
                     self.ring[entry.start : entry.end] = entry.tokens
-                    assert len(self.ring) == self.world.stash
+                    assert len(self.ring) == self.world.host_cache
                 case Restore(entry, target, length):
                     assert not self.held.get(target), "a state for a sequence that holds something"
                     assert self.ring[entry.start : entry.end] == list(entry.tokens), "a state that was written over"
@@ -137,7 +137,7 @@ class CacheModel:
             gone = cells[: max(0, len(cells) + 1 - self.world.window)]
             self.forgotten.update(cell[0] for cell in gone if holders[cell] == 1)
 
-    def _compute(self, plan: Plan) -> None:
+    def _compute(self, plan: StepPlan) -> None:
         for piece in plan.slices:
             slot = piece.slot
             assert slot.sequence is not None

@@ -2,9 +2,9 @@
 
 import pytest
 
-from modules.backends.llamacpp.plan import Copy, Remove
-from modules.backends.llamacpp.scheduler import GROWTH, MIN_SHARED
-from tests.backends.llamacpp.cache_model import SCORING_BUDGET, made, own, reply_of
+from modules.backends.llamacpp.kv.plan import Copy, Remove
+from modules.backends.llamacpp.kv.scheduler import GROWTH, MIN_SHARED
+from tests.backends.llamacpp.kv.cache_model import SCORING_BUDGET, made, own, reply_of
 
 SYSTEM = own(1000, 40)
 
@@ -282,11 +282,11 @@ class TestRoom:
         model.step()
         model.step()
         for expected in ("idle", "young"):
-            actions = model.scheduler.give_way()
+            actions = model.scheduler.preempt()
             assert actions is not None
             model.apply(actions)
             assert (young.slot.sequence is None) == (expected == "young")
-        assert model.scheduler.give_way() is None
+        assert model.scheduler.preempt() is None
         assert old.slot.sequence is not None
 
     def test_a_job_that_leaves_frees_its_place(self) -> None:
