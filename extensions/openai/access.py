@@ -1,8 +1,4 @@
-"""Who may call: keys, the names under which the server answers, and no web page of strangers.
-
-Everything is closed but `PUBLIC_PATHS`. The decision hangs on the path that the router itself reads and on the route
-it finds, never on an address rebuilt from headers, and it falls before a body is read.
-"""
+"""Who may call: keys, the names under which the server answers, and which pages of other origins."""
 
 import hashlib
 import hmac
@@ -11,13 +7,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Self
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from extensions.openai.common.answers import IGNORED_HEADER, REPAIRS_HEADER
 from extensions.openai.common.errors import Forbidden, Unauthorized, error_response
-from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.middleware import JsonRoute
 from modules.errors import BadRequest, ServiceError
 from modules.serving.addressing import CONTAINER_NAMES, is_addressed, is_local_page, is_own_page, own_names
 from modules.settings.values import Settings
@@ -159,3 +157,36 @@ def _digest_or_none(key: str) -> bytes | None:
 
 def _matches(digests: list[bytes], wanted: bytes) -> bool:
     return any(hmac.compare_digest(digest, wanted) for digest in digests)
+
+
+_EXPOSED: Final = (IGNORED_HEADER, REPAIRS_HEADER, "Retry-After", "request-id", "x-request-id")
+
+
+class CrossOrigin(CORSMiddleware):
+    """Answers preflights, for which no key is asked, and lets the pages that `policy` allows read what they get."""
+
+    def __init__(self, app: ASGIApp, policy: Policy) -> None:
+        super().__init__(
+            app, allow_methods=("*",), allow_headers=("*",), expose_headers=_EXPOSED, allow_private_network=True
+        )
+        self._policy = policy
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        return self._policy.allows(origin)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """A stranger's tells nothing, not even that there is a private network to be reached."""
+        if not is_addressed(request_headers, self._policy.hosts):
+            return PlainTextResponse("Invalid host header", 400)
+        if not self.is_allowed_origin(request_headers["origin"]):
+            return PlainTextResponse("Disallowed CORS origin", 400, {"Vary": "Origin"})
+        return super().preflight_response(request_headers)
+
+    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+        origin = request_headers.get("origin")
+        if origin is None or self.is_allowed_origin(origin):
+            await super().send(message, send, request_headers)
+            return
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("Origin")
+        await send(message)

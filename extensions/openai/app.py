@@ -6,19 +6,19 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
-from extensions.openai import adapters, embeddings, health, internal, metrics, models, tokenizer, tokens
-from extensions.openai.access import Gate, Policy
+from extensions.openai import embeddings, models
+from extensions.openai.access import CrossOrigin, Gate, Policy
+from extensions.openai.chat import prompt
 from extensions.openai.chat import routes as chat
 from extensions.openai.common.context import Context
 from extensions.openai.common.error_handlers import Shield, add_error_handlers
-from extensions.openai.common.plain_paths import PlainPaths
-from extensions.openai.common.request_log import RequestLog
+from extensions.openai.common.middleware import PlainPaths, RequestLog
 from extensions.openai.completions import routes as completions
-from extensions.openai.cross_origin import CrossOrigin
+from extensions.openai.internal import models as internal
+from extensions.openai.internal import server, tokens
 from extensions.openai.messages import routes as messages
-from extensions.openai.responses import conversation_routes as conversations
 from extensions.openai.responses import routes as responses
-from extensions.openai.responses.desk import Desk
+from extensions.openai.responses.service import Desk
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
 from modules.serving.limits import BodyLimits
@@ -29,16 +29,15 @@ ROUTERS = (
     completions.router,
     messages.router,
     responses.router,
-    conversations.router,
+    responses.conversations,
     embeddings.router,
     models.router,
     tokens.router,
-    tokenizer.router,
+    prompt.router,
     internal.router,
     internal.management,
-    adapters.router,
-    health.router,
-    metrics.router,
+    internal.adapters,
+    server.router,
     unavailable_endpoints(),
 )
 

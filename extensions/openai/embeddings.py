@@ -12,7 +12,7 @@ from starlette.responses import Response
 from extensions.openai.common.answers import json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
-from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import while_connected
 from modules.errors import BadRequest
 from modules.media.embeddings import EmbeddingRequest, Text

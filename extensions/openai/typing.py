@@ -1,14 +1,16 @@
 """Every request and response model of the API, importable from one place."""
 
-from extensions.openai.adapters import AdapterNames, AdapterRequest
-from extensions.openai.chat.message_schema import (
-    ChatMessage,
-    ContentPart,
-    CustomCall,
-    FunctionCall,
-    MessageToolCall,
+from extensions.openai.chat.prompt import (
+    ChatPromptResponse,
+    DetokenizeRequest,
+    DetokenizeResponse,
+    TokenizeRequest,
+    TokenizeResponse,
+    TokenizerInfo,
 )
 from extensions.openai.chat.schema import (
+    AllowedTool,
+    AllowedTools,
     AssistantMessage,
     CalledCustom,
     CalledFunction,
@@ -21,27 +23,42 @@ from extensions.openai.chat.schema import (
     ChoiceLogprobs,
     ChunkChoice,
     CustomDelta,
+    CustomTool,
     CustomToolCall,
     FunctionDelta,
+    FunctionTool,
     FunctionToolCall,
+    NamedTool,
     ReasoningFields,
     ReasoningOptions,
     TemplateFields,
+    Tool,
     ToolCallDelta,
+    ToolChoiceObject,
     ToolFields,
     TopLogprob,
 )
-from extensions.openai.chat.tool_schema import (
-    AllowedTool,
-    AllowedTools,
-    CustomTool,
-    FunctionTool,
-    NamedTool,
-    Tool,
-    ToolChoiceObject,
+from extensions.openai.common.answers import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
+from extensions.openai.common.generation import GenerationFields, InertFields, SamplingFields, StreamOptions
+from extensions.openai.common.items.schema import (
+    CustomToolCallItem,
+    CustomToolCallOutputItem,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    InputItem,
+    InputMessageItem,
+    InputPart,
+    InputText,
+    OutputMessageItem,
+    OutputText,
+    OutputTokenLogprob,
+    ReasoningItem,
+    ReasoningText,
+    Refusal,
+    SummaryText,
+    TopTokenLogprob,
 )
-from extensions.openai.common.generation_fields import GenerationFields, InertFields, SamplingFields, StreamOptions
-from extensions.openai.common.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
+from extensions.openai.common.messages.schema import ChatMessage, ContentPart, CustomCall, FunctionCall, MessageToolCall
 from extensions.openai.completions.schema import (
     CompletionLogprobs,
     TextChoice,
@@ -51,14 +68,23 @@ from extensions.openai.completions.schema import (
     TextCompletionRequest,
 )
 from extensions.openai.embeddings import EmbeddingObject, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage
-from extensions.openai.health import Health
-from extensions.openai.internal import (
-    ChatPromptResponse,
+from extensions.openai.internal.models import (
+    AdapterNames,
+    AdapterRequest,
     InternalHealth,
     LoadRequest,
     ModelInfo,
     ModelNames,
     UnloadRequest,
+)
+from extensions.openai.internal.server import Health
+from extensions.openai.internal.tokens import (
+    DecodeRequest,
+    DecodeResponse,
+    EncodeRequest,
+    EncodeResponse,
+    LogitsRequestBody,
+    TokenCountResponse,
 )
 from extensions.openai.messages.schema import (
     BlockSource,
@@ -80,55 +106,32 @@ from extensions.openai.messages.schema import (
     TokenCount,
     ToolUseBlock,
 )
-from extensions.openai.models import Model, ModelList, ModelMeta
-from extensions.openai.models_anthropic import AnthropicModel, AnthropicModelList
-from extensions.openai.responses.bodies import (
+from extensions.openai.models import AnthropicModel, AnthropicModelList, Model, ModelList, ModelMeta
+from extensions.openai.responses.schema import (
+    ChosenTool,
     Conversation,
+    ConversationId,
     ConversationReference,
+    CreateConversationRequest,
+    CreateItemsRequest,
+    CreateResponseRequest,
     DeletedConversation,
     DeletedResponse,
     IncompleteDetails,
     InputTokenCount,
     InputTokensDetails,
+    InputTokensRequest,
     ItemList,
     OutputTokensDetails,
+    PromptFields,
     ReasoningEcho,
     ResponseError,
     ResponseObject,
-    ResponseUsage,
-    TextEcho,
-)
-from extensions.openai.responses.items import (
-    CustomToolCallItem,
-    CustomToolCallOutputItem,
-    FunctionCallItem,
-    FunctionCallOutputItem,
-    InputMessageItem,
-    InputText,
-    OutputMessageItem,
-    OutputText,
-    OutputTokenLogprob,
-    ReasoningItem,
-    ReasoningText,
-    Refusal,
-    SummaryText,
-    TopTokenLogprob,
-)
-from extensions.openai.responses.schema import (
-    ChosenTool,
-    ConversationId,
-    CreateConversationRequest,
-    CreateItemsRequest,
-    CreateResponseRequest,
-    InputItem,
-    InputPart,
-    InputTokensRequest,
-    PromptFields,
     ResponseReasoning,
-    ResponseText,
     ResponseTool,
     ResponseToolChoice,
-    TextFormat,
+    ResponseUsage,
+    TextEcho,
     UpdateConversationRequest,
 )
 from extensions.openai.structured.constraint import (
@@ -137,21 +140,7 @@ from extensions.openai.structured.constraint import (
     StructuredFields,
     StructuredOutputs,
 )
-from extensions.openai.tokenizer import (
-    DetokenizeRequest,
-    DetokenizeResponse,
-    TokenizeRequest,
-    TokenizeResponse,
-    TokenizerInfo,
-)
-from extensions.openai.tokens import (
-    DecodeRequest,
-    DecodeResponse,
-    EncodeRequest,
-    EncodeResponse,
-    LogitsRequestBody,
-    TokenCountResponse,
-)
+from extensions.openai.structured.text_format import ResponseText, TextFormat
 
 __all__ = [
     "AdapterNames",

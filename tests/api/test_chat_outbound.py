@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 
-from extensions.openai.chat.outbound import ChatStream, Presentation, chat_completion
-from extensions.openai.chat.tool_outbound import CallStyle
+from extensions.openai.chat.outbound import CallStyle, ChatStream, Presentation, chat_completion
 from modules.engine.types import TokenLogprob, Usage
 from modules.events import (
     Content,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.chat.tool_inbound import Toolbox, toolbox_of
+from extensions.openai.chat.inbound import Toolbox, toolbox_of
 from extensions.openai.typing import ToolFields
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse

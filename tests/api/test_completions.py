@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
-from extensions.openai.completions.logprobs import LogprobTable
+from extensions.openai.completions.outbound import LogprobTable
 from extensions.openai.typing import TextCompletionRequest
 from modules.engine.types import Alternative, TokenLogprob
 from tests.api.serving import TEXT, Served, chunks_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.tokens import LogitsRequestBody
+from extensions.openai.internal.tokens import LogitsRequestBody
 from tests.api.serving import CHAT, Served, says
 
 

@@ -34,4 +34,4 @@ def test_a_reader_is_found() -> None:
     text = "def f(runtime):\n    return runtime.models.state.card"
     for path in ("extensions/openai/chat/routes.py", "modules/chat/service.py"):
         assert readers_of_state([Source(path, text)]) == [f"{path}:2 reads models.state"]
-    assert readers_of_state([Source("extensions/openai/health.py", text)]) == []
+    assert readers_of_state([Source("extensions/openai/internal/server.py", text)]) == []

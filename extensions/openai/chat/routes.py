@@ -3,17 +3,15 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.chat.inbound import chat_request
-from extensions.openai.chat.outbound import ChatStream, Presentation, chat_completion
+from extensions.openai.chat.inbound import chat_request, toolbox_of
+from extensions.openai.chat.outbound import CallStyle, ChatStream, Presentation, chat_completion
 from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
-from extensions.openai.chat.tool_inbound import toolbox_of
-from extensions.openai.chat.tool_outbound import CallStyle
 from extensions.openai.common.answers import Remarks, json_answer
 from extensions.openai.common.context import CurrentCaller
-from extensions.openai.common.json_route import JsonRoute
-from extensions.openai.common.presets import default_sampling
+from extensions.openai.common.generation import default_sampling
+from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import event_stream, is_plain_script, parses_every_event, while_connected
-from extensions.openai.responses.inbound import unenforced_text
+from extensions.openai.structured.text_format import unenforced_text
 from modules.reply.gather import gather
 
 router = APIRouter(tags=["Chat completions"], route_class=JsonRoute)

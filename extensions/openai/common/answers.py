@@ -1,16 +1,112 @@
-"""What whole and streamed answers have in common."""
+"""What whole and streamed answers have in common: ids and times, token counts, token texts, and headers."""
 
-from collections.abc import AsyncGenerator, Sequence
+import hashlib
+import time
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final, Self
 
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from extensions.openai.common.generation_fields import GenerationFields
-from extensions.openai.common.generation_inbound import ignored_parameters
+from extensions.openai.common.generation import GenerationFields, ignored_parameters
 from extensions.openai.structured.constraint import unenforced_parts
-from modules.events import Event, Started
+from modules.engine.types import Alternative, TokenLogprob, Usage
+from modules.events import Done, Event, Started
+from modules.reply.gather import total_usage
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """`created` is in unix seconds. `system_fingerprint` is the same whenever the same model answers."""
+
+    id: str
+    created: int
+    model: str
+
+    @classmethod
+    def of(cls, prefix: str, model: str) -> Self:
+        return cls(f"{prefix}-{uuid.uuid4().hex}", int(time.time()), model)
+
+    @property
+    def system_fingerprint(self) -> str:
+        return f"fp_{hashlib.sha256(self.model.encode()).hexdigest()[:10]}"
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{uuid.uuid4().hex}"
+
+
+class PromptTokensDetails(BaseModel):
+    cached_tokens: int
+
+
+class CompletionTokensDetails(BaseModel):
+    reasoning_tokens: int
+
+
+class CompletionUsage(BaseModel):
+    """Tokens counted where they were processed. `cached_tokens` of the prompt had not to be computed again."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
+    completion_tokens_details: CompletionTokensDetails
+
+
+def usage_body(usage: Usage) -> CompletionUsage:
+    return CompletionUsage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens,
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=usage.cached_tokens),
+        completion_tokens_details=CompletionTokensDetails(reasoning_tokens=usage.reasoning_tokens),
+    )
+
+
+class UsageTally:
+    """Adds up a streamed request, whose choices end one by one."""
+
+    def __init__(self) -> None:
+        self._prompt_tokens = 0
+        self._choices: list[Usage] = []
+
+    def start(self, started: Started) -> None:
+        self._prompt_tokens = started.prompt_tokens
+
+    def finish(self, done: Done) -> None:
+        self._choices.append(done.usage)
+
+    @property
+    def total(self) -> Usage:
+        return total_usage(self._prompt_tokens, self._choices)
+
+
+_LOWEST_LOGPROB: Final = -9999.0
+
+
+def token_text(data: bytes) -> str:
+    r"""The text of a token; `\xf0\x9f` where its bytes are no complete characters, as OpenAI writes it."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def finite(logprob: float) -> float:
+    """The same float, but for minus infinity, which JSON has no number for."""
+    return max(logprob, _LOWEST_LOGPROB)
+
+
+def candidates(scored: TokenLogprob) -> tuple[Alternative, ...]:
+    """The alternatives at a position, best first, the token itself among them in any case."""
+    if any(alternative.token == scored.token for alternative in scored.top):
+        return scored.top
+    return (*scored.top, Alternative(scored.token, scored.data, scored.logprob))
+
 
 IGNORED_HEADER = "X-Ignored-Parameters"
 REPAIRS_HEADER = "X-Prompt-Repairs"
@@ -49,3 +145,7 @@ class Remarks:
         repairs = (*self.repairs, *(started.repairs if started else ()))
         named = {IGNORED_HEADER: ignored, REPAIRS_HEADER: repairs}
         return {header: ", ".join(names) for header, names in named.items() if names}
+
+
+def full_answer(body: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body.model_dump_json(), headers=headers, media_type="application/json")

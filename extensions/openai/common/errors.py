@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Final
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Scope
 
-from extensions.openai.common.anthropic_shape import anthropic_error_body, request_id_of, speaks_anthropic
+from extensions.openai.common.middleware import plain_path
 from modules.errors import (
     BadRequest,
     Busy,
@@ -26,6 +27,28 @@ from modules.errors import (
     ServiceError,
     SettingsError,
 )
+
+_PATH: Final = "/v1/messages"
+_VERSION_HEADER: Final = "anthropic-version"
+
+
+def speaks_anthropic(scope: Scope) -> bool:
+    """Whether the caller is a client of Anthropic's API: it calls its endpoint, or names its version."""
+    if scope["type"] != "http":
+        return False
+    path = plain_path(scope["path"])
+    return path == _PATH or path.startswith(f"{_PATH}/") or _VERSION_HEADER in Headers(scope=scope)
+
+
+def request_id_of(scope: Scope) -> str | None:
+    """The id that the answer's headers carry."""
+    request_id: str | None = scope.get("state", {}).get("request_id")
+    return request_id
+
+
+def anthropic_error_body(kind: str, message: str, request_id: str | None) -> bytes:
+    return orjson.dumps({"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id})
+
 
 logger = logging.getLogger(__name__)
 

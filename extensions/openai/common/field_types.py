@@ -171,3 +171,14 @@ def _is_object(annotation: Any) -> bool:  # noqa: ANN401 - a type form has no st
 def _is_list(annotation: Any) -> bool:  # noqa: ANN401 - a type form has no static type
     origin = get_origin(annotation)
     return _is_list(get_args(annotation)[0]) if origin is Annotated else origin is list or annotation is Any
+
+
+def known_words(*words: str) -> BeforeValidator:
+    """Any other word is none."""
+    return BeforeValidator(lambda value: value if value in words else None)
+
+
+class TokenFields(RequestModel):
+    """Whose tokens they are."""
+
+    model: str | None = Field(None, description="Any name, as in a chat.")

@@ -1,8 +1,4 @@
-"""Bytes out, hang-up in: server-sent events from a source of events, which is closed as soon as nobody listens.
-
-The first event is awaited, though not for ever, before the headers are sent, so that what fails at once is a proper
-status; after that a failure is an error event. Silence is filled with comment lines.
-"""
+"""Server-sent events: the source of events is closed as soon as the client hangs up."""
 
 import asyncio
 import logging
@@ -10,13 +6,16 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
 
+import orjson
 from sse_starlette import ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from extensions.openai.common.answers import Stamp, UsageTally, usage_body
 from extensions.openai.common.context import Caller
 from extensions.openai.common.errors import ClientGone, ShuttingDown, error_event
 from extensions.openai.common.waiting import end, hung_up, stopped, unless
+from modules.events import Done, Started
 
 KEEP_ALIVE_SECONDS: Final = 10
 SEND_TIMEOUT_SECONDS: Final = 60
@@ -186,3 +185,46 @@ class FeedResponse(Response):
 
 def _body(content: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+class Chunks:
+    """The chunks of one streamed answer. `kind` is their `object`, `id_prefix` how their id begins.
+
+    With `wants_usage` every chunk says `"usage":null`, and a last one without choices has it. `head` and `tail` are
+    what stands around a choice, from `start` on.
+    """
+
+    def __init__(self, *, kind: str, id_prefix: str, wants_usage: bool) -> None:
+        self._kind = kind
+        self._id_prefix = id_prefix
+        self._wants_usage = wants_usage
+        self._tally = UsageTally()
+        self.head = b""
+        self.tail = b'],"usage":null}\n\n' if wants_usage else b"]}\n\n"
+
+    def start(self, started: Started) -> None:
+        self._tally.start(started)
+        stamp = Stamp.of(self._id_prefix, started.model)
+        common = orjson.dumps(
+            {
+                "id": stamp.id,
+                "object": self._kind,
+                "created": stamp.created,
+                "model": stamp.model,
+                "system_fingerprint": stamp.system_fingerprint,
+            }
+        )
+        self.head = b"data: " + common[:-1] + b',"choices":['
+
+    def around(self, choice: bytes) -> bytes:
+        return self.head + choice + self.tail
+
+    def finish(self, done: Done) -> None:
+        """To be told of the end of every choice."""
+        self._tally.finish(done)
+
+    def end(self) -> bytes:
+        """The chunk with the usage of all choices, if it was asked for."""
+        if not self._wants_usage:
+            return b""
+        return self.head + b'],"usage":' + usage_body(self._tally.total).model_dump_json().encode() + b"}\n\n"

@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from extensions.openai.common.answers import Remarks, json_answer
 from extensions.openai.common.context import CurrentCaller
-from extensions.openai.common.json_route import JsonRoute
-from extensions.openai.common.presets import default_sampling
+from extensions.openai.common.generation import default_sampling
+from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import event_stream, while_connected
 from extensions.openai.completions.inbound import choosing_of, completion_request
 from extensions.openai.completions.outbound import Presentation, TextStream, text_completion

@@ -6,10 +6,10 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WrapVal
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
-from extensions.openai.chat.message_schema import Messages
+from extensions.openai.common.answers import CompletionUsage
 from extensions.openai.common.field_types import Alternatives, BestOf, Bound, Choices, TokenId, TokenIds
-from extensions.openai.common.generation_fields import GenerationFields
-from extensions.openai.common.usage import CompletionUsage
+from extensions.openai.common.generation import GenerationFields
+from extensions.openai.common.messages.schema import Messages
 
 DEFAULT_MAX_TOKENS = 512
 

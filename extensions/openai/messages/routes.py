@@ -6,11 +6,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from extensions.openai.common.answers import Remarks, json_answer
-from extensions.openai.common.anthropic_shape import request_id_of
 from extensions.openai.common.context import CurrentCaller
-from extensions.openai.common.errors import anthropic_error_event
-from extensions.openai.common.json_route import JsonRoute
-from extensions.openai.common.presets import default_sampling
+from extensions.openai.common.errors import anthropic_error_event, request_id_of
+from extensions.openai.common.generation import default_sampling
+from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import Feed, feed_response, while_connected
 from extensions.openai.messages.inbound import (
     counted_request,
@@ -18,11 +17,10 @@ from extensions.openai.messages.inbound import (
     message_request,
     omits_thinking,
     stop_sequences_of,
+    without_earlier_pictures,
 )
-from extensions.openai.messages.outbound import whole_message
-from extensions.openai.messages.pictures import without_earlier_pictures
+from extensions.openai.messages.outbound import MessageStream, whole_message
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
-from extensions.openai.messages.stream_outbound import MessageStream
 from modules.errors import ContextTooLong
 from modules.prompt.conversation.pictures import LEFT_OUT
 

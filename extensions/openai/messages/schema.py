@@ -1,11 +1,12 @@
 """The models of POST /v1/messages: Anthropic's, with the further fields of a local server."""
 
-from typing import Annotated, Any, Literal
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from extensions.openai.common.field_types import Anything, Bound, CallId, Count, Effort, RequestModel, Stops
-from extensions.openai.common.generation_fields import GenerationFields
+from extensions.openai.common.generation import GenerationFields
 from extensions.openai.structured.schemas import plain_schema
 
 
@@ -209,3 +210,21 @@ class MessageReply(BaseModel):
 
 class TokenCount(BaseModel):
     input_tokens: int
+
+
+SIGNATURE: Final = "dW5zaWduZWQ="
+_CARRIER: Final = "thought-"
+
+
+def carrying_signature(thought: str) -> str:
+    return _CARRIER + urlsafe_b64encode(thought.encode()).decode()
+
+
+def carried_thought(signature: str) -> str:
+    """Empty for a signature that carries none, such as another server's."""
+    if not signature.startswith(_CARRIER):
+        return ""
+    try:
+        return urlsafe_b64decode(signature.removeprefix(_CARRIER)).decode()
+    except ValueError:
+        return ""

@@ -1,23 +1,70 @@
-"""/v1/responses: created whole, streamed or in the background; fetched, cancelled, deleted, counted."""
+"""The routes of /v1/responses and /v1/conversations."""
 
-from collections.abc import AsyncGenerator, Callable
-from typing import Annotated
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from extensions.openai.common.answers import Remarks
+from extensions.openai.common.answers import Remarks, full_answer, new_id
 from extensions.openai.common.context import Caller, CurrentCaller
-from extensions.openai.common.json_route import JsonRoute
+from extensions.openai.common.items.inbound import items_of, references
+from extensions.openai.common.items.schema import CustomToolCallItem, CustomToolCallOutputItem, InputItem, Item
+from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import Feed, feed_response, while_connected
-from extensions.openai.responses.answers import full_answer
-from extensions.openai.responses.bodies import DeletedResponse, InputTokenCount, ItemList, ResponseObject
-from extensions.openai.responses.desk import CurrentDesk
-from extensions.openai.responses.inbound import tools_of, unenforced_text
-from extensions.openai.responses.pages import After, Limit, Order, page
-from extensions.openai.responses.pictures import without_earlier_pictures
-from extensions.openai.responses.schema import CreateResponseRequest, InputTokensRequest
+from extensions.openai.responses.inbound import tools_of, without_earlier_pictures
+from extensions.openai.responses.schema import (
+    Conversation,
+    CreateConversationRequest,
+    CreateItemsRequest,
+    CreateResponseRequest,
+    DeletedConversation,
+    DeletedResponse,
+    InputTokenCount,
+    InputTokensRequest,
+    ItemList,
+    ResponseObject,
+    StoredConversation,
+    UpdateConversationRequest,
+)
+from extensions.openai.responses.service import CurrentDesk
+from extensions.openai.responses.store import Shelf, missing, with_items, with_metadata, without_item
+from extensions.openai.structured.text_format import unenforced_text
+from modules.errors import BadRequest
 from modules.prompt.conversation.pictures import LEFT_OUT
+
+Limit = Annotated[int, Query(ge=1, le=100, description="Most items of the page.")]
+Order = Annotated[Literal["asc", "desc"], Query(description="Oldest or newest first.")]
+After = Annotated[str | None, Query(description="The page begins after the item with this id.")]
+
+
+def page(items: Sequence[Item], *, limit: int, order: str, after: str | None, has_statuses: bool = False) -> ItemList:
+    """Raises BadRequest when `after` is none of the items. With `has_statuses` every item shows one."""
+    ordered = list(items) if order == "asc" else list(reversed(items))
+    start = 0 if after is None else _place(ordered, after) + 1
+    shown = ordered[start : start + limit]
+    return ItemList(
+        data=[_shown(item, has_statuses) for item in shown],
+        first_id=shown[0].id if shown else "",
+        last_id=shown[-1].id if shown else "",
+        has_more=start + limit < len(ordered),
+    )
+
+
+def _place(items: Sequence[Item], item_id: str) -> int:
+    place = next((place for place, item in enumerate(items) if item.id == item_id), None)
+    if place is None:
+        raise BadRequest("There is no item with this id in the list.", param="after")
+    return place
+
+
+def _shown(item: Item, has_statuses: bool) -> dict[str, Any]:
+    shown = item.model_dump()
+    if has_statuses and isinstance(item, CustomToolCallItem | CustomToolCallOutputItem):
+        shown["status"] = "completed"
+    return shown
+
 
 router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonRoute)
 
@@ -108,3 +155,86 @@ async def _streamed(
     headers: Callable[[], dict[str, str]],
 ) -> Response:
     return await feed_response(caller, Feed(events, _AsTheyAre(), failure=failure), headers)
+
+
+conversations = APIRouter(prefix="/v1/conversations", tags=["Conversations"], route_class=JsonRoute)
+
+
+@conversations.post("", responses={200: {"model": Conversation}})
+async def create_conversation(body: CreateConversationRequest, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+    """A new conversation, with its first items if there are any."""
+    conversation = Conversation(id=new_id("conv"), created_at=int(time.time()), metadata=body.metadata or {})
+    items = await _items(body.items or [], caller.owner, desk.shelf)
+    await desk.shelf.keep_conversation(StoredConversation(conversation=conversation, items=items), caller.owner)
+    return full_answer(conversation)
+
+
+@conversations.get("/{conversation_id}", responses={200: {"model": Conversation}})
+async def get_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+    """Without its items."""
+    return full_answer((await desk.shelf.conversation(conversation_id, caller.owner)).conversation)
+
+
+@conversations.post("/{conversation_id}", responses={200: {"model": Conversation}})
+async def update_conversation(
+    conversation_id: str, body: UpdateConversationRequest, caller: CurrentCaller, desk: CurrentDesk
+) -> Response:
+    """Changes the metadata."""
+    changed = await desk.shelf.change_conversation(
+        conversation_id, caller.owner, lambda stored: with_metadata(stored, body.metadata)
+    )
+    return full_answer(changed.conversation)
+
+
+@conversations.delete("/{conversation_id}", responses={200: {"model": DeletedConversation}})
+async def delete_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+    """Forgets the conversation and its items."""
+    await desk.shelf.delete(conversation_id, caller.owner, "conversation")
+    return full_answer(DeletedConversation(id=conversation_id))
+
+
+@conversations.post("/{conversation_id}/items", responses={200: {"model": ItemList}})
+async def create_items(
+    conversation_id: str, body: CreateItemsRequest, caller: CurrentCaller, desk: CurrentDesk
+) -> Response:
+    """Adds items at the end, and answers with them."""
+    items = await _items(body.items, caller.owner, desk.shelf)
+    await desk.shelf.change_conversation(conversation_id, caller.owner, lambda stored: with_items(stored, items))
+    return full_answer(page(items, limit=max(1, len(items)), order="asc", after=None))
+
+
+@conversations.get("/{conversation_id}/items", responses={200: {"model": ItemList}})
+async def list_items(
+    conversation_id: str,
+    caller: CurrentCaller,
+    desk: CurrentDesk,
+    limit: Limit = 20,
+    order: Order = "desc",
+    after: After = None,
+) -> Response:
+    """The items, page by page."""
+    items = (await desk.shelf.conversation(conversation_id, caller.owner)).items
+    return full_answer(page(items, limit=limit, order=order, after=after))
+
+
+@conversations.get("/{conversation_id}/items/{item_id}")
+async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+    """One item."""
+    items = (await desk.shelf.conversation(conversation_id, caller.owner)).items
+    found = next((item for item in items if item.id == item_id), None)
+    if found is None:
+        raise missing("item", item_id)
+    return full_answer(found)
+
+
+@conversations.delete("/{conversation_id}/items/{item_id}", responses={200: {"model": Conversation}})
+async def delete_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+    """Takes one item out, and answers with the conversation."""
+    changed = await desk.shelf.change_conversation(
+        conversation_id, caller.owner, lambda stored: without_item(stored, item_id)
+    )
+    return full_answer(changed.conversation)
+
+
+async def _items(sent: list[InputItem], owner: str, shelf: Shelf) -> list[Item]:
+    return items_of(sent, await shelf.items(references(sent), owner), param="items")

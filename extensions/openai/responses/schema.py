@@ -1,33 +1,16 @@
-"""The request bodies of /v1/responses and /v1/conversations: OpenAI's, with the sampling fields of a local server."""
+"""The models of /v1/responses and /v1/conversations: OpenAI's, with the sampling fields of a local server.
 
-from typing import Annotated, Any, Final, Literal
+Answers have every key, null where there is nothing to say."""
 
-from pydantic import BeforeValidator, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from typing import Annotated, Any, Literal
 
-from extensions.openai.common.field_types import Alternatives, Anything, Bound, CallId, Effort, Name, RequestModel
-from extensions.openai.common.generation_fields import GenerationFields
-from extensions.openai.structured.constraint import none_without_type
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-KNOWN_TYPES: Final = frozenset(
-    {
-        "message",
-        "function_call",
-        "function_call_output",
-        "custom_tool_call",
-        "custom_tool_call_output",
-        "reasoning",
-        "item_reference",
-    }
-)
-
-
-def _as_text_part(value: object) -> object:
-    return [{"type": "input_text", "text": value}] if isinstance(value, str) else value
-
-
-def _as_message(value: object) -> object:
-    return [{"type": "message", "role": "user", "content": value}] if isinstance(value, str) else value
+from extensions.openai.common.field_types import Alternatives, Anything, Bound, Effort, Name, RequestModel, known_words
+from extensions.openai.common.generation import GenerationFields
+from extensions.openai.common.items.schema import InputItem, InputItems, Item, OutputItem
+from extensions.openai.structured.text_format import ResponseText
+from modules.engine.types import Usage
 
 
 def _as_choice(value: object) -> object:
@@ -40,55 +23,6 @@ def _as_conversation(value: object) -> object:
     return {"id": value} if isinstance(value, str) and value else value or None
 
 
-class InputPart(RequestModel):
-    """One piece of a message, a tool's output or a thought. Which types can be used depends on the model."""
-
-    type: str
-    text: str | None = None
-    refusal: str | None = None
-
-
-InputParts = Annotated[
-    list[InputPart],
-    Field(max_length=65536, fail_fast=True),
-    BeforeValidator(_as_text_part, json_schema_input_type=str | list[InputPart]),
-]
-
-
-class InputItem(RequestModel):
-    """One item of the input, of any type; without a type it is a message. `content` and `output` may be plain texts.
-    What items of other types hold is in `foreign`, as it was sent."""
-
-    type: str = "message"
-    id: str | None = Field(None, max_length=256)
-    role: str | None = None
-    content: InputParts | None = None
-    call_id: CallId | None = None
-    name: str | None = Field(None, max_length=1024)
-    arguments: str | None = None
-    input: str | None = None
-    output: InputParts | None = None
-    summary: list[InputPart] | None = Field(None, max_length=65536)
-    encrypted_content: str | None = None
-    namespace: str | None = Field(None, max_length=1024)
-    foreign: SkipJsonSchema[dict[str, Any] | None] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_type(cls, given: Any) -> Any:  # noqa: ANN401 - any JSON
-        if not isinstance(given, dict):
-            return given
-        kind = given.get("type") or ("message" if "role" in given or "id" not in given else "item_reference")
-        if kind in KNOWN_TYPES or not isinstance(kind, str):
-            return {**given, "type": kind, "foreign": None}
-        return {"type": kind, "id": given.get("id"), "foreign": given}
-
-
-InputItems = Annotated[
-    list[InputItem],
-    Field(max_length=65536, fail_fast=True),
-    BeforeValidator(_as_message, json_schema_input_type=str | list[InputItem]),
-]
 NewItems = Annotated[list[InputItem], Field(max_length=20, fail_fast=True)]
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
@@ -127,28 +61,7 @@ class ResponseToolChoice(ChosenTool):
     tools: list[ChosenTool] = Field(default_factory=list, max_length=1024)
 
 
-def _known(*words: str) -> BeforeValidator:
-    """Any other word is none."""
-    return BeforeValidator(lambda value: value if value in words else None)
-
-
-Verbosity = Annotated[Literal["low", "medium", "high"] | None, _known("low", "medium", "high")]
-Summary = Annotated[Literal["auto", "concise", "detailed"] | None, _known("auto", "concise", "detailed")]
-
-
-class TextFormat(RequestModel):
-    """What the reply has to be: `type` is text, json_object or json_schema."""
-
-    type: str
-    name: str | None = None
-    description: str | None = None
-    schema_: dict[str, Any] | None = Field(None, alias="schema")
-    strict: bool | None = None
-
-
-class ResponseText(RequestModel):
-    format: Annotated[TextFormat | None, BeforeValidator(none_without_type, json_schema_input_type=TextFormat)] = None
-    verbosity: Verbosity = Field(None, description="Accepted, without effect.")
+Summary = Annotated[Literal["auto", "concise", "detailed"] | None, known_words("auto", "concise", "detailed")]
 
 
 class ResponseReasoning(RequestModel):
@@ -234,3 +147,145 @@ class UpdateConversationRequest(RequestModel):
 
 class CreateItemsRequest(RequestModel):
     items: NewItems = Field(min_length=1, description="What to add at the end.")
+
+
+ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+
+
+class InputTokensDetails(BaseModel):
+    cached_tokens: int
+    cache_write_tokens: int = 0
+
+
+class OutputTokensDetails(BaseModel):
+    reasoning_tokens: int
+
+
+class ResponseUsage(BaseModel):
+    """Tokens counted where they were processed. `cached_tokens` of the input had not to be computed again."""
+
+    input_tokens: int
+    input_tokens_details: InputTokensDetails
+    output_tokens: int
+    output_tokens_details: OutputTokensDetails
+    total_tokens: int
+
+
+class ResponseError(BaseModel):
+    code: str
+    message: str
+
+
+class IncompleteDetails(BaseModel):
+    reason: Literal["max_output_tokens"]
+
+
+class ReasoningEcho(BaseModel):
+    effort: str | None = None
+    summary: str | None = None
+
+
+class TextEcho(BaseModel):
+    format: dict[str, Any]
+    verbosity: Literal["low", "medium", "high"] = "medium"
+
+
+class ConversationReference(BaseModel):
+    id: str
+
+
+class ResponseObject(BaseModel):
+    """A response: what was asked for, what came of it so far, and what it cost. Times are unix seconds."""
+
+    id: str
+    object: Literal["response"] = "response"
+    created_at: int
+    completed_at: int | None = None
+    status: ResponseStatus
+    background: bool = False
+    error: ResponseError | None = None
+    incomplete_details: IncompleteDetails | None = None
+    instructions: str | None = None
+    max_output_tokens: int | None = None
+    max_tool_calls: int | None = None
+    model: str
+    output: list[OutputItem] = Field(default_factory=list)
+    parallel_tool_calls: bool = True
+    previous_response_id: str | None = None
+    conversation: ConversationReference | None = None
+    prompt_cache_key: str | None = None
+    reasoning: ReasoningEcho = Field(default_factory=ReasoningEcho)
+    safety_identifier: str | None = None
+    service_tier: Literal["default"] = "default"
+    temperature: float | None = None
+    text: TextEcho
+    tool_choice: str | dict[str, Any] = "auto"
+    tools: list[dict[str, Any]] = Field(default_factory=list)
+    top_logprobs: int = 0
+    top_p: float | None = None
+    truncation: Literal["auto", "disabled"] = "disabled"
+    usage: ResponseUsage | None = None
+    user: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class DeletedResponse(BaseModel):
+    id: str
+    object: Literal["response"] = "response"
+    deleted: Literal[True] = True
+
+
+class InputTokenCount(BaseModel):
+    object: Literal["response.input_tokens"] = "response.input_tokens"
+    input_tokens: int
+
+
+class ItemList(BaseModel):
+    """A page of items; the ids are empty when it is."""
+
+    object: Literal["list"] = "list"
+    data: list[dict[str, Any]]
+    first_id: str
+    last_id: str
+    has_more: bool
+
+
+class Conversation(BaseModel):
+    """Items that responses read and add to. `created_at` is in unix seconds."""
+
+    id: str
+    object: Literal["conversation"] = "conversation"
+    created_at: int
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class DeletedConversation(BaseModel):
+    id: str
+    object: Literal["conversation.deleted"] = "conversation.deleted"
+    deleted: Literal[True] = True
+
+
+class StoredResponse(BaseModel):
+    """A response with everything that the model read for it: what `previous_response_id` goes on from."""
+
+    response: ResponseObject
+    input: list[Item]
+
+    @property
+    def items(self) -> list[Item]:
+        return [*self.input, *self.response.output]
+
+
+class StoredConversation(BaseModel):
+    conversation: Conversation
+    items: list[Item] = Field(default_factory=list)
+
+
+def response_usage(usage: Usage) -> ResponseUsage:
+    return ResponseUsage(
+        input_tokens=usage.prompt_tokens,
+        input_tokens_details=InputTokensDetails(cached_tokens=usage.cached_tokens),
+        output_tokens=usage.completion_tokens,
+        output_tokens_details=OutputTokensDetails(reasoning_tokens=usage.reasoning_tokens),
+        total_tokens=usage.total_tokens,
+    )

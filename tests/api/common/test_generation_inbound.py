@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.common.generation_fields import GenerationFields
-from extensions.openai.common.generation_inbound import ignored_parameters, limits_of, sampling_of
+from extensions.openai.common.generation import GenerationFields, ignored_parameters, limits_of, sampling_of
 from modules.requests import Limits
 from modules.sampling import SAMPLER_ORDER, Sampling
 

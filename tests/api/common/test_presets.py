@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from extensions.openai.chat.inbound import chat_request
-from extensions.openai.common.presets import default_sampling
+from extensions.openai.common.generation import default_sampling
 from extensions.openai.completions.inbound import completion_request
 from extensions.openai.typing import ChatCompletionRequest, TextCompletionRequest
 from modules.sampling import Sampling

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from extensions.openai.messages.inbound import counted_request, message_request, omits_thinking
-from extensions.openai.messages.schema import CountTokensRequest, MessagesRequest
-from extensions.openai.messages.signature import carrying_signature
+from extensions.openai.messages.schema import CountTokensRequest, MessagesRequest, carrying_signature
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
 from modules.requests import ChatRequest

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.messages.outbound import call_input, whole_message
-from extensions.openai.messages.signature import SIGNATURE, carried_thought, carrying_signature
-from extensions.openai.messages.stream_outbound import MessageStream
+from extensions.openai.messages.outbound import MessageStream, call_input, whole_message
+from extensions.openai.messages.schema import SIGNATURE, carried_thought, carrying_signature
 from modules.engine.types import PromptProgress, Usage
 from modules.events import (
     Content,

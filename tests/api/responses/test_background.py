@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.responses import background
+from extensions.openai.responses import service as background
 from tests.api.responses.reading import (
     RESPONSES,
     assert_numbered,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from extensions.openai.common.items.inbound import items_of
 from extensions.openai.responses.inbound import chat_request
-from extensions.openai.responses.input_items import items_of
 from extensions.openai.responses.schema import CreateResponseRequest
 from modules.messages import Message, Role, ToolCall
 from modules.settings.values import Settings

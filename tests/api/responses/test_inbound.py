@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from extensions.openai.common.items.inbound import items_of
+from extensions.openai.common.items.schema import sealed
 from extensions.openai.responses.inbound import chat_request, draft_of, presentation_of
-from extensions.openai.responses.input_items import items_of
 from extensions.openai.responses.schema import CreateResponseRequest
-from extensions.openai.responses.thoughts import sealed
 from modules.errors import BadRequest
 from modules.messages import Message, Role, ToolCall, ToolChoice, ToolUse
 from modules.requests import ChatRequest

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from extensions.openai.common.items.inbound import items_of
 from extensions.openai.responses.inbound import chat_request, tools_of
-from extensions.openai.responses.input_items import items_of
 from extensions.openai.responses.schema import CreateResponseRequest
 from modules.errors import BadRequest
 from modules.messages import Role, ToolCall, ToolUse

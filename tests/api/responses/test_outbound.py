@@ -13,10 +13,10 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from extensions.openai.responses.bodies import ResponseObject, TextEcho
+from extensions.openai.common.items.schema import sealed
 from extensions.openai.responses.inbound import Presentation
 from extensions.openai.responses.outbound import ResponseStream
-from extensions.openai.responses.thoughts import sealed
+from extensions.openai.responses.schema import ResponseObject, TextEcho
 from modules.engine.types import Alternative, TokenLogprob, Usage
 from modules.errors import Busy, ContextTooLong
 from modules.events import (

@@ -1,0 +1,105 @@
+"""Turns of a request → our messages. Pure; what cannot be honoured is a BadRequest that names its place."""
+
+import json
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from extensions.openai.common.messages.schema import ChatMessage, ContentPart, FunctionCall, MessageToolCall
+from modules.errors import BadRequest
+from modules.messages import AudioPart, ImagePart, Message, Part, Role, TextPart, ToolCall
+
+_ROLES: Final = MappingProxyType(
+    {
+        "system": Role.SYSTEM,
+        "developer": Role.SYSTEM,
+        "user": Role.USER,
+        "assistant": Role.ASSISTANT,
+        "tool": Role.TOOL,
+        "function": Role.TOOL,
+    }
+)
+# What the model cannot read of earlier turns; the prompt says where it stood.
+_PAST: Final[Mapping[str, Part]] = MappingProxyType(
+    {"image_url": ImagePart(b"", ""), "input_audio": AudioPart(b"", ""), "file": TextPart("[file left out]")}
+)
+_INSTEAD_OF_CONTENT: Final = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
+
+
+def message_of(message: ChatMessage, path: str, *, is_past: bool = False) -> Message:
+    """`path` is where the message stands in the request, such as `messages[0]`. `is_past`: the user has said something
+    since, so that a chat with a picture in it goes on without. Raises BadRequest."""
+    role = _ROLES.get(message.role)
+    if role is None:
+        raise BadRequest("The role must be system, developer, user, assistant or tool.", param=f"{path}.role")
+    if not _says_something(message, role):
+        raise BadRequest(f"{path}.content is missing.", param=f"{path}.content")
+    is_reply = role is Role.ASSISTANT
+    return Message(
+        role=role,
+        parts=tuple(_parts(message, path, is_past)),
+        name=message.name,
+        tool_calls=tuple(_tool_calls(message, path)) if is_reply else (),
+        tool_call_id=message.tool_call_id,
+        reasoning=_reasoning(message) if is_reply else None,
+    )
+
+
+def _says_something(message: ChatMessage, role: Role) -> bool:
+    """A content of null is an empty one; replies may have none at all when there is something in its place."""
+    if "content" in message.model_fields_set:
+        return True
+    return role is Role.ASSISTANT and any(getattr(message, name) for name in _INSTEAD_OF_CONTENT)
+
+
+def _parts(message: ChatMessage, path: str, is_past: bool) -> Iterator[Part]:
+    if message.content is None and message.refusal:
+        yield TextPart(message.refusal)
+    for number, part in enumerate(message.content or ()):
+        if is_past and part.type in _PAST:
+            yield _PAST[part.type]
+        elif part.type != "thinking":
+            yield TextPart(_text(part, f"{path}.content[{number}]"))
+
+
+def _text(part: ContentPart, path: str) -> str:
+    match part.type:
+        case "text" | "input_text" | "output_text" if part.text is not None:
+            return part.text
+        case "refusal" if part.refusal is not None:
+            return part.refusal
+        case "text" | "input_text" | "output_text" | "refusal":
+            name = "refusal" if part.type == "refusal" else "text"
+            raise BadRequest(f"{path}.{name} is missing.", param=f"{path}.{name}")
+        case "image_url" | "input_audio" | "file":
+            raise BadRequest("The loaded model reads text only.", param=f"{path}.{part.type}", code="not_supported")
+        case _:
+            raise BadRequest("The type of a content part must be text.", param=f"{path}.type")
+
+
+def _reasoning(message: ChatMessage) -> str | None:
+    thoughts = "".join(part.thinking or "" for part in message.content or () if part.type == "thinking")
+    other_name = message.reasoning if isinstance(message.reasoning, str) else None
+    return message.reasoning_content or other_name or thoughts or None
+
+
+def _tool_calls(message: ChatMessage, path: str) -> Iterator[ToolCall]:
+    for number, call in enumerate(message.tool_calls or ()):
+        yield _tool_call(call, f"{path}.tool_calls[{number}]")
+    if message.function_call is not None:
+        yield _function_call("", message.function_call)
+
+
+def _tool_call(call: MessageToolCall, path: str) -> ToolCall:
+    if call.function is not None:
+        return _function_call(call.id or "", call.function)
+    if call.custom is not None:
+        arguments = json.dumps({"input": call.custom.input}, ensure_ascii=False)
+        return ToolCall(id=call.id or "", name=call.custom.name, arguments=arguments)
+    raise BadRequest(f"{path}.function is missing.", param=f"{path}.function")
+
+
+def _function_call(call_id: str, call: FunctionCall) -> ToolCall:
+    arguments = call.arguments or {}
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(id=call_id, name=call.name, arguments=text)

@@ -1,0 +1,78 @@
+"""What is asked about the server itself: whether it is well, whether it is there, what it costs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from pydantic import BaseModel
+from starlette.responses import Response
+from typing_extensions import override
+
+from extensions.openai.common.context import CurrentContext
+from modules.models.state import ModelState, Status
+
+router = APIRouter(tags=["Server"])
+
+
+class Health(BaseModel):
+    """`progress` is that of the model being loaded, from 0 to 1."""
+
+    status: Literal["ok", "loading model"]
+    progress: float | None = None
+
+
+@router.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
+async def health(context: CurrentContext) -> Response:
+    """200, but 503 with the progress while a model is being loaded and none answers. It needs no key and tells no
+    names."""
+    states = context.runtime.models.models
+    loading = next((state for state in states if state.status is Status.LOADING), None)
+    if loading is not None and not any(state.status is Status.READY for state in states):
+        body = Health(status="loading model", progress=round(loading.progress, 3))
+        return Response(body.model_dump_json(), 503, {"Retry-After": "1"}, "application/json")
+    return Response(Health(status="ok").model_dump_json(exclude_unset=True), media_type="application/json")
+
+
+@router.options("/")
+async def options() -> Literal["OK"]:
+    """Answers clients that ask whether anybody is there."""
+    return "OK"
+
+
+@router.get("/v1/billing/usage")
+async def billing_usage() -> dict[str, int]:
+    """Nothing is billed here."""
+    return {"total_usage": 0}
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(context: CurrentContext) -> Response:
+    """Counters and times of all replies since the start, and the state of each model."""
+    registry = CollectorRegistry()
+    registry.register(_Models(context.runtime.models.models))
+    body = generate_latest(registry) + generate_latest(context.runtime.chat.metrics.registry)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+class _Models(Collector):
+    """The models at one moment."""
+
+    def __init__(self, states: Sequence[ModelState]) -> None:
+        self._states = states
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        loaded = GaugeMetricFamily("llm_model_loaded", "1 while the model answers requests.", labels=("model",))
+        memory = GaugeMetricFamily("llm_model_memory_bytes", "Memory of the model's process.", labels=("model",))
+        for state in self._states or (ModelState(),):
+            loaded.add_metric((state.name or "",), float(state.status is Status.READY))
+            if state.status is Status.READY:
+                memory.add_metric((state.name or "",), float(state.memory))
+        yield loaded
+        yield memory
+        loading = [state.progress for state in self._states if state.status is Status.LOADING]
+        progress = loading[0] if loading else float(any(state.status is Status.READY for state in self._states))
+        yield GaugeMetricFamily("llm_model_load_progress", "Of the load under way, 0 to 1.", progress)

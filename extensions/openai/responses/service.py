@@ -1,0 +1,317 @@
+"""Answers /v1/responses: looks up what a request refers to, asks the model, stores the result; background runs too."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from extensions.openai.common.generation import default_sampling
+from extensions.openai.common.items.inbound import items_of, references
+from extensions.openai.common.items.outbound import Wire
+from extensions.openai.common.items.schema import Item
+from extensions.openai.common.waiting import end, stopped, unless
+from extensions.openai.responses.inbound import (
+    chat_request,
+    draft_of,
+    presentation_of,
+    prompt_request,
+    without_earlier_pictures,
+)
+from extensions.openai.responses.outbound import ResponseStream, failure_event
+from extensions.openai.responses.schema import (
+    CreateResponseRequest,
+    InputTokensRequest,
+    PromptFields,
+    ResponseObject,
+    StoredResponse,
+)
+from extensions.openai.responses.store import Shelf, with_items
+from modules.errors import BadRequest, Busy, ContextTooLong, NotFound
+from modules.requests import ChatRequest
+from modules.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the model is to read: `earlier` was stored, `new` came with the request."""
+
+    earlier: list[Item]
+    new: list[Item]
+
+    @property
+    def items(self) -> list[Item]:
+        return [*self.earlier, *self.new]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """`request` goes down, `stream` makes the response of what comes back. `stores` says whether it is kept."""
+
+    owner: str
+    request: ChatRequest
+    stream: ResponseStream
+    reading: Reading
+    conversation_id: str | None
+    stores: bool
+
+    @property
+    def stored(self) -> StoredResponse:
+        return StoredResponse(response=self.stream.response, input=self.reading.items)
+
+
+async def exchange_of(body: CreateResponseRequest, owner: str, shelf: Shelf, runtime: Runtime) -> Exchange:
+    """Raises BadRequest and NotFound."""
+    stores = body.store is not False and not shelf.is_off
+    if body.background and not stores:
+        raise BadRequest("A response in the background has to be stored; leave out store.", param="background")
+    reading = await reading_of(body, owner, shelf)
+    defaults = await default_sampling(runtime, body.preset)
+    request = chat_request(body, reading.items, runtime.settings, defaults=defaults)
+    # Until it has begun; then it says itself which model answers.
+    model = body.model or ""
+    return Exchange(
+        owner=owner,
+        request=request,
+        stream=ResponseStream(draft_of(body, request, model, reading.items), presentation_of(body, reading.items)),
+        reading=reading,
+        conversation_id=body.conversation.id if body.conversation else None,
+        stores=stores,
+    )
+
+
+async def reading_of(body: PromptFields, owner: str, shelf: Shelf) -> Reading:
+    """Raises BadRequest, and NotFound for a conversation."""
+    if body.previous_response_id is not None and body.conversation is not None:
+        raise BadRequest("Send previous_response_id or conversation, not both.", param="previous_response_id")
+    earlier = await _earlier(body, owner, shelf)
+    sent = body.input or []
+    known = {item.id: item for item in earlier}
+    stored = await shelf.items([item for item in references(sent) if item not in known], owner)
+    return Reading(earlier, items_of(without_earlier_pictures(sent), stored | known))
+
+
+async def _earlier(body: PromptFields, owner: str, shelf: Shelf) -> list[Item]:
+    if body.conversation is not None:
+        return (await shelf.conversation(body.conversation.id, owner, param="conversation")).items
+    if body.previous_response_id is None:
+        return []
+    try:
+        return (await shelf.response(body.previous_response_id, owner)).items
+    except NotFound as error:
+        raise BadRequest(error.message, param="previous_response_id", code="previous_response_not_found") from None
+
+
+MAX_RUNNING: Final = 64
+FOLLOWED_SECONDS: Final = 300
+
+
+class Run:
+    """One response under way. Its event number i is `frames[i]`."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.frames: list[bytes] = []
+        self.is_over = False
+        self._news = asyncio.Event()
+
+    @property
+    def response(self) -> ResponseObject:
+        return self.exchange.stream.response
+
+    def add(self, frames: bytes) -> None:
+        """One or more whole events."""
+        self.frames += [frame + b"\n\n" for frame in frames.split(b"\n\n") if frame]
+        self._news.set()
+
+    def end(self) -> None:
+        self.is_over = True
+        self._news.set()
+
+    def broken_off(self, error: Exception) -> bytes:
+        """What a follower is told who cannot be told the rest."""
+        return failure_event(Wire(len(self.frames)), error)
+
+    async def follow(self, after: int) -> AsyncGenerator[bytes, None]:
+        """The events with numbers above `after`, to the end."""
+        position = after + 1
+        while True:
+            if news := self.frames[position:]:
+                position += len(news)
+                yield b"".join(news)
+            elif self.is_over:
+                return
+            else:
+                self._news.clear()
+                await self._news.wait()
+
+
+class Backgrounds:
+    """Every run, and for a while those that are over. `answer` gives a response's events, `keep` stores it."""
+
+    def __init__(
+        self,
+        answer: Callable[[Exchange], AsyncGenerator[bytes, None]],
+        keep: Callable[[Exchange], Awaitable[None]],
+        closing: asyncio.Event,
+    ) -> None:
+        self._answer = answer
+        self._keep = keep
+        self._closing = closing
+        self._runs: dict[str, Run] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, exchange: Exchange) -> Run:
+        """Raises Busy when too many are under way."""
+        if len(self._tasks) >= MAX_RUNNING:
+            raise Busy("Too many responses are being made in the background. Try again later.")
+        run = Run(exchange)
+        run.add(exchange.stream.begin())
+        self._runs[run.response.id] = run
+        self._tasks[run.response.id] = asyncio.create_task(self._carry(run))
+        return run
+
+    def find(self, response_id: str, owner: str) -> Run | None:
+        run = self._runs.get(response_id)
+        return run if run is not None and run.exchange.owner == owner else None
+
+    async def cancel(self, run: Run) -> None:
+        """Returns when it is over, as cancelled if it was not over before."""
+        if task := self._tasks.get(run.response.id):
+            await end(task)
+
+    def forget(self, run: Run) -> None:
+        self._runs.pop(run.response.id, None)
+
+    async def _carry(self, run: Run) -> None:
+        stream = run.exchange.stream
+        try:
+            await unless(self._listen(run), stopped(self._closing))
+        except asyncio.CancelledError:
+            stream.cancel()
+            await self._keep(run.exchange)
+        except Exception as error:  # noqa: BLE001 - whatever broke, the response tells of it
+            run.add(stream.fail(error))
+            await self._keep(run.exchange)
+        finally:
+            run.end()
+            del self._tasks[run.response.id]
+            asyncio.get_running_loop().call_later(FOLLOWED_SECONDS, self.forget, run)
+
+    async def _listen(self, run: Run) -> None:
+        async with aclosing(self._answer(run.exchange)) as frames:
+            async for frame in frames:
+                run.add(frame)
+
+
+logger = logging.getLogger(__name__)
+
+
+class Desk:
+    """Answers requests to /v1/responses; `closing` ends what goes on in the background."""
+
+    def __init__(self, runtime: Runtime, closing: asyncio.Event) -> None:
+        self._runtime = runtime
+        self.shelf = Shelf.of(runtime.settings)
+        self._backgrounds = Backgrounds(self.events, self._keep, closing)
+
+    async def prepare(self, body: CreateResponseRequest, owner: str) -> Exchange:
+        """Raises BadRequest and NotFound."""
+        return await exchange_of(body, owner, self.shelf, self._runtime)
+
+    async def events(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
+        """The response's events; it is kept before the last ones are sent, so that the next request finds it."""
+        async with aclosing(self._runtime.chat.chat(exchange.request, owner=exchange.owner)) as events:
+            try:
+                async for event in events:
+                    frames = exchange.stream.encode(event)
+                    if exchange.stream.is_over:
+                        await self._keep(exchange)
+                    if frames:
+                        yield frames
+            except ContextTooLong as error:
+                raise ContextTooLong(prompt_tokens=error.prompt_tokens, context=error.context, param="input") from None
+
+    async def streamed(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
+        """The same for a stream: an input that is too long is an event, after which agents shorten it and go on."""
+        async with aclosing(self.events(exchange)) as events:
+            try:
+                async for frames in events:
+                    yield frames
+            except ContextTooLong as error:
+                yield exchange.stream.fail(error)
+
+    async def whole(self, exchange: Exchange) -> ResponseObject:
+        async with aclosing(self.events(exchange)) as events:
+            async for _ in events:
+                pass
+        return exchange.stream.response
+
+    def in_background(self, exchange: Exchange) -> Run:
+        """Raises Busy."""
+        return self._backgrounds.start(exchange)
+
+    async def count(self, body: InputTokensRequest, owner: str) -> int:
+        """Tokens of the prompt that a request with these fields would have."""
+        reading = await reading_of(body, owner, self.shelf)
+        request = prompt_request(body, reading.items, body.model, self._runtime.settings)
+        return len(await self._runtime.chat.encode_chat(request))
+
+    async def find(self, response_id: str, owner: str) -> StoredResponse:
+        """Raises NotFound."""
+        run = self._backgrounds.find(response_id, owner)
+        return run.exchange.stored if run is not None else await self.shelf.response(response_id, owner)
+
+    async def followed(self, response_id: str, owner: str) -> Run:
+        """A response in the background, under way or just over. Raises NotFound, and BadRequest for any other."""
+        run = self._backgrounds.find(response_id, owner)
+        if run is not None:
+            return run
+        await self.shelf.response(response_id, owner)
+        raise BadRequest(
+            "Only a response in the background can be streamed again, and only for some minutes after its end.",
+            param="stream",
+        )
+
+    async def cancel(self, response_id: str, owner: str) -> ResponseObject:
+        """Raises NotFound, and BadRequest for a response that was not made in the background."""
+        if (run := self._backgrounds.find(response_id, owner)) is not None:
+            await self._backgrounds.cancel(run)
+        response = (await self.find(response_id, owner)).response
+        if not response.background:
+            raise BadRequest("Only a response in the background can be cancelled.", param="response_id")
+        return response
+
+    async def delete(self, response_id: str, owner: str) -> None:
+        """Raises NotFound."""
+        if (run := self._backgrounds.find(response_id, owner)) is not None:
+            await self._backgrounds.cancel(run)
+            self._backgrounds.forget(run)
+        await self.shelf.delete(response_id, owner, "response")
+
+    async def _keep(self, exchange: Exchange) -> None:
+        stored = exchange.stored
+        if exchange.stores:
+            await self.shelf.keep_response(stored, exchange.owner)
+        if exchange.conversation_id is None:
+            return
+        news = [*exchange.reading.new, *stored.response.output]
+        try:
+            await self.shelf.change_conversation(
+                exchange.conversation_id, exchange.owner, lambda conversation: with_items(conversation, news)
+            )
+        except NotFound:
+            logger.info("A conversation was deleted while a response was being added to it.")
+
+
+def desk_of(request: Request) -> Desk:
+    desk = request.app.state.responses
+    assert isinstance(desk, Desk)
+    return desk
+
+
+CurrentDesk = Annotated[Desk, Depends(desk_of)]
