@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from modules.engine.types import Constraint, Generation, ModelCard, Prompt
 from modules.errors import NotSupported
 from modules.prompt.builder import ChatPrompt
-from modules.prompt.fit import reply_limit
+from modules.prompt.tokens import reply_limit
 from modules.reply.format import ReplyFormat
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling

@@ -12,9 +12,8 @@ from modules.engine.types import Generation, ModelCard, Prompt, TokenLogprob
 from modules.errors import NotLoaded
 from modules.events import Content, Done, Draft, Event, ToolCallStart
 from modules.hooks import Hooks, Turn
-from modules.prompt.fit import fitted
 from modules.prompt.plan import Plan
-from modules.prompt.tokens import checked_ids, with_cuts_of, without_reserved
+from modules.prompt.tokens import checked_ids, fitted, with_cuts_of, without_reserved
 from modules.requests import ChatRequest, CompletionRequest, Mode
 
 _BOUNDLESS: Final = 2**24

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from modules.errors import BadRequest
-from modules.library.file_cache import FileCache
+from modules.library.folder import FileCache
 from modules.library.templates import InstructionTemplates
 from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write

@@ -10,8 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from modules.errors import BadRequest
-from modules.library.file_cache import FileCache
-from modules.library.folder import Folder, blaming
+from modules.library.folder import FileCache, Folder, blaming
 from modules.library.text_files import as_mapping, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 from modules.sampling import OFF_BELOW_ZERO, Sampling, zero_if_negative

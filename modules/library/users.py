@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.library.characters.pictures import PICTURE_SUFFIXES, picture_beside, remove_picture, save_picture
-from modules.library.file_cache import FileCache
-from modules.library.folder import Folder, blaming
+from modules.library.folder import FileCache, Folder, blaming
 from modules.library.text_files import as_mapping, parse_yaml, read_text, text_at, yaml_text
 from modules.paths import UserData, atomic_write
 

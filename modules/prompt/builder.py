@@ -11,13 +11,19 @@ from modules.engine.types import ModelCard, Prompt
 from modules.library.library import Library
 from modules.messages import Message
 from modules.prompt.conversation.trim import shortened
-from modules.prompt.fit import fits, fitted, reserved_room
-from modules.prompt.infill import infill_tokens
 from modules.prompt.plan import Plan, Planner
 from modules.prompt.stops import StopTexts
-from modules.prompt.templates.choice import ChatTemplate
-from modules.prompt.templates.rendering import Rendering
-from modules.prompt.tokens import checked_ids, tokenize, with_bos, without_reserved
+from modules.prompt.templates.choice import ChatTemplate, Rendering
+from modules.prompt.tokens import (
+    checked_ids,
+    fits,
+    fitted,
+    infill_tokens,
+    reserved_room,
+    tokenize,
+    with_bos,
+    without_reserved,
+)
 from modules.prompt.writer import PromptWriter, Written
 from modules.requests import ChatRequest, CompletionRequest
 from modules.settings.values import Settings

@@ -9,9 +9,9 @@ from modules.errors import BadRequest
 from modules.library.library import Library
 from modules.messages import Message, Role, TextPart, ToolUse, text_message
 from modules.prompt.conversation.persona import Cast, cast_for
-from modules.prompt.conversation.pictures import LEFT_OUT, without_earlier_pictures
+from modules.prompt.conversation.trim import LEFT_OUT, without_earlier_pictures
 from modules.prompt.templates.choice import ChatTemplate, TemplateShelf
-from modules.prompt.templates.thoughts import ends_with_thought, with_thought_apart
+from modules.prompt.templates.shape import ends_with_thought, with_thought_apart
 from modules.prompt.templates.variables import template_variables
 from modules.requests import ChatRequest, Mode
 from modules.settings.values import Settings

@@ -1,4 +1,4 @@
-"""Prompt text → token ids: a stranger's words never become control tokens, and the model's BOS stands there once."""
+"""Prompt text → token ids: control tokens, BOS, infill, and whether the prompt fits the context."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,35 @@ from types import MappingProxyType
 from typing import Final
 
 from modules.engine.protocols import Engine
-from modules.engine.types import ModelCard
-from modules.errors import BadRequest
+from modules.engine.types import ModelCard, Prompt
+from modules.errors import BadRequest, ContextTooLong, NotSupported
+
+_RESERVED_FOR_REPLY: Final = 512
+
+
+def fitted(card: ModelCard, tokens: Sequence[int], *, param: str, room: int = 1) -> Prompt:
+    """A prompt that leaves room for at least `room` tokens of reply. Raises BadRequest (empty), ContextTooLong."""
+    if not tokens:
+        raise BadRequest("The prompt is empty.", param=param)
+    if not fits(card, len(tokens), room):
+        raise ContextTooLong(prompt_tokens=len(tokens), context=card.context, param=param)
+    return Prompt(tuple(tokens))
+
+
+def reply_limit(card: ModelCard, prompt: Prompt, wanted: int | None) -> int:
+    """The most tokens the reply can have: what was asked for, as far as the context goes."""
+    left = card.context - len(prompt.tokens)
+    return left if wanted is None else min(wanted, left)
+
+
+def fits(card: ModelCard, tokens: int, room: int) -> bool:
+    return tokens + room <= card.context
+
+
+def reserved_room(card: ModelCard, wanted: int | None) -> int:
+    """How many tokens of reply turns are left out for: what was asked for, but never most of the context."""
+    return max(1, min(_RESERVED_FOR_REPLY if wanted is None else wanted, card.context // 2))
+
 
 # Unicode noncharacters are reserved for use inside a program; in text from outside they mean nothing and are removed.
 CUT: Final = "\ufdd0"
@@ -107,3 +134,15 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def infill_tokens(card: ModelCard, before: list[int], after: list[int]) -> list[int]:
+    """The middle follows the last token. Raises NotSupported for a model that has no such tokens."""
+    if card.infill_tokens is None:
+        raise NotSupported(
+            "The loaded model cannot fill in text before a suffix; it has no tokens for that. Leave suffix out, or load "
+            "a model that has them, such as a coder model.",
+            param="suffix",
+        )
+    prefix, suffix, middle = card.infill_tokens
+    return [prefix, *before, suffix, *after, middle]

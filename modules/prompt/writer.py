@@ -8,20 +8,17 @@ from typing import Any, Final
 
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt.conversation.messages import Quote, quoted, template_messages
-from modules.prompt.conversation.pairing import with_pairs
+from modules.prompt.conversation.messages import Quote, fitted_tools, quoted, template_messages, with_pairs
 from modules.prompt.conversation.persona import Cast, with_names
 from modules.prompt.conversation.repair import repaired
-from modules.prompt.conversation.tools import fitted_tools
 from modules.prompt.plan import Plan, joined_system, leading_system
-from modules.prompt.templates import effort
 from modules.prompt.templates.abilities import Abilities, TemplateAbilities
-from modules.prompt.templates.choice import ChatTemplate
+from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.templates.needs import Need
 from modules.prompt.templates.render import TemplateKilled
-from modules.prompt.templates.rendering import Rendering
 from modules.prompt.templates.sandbox import TemplateExhausted
-from modules.prompt.templates.thoughts import tags_for
+from modules.prompt.templates.shape import tags_for
+from modules.prompt.templates.variables import EFFORT_NAMES, nearest_effort, no_effort
 from modules.prompt.tokens import PLACE, ControlTexts, without_reserved
 from modules.requests import Mode
 
@@ -176,16 +173,16 @@ class PromptWriter:
         """Efforts of reasoning in words that the template takes; None for one that it takes no word for."""
         source = page.template.source
         words: dict[str, str | None] = {}
-        for name in (name for name in effort.NAMES if name in source):
+        for name in (name for name in EFFORT_NAMES if name in source):
             wish, is_off = page.variables.get(name), page.variables.get("thinking") is False
             if not is_off and not isinstance(wish, str):
                 continue
             taken = await self._abilities.efforts(page.template, name)
-            off = effort.no_effort(taken, source) if is_off else None
+            off = no_effort(taken, source) if is_off else None
             if off is not None:
                 words[name] = off
             elif isinstance(wish, str):
-                words[name] = effort.nearest_effort(wish, taken, source)
+                words[name] = nearest_effort(wish, taken, source)
         return words
 
 

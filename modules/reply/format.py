@@ -1,17 +1,52 @@
-"""How the replies to one request are written, and what the model is held to: chosen before it says a word."""
+"""How the replies to one request are written, and what the model is held to; chosen before it generates."""
 
+import json
+import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modules.engine.types import Constraint, Thought
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
-from modules.reply.format_constraint import calls_or_answer
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning.formats import Reasoning, choose_reasoning
 from modules.reply.split.text import ControlTexts
 from modules.reply.tool_format import ToolFormat, ToolParser
 from modules.requests import ChatRequest
+
+_SLASH_OR_ESCAPED: Final = re.compile(r"\\.|[/\n]", re.DOTALL)
+
+
+def calls_or_answer(calls: Constraint, answer: Constraint, *, mark: str = "", header: str = "") -> Constraint:
+    """What is either calls and nothing else, or the answer that the request describes. Where the model begins answers
+    with a `mark`, it comes first, after the `header` of its message or without.
+
+    Raises BadRequest for a form of answer that cannot be joined with calls.
+    """
+    head = f"{json.dumps(header)}? {json.dumps(mark)} " if mark else ""
+    text = f"start: calls | answer\ncalls: {_rule(calls)}\nanswer: {head}form\nform: {_rule(answer)}\n"
+    return Constraint(kind="lark", text=text, param=answer.param)
+
+
+def _rule(constraint: Constraint) -> str:
+    """The right-hand side of a rule of llguidance's Lark dialect (its docs/syntax.md) that matches the same."""
+    match constraint.kind:
+        case "json_schema":
+            return f"%json {constraint.text}"
+        case "lark":
+            return f"%lark {{\n{constraint.text}\n}}"
+        case "regex":
+            return f"/{_SLASH_OR_ESCAPED.sub(_escaped, constraint.text)}/"
+    raise BadRequest(
+        'Tools with tool_choice "auto" cannot be combined with this kind of grammar. Set tool_choice to "none" or '
+        '"required", or describe the answer as a JSON schema, a regular expression or a Lark grammar.',
+        param="tool_choice",
+    )
+
+
+def _escaped(match: "re.Match[str]") -> str:
+    return {"/": r"\/", "\n": r"\n"}.get(match.group(), match.group())
+
 
 NO_CONTROLS: Final = ControlTexts(())
 

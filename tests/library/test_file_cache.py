@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.library.file_cache import FileCache
+from modules.library.folder import FileCache
 from tests.library.names import write_old
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.library.model_templates import template_beside
+from modules.library.templates import template_beside
 
 
 def put(folder: Path, **files: object) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.library.turn_template import jinja_of_turns
+from modules.library.templates import jinja_of_turns
 from modules.prompt.templates.render import TemplateRenderer
 
 SYSTEM = {"role": "system", "content": "S"}

@@ -3,7 +3,7 @@
 import pytest
 
 from modules.messages import Message, Role, TextPart
-from modules.prompt.templates.thoughts import with_thought_apart
+from modules.prompt.templates.shape import with_thought_apart
 from tests.golden.template_cases import TEMPLATES
 from tests.prompt.prompting import bot, built, chat, prompt_of, user
 from tests.scripted import scripted_engine

@@ -4,7 +4,7 @@ import pytest
 
 from modules.engine.types import Prompt
 from modules.errors import BadRequest, ContextTooLong
-from modules.prompt.fit import fitted, reply_limit
+from modules.prompt.tokens import fitted, reply_limit
 from tests.scripted import scripted_card
 
 CARD = scripted_card(context=10)

@@ -19,8 +19,7 @@ from typing_extensions import override
 from modules.library.library import Library
 from modules.messages import Message, Role
 from modules.prompt.plan import Planner
-from modules.prompt.templates.choice import ChatTemplate
-from modules.prompt.templates.rendering import Rendering
+from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.tokens import PLACE
 from modules.prompt.writer import PromptWriter, Written
 from modules.requests import ChatRequest

@@ -8,8 +8,7 @@ from llguidance import LLMatcher, LLTokenizer
 from modules.engine.types import Constraint, Thought
 from modules.errors import BadRequest
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse, text_message
-from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, choose_format
-from modules.reply.format_constraint import calls_or_answer
+from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, calls_or_answer, choose_format
 from modules.reply.reasoning import formats
 from modules.reply.split.text import ControlTexts
 from modules.requests import ChatRequest

@@ -23,7 +23,7 @@ from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning import formats
 from modules.reply.reasoning.formats import Reasoning as Thoughts
-from modules.reply.split.call import DOUBTFUL_LENGTH
+from modules.reply.split.answer import DOUBTFUL_LENGTH
 from modules.reply.split.splitter import ReplySplitter
 from modules.reply.split.text import ControlTexts
 from tests.reply.reasoning_cases import CASES, Case

@@ -25,7 +25,7 @@ from extensions.openai.structured.constraint import constraint_of, json_schema_c
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.messages import Message, Role, ToolCall, ToolChoice, ToolSpec, ToolUse, text_message
-from modules.prompt.conversation.pictures import PICTURE
+from modules.prompt.conversation.trim import PICTURE
 from modules.requests import ChatRequest
 from modules.sampling import Sampling
 from modules.settings.values import Settings

@@ -22,7 +22,7 @@ from extensions.openai.messages.inbound import (
 from extensions.openai.messages.outbound import MessageStream, whole_message
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
 from modules.errors import ContextTooLong
-from modules.prompt.conversation.pictures import LEFT_OUT
+from modules.prompt.conversation.trim import LEFT_OUT
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=JsonRoute)
 

@@ -29,7 +29,7 @@ from extensions.openai.structured.schemas import plain_schema
 from extensions.openai.structured.text_format import text_constraint
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
-from modules.prompt.conversation.pictures import PICTURE, SOUND
+from modules.prompt.conversation.trim import PICTURE, SOUND
 from modules.requests import ChatRequest
 from modules.sampling import Sampling
 from modules.settings.values import Settings

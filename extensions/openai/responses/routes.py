@@ -32,7 +32,7 @@ from extensions.openai.responses.service import CurrentDesk
 from extensions.openai.responses.store import Shelf, missing, with_items, with_metadata, without_item
 from extensions.openai.structured.text_format import unenforced_text
 from modules.errors import BadRequest
-from modules.prompt.conversation.pictures import LEFT_OUT
+from modules.prompt.conversation.trim import LEFT_OUT
 
 Limit = Annotated[int, Query(ge=1, le=100, description="Most items of the page.")]
 Order = Annotated[Literal["asc", "desc"], Query(description="Oldest or newest first.")]

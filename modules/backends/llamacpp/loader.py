@@ -18,7 +18,7 @@ from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard, ModelKind
 from modules.errors import LoadFailed
-from modules.library.model_templates import template_beside
+from modules.library.templates import template_beside
 
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
 _MAGIC: Final = b"GGUF"

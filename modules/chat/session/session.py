@@ -10,8 +10,19 @@ from dataclasses import replace
 
 from modules.chat.session.messages import history_messages
 from modules.errors import BadRequest
-from modules.library.chats.history import Attachment, History, Row, Side, Turn, Version
-from modules.library.chats.versions import appended, chosen, version_of, with_current, without_current
+from modules.library.chats.history import (
+    Attachment,
+    History,
+    Row,
+    Side,
+    Turn,
+    Version,
+    appended,
+    chosen,
+    version_of,
+    with_current,
+    without_current,
+)
 from modules.messages import Message
 
 

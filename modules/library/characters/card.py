@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.characters import exif as character_exif
-from modules.library.characters import png as character_png
 from modules.library.characters.charx import ZIP_MAGIC, CharX, is_charx
+from modules.library.characters.embedded import exif_card_texts, png_card_texts
 from modules.library.characters.formats import CharacterText, card_fields, character_text
-from modules.library.characters.icon import as_picture, embedded_path, icon_addresses, is_jpeg, pictures_within
-from modules.library.characters.pictures import JPEG_MAGIC, MAX_PICTURE_BYTES, PNG_MAGIC
+from modules.library.characters.pictures import (
+    JPEG_MAGIC,
+    MAX_PICTURE_BYTES,
+    PNG_MAGIC,
+    as_picture,
+    embedded_path,
+    icon_addresses,
+    is_jpeg,
+    pictures_within,
+)
 from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, decoded, parse_json, parse_yaml
 
 # Large archives of pictures and sounds come with some characters, and lorebooks of megabytes with others.
@@ -36,14 +43,14 @@ def read_card(content: bytes, file_name: str) -> Card:
     """By what the file is, whatever it is called. Raises BadRequest when `content` holds no character."""
     if content.startswith(PNG_MAGIC):
         _check_size(content, file_name, MAX_PICTURE_BYTES)
-        texts = character_png.card_texts(content, limit=_MAX_PACKED_BYTES)
+        texts = png_card_texts(content, limit=_MAX_PACKED_BYTES)
         return Card(_first_readable(texts, file_name), content)
     _check_size(content, file_name, MAX_FILE_BYTES)
     if content.startswith((ZIP_MAGIC, JPEG_MAGIC)) and is_charx(content):
         return _from_charx(CharX.opened(content, file_name), file_name)
     if content.startswith(JPEG_MAGIC) or (content.startswith(b"RIFF") and content[8:12] == b"WEBP"):
         _check_size(content, file_name, MAX_PICTURE_BYTES)
-        text = _first_readable(character_exif.card_texts(content), file_name)
+        text = _first_readable(exif_card_texts(content), file_name)
         return Card(text, as_picture(content))
     return _from_text(content, file_name)
 

@@ -1,5 +1,8 @@
-"""The user's characters: reading, saving, deleting and importing them."""
+"""The user's characters: reading, saving, deleting, importing and exporting them."""
 
+import base64
+import json
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -7,9 +10,14 @@ from typing import Final
 from modules.errors import BadRequest
 from modules.library.characters.card import MAX_CARD_BYTES, read_card
 from modules.library.characters.formats import CharacterText, character_text
-from modules.library.characters.pictures import PICTURE_SUFFIXES, picture_beside, remove_picture, save_picture
-from modules.library.file_cache import FileCache
-from modules.library.folder import Folder, blaming
+from modules.library.characters.pictures import (
+    PICTURE_SUFFIXES,
+    PNG_MAGIC,
+    picture_beside,
+    remove_picture,
+    save_picture,
+)
+from modules.library.folder import FileCache, Folder, blaming
 from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, parse_json, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 
@@ -125,3 +133,31 @@ def file_name_for(name: str) -> str:
     """The nearest to a character's name that every file system takes."""
     plain = "".join(" " if character in _FORBIDDEN or not character.isprintable() else character for character in name)
     return " ".join(plain.split())[:_LONGEST_IMPORTED_NAME].strip(" .") or "Character"
+
+
+# The magic number, then the header chunk: length, name, 13 bytes, checksum.
+_AFTER_HEADER: Final = len(PNG_MAGIC) + 4 + 4 + 13 + 4
+
+
+def yaml_file(character: Character) -> bytes:
+    fields = {"name": character.name, "greeting": character.greeting, "context": character.context}
+    return yaml_text({key: value for key, value in fields.items() if value}).encode()
+
+
+def card_file(character: Character, png: bytes) -> bytes:
+    """The picture `png` with the character in it. Raises BadRequest for what is no PNG."""
+    if not png.startswith(PNG_MAGIC) or len(png) < _AFTER_HEADER:
+        raise BadRequest("A card needs a PNG picture.")
+    text = base64.b64encode(json.dumps(_card(character), ensure_ascii=False).encode())
+    return png[:_AFTER_HEADER] + _chunk(b"tEXt", b"chara\0" + text) + png[_AFTER_HEADER:]
+
+
+def _card(character: Character) -> dict[str, object]:
+    """`context` is ours: where it is read, nothing has to be put together out of the other texts."""
+    texts = {"description": character.context, "context": character.context, "first_mes": character.greeting}
+    empty = dict.fromkeys(("personality", "scenario", "mes_example"), "")
+    return {"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": character.name, **texts, **empty}}
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)

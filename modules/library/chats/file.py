@@ -1,14 +1,18 @@
-"""The file format of conversations: JSON with rows of raw and of visible text, and metadata by side and row number."""
+"""The file format of conversations: JSON with rows of raw and of visible text, and metadata by row."""
 
 import html
+import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
+import orjson
+
 from modules.errors import BadRequest
-from modules.library.chats.fields import list_at, mapping_at
 from modules.library.chats.history import History, Row, Side, Turn
-from modules.library.chats.turns import stored_turn, turn_from
+from modules.library.chats.turns import list_at, mapping_at, stored_turn, turn_from
+from modules.library.text_files import decoded, parse_json, read_bytes
 
 # What stands for the user's text in the row of a greeting.
 GREETING: Final = "<|BEGIN-VISIBLE-CHAT|>"
@@ -81,3 +85,30 @@ def _left_over(content: Mapping[str, object], metadata: Mapping[str, object]) ->
     extra = {key: value for key, value in content.items() if key not in known}
     unknown = {key: value for key, value in metadata.items() if not _OF_A_TURN.fullmatch(key)}
     return {**extra, _METADATA: unknown} if unknown else extra
+
+
+MAX_CHAT_BYTES: Final = 2**28
+
+
+def read_history(path: Path) -> History:
+    """Raises BadRequest, FileNotFoundError."""
+    return history_in(read_bytes(path, limit=MAX_CHAT_BYTES), path.name)
+
+
+def history_in(content: bytes, file_name: str) -> History:
+    """Raises BadRequest."""
+    try:
+        parsed = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        # The slower reader takes more than orjson does, such as half characters, and says what is wrong.
+        parsed = parse_json(decoded(content, file_name), file_name)
+    return parse(parsed, file_name)
+
+
+def history_bytes(history: History) -> bytes:
+    content = stored(history)
+    try:
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2)
+    except orjson.JSONEncodeError:
+        # Half characters, which only escapes can hold.
+        return json.dumps(content, indent=2).encode()

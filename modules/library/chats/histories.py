@@ -12,16 +12,12 @@ from threading import RLock
 from typing import Final, NoReturn, TypeAlias
 
 from modules.errors import BadRequest, NotFound, NotSupported
-from modules.library.chats.history import History
-from modules.library.chats.importing import made_safe
+from modules.library.chats.file import MAX_CHAT_BYTES, history_bytes, history_in, read_history
+from modules.library.chats.history import History, id_at, is_named
+from modules.library.chats.importing import made_safe, move_into_place
 from modules.library.chats.index import ChatHit, HistoryIndex
 from modules.library.chats.indexing import HistoryIndexing
-from modules.library.chats.legacy import move_into_place
-from modules.library.chats.places import CHAT, Place, Places
-from modules.library.chats.removals import Removals, Removed, RemovedFile
-from modules.library.chats.state import ChatState
-from modules.library.chats.store import MAX_CHAT_BYTES, history_bytes, history_in, read_history
-from modules.library.chats.text import id_at, is_named
+from modules.library.chats.places import CHAT, ChatState, Place, Places, Removals, Removed, RemovedFile
 from modules.library.folder import blaming
 from modules.library.text_files import read_bytes
 from modules.paths import UserData, atomic_write

@@ -1,9 +1,13 @@
-"""Conversations as they are kept: rows of a user's and an assistant's turn, with all versions of both."""
+"""Conversations as values: rows of a user's and an assistant's turn with all versions, and their text."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+from modules.errors import BadRequest
 from modules.messages import Message
 
 
@@ -83,3 +87,96 @@ class Row:
 class History:
     rows: tuple[Row, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
+
+
+def version_of(turn: Turn) -> Version:
+    """What the turn is now."""
+    return Version(
+        text=turn.text,
+        visible=turn.visible,
+        timestamp=turn.timestamp,
+        tool_messages=turn.tool_messages,
+        model=turn.model,
+        tokens=turn.tokens,
+        seconds=turn.seconds,
+    )
+
+
+def with_current(turn: Turn, version: Version) -> Turn:
+    """The turn with `version` in the place of what it is now."""
+    versions = tuple(version if index == turn.version else each for index, each in enumerate(turn.versions))
+    return _showing(replace(turn, versions=versions), version)
+
+
+def appended(turn: Turn, version: Version) -> Turn:
+    """The turn with `version` as its newest, beside what it was before."""
+    versions = (*(turn.versions or (version_of(turn),)), version)
+    return _showing(replace(turn, versions=versions, version=len(versions) - 1), version)
+
+
+def chosen(turn: Turn, index: int) -> Turn:
+    """The turn as its version `index` has it. Raises BadRequest where there is none."""
+    versions = turn.versions or (version_of(turn),)
+    if not 0 <= index < len(versions):
+        raise BadRequest(f"There is no version {index} of this message, which has {len(versions)}.", param="version")
+    return _showing(replace(turn, version=index), versions[index])
+
+
+def without_current(turn: Turn) -> Turn:
+    """The turn as its version before was, without the one that it is now; a turn of one version as it is."""
+    if not turn.versions:
+        return turn
+    versions = (*turn.versions[: turn.version], *turn.versions[turn.version + 1 :])
+    index = max(turn.version - 1, 0)
+    return _showing(replace(turn, versions=versions, version=index), versions[index]) if versions else turn
+
+
+def _showing(turn: Turn, version: Version) -> Turn:
+    return replace(
+        turn,
+        text=version.text,
+        visible=version.visible,
+        timestamp=version.timestamp,
+        tool_messages=version.tool_messages,
+        model=version.model,
+        tokens=version.tokens,
+        seconds=version.seconds,
+    )
+
+
+ID_FORMAT: Final = "%Y%m%d-%H-%M-%S"
+
+_TITLE_LENGTH: Final = 28
+_LONGEST_TEXT: Final = 2**21
+_TIME: Final = re.compile(r"\d{8}-\d\d-\d\d-\d\d")
+
+
+def id_at(moment: datetime) -> str:
+    return moment.strftime(ID_FORMAT)
+
+
+def is_named(chat_id: str) -> bool:
+    """Whether the user chose that id, which the program would not have."""
+    return _TIME.fullmatch(chat_id) is None
+
+
+def title(chat_id: str, history: History) -> str:
+    """The user's name for it, or the beginning of the first message; the id of one without any."""
+    if is_named(chat_id):
+        return chat_id
+    first = next((text for row in history.rows if (text := row.user.text.strip())), chat_id)
+    return " ".join(first[: 4 * _TITLE_LENGTH].split())[:_TITLE_LENGTH].rstrip()
+
+
+def searched_text(history: History) -> str:
+    """What both sides said and what was attached as text; of a very long conversation, the beginning."""
+    return "\n".join(_texts(history))[:_LONGEST_TEXT]
+
+
+def _texts(history: History) -> Iterator[str]:
+    for row in history.rows:
+        yield row.user.text
+        for attachment in row.user.attachments:
+            yield attachment.name
+            yield attachment.content
+        yield row.assistant.text

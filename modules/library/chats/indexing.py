@@ -9,10 +9,10 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from modules.errors import BadRequest
+from modules.library.chats.file import read_history
+from modules.library.chats.history import searched_text, title
 from modules.library.chats.index import HistoryIndex, IndexedChat, Key
 from modules.library.chats.places import ChatFile, Places
-from modules.library.chats.store import read_history
-from modules.library.chats.text import searched_text, title
 
 _BATCH: Final = 16
 # Of the time that a batch on the thread takes, until the next one: others of this process run only in between, and

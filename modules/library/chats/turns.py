@@ -1,15 +1,110 @@
-"""What the file of a conversation says about a turn beside its text: time, model, attachments, versions, tool calls."""
+"""What the file of a conversation says about a turn beside its text: versions, attachments, tool calls."""
 
 import html
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from modules.library.chats.fields import filled, list_at, number_at, objects_at, without
-from modules.library.chats.history import Attachment, Turn, Version
-from modules.library.chats.tools import stored_tools, tools_from
-from modules.library.chats.versions import appended, version_of, with_current
+from modules.errors import BadRequest
+from modules.library.chats.history import Attachment, Turn, Version, appended, version_of, with_current
 from modules.library.text_files import text_at
+from modules.messages import Message, Role, TextPart, ToolCall
+
+_LARGEST: Final = 2**53
+
+
+def mapping_at(content: Mapping[str, object], key: str, place: str) -> Mapping[str, object]:
+    """Raises BadRequest, as all of these do."""
+    value = content.get(key)
+    if value is None:
+        return {}
+    return as_object(value, f"{place}: `{key}`")
+
+
+def list_at(content: Mapping[str, object], key: str, place: str) -> list[object]:
+    value = content.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BadRequest(f"{place}: `{key}` must be a list.")
+    return value
+
+
+def objects_at(content: Mapping[str, object], key: str, place: str) -> list[Mapping[str, object]]:
+    return [as_object(each, f"{place}: an entry of `{key}`") for each in list_at(content, key, place)]
+
+
+def number_at(content: Mapping[str, object], key: str, place: str) -> float:
+    """0 where there is none."""
+    value = content.get(key)
+    if value is None:
+        return 0
+    if not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+        raise BadRequest(f"{place}: `{key}` must be a number.")
+    return value
+
+
+def as_object(value: object, place: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise BadRequest(f"{place} must be a JSON object.")
+    return value
+
+
+def without(content: Mapping[str, object], *known: str) -> dict[str, object]:
+    return {key: value for key, value in content.items() if key not in known}
+
+
+def filled(content: Mapping[str, object]) -> dict[str, object]:
+    """Without what is empty or 0."""
+    return {key: value for key, value in content.items() if value}
+
+
+def tools_from(sequence: Sequence[object], place: str) -> tuple[Message, ...]:
+    """Raises BadRequest that names `place`."""
+    entry = f"{place}: an entry of `tool_sequence`"
+    return tuple(_message(as_object(each, entry), entry) for each in sequence)
+
+
+def stored_tools(messages: Iterable[Message]) -> list[dict[str, object]]:
+    """Of results, their text alone is kept."""
+    return [_stored(message) for message in messages]
+
+
+def _message(content: Mapping[str, object], place: str) -> Message:
+    text = text_at(content, "content", place)
+    parts = (TextPart(text),) if text else ()
+    if content.get("role") == Role.TOOL:
+        name = text_at(content, "name", place) or None
+        return Message(role=Role.TOOL, parts=parts, name=name, tool_call_id=text_at(content, "tool_call_id", place))
+    return Message(
+        role=Role.ASSISTANT,
+        parts=parts,
+        tool_calls=tuple(_call(each, place) for each in objects_at(content, "tool_calls", place)),
+        reasoning=text_at(content, "reasoning_content", place) or None,
+    )
+
+
+def _call(content: Mapping[str, object], place: str) -> ToolCall:
+    function = mapping_at(content, "function", place)
+    name = text_at(function, "name", place)
+    if not name:
+        raise BadRequest(f"{place}: a call of a tool has no name.")
+    arguments = function.get("arguments")
+    written = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    return ToolCall(text_at(content, "id", place), name, written)
+
+
+def _stored(message: Message) -> dict[str, object]:
+    if message.role is Role.TOOL:
+        result = {"role": "tool", "content": message.text, "tool_call_id": message.tool_call_id or ""}
+        return {**result, **filled({"name": message.name})}
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.tool_calls
+    ]
+    return {"tool_calls": calls, **filled({"content": message.text, "reasoning_content": message.reasoning})}
+
 
 _ATTACHMENT: Final = ("name", "type", "content", "image_data", "url", "image_id")
 _SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", "tool_sequence")

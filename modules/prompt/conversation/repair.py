@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt.conversation.repair_calls import with_taken_calls
+from modules.prompt.conversation.calls import with_taken_calls
 from modules.prompt.templates.needs import OF_CALLS, Need
 
 BEGINNING: Final = "[Start of the conversation]"

@@ -1,10 +1,42 @@
-"""Which turns of a conversation can be left out when it does not fit: the oldest, in steps that stay where they are."""
+"""What is left out of earlier turns: pictures and sounds, and whole turns of what does not fit."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
-from modules.messages import Message, Role
+from modules.messages import AudioPart, ImagePart, Message, Part, Role, TextPart
+
+PICTURE: Final = "[picture left out]"
+SOUND: Final = "[sound left out]"
+LEFT_OUT: Final = "pictures-left-out"
+
+
+def without_earlier_pictures(messages: Sequence[Message]) -> list[Message]:
+    """The last turn begins with the last message of the user."""
+    last = max((i for i, message in enumerate(messages) if message.role is Role.USER), default=0)
+    return [_without_media(message) if i < last else message for i, message in enumerate(messages)]
+
+
+def _without_media(message: Message) -> Message:
+    if all(isinstance(part, TextPart) for part in message.parts):
+        return message
+    return replace(message, parts=tuple(_readable_parts(message.parts)))
+
+
+def _readable_parts(parts: Sequence[Part]) -> Iterator[TextPart]:
+    """Each note on a line of its own."""
+    for index, part in enumerate(parts):
+        is_last = index == len(parts) - 1
+        match part:
+            case TextPart() if not is_last and not isinstance(parts[index + 1], TextPart):
+                yield TextPart(part.text + "\n" if part.text else "")
+            case TextPart():
+                yield part
+            case ImagePart() | AudioPart():
+                note = PICTURE if isinstance(part, ImagePart) else SOUND
+                yield TextPart(note if is_last else note + "\n")
+
 
 # Leaving out a little more than is needed lets several turns pass before the next step, and all that time the model
 # finds the prompt's beginning in its cache.

@@ -6,14 +6,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from modules.prompt.conversation.messages import template_messages
-from modules.prompt.conversation.pairing import with_pairs
-from modules.prompt.conversation.tools import template_tools
-from modules.prompt.templates import effort
-from modules.prompt.templates.choice import ChatTemplate
+from modules.prompt.conversation.messages import template_messages, template_tools, with_pairs
+from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.templates.needs import OF_CALLS, TOOL, Need, Probe, probes, question
-from modules.prompt.templates.rendering import Rendering
 from modules.prompt.templates.shape import Shape, may_fold_results, shape_of
+from modules.prompt.templates.variables import EFFORT_WORDS
 
 _KEPT: Final = 32
 _VARIABLES: Final = MappingProxyType(
@@ -96,7 +93,7 @@ class TemplateAbilities:
             shape = (await self.of(template)).shape
             attempt = _Attempt(shape, question(), _none(shape)).variables
             thinking = dict.fromkeys(("enable_thinking", "thinking"), True)
-            words = (*effort.WORDS, "no_think")
+            words = (*EFFORT_WORDS, "no_think")
             texts = await self._rendering.attempt(template, [attempt | thinking | {name: word} for word in words])
             self._efforts[key] = frozenset(word for word, text in zip(words, texts, strict=True) if text is not None)
             if len(self._efforts) > _KEPT:

@@ -11,8 +11,8 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.exceptions import TemplateRuntimeError
 from jinja2.filters import FILTERS, do_items
 
-from modules.prompt.templates.arguments import BrokenArguments
 from modules.prompt.templates.sandbox import joined, measured, printed, refuse_wide_fields, replaced
+from modules.prompt.templates.shape import BrokenArguments
 
 _OF_TEXT: Final = ("capitalize", "e", "escape", "lower", "title", "trim", "upper", "wordcount")
 _OF_VALUES: Final = (

@@ -12,10 +12,9 @@ from jinja2.parser import Parser
 from typing_extensions import override
 
 from modules.errors import BadRequest
-from modules.prompt.templates.arguments import with_arguments
 from modules.prompt.templates.filters import TemplateRefusal, template_filters, template_globals
-from modules.prompt.templates.metering import meter
-from modules.prompt.templates.sandbox import Sandbox, TemplateExhausted, printed
+from modules.prompt.templates.sandbox import Sandbox, TemplateExhausted, meter, printed
+from modules.prompt.templates.shape import with_arguments
 
 _log = logging.getLogger(__name__)
 

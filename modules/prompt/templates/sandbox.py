@@ -1,16 +1,18 @@
-"""The Jinja environment of one rendering: text work only, and a bound on how much of it."""
+"""The Jinja environment of one rendering: text work only, bounded and counted in steps."""
 
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateRuntimeError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 from typing_extensions import override
 
-from modules.prompt.templates.arguments import BrokenArguments
+from modules.prompt.templates.shape import BrokenArguments
 
 MAX_STEPS: Final = 500_000
 MAX_SECONDS: Final = 3.0
@@ -201,3 +203,38 @@ def _refuse_large_number(operator: str, left: int, right: int) -> None:
 
 def _too_much_text() -> TemplateExhausted:
     return TemplateExhausted("The chat template makes too much text.")
+
+
+_Body = TypeVar("_Body", nodes.For, nodes.Macro, nodes.CallBlock)
+
+
+def meter(sandbox: Sandbox, source: str) -> nodes.Template:
+    """The parsed template, metered. Raises TemplateSyntaxError."""
+    template = sandbox.parse(source)
+    _Meter().visit(template)
+    template.set_environment(sandbox)
+    return template
+
+
+class _Meter(NodeTransformer):
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's naming
+        return self._spending(node)
+
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802
+        return self._spending(node)
+
+    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:  # noqa: N802
+        return self._spending(node)
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _sandbox_call("concatenated", node.nodes, node.lineno)
+
+    def _spending(self, node: _Body) -> nodes.Node:
+        self.generic_visit(node)
+        node.body.insert(0, nodes.ExprStmt(_sandbox_call("spend", [], node.lineno), lineno=node.lineno))
+        return node
+
+
+def _sandbox_call(method: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Call:
+    return nodes.Call(nodes.EnvironmentAttribute(method), arguments, [], None, None, lineno=lineno)

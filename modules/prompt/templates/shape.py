@@ -1,9 +1,15 @@
-"""What can be read off a chat template about the shape in which it wants a conversation."""
+"""The shape in which a chat template reads a conversation: ids, tool results, arguments, thoughts."""
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+from typing_extensions import override
+
+from modules.messages import Message, Role, TextPart
 
 # Gemma 4's
 _FOLDED: Final = re.compile(r"""\.tool_responses\b|[\[(]\s*['"]tool_responses['"]\s*[\])]""")
@@ -54,3 +60,125 @@ def _ids_of(source: str) -> IdStyle:
         return IdStyle.NUMBERED
     # Mistral's refuse all other ids.
     return IdStyle.SHORT if _ID_LENGTH.search(source) else IdStyle.AS_GIVEN
+
+
+class Arguments(dict[str, Any]):
+    """An object that, printed or concatenated, is the JSON text it came from."""
+
+    def __init__(self, values: Mapping[str, Any], text: str) -> None:
+        super().__init__(values)
+        self._text = text
+
+    @override
+    def __str__(self) -> str:
+        return self._text
+
+    def __add__(self, other: str) -> str:
+        return self._text + other
+
+    def __radd__(self, other: str) -> str:
+        return other + self._text
+
+
+class BrokenArguments(str):
+    """What a model wrote in place of a JSON object, for a conversation must go on after it: printed as it was written,
+    and one argument for templates that walk through them."""
+
+    __slots__ = ()
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        return (("arguments", str(self)),)
+
+
+def replayed_arguments(text: str) -> Arguments | BrokenArguments:
+    """`text` as the model or a client wrote it; nothing and null mean no arguments."""
+    value = _parsed(text)
+    if isinstance(value, str) and isinstance(inner := _parsed(value), dict):
+        # Some clients encode twice.
+        return Arguments(inner, value)
+    if isinstance(value, dict):
+        return Arguments(value, text)
+    return Arguments({}, "{}") if value is None and text.strip() in {"", "null"} else BrokenArguments(text)
+
+
+def with_arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's variables with the text arguments of `messages[*].tool_calls[*].function` made usable either way."""
+    if "messages" not in variables:
+        return dict(variables)
+    return {**variables, "messages": [_message(message) for message in variables["messages"]]}
+
+
+def _message(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not message.get("tool_calls"):
+        return message
+    return {**message, "tool_calls": [_call(call) for call in message["tool_calls"]]}
+
+
+def _call(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = call["function"]
+    if not isinstance(function["arguments"], str):
+        return call
+    return {**call, "function": {**function, "arguments": replayed_arguments(function["arguments"])}}
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtTags:
+    """Texts around a thought; where `answer` stands between it and the reply, it belongs to neither."""
+
+    start: str
+    end: str
+    answer: str = ""
+
+
+_THINK: Final = ThoughtTags("<think>", "</think>")
+_CHANNELS: Final = "<|start|>assistant<|channel|>final<|message|>"
+_TAGS: Final = (
+    _THINK,
+    ThoughtTags("<seed:think>", "</seed:think>"),
+    ThoughtTags("<|channel|>analysis<|message|>", "<|end|>", _CHANNELS),
+    ThoughtTags("<|channel>thought", "<channel|>"),
+    ThoughtTags("<|think|>", "<|end|>", "<|content|>"),
+    ThoughtTags("[THINK]", "[/THINK]"),
+)
+_PREFIXES: Final = ("<|start|>assistant",)
+
+
+def with_thought_apart(message: Message) -> Message:
+    """A reply whose text begins with a marked thought, as one with `reasoning`; any other message as it is.
+
+    A thought that is not closed was broken off, and is all there is.
+    """
+    if message.role is not Role.ASSISTANT or message.reasoning is not None:
+        return message
+    text = _without(message.text.lstrip(), _PREFIXES)
+    tags = next((tags for tags in _TAGS if text.startswith(tags.start)), None)
+    if tags is None:
+        return message
+    thought, _, answer = text.removeprefix(tags.start).partition(tags.end)
+    answer = _without(answer.lstrip(), (tags.answer, tags.answer.removeprefix("<|start|>assistant")))
+    parts = (TextPart(answer),) if answer else ()
+    return replace(message, parts=parts, reasoning=thought.strip("\n"))
+
+
+def ends_with_thought(text: str) -> bool:
+    """Whether the thought in it is complete and nothing has been said after it."""
+    return text.rstrip().endswith(tuple(tags.end for tags in _TAGS))
+
+
+def tags_for(source: str) -> ThoughtTags:
+    """Those that a chat template mentions, or the most used ones."""
+    return next((tags for tags in _TAGS if tags.start in source or tags.end in source), _THINK)
+
+
+def _without(text: str, prefixes: tuple[str, ...]) -> str:
+    for prefix in filter(None, prefixes):
+        if text.startswith(prefix):
+            return text.removeprefix(prefix)
+    return text

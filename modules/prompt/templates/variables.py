@@ -1,16 +1,45 @@
-"""The variables of a chat template beside the messages: tools, tokens, and the switches that a request may set."""
+"""The variables of a chat template beside the messages: tools, tokens, reasoning effort and other switches."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
-from modules.prompt.conversation.tools import template_tools
-from modules.prompt.templates import effort
+from modules.prompt.conversation.messages import template_tools
 from modules.requests import ChatRequest
+
+# Templates have two names for the same thing.
+EFFORT_NAMES: Final = ("reasoning_effort", "thinking_effort")
+EFFORT_WORDS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+OFF: Final = ("none", "no_think")
+# What models were trained on where a template prints the word and names none itself.
+_USUAL: Final = ("low", "medium", "high")
+_QUOTED: Final = re.compile(rf"""['"]({"|".join((*EFFORT_WORDS, "no_think"))})['"]""")
+
+
+def nearest_effort(wish: str, taken: Collection[str], source: str) -> str | None:
+    """The word for `wish` that is given to the template `source`, which refuses all words but those `taken`; of two as
+    near the longer. None where it takes none, or where nobody knows what was wished for."""
+    known = frozenset(_QUOTED.findall(source))
+    if wish in taken and (wish in known or wish in _USUAL):
+        return wish
+    if wish not in EFFORT_WORDS:
+        return None
+    usable = [word for word in EFFORT_WORDS if word in taken and word not in OFF and (word in known or word in _USUAL)]
+    place = EFFORT_WORDS.index(wish)
+    return min(
+        usable, key=lambda word: (abs(EFFORT_WORDS.index(word) - place), -EFFORT_WORDS.index(word)), default=None
+    )
+
+
+def no_effort(taken: Collection[str], source: str) -> str | None:
+    """The word by which the template is told not to let the model think, if it has one."""
+    known = frozenset(_QUOTED.findall(source))
+    return next((word for word in OFF if word in known and word in taken), None)
+
 
 # What the program itself says, and what templates call.
 _OWN: Final = frozenset(
@@ -62,8 +91,8 @@ def template_variables(card: ModelCard, request: ChatRequest, source: str, *, sh
 
 def _effort(request: ChatRequest, source: str) -> dict[str, Any]:
     """Under whichever name the template has for it."""
-    wish = request.template_arguments.get(effort.NAMES[0])
-    return {name: wish for name in effort.NAMES if wish is not None and re.search(rf"\b{name}\b", source)}
+    wish = request.template_arguments.get(EFFORT_NAMES[0])
+    return {name: wish for name in EFFORT_NAMES if wish is not None and re.search(rf"\b{name}\b", source)}
 
 
 def _functions(tools: list[dict[str, Any]] | None) -> dict[str, Any]:

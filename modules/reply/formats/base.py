@@ -6,11 +6,10 @@ from typing import ClassVar
 
 from modules.engine.types import Constraint
 from modules.messages import ToolSpec
-from modules.reply.formats.lark import Grammar
-from modules.reply.formats.offered import OfferedTools
-from modules.reply.formats.reading import CallParser
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import Steps
+from modules.reply.syntax.lark import Grammar
+from modules.reply.syntax.reading import CallParser
+from modules.reply.syntax.schema import OfferedTools
+from modules.reply.syntax.source import Source, Steps
 
 
 class MarkedFormat(ABC):

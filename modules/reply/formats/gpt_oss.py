@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
-from modules.reply.formats.calls import read_json_call
-from modules.reply.formats.lark import Grammar, literal, one_of, sequence
-from modules.reply.formats.offered import OfferedTools
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, Steps
+from modules.reply.syntax.lark import Grammar, literal, one_of, sequence
+from modules.reply.syntax.reading import read_json_call
+from modules.reply.syntax.schema import OfferedTools
+from modules.reply.syntax.source import NotACall, Source, Steps
 
 _START = "<|start|>assistant"
 _CHANNEL = "<|channel|>"

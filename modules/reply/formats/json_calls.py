@@ -1,22 +1,16 @@
-"""Calls as JSON objects with a name and arguments: in the tags of Hermes and Qwen 2.5/3, alone as Llama 3.1 writes them, or
-in a code fence. The format of models whose template gives none away.
-
-Alone and fenced objects are calls only where the reply begins with one: further down they may be an example in prose.
-"""
+"""Calls as JSON objects with a name and arguments: Hermes, Qwen, Llama, Cohere, GigaChat, Firefunction, Apertus."""
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
-from modules.reply.formats.calls import give_arguments, give_call, read_json_call, read_json_value
-from modules.reply.formats.lark import Grammar, literal, one_of, repeated, sequence
-from modules.reply.formats.offered import OfferedTools
-from modules.reply.formats.reading import skip_closers
-from modules.reply.formats.scalars import quoted
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, Steps
-from modules.reply.formats.values import ValueReader, json_of_literal
+from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
+from modules.reply.syntax.reading import give_arguments, give_call, read_json_call, read_json_value, skip_closers
+from modules.reply.syntax.schema import OfferedTools, quoted
+from modules.reply.syntax.source import NotACall, Source, Steps
+from modules.reply.syntax.values import ValueReader, json_of_literal
 from modules.reply.tool_format import Text
 
 _TAGS = ("tool_call", "tool_calls", "function_call", "function_calls", "functioncall", "function", "tools", "TOOLCALL")
@@ -140,3 +134,152 @@ def object_rule(grammar: Grammar, tool: ToolSpec, *, keys: Sequence[str]) -> str
     name = sequence(literal(quoted("name")), _COLON, literal(quoted(tool.name)))
     key = one_of(literal(quoted(key)) for key in keys)
     return sequence(literal("{"), name, _COMMA, key, _COLON, grammar.arguments(tool), literal("}"))
+
+
+_COHERE_CALLS = "<|START_ACTION|>"
+_COHERE_CALLS_END = "<|END_ACTION|>"
+_ACTION = "Action:"
+_COHERE_FENCE = "```"
+_COHERE_INFORMATION = re.compile(r"[\w-]*")
+
+
+class Command(MarkedFormat):
+    name = "command"
+    hints = (_COHERE_CALLS,)
+    openers = (_COHERE_CALLS,)
+    closers = (_COHERE_CALLS_END,)
+    markers = (_COHERE_CALLS, _COHERE_CALLS_END)
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        yield from read_objects(source, offered)
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        identifier = sequence(literal('"tool_call_id": "'), "/[0-9]{1,3}/", literal('", '))
+        call = grammar.rule(one_of(_cohere_call_rule(grammar, tool, identifier) for tool in tools))
+        calls = repeated(call, literal(",\n    "), parallel=parallel)
+        return sequence(literal(_COHERE_CALLS + "[\n    "), calls, literal("\n]" + _COHERE_CALLS_END))
+
+
+class CommandR(MarkedFormat):
+    name = "command-r"
+    hints = ("Write 'Action:' followed by", "Write \\'Action:\\' followed by", "\\nAction:\\n```json")
+    openers = (_ACTION,)
+    markers = ()
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        yield from source.space()
+        yield from source.expect(_COHERE_FENCE)
+        yield from source.run(_COHERE_INFORMATION)
+        yield from read_objects(source, offered)
+        yield from skip_closers(source, (_COHERE_FENCE,))
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        call = grammar.rule(one_of(_cohere_call_rule(grammar, tool, "") for tool in tools))
+        calls = repeated(call, literal(",\n"), parallel=parallel)
+        return sequence(literal(f"{_ACTION}\n{_COHERE_FENCE}json\n[\n"), calls, literal(f"\n]{_COHERE_FENCE}"))
+
+
+def _cohere_call_rule(grammar: Grammar, tool: ToolSpec, identifier: str) -> str:
+    head = literal(f'"tool_name": {quoted(tool.name)}, "parameters": ')
+    return sequence(literal("{"), identifier, head, grammar.arguments(tool), literal("}"))
+
+
+_FIREFUNCTION_CALLS = "functools["
+
+
+class Firefunction(MarkedFormat):
+    name = "firefunction"
+    hints = (_FIREFUNCTION_CALLS,)
+    openers = (_FIREFUNCTION_CALLS,)
+    markers = ()
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        yield from read_objects(source, offered, is_list=True)
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        call = grammar.rule(one_of(object_rule(grammar, tool, keys=("arguments",)) for tool in tools))
+        return sequence(literal(_FIREFUNCTION_CALLS), repeated(call, literal(", "), parallel=parallel), literal("]"))
+
+
+_CALL = "<|function_call|>"
+_MESSAGE_END = "<|message_sep|>"
+_ROLE = "function call<|role_sep|>"
+
+
+class GigaChat(MarkedFormat):
+    name = "gigachat"
+    hints: ClassVar[tuple[str, ...]] = (_CALL,)
+    openers = (_CALL, _MESSAGE_END, _ROLE)
+    closers = (_MESSAGE_END,)
+    markers = (_CALL, _MESSAGE_END, "<|role_sep|>")
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        if opener == _MESSAGE_END:
+            yield from source.space()
+            yield from source.expect(_ROLE)
+        yield from read_objects(source, offered)
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        """One call: the model ends its turn with each."""
+        return sequence(
+            literal(self.call_head), one_of(object_rule(grammar, tool, keys=("arguments",)) for tool in tools)
+        )
+
+    call_head = _CALL
+
+
+class GigaChat30(GigaChat):
+    name = "gigachat-3.0"
+    hints = (_ROLE, "<|role_sep|>")
+    call_head = f"{_MESSAGE_END}\n\n{_ROLE}\n"
+
+
+_APERTUS_CALLS = "<|tools_prefix|>"
+_APERTUS_CALLS_END = "<|tools_suffix|>"
+
+
+class Apertus(MarkedFormat):
+    name = "apertus"
+    hints = (_APERTUS_CALLS,)
+    openers = (_APERTUS_CALLS,)
+    closers = (_APERTUS_CALLS_END,)
+    markers = (_APERTUS_CALLS, _APERTUS_CALLS_END)
+
+    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+        yield from source.space()
+        yield from source.expect("[")
+        while True:
+            yield from source.space()
+            yield from _read_call(source, offered)
+            source.mark()
+            yield from source.space()
+            if (yield from source.literal("]", _APERTUS_CALLS_END)):
+                source.commit()
+                return
+            yield from source.expect(",")
+
+    def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
+        call = grammar.rule(one_of(_apertus_call_rule(grammar, tool) for tool in tools))
+        return sequence(
+            literal(_APERTUS_CALLS + "["),
+            repeated(call, literal(", "), parallel=parallel),
+            literal("]" + _APERTUS_CALLS_END),
+        )
+
+
+def _read_call(source: Source, offered: OfferedTools) -> Steps[None]:
+    yield from source.expect("{")
+    yield from source.space()
+    name = yield from ValueReader(source).string_text()
+    if name not in offered:
+        raise NotACall
+    yield from source.space()
+    yield from source.expect(":")
+    yield from source.space()
+    yield from read_json_call(source, offered, name)
+    yield from source.space()
+    yield from source.literal("}")
+
+
+def _apertus_call_rule(grammar: Grammar, tool: ToolSpec) -> str:
+    return sequence(literal("{" + quoted(tool.name) + ": "), grammar.arguments(tool), literal("}"))

@@ -8,17 +8,12 @@ from collections.abc import Sequence
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
-from modules.reply.formats.calls import give_call, read_name
-from modules.reply.formats.lark import Grammar, literal, one_of, repeated, sequence
-from modules.reply.formats.markers import MarkerScanner
-from modules.reply.formats.offered import OfferedTools, parameters_of
-from modules.reply.formats.parameter_grammar import members_of
-from modules.reply.formats.scalars import escaped, quoted
-from modules.reply.formats.schema import Schema
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, ReplyEnded, Steps, collected
-from modules.reply.formats.text_grammar import text_until
-from modules.reply.formats.values import json_of_text
+from modules.reply.syntax.argument_grammar import members_of, text_until
+from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
+from modules.reply.syntax.reading import give_call, read_name
+from modules.reply.syntax.schema import OfferedTools, Schema, escaped, parameters_of, quoted
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected
+from modules.reply.syntax.values import json_of_text
 from modules.reply.tool_format import CallArguments, Text
 
 _MARK = "]<]minimax[>["

@@ -6,14 +6,13 @@ from typing import ClassVar
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
-from modules.reply.formats.calls import give_call, read_name
 from modules.reply.formats.json_calls import read_objects
-from modules.reply.formats.lark import Grammar, literal, one_of, repeated, sequence
-from modules.reply.formats.offered import OfferedTools
-from modules.reply.formats.parameter_grammar import Parameter, parameter_list, parameters_in
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, Steps
-from modules.reply.formats.values import PYTHON, ValueReader
+from modules.reply.syntax.argument_grammar import Parameter, parameter_list, parameters_in
+from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
+from modules.reply.syntax.reading import give_call, read_name
+from modules.reply.syntax.schema import OfferedTools
+from modules.reply.syntax.source import NotACall, Source, Steps
+from modules.reply.syntax.values import PYTHON, ValueReader
 from modules.reply.tool_format import Text
 
 _MARKS = ("<|python_start|>", "<|python_end|>")

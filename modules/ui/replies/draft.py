@@ -16,7 +16,7 @@ from modules.chat.tool_events import (
 from modules.events import Content, Done, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
 from modules.events import Draft as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
-from modules.prompt.templates.thoughts import with_thought_apart
+from modules.prompt.templates.shape import with_thought_apart
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"

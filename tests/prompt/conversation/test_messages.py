@@ -6,8 +6,7 @@ import pytest
 
 from modules.errors import NotSupported
 from modules.messages import ImagePart, Message, Role, TextPart, ToolCall, ToolSpec
-from modules.prompt.conversation.messages import quoted, template_messages
-from modules.prompt.conversation.tools import fitted_tools, template_tools
+from modules.prompt.conversation.messages import fitted_tools, quoted, template_messages, template_tools
 from modules.prompt.templates.shape import Shape
 
 PLAIN = Shape()

@@ -5,7 +5,7 @@ import pytest
 from modules.errors import NotSupported
 from modules.messages import AudioPart, ImagePart, Message, Role, TextPart
 from modules.prompt.builder import PromptBuilder
-from modules.prompt.conversation.pictures import without_earlier_pictures
+from modules.prompt.conversation.trim import without_earlier_pictures
 from tests.prompt.prompting import bot, chat, user
 from tests.scripted import scripted_card
 

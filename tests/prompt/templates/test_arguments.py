@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from modules.messages import Role, ToolCall, text_message
-from modules.prompt.templates.arguments import replayed_arguments
 from modules.prompt.templates.render import TemplateRenderer
+from modules.prompt.templates.shape import replayed_arguments
 from tests.golden.template_cases import TEMPLATES
 from tests.prompt.prompting import bot, built, chat, prompt_of, user
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modules.prompt.builder import PromptBuilder
-from modules.prompt.templates.effort import WORDS, nearest_effort, no_effort
+from modules.prompt.templates.variables import EFFORT_WORDS, nearest_effort, no_effort
 from modules.requests import TemplateChoice
 from tests.prompt.prompting import chat, prompt_of
 from tests.scripted import scripted_card
@@ -45,7 +45,7 @@ async def given(template: str, **arguments: Any) -> str:
 )
 async def test_words_become_those_that_the_template_takes(template: str, words: tuple[str, ...]) -> None:
     assert await given(template, enable_thinking=True) in {"unset", "medium"}
-    asked = [await given(template, enable_thinking=True, reasoning_effort=word) for word in WORDS[1:]]
+    asked = [await given(template, enable_thinking=True, reasoning_effort=word) for word in EFFORT_WORDS[1:]]
     assert tuple(asked) == words
 
 

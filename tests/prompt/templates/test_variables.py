@@ -6,8 +6,7 @@ import pytest
 
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
-from modules.prompt.conversation.messages import template_messages
-from modules.prompt.conversation.pairing import with_pairs
+from modules.prompt.conversation.messages import template_messages, with_pairs
 from modules.prompt.templates.shape import IdStyle, Shape, may_fold_results, shape_of
 from tests.golden.template_cases import TEMPLATES
 from tests.prompt.prompting import bot, built, chat, prompt_of, user

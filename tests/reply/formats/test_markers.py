@@ -1,6 +1,6 @@
 """Markers are found wherever the text is cut, and hold back no more than their own beginnings."""
 
-from modules.reply.formats.markers import MarkerScanner
+from modules.reply.syntax.source import MarkerScanner
 
 SCANNER = MarkerScanner(("<call>", "<calls>", "\n</end>", "</end>"))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.reply.formats.patterns import between_slashes, text_without, whole_pattern
+from modules.reply.syntax.lark import between_slashes, text_without, whole_pattern
 
 
 @pytest.mark.parametrize("marker", ["</parameter>", "</arg_value>", '<|"|>', "ab"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modules.reply.formats.schema import Schema
+from modules.reply.syntax.schema import Schema
 
 
 @pytest.mark.parametrize(

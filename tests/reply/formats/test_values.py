@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.reply.formats.schema import Schema
-from modules.reply.formats.values import json_of_literal, json_of_text
+from modules.reply.syntax.schema import Schema
+from modules.reply.syntax.values import json_of_literal, json_of_text
 
 NUMBER_OR_TEXT = {"type": ["string", "integer"]}
 

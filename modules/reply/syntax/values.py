@@ -9,11 +9,8 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from modules.reply.formats.markers import MarkerScanner
-from modules.reply.formats.scalars import escaped, quoted, scalar_of_text, scalar_of_token
-from modules.reply.formats.schema import Schema
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, ReplyEnded, Steps, collected, led_by
+from modules.reply.syntax.schema import Schema, escaped, quoted, scalar_of_text, scalar_of_token
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected, led_by
 from modules.reply.tool_format import CallArguments
 
 _MAX_DEPTH = 64

@@ -5,17 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modules.messages import ToolSpec
-from modules.reply.formats.calls import give_call, read_name
-from modules.reply.formats.lark import Grammar, literal, sequence
-from modules.reply.formats.markers import MarkerScanner
-from modules.reply.formats.offered import OfferedTools
-from modules.reply.formats.parameter_grammar import Parameter, parameters_in
-from modules.reply.formats.scalars import escaped, quoted
-from modules.reply.formats.schema import Schema
-from modules.reply.formats.source import Source
-from modules.reply.formats.steps import NotACall, ReplyEnded, Steps, collected
-from modules.reply.formats.text_grammar import text_until
-from modules.reply.formats.values import json_of_text
+from modules.reply.syntax.argument_grammar import Parameter, parameters_in, text_until
+from modules.reply.syntax.lark import Grammar, literal, sequence
+from modules.reply.syntax.reading import give_call, read_name
+from modules.reply.syntax.schema import OfferedTools, Schema, escaped, quoted
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected
+from modules.reply.syntax.values import json_of_text
 from modules.reply.tool_format import CallArguments
 
 _KEY = re.compile(r"[^<>\n\"]*")

@@ -1,11 +1,65 @@
-"""The reply as far as it has come and has not been read, and the ways to read on in it."""
+"""The reply as far as it has come, the ways to read on in it, and parsers as coroutines that wait for more."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from typing import TypeAlias, TypeVar
 
-from modules.reply.formats.markers import MarkerScanner
-from modules.reply.formats.steps import NotACall, ReplyEnded, Steps
-from modules.reply.tool_format import Piece
+from modules.reply.tool_format import CallArguments, Piece
+
+
+class MarkerScanner:
+    """Finds the first of `markers`, none of which is the beginning of another."""
+
+    def __init__(self, markers: Iterable[str]) -> None:
+        known = tuple(markers)
+        self._whole = re.compile("|".join(map(re.escape, known)) or r"(?!)")
+        self._beginnings = frozenset(marker[:length] for marker in known for length in range(1, len(marker)))
+        self._longest = max(map(len, self._beginnings), default=0)
+
+    def find(self, text: str, start: int) -> tuple[int, str]:
+        """Where text from `start` on stops being sure to be no marker, and the marker that stands there, if complete."""
+        found = self._whole.search(text, start)
+        if found is not None:
+            return found.start(), found.group()
+        for length in range(min(self._longest, len(text) - start), 0, -1):
+            if text[-length:] in self._beginnings:
+                return len(text) - length, ""
+        return len(text), ""
+
+
+T = TypeVar("T")
+
+# Yields what became certain, or None where it needs more of the reply to go on.
+Steps: TypeAlias = Generator[Piece | None, None, T]
+
+
+class NotACall(Exception):
+    """What stands here is not how the format writes a call."""
+
+
+class ReplyEnded(Exception):
+    """The reply is over where more of it was needed."""
+
+
+def collected(steps: Steps[object]) -> Steps[str]:
+    """The arguments that `steps` would give, held back and joined."""
+    parts = []
+    for piece in steps:
+        if piece is None:
+            yield None
+        elif isinstance(piece, CallArguments):
+            parts.append(piece.text)
+    return "".join(parts)
+
+
+def led_by(lead: str, steps: Steps[None]) -> Steps[None]:
+    """`steps` with the arguments text `lead` before the first piece; nothing where they give none."""
+    for piece in steps:
+        if piece is not None and lead:
+            yield CallArguments(lead)
+            lead = ""
+        yield piece
+
 
 _SPACE = re.compile(r"\s*")
 
