@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final, NoReturn, Protocol, TextIO
 
 from modules.errors import SettingsError
+from modules.extend.contributions import Announce
 from modules.extend.extensions import Extensions
 from modules.extend.loader import load_extensions
-from modules.extend.services import Announce
 from modules.logs import announce, open_standard_streams, set_up_logging
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
-from modules.serving.signals import on_signals
+from modules.serving.sockets import on_signals
 from modules.settings.flag_parser import HelpRequested
 from modules.settings.flags import parse
 from modules.settings.values import Settings

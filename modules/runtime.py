@@ -8,7 +8,7 @@ from modules.chat.work import WorkRegister
 from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
-from modules.models.launch import Launch, launch_engine
+from modules.models.loading import Launch, launch_engine
 from modules.models.pool import ModelPool
 from modules.prompt.builder import PromptBuilder
 from modules.settings.values import Settings

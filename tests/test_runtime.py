@@ -9,7 +9,7 @@ import pytest
 from modules.errors import EngineFailed, NotLoaded, SettingsError
 from modules.events import Content, Done, Event, Started
 from modules.messages import Role, text_message
-from modules.models.launch import launch_in_process
+from modules.models.loading import launch_in_process
 from modules.models.state import Status
 from modules.reply.gather import gather
 from modules.requests import ChatRequest

@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from modules.extend.contributions import Announce
 from modules.extend.host import Host
-from modules.extend.services import Announce
 from modules.hooks import Turn
 from modules.messages import ToolSpec
 from modules.requests import ChatRequest, CompletionRequest

@@ -21,7 +21,7 @@ from extensions.openai.responses import routes as responses
 from extensions.openai.responses.service import Desk
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
-from modules.serving.limits import BodyLimits
+from modules.serving.protocol import BodyLimits
 from modules.settings.values import Settings
 
 ROUTERS = (

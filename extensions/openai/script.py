@@ -1,8 +1,8 @@
 """The entry point that every extension has."""
 
 from extensions.openai.server import serve_api
+from modules.extend.contributions import Announce
 from modules.extend.host import Host
-from modules.extend.services import Announce
 from modules.runtime import Runtime
 
 

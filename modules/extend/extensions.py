@@ -10,10 +10,9 @@ from typing import Any
 
 from modules.chat.tools.extension import ExtensionTool
 from modules.errors import BadRequest, NotLoaded
-from modules.extend.contributions import Block, Tab, Text
+from modules.extend.contributions import Announce, Block, Services, Tab, Text
 from modules.extend.discovery import Found, Origin, found_extensions
 from modules.extend.host import Host
-from modules.extend.services import Announce, Services
 from modules.hooks import Hooks
 from modules.runtime import Runtime
 from modules.settings.groups.extensions import extension_values, save_keys, settings_path

@@ -11,10 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from modules.chat.tools.extension import ExtensionTool
 from modules.errors import ExtensionFailed, ServiceError, SettingsError
-from modules.extend.contributions import Block, Build, Contributions, Tab, Text
-from modules.extend.failures import place_of
-from modules.extend.services import OfferedService, Service
-from modules.extend.worker import Worker
+from modules.extend.contributions import Block, Build, Contributions, OfferedService, Service, Tab, Text
+from modules.extend.worker import Worker, place_of
 from modules.hooks import HOOK_NAMES, ExtensionHook, Turn
 from modules.messages import ToolSpec
 from modules.runtime import Runtime

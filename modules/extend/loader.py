@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modules.errors import SettingsError
-from modules.extend.discovery import Found, Origin, find_extension
+from modules.extend.contributions import Announce
+from modules.extend.discovery import Found, Origin, find_extension, load_script
 from modules.extend.extensions import Extensions, RunningProgram
-from modules.extend.failures import reason_for
 from modules.extend.host import Host
+from modules.extend.legacy.hooks import LegacyExtensions
 from modules.extend.legacy.program import OldProgram
-from modules.extend.legacy.script_hooks import LegacyExtensions
-from modules.extend.package import load_script
-from modules.extend.services import Announce
+from modules.extend.worker import reason_for
 from modules.settings.values import API_EXTENSION, Settings
 
 _log = logging.getLogger(__name__)

@@ -1,11 +1,42 @@
-"""Where an extension's plain functions run: on one thread of its own, in order, never on the event loop."""
+"""Runs an extension's functions on a thread of its own, and says how they failed."""
 
 import asyncio
 import queue
+import sys
 import threading
+import traceback
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+
+from modules.errors import ServiceError
+
+
+def place_of(failure: BaseException) -> str:
+    """Kind and place of a failure, without its message, which may hold what was said in a chat."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(failure).__name__}{where}"
+
+
+def reason_for(failure: BaseException, folder: Path) -> str:
+    """Why an extension was skipped, with what to do about it."""
+    if isinstance(failure, ServiceError):
+        return failure.message
+    if isinstance(failure, ModuleNotFoundError) and failure.name:
+        return (
+            f"it needs the Python package {failure.name.partition('.')[0]}, which is not installed. {_remedy(folder)}"
+        )
+    return f"{type(failure).__name__}: {failure} ({place_of(failure)})"
+
+
+def _remedy(folder: Path) -> str:
+    requirements = folder / "requirements.txt"
+    if requirements.is_file():
+        return f"Install what it needs: {sys.executable} -m pip install -r {requirements}"
+    return f"Install it with {sys.executable} -m pip install, then start again."
+
 
 _END: Final = object()
 _PATIENCE_SECONDS: Final = 1.0

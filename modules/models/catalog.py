@@ -1,4 +1,4 @@
-"""What models lie on disk, and which file a name means."""
+"""What models and LoRA adapters are on disk, and which file a name means."""
 
 import os
 import re
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from modules.engine.types import Adapter
 from modules.errors import LoadFailed, NotFound
 from modules.settings.options import did_you_mean
 
@@ -137,3 +138,36 @@ def _natural_key(name: str) -> list[tuple[int, int, str]]:
 
 def _shown(name: str) -> str:
     return ascii(name if len(name) <= 80 else name[:80] + "…")
+
+
+_ADAPTER_FOLDER_MARK: Final = "adapter_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterCatalog:
+    """The adapters in `folder`: GGUF files, and folders in PEFT's format. It is read anew each time."""
+
+    folder: Path
+
+    def names(self) -> list[str]:
+        return sorted(self._names(), key=str.lower)
+
+    def find(self, name: str) -> Adapter:
+        """The listed adapter of that name; `.gguf` may be left out. Raises NotFound for everything else."""
+        names = self.names()
+        for candidate in (name, name + _GGUF):
+            if candidate in names:
+                return Adapter(name=candidate, path=str((self.folder / candidate).absolute()))
+        raise NotFound(
+            f"There is no adapter named {name[:80]!a} in the folder of the adapters{did_you_mean(name[:200], names)}.",
+            param="lora_names",
+        )
+
+    def _names(self) -> Iterator[str]:
+        if not self.folder.is_dir():
+            return
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                is_file = entry.name.lower().endswith(_GGUF)
+                if not entry.name.startswith(".") and (is_file or (Path(entry) / _ADAPTER_FOLDER_MARK).is_file()):
+                    yield entry.name

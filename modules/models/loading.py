@@ -1,16 +1,92 @@
-"""How one model comes into memory: estimate, read its file, make room, load its weights, measure what it takes."""
+"""How a model is loaded: estimate, probe in a fresh process, make room, load the weights, measure."""
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
 
+from modules.backends.registry import loader_for
+from modules.engine.process import ProcessEngine
+from modules.engine.protocols import Engine, Loader, ReportProgress
+from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed, NoRoom
-from modules.models.launch import Candidate, Launch
 from modules.models.residency import Need
 from modules.models.roster import Roster
 from modules.models.slot import Slot, SlotEvents
 from modules.models.slots import Slots
 from modules.settings.values import Settings
+
+
+class Candidate(Protocol):
+    """A model whose header and vocabulary were read, and whose weights were not. `pid` is that of its own process, None
+    when it has none."""
+
+    @property
+    def pid(self) -> int | None: ...
+
+    async def load(self, report: ReportProgress) -> Engine:
+        """Load the weights; `report` is called on the event loop. Raises LoadFailed, leaving nothing behind."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give it up instead of loading it."""
+        ...
+
+
+Launch: TypeAlias = Callable[[LoadSpec], Awaitable[Candidate]]
+
+
+async def launch_engine(spec: LoadSpec) -> Candidate:
+    """In a child process: the way for every real model. Raises LoadFailed."""
+    return _ChildCandidate(await ProcessEngine.probe(spec))
+
+
+async def launch_in_process(spec: LoadSpec) -> Candidate:
+    """On a thread of this process: for the scripted backend, where starting a process costs more than running it."""
+    loader = loader_for(spec.loader)
+    await asyncio.to_thread(loader.probe, spec)
+    return _ThreadCandidate(spec, loader)
+
+
+class _ChildCandidate:
+    def __init__(self, engine: ProcessEngine) -> None:
+        self._engine = engine
+
+    @property
+    def pid(self) -> int:
+        return self._engine.pid
+
+    async def load(self, report: ReportProgress) -> Engine:
+        await self._engine.load(report)
+        return self._engine
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+
+class _ThreadCandidate:
+    def __init__(self, spec: LoadSpec, loader: Loader) -> None:
+        self._spec = spec
+        self._loader = loader
+
+    @property
+    def pid(self) -> None:
+        return None
+
+    async def load(self, report: ReportProgress) -> Engine:
+        loop = asyncio.get_running_loop()
+
+        def report_to_loop(fraction: float) -> None:
+            loop.call_soon_threadsafe(report, fraction)
+
+        backend = await asyncio.to_thread(self._loader.load, self._spec, report_to_loop)
+        return ThreadedEngine(backend, max_queue=self._spec.max_queue)
+
+    async def aclose(self) -> None:
+        """Nothing is held yet."""
+
 
 _log = logging.getLogger(__name__)
 

@@ -11,14 +11,11 @@ from modules.backends.registry import SCRIPTED
 from modules.engine.protocols import Engine
 from modules.engine.types import Adapter, LoadSpec, ModelCard, ModelKind
 from modules.errors import NotFound, NotLoaded, SettingsError
-from modules.models.adapters import AdapterCatalog
-from modules.models.catalog import Catalog
-from modules.models.choice import first_spec, requested_spec
+from modules.models.catalog import AdapterCatalog, Catalog
 from modules.models.gauge import MemoryGauge, SystemMemory
-from modules.models.launch import Launch, launch_engine
-from modules.models.loading import ModelLoading
+from modules.models.loading import Launch, ModelLoading, launch_engine
 from modules.models.options import LoadOptions
-from modules.models.roster import Roster, pinned_names
+from modules.models.roster import Roster, first_spec, pinned_names, requested_spec
 from modules.models.slot import Slot, SlotEvents
 from modules.models.slots import Slots
 from modules.models.state import ModelState, StateFeed, Status

@@ -1,13 +1,36 @@
-"""The sockets that servers of this program listen on, and how their addresses are written."""
+"""The sockets that servers listen on, how their addresses are written, and the signals that end them."""
 
+import asyncio
 import errno
+import signal
 import socket
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
 
 from modules.errors import SettingsError
 from modules.settings.values import OPTIONS
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def on_signals(act: Callable[[], object]) -> Iterator[None]:
+    """While it is entered, those signals call `act` on the running event loop. Outside the main thread, where signals
+    do not arrive, it does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    earlier = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(act)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
 
 BACKLOG = 2048
 

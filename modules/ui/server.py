@@ -15,8 +15,8 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from modules.chat.tools.toolbox import ToolBox
+from modules.extend.contributions import Announce
 from modules.extend.extensions import Extensions
-from modules.extend.services import Announce
 from modules.runtime import Runtime
 from modules.serving.addressing import own_names
 from modules.serving.server import OrderlyServer, server_config

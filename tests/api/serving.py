@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from extensions.openai.app import create_app
 from extensions.openai.server import serve_api
-from modules.models.launch import Launch, launch_in_process
+from modules.models.loading import Launch, launch_in_process
 from modules.models.state import Status
 from modules.runtime import Runtime
 from modules.settings.values import Settings

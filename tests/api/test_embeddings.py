@@ -14,7 +14,7 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 
 from modules.engine.types import LoadSpec
-from modules.models.launch import Candidate, launch_engine, launch_in_process
+from modules.models.loading import Candidate, launch_engine, launch_in_process
 from tests.api.serving import BASE_URL, CHAT, Served, says, served
 from tests.bert_file import CONTEXT, SIZE, write_bert
 

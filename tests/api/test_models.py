@@ -14,7 +14,7 @@ from extensions.openai.app import create_app
 from modules.engine.protocols import Engine, ReportProgress
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
-from modules.models.launch import Candidate, launch_in_process
+from modules.models.loading import Candidate, launch_in_process
 from modules.models.state import Status
 from modules.runtime import Runtime
 from modules.settings.values import Settings

@@ -18,7 +18,7 @@ from modules.engine.types import Constraint, LoadSpec
 from modules.errors import BadRequest, NotSupported
 from modules.events import Content, Done, FinishReason, Reasoning, ToolCallDelta
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse, text_message
-from modules.models.launch import Candidate
+from modules.models.loading import Candidate
 from modules.models.pool import ModelPool
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest, Limits

@@ -18,7 +18,7 @@ from modules.errors import BadRequest, Busy, ContextTooLong, EngineFailed, NotLo
 from modules.events import Content, Done, Event, FinishReason, Progress, Started
 from modules.hooks import Hooks, Turn
 from modules.messages import Role, text_message
-from modules.models.launch import Candidate
+from modules.models.loading import Candidate
 from modules.models.pool import ModelPool
 from modules.reply.gather import Reply, gather
 from modules.requests import ChatRequest, CompletionRequest, Limits, LogitsRequest

@@ -11,7 +11,7 @@ from typing import Any, Final
 from modules.extend.extensions import Extensions
 from modules.extend.loader import load_extensions
 from modules.messages import Message, Role, text_message
-from modules.models.launch import launch_in_process
+from modules.models.loading import launch_in_process
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest
 from modules.runtime import Runtime

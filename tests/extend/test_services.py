@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from modules.errors import NotFound, NotLoaded, SettingsError
-from modules.extend.services import Announce, OfferedService, Services, ServiceStatus
+from modules.extend.contributions import Announce, OfferedService, Services, ServiceStatus
 from modules.runtime import Runtime
 from tests.extend.loaded import running, settings_of
 

@@ -9,7 +9,7 @@ from modules.engine.protocols import Engine, ReportProgress
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
 from modules.models.gauge import GIB, SystemMemory
-from modules.models.launch import Candidate, launch_in_process
+from modules.models.loading import Candidate, launch_in_process
 from modules.models.pool import ModelPool
 from modules.models.residency import Limits, Memory
 from modules.settings.values import Settings

@@ -8,8 +8,8 @@ import pytest
 
 from modules.errors import LoadFailed, SettingsError
 from modules.models.catalog import Catalog
-from modules.models.choice import first_spec, requested_spec
 from modules.models.options import LoadOptions
+from modules.models.roster import first_spec, requested_spec
 from modules.settings.values import Settings
 
 

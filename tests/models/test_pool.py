@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from modules.errors import BadRequest, EngineFailed, LoadFailed, NotFound, NotLoaded, SettingsError
-from modules.models.adapters import AdapterCatalog
-from modules.models.catalog import Catalog
+from modules.models.catalog import AdapterCatalog, Catalog
 from modules.models.options import LoadOptions
 from modules.models.pool import ModelPool
 from modules.models.state import Status

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from modules.extend.extensions import Extensions, RunningProgram
-from modules.models.launch import launch_in_process
+from modules.models.loading import launch_in_process
 from modules.models.state import Status
 from modules.runtime import Runtime
 from modules.settings.values import Settings

@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from modules.chat.tools.toolbox import ToolBox
 from modules.extend.extensions import Extensions, RunningProgram
-from modules.models.launch import launch_in_process
+from modules.models.loading import launch_in_process
 from modules.runtime import Runtime
 from modules.settings.values import Settings
 from modules.ui.notebook.desk import NotebookDesk

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.structured.property_names import with_names_enforced
-from extensions.openai.structured.schema_unions import are_disjoint
-from extensions.openai.structured.schemas import has_sane_size
+from extensions.openai.structured.schemas import are_disjoint, has_sane_size, with_names_enforced
 
 Schema = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
 
-from modules.extend.package import ExtensionPackage
+from modules.extend.discovery import ExtensionPackage
 
 _OLD: Final = "modules"
 _FOLDER: Final = "extensions"

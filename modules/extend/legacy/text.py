@@ -7,9 +7,8 @@ import numpy
 
 from modules.chat.service import ChatService
 from modules.events import Content
-from modules.extend.legacy.history import conversation_of
 from modules.extend.legacy.program import OldProgram
-from modules.extend.legacy.state import chat_state, generation_of, with_chat_state
+from modules.extend.legacy.state import chat_state, conversation_of, generation_of, with_chat_state
 from modules.messages import Role, text_message
 from modules.requests import ChatRequest, CompletionRequest
 

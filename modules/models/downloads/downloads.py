@@ -10,14 +10,11 @@ from typing import Final
 import httpx2
 
 from modules.errors import BadRequest
-from modules.models.downloads.file import WAITS, FileTransfer, disk_failure
+from modules.models.downloads.file import WAITS, FileTransfer, PartialFile, disk_failure, sums_of
 from modules.models.downloads.hub import Hub, RepoFiles
-from modules.models.downloads.part import PartialFile
-from modules.models.downloads.place import DownloadPlaces, PlacedFile
+from modules.models.downloads.place import DownloadPlaces, DownloadRecord, PlacedFile, write_record
 from modules.models.downloads.plan import MODELS, DownloadChoice, Wish, choose
 from modules.models.downloads.progress import DownloadProgress, Tally
-from modules.models.downloads.record import DownloadRecord, write_record
-from modules.models.downloads.sums import sums_of
 from modules.paths import UserData, inside_tree
 
 PARALLEL: Final = 4

@@ -1,19 +1,127 @@
-"""Fetches one file, over as many attempts as it takes, until its sum is right."""
+"""Downloads one file, over as many attempts as it takes, until its checksum is right."""
 
 import asyncio
 import errno
+import hashlib
+import os
 import time
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Final
 
 import httpx2
 
-from modules.models.downloads.hub import HubFailed
-from modules.models.downloads.hub_client import RedirectRefused
-from modules.models.downloads.part import PartialFile
+from modules.models.downloads.hub import HubFailed, RedirectRefused, RemoteFile
 from modules.models.downloads.progress import Tally
+
+BLOCK_BYTES: Final = 8 * 2**20
+
+
+class Sums:
+    """SHA-256 of what was fed, and the SHA-1 that Git gives a blob of `size` bytes with that content."""
+
+    def __init__(self, size: int) -> None:
+        self.fed = 0
+        self._sha256 = hashlib.sha256()
+        self._git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def feed(self, content: bytes) -> None:
+        self._sha256.update(content)
+        self._git.update(content)
+        self.fed += len(content)
+
+    def match(self, file: RemoteFile) -> bool:
+        """Whether the fed bytes are the whole `file`, by the best sum that the hub gives."""
+        if self.fed != file.size:
+            return False
+        if file.sha256:
+            return self.sha256 == file.sha256
+        return file.git_id is None or self._git.hexdigest() == file.git_id
+
+
+async def sums_of(path: Path, size: int, report: Callable[[int], None]) -> Sums:
+    """Of the file at `path`, which is to have `size` bytes; without a file, of nothing. `report` gets the bytes read so
+    far, and cancelling takes effect between two blocks. Raises OSError."""
+    sums = Sums(size)
+    while block := await asyncio.to_thread(_read_block, path, sums.fed):
+        await asyncio.to_thread(sums.feed, block)
+        report(sums.fed)
+    return sums
+
+
+def _read_block(path: Path, start: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(BLOCK_BYTES)
+    except FileNotFoundError:
+        return b""
+
+
+class PartialFile:
+    """Grows at its end only. Every method raises OSError when the disk fails."""
+
+    def __init__(self, path: Path, file: RemoteFile) -> None:
+        self.path = path
+        self.file = file
+        self._sums = Sums(file.size)
+
+    @property
+    def fed(self) -> int:
+        """How many bytes are there."""
+        return self._sums.fed
+
+    @property
+    def sha256(self) -> str:
+        return self._sums.sha256
+
+    @property
+    def is_whole(self) -> bool:
+        return self._sums.match(self.file)
+
+    async def take_up(self, report: Callable[[int], None]) -> None:
+        """Read what an earlier attempt left; more than the file can have is thrown away."""
+        await asyncio.to_thread(self._prepare)
+        self._sums = await sums_of(self.path, self.file.size, report)
+
+    def discard(self) -> None:
+        self._sums = Sums(self.file.size)
+        self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """To be written to with `append`."""
+        with self.path.open("r+b") as handle:
+            handle.seek(self.fed)
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    async def append(self, handle: BinaryIO, content: bytes) -> None:
+        """A cancellation waits for the write, so that nothing writes to a closed file."""
+        task = asyncio.ensure_future(asyncio.to_thread(self._append, handle, content))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    def _prepare(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and self.path.stat().st_size > self.file.size:
+            self.path.unlink()
+        self.path.touch()
+
+    def _append(self, handle: BinaryIO, content: bytes) -> None:
+        handle.write(content)
+        self._sums.feed(content)
+
 
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _WRITE_BYTES: Final = 2**20

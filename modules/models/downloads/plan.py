@@ -9,7 +9,7 @@ from typing import Final
 
 from modules.errors import BadRequest
 from modules.models.downloads.hub import RemoteFile, RepoFiles
-from modules.models.downloads.quantization import dynamic, normal, quantization_of
+from modules.models.downloads.hub_name import dynamic, normal, quantization_of
 from modules.settings.options import did_you_mean
 
 MODELS: Final = "models"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from modules.extend.services import ServiceState, ServiceStatus
+from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.settings.values import Settings
 
 NO_KEY: Final = "not-needed"

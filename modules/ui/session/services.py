@@ -7,7 +7,7 @@ from gradio.components import Component
 from starlette.datastructures import Headers
 
 from modules.errors import ServiceError
-from modules.extend.services import ServiceState, ServiceStatus
+from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.settings.values import API_EXTENSION
 from modules.ui.page.access import check_operator, is_operator
 from modules.ui.page.page import Page, told

@@ -6,8 +6,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.extend.extensions import ExtensionInfo
-from modules.extend.services import ServiceState, ServiceStatus
 from modules.settings.values import API_EXTENSION
 
 _STATUS: Final = {

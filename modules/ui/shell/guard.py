@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.serving.addressing import is_addressed, is_strange_page
-from modules.serving.limits import BodyLimits
+from modules.serving.protocol import BodyLimits
 from modules.ui.shell.paths import OpenTo, Users, open_to
 
 # Nothing is fetched from elsewhere, whatever a model writes: an image in a reply may not tell its address that it was

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from gradio import networking, tunneling
 
-from modules.extend.services import Announce
+from modules.extend.contributions import Announce
 
 _FAILED = (
     "There is no public address: Gradio's share server could not be reached, or its tunnel program could not be fetched. "

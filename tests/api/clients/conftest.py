@@ -9,7 +9,7 @@ import pytest
 from modules.engine.protocols import Engine, ReportProgress
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec
-from modules.models.launch import Candidate
+from modules.models.loading import Candidate
 from tests.api.serving import Served, on_port, served
 from tests.golden.strict import STRICT_TEMPLATE
 from tests.scripted import CardedBackend

@@ -13,7 +13,7 @@ from extensions.openai.common.errors import FAULTS, fault_of
 from extensions.openai.unavailable import ENDPOINTS
 from modules import errors
 from modules.errors import Busy, EngineFailed, ServiceError
-from modules.serving import limits
+from modules.serving import protocol as limits
 from tests.api.serving import CHAT, TEXT, RawCall, Served, calling, says, served
 
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from extensions.openai.structured.enforceable import enforceable
-from extensions.openai.structured.schema_unions import are_disjoint
+from extensions.openai.structured.schemas import are_disjoint
 from modules.engine.constraints.compiler import Constraints
 from tests.api.serving import CHAT, TEXT, Served, says
 from tests.engine.byte_vocabulary import ByteVocabulary

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from modules.models.downloads.hub_client import RedirectRefused, hub_client
+from modules.models.downloads.hub import RedirectRefused, hub_client
 
 
 async def visit(endpoint: str, address: str) -> None:

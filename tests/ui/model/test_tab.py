@@ -15,7 +15,7 @@ from modules.chat.tools.toolbox import ToolBox
 from modules.extend.extensions import Extensions, RunningProgram
 from modules.models.downloads.downloads import Downloads
 from modules.models.downloads.hub import Hub
-from modules.models.launch import Launch
+from modules.models.loading import Launch
 from modules.models.state import Status
 from modules.runtime import Runtime
 from modules.ui.model.acts import ModelActs

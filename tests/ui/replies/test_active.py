@@ -14,7 +14,7 @@ from modules.errors import Busy
 from modules.library.chats.histories import Place
 from modules.library.chats.history import History
 from modules.library.users import User
-from modules.models.launch import launch_in_process
+from modules.models.loading import launch_in_process
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
 from modules.settings.values import Settings

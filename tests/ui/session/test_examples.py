@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modules.extend.services import ServiceState, ServiceStatus
+from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.settings.values import API_EXTENSION, Settings
 from modules.ui.session.examples import QUESTION, Endpoint, Example, endpoint_of, examples_of
 from tests.ui.open_page import open_page

@@ -6,9 +6,9 @@ import pytest
 
 from modules.chat.metrics import ReplyMetrics
 from modules.errors import BadRequest
+from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.extend.discovery import Origin
 from modules.extend.extensions import ExtensionInfo
-from modules.extend.services import ServiceState, ServiceStatus
 from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.session.parameters import parameter_changes, parameters_in, parameters_text
