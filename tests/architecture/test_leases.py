@@ -7,7 +7,7 @@ from typing import Final
 from tests.architecture.source_tree import Source, program_sources
 
 # What shows the state of the models itself.
-SHOWING: Final = tuple(f"extensions/openai/{name}.py" for name in ("health", "internal", "metrics", "models"))
+SHOWING: Final = tuple(f"extensions/openai/{name}.py" for name in ("internal/models", "internal/server", "models"))
 ANSWERING: Final = ("extensions/openai/", "modules/chat/", "modules/prompt/", "modules/reply/")
 
 
