@@ -26,6 +26,9 @@ class ReplyMetrics:
         self._cached = Counter("llm_cached_tokens", "Tokens of prompts that were cached.", registry=registry)
         self._completion = Counter("llm_completion_tokens", "Tokens of replies.", registry=registry)
         self._reasoning = Counter("llm_reasoning_tokens", "Tokens of replies that were thought.", registry=registry)
+        self._drafted = Counter(
+            "llm_draft_tokens", "Tokens that were drafted, by what became of them.", ("outcome",), registry=registry
+        )
         self._first_token = Histogram(
             "llm_time_to_first_token_seconds",
             "From the request to the first token of its reply.",
@@ -66,3 +69,5 @@ class ReplyMetrics:
         self._cached.inc(usage.cached_tokens)
         self._completion.inc(usage.completion_tokens)
         self._reasoning.inc(usage.reasoning_tokens)
+        self._drafted.labels("accepted").inc(usage.accepted_tokens)
+        self._drafted.labels("rejected").inc(usage.rejected_tokens)

@@ -15,6 +15,7 @@ class _Printed:
     token: int
     length: int
     logprob: TokenLogprob | None
+    was_drafted: bool
 
 
 class ReplyText:
@@ -32,14 +33,23 @@ class ReplyText:
         self._surplus = 0
         self._count = 0
         self._cached = 0
+        self._accepted = self._rejected = self._untold_rejected = 0
 
     @property
     def usage(self) -> Usage:
-        return Usage(len(self._generation.prompt.tokens), self._count, self._cached)
+        return Usage(
+            len(self._generation.prompt.tokens),
+            self._count,
+            self._cached,
+            accepted_tokens=self._accepted,
+            rejected_tokens=self._rejected,
+        )
 
     def feed(self, output: Output) -> Chunk | None:
         if output.progress is not None:
             self._cached = output.progress.cached
+        self._rejected += output.rejected
+        self._untold_rejected += output.rejected
         if output.token is None or output.token in self._generation.stop_token_ids:
             return self._without_token(output)
         return self._with_token(output)
@@ -57,7 +67,8 @@ class ReplyText:
         assert output.token is not None
         text = self._decoder.decode(output.data)
         self._count += 1
-        self._waiting.append(_Printed(output.token, len(text), output.logprob))
+        self._accepted += output.was_drafted
+        self._waiting.append(_Printed(output.token, len(text), output.logprob, output.was_drafted))
         released = self._stops.feed(text)
         if released.stop is not None:
             return self._finish(released, Finish.STOP, None, output)
@@ -92,6 +103,7 @@ class ReplyText:
         stop_reason: str | int | None = None,
     ) -> Chunk:
         printed = self._released_tokens(len(released.text), everything=finish is not None and released.stop is None)
+        rejected, self._untold_rejected = self._untold_rejected, 0
         return Chunk(
             text=released.text,
             tokens=tuple(entry.token for _, entry in printed),
@@ -104,6 +116,8 @@ class ReplyText:
             end_logprob=output.logprob if output.token is None else None,
             usage=self.usage if finish is not None else None,
             embedding=output.embedding,
+            accepted=sum(entry.was_drafted for _, entry in printed),
+            rejected=rejected,
         )
 
     def _released_tokens(self, length: int, *, everything: bool) -> list[tuple[int, _Printed]]:

@@ -124,9 +124,10 @@ class PromptProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What one backend step did for one job: at most one token, its bytes, or the end.
+    """One thing that a backend step did for a job: at most one token, its bytes, or the end. A step may do several.
 
     `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
+    With `was_drafted` the token had been proposed before it was sampled; `rejected` tokens had been proposed in vain.
     `prompt_logprobs` arrive once, before the first token;
     their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit floats.
     """
@@ -141,17 +142,22 @@ class Output:
     stop_token: int | None = None
     error: str | None = None
     embedding: bytes | None = None
+    was_drafted: bool = False
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache,
-    `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0)."""
+    `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0).
+    `accepted_tokens` of the completion had been drafted; `rejected_tokens` had, and are not part of it."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    accepted_tokens: int = 0
+    rejected_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -163,7 +169,8 @@ class Chunk:
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
     `starts` says of each of `tokens` at which character of `text` its own begins; without, all are taken to begin with
-    the chunk. The last chunk of a reply, and no other, has `finish` and `usage`, and `end_logprob` when a token that is
+    the chunk. `accepted` of its tokens had been drafted, `rejected` more in vain.
+    The last chunk of a reply, and no other, has `finish` and `usage`, and `end_logprob` when a token that is
     not part of the reply ended it.
     """
 
@@ -178,6 +185,8 @@ class Chunk:
     end_logprob: TokenLogprob | None = None
     usage: Usage | None = None
     embedding: bytes | None = None
+    accepted: int = 0
+    rejected: int = 0
 
     @staticmethod
     def join(chunks: "Sequence[Chunk]") -> "Chunk":
@@ -203,6 +212,8 @@ class Chunk:
             end_logprob=last.end_logprob,
             usage=last.usage,
             embedding=last.embedding,
+            accepted=sum(chunk.accepted for chunk in chunks),
+            rejected=sum(chunk.rejected for chunk in chunks),
         )
 
 

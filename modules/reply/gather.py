@@ -62,8 +62,14 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
     """The cost of a request whose prompts have `prompt_tokens` together, from that of each choice."""
     computed = sum(usage.prompt_tokens - usage.cached_tokens for usage in choices)
     completion = sum(usage.completion_tokens for usage in choices)
-    reasoning = sum(usage.reasoning_tokens for usage in choices)
-    return Usage(prompt_tokens, completion, max(0, prompt_tokens - computed), reasoning)
+    return Usage(
+        prompt_tokens,
+        completion,
+        max(0, prompt_tokens - computed),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in choices),
+        accepted_tokens=sum(usage.accepted_tokens for usage in choices),
+        rejected_tokens=sum(usage.rejected_tokens for usage in choices),
+    )
 
 
 @dataclass(slots=True)

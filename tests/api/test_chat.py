@@ -29,7 +29,11 @@ async def test_the_keys_that_clients_take_for_granted_are_there_and_no_others(ap
     assert choice.keys() == {"index", "message", "logprobs", "finish_reason"}
     assert choice["message"] == {"role": "assistant", "content": "hi", "refusal": None}
     assert body["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
-    assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": 0}
+    assert body["usage"]["completion_tokens_details"] == {
+        "reasoning_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    }
 
 
 async def test_the_fingerprint_stays_and_the_id_does_not(api: Served) -> None:

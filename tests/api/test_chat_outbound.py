@@ -224,7 +224,17 @@ async def test_a_reply_of_calls_alone_still_has_its_logprobs_object() -> None:
 
 async def test_thoughts_are_counted() -> None:
     body = await whole([Reasoning(index=0, text="hm"), Content(index=0, text="x"), done(FinishReason.STOP)])
-    assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": 3}
+    assert body["usage"]["completion_tokens_details"]["reasoning_tokens"] == 3
+
+
+async def test_drafted_tokens_are_counted() -> None:
+    usage = Usage(3, 9, accepted_tokens=5, rejected_tokens=2)
+    body = await whole([Content(index=0, text="x"), Done(index=0, reason=FinishReason.STOP, usage=usage)])
+    assert body["usage"]["completion_tokens_details"] == {
+        "reasoning_tokens": 0,
+        "accepted_prediction_tokens": 5,
+        "rejected_prediction_tokens": 2,
+    }
 
 
 @pytest.mark.parametrize("mirrors", [True, False])

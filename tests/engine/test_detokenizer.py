@@ -1,6 +1,6 @@
 """Bytes become whole characters, tokens go with their text, and every ending is the right one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -121,6 +121,25 @@ def test_usage_counts_what_was_processed_and_not_what_is_shown() -> None:
     assert last is not None
     assert last.usage == Usage(prompt_tokens=3, completion_tokens=3, cached_tokens=2)
     assert last.usage.total_tokens == 6
+
+
+def test_drafted_tokens_count_until_the_reply_ends() -> None:
+    """The stop string ends it before its last token, which had been drafted as well."""
+    reply = ReplyText(Generation(prompt=PROMPT, stop=("cd",)), room=ROOM)
+    outputs = [
+        replace(said(0, b"ab"), rejected=2),
+        *(replace(said(number, data), was_drafted=True) for number, data in enumerate([b"c", b"d", b"e"], 1)),
+    ]
+    chunks = [chunk for output in outputs[:3] if (chunk := reply.feed(output)) is not None]
+    assert chunks[-1].usage == Usage(prompt_tokens=3, completion_tokens=3, accepted_tokens=2, rejected_tokens=2)
+    assert Chunk.join(chunks).rejected == 2
+
+
+def test_chunks_say_how_many_of_their_tokens_were_drafted() -> None:
+    reply = ReplyText(Generation(prompt=PROMPT), room=ROOM)
+    outputs = [said(0, b"a"), replace(said(1, b"b"), was_drafted=True), replace(said(2, b"c"), rejected=3), END]
+    chunks = [chunk for output in outputs if (chunk := reply.feed(output)) is not None]
+    assert [(chunk.accepted, chunk.rejected) for chunk in chunks] == [(0, 0), (1, 0), (0, 3), (0, 0)]
 
 
 def test_only_the_last_chunk_has_finish_and_usage() -> None:

@@ -111,7 +111,9 @@ CHUNK = Chunk(
     finish=Finish.LENGTH,
     stop_reason="END",
     end_logprob=LOGPROB,
-    usage=Usage(1, 2, 1, 1),
+    usage=Usage(1, 2, 1, 1, 1, 3),
+    accepted=1,
+    rejected=3,
     embedding=b"\x00\x00\x80\x3f",
 )
 SPEC = LoadSpec(

@@ -97,8 +97,9 @@ async def test_failure_is_passed_on_and_the_stream_closed() -> None:
         (100, [Usage(100, 7, 0), Usage(100, 8, 99)], Usage(100, 15, 0)),
         (100, [Usage(100, 7, 50), Usage(100, 8, 99)], Usage(100, 15, 49)),
         (30, [Usage(10, 1, 4), Usage(20, 2, 5)], Usage(30, 3, 9)),
+        (9, [Usage(9, 4, 0, 1, 2, 3), Usage(9, 4, 9, 2, 1, 0)], Usage(9, 8, 0, 3, 3, 3)),
     ],
-    ids=["one", "shared cold prompt", "shared warm prompt", "two prompts"],
+    ids=["one", "shared cold prompt", "shared warm prompt", "two prompts", "drafts"],
 )
 def test_cached_are_the_tokens_that_nobody_computed(prompt_tokens: int, choices: list[Usage], total: Usage) -> None:
     assert total_usage(prompt_tokens, choices) == total

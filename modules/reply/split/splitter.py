@@ -84,6 +84,8 @@ class ReplySplitter:
         self._prompt_tokens = prompt_tokens
         self._completion_tokens = 0
         self._cached_tokens = 0
+        self._accepted_tokens = 0
+        self._rejected_tokens = 0
         self._text = _FormattedText(index, reply_format) if reply_format.can_divide else _PlainText(index)
         self.is_done = False
 
@@ -91,6 +93,8 @@ class ReplySplitter:
         if self.is_done:
             return
         self._completion_tokens += len(chunk.tokens)
+        self._accepted_tokens += chunk.accepted
+        self._rejected_tokens += chunk.rejected
         if chunk.progress is not None:
             self._cached_tokens = chunk.progress.cached
             yield Progress(index=self._index, prompt=chunk.progress)
@@ -112,7 +116,13 @@ class ReplySplitter:
 
     @property
     def _usage(self) -> Usage:
-        return Usage(self._prompt_tokens, self._completion_tokens, self._cached_tokens)
+        return Usage(
+            self._prompt_tokens,
+            self._completion_tokens,
+            self._cached_tokens,
+            accepted_tokens=self._accepted_tokens,
+            rejected_tokens=self._rejected_tokens,
+        )
 
     def _reason(self, finish: Finish) -> FinishReason:
         if finish is Finish.LENGTH:
