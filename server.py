@@ -36,7 +36,7 @@ _PAGE: Final = "modules.ui.server"
 _LINES_PER_LOAD: Final = 4
 
 
-class Page(Protocol):
+class PageModule(Protocol):
     """The module of the web page, which is not imported where there is none: Gradio takes long to load."""
 
     def serve_page(
@@ -64,14 +64,14 @@ def main(argv: Sequence[str]) -> int:
         return _USAGE_ERROR
 
 
-def _page(settings: Settings) -> Page | None:
+def _page(settings: Settings) -> PageModule | None:
     if settings.nowebui:
         return None
-    page: Page = importlib.import_module(_PAGE)
+    page: PageModule = importlib.import_module(_PAGE)
     return page
 
 
-def _run(settings: Settings, extensions: Extensions, page: Page | None) -> int:
+def _run(settings: Settings, extensions: Extensions, page: PageModule | None) -> int:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_until_signal(settings, extensions, page))
 
@@ -87,14 +87,14 @@ def _start_again() -> NoReturn:
     os.execv(sys.executable, command)  # noqa: S606 - the same program again
 
 
-async def _until_signal(settings: Settings, extensions: Extensions, page: Page | None) -> int:
+async def _until_signal(settings: Settings, extensions: Extensions, page: PageModule | None) -> int:
     serving = asyncio.create_task(_serve(settings, extensions, page))
     with on_signals(serving.cancel):
         await asyncio.wait([serving])
     return 0 if serving.cancelled() else serving.result()
 
 
-async def _serve(settings: Settings, extensions: Extensions, page: Page | None) -> int:
+async def _serve(settings: Settings, extensions: Extensions, page: PageModule | None) -> int:
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(Runtime(settings, hooks=extensions.hooks))
         await stack.enter_async_context(extensions.running(runtime))

@@ -20,7 +20,7 @@ from modules.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ExampleSettings:
     """Parameters: settings.yaml has them as `example-signature` and so on. Values of a wrong type are refused."""
 
     signature: str = ""
@@ -30,12 +30,12 @@ class Example:
 
 def setup(host: Host) -> None:
     """Called once, before the program runs. What fails here is named in the log, and the program starts without it."""
-    settings = host.settings(Example)
+    settings = host.settings(ExampleSettings)
     watch_requests(host)
     watch_prompts(host)
     change_replies(host, settings)
     host.add_tool(ROLL, roll)
-    host.add_tab("Example", lambda: build_tab(host))
+    host.add_tab("ExampleSettings", lambda: build_tab(host))
     host.add_block(lambda: gr.Markdown("A part of the page from the extension `example`."))
     host.add_css(".example { font-style: italic; }")
     host.add_js("console.log('The extension example is on the page.')")
@@ -73,7 +73,7 @@ def watch_prompts(host: Host) -> None:
         return tokens
 
 
-def change_replies(host: Host, settings: Example) -> None:
+def change_replies(host: Host, settings: ExampleSettings) -> None:
     """A hook costs something where it is added: these two are added only when they are wanted."""
     if settings.signature:
 

@@ -11,14 +11,14 @@ from extensions.openai.access import CrossOrigin, Gate, Policy
 from extensions.openai.chat import prompt
 from extensions.openai.chat import routes as chat
 from extensions.openai.common.context import Context
-from extensions.openai.common.error_handlers import Shield, add_error_handlers
+from extensions.openai.common.error_handlers import UnexpectedErrors, add_error_handlers
 from extensions.openai.common.middleware import PlainPaths, RequestLog
 from extensions.openai.completions import routes as completions
 from extensions.openai.internal import models as internal
 from extensions.openai.internal import server, tokens
 from extensions.openai.messages import routes as messages
 from extensions.openai.responses import routes as responses
-from extensions.openai.responses.service import Desk
+from extensions.openai.responses.service import ResponseService
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
 from modules.serving.protocol import BodyLimits
@@ -54,7 +54,7 @@ def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: a
     )
     closing = closing or asyncio.Event()
     app.state.context = Context(runtime, closing)
-    app.state.responses = Desk(runtime, closing)
+    app.state.responses = ResponseService(runtime, closing)
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
@@ -68,4 +68,4 @@ def _layers(settings: Settings) -> list[Middleware]:
     gate = Middleware(Gate, policy=policy)
     limits = Middleware(BodyLimits, max_bytes=settings.api_max_body_mb * 2**20)
     log = [Middleware(RequestLog)] if settings.openai_debug else []
-    return [*log, Middleware(Shield), pages, Middleware(PlainPaths), gate, limits]
+    return [*log, Middleware(UnexpectedErrors), pages, Middleware(PlainPaths), gate, limits]

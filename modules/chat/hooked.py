@@ -12,7 +12,7 @@ from modules.engine.types import Generation, ModelCard, Prompt, TokenLogprob
 from modules.errors import NotLoaded
 from modules.events import Content, Done, Draft, Event, ToolCallStart
 from modules.hooks import Hooks, Turn
-from modules.prompt.plan import Plan
+from modules.prompt.plan import PromptPlan
 from modules.prompt.tokens import checked_ids, fitted, with_cuts_of, without_reserved
 from modules.requests import ChatRequest, CompletionRequest, Mode
 
@@ -54,7 +54,7 @@ class HookedRequest:
                 engine = Nobody(context=_BOUNDLESS)
             yield Voice(engine, self._speak) if self._hooks.reply else engine
 
-    async def prompt_text(self, text: str, plan: Plan) -> str:
+    async def prompt_text(self, text: str, plan: PromptPlan) -> str:
         """The prompt that `plan` has written, as the hooks want it."""
         if not (self._hooks.chat_prompt or self._hooks.reply_prefix):
             return text
@@ -62,7 +62,7 @@ class HookedRequest:
         changed = await passed_through("chat_prompt", self._hooks.chat_prompt, shown, self.turn)
         return with_cuts_of(text, await self._with_prefix(changed, plan))
 
-    async def _with_prefix(self, text: str, plan: Plan) -> str:
+    async def _with_prefix(self, text: str, plan: PromptPlan) -> str:
         if plan.cast is None or plan.continues or not plan.prompts_reply:
             return text
         name = f"{plan.cast.bot}:"

@@ -157,7 +157,7 @@ Text: TypeAlias = str | Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Tab:
+class TabContribution:
     """A tab of the page; `build` is called inside it, where it makes Gradio components."""
 
     title: str
@@ -165,8 +165,8 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A part of the page below the chat; `build` as in `Tab`. Whether it shows its `title` is up to itself."""
+class BlockContribution:
+    """A part of the page below the chat; `build` as in `TabContribution`. Whether it shows its `title` is up to itself."""
 
     title: str
     build: Build
@@ -177,8 +177,8 @@ class Contributions:
     """Filled while an extension is set up. `hooks` are by the names of `modules.hooks.Hooks`."""
 
     hooks: dict[str, list[Any]] = field(default_factory=dict)
-    tabs: list[Tab] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    tabs: list[TabContribution] = field(default_factory=list)
+    blocks: list[BlockContribution] = field(default_factory=list)
     css: list[Text] = field(default_factory=list)
     js: list[Text] = field(default_factory=list)
     tools: list[ExtensionTool] = field(default_factory=list)

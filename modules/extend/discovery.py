@@ -20,7 +20,7 @@ SCRIPT: Final = "script.py"
 BUILT_IN_FOLDER: Final = PROGRAM_FOLDER / "extensions"
 
 
-class Origin(StrEnum):
+class ExtensionOrigin(StrEnum):
     USER = "user"
     BUILT_IN = "built-in"
 
@@ -29,7 +29,7 @@ class Origin(StrEnum):
 class Found:
     name: str
     folder: Path
-    origin: Origin
+    origin: ExtensionOrigin
 
     @property
     def script(self) -> Path:
@@ -55,11 +55,11 @@ def found_extensions(data: UserData) -> list[Found]:
     return sorted(found.values(), key=lambda each: (each.name.lower(), each.name))
 
 
-def _roots(data: UserData) -> tuple[tuple[Path, Origin], ...]:
-    return (data.extensions, Origin.USER), (BUILT_IN_FOLDER, Origin.BUILT_IN)
+def _roots(data: UserData) -> tuple[tuple[Path, ExtensionOrigin], ...]:
+    return (data.extensions, ExtensionOrigin.USER), (BUILT_IN_FOLDER, ExtensionOrigin.BUILT_IN)
 
 
-def _in(root: Path, origin: Origin) -> Iterator[Found]:
+def _in(root: Path, origin: ExtensionOrigin) -> Iterator[Found]:
     if not root.is_dir():
         return
     for entry in root.iterdir():

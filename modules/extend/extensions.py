@@ -10,8 +10,8 @@ from typing import Any
 
 from modules.chat.tools.extension import ExtensionTool
 from modules.errors import BadRequest, NotLoaded
-from modules.extend.contributions import Announce, Block, Services, Tab, Text
-from modules.extend.discovery import Found, Origin, found_extensions
+from modules.extend.contributions import Announce, BlockContribution, Services, TabContribution, Text
+from modules.extend.discovery import ExtensionOrigin, Found, found_extensions
 from modules.extend.host import Host
 from modules.hooks import Hooks
 from modules.runtime import Runtime
@@ -26,7 +26,7 @@ class ExtensionInfo:
     """One extension that there is. `failure` says why an active one was skipped, empty for those that work."""
 
     name: str
-    origin: Origin
+    origin: ExtensionOrigin
     folder: Path
     is_active: bool = False
     failure: str = ""
@@ -71,8 +71,8 @@ class Extensions:
         self._skipped = dict(skipped or {})
         added = [host.added for host in hosts]
         self.hooks = _hooks(hosts)
-        self.tabs: tuple[Tab, ...] = tuple(tab for each in added for tab in each.tabs)
-        self.blocks: tuple[Block, ...] = tuple(block for each in added for block in each.blocks)
+        self.tabs: tuple[TabContribution, ...] = tuple(tab for each in added for tab in each.tabs)
+        self.blocks: tuple[BlockContribution, ...] = tuple(block for each in added for block in each.blocks)
         self.tools: tuple[ExtensionTool, ...] = tuple(tool for each in added for tool in each.tools)
         self.services = Services(tuple(service for each in added for service in each.services), announce)
 

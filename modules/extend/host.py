@@ -11,8 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from modules.chat.tools.extension import ExtensionTool
 from modules.errors import ExtensionFailed, ServiceError, SettingsError
-from modules.extend.contributions import Block, Build, Contributions, OfferedService, Service, Tab, Text
-from modules.extend.worker import Worker, place_of
+from modules.extend.contributions import (
+    BlockContribution,
+    Build,
+    Contributions,
+    OfferedService,
+    Service,
+    TabContribution,
+    Text,
+)
+from modules.extend.worker import ExtensionThread, place_of
 from modules.hooks import HOOK_NAMES, ExtensionHook, Turn
 from modules.messages import ToolSpec
 from modules.runtime import Runtime
@@ -26,7 +34,7 @@ _log = logging.getLogger(__name__)
 _REPLY: Final = "reply"
 
 
-class Program(Protocol):
+class HostProgram(Protocol):
     """The running program, as far as extensions see it."""
 
     @property
@@ -44,11 +52,11 @@ class Host:
     """One for each extension; `name` is its folder's. `added` is read once `setup` has returned. Services of one that is
     not active wait for somebody to start them."""
 
-    def __init__(self, name: str, program: Program, *, is_active: bool = True) -> None:
+    def __init__(self, name: str, program: HostProgram, *, is_active: bool = True) -> None:
         self.name = name
         self.is_active = is_active
         self.added = Contributions()
-        self.worker = Worker(name)
+        self.worker = ExtensionThread(name)
         self._program = program
 
     @property
@@ -100,11 +108,11 @@ class Host:
 
     def add_tab(self, title: str, build: Build) -> None:
         """Add a tab to the page: `build` is called inside it when the page is made, and makes Gradio components."""
-        self.added.tabs.append(Tab(title, self._guarded(build)))
+        self.added.tabs.append(TabContribution(title, self._guarded(build)))
 
     def add_block(self, build: Build, *, title: str = "") -> None:
         """Add a part to the page below the chat, made as in `add_tab`."""
-        self.added.blocks.append(Block(title or self.name, self._guarded(build)))
+        self.added.blocks.append(BlockContribution(title or self.name, self._guarded(build)))
 
     def add_css(self, css: Text) -> None:
         """Add style rules to the page; a function is called when the page is made."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modules.errors import SettingsError
 from modules.extend.contributions import Announce
-from modules.extend.discovery import Found, Origin, find_extension, load_script
+from modules.extend.discovery import ExtensionOrigin, Found, find_extension, load_script
 from modules.extend.extensions import Extensions, RunningProgram
 from modules.extend.host import Host
 from modules.extend.legacy.hooks import LegacyExtensions
@@ -89,7 +89,7 @@ def takes_host(script: Path) -> bool:
 
 
 def _setup_of(found: Found) -> Callable[[Host], None]:
-    if found.origin is Origin.BUILT_IN:
+    if found.origin is ExtensionOrigin.BUILT_IN:
         module = importlib.import_module(f"extensions.{found.name}.script")
     else:
         module = load_script(found)

@@ -44,7 +44,7 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
-class Worker:
+class ExtensionThread:
     """A thread that begins with the first call. It is a daemon: a function that never returns cannot keep the program
     from ending."""
 

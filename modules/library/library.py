@@ -6,7 +6,7 @@ from modules.library.model_settings import PerModelSettings
 from modules.library.notebooks import Grammars, Notebooks
 from modules.library.presets import Presets
 from modules.library.templates import InstructionTemplates
-from modules.library.users import Users
+from modules.library.users import UserProfiles
 from modules.paths import UserData
 
 
@@ -19,7 +19,7 @@ class Library:
 
     def __init__(self, data: UserData) -> None:
         self.characters = Characters(data)
-        self.users = Users(data)
+        self.users = UserProfiles(data)
         self.presets = Presets(data)
         self.templates = InstructionTemplates(data)
         self.grammars = Grammars(data)

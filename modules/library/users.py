@@ -24,7 +24,7 @@ class User:
 _YOU: Final = User("You")
 
 
-class Users:
+class UserProfiles:
     """Files in `users/`, one for each profile."""
 
     def __init__(self, data: UserData) -> None:

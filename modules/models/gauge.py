@@ -10,7 +10,7 @@ import psutil
 from modules.backends.llamacpp.estimate import embedder_bytes, estimate
 from modules.backends.registry import LLAMA_CPP
 from modules.engine.types import LoadSpec, ModelKind
-from modules.models.residency import Limits, Memory
+from modules.models.residency import MemoryLimits, MemoryUse
 from modules.models.room import can_use_gpu, room_now
 from modules.settings.values import Settings
 
@@ -25,7 +25,7 @@ _LARGE_RESERVE: Final = 2 * GIB
 class MemoryGauge(Protocol):
     """Its methods block for some milliseconds; call them on a thread."""
 
-    def need(self, spec: LoadSpec) -> Memory:
+    def need(self, spec: LoadSpec) -> MemoryUse:
         """What the model will take once it is loaded. Raises LoadFailed when its file cannot be read."""
         ...
 
@@ -33,7 +33,7 @@ class MemoryGauge(Protocol):
         """Bytes of main memory that the process has now, shared pages counted by share; 0 when it is gone."""
         ...
 
-    def limits(self, booked: Memory) -> Limits:
+    def limits(self, booked: MemoryUse) -> MemoryLimits:
         """What all models together may take now, while those that are loaded take `booked`."""
         ...
 
@@ -46,9 +46,9 @@ class SystemMemory:
         self._gib = settings.models_memory
         self._estimate = lru_cache(maxsize=_REMEMBERED)(_estimate)
 
-    def need(self, spec: LoadSpec) -> Memory:
+    def need(self, spec: LoadSpec) -> MemoryUse:
         if spec.loader != LLAMA_CPP:
-            return Memory(host=_PROCESS)
+            return MemoryUse(host=_PROCESS)
         return self._estimate(spec, _stamp(spec.path))
 
     def taken(self, pid: int) -> int:
@@ -58,17 +58,17 @@ class SystemMemory:
             return 0
         return int(getattr(memory, "pss", 0) or getattr(memory, "uss", 0) or memory.rss)
 
-    def limits(self, booked: Memory) -> Limits:
+    def limits(self, booked: MemoryUse) -> MemoryLimits:
         if self._gib is not None:
             bound = round(self._gib * GIB) or None
-            return Limits(self._models, bound, bound if self._has_gpu else None)
+            return MemoryLimits(self._models, bound, bound if self._has_gpu else None)
         if self._models == 1:
             # One model has the machine to itself: whether it fits is found out by loading it.
-            return Limits(1)
+            return MemoryLimits(1)
         room = room_now()
         gpu = None if room.gpu_free is None or not self._has_gpu else room.gpu_free + booked.gpu - _SMALL_RESERVE
         host = room.host_free + booked.host - _reserve(room.host_total)
-        return Limits(self._models, max(0, host), gpu)
+        return MemoryLimits(self._models, max(0, host), gpu)
 
     @cached_property
     def _has_gpu(self) -> bool:
@@ -84,11 +84,11 @@ def _reserve(total: int) -> int:
     return min(max(total // 16, _SMALL_RESERVE), _LARGE_RESERVE)
 
 
-def _estimate(spec: LoadSpec, _stamp: tuple[int, int]) -> Memory:
+def _estimate(spec: LoadSpec, _stamp: tuple[int, int]) -> MemoryUse:
     if spec.kind is not ModelKind.CHAT:
-        return Memory(host=embedder_bytes(Path(spec.path), spec) + _PROCESS)
+        return MemoryUse(host=embedder_bytes(Path(spec.path), spec) + _PROCESS)
     found = estimate(Path(spec.path), spec, has_gpu=can_use_gpu())
-    return Memory(host=found.host + _PROCESS, gpu=found.gpu)
+    return MemoryUse(host=found.host + _PROCESS, gpu=found.gpu)
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -12,10 +12,10 @@ from modules.engine.protocols import Engine, Loader, ReportProgress
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed, NoRoom
-from modules.models.residency import Need
+from modules.models.residency import ModelNeed
 from modules.models.roster import Roster
-from modules.models.slot import Slot, SlotEvents
-from modules.models.slots import Slots
+from modules.models.slot import LoadedModel, ModelEvents
+from modules.models.slots import LoadedModels
 from modules.settings.values import Settings
 
 
@@ -94,7 +94,9 @@ _log = logging.getLogger(__name__)
 class ModelLoading:
     """Of each kind one load at a time: whoever calls `bring_up` has the turn."""
 
-    def __init__(self, slots: Slots, roster: Roster, launch: Launch, events: SlotEvents, settings: Settings) -> None:
+    def __init__(
+        self, slots: LoadedModels, roster: Roster, launch: Launch, events: ModelEvents, settings: Settings
+    ) -> None:
         self._slots = slots
         self._roster = roster
         self._launch = launch
@@ -105,8 +107,8 @@ class ModelLoading:
         """Raises NoRoom when there can be no room for it, however long it waits, and LoadFailed."""
         await self._slots.refuse_hopeless(await self._slots.need(spec))
 
-    async def bring_up(self, spec: LoadSpec, patience: float | None, *, is_chosen: bool = False) -> Slot:
-        """Load the model, unloading what has to make room. See `Slots.make_room` for `patience`. `is_chosen` says that
+    async def bring_up(self, spec: LoadSpec, patience: float | None, *, is_chosen: bool = False) -> LoadedModel:
+        """Load the model, unloading what has to make room. See `LoadedModels.make_room` for `patience`. `is_chosen` says that
         an operator wants it. Raises LoadFailed, NoRoom."""
         left: list[str] = []
         _log.info("loading %s", spec.name)
@@ -127,7 +129,7 @@ class ModelLoading:
         self._slots.publish_ready(slot)
         return slot
 
-    async def _loaded(self, spec: LoadSpec, patience: float | None, left: list[str]) -> Slot:
+    async def _loaded(self, spec: LoadSpec, patience: float | None, left: list[str]) -> LoadedModel:
         is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
         if not (is_only and self._slots.recent()):
             self._slots.publish_loading(spec)
@@ -158,11 +160,11 @@ class ModelLoading:
         self._slots.publish_failed(spec, message)
         return type(failure)(message, param=failure.param)
 
-    async def _slot_of(self, spec: LoadSpec, candidate: Candidate, need: Need) -> Slot:
+    async def _slot_of(self, spec: LoadSpec, candidate: Candidate, need: ModelNeed) -> LoadedModel:
         started = time.monotonic()
         engine = await candidate.load(lambda fraction: self._slots.publish_loading(spec, fraction))
         is_pinned = spec.name in self._slots.pinned
-        slot = Slot(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
+        slot = LoadedModel(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
         slot.pid = candidate.pid
         try:
             await self._slots.add(slot, need.memory)

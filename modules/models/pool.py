@@ -16,8 +16,8 @@ from modules.models.gauge import MemoryGauge, SystemMemory
 from modules.models.loading import Launch, ModelLoading, launch_engine
 from modules.models.options import LoadOptions
 from modules.models.roster import Roster, first_spec, pinned_names, requested_spec
-from modules.models.slot import Slot, SlotEvents
-from modules.models.slots import Slots
+from modules.models.slot import LoadedModel, ModelEvents
+from modules.models.slots import LoadedModels
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
 from modules.settings.values import Settings
@@ -37,11 +37,11 @@ class _SharedLoad:
     """One attempt for all who wait for the same model. Each of them counts as a use of it from the moment it is loaded."""
 
     def __init__(self) -> None:
-        self.task: asyncio.Task[Slot] | None = None
-        self.slot: Slot | None = None
+        self.task: asyncio.Task[LoadedModel] | None = None
+        self.slot: LoadedModel | None = None
         self.waiting = 0
 
-    def hand_over(self, slot: Slot) -> Slot:
+    def hand_over(self, slot: LoadedModel) -> LoadedModel:
         self.slot = slot
         slot.claim(self.waiting)
         return slot
@@ -76,8 +76,8 @@ class ModelPool:
         self._drain_seconds = drain_seconds
         self._feed = StateFeed()
         self._roster = Roster(settings, self._catalog)
-        self._slots = Slots(settings, gauge or SystemMemory(settings), self._feed, self._roster)
-        events = SlotEvents(idle=lambda slot: self._in_background(self._rest(slot)), released=self._slots.wake)
+        self._slots = LoadedModels(settings, gauge or SystemMemory(settings), self._feed, self._roster)
+        events = ModelEvents(idle=lambda slot: self._in_background(self._rest(slot)), released=self._slots.wake)
         self._loading = ModelLoading(self._slots, self._roster, launch, events, settings)
         self._turns = {kind: asyncio.Lock() for kind in ModelKind}
         # Requests for loads are read beside the event loop, and answered in the order in which they came.
@@ -226,7 +226,7 @@ class ModelPool:
             return name
         return self._catalog.find(name).name
 
-    async def _claimed(self, name: str | None, kind: ModelKind) -> Slot:
+    async def _claimed(self, name: str | None, kind: ModelKind) -> LoadedModel:
         """A slot with one use of it begun."""
         while True:
             spec = await self._meant(name, kind)
@@ -248,7 +248,7 @@ class ModelPool:
             return await asyncio.to_thread(self._roster.meant, name, kind, self._slots.recent(kind))
         return self._roster.meant(name, kind, self._slots.recent(kind))
 
-    async def _brought_up(self, name: str | None, kind: ModelKind, spec: LoadSpec | None) -> Slot:
+    async def _brought_up(self, name: str | None, kind: ModelKind, spec: LoadSpec | None) -> LoadedModel:
         """All who wait for the same model wait for the same attempt."""
         is_other = spec is not None and not (self._roster.is_single and spec.name in self._roster.wanted)
         key = (kind, spec.name if spec is not None and is_other else None)
@@ -263,7 +263,7 @@ class ModelPool:
             shared.leave()
             raise
 
-    async def _bring_up(self, name: str | None, kind: ModelKind, shared: _SharedLoad) -> Slot:
+    async def _bring_up(self, name: str | None, kind: ModelKind, shared: _SharedLoad) -> LoadedModel:
         spec = await self._meant(name, kind)
         if spec is not None:
             # Whoever can never have room is told so at once, not when it is his turn.
@@ -308,14 +308,14 @@ class ModelPool:
             _log.info("%s was unloaded", each)
         self._feed.publish(ModelState())
 
-    async def _rest(self, slot: Slot) -> None:
+    async def _rest(self, slot: LoadedModel) -> None:
         if self._roster.is_single and slot.spec.kind is ModelKind.CHAT:
             async with self._turns[ModelKind.CHAT]:
                 await self._rest_now(slot)
         else:
             await self._rest_now(slot)
 
-    async def _rest_now(self, slot: Slot) -> None:
+    async def _rest_now(self, slot: LoadedModel) -> None:
         if self._slots.live(slot.spec.name) is slot and not slot.is_used:
             await self._slots.close(slot.spec.name, 0)
             self._slots.publish_asleep(slot, _IDLE)

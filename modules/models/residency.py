@@ -9,18 +9,18 @@ from modules.engine.types import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryUse:
     """Bytes in main memory and on graphics cards."""
 
     host: int = 0
     gpu: int = 0
 
-    def __add__(self, other: "Memory") -> "Memory":
-        return Memory(self.host + other.host, self.gpu + other.gpu)
+    def __add__(self, other: "MemoryUse") -> "MemoryUse":
+        return MemoryUse(self.host + other.host, self.gpu + other.gpu)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MemoryLimits:
     """`models` counts chat models only. `host` and `gpu` are bytes for all models together; None sets no bound."""
 
     models: int
@@ -34,19 +34,19 @@ class Resident:
 
     name: str
     kind: ModelKind = ModelKind.CHAT
-    memory: Memory = Memory()
+    memory: MemoryUse = MemoryUse()
     last_used: float = 0.0
     is_used: bool = False
     is_pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ModelNeed:
     """A model that is to be loaded. A resident of the same name is replaced by it."""
 
     name: str
     kind: ModelKind = ModelKind.CHAT
-    memory: Memory = Memory()
+    memory: MemoryUse = MemoryUse()
 
 
 class Shortage(StrEnum):
@@ -56,21 +56,21 @@ class Shortage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class Fits:
     """It can be loaded once `evict`, none of which is in use, are unloaded."""
 
     evict: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class MustWait:
     """Some of `hold` are in use. As soon as none of them is, there is room: no new use of them may begin."""
 
     hold: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NeverFits:
     """However long it waits, there will be no room. `needs` and `there_is` are bytes; for PINNED, `pinned` are in the
     way."""
 
@@ -80,10 +80,10 @@ class Refused:
     pinned: tuple[str, ...] = ()
 
 
-Decision: TypeAlias = Admitted | Waiting | Refused
+Decision: TypeAlias = Fits | MustWait | NeverFits
 
 
-def plan(residents: Sequence[Resident], need: Need, limits: Limits, held: Collection[str] = ()) -> Decision:
+def plan(residents: Sequence[Resident], need: ModelNeed, limits: MemoryLimits, held: Collection[str] = ()) -> Decision:
     """How there will be room for `need`.
 
     Least recently used models leave first, those that are in use last and pinned ones never. No more leave than have
@@ -98,10 +98,10 @@ def plan(residents: Sequence[Resident], need: Need, limits: Limits, held: Collec
     leaving = _fewest(movable, others, need, limits)
     gone = [*replaced, *leaving]
     names = tuple(resident.name for resident in gone)
-    return Waiting(names) if any(resident.is_used for resident in gone) else Admitted(names)
+    return MustWait(names) if any(resident.is_used for resident in gone) else Fits(names)
 
 
-def excess(residents: Sequence[Resident], limits: Limits) -> tuple[str, ...]:
+def excess(residents: Sequence[Resident], limits: MemoryLimits) -> tuple[str, ...]:
     """What to unload now because models have grown beyond the limits; nothing that is pinned or in use, and never the
     only model."""
     movable = sorted((each for each in residents if not each.is_pinned), key=lambda each: _order(each, ()))
@@ -118,20 +118,22 @@ def _order(resident: Resident, held: Collection[str]) -> tuple[bool, bool, float
     return resident.is_used, resident.name not in held, resident.last_used
 
 
-def _refusal(others: Sequence[Resident], need: Need, limits: Limits) -> Refused | None:
+def _refusal(others: Sequence[Resident], need: ModelNeed, limits: MemoryLimits) -> NeverFits | None:
     alone = need.memory
     if limits.host is not None and alone.host > limits.host:
-        return Refused(Shortage.HOST, alone.host, limits.host)
+        return NeverFits(Shortage.HOST, alone.host, limits.host)
     if limits.gpu is not None and alone.gpu > limits.gpu:
-        return Refused(Shortage.GPU, alone.gpu, limits.gpu)
+        return NeverFits(Shortage.GPU, alone.gpu, limits.gpu)
     pinned = [resident for resident in others if resident.is_pinned]
     if _has_room(pinned, need, limits):
         return None
     left = (limits.host or 0) - _total(pinned).host
-    return Refused(Shortage.PINNED, alone.host, max(0, left), tuple(resident.name for resident in pinned))
+    return NeverFits(Shortage.PINNED, alone.host, max(0, left), tuple(resident.name for resident in pinned))
 
 
-def _fewest(movable: Sequence[Resident], others: Sequence[Resident], need: Need, limits: Limits) -> list[Resident]:
+def _fewest(
+    movable: Sequence[Resident], others: Sequence[Resident], need: ModelNeed, limits: MemoryLimits
+) -> list[Resident]:
     """In the order of `movable` until there is room; then those stay that need not leave, the last ones first."""
     staying, leaving = list(others), []
     for resident in movable:
@@ -146,11 +148,11 @@ def _fewest(movable: Sequence[Resident], others: Sequence[Resident], need: Need,
     return leaving
 
 
-def _has_room(staying: Sequence[Resident], need: Need, limits: Limits) -> bool:
+def _has_room(staying: Sequence[Resident], need: ModelNeed, limits: MemoryLimits) -> bool:
     return _is_within([*staying, Resident(need.name, need.kind, need.memory)], limits)
 
 
-def _is_within(residents: Iterable[Resident], limits: Limits) -> bool:
+def _is_within(residents: Iterable[Resident], limits: MemoryLimits) -> bool:
     residents = tuple(residents)
     total = _total(residents)
     return (
@@ -160,5 +162,5 @@ def _is_within(residents: Iterable[Resident], limits: Limits) -> bool:
     )
 
 
-def _total(residents: Iterable[Resident]) -> Memory:
-    return sum((resident.memory for resident in residents), Memory())
+def _total(residents: Iterable[Resident]) -> MemoryUse:
+    return sum((resident.memory for resident in residents), MemoryUse())

@@ -8,34 +8,40 @@ from typing import Final
 
 from modules.engine.protocols import Engine
 from modules.engine.types import LoadSpec
-from modules.models.residency import Memory, Resident
+from modules.models.residency import MemoryUse, Resident
 
 # What asks for longer than this means for ever; event loops cannot wait longer.
 _FOR_EVER: Final = 10 * 365 * 86400
 
 
 @dataclass(frozen=True, slots=True)
-class SlotEvents:
+class ModelEvents:
     """`idle` is called when the engine has been unused for as long as it is kept, `released` each time a use ends."""
 
-    idle: Callable[["Slot"], object]
+    idle: Callable[["LoadedModel"], object]
     released: Callable[[], object]
 
 
-class Slot:
+class LoadedModel:
     """Counts the uses of `engine`. `keep_seconds` after the last one ended it counts as idle (None: never).
 
     While it is held, no use should begin: it is waited for until the last one has ended.
     """
 
     def __init__(
-        self, spec: LoadSpec, engine: Engine, events: SlotEvents, *, keep_seconds: float | None, is_pinned: bool = False
+        self,
+        spec: LoadSpec,
+        engine: Engine,
+        events: ModelEvents,
+        *,
+        keep_seconds: float | None,
+        is_pinned: bool = False,
     ) -> None:
         self.spec = spec
         self.engine = engine
         self.is_pinned = is_pinned
         self.is_held = False
-        self.memory = Memory()
+        self.memory = MemoryUse()
         self.pid: int | None = None
         self.loaded_at = int(time.time())
         self._events = events

@@ -9,9 +9,20 @@ from typing import Final
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import NoRoom
 from modules.models.gauge import MemoryGauge, shown_bytes
-from modules.models.residency import Admitted, Limits, Memory, Need, Refused, Resident, Shortage, Waiting, excess, plan
+from modules.models.residency import (
+    Fits,
+    MemoryLimits,
+    MemoryUse,
+    ModelNeed,
+    MustWait,
+    NeverFits,
+    Resident,
+    Shortage,
+    excess,
+    plan,
+)
 from modules.models.roster import Roster
-from modules.models.slot import Slot
+from modules.models.slot import LoadedModel
 from modules.models.state import ModelState, StateFeed, Status
 from modules.settings.values import Settings
 
@@ -26,7 +37,7 @@ _GREW: Final = "Unloaded because the loaded models had grown beyond --models-mem
 _PROBE: Final = 96 * 2**20
 
 
-class Slots:
+class LoadedModels:
     """One slot for each model in memory, by name. `pinned` names those that never make room."""
 
     def __init__(self, settings: Settings, gauge: MemoryGauge, feed: StateFeed, roster: Roster) -> None:
@@ -35,11 +46,11 @@ class Slots:
         self._gauge = gauge
         self._feed = feed
         self._roster = roster
-        self._slots: dict[str, Slot] = {}
-        self._closing: set[Slot] = set()
+        self._slots: dict[str, LoadedModel] = {}
+        self._closing: set[LoadedModel] = set()
         self._coming: dict[str, Resident] = {}
         self._held_for: dict[str, tuple[str, ...]] = {}
-        self._needs: dict[LoadSpec, Memory] = {}
+        self._needs: dict[LoadSpec, MemoryUse] = {}
         self._news = asyncio.Event()
 
     @property
@@ -60,7 +71,7 @@ class Slots:
         live = [slot for slot in self._slots.values() if slot.engine.is_alive and slot.spec.kind is kind]
         return [slot.spec.name for slot in sorted(live, key=lambda slot: -slot.resident.last_used)]
 
-    def live(self, name: str) -> Slot | None:
+    def live(self, name: str) -> LoadedModel | None:
         slot = self._slots.get(name)
         return slot if slot is not None and slot.engine.is_alive else None
 
@@ -72,23 +83,23 @@ class Slots:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    async def need(self, spec: LoadSpec) -> Need:
+    async def need(self, spec: LoadSpec) -> ModelNeed:
         """What it took when it was loaded before, else an estimate. Raises LoadFailed."""
         if not self._is_bounded:
-            return Need(spec.name, spec.kind)
+            return ModelNeed(spec.name, spec.kind)
         memory = self._needs.get(spec)
         if memory is None:
             memory = await asyncio.to_thread(self._gauge.need, spec)
-        return Need(spec.name, spec.kind, memory)
+        return ModelNeed(spec.name, spec.kind, memory)
 
-    async def refuse_hopeless(self, need: Need) -> None:
+    async def refuse_hopeless(self, need: ModelNeed) -> None:
         """Raises NoRoom when waiting would not help."""
         await self._weigh()
         limits = await self._limits()
         # What is closing, or only just coming, is not in the way for long.
         staying = [slot.resident for slot in self._slots.values() if slot.engine.is_alive]
         decision = plan(staying, need, limits)
-        if isinstance(decision, Refused):
+        if isinstance(decision, NeverFits):
             raise _no_room(need, decision)
 
     async def has_room_to_probe(self) -> bool:
@@ -96,7 +107,7 @@ class Slots:
         bound = (await self._limits()).host
         return bound is None or self._booked().host + _PROBE <= bound
 
-    async def make_room(self, need: Need, patience: float | None, left: list[str]) -> None:
+    async def make_room(self, need: ModelNeed, patience: float | None, left: list[str]) -> None:
         """Unload what has to leave for `need`, least recently used first, and add the names to `left`. From then on its
         memory counts, until `gone`.
 
@@ -107,17 +118,17 @@ class Slots:
             while True:
                 news = self.news
                 match None if self._closing else await self._decision(need):
-                    case Refused() as refused if not (self._coming or self._closing):
+                    case NeverFits() as refused if not (self._coming or self._closing):
                         raise _no_room(need, refused)
-                    case Admitted(()):
+                    case Fits(()):
                         coming = Resident(need.name, need.kind, need.memory, is_used=True, is_pinned=True)
                         self._coming[need.name] = coming
                         return
-                    case Admitted(names):
+                    case Fits(names):
                         await self._leave(names, need, 0, left)
-                    case Waiting(names) if patience is not None and self._may_cut(names, need):
+                    case MustWait(names) if patience is not None and self._may_cut(names, need):
                         await self._leave(names, need, patience, left)
-                    case Waiting(names):
+                    case MustWait(names):
                         self._hold(need, names)
                         await news.wait()
                     case _:
@@ -131,7 +142,7 @@ class Slots:
         self._coming.pop(name, None)
         self.wake()
 
-    async def add(self, slot: Slot, memory: Memory) -> None:
+    async def add(self, slot: LoadedModel, memory: MemoryUse) -> None:
         """The model is loaded; `memory` is what it was expected to take."""
         slot.memory = memory
         await self._measure(slot)
@@ -185,7 +196,7 @@ class Slots:
     def publish_loading(self, spec: LoadSpec, fraction: float = 0.0) -> None:
         self._feed.publish(ModelState(status=Status.LOADING, name=spec.name, progress=fraction, kind=spec.kind))
 
-    def publish_ready(self, slot: Slot) -> None:
+    def publish_ready(self, slot: LoadedModel) -> None:
         card = slot.engine.card
         self._feed.publish(
             ModelState(
@@ -206,7 +217,7 @@ class Slots:
     def publish_failed(self, spec: LoadSpec, message: str) -> None:
         self._feed.publish(ModelState(status=Status.FAILED, name=spec.name, message=message, kind=spec.kind))
 
-    def publish_asleep(self, slot: Slot, message: str) -> None:
+    def publish_asleep(self, slot: LoadedModel, message: str) -> None:
         self._feed.publish(_asleep(slot, message))
 
     @property
@@ -214,18 +225,18 @@ class Slots:
         """Whether memory counts at all."""
         return self.is_watched or (self._settings.models_memory is None and not self._roster.is_single)
 
-    async def _decision(self, need: Need) -> Admitted | Waiting | Refused:
+    async def _decision(self, need: ModelNeed) -> Fits | MustWait | NeverFits:
         """As things are when it returns."""
         await self._weigh()
         limits = await self._limits()
         return plan(self._residents(), need, limits, self._held_for.get(need.name, ()))
 
-    def _may_cut(self, names: tuple[str, ...], need: Need) -> bool:
+    def _may_cut(self, names: tuple[str, ...], need: ModelNeed) -> bool:
         used = [name for name in names if (slot := self.live(name)) and slot.is_used]
         is_only = self._roster.is_single and need.kind is ModelKind.CHAT
         return is_only or used == [need.name]
 
-    async def _leave(self, names: tuple[str, ...], need: Need, patience: float, left: list[str]) -> None:
+    async def _leave(self, names: tuple[str, ...], need: ModelNeed, patience: float, left: list[str]) -> None:
         # While the first one closes, no use of the others may begin.
         self._hold(need, names)
         for name in names:
@@ -237,7 +248,7 @@ class Slots:
             self._feed.note(_asleep(slot, _MADE_ROOM))
             _log.info("unloaded %s to make room for %s", name, need.name)
 
-    def _hold(self, need: Need, names: tuple[str, ...]) -> None:
+    def _hold(self, need: ModelNeed, names: tuple[str, ...]) -> None:
         """Exactly these are held for `need` from now on."""
         self._held_for[need.name] = names
         if not names:
@@ -256,36 +267,36 @@ class Slots:
         closing = [replace(slot.resident, is_used=True, is_pinned=True) for slot in self._closing]
         return [*slots, *closing, *self._coming.values()]
 
-    def _booked(self) -> Memory:
-        return sum((resident.memory for resident in self._residents()), Memory())
+    def _booked(self) -> MemoryUse:
+        return sum((resident.memory for resident in self._residents()), MemoryUse())
 
-    async def _limits(self) -> Limits:
+    async def _limits(self) -> MemoryLimits:
         if not self._is_bounded:
-            return Limits(self._settings.models_max)
+            return MemoryLimits(self._settings.models_max)
         return await asyncio.to_thread(self._gauge.limits, self._booked())
 
     async def _weigh(self) -> None:
         if self._is_bounded:
             await asyncio.gather(*map(self._measure, list(self._slots.values())))
 
-    async def _measure(self, slot: Slot) -> None:
+    async def _measure(self, slot: LoadedModel) -> None:
         """What the process takes now; the most it ever took is what it will need the next time."""
         if slot.pid is None:
             return
         taken = await asyncio.to_thread(self._gauge.taken, slot.pid)
         if taken:
-            slot.memory = Memory(host=taken, gpu=slot.memory.gpu)
-            before = self._needs.pop(slot.spec, Memory())
-            self._needs[slot.spec] = Memory(host=max(taken, before.host), gpu=slot.memory.gpu)
+            slot.memory = MemoryUse(host=taken, gpu=slot.memory.gpu)
+            before = self._needs.pop(slot.spec, MemoryUse())
+            self._needs[slot.spec] = MemoryUse(host=max(taken, before.host), gpu=slot.memory.gpu)
             if len(self._needs) > _REMEMBERED:
                 del self._needs[next(iter(self._needs))]
 
 
-def _asleep(slot: Slot, message: str) -> ModelState:
+def _asleep(slot: LoadedModel, message: str) -> ModelState:
     return ModelState(name=slot.spec.name, card=slot.engine.card, message=message, kind=slot.spec.kind)
 
 
-def _no_room(need: Need, refused: Refused) -> NoRoom:
+def _no_room(need: ModelNeed, refused: NeverFits) -> NoRoom:
     numbers = f"it needs about {shown_bytes(refused.needs)}, and there is {shown_bytes(refused.there_is)} for it"
     if refused.shortage is Shortage.PINNED:
         pinned = ", ".join(refused.pinned)

@@ -11,7 +11,7 @@ from modules.engine.types import ModelCard, Prompt
 from modules.library.library import Library
 from modules.messages import Message
 from modules.prompt.conversation.trim import shortened
-from modules.prompt.plan import Plan, Planner
+from modules.prompt.plan import Planner, PromptPlan
 from modules.prompt.stops import StopTexts
 from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.tokens import (
@@ -51,7 +51,7 @@ class ChatPrompt:
 class PromptEdits(Protocol):
     """Who may change a prompt on its way to the model, and say how long it counts as."""
 
-    async def prompt_text(self, text: str, plan: Plan) -> str: ...
+    async def prompt_text(self, text: str, plan: PromptPlan) -> str: ...
 
     async def token_count(self, text: str) -> int | None:
         """None for the number of its tokens."""
@@ -61,7 +61,7 @@ class PromptEdits(Protocol):
 class NoEdits:
     """Prompts stay as they are."""
 
-    async def prompt_text(self, text: str, plan: Plan) -> str:
+    async def prompt_text(self, text: str, plan: PromptPlan) -> str:
         return text
 
     async def token_count(self, text: str) -> int | None:
@@ -157,17 +157,17 @@ class PromptBuilder:
         tokens = infill_tokens(engine.card, before, after)
         return with_bos(engine.card, tokens) if request.add_bos else tokens
 
-    async def _plan(self, card: ModelCard, request: ChatRequest) -> Plan:
+    async def _plan(self, card: ModelCard, request: ChatRequest) -> PromptPlan:
         return await asyncio.to_thread(self._planner.plan, card, request)
 
-    async def _draft(self, engine: Engine, plan: Plan, messages: Sequence[Message], edits: PromptEdits) -> _Draft:
+    async def _draft(self, engine: Engine, plan: PromptPlan, messages: Sequence[Message], edits: PromptEdits) -> _Draft:
         written = await self._writer.write(plan, messages)
         text = await edits.prompt_text(written.text, plan)
         tokens = with_bos(engine.card, await tokenize(engine, text, param="messages"))
         count = await edits.token_count(without_reserved(text))
         return _Draft(text, tokens, len(tokens) if count is None else count, written.repairs)
 
-    async def _fitting(self, engine: Engine, plan: Plan, request: ChatRequest, edits: PromptEdits) -> _Draft:
+    async def _fitting(self, engine: Engine, plan: PromptPlan, request: ChatRequest, edits: PromptEdits) -> _Draft:
         """The whole conversation, or the mildest cut of it that leaves room for a reply, found by halving."""
         whole = await self._draft(engine, plan, plan.messages, edits)
         room = reserved_room(engine.card, request.limits.max_tokens)
@@ -184,7 +184,7 @@ class PromptBuilder:
                 best, low = min(best, draft, key=lambda each: each.count), middle + 1
         return best
 
-    async def _stops_of(self, engine: Engine, plan: Plan) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    async def _stops_of(self, engine: Engine, plan: PromptPlan) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Texts, and ids of those that are control tokens, which print nothing to be found in a reply."""
         found = await self._stops.of(plan)
         controls = self._writer.controls(plan)
@@ -199,7 +199,7 @@ class PromptBuilder:
         return known[control]
 
 
-def _reply_prefixes(plan: Plan) -> tuple[str, ...]:
+def _reply_prefixes(plan: PromptPlan) -> tuple[str, ...]:
     """What models like to repeat from the dialogue. A reply that is gone on with has its beginning already."""
     if plan.cast is None or plan.continues:
         return ()

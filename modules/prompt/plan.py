@@ -10,7 +10,7 @@ from modules.library.library import Library
 from modules.messages import Message, Role, TextPart, ToolUse, text_message
 from modules.prompt.conversation.persona import Cast, cast_for
 from modules.prompt.conversation.trim import LEFT_OUT, without_earlier_pictures
-from modules.prompt.templates.choice import ChatTemplate, TemplateShelf
+from modules.prompt.templates.choice import ChatTemplate, TemplateSelector
 from modules.prompt.templates.shape import ends_with_thought, with_thought_apart
 from modules.prompt.templates.variables import template_variables
 from modules.requests import ChatRequest, Mode
@@ -18,7 +18,7 @@ from modules.settings.values import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PromptPlan:
     """`template` is the one that surrounds everything: in the mode CHAT the dialogue's, else the instruction template,
     with its `variables`. `cast` is None in the mode INSTRUCT. Leading system texts are one message, the first. `repairs`
     name what was changed in the `messages` of the request."""
@@ -46,9 +46,9 @@ class Planner:
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library = library
         self._settings = settings
-        self._shelf = TemplateShelf(library, settings)
+        self._shelf = TemplateSelector(library, settings)
 
-    def plan(self, card: ModelCard, request: ChatRequest) -> Plan:
+    def plan(self, card: ModelCard, request: ChatRequest) -> PromptPlan:
         """Raises BadRequest: names that do not exist, arguments that cannot be set, nothing to continue."""
         mode = request.persona.mode
         cast = None if mode is Mode.INSTRUCT else cast_for(request.persona, self._library, self._settings)
@@ -61,7 +61,7 @@ class Planner:
             messages = _greeted(messages, cast.greeting)
         shows_tools = request.tool_choice.use is not ToolUse.NONE
         variables = template_variables(card, request, template.source, shows_tools=shows_tools)
-        return Plan(
+        return PromptPlan(
             card=card,
             mode=mode,
             template=template,

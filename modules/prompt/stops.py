@@ -7,7 +7,7 @@ from typing import Final
 
 from modules.errors import BadRequest
 from modules.messages import Role, text_message
-from modules.prompt.plan import Plan
+from modules.prompt.plan import PromptPlan
 from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.writer import PromptWriter
 
@@ -29,7 +29,7 @@ class StopTexts:
         self._writer = writer
         self._known: OrderedDict[tuple[str, ...], tuple[str, ...]] = OrderedDict()
 
-    async def of(self, plan: Plan) -> tuple[str, ...]:
+    async def of(self, plan: PromptPlan) -> tuple[str, ...]:
         """Empty for a template that has no such texts, or refuses the dialogue."""
         key = (plan.template.source, *(str(plan.variables.get(name)) for name in ("name1", "name2")))
         if key not in self._known:
@@ -38,7 +38,7 @@ class StopTexts:
                 self._known.popitem(last=False)
         return self._known[key]
 
-    async def _found(self, plan: Plan) -> tuple[str, ...]:
+    async def _found(self, plan: PromptPlan) -> tuple[str, ...]:
         roles = (Role.USER, Role.ASSISTANT, Role.USER, Role.ASSISTANT)
         turns = [text_message(role, word) for role, word in zip(roles, _WORDS, strict=True)]
         try:

@@ -11,10 +11,10 @@ from modules.messages import Message, Role, TextPart, text_message
 from modules.prompt.conversation.messages import Quote, fitted_tools, quoted, template_messages, with_pairs
 from modules.prompt.conversation.persona import Cast, with_names
 from modules.prompt.conversation.repair import repaired
-from modules.prompt.plan import Plan, joined_system, leading_system
+from modules.prompt.plan import PromptPlan, joined_system, leading_system
 from modules.prompt.templates.abilities import Abilities, TemplateAbilities
 from modules.prompt.templates.choice import ChatTemplate, Rendering
-from modules.prompt.templates.needs import Need
+from modules.prompt.templates.needs import TemplateNeed
 from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.templates.sandbox import TemplateExhausted
 from modules.prompt.templates.shape import tags_for
@@ -54,15 +54,15 @@ class PromptWriter:
         self._controls = lru_cache(maxsize=4)(ControlTexts)
         self._abilities = TemplateAbilities(rendering)
 
-    def controls(self, plan: Plan) -> ControlTexts:
+    def controls(self, plan: PromptPlan) -> ControlTexts:
         return self._controls(plan.card.control_tokens)
 
-    async def write(self, plan: Plan, messages: Sequence[Message]) -> Written:
+    async def write(self, plan: PromptPlan, messages: Sequence[Message]) -> Written:
         """The prompt with `messages`, which are all of the plan's or fewer. Raises BadRequest."""
         written = await self._of_mode(plan, messages)
         return replace(written, repairs=(*plan.repairs, *written.repairs)) if plan.repairs else written
 
-    async def _of_mode(self, plan: Plan, messages: Sequence[Message]) -> Written:
+    async def _of_mode(self, plan: PromptPlan, messages: Sequence[Message]) -> Written:
         match plan.cast, plan.mode:
             case Cast() as cast, Mode.CHAT:
                 written = await self._written(self._dialogue(plan, cast, messages))
@@ -71,13 +71,13 @@ class PromptWriter:
                 return await self._instructed(plan, cast, messages)
         return await self._written(self._page(plan, messages))
 
-    async def render(self, plan: Plan, turns: Sequence[Message]) -> str:
+    async def render(self, plan: PromptPlan, turns: Sequence[Message]) -> str:
         """`turns`, instead of the plan's, by its outermost template and without a generation prompt."""
         page = replace(self._page(plan, turns), continues=False, prompts_reply=False)
         text = (await self._rendered(page)).text
         return text if plan.cast is None else with_names(text, plan.cast)
 
-    def _page(self, plan: Plan, turns: Sequence[Message]) -> _Page:
+    def _page(self, plan: PromptPlan, turns: Sequence[Message]) -> _Page:
         return _Page(
             template=plan.template,
             variables=plan.variables,
@@ -87,7 +87,7 @@ class PromptWriter:
             prompts_reply=plan.prompts_reply,
         )
 
-    def _dialogue(self, plan: Plan, cast: Cast, messages: Sequence[Message]) -> _Page:
+    def _dialogue(self, plan: PromptPlan, cast: Cast, messages: Sequence[Message]) -> _Page:
         """The character's context stands above the request's own system text; the user's bio needs it there too."""
         count = leading_system(messages)
         asked = () if plan.mode is Mode.CHAT_INSTRUCT else messages[:count]
@@ -97,7 +97,7 @@ class PromptWriter:
         turns = [*([joined_system(system)] if system else []), *messages[count:]]
         return replace(self._page(plan, turns), template=cast.template)
 
-    async def _instructed(self, plan: Plan, cast: Cast, messages: Sequence[Message]) -> Written:
+    async def _instructed(self, plan: PromptPlan, cast: Cast, messages: Sequence[Message]) -> Written:
         count = leading_system(messages)
         partial = messages[-1:] if plan.continues else ()
         told = messages[: len(messages) - len(partial)]
@@ -192,7 +192,9 @@ class _Attempt:
     repairs: tuple[str, ...]
 
 
-def _attempt(page: _Page, abilities: Abilities, messages: Sequence[Message], lacks: frozenset[Need]) -> _Attempt:
+def _attempt(
+    page: _Page, abilities: Abilities, messages: Sequence[Message], lacks: frozenset[TemplateNeed]
+) -> _Attempt:
     turns, repairs = repaired(messages, lacks, page.template.source)
     variables = page.variables | {
         "messages": template_messages(turns, shape=abilities.shape),
@@ -201,7 +203,7 @@ def _attempt(page: _Page, abilities: Abilities, messages: Sequence[Message], lac
     tools = variables.get("tools")
     if tools is None and abilities.shape.no_tools_are_a_list:
         variables["tools"] = []
-    if tools and Need.TOOLS in lacks and (fitted := fitted_tools(tools)) != tools:
+    if tools and TemplateNeed.TOOLS in lacks and (fitted := fitted_tools(tools)) != tools:
         variables["tools"] = fitted
         repairs = (*repairs, "tools-simplified")
     return _Attempt(variables, repairs)

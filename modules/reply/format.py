@@ -9,7 +9,7 @@ from modules.engine.types import Constraint, Thought
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 from modules.reply.formats.registry import choose_tool_format
-from modules.reply.reasoning.formats import Reasoning, choose_reasoning
+from modules.reply.reasoning.formats import ReplyReasoning, choose_reasoning
 from modules.reply.split.text import ControlTexts
 from modules.reply.tool_format import ToolFormat, ToolParser
 from modules.requests import ChatRequest
@@ -57,7 +57,7 @@ class ReplyFormat:
     the model prints along with its words and that nobody is shown; `constraint` and `thought` hold the model to what
     was asked of it."""
 
-    reasoning: Reasoning = field(default_factory=Reasoning)
+    reasoning: ReplyReasoning = field(default_factory=ReplyReasoning)
     tool_format: ToolFormat | None = None
     tools: tuple[ToolSpec, ...] = ()
     choice: ToolChoice = field(default_factory=ToolChoice)
@@ -115,7 +115,7 @@ def choose_format(request: ChatRequest, context: ReplyContext) -> ReplyFormat:
     )
 
 
-def _reasoning(request: ChatRequest, context: ReplyContext) -> Reasoning:
+def _reasoning(request: ChatRequest, context: ReplyContext) -> ReplyReasoning:
     is_over = request.continue_last and not context.is_thinking and bool(request.messages[-1].text.strip())
     chosen = choose_reasoning(context.template, context.prompt, is_open=context.is_thinking, is_over=is_over)
     return replace(chosen, prefixes=context.prefixes)
@@ -132,7 +132,7 @@ def _callable_tools(request: ChatRequest) -> tuple[ToolSpec, ...]:
 
 
 def _constraint(
-    request: ChatRequest, tool_format: ToolFormat | None, tools: tuple[ToolSpec, ...], reasoning: Reasoning
+    request: ChatRequest, tool_format: ToolFormat | None, tools: tuple[ToolSpec, ...], reasoning: ReplyReasoning
 ) -> Constraint | None:
     answer, choice = request.constraint, request.tool_choice
     if tool_format is None or (choice.use is ToolUse.AUTO and answer is None):
@@ -147,7 +147,7 @@ def _constraint(
 
 
 def _thought(
-    reasoning: Reasoning, budget: int | None, constraint: Constraint | None, *, is_answer: bool
+    reasoning: ReplyReasoning, budget: int | None, constraint: Constraint | None, *, is_answer: bool
 ) -> Thought | None:
     """What the backend has to know of thoughts: nothing, unless they are bounded or what follows them is constrained."""
     marked = next((each for each in reasoning.formats if each.start or reasoning.is_open), None)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 
-from extensions.openai.chat.outbound import CallStyle, ChatStream, Presentation, chat_completion
+from extensions.openai.chat.outbound import CallStyle, ChatPresentation, ChatStream, chat_completion
 from modules.engine.types import TokenLogprob, Usage
 from modules.events import (
     Content,
@@ -43,17 +43,19 @@ WEATHER = call(0, "weather", '{"city":', ' "Rome"}')
 TIME = call(1, "time", "{", "}")
 
 
-def streamed(events: Sequence[Event], presentation: Presentation | None = None, **options: Any) -> str:
+def streamed(events: Sequence[Event], presentation: ChatPresentation | None = None, **options: Any) -> str:
     settings: dict[str, Any] = {"n": 1, "wants_usage": False, "fills_deltas": False, **options}
-    stream = ChatStream(presentation or Presentation(), **settings)
+    stream = ChatStream(presentation or ChatPresentation(), **settings)
     return b"".join([*(stream.encode(event) for event in (STARTED, *events)), stream.end()]).decode()
 
 
-def deltas(events: Sequence[Event], presentation: Presentation | None = None, **options: Any) -> list[dict[str, Any]]:
+def deltas(
+    events: Sequence[Event], presentation: ChatPresentation | None = None, **options: Any
+) -> list[dict[str, Any]]:
     return [chunk["choices"][0]["delta"] for chunk in chunks_of(streamed(events, presentation, **options))]
 
 
-async def body_of(events: Sequence[Event], presentation: Presentation) -> dict[str, Any]:
+async def body_of(events: Sequence[Event], presentation: ChatPresentation) -> dict[str, Any]:
     async def source() -> AsyncGenerator[Event, None]:
         for event in (STARTED, *events):
             yield event
@@ -63,8 +65,8 @@ async def body_of(events: Sequence[Event], presentation: Presentation) -> dict[s
     return body
 
 
-async def whole(events: Sequence[Event], presentation: Presentation | None = None) -> dict[str, Any]:
-    body = await body_of(events, presentation or Presentation())
+async def whole(events: Sequence[Event], presentation: ChatPresentation | None = None) -> dict[str, Any]:
+    body = await body_of(events, presentation or ChatPresentation())
     strict_chat(body)
     return body
 
@@ -121,7 +123,7 @@ async def test_a_call_that_was_broken_off_is_told_with_its_reason() -> None:
 
 async def test_free_text_calls_have_their_own_shape() -> None:
     events = [*call(0, "patch", '{"inp', 'ut": "a', r"\n", 'b"', "}"), *call(1, "weather", "{}"), done()]
-    presentation = Presentation(calls=CUSTOM)
+    presentation = ChatPresentation(calls=CUSTOM)
     [choice] = (await whole(events, presentation))["choices"]
     assert choice["message"]["tool_calls"] == [
         {"id": "call_0", "type": "custom", "custom": {"name": "patch", "input": "a\nb"}},
@@ -137,12 +139,12 @@ async def test_free_text_calls_have_their_own_shape() -> None:
 
 
 def test_free_text_that_is_not_written_as_asked_is_given_at_the_end() -> None:
-    calls = deltas([*call(0, "patch", '{"text": ', '"a"}'), done()], Presentation(calls=CUSTOM))[2:-1]
+    calls = deltas([*call(0, "patch", '{"text": ', '"a"}'), done()], ChatPresentation(calls=CUSTOM))[2:-1]
     assert calls == [{"tool_calls": [{"index": 0, "custom": {"input": '{"text": "a"}'}}]}]
 
 
 async def test_the_older_form() -> None:
-    presentation = Presentation(calls=LEGACY)
+    presentation = ChatPresentation(calls=LEGACY)
     [choice] = (await whole([*WEATHER, done()], presentation))["choices"]
     assert choice["finish_reason"] == "function_call"
     assert choice["message"] == {
@@ -171,7 +173,7 @@ def test_readers_that_take_content_for_granted_find_it_in_every_delta() -> None:
 async def test_each_choice_ends_once_and_in_the_same_way(style: CallStyle, reason: FinishReason) -> None:
     calls = [*WEATHER, *call(0, "patch", '{"input": "x"}', index=1)]
     events = [*calls, done(reason), done(reason, index=1)]
-    presentation = Presentation(calls=style)
+    presentation = ChatPresentation(calls=style)
     ends = [choice["finish_reason"] for choice in (await whole(events, presentation))["choices"]]
     chunks = chunks_of(streamed(events, presentation, n=2))
     streamed_ends = [chunk["choices"][0] for chunk in chunks if chunk["choices"][0]["finish_reason"]]
@@ -207,7 +209,7 @@ async def test_log_probabilities_of_thoughts_and_hidden_tokens_are_there_in_orde
         Content(index=0, text="Well.", logprobs=scored("Well.")),
         done(),
     ]
-    presentation = Presentation(has_logprobs=True)
+    presentation = ChatPresentation(has_logprobs=True)
     [choice] = (await whole(events, presentation))["choices"]
     tokens = [token["token"] for token in choice["logprobs"]["content"]]
     assert tokens == ["hm", "<call>", "Well."]
@@ -218,7 +220,7 @@ async def test_log_probabilities_of_thoughts_and_hidden_tokens_are_there_in_orde
 
 
 async def test_a_reply_of_calls_alone_still_has_its_logprobs_object() -> None:
-    [choice] = (await whole([*WEATHER, done()], Presentation(has_logprobs=True)))["choices"]
+    [choice] = (await whole([*WEATHER, done()], ChatPresentation(has_logprobs=True)))["choices"]
     assert choice["logprobs"] == {"content": [], "refusal": None}
 
 
@@ -239,5 +241,5 @@ async def test_drafted_tokens_are_counted() -> None:
 
 @pytest.mark.parametrize("mirrors", [True, False])
 async def test_calls_stand_beside_the_message_only_for_plain_scripts(mirrors: bool) -> None:
-    (choice,) = (await body_of([*WEATHER, done()], Presentation(mirrors_calls=mirrors)))["choices"]
+    (choice,) = (await body_of([*WEATHER, done()], ChatPresentation(mirrors_calls=mirrors)))["choices"]
     assert choice.get("tool_calls") == (choice["message"]["tool_calls"] if mirrors else None)

@@ -6,7 +6,7 @@ import re
 import pytest
 from openai import APIError, AsyncOpenAI
 
-from extensions.openai.chat.outbound import ChatStream, Presentation
+from extensions.openai.chat.outbound import ChatPresentation, ChatStream
 from modules.engine.types import Usage
 from modules.events import Content, Done, FinishReason, Reasoning, Started
 from tests.api.serving import CHAT, RawCall, Served, calling, chunks_of, events_of, says
@@ -119,7 +119,9 @@ async def test_the_official_client_raises_on_that_event(client: AsyncOpenAI, api
 
 
 def test_reasoning_is_no_content() -> None:
-    plain, filled = (ChatStream(Presentation(), n=1, wants_usage=False, fills_deltas=fills) for fills in (False, True))
+    plain, filled = (
+        ChatStream(ChatPresentation(), n=1, wants_usage=False, fills_deltas=fills) for fills in (False, True)
+    )
     for stream, delta in ((plain, {"reasoning_content": "hm"}), (filled, {"reasoning_content": "hm", "content": ""})):
         stream.encode(Started(model="m", prompt_tokens=1))
         [chunk] = chunks_of(stream.encode(Reasoning(index=0, text="hm")).decode())
@@ -127,7 +129,7 @@ def test_reasoning_is_no_content() -> None:
 
 
 def test_a_character_that_is_not_complete_makes_no_chunk() -> None:
-    stream = ChatStream(Presentation(), n=1, wants_usage=True, fills_deltas=False)
+    stream = ChatStream(ChatPresentation(), n=1, wants_usage=True, fills_deltas=False)
     stream.encode(Started(model="m", prompt_tokens=1))
     assert stream.encode(Content(index=0, text="", tokens=(195,))) == b""
     stream.encode(Done(index=0, reason=FinishReason.STOP, usage=Usage(1, 2, 1)))

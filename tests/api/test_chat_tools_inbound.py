@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from extensions.openai.chat.inbound import Toolbox, toolbox_of
+from extensions.openai.chat.inbound import ChatTools, chat_tools
 from extensions.openai.typing import ToolFields
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
@@ -20,8 +20,8 @@ def custom(name: str = "c", **fields: Any) -> dict[str, Any]:
     return {"type": "custom", "custom": {"name": name, **fields}}
 
 
-def toolbox(**fields: Any) -> Toolbox:
-    return toolbox_of(ToolFields.model_validate(fields))
+def toolbox(**fields: Any) -> ChatTools:
+    return chat_tools(ToolFields.model_validate(fields))
 
 
 def choice(tool_choice: object, **fields: Any) -> ToolChoice:
@@ -30,7 +30,7 @@ def choice(tool_choice: object, **fields: Any) -> ToolChoice:
 
 def test_tools_of_both_kinds_arrive_whole() -> None:
     tools = [function("f", description="d", parameters=SCHEMA, strict=True), custom("c", description="free text")]
-    assert toolbox(tools=tools) == Toolbox(
+    assert toolbox(tools=tools) == ChatTools(
         tools=(
             ToolSpec("f", "d", SCHEMA, strict=True),
             ToolSpec("c", "free text", is_custom=True),
@@ -170,7 +170,7 @@ def test_with_none_the_model_does_not_hear_of_them() -> None:
 )
 def test_the_older_form(asked: object, expected: ToolChoice) -> None:
     box = toolbox(functions=[{"name": "f", "parameters": SCHEMA}], function_call=asked)
-    assert box == Toolbox(tools=(ToolSpec("f", "", SCHEMA),), choice=expected, is_legacy=True)
+    assert box == ChatTools(tools=(ToolSpec("f", "", SCHEMA),), choice=expected, is_legacy=True)
     assert toolbox(functions=[{"name": "f"}], function_call="none").tools == ()
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from extensions.openai import typing as models
 from extensions.openai.app import ROUTERS
-from extensions.openai.common.errors import FAULTS
+from extensions.openai.common.errors import HTTP_ERRORS
 from extensions.openai.field_tables import with_tables
 from extensions.openai.typing import (
     ChatCompletionRequest,
@@ -69,7 +69,7 @@ def test_every_endpoint_is_in_the_paper() -> None:
 
 
 def test_every_status_is_in_the_paper() -> None:
-    assert not {fault.status for fault in FAULTS.values() if f"| {fault.status} |" not in PAPER}
+    assert not {fault.status for fault in HTTP_ERRORS.values() if f"| {fault.status} |" not in PAPER}
 
 
 def test_every_model_can_be_imported_from_one_place() -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from modules.errors import BadRequest, EngineFailed, NotLoaded
-from modules.extend.discovery import Origin
+from modules.extend.discovery import ExtensionOrigin
 from modules.extend.loader import load_extensions
 from modules.settings.file import read_settings_file
 from tests.extend.loaded import reply, running, settings_of, write_extension
@@ -27,7 +27,7 @@ async def test_the_users_own_goes_before_a_built_in_one(tmp_path: Path) -> None:
     async with running(settings_of(tmp_path, "long_replies")) as (runtime, extensions):
         assert (await reply(runtime, "echo: x")).text == "x mine"
         [info] = [info for info in extensions.available() if info.name == "long_replies"]
-    assert (info.origin, info.is_active) == (Origin.USER, True)
+    assert (info.origin, info.is_active) == (ExtensionOrigin.USER, True)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from modules.extend.worker import Worker
+from modules.extend.worker import ExtensionThread
 
 
 async def test_calls_run_in_order_on_one_thread() -> None:
-    worker = Worker("x")
+    worker = ExtensionThread("x")
     idents = await asyncio.gather(*(worker.call(threading.get_ident) for _ in range(5)))
     assert len(set(idents)) == 1
     assert idents[0] != threading.get_ident()
@@ -22,7 +22,7 @@ async def test_calls_run_in_order_on_one_thread() -> None:
 
 
 async def test_what_waits_can_be_cancelled() -> None:
-    worker, gate, calls = Worker("x"), threading.Event(), []
+    worker, gate, calls = ExtensionThread("x"), threading.Event(), []
     first = asyncio.create_task(worker.call(gate.wait))
     second = asyncio.create_task(worker.call(lambda: calls.append(2)))
     await asyncio.sleep(0)
@@ -36,7 +36,7 @@ async def test_what_waits_can_be_cancelled() -> None:
 
 
 async def test_closing_the_stream_closes_the_generator() -> None:
-    worker, closed = Worker("x"), []
+    worker, closed = ExtensionThread("x"), []
 
     def numbers() -> Iterator[int]:
         try:

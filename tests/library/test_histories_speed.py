@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modules.library.chats.histories import Histories, Place
-from modules.library.chats.history import Attachment, History, Row, Turn
+from modules.library.chats.history import Attachment, ChatTurn, History, Row
 from modules.library.chats.index import HistoryIndex
 from modules.library.chats.indexing import HistoryIndexing
 from modules.library.chats.places import Places
@@ -71,7 +71,7 @@ def test_start_and_saving(sizes: dict[int, UserData], few_and_many: tuple[Histor
     few, many = few_and_many
     begin = fastest(lambda: Histories(sizes[MANY]))
     assert begin < 3 * fastest(lambda: Histories(sizes[FEW])) + 0.001
-    history = History(rows=(Row(user=Turn(text="x" * 1000), assistant=Turn(text="y" * 1000)),) * 200)
+    history = History(rows=(Row(user=ChatTurn(text="x" * 1000), assistant=ChatTurn(text="y" * 1000)),) * 200)
     save = fastest(lambda: many.save(INSTRUCT, "growing", history), times=20)
     assert save < 3 * fastest(lambda: few.save(INSTRUCT, "growing", history), times=20)
 
@@ -107,7 +107,7 @@ def test_pictures_cost_the_index_nothing(tmp_path: Path) -> None:
     data = UserData(tmp_path)
     histories = Histories(data)
     picture = Attachment(name="a.png", type="image", image_data="data:image/png;base64," + "A" * 5_000_000)
-    histories.save(INSTRUCT, "x", History(rows=(Row(user=Turn(text="needle", attachments=(picture,))),)))
+    histories.save(INSTRUCT, "x", History(rows=(Row(user=ChatTurn(text="needle", attachments=(picture,))),)))
     assert histories.search("needle")
     histories.close()
     assert (data.cache / "chats.sqlite3").stat().st_size < 200_000

@@ -12,7 +12,7 @@ import pytest
 
 from modules.errors import NotSupported
 from modules.library.chats.histories import ChatHit, Histories, Place
-from modules.library.chats.history import Attachment, History, Row, Turn
+from modules.library.chats.history import Attachment, ChatTurn, History, Row
 from modules.library.chats.index import HistoryIndex
 from modules.library.chats.indexing import HistoryIndexing
 from modules.library.chats.places import Places
@@ -35,7 +35,7 @@ def index_of(data: UserData) -> Path:
 
 
 def said(text: str, reply: str = "") -> History:
-    return History(rows=(Row(user=Turn(text=text), assistant=Turn(text=reply)),))
+    return History(rows=(Row(user=ChatTurn(text=text), assistant=ChatTurn(text=reply)),))
 
 
 def found(histories: Histories, words: str, place: Place | None = None) -> list[str]:
@@ -102,7 +102,7 @@ def test_names_attachments_and_no_pictures_are_searched(histories: Histories) ->
         Attachment(name="report.pdf", type="application/pdf", content="quarterly figures"),
         Attachment(name="dot.png", type="image", image_data=PIXEL),
     )
-    history = History(rows=(Row(user=Turn(text="See", attachments=attachments)),))
+    history = History(rows=(Row(user=ChatTurn(text="See", attachments=attachments)),))
     histories.save(INSTRUCT, "Tax return", history)
     assert all(found(histories, words) == ["Tax return"] for words in ("tax", "report", "figures", "dot.png"))
     assert found(histories, PIXEL.partition(",")[2][:12]) == []

@@ -11,7 +11,7 @@ from modules.errors import LoadFailed
 from modules.models.gauge import GIB, SystemMemory
 from modules.models.loading import Candidate, launch_in_process
 from modules.models.pool import ModelPool
-from modules.models.residency import Limits, Memory
+from modules.models.residency import MemoryLimits, MemoryUse
 from modules.settings.values import Settings
 
 
@@ -75,13 +75,13 @@ class FixedGauge:
         self.needs = needs
         self.by_pid = taken or {}
 
-    def need(self, spec: LoadSpec) -> Memory:
-        return Memory(host=round(self.needs[spec.name] * GIB))
+    def need(self, spec: LoadSpec) -> MemoryUse:
+        return MemoryUse(host=round(self.needs[spec.name] * GIB))
 
     def taken(self, pid: int) -> int:
         return round(self.by_pid[pid] * GIB)
 
-    def limits(self, booked: Memory) -> Limits:
+    def limits(self, booked: MemoryUse) -> MemoryLimits:
         return self._system.limits(booked)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modules.reply.reasoning import formats
-from modules.reply.reasoning.formats import Reasoning, ReasoningFormat
+from modules.reply.reasoning.formats import ReasoningFormat, ReplyReasoning
 
 HARMONY: Final = (formats.ANALYSIS, formats.COMMENTARY)
 
@@ -19,8 +19,8 @@ class Case:
     is_open: bool = False
 
     @property
-    def reasoning(self) -> Reasoning:
-        return Reasoning(formats=self.formats, is_open=self.is_open)
+    def reasoning(self) -> ReplyReasoning:
+        return ReplyReasoning(formats=self.formats, is_open=self.is_open)
 
 
 CASES: Final = (

@@ -22,7 +22,7 @@ from modules.messages import ToolChoice, ToolSpec, ToolUse
 from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning import formats
-from modules.reply.reasoning.formats import Reasoning as Thoughts
+from modules.reply.reasoning.formats import ReplyReasoning as Thoughts
 from modules.reply.split.answer import DOUBTFUL_LENGTH
 from modules.reply.split.splitter import ReplySplitter
 from modules.reply.split.text import ControlTexts

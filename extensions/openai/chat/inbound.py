@@ -63,7 +63,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
-class Toolbox:
+class ChatTools:
     """What a request offers. `is_legacy`: it speaks of functions, and is answered in that form. `left_out` are the
     places of what is not offered."""
 
@@ -78,7 +78,7 @@ class Toolbox:
         return frozenset(tool.name for tool in self.tools if tool.is_custom)
 
 
-def toolbox_of(body: ToolFields) -> Toolbox:
+def chat_tools(body: ToolFields) -> ChatTools:
     """Tools that providers run on their own servers are left out: nobody here does. Raises BadRequest."""
     if body.functions and body.tools:
         raise BadRequest("functions is the older form of tools; send only one of them.", param="functions")
@@ -89,7 +89,7 @@ def toolbox_of(body: ToolFields) -> Toolbox:
         choice = _legacy_choice(body.function_call, tools)
     else:
         choice = _choice(body.tool_choice, tools, parallel=body.parallel_tool_calls is not False)
-    return Toolbox(() if choice.use is ToolUse.NONE else tools, choice, is_legacy, tuple(_left_out(body.tools or ())))
+    return ChatTools(() if choice.use is ToolUse.NONE else tools, choice, is_legacy, tuple(_left_out(body.tools or ())))
 
 
 def _left_out(tools: Sequence[Tool]) -> Iterator[str]:
@@ -243,15 +243,15 @@ def chat_request(
     body: ChatCompletionRequest,
     settings: Settings,
     *,
-    toolbox: Toolbox | None = None,
+    toolbox: ChatTools | None = None,
     defaults: Sampling | None = None,
 ) -> ChatRequest:
-    """`toolbox` is what `toolbox_of` makes of the body; `defaults` stand in for the settings' sampling. Raises
+    """`toolbox` is what `chat_tools` makes of the body; `defaults` stand in for the settings' sampling. Raises
     BadRequest."""
     refuse_unavailable(body, _UNAVAILABLE)
     if set(body.modalities or ()) - {"text"}:
         raise unavailable("modalities")
-    toolbox = toolbox or toolbox_of(body)
+    toolbox = toolbox or chat_tools(body)
     return ChatRequest(
         model=body.model,
         keep_alive=keep_alive_of(body),

@@ -21,7 +21,7 @@ from extensions.openai.chat.schema import (
 )
 from extensions.openai.common.answers import Stamp, finite, token_text, usage_body
 from extensions.openai.common.custom_input import CustomInput, custom_input
-from extensions.openai.common.stream import Chunks
+from extensions.openai.common.stream import ChunkEncoder
 from modules.engine.types import TokenLogprob
 from modules.events import (
     Content,
@@ -142,7 +142,7 @@ _KIND: Final[Literal["chat.completion"]] = "chat.completion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presentation:
+class ChatPresentation:
     """How the caller wants to see the reply. `continued` is a text that the request let the model go on from and that
     the answer repeats. `mirrors_calls` puts the calls beside the message too, where scripts written after this API's
     older documentation look for them."""
@@ -153,7 +153,7 @@ class Presentation:
     calls: CallStyle = field(default_factory=CallStyle)
 
 
-def chat_completion(reply: Reply, presentation: Presentation) -> ChatCompletion:
+def chat_completion(reply: Reply, presentation: ChatPresentation) -> ChatCompletion:
     stamp = Stamp.of("chatcmpl", reply.model)
     return ChatCompletion(
         id=stamp.id,
@@ -166,7 +166,7 @@ def chat_completion(reply: Reply, presentation: Presentation) -> ChatCompletion:
     )
 
 
-def _choice(choice: Choice, presentation: Presentation) -> ChatChoice:
+def _choice(choice: Choice, presentation: ChatPresentation) -> ChatChoice:
     message = AssistantMessage(role="assistant", content=presentation.continued + choice.text, refusal=None)
     if choice.reasoning:
         message.reasoning_content = choice.reasoning
@@ -189,11 +189,11 @@ class ChatStream:
     delta a `content`, for readers that take it for granted.
     """
 
-    def __init__(self, presentation: Presentation, *, n: int, wants_usage: bool, fills_deltas: bool) -> None:
+    def __init__(self, presentation: ChatPresentation, *, n: int, wants_usage: bool, fills_deltas: bool) -> None:
         self._presentation = presentation
         self._n = n
         self._filler = b',"content":""' if fills_deltas else b""
-        self._chunks = Chunks(kind=f"{_KIND}.chunk", id_prefix="chatcmpl", wants_usage=wants_usage)
+        self._chunks = ChunkEncoder(kind=f"{_KIND}.chunk", id_prefix="chatcmpl", wants_usage=wants_usage)
         self._calls = CallDeltas(presentation.calls)
         self._text_heads: list[bytes]
         self._text_tail: bytes

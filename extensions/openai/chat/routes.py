@@ -3,10 +3,10 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.chat.inbound import chat_request, toolbox_of
-from extensions.openai.chat.outbound import CallStyle, ChatStream, Presentation, chat_completion
+from extensions.openai.chat.inbound import chat_request, chat_tools
+from extensions.openai.chat.outbound import CallStyle, ChatPresentation, ChatStream, chat_completion
 from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
-from extensions.openai.common.answers import Remarks, json_answer
+from extensions.openai.common.answers import ExtraHeaders, json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.middleware import JsonRoute
@@ -21,16 +21,16 @@ router = APIRouter(tags=["Chat completions"], route_class=JsonRoute)
 async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCaller) -> Response:
     """A reply to a conversation; with `stream`, as server-sent events."""
     runtime = caller.context.runtime
-    toolbox = toolbox_of(body)
+    toolbox = chat_tools(body)
     defaults = await default_sampling(runtime, body.preset)
     request = chat_request(body, runtime.settings, toolbox=toolbox, defaults=defaults)
-    presentation = Presentation(
+    presentation = ChatPresentation(
         has_logprobs=request.logprobs is not None,
         continued=request.messages[-1].text if body.continue_ else "",
         mirrors_calls=is_plain_script(caller),
         calls=CallStyle(toolbox.customs, toolbox.is_legacy),
     )
-    remarks = Remarks(body, (*toolbox.left_out, *unenforced_text(body.text)))
+    remarks = ExtraHeaders(body, (*toolbox.left_out, *unenforced_text(body.text)))
     events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         reply = await while_connected(caller, gather(events))

@@ -306,7 +306,7 @@ class CustomDelta(BaseModel):
     input: str
 
 
-class ToolCallDelta(BaseModel):
+class ChoiceDeltaToolCall(BaseModel):
     """`index` says which call it belongs to; `id` and `type` come once."""
 
     index: int
@@ -322,7 +322,7 @@ class ChoiceDelta(BaseModel):
     role: Literal["assistant"] | None = None
     content: str | None = None
     reasoning_content: str | None = None
-    tool_calls: list[ToolCallDelta] | None = None
+    tool_calls: list[ChoiceDeltaToolCall] | None = None
     function_call: FunctionDelta | None = None
 
 

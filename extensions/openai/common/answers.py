@@ -126,7 +126,7 @@ def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
 
 
 @dataclass(slots=True)
-class Remarks:
+class ExtraHeaders:
     """Headers that name what a request asked for and did not get, and what was done with its conversation.
 
     `left_out` are places in the body, and `repairs` changes, that its endpoint knows of; the rest is said by `started`, as

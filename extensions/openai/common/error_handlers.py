@@ -16,7 +16,7 @@ from extensions.openai.common.errors import (
     UNEXPECTED,
     UNEXPECTED_MESSAGE,
     ClientGone,
-    Fault,
+    HttpError,
     error_response,
     failure_body,
     log_unexpected,
@@ -81,14 +81,14 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return Response(body, error.status_code, error.headers, "application/json")
 
 
-def _http_fault(status: int) -> Fault:
+def _http_fault(status: int) -> HttpError:
     if status >= 500:
         return UNEXPECTED
     kinds = {404: "not_found_error", 408: "timeout_error", 413: "request_too_large"}
-    return Fault(status, "invalid_request_error", kinds.get(status, "invalid_request_error"))
+    return HttpError(status, "invalid_request_error", kinds.get(status, "invalid_request_error"))
 
 
-class Shield:
+class UnexpectedErrors:
     """Outermost of all: what nobody foresaw is logged and answered with an error object that tells nothing.
 
     Every answer gets an id, which clients show in their errors: OpenAI's read `x-request-id`, Anthropic's `request-id`.

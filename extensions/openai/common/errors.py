@@ -82,7 +82,7 @@ class ClientGone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class HttpError:
     """How an error looks from outside; `type` is OpenAI's word for it, `anthropic_type` Anthropic's.
 
     Callers that retry by themselves are told not to where a retry costs as much as the failure did and would end the
@@ -95,30 +95,30 @@ class Fault:
     is_worth_retrying: bool = True
 
 
-FAULTS: Final[Mapping[type[ServiceError], Fault]] = MappingProxyType(
+HTTP_ERRORS: Final[Mapping[type[ServiceError], HttpError]] = MappingProxyType(
     {
-        BadRequest: Fault(400, "invalid_request_error", "invalid_request_error"),
-        NotSupported: Fault(400, "invalid_request_error", "invalid_request_error"),
-        Unauthorized: Fault(401, "invalid_request_error", "authentication_error"),
-        Forbidden: Fault(403, "invalid_request_error", "permission_error"),
-        NotFound: Fault(404, "invalid_request_error", "not_found_error"),
-        Busy: Fault(429, "rate_limit_error", "rate_limit_error"),
-        NotBuilt: Fault(501, "invalid_request_error", "api_error", is_worth_retrying=False),
-        LoadFailed: Fault(500, "server_error", "api_error", is_worth_retrying=False),
-        SettingsError: Fault(500, "server_error", "api_error", is_worth_retrying=False),
-        ExtensionFailed: Fault(500, "server_error", "api_error", is_worth_retrying=False),
-        EngineFailed: Fault(503, "server_error", "api_error", is_worth_retrying=False),
-        NoRoom: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
-        NotLoaded: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
-        ShuttingDown: Fault(503, "server_error", "overloaded_error", is_worth_retrying=False),
+        BadRequest: HttpError(400, "invalid_request_error", "invalid_request_error"),
+        NotSupported: HttpError(400, "invalid_request_error", "invalid_request_error"),
+        Unauthorized: HttpError(401, "invalid_request_error", "authentication_error"),
+        Forbidden: HttpError(403, "invalid_request_error", "permission_error"),
+        NotFound: HttpError(404, "invalid_request_error", "not_found_error"),
+        Busy: HttpError(429, "rate_limit_error", "rate_limit_error"),
+        NotBuilt: HttpError(501, "invalid_request_error", "api_error", is_worth_retrying=False),
+        LoadFailed: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
+        SettingsError: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
+        ExtensionFailed: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
+        EngineFailed: HttpError(503, "server_error", "api_error", is_worth_retrying=False),
+        NoRoom: HttpError(503, "server_error", "overloaded_error", is_worth_retrying=False),
+        NotLoaded: HttpError(503, "server_error", "overloaded_error", is_worth_retrying=False),
+        ShuttingDown: HttpError(503, "server_error", "overloaded_error", is_worth_retrying=False),
     }
 )
-UNEXPECTED: Final = Fault(500, "server_error", "api_error", is_worth_retrying=False)
+UNEXPECTED: Final = HttpError(500, "server_error", "api_error", is_worth_retrying=False)
 UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
 
 
-def fault_of(error: ServiceError) -> Fault:
-    return next((FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS), UNEXPECTED)
+def http_error_of(error: ServiceError) -> HttpError:
+    return next((HTTP_ERRORS[kind] for kind in type(error).__mro__ if kind in HTTP_ERRORS), UNEXPECTED)
 
 
 def error_body(message: str, kind: str, *, param: str | None = None, code: str | None = None) -> bytes:
@@ -127,7 +127,7 @@ def error_body(message: str, kind: str, *, param: str | None = None, code: str |
 
 
 def failure_body(
-    scope: Scope, fault: Fault, message: str, *, param: str | None = None, code: str | None = None
+    scope: Scope, fault: HttpError, message: str, *, param: str | None = None, code: str | None = None
 ) -> bytes:
     """The error object of the API that the caller of `scope` speaks."""
     if speaks_anthropic(scope):
@@ -136,7 +136,7 @@ def failure_body(
 
 
 def error_response(error: ServiceError, scope: Scope) -> Response:
-    fault = fault_of(error)
+    fault = http_error_of(error)
     message = in_anthropic_words(error) if speaks_anthropic(scope) else error.message
     body = failure_body(scope, fault, message, param=error.param, code=error.code)
     return Response(body, fault.status, _headers(error, fault), "application/json")
@@ -145,7 +145,7 @@ def error_response(error: ServiceError, scope: Scope) -> Response:
 def error_event(error: Exception) -> bytes:
     """The same as a server-sent event, for a stream that has begun. What is no ServiceError is logged."""
     if isinstance(error, ServiceError):
-        body = error_body(error.message, fault_of(error).type, param=error.param, code=error.code)
+        body = error_body(error.message, http_error_of(error).type, param=error.param, code=error.code)
     else:
         log_unexpected(error)
         body = error_body(UNEXPECTED_MESSAGE, UNEXPECTED.type)
@@ -155,7 +155,7 @@ def error_event(error: Exception) -> bytes:
 def anthropic_error_event(error: Exception, request_id: str | None) -> bytes:
     """The same in Anthropic's shape."""
     if isinstance(error, ServiceError):
-        body = anthropic_error_body(fault_of(error).anthropic_type, in_anthropic_words(error), request_id)
+        body = anthropic_error_body(http_error_of(error).anthropic_type, in_anthropic_words(error), request_id)
     else:
         log_unexpected(error)
         body = anthropic_error_body(UNEXPECTED.anthropic_type, UNEXPECTED_MESSAGE, request_id)
@@ -175,7 +175,7 @@ def log_unexpected(error: Exception) -> None:
     logger.error("A request failed with %s.\n%s", type(error).__name__, frames)
 
 
-def _headers(error: ServiceError, fault: Fault) -> dict[str, str]:
+def _headers(error: ServiceError, fault: HttpError) -> dict[str, str]:
     headers = {}
     if not fault.is_worth_retrying:
         headers["x-should-retry"] = "false"

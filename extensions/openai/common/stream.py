@@ -187,7 +187,7 @@ def _body(content: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": more}
 
 
-class Chunks:
+class ChunkEncoder:
     """The chunks of one streamed answer. `kind` is their `object`, `id_prefix` how their id begins.
 
     With `wants_usage` every chunk says `"usage":null`, and a last one without choices has it. `head` and `tail` are

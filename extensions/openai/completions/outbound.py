@@ -8,7 +8,7 @@ from typing import Final, Literal
 import orjson
 
 from extensions.openai.common.answers import Stamp, candidates, finite, token_text, usage_body
-from extensions.openai.common.stream import Chunks
+from extensions.openai.common.stream import ChunkEncoder
 from extensions.openai.completions.inbound import Choosing
 from extensions.openai.completions.schema import CompletionLogprobs, TextChoice, TextCompletion
 from modules.engine.types import TokenLogprob
@@ -72,7 +72,7 @@ _KIND: Final[Literal["text_completion"]] = "text_completion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presentation:
+class CompletionPresentation:
     """How the caller wants to see the choices. `echoes` are the texts of the prompts, if they are to be repeated."""
 
     choosing: Choosing
@@ -84,7 +84,7 @@ class Presentation:
         return "" if self.echoes is None else self.echoes[index // self.choosing.made]
 
 
-def text_completion(reply: Reply, presentation: Presentation) -> TextCompletion:
+def text_completion(reply: Reply, presentation: CompletionPresentation) -> TextCompletion:
     stamp = Stamp.of("cmpl", reply.model)
     kept = _kept(reply.choices, presentation.choosing)
     return TextCompletion(
@@ -110,7 +110,7 @@ def _likelihood(choice: Choice) -> float:
     return sum(token.logprob for token in choice.logprobs) / max(1, len(choice.logprobs))
 
 
-def _choice(choice: Choice, index: int, presentation: Presentation) -> TextChoice:
+def _choice(choice: Choice, index: int, presentation: CompletionPresentation) -> TextChoice:
     echo = presentation.echo(choice.index)
     return TextChoice(
         index=index,
@@ -134,9 +134,9 @@ def _reason(reason: FinishReason) -> Literal["stop", "length"]:
 class TextStream:
     """The chunks of one streamed text completion; every one has a text, maybe an empty one."""
 
-    def __init__(self, presentation: Presentation, *, choices: int, wants_usage: bool) -> None:
+    def __init__(self, presentation: CompletionPresentation, *, choices: int, wants_usage: bool) -> None:
         self._presentation = presentation
-        self._chunks = Chunks(kind=_KIND, id_prefix="cmpl", wants_usage=wants_usage)
+        self._chunks = ChunkEncoder(kind=_KIND, id_prefix="cmpl", wants_usage=wants_usage)
         self._tables = [LogprobTable(len(presentation.echo(index))) for index in range(choices)]
         self._text_heads: list[bytes]
         self._text_tail: bytes

@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.common.answers import Remarks, json_answer
+from extensions.openai.common.answers import ExtraHeaders, json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import event_stream, while_connected
 from extensions.openai.completions.inbound import choosing_of, completion_request
-from extensions.openai.completions.outbound import Presentation, TextStream, text_completion
+from extensions.openai.completions.outbound import CompletionPresentation, TextStream, text_completion
 from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
 from modules.chat.service import ChatService
 from modules.reply.gather import gather
@@ -23,12 +23,12 @@ async def create_completion(body: TextCompletionRequest, caller: CurrentCaller) 
     """A text's continuation; with `stream`, as server-sent events."""
     runtime = caller.context.runtime
     request = completion_request(body, runtime.settings, defaults=await default_sampling(runtime, body.preset))
-    presentation = Presentation(
+    presentation = CompletionPresentation(
         choosing=choosing_of(body),
         echoes=await _texts(runtime.chat, request) if body.echo else None,
         has_logprobs=body.logprobs is not None,
     )
-    remarks = Remarks(body)
+    remarks = ExtraHeaders(body)
     events = remarks.reading(runtime.chat.complete(request, owner=caller.owner))
     if not body.stream:
         reply = await while_connected(caller, gather(events))

@@ -13,9 +13,9 @@ from pydantic_core import from_json
 from extensions.openai.messages.schema import (
     SIGNATURE,
     DirectCaller,
+    MessageOutputTokensDetails,
     MessageReply,
     MessageUsage,
-    OutputTokensDetails,
     ReplyBlock,
     StopReason,
     TextBlock,
@@ -38,40 +38,40 @@ from modules.events import (
 )
 
 
-class Kind(StrEnum):
+class BlockKind(StrEnum):
     TEXT = "text"
     THINKING = "thinking"
     TOOL_USE = "tool_use"
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class BlockStart:
     """Block `index` begins. `id` and `name` are a tool call's."""
 
     index: int
-    kind: Kind
+    kind: BlockKind
     id: str = ""
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
+class BlockDelta:
     """More text of block `index`: visible, thought, or the JSON of a call's arguments."""
 
     index: int
-    kind: Kind
+    kind: BlockKind
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class BlockStop:
     """Block `index` is complete."""
 
     index: int
-    kind: Kind
+    kind: BlockKind
 
 
-Step = Opened | Grown | Closed
+Step = BlockStart | BlockDelta | BlockStop
 
 
 class BlockBuilder:
@@ -80,51 +80,51 @@ class BlockBuilder:
 
     def __init__(self) -> None:
         self._index = -1
-        self._open: Kind | None = None
+        self._open: BlockKind | None = None
         self._blank: list[str] = []
-        self._blank_kind: Kind | None = None
+        self._blank_kind: BlockKind | None = None
 
     def steps(self, event: Event) -> Iterator[Step]:
         match event:
             case Content(text=text) if text:
-                yield from self._say(Kind.TEXT, text)
+                yield from self._say(BlockKind.TEXT, text)
             case Reasoning(text=text) if text:
-                yield from self._say(Kind.THINKING, text)
+                yield from self._say(BlockKind.THINKING, text)
             case ToolCallStart():
-                yield from self._begin(Kind.TOOL_USE, _tool_use_id(event.id), event.name)
+                yield from self._begin(BlockKind.TOOL_USE, _tool_use_id(event.id), event.name)
             case ToolCallDelta(arguments=text) if text:
-                yield Grown(self._index, Kind.TOOL_USE, text)
+                yield BlockDelta(self._index, BlockKind.TOOL_USE, text)
             case ToolCallEnd() | Done():
                 yield from self._close()
 
-    def _say(self, kind: Kind, text: str) -> Iterator[Step]:
+    def _say(self, kind: BlockKind, text: str) -> Iterator[Step]:
         if self._open is not kind:
             if text.isspace():
                 self._hold(kind, text)
                 return
             text = self._held(kind) + text
             yield from self._begin(kind)
-        yield Grown(self._index, kind, text)
+        yield BlockDelta(self._index, kind, text)
 
-    def _hold(self, kind: Kind, blank: str) -> None:
+    def _hold(self, kind: BlockKind, blank: str) -> None:
         if self._blank_kind is not kind:
             self._blank.clear()
         self._blank_kind = kind
         self._blank.append(blank)
 
-    def _held(self, kind: Kind) -> str:
+    def _held(self, kind: BlockKind) -> str:
         return "".join(self._blank) if self._blank_kind is kind else ""
 
-    def _begin(self, kind: Kind, call_id: str = "", name: str = "") -> Iterator[Step]:
+    def _begin(self, kind: BlockKind, call_id: str = "", name: str = "") -> Iterator[Step]:
         yield from self._close()
         self._index += 1
         self._open = kind
-        yield Opened(self._index, kind, call_id, name)
+        yield BlockStart(self._index, kind, call_id, name)
 
     def _close(self) -> Iterator[Step]:
         self._blank.clear()
         if self._open is not None:
-            yield Closed(self._index, self._open)
+            yield BlockStop(self._index, self._open)
         self._open = None
 
 
@@ -154,7 +154,7 @@ def usage_of(usage: Usage) -> MessageUsage:
         cache_read_input_tokens=usage.cached_tokens,
         cache_creation=None,
         output_tokens=usage.completion_tokens,
-        output_tokens_details=OutputTokensDetails(thinking_tokens=usage.reasoning_tokens),
+        output_tokens_details=MessageOutputTokensDetails(thinking_tokens=usage.reasoning_tokens),
         server_tool_use=None,
         service_tier="standard",
         speed=None,
@@ -201,7 +201,7 @@ class _Draft:
         self._omits_thinking = omits_thinking
         self._builder = BlockBuilder()
         self._blocks: list[ReplyBlock] = []
-        self._opened = Opened(0, Kind.TEXT)
+        self._opened = BlockStart(0, BlockKind.TEXT)
         self._pieces: list[str] = []
         self._model = ""
         self._done: Done | None = None
@@ -221,21 +221,21 @@ class _Draft:
 
     def _take(self, step: Step) -> None:
         match step:
-            case Opened():
+            case BlockStart():
                 self._opened = step
                 self._pieces = []
-            case Grown():
+            case BlockDelta():
                 self._pieces.append(step.text)
-            case Closed():
+            case BlockStop():
                 self._blocks.append(self._block("".join(self._pieces)))
 
     def _block(self, text: str) -> ReplyBlock:
         match self._opened.kind:
-            case Kind.TEXT:
+            case BlockKind.TEXT:
                 return TextBlock(type="text", text=text)
-            case Kind.THINKING if self._omits_thinking:
+            case BlockKind.THINKING if self._omits_thinking:
                 return ThinkingBlock(type="thinking", thinking="", signature=carrying_signature(text))
-            case Kind.THINKING:
+            case BlockKind.THINKING:
                 return ThinkingBlock(type="thinking", thinking=text, signature=SIGNATURE)
         called = self._opened
         return ToolUseBlock(type="tool_use", id=called.id, name=called.name, input=call_input(text), caller=CALLER)
@@ -260,9 +260,9 @@ _DELTA_USAGE: Final = (
     "server_tool_use",
 )
 _DELTAS: Final = (
-    (Kind.TEXT, "text_delta", "text"),
-    (Kind.THINKING, "thinking_delta", "thinking"),
-    (Kind.TOOL_USE, "input_json_delta", "partial_json"),
+    (BlockKind.TEXT, "text_delta", "text"),
+    (BlockKind.THINKING, "thinking_delta", "thinking"),
+    (BlockKind.TOOL_USE, "input_json_delta", "partial_json"),
 )
 
 
@@ -298,17 +298,17 @@ class MessageStream:
 
     def _frame(self, step: Step) -> bytes:
         match step:
-            case Grown(kind=Kind.THINKING) if self._omits_thinking:
+            case BlockDelta(kind=BlockKind.THINKING) if self._omits_thinking:
                 self._thought.append(step.text)
                 return b""
-            case Grown():
+            case BlockDelta():
                 return self._heads[step.kind] % step.index + orjson.dumps(step.text) + b"}}\n\n"
-            case Opened():
+            case BlockStart():
                 return _named({"type": "content_block_start", "index": step.index, "content_block": _empty(step)})
         return self._signature(step) + _named({"type": "content_block_stop", "index": step.index})
 
-    def _signature(self, closed: Closed) -> bytes:
-        if closed.kind is not Kind.THINKING:
+    def _signature(self, closed: BlockStop) -> bytes:
+        if closed.kind is not BlockKind.THINKING:
             return b""
         signature = carrying_signature("".join(self._thought)) if self._omits_thinking else SIGNATURE
         self._thought.clear()
@@ -335,12 +335,12 @@ def _first(started: Started, event: Event) -> bytes:
     return _named({"type": "message_start", "message": message.model_dump()}) + _PING
 
 
-def _empty(opened: Opened) -> dict[str, Any]:
+def _empty(opened: BlockStart) -> dict[str, Any]:
     """A block before its first piece."""
     match opened.kind:
-        case Kind.TEXT:
+        case BlockKind.TEXT:
             return {"type": "text", "text": ""}
-        case Kind.THINKING:
+        case BlockKind.THINKING:
             return {"type": "thinking", "thinking": "", "signature": ""}
     return {"type": "tool_use", "id": opened.id, "name": opened.name, "input": {}, "caller": CALLER.model_dump()}
 

@@ -5,7 +5,7 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from extensions.openai.common.answers import Remarks, json_answer
+from extensions.openai.common.answers import ExtraHeaders, json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.errors import anthropic_error_event, request_id_of
 from extensions.openai.common.generation import default_sampling
@@ -34,7 +34,7 @@ async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Respon
     request = message_request(body, runtime.settings, await default_sampling(runtime, body.preset))
     stops, omits = stop_sequences_of(body), omits_thinking(body)
     has_pictures = without_earlier_pictures(body.messages) != body.messages
-    remarks = Remarks(body, left_out_of(body), (LEFT_OUT,) if has_pictures else ())
+    remarks = ExtraHeaders(body, left_out_of(body), (LEFT_OUT,) if has_pictures else ())
     events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         message = whole_message(events, stop_sequences=stops, omits_thinking=omits)

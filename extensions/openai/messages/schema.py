@@ -172,7 +172,7 @@ ReplyBlock = TextBlock | ThinkingBlock | ToolUseBlock
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use"]
 
 
-class OutputTokensDetails(BaseModel):
+class MessageOutputTokensDetails(BaseModel):
     thinking_tokens: int
 
 
@@ -185,7 +185,7 @@ class MessageUsage(BaseModel):
     cache_read_input_tokens: int
     cache_creation: None
     output_tokens: int
-    output_tokens_details: OutputTokensDetails
+    output_tokens_details: MessageOutputTokensDetails
     server_tool_use: None
     service_tier: Literal["standard"]
     speed: None

@@ -14,7 +14,6 @@ from extensions.openai.common.items.inbound import log_skipped
 from extensions.openai.common.items.messages import TOOL_ITEMS, turns_of
 from extensions.openai.common.items.schema import CallName, ForeignItem, InputItem, InputPart, Item
 from extensions.openai.responses.schema import (
-    ChosenTool,
     ConversationReference,
     CreateResponseRequest,
     PromptFields,
@@ -23,6 +22,7 @@ from extensions.openai.responses.schema import (
     ResponseReasoning,
     ResponseTool,
     ResponseToolChoice,
+    ResponseToolReference,
     TextEcho,
 )
 from extensions.openai.structured.schemas import plain_schema
@@ -70,7 +70,7 @@ _CALLABLE: Final = frozenset({"function", "custom"})
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class OfferedTool:
     """A tool that can be called, and where it stands in the request."""
 
     tool: ResponseTool
@@ -80,7 +80,7 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class Toolbox:
+class ResponseTools:
     """`shown` and `shown_choice` are how the response repeats `specs` and `choice`. `in_namespaces` has the caller's
     names of the tools that stand in one, by the model's; `left_out` are the places of what is not offered."""
 
@@ -96,23 +96,23 @@ class Toolbox:
         return frozenset(tool.name for tool in self.specs if tool.is_custom)
 
 
-def toolbox_of(
+def response_tools(
     tools: Sequence[ResponseTool],
     choice: ResponseToolChoice | None,
     *,
     parallel: bool,
     more: Sequence[ResponseTool] = (),
-) -> Toolbox:
+) -> ResponseTools:
     """Tools of types that nobody here can run or enforce are left out. `more` are those that the input brings; of two
     with one name the first counts. Raises BadRequest for a choice of a tool that is not there."""
     unusable = [(f"tools[{number}].{tool.type}", tool) for number, tool in enumerate(tools) if not _is_usable(tool)]
     log_skipped("tools", [tool.type for _, tool in unusable])
-    offered: dict[str, Offered] = {}
+    offered: dict[str, OfferedTool] = {}
     for each in (*_all_offered(tools, "tools"), *_all_offered(more, "input")):
         offered.setdefault(each.called.model_name, each)
     specs = tuple(_spec(each) for each in offered.values())
     choice = choice or ResponseToolChoice(type="auto")
-    return Toolbox(
+    return ResponseTools(
         specs=specs,
         choice=_choice(choice, list(offered.values()), parallel=parallel),
         shown=[_shown(tool) for tool in tools if _is_usable(tool)],
@@ -139,7 +139,7 @@ def _is_usable(tool: ResponseTool) -> bool:
     return tool.type == "function" or (tool.type == "custom" and (tool.format or {}).get("type", "text") == "text")
 
 
-def _all_offered(tools: Sequence[ResponseTool], path: str, within: ResponseTool | None = None) -> Iterator[Offered]:
+def _all_offered(tools: Sequence[ResponseTool], path: str, within: ResponseTool | None = None) -> Iterator[OfferedTool]:
     for number, tool in enumerate(tools):
         place = f"{path}[{number}]"
         if not _is_usable(tool):
@@ -150,10 +150,12 @@ def _all_offered(tools: Sequence[ResponseTool], path: str, within: ResponseTool 
             yield from _all_offered(tool.tools or (), f"{place}.tools", tool)
         else:
             about = tool.description or (within.description if within is not None else None)
-            yield Offered(tool, CallName(tool.name, within.name if within is not None else None), place, about or "")
+            yield OfferedTool(
+                tool, CallName(tool.name, within.name if within is not None else None), place, about or ""
+            )
 
 
-def _spec(offered: Offered) -> ToolSpec:
+def _spec(offered: OfferedTool) -> ToolSpec:
     tool, path = offered.tool, f"{offered.path}.parameters"
     schema = plain_schema(tool.parameters)
     if not isinstance(schema, dict | None) or (schema or {}).get("type", "object") != "object":
@@ -169,7 +171,7 @@ def _spec(offered: Offered) -> ToolSpec:
     )
 
 
-def _choice(choice: ResponseToolChoice, offered: Sequence[Offered], *, parallel: bool) -> ToolChoice:
+def _choice(choice: ResponseToolChoice, offered: Sequence[OfferedTool], *, parallel: bool) -> ToolChoice:
     if choice.type in _MODES:
         use = _MODES[choice.type]
         if use is ToolUse.REQUIRED and not offered:
@@ -181,7 +183,7 @@ def _choice(choice: ResponseToolChoice, offered: Sequence[Offered], *, parallel:
     return ToolChoice(use=ToolUse.REQUIRED, names=(_offered_name(choice, offered),), parallel=False)
 
 
-def _allowed_names(chosen: ChosenTool, offered: Sequence[Offered]) -> Iterator[str]:
+def _allowed_names(chosen: ResponseToolReference, offered: Sequence[OfferedTool]) -> Iterator[str]:
     """A namespace stands for all that is in it."""
     if chosen.type in _CALLABLE:
         yield _offered_name(chosen, offered)
@@ -197,7 +199,7 @@ def _allowed(names: tuple[str, ...], use: ToolUse, *, parallel: bool) -> ToolCho
     return ToolChoice(use=ToolUse.NONE)
 
 
-def _offered_name(chosen: ChosenTool, offered: Sequence[Offered]) -> str:
+def _offered_name(chosen: ResponseToolReference, offered: Sequence[OfferedTool]) -> str:
     """By its name and namespace, or by the name that joins both."""
     if chosen.type not in _CALLABLE:
         raise BadRequest(
@@ -238,7 +240,7 @@ _ENCRYPTED: Final = "reasoning.encrypted_content"
 
 
 @dataclass(frozen=True, slots=True)
-class Presentation:
+class ResponsePresentation:
     """How the reply is shown: which tools take free text, which stand in namespaces (by the model's names for them),
     whether thoughts come as summaries, what else is included."""
 
@@ -283,10 +285,10 @@ def chat_request(
     )
 
 
-def presentation_of(body: CreateResponseRequest, items: Sequence[Item] = ()) -> Presentation:
+def presentation_of(body: CreateResponseRequest, items: Sequence[Item] = ()) -> ResponsePresentation:
     """`items` are all that the model is to read."""
     toolbox = tools_of(body, items)
-    return Presentation(
+    return ResponsePresentation(
         custom_names=toolbox.custom_names,
         in_namespaces=toolbox.in_namespaces,
         has_logprobs=_alternatives(body) is not None,
@@ -328,9 +330,9 @@ def draft_of(
     )
 
 
-def tools_of(body: PromptFields, items: Sequence[Item] = ()) -> Toolbox:
+def tools_of(body: PromptFields, items: Sequence[Item] = ()) -> ResponseTools:
     """Those of the request, and those that items among `items` add."""
-    return toolbox_of(
+    return response_tools(
         body.tools or (),
         body.tool_choice,
         parallel=body.parallel_tool_calls is not False,

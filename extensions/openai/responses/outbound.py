@@ -7,16 +7,16 @@ from typing import Final
 
 from extensions.openai.common.errors import UNEXPECTED_MESSAGE, log_unexpected
 from extensions.openai.common.items.outbound import (
+    EventEncoder,
     OpenCustomCall,
     OpenFunctionCall,
     OpenItem,
     OpenMessage,
     OpenThought,
-    Wire,
     item_logprobs,
 )
 from extensions.openai.common.items.schema import CallName, ItemStatus, OutputItem
-from extensions.openai.responses.inbound import Presentation
+from extensions.openai.responses.inbound import ResponsePresentation
 from extensions.openai.responses.schema import (
     IncompleteDetails,
     ResponseError,
@@ -58,7 +58,7 @@ def response_error(error: Exception) -> ResponseError:
     return ResponseError(code=code, message=error.message)
 
 
-def failure_event(wire: Wire, error: Exception) -> bytes:
+def failure_event(wire: EventEncoder, error: Exception) -> bytes:
     """The event `error`, which says the same as the response that failed."""
     told = response_error(error)
     return wire.event("error", code=told.code, message=told.message, param=getattr(error, "param", None))
@@ -71,10 +71,10 @@ class ResponseStream:
     between calls makes no item of its own.
     """
 
-    def __init__(self, draft: ResponseObject, presentation: Presentation) -> None:
+    def __init__(self, draft: ResponseObject, presentation: ResponsePresentation) -> None:
         self._draft = draft
         self._presentation = presentation
-        self._wire = Wire()
+        self._wire = EventEncoder()
         self._items: list[OutputItem] = []
         self._open: OpenItem | None = None
         self._held: list[Content] = []

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from extensions.openai.common.answers import Remarks, full_answer, new_id
+from extensions.openai.common.answers import ExtraHeaders, full_answer, new_id
 from extensions.openai.common.context import Caller, CurrentCaller
 from extensions.openai.common.items.inbound import items_of, references
 from extensions.openai.common.items.schema import CustomToolCallItem, CustomToolCallOutputItem, InputItem, Item
@@ -15,7 +15,7 @@ from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import Feed, feed_response, while_connected
 from extensions.openai.responses.inbound import tools_of, without_earlier_pictures
 from extensions.openai.responses.schema import (
-    Conversation,
+    ConversationObject,
     CreateConversationRequest,
     CreateItemsRequest,
     CreateResponseRequest,
@@ -28,8 +28,8 @@ from extensions.openai.responses.schema import (
     StoredConversation,
     UpdateConversationRequest,
 )
-from extensions.openai.responses.service import CurrentDesk
-from extensions.openai.responses.store import Shelf, missing, with_items, with_metadata, without_item
+from extensions.openai.responses.service import CurrentService
+from extensions.openai.responses.store import ResponseRepository, missing, with_items, with_metadata, without_item
 from extensions.openai.structured.text_format import unenforced_text
 from modules.errors import BadRequest
 from modules.prompt.conversation.trim import LEFT_OUT
@@ -70,14 +70,14 @@ router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonR
 
 
 @router.post("", responses={200: {"model": ResponseObject}})
-async def create_response(body: CreateResponseRequest, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+async def create_response(body: CreateResponseRequest, caller: CurrentCaller, desk: CurrentService) -> Response:
     """A reply to the input; with `stream`, as server-sent events; with `background`, to be fetched later."""
     left_out, sent = (*tools_of(body).left_out, *unenforced_text(body.text)), body.input or []
     repairs = (LEFT_OUT,) if without_earlier_pictures(sent) != sent else ()
     exchange = await desk.prepare(body, caller.owner)
 
     def headers() -> dict[str, str]:
-        return Remarks(body, left_out, repairs, exchange.stream.started).headers()
+        return ExtraHeaders(body, left_out, repairs, exchange.stream.started).headers()
 
     if body.background:
         run = desk.in_background(exchange)
@@ -90,7 +90,7 @@ async def create_response(body: CreateResponseRequest, caller: CurrentCaller, de
 
 
 @router.post("/input_tokens", responses={200: {"model": InputTokenCount}})
-async def count_input_tokens(body: InputTokensRequest, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+async def count_input_tokens(body: InputTokensRequest, caller: CurrentCaller, desk: CurrentService) -> Response:
     """How many tokens the prompt of such a request has."""
     count = await while_connected(caller, desk.count(body, caller.owner))
     return full_answer(InputTokenCount(input_tokens=count))
@@ -100,7 +100,7 @@ async def count_input_tokens(body: InputTokensRequest, caller: CurrentCaller, de
 async def get_response(
     response_id: str,
     caller: CurrentCaller,
-    desk: CurrentDesk,
+    desk: CurrentService,
     stream: Annotated[bool, Query(description="Its events; for responses in the background.")] = False,
     starting_after: Annotated[int, Query(ge=-1, description="Only events with larger numbers.")] = -1,
 ) -> Response:
@@ -112,14 +112,14 @@ async def get_response(
 
 
 @router.delete("/{response_id}", responses={200: {"model": DeletedResponse}})
-async def delete_response(response_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+async def delete_response(response_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
     """Forgets a stored response; what went on from it keeps what it read."""
     await desk.delete(response_id, caller.owner)
     return full_answer(DeletedResponse(id=response_id))
 
 
 @router.post("/{response_id}/cancel", responses={200: {"model": ResponseObject}})
-async def cancel_response(response_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+async def cancel_response(response_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
     """Ends a response in the background; one that is over stays as it is."""
     return full_answer(await desk.cancel(response_id, caller.owner))
 
@@ -128,7 +128,7 @@ async def cancel_response(response_id: str, caller: CurrentCaller, desk: Current
 async def list_input_items(
     response_id: str,
     caller: CurrentCaller,
-    desk: CurrentDesk,
+    desk: CurrentService,
     limit: Limit = 20,
     order: Order = "desc",
     after: After = None,
@@ -160,24 +160,24 @@ async def _streamed(
 conversations = APIRouter(prefix="/v1/conversations", tags=["Conversations"], route_class=JsonRoute)
 
 
-@conversations.post("", responses={200: {"model": Conversation}})
-async def create_conversation(body: CreateConversationRequest, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+@conversations.post("", responses={200: {"model": ConversationObject}})
+async def create_conversation(body: CreateConversationRequest, caller: CurrentCaller, desk: CurrentService) -> Response:
     """A new conversation, with its first items if there are any."""
-    conversation = Conversation(id=new_id("conv"), created_at=int(time.time()), metadata=body.metadata or {})
+    conversation = ConversationObject(id=new_id("conv"), created_at=int(time.time()), metadata=body.metadata or {})
     items = await _items(body.items or [], caller.owner, desk.shelf)
     await desk.shelf.keep_conversation(StoredConversation(conversation=conversation, items=items), caller.owner)
     return full_answer(conversation)
 
 
-@conversations.get("/{conversation_id}", responses={200: {"model": Conversation}})
-async def get_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+@conversations.get("/{conversation_id}", responses={200: {"model": ConversationObject}})
+async def get_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
     """Without its items."""
     return full_answer((await desk.shelf.conversation(conversation_id, caller.owner)).conversation)
 
 
-@conversations.post("/{conversation_id}", responses={200: {"model": Conversation}})
+@conversations.post("/{conversation_id}", responses={200: {"model": ConversationObject}})
 async def update_conversation(
-    conversation_id: str, body: UpdateConversationRequest, caller: CurrentCaller, desk: CurrentDesk
+    conversation_id: str, body: UpdateConversationRequest, caller: CurrentCaller, desk: CurrentService
 ) -> Response:
     """Changes the metadata."""
     changed = await desk.shelf.change_conversation(
@@ -187,7 +187,7 @@ async def update_conversation(
 
 
 @conversations.delete("/{conversation_id}", responses={200: {"model": DeletedConversation}})
-async def delete_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+async def delete_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
     """Forgets the conversation and its items."""
     await desk.shelf.delete(conversation_id, caller.owner, "conversation")
     return full_answer(DeletedConversation(id=conversation_id))
@@ -195,7 +195,7 @@ async def delete_conversation(conversation_id: str, caller: CurrentCaller, desk:
 
 @conversations.post("/{conversation_id}/items", responses={200: {"model": ItemList}})
 async def create_items(
-    conversation_id: str, body: CreateItemsRequest, caller: CurrentCaller, desk: CurrentDesk
+    conversation_id: str, body: CreateItemsRequest, caller: CurrentCaller, desk: CurrentService
 ) -> Response:
     """Adds items at the end, and answers with them."""
     items = await _items(body.items, caller.owner, desk.shelf)
@@ -207,7 +207,7 @@ async def create_items(
 async def list_items(
     conversation_id: str,
     caller: CurrentCaller,
-    desk: CurrentDesk,
+    desk: CurrentService,
     limit: Limit = 20,
     order: Order = "desc",
     after: After = None,
@@ -218,7 +218,7 @@ async def list_items(
 
 
 @conversations.get("/{conversation_id}/items/{item_id}")
-async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
     """One item."""
     items = (await desk.shelf.conversation(conversation_id, caller.owner)).items
     found = next((item for item in items if item.id == item_id), None)
@@ -227,8 +227,8 @@ async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, de
     return full_answer(found)
 
 
-@conversations.delete("/{conversation_id}/items/{item_id}", responses={200: {"model": Conversation}})
-async def delete_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentDesk) -> Response:
+@conversations.delete("/{conversation_id}/items/{item_id}", responses={200: {"model": ConversationObject}})
+async def delete_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
     """Takes one item out, and answers with the conversation."""
     changed = await desk.shelf.change_conversation(
         conversation_id, caller.owner, lambda stored: without_item(stored, item_id)
@@ -236,5 +236,5 @@ async def delete_item(conversation_id: str, item_id: str, caller: CurrentCaller,
     return full_answer(changed.conversation)
 
 
-async def _items(sent: list[InputItem], owner: str, shelf: Shelf) -> list[Item]:
+async def _items(sent: list[InputItem], owner: str, shelf: ResponseRepository) -> list[Item]:
     return items_of(sent, await shelf.items(references(sent), owner), param="items")

@@ -48,17 +48,17 @@ class ResponseTool(RequestModel):
         return {"type": given["type"]} if is_other else given
 
 
-class ChosenTool(RequestModel):
+class ResponseToolReference(RequestModel):
     type: str
     name: str | None = None
     namespace: str | None = None
 
 
-class ResponseToolChoice(ChosenTool):
+class ResponseToolChoice(ResponseToolReference):
     """A mode (`none`, `auto`, `required`), one tool by its name, or, with type allowed_tools, some of them."""
 
     mode: Literal["auto", "required"] = "auto"
-    tools: list[ChosenTool] = Field(default_factory=list, max_length=1024)
+    tools: list[ResponseToolReference] = Field(default_factory=list, max_length=1024)
 
 
 Summary = Annotated[Literal["auto", "concise", "detailed"] | None, known_words("auto", "concise", "detailed")]
@@ -250,7 +250,7 @@ class ItemList(BaseModel):
     has_more: bool
 
 
-class Conversation(BaseModel):
+class ConversationObject(BaseModel):
     """Items that responses read and add to. `created_at` is in unix seconds."""
 
     id: str
@@ -277,7 +277,7 @@ class StoredResponse(BaseModel):
 
 
 class StoredConversation(BaseModel):
-    conversation: Conversation
+    conversation: ConversationObject
     items: list[Item] = Field(default_factory=list)
 
 

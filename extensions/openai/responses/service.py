@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.items.inbound import items_of, references
-from extensions.openai.common.items.outbound import Wire
+from extensions.openai.common.items.outbound import EventEncoder
 from extensions.openai.common.items.schema import Item
 from extensions.openai.common.waiting import end, stopped, unless
 from extensions.openai.responses.inbound import (
@@ -30,14 +30,14 @@ from extensions.openai.responses.schema import (
     ResponseObject,
     StoredResponse,
 )
-from extensions.openai.responses.store import Shelf, with_items
+from extensions.openai.responses.store import ResponseRepository, with_items
 from modules.errors import BadRequest, Busy, ContextTooLong, NotFound
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PromptItems:
     """What the model is to read: `earlier` was stored, `new` came with the request."""
 
     earlier: list[Item]
@@ -49,13 +49,13 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class PreparedResponse:
     """`request` goes down, `stream` makes the response of what comes back. `stores` says whether it is kept."""
 
     owner: str
     request: ChatRequest
     stream: ResponseStream
-    reading: Reading
+    reading: PromptItems
     conversation_id: str | None
     stores: bool
 
@@ -64,17 +64,19 @@ class Exchange:
         return StoredResponse(response=self.stream.response, input=self.reading.items)
 
 
-async def exchange_of(body: CreateResponseRequest, owner: str, shelf: Shelf, runtime: Runtime) -> Exchange:
+async def prepared_response(
+    body: CreateResponseRequest, owner: str, shelf: ResponseRepository, runtime: Runtime
+) -> PreparedResponse:
     """Raises BadRequest and NotFound."""
     stores = body.store is not False and not shelf.is_off
     if body.background and not stores:
         raise BadRequest("A response in the background has to be stored; leave out store.", param="background")
-    reading = await reading_of(body, owner, shelf)
+    reading = await prompt_items(body, owner, shelf)
     defaults = await default_sampling(runtime, body.preset)
     request = chat_request(body, reading.items, runtime.settings, defaults=defaults)
     # Until it has begun; then it says itself which model answers.
     model = body.model or ""
-    return Exchange(
+    return PreparedResponse(
         owner=owner,
         request=request,
         stream=ResponseStream(draft_of(body, request, model, reading.items), presentation_of(body, reading.items)),
@@ -84,7 +86,7 @@ async def exchange_of(body: CreateResponseRequest, owner: str, shelf: Shelf, run
     )
 
 
-async def reading_of(body: PromptFields, owner: str, shelf: Shelf) -> Reading:
+async def prompt_items(body: PromptFields, owner: str, shelf: ResponseRepository) -> PromptItems:
     """Raises BadRequest, and NotFound for a conversation."""
     if body.previous_response_id is not None and body.conversation is not None:
         raise BadRequest("Send previous_response_id or conversation, not both.", param="previous_response_id")
@@ -92,10 +94,10 @@ async def reading_of(body: PromptFields, owner: str, shelf: Shelf) -> Reading:
     sent = body.input or []
     known = {item.id: item for item in earlier}
     stored = await shelf.items([item for item in references(sent) if item not in known], owner)
-    return Reading(earlier, items_of(without_earlier_pictures(sent), stored | known))
+    return PromptItems(earlier, items_of(without_earlier_pictures(sent), stored | known))
 
 
-async def _earlier(body: PromptFields, owner: str, shelf: Shelf) -> list[Item]:
+async def _earlier(body: PromptFields, owner: str, shelf: ResponseRepository) -> list[Item]:
     if body.conversation is not None:
         return (await shelf.conversation(body.conversation.id, owner, param="conversation")).items
     if body.previous_response_id is None:
@@ -110,10 +112,10 @@ MAX_RUNNING: Final = 64
 FOLLOWED_SECONDS: Final = 300
 
 
-class Run:
+class BackgroundRun:
     """One response under way. Its event number i is `frames[i]`."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: PreparedResponse) -> None:
         self.exchange = exchange
         self.frames: list[bytes] = []
         self.is_over = False
@@ -134,7 +136,7 @@ class Run:
 
     def broken_off(self, error: Exception) -> bytes:
         """What a follower is told who cannot be told the rest."""
-        return failure_event(Wire(len(self.frames)), error)
+        return failure_event(EventEncoder(len(self.frames)), error)
 
     async def follow(self, after: int) -> AsyncGenerator[bytes, None]:
         """The events with numbers above `after`, to the end."""
@@ -150,44 +152,44 @@ class Run:
                 await self._news.wait()
 
 
-class Backgrounds:
+class BackgroundRuns:
     """Every run, and for a while those that are over. `answer` gives a response's events, `keep` stores it."""
 
     def __init__(
         self,
-        answer: Callable[[Exchange], AsyncGenerator[bytes, None]],
-        keep: Callable[[Exchange], Awaitable[None]],
+        answer: Callable[[PreparedResponse], AsyncGenerator[bytes, None]],
+        keep: Callable[[PreparedResponse], Awaitable[None]],
         closing: asyncio.Event,
     ) -> None:
         self._answer = answer
         self._keep = keep
         self._closing = closing
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, BackgroundRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, exchange: Exchange) -> Run:
+    def start(self, exchange: PreparedResponse) -> BackgroundRun:
         """Raises Busy when too many are under way."""
         if len(self._tasks) >= MAX_RUNNING:
             raise Busy("Too many responses are being made in the background. Try again later.")
-        run = Run(exchange)
+        run = BackgroundRun(exchange)
         run.add(exchange.stream.begin())
         self._runs[run.response.id] = run
         self._tasks[run.response.id] = asyncio.create_task(self._carry(run))
         return run
 
-    def find(self, response_id: str, owner: str) -> Run | None:
+    def find(self, response_id: str, owner: str) -> BackgroundRun | None:
         run = self._runs.get(response_id)
         return run if run is not None and run.exchange.owner == owner else None
 
-    async def cancel(self, run: Run) -> None:
+    async def cancel(self, run: BackgroundRun) -> None:
         """Returns when it is over, as cancelled if it was not over before."""
         if task := self._tasks.get(run.response.id):
             await end(task)
 
-    def forget(self, run: Run) -> None:
+    def forget(self, run: BackgroundRun) -> None:
         self._runs.pop(run.response.id, None)
 
-    async def _carry(self, run: Run) -> None:
+    async def _carry(self, run: BackgroundRun) -> None:
         stream = run.exchange.stream
         try:
             await unless(self._listen(run), stopped(self._closing))
@@ -202,7 +204,7 @@ class Backgrounds:
             del self._tasks[run.response.id]
             asyncio.get_running_loop().call_later(FOLLOWED_SECONDS, self.forget, run)
 
-    async def _listen(self, run: Run) -> None:
+    async def _listen(self, run: BackgroundRun) -> None:
         async with aclosing(self._answer(run.exchange)) as frames:
             async for frame in frames:
                 run.add(frame)
@@ -211,19 +213,19 @@ class Backgrounds:
 logger = logging.getLogger(__name__)
 
 
-class Desk:
+class ResponseService:
     """Answers requests to /v1/responses; `closing` ends what goes on in the background."""
 
     def __init__(self, runtime: Runtime, closing: asyncio.Event) -> None:
         self._runtime = runtime
-        self.shelf = Shelf.of(runtime.settings)
-        self._backgrounds = Backgrounds(self.events, self._keep, closing)
+        self.shelf = ResponseRepository.of(runtime.settings)
+        self._backgrounds = BackgroundRuns(self.events, self._keep, closing)
 
-    async def prepare(self, body: CreateResponseRequest, owner: str) -> Exchange:
+    async def prepare(self, body: CreateResponseRequest, owner: str) -> PreparedResponse:
         """Raises BadRequest and NotFound."""
-        return await exchange_of(body, owner, self.shelf, self._runtime)
+        return await prepared_response(body, owner, self.shelf, self._runtime)
 
-    async def events(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
+    async def events(self, exchange: PreparedResponse) -> AsyncGenerator[bytes, None]:
         """The response's events; it is kept before the last ones are sent, so that the next request finds it."""
         async with aclosing(self._runtime.chat.chat(exchange.request, owner=exchange.owner)) as events:
             try:
@@ -236,7 +238,7 @@ class Desk:
             except ContextTooLong as error:
                 raise ContextTooLong(prompt_tokens=error.prompt_tokens, context=error.context, param="input") from None
 
-    async def streamed(self, exchange: Exchange) -> AsyncGenerator[bytes, None]:
+    async def streamed(self, exchange: PreparedResponse) -> AsyncGenerator[bytes, None]:
         """The same for a stream: an input that is too long is an event, after which agents shorten it and go on."""
         async with aclosing(self.events(exchange)) as events:
             try:
@@ -245,19 +247,19 @@ class Desk:
             except ContextTooLong as error:
                 yield exchange.stream.fail(error)
 
-    async def whole(self, exchange: Exchange) -> ResponseObject:
+    async def whole(self, exchange: PreparedResponse) -> ResponseObject:
         async with aclosing(self.events(exchange)) as events:
             async for _ in events:
                 pass
         return exchange.stream.response
 
-    def in_background(self, exchange: Exchange) -> Run:
+    def in_background(self, exchange: PreparedResponse) -> BackgroundRun:
         """Raises Busy."""
         return self._backgrounds.start(exchange)
 
     async def count(self, body: InputTokensRequest, owner: str) -> int:
         """Tokens of the prompt that a request with these fields would have."""
-        reading = await reading_of(body, owner, self.shelf)
+        reading = await prompt_items(body, owner, self.shelf)
         request = prompt_request(body, reading.items, body.model, self._runtime.settings)
         return len(await self._runtime.chat.encode_chat(request))
 
@@ -266,7 +268,7 @@ class Desk:
         run = self._backgrounds.find(response_id, owner)
         return run.exchange.stored if run is not None else await self.shelf.response(response_id, owner)
 
-    async def followed(self, response_id: str, owner: str) -> Run:
+    async def followed(self, response_id: str, owner: str) -> BackgroundRun:
         """A response in the background, under way or just over. Raises NotFound, and BadRequest for any other."""
         run = self._backgrounds.find(response_id, owner)
         if run is not None:
@@ -293,7 +295,7 @@ class Desk:
             self._backgrounds.forget(run)
         await self.shelf.delete(response_id, owner, "response")
 
-    async def _keep(self, exchange: Exchange) -> None:
+    async def _keep(self, exchange: PreparedResponse) -> None:
         stored = exchange.stored
         if exchange.stores:
             await self.shelf.keep_response(stored, exchange.owner)
@@ -308,10 +310,10 @@ class Desk:
             logger.info("A conversation was deleted while a response was being added to it.")
 
 
-def desk_of(request: Request) -> Desk:
+def service_of(request: Request) -> ResponseService:
     desk = request.app.state.responses
-    assert isinstance(desk, Desk)
+    assert isinstance(desk, ResponseService)
     return desk
 
 
-CurrentDesk = Annotated[Desk, Depends(desk_of)]
+CurrentService = Annotated[ResponseService, Depends(service_of)]

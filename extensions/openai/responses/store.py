@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel
 
 from extensions.openai.common.items.schema import Item
-from extensions.openai.responses.schema import Conversation, StoredConversation, StoredResponse
+from extensions.openai.responses.schema import ConversationObject, StoredConversation, StoredResponse
 from modules.errors import BadRequest, NotFound, ServiceError
 from modules.settings.values import Settings
 
@@ -36,7 +36,7 @@ _PRAGMAS: Final = ("foreign_keys = ON", "secure_delete = ON", "journal_mode = WA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class StoreBounds:
     """`seconds` is the longest that a record lives without being changed; 0 `records` or `size` bytes keep nothing."""
 
     records: int
@@ -46,7 +46,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """`items` are the ids under which `Store.find` leads to this record."""
+    """`items` are the ids under which `RecordStore.find` leads to this record."""
 
     id: str
     owner: str
@@ -54,11 +54,13 @@ class Record:
     items: tuple[str, ...] = ()
 
 
-class Store:
+class RecordStore:
     """Safe to use from any thread; every method is short. What has not been used for longest goes first. The database
     is closed when nobody holds the store any more."""
 
-    def __init__(self, bounds: Bounds, path: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, bounds: StoreBounds, path: Path | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._bounds = bounds
         self._clock = clock
         self._lock = threading.Lock()
@@ -148,10 +150,10 @@ class Store:
             self._database.execute("DELETE FROM records WHERE created < ?", (self._oldest,))
 
 
-class SpareStore:
+class FallbackStore:
     """A store on disk, with one in memory for what the disk cannot take: nothing is lost until the program ends."""
 
-    def __init__(self, disk: Store, memory: Store) -> None:
+    def __init__(self, disk: RecordStore, memory: RecordStore) -> None:
         self._disk = disk
         self._memory = memory
         self._lock = threading.Lock()
@@ -161,7 +163,7 @@ class SpareStore:
         return self._disk.is_off
 
     def put(self, record: Record) -> bool:
-        """As `Store.put`."""
+        """As `RecordStore.put`."""
         try:
             is_kept = self._disk.put(record)
         except sqlite3.Error as error:
@@ -174,17 +176,17 @@ class SpareStore:
         return self._memory.get(record_id, owner) or self._disk.get(record_id, owner)
 
     def find(self, item_id: str, owner: str) -> str | None:
-        """As `Store.find`."""
+        """As `RecordStore.find`."""
         return self._memory.find(item_id, owner) or self._disk.find(item_id, owner)
 
     def change(self, record_id: str, owner: str, changed: Callable[[bytes], Record]) -> bool:
-        """As `Store.change`."""
+        """As `RecordStore.change`."""
         with self._lock:
             body = self.get(record_id, owner)
             return body is not None and self.put(changed(body))
 
     def delete(self, record_id: str, owner: str) -> bool:
-        """As `Store.delete`. Raises ServiceError where the disk does not take the deletion."""
+        """As `RecordStore.delete`. Raises ServiceError where the disk does not take the deletion."""
         was_in_memory = self._memory.delete(record_id, owner)
         try:
             return self._disk.delete(record_id, owner) or was_in_memory
@@ -198,25 +200,25 @@ FILE_NAME: Final = "responses.sqlite3"
 S = TypeVar("S", bound=BaseModel)
 
 
-class Shelf:
+class ResponseRepository:
     """One store's responses and conversations. What belongs to another owner does not exist."""
 
-    def __init__(self, store: Store | SpareStore) -> None:
+    def __init__(self, store: RecordStore | FallbackStore) -> None:
         self._store = store
 
     @classmethod
-    def of(cls, settings: Settings) -> "Shelf":
-        bounds = Bounds(
+    def of(cls, settings: Settings) -> "ResponseRepository":
+        bounds = StoreBounds(
             records=settings.responses_records,
             size=settings.responses_mb * 2**20,
             seconds=settings.responses_hours * 3600,
         )
-        memory = Store(bounds)
+        memory = RecordStore(bounds)
         if not settings.responses_on_disk:
             return cls(memory)
         path = settings.user_data.root / FILE_NAME
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(SpareStore(Store(bounds, path), memory))
+        return cls(FallbackStore(RecordStore(bounds, path), memory))
 
     @property
     def is_off(self) -> bool:
@@ -305,7 +307,9 @@ def without_item(stored: StoredConversation, item_id: str) -> StoredConversation
 
 
 def with_metadata(stored: StoredConversation, metadata: dict[str, str]) -> StoredConversation:
-    conversation = Conversation(id=stored.conversation.id, created_at=stored.conversation.created_at, metadata=metadata)
+    conversation = ConversationObject(
+        id=stored.conversation.id, created_at=stored.conversation.created_at, metadata=metadata
+    )
     return StoredConversation(conversation=conversation, items=stored.items)
 
 

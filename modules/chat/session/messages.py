@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.chats.history import Attachment, History, Turn
+from modules.library.chats.history import Attachment, ChatTurn, History
 from modules.messages import ImagePart, Message, Part, Role, TextPart, text_message
 
 _RULE: Final = "=" * 5
@@ -24,7 +24,7 @@ def history_messages(history: History, *, include_past_attachments: bool) -> Ite
             yield text_message(Role.ASSISTANT, row.assistant.text)
 
 
-def _user_parts(turn: Turn, attachments: Sequence[Attachment]) -> tuple[Part, ...]:
+def _user_parts(turn: ChatTurn, attachments: Sequence[Attachment]) -> tuple[Part, ...]:
     pictures = [_picture(attachment) for attachment in attachments if attachment.is_image]
     texts = [_laid_out(attachment) for attachment in attachments if not attachment.is_image]
     text = "\n\n".join(filter(None, (turn.text, *(("ATTACHMENTS:", *texts) if texts else ()))))

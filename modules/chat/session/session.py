@@ -12,10 +12,10 @@ from modules.chat.session.messages import history_messages
 from modules.errors import BadRequest
 from modules.library.chats.history import (
     Attachment,
+    ChatTurn,
     History,
     Row,
     Side,
-    Turn,
     Version,
     appended,
     chosen,
@@ -28,7 +28,7 @@ from modules.messages import Message
 
 def greeted(greeting: str) -> History:
     """A new conversation, in which the character has spoken first unless `greeting` is empty."""
-    row = Row(assistant=with_current(Turn(), _version(greeting)), is_greeting=True)
+    row = Row(assistant=with_current(ChatTurn(), _version(greeting)), is_greeting=True)
     return History(rows=(row,)) if greeting else History()
 
 
@@ -41,7 +41,7 @@ def with_message(
     visible: str | None = None,
 ) -> History:
     """A row more, which waits for its reply."""
-    user = with_current(Turn(attachments=tuple(attachments)), _version(text, timestamp, visible))
+    user = with_current(ChatTurn(attachments=tuple(attachments)), _version(text, timestamp, visible))
     return replace(history, rows=(*history.rows, Row(user=user)))
 
 
@@ -142,7 +142,7 @@ def branched(history: History, row: int) -> History:
     return replace(history, rows=history.rows[: row + 1])
 
 
-def versions_of(turn: Turn) -> tuple[Version, ...]:
+def versions_of(turn: ChatTurn) -> tuple[Version, ...]:
     """All versions of a turn, which are one at least: what it is now."""
     return turn.versions or (version_of(turn),)
 
@@ -156,7 +156,7 @@ def messages(history: History, *, include_past_attachments: bool = True) -> tupl
     return tuple(history_messages(history, include_past_attachments=include_past_attachments))
 
 
-def turn_at(history: History, row: int, side: Side) -> Turn:
+def turn_at(history: History, row: int, side: Side) -> ChatTurn:
     if not 0 <= row < len(history.rows):
         raise BadRequest(f"There is no message {row} in this chat, which has {len(history.rows)}.", param="row")
     return history.rows[row].side(side)
@@ -170,7 +170,7 @@ def _has_reply(row: Row) -> bool:
     return bool(row.assistant.text or row.assistant.tool_messages)
 
 
-def _with_turn(history: History, row: int, side: Side, turn: Turn) -> History:
+def _with_turn(history: History, row: int, side: Side, turn: ChatTurn) -> History:
     old = history.rows[row]
     changed = replace(old, user=turn) if side is Side.USER else replace(old, assistant=turn)
     return replace(history, rows=(*history.rows[:row], changed, *history.rows[row + 1 :]))

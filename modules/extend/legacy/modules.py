@@ -22,7 +22,7 @@ class Shared(ModuleType):
     def __init__(self, program: OldProgram) -> None:
         super().__init__("modules.shared")
         self._program = program
-        self.args = Arguments(program.settings)
+        self.args = OldArguments(program.settings)
         self.settings = _by_key(program)
         self.gradio = program.components
         self.input_params: list[Any] = []
@@ -52,7 +52,7 @@ class Shared(ModuleType):
         return OldTokenizer(self._program) if self.model else None
 
 
-class Arguments:
+class OldArguments:
     """The command line's flags by their names; what is no flag here is None."""
 
     def __init__(self, settings: Settings) -> None:

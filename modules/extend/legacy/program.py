@@ -78,7 +78,7 @@ class OldScript:
 _Result = TypeVar("_Result")
 
 
-class Program(Protocol):
+class ScriptProgram(Protocol):
     @property
     def settings(self) -> Settings: ...
 
@@ -98,7 +98,7 @@ class OldProgram:
     """`scripts` are in the order in which they are applied. `components` are those of the page, by the names that old
     scripts know them by."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: ScriptProgram) -> None:
         self._program = program
         self.scripts: list[OldScript] = []
 

@@ -27,7 +27,7 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class OldConversation:
     """`system` are the messages in front of all others, `asked` is the last one if the user said it, and `rows` are what
     stands between."""
 
@@ -54,11 +54,11 @@ class Conversation:
         return (*self.system, *turns, *last)
 
 
-def conversation_of(messages: Sequence[Message]) -> Conversation:
+def conversation_of(messages: Sequence[Message]) -> OldConversation:
     count = next((i for i, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
     rest = list(messages[count:])
     asked = rest.pop() if rest and rest[-1].role is Role.USER else None
-    return Conversation(tuple(messages[:count]), tuple(_rows(rest)), asked)
+    return OldConversation(tuple(messages[:count]), tuple(_rows(rest)), asked)
 
 
 def with_text(message: Message, text: str) -> Message:

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from modules.errors import BadRequest
-from modules.library.chats.history import History, Row, Side, Turn
+from modules.library.chats.history import ChatTurn, History, Row, Side
 from modules.library.chats.turns import list_at, mapping_at, stored_turn, turn_from
 from modules.library.text_files import decoded, parse_json, read_bytes
 
@@ -75,7 +75,7 @@ def _row(
     return Row(user=user, assistant=assistant, is_greeting=is_greeting)
 
 
-def _turn(text: str, visible: str | None, metadata: Mapping[str, object], key: str, file_name: str) -> Turn:
+def _turn(text: str, visible: str | None, metadata: Mapping[str, object], key: str, file_name: str) -> ChatTurn:
     shown = html.escape(text) if visible is None else visible
     return turn_from(text, shown, mapping_at(metadata, key, file_name), f"{file_name}: `{key}`")
 

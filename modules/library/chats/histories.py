@@ -17,12 +17,12 @@ from modules.library.chats.history import History, id_at, is_named
 from modules.library.chats.importing import made_safe, move_into_place
 from modules.library.chats.index import ChatHit, HistoryIndex
 from modules.library.chats.indexing import HistoryIndexing
-from modules.library.chats.places import CHAT, ChatState, Place, Places, Removals, Removed, RemovedFile
+from modules.library.chats.places import CHAT, ChatState, Place, Places, Removals, RemovedChat, RemovedFile
 from modules.library.folder import blaming
 from modules.library.text_files import read_bytes
 from modules.paths import UserData, atomic_write
 
-__all__ = ["INCOGNITO", "ChatEntry", "ChatHit", "Histories", "Place", "Removed"]
+__all__ = ["INCOGNITO", "ChatEntry", "ChatHit", "Histories", "Place", "RemovedChat"]
 
 # Chats whose ids begin so are never written.
 INCOGNITO: Final = "incognito-"
@@ -107,7 +107,7 @@ class Histories:
             self._write(place, chat_id, content)
             return chat_id
 
-    def delete(self, place: Place, chat_id: str) -> Removed:
+    def delete(self, place: Place, chat_id: str) -> RemovedChat:
         """Remove the file. `restore` brings it back, until the program ends or twenty others have been deleted."""
         with self._lock:
             path = self._existing(place, chat_id)
@@ -118,7 +118,7 @@ class Histories:
             self._forget(place, chat_id)
             return self._removals.keep(place, chat_id, file)
 
-    def restore(self, removed: Removed) -> str:
+    def restore(self, removed: RemovedChat) -> str:
         """Undo a deletion; returns the chat's id, a new one if its own is taken. Raises NotFound when it is too late."""
         with self._lock:
             file = self._removals.take(removed)
@@ -241,7 +241,7 @@ class Histories:
         key = (place, chat_id)
         return key in self._issued or key in self._fates or self._writable(place, chat_id).exists()
 
-    def _restored_id(self, removed: Removed) -> str:
+    def _restored_id(self, removed: RemovedChat) -> str:
         is_free = not self._writable(removed.place, removed.id).exists()
         return removed.id if is_free else self._unused(removed.place, removed.id)
 

@@ -51,7 +51,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class ChatTurn:
     """One side of a row: `text` is what the model reads, `visible` the HTML-escaped text that is shown.
 
     `versions` is empty, or holds every text of the turn, and at the index `version` the one that the turn has now.
@@ -75,11 +75,11 @@ class Turn:
 class Row:
     """A message and its reply, either of which may be empty. A greeting is a reply to no message."""
 
-    user: Turn = field(default_factory=Turn)
-    assistant: Turn = field(default_factory=Turn)
+    user: ChatTurn = field(default_factory=ChatTurn)
+    assistant: ChatTurn = field(default_factory=ChatTurn)
     is_greeting: bool = False
 
-    def side(self, side: Side) -> Turn:
+    def side(self, side: Side) -> ChatTurn:
         return self.user if side is Side.USER else self.assistant
 
 
@@ -89,7 +89,7 @@ class History:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
-def version_of(turn: Turn) -> Version:
+def version_of(turn: ChatTurn) -> Version:
     """What the turn is now."""
     return Version(
         text=turn.text,
@@ -102,19 +102,19 @@ def version_of(turn: Turn) -> Version:
     )
 
 
-def with_current(turn: Turn, version: Version) -> Turn:
+def with_current(turn: ChatTurn, version: Version) -> ChatTurn:
     """The turn with `version` in the place of what it is now."""
     versions = tuple(version if index == turn.version else each for index, each in enumerate(turn.versions))
     return _showing(replace(turn, versions=versions), version)
 
 
-def appended(turn: Turn, version: Version) -> Turn:
+def appended(turn: ChatTurn, version: Version) -> ChatTurn:
     """The turn with `version` as its newest, beside what it was before."""
     versions = (*(turn.versions or (version_of(turn),)), version)
     return _showing(replace(turn, versions=versions, version=len(versions) - 1), version)
 
 
-def chosen(turn: Turn, index: int) -> Turn:
+def chosen(turn: ChatTurn, index: int) -> ChatTurn:
     """The turn as its version `index` has it. Raises BadRequest where there is none."""
     versions = turn.versions or (version_of(turn),)
     if not 0 <= index < len(versions):
@@ -122,7 +122,7 @@ def chosen(turn: Turn, index: int) -> Turn:
     return _showing(replace(turn, version=index), versions[index])
 
 
-def without_current(turn: Turn) -> Turn:
+def without_current(turn: ChatTurn) -> ChatTurn:
     """The turn as its version before was, without the one that it is now; a turn of one version as it is."""
     if not turn.versions:
         return turn
@@ -131,7 +131,7 @@ def without_current(turn: Turn) -> Turn:
     return _showing(replace(turn, versions=versions, version=index), versions[index]) if versions else turn
 
 
-def _showing(turn: Turn, version: Version) -> Turn:
+def _showing(turn: ChatTurn, version: Version) -> ChatTurn:
     return replace(
         turn,
         text=version.text,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.chats.history import Attachment, History, Turn, id_at
+from modules.library.chats.history import Attachment, ChatTurn, History, id_at
 from modules.library.chats.places import CHAT, Place, Places
 from modules.library.folder import Folder
 
@@ -26,7 +26,7 @@ def made_safe(history: History) -> History:
     return replace(history, rows=tuple(rows))
 
 
-def _safe_turn(turn: Turn) -> Turn:
+def _safe_turn(turn: ChatTurn) -> ChatTurn:
     return replace(
         turn,
         visible=html.escape(turn.text),

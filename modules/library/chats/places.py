@@ -128,7 +128,7 @@ _KEPT_BYTES: Final = 2**26
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovedChat:
     """A deletion, to be undone with; `number` counts them."""
 
     place: Place
@@ -151,14 +151,14 @@ class Removals:
         self._files: OrderedDict[int, RemovedFile] = OrderedDict()
         self._count = 0
 
-    def keep(self, place: Place, chat_id: str, file: RemovedFile) -> Removed:
+    def keep(self, place: Place, chat_id: str, file: RemovedFile) -> RemovedChat:
         self._count += 1
         self._files[self._count] = file
         while len(self._files) > 1 and (len(self._files) > _KEPT or self._size() > _KEPT_BYTES):
             self._files.popitem(last=False)
-        return Removed(place, chat_id, self._count)
+        return RemovedChat(place, chat_id, self._count)
 
-    def take(self, removed: Removed) -> RemovedFile | None:
+    def take(self, removed: RemovedChat) -> RemovedFile | None:
         """None when it is no longer there."""
         return self._files.pop(removed.number, None)
 

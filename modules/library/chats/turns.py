@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.chats.history import Attachment, Turn, Version, appended, version_of, with_current
+from modules.library.chats.history import Attachment, ChatTurn, Version, appended, version_of, with_current
 from modules.library.text_files import text_at
 from modules.messages import Message, Role, TextPart, ToolCall
 
@@ -112,10 +112,10 @@ _VERSION: Final = ("content", "visible_content", *_SHARED)
 _TURN: Final = ("attachments", "versions", "current_version_index", *_SHARED)
 
 
-def turn_from(text: str, visible: str, content: Mapping[str, object], place: str) -> Turn:
+def turn_from(text: str, visible: str, content: Mapping[str, object], place: str) -> ChatTurn:
     """`content` is the turn's metadata; `place` names it in what BadRequest says."""
     current = _version({**content, "content": text, "visible_content": visible}, place)
-    turn = Turn(
+    turn = ChatTurn(
         attachments=tuple(_attachment(each, place) for each in objects_at(content, "attachments", place)),
         versions=tuple(_version(each, place) for each in objects_at(content, "versions", place)),
         extra=without(content, *_TURN),
@@ -123,7 +123,7 @@ def turn_from(text: str, visible: str, content: Mapping[str, object], place: str
     return _settled(turn, int(number_at(content, "current_version_index", place)), replace(current, extra={}))
 
 
-def stored_turn(turn: Turn) -> dict[str, object]:
+def stored_turn(turn: ChatTurn) -> dict[str, object]:
     shared = _stored_shared(version_of(turn))
     if not turn.versions:
         versions: dict[str, object] = {}
@@ -134,7 +134,7 @@ def stored_turn(turn: Turn) -> dict[str, object]:
     return {**turn.extra, **shared, **filled({"attachments": attachments}), **versions}
 
 
-def _settled(turn: Turn, index: int, current: Version) -> Turn:
+def _settled(turn: ChatTurn, index: int, current: Version) -> ChatTurn:
     """The text of the row counts: a file may have been written while a version grew or was about to be added."""
     if not turn.versions:
         return with_current(turn, current)

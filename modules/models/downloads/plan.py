@@ -26,7 +26,7 @@ _COPIES: Final = frozenset({"original", "metal", "onnx", "openvino", "coreml", "
 _SHOWN: Final = 40
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What a file is, by its name."""
 
     SAFETENSORS = auto()
@@ -96,26 +96,26 @@ class DownloadChoice:
         return sum(chosen.file.size for chosen in self.files)
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> FileKind:
     path = PurePosixPath(name.lower())
     if path.suffix == ".gguf":
         if path.stem.endswith("imatrix") and quantization_of(path.name) is None:
-            return Kind.OTHER
-        return Kind.PROJECTOR if "mmproj" in path.name else Kind.GGUF
+            return FileKind.OTHER
+        return FileKind.PROJECTOR if "mmproj" in path.name else FileKind.GGUF
     if path.suffix == ".safetensors":
-        return Kind.SAFETENSORS
+        return FileKind.SAFETENSORS
     if path.suffix in _PICKLES:
-        return Kind.PICKLE
+        return FileKind.PICKLE
     if path.suffix == ".py":
-        return Kind.CODE
-    return Kind.TEXT if path.suffix in _TEXTS else Kind.OTHER
+        return FileKind.CODE
+    return FileKind.TEXT if path.suffix in _TEXTS else FileKind.OTHER
 
 
 def gguf_weights(files: Iterable[RemoteFile]) -> list[Weights]:
     """The models among `files` that are GGUF, those in several parts as one, smallest first."""
     groups: dict[str, list[RemoteFile]] = {}
     for file in files:
-        if kind_of(file.name) is Kind.GGUF:
+        if kind_of(file.name) is FileKind.GGUF:
             groups.setdefault(_PART_NUMBER.sub(r"-of-\1", file.name), []).append(file)
     found = (sorted(group, key=lambda file: file.name) for group in groups.values())
     return sorted((Weights(group[0].name, tuple(group)) for group in found), key=lambda weights: weights.size)
@@ -127,7 +127,7 @@ def choose(repo: RepoFiles, wish: Wish) -> DownloadChoice:
     files = _wanted(allowed, wish)
     if not files:
         raise BadRequest("There is nothing to download: every file is left out.", param=_PARAM)
-    if any(kind_of(file.name) is Kind.CODE for file in files) and not wish.with_code:
+    if any(kind_of(file.name) is FileKind.CODE for file in files) and not wish.with_code:
         raise BadRequest(
             "Python files are downloaded only when the program was started with --trust-remote-code.", param=_PARAM
         )
@@ -140,7 +140,7 @@ def _wanted(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:
     if repo.source.file is None:
         return _needed(repo, wish)
     files = _named(repo, (repo.source.file,))
-    if any(kind_of(file.name) is Kind.SAFETENSORS for file in files):
+    if any(kind_of(file.name) is FileKind.SAFETENSORS for file in files):
         raise _safetensors_refused(repo)
     return files
 
@@ -157,7 +157,7 @@ def _named(repo: RepoFiles, names: Sequence[str]) -> list[RemoteFile]:
     chosen: dict[str, RemoteFile] = {}
     for name in names:
         found = _matching(repo, name)
-        if any(kind_of(file.name) is Kind.PICKLE for file in found):
+        if any(kind_of(file.name) is FileKind.PICKLE for file in found):
             raise _pickle_refused(repo)
         chosen |= {file.name: file for file in found}
     return list(chosen.values())
@@ -169,7 +169,7 @@ def _matching(repo: RepoFiles, name: str) -> Sequence[RemoteFile]:
         found = [
             file
             for file in repo.files
-            if file.name.startswith(name) and kind_of(file.name) not in {Kind.PICKLE, Kind.CODE, Kind.OTHER}
+            if file.name.startswith(name) and kind_of(file.name) not in {FileKind.PICKLE, FileKind.CODE, FileKind.OTHER}
         ]
     else:
         found = [file for file in repo.files if name in {file.name, PurePosixPath(file.name).name}]
@@ -196,7 +196,7 @@ def _needed(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:
 
 def _is_text(file: RemoteFile, wish: Wish) -> bool:
     kind = kind_of(file.name)
-    return not _is_copy(file) and (kind is Kind.TEXT or (kind is Kind.CODE and wish.with_code))
+    return not _is_copy(file) and (kind is FileKind.TEXT or (kind is FileKind.CODE and wish.with_code))
 
 
 def _is_copy(file: RemoteFile) -> bool:
@@ -248,16 +248,16 @@ def _no_model(repo: RepoFiles) -> BadRequest:
             "GGUF repository with whole ones.",
             param="model",
         )
-    if Kind.SAFETENSORS in kinds:
+    if FileKind.SAFETENSORS in kinds:
         return _safetensors_refused(repo)
-    if Kind.PICKLE in kinds:
+    if FileKind.PICKLE in kinds:
         return _pickle_refused(repo)
     return BadRequest(f"{repo.source.repo} holds no model in a format that can be loaded.", param="model")
 
 
 def _placed(repo: RepoFiles, files: Sequence[RemoteFile]) -> DownloadChoice:
     kinds = {kind_of(file.name) for file in files}
-    if kinds <= {Kind.GGUF, Kind.PROJECTOR}:
+    if kinds <= {FileKind.GGUF, FileKind.PROJECTOR}:
         chosen = tuple(_placed_flat(file) for file in files)
         models = [each.path for each in chosen if each.place == MODELS]
         choice = DownloadChoice(repo, chosen, min(models or [each.path for each in chosen]), is_folder=False)
@@ -271,7 +271,7 @@ def _placed(repo: RepoFiles, files: Sequence[RemoteFile]) -> DownloadChoice:
 
 
 def _placed_flat(file: RemoteFile) -> ChosenFile:
-    place = PROJECTORS if kind_of(file.name) is Kind.PROJECTOR else MODELS
+    place = PROJECTORS if kind_of(file.name) is FileKind.PROJECTOR else MODELS
     return ChosenFile(file, place, PurePosixPath(file.name).name)
 
 

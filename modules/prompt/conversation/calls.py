@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from modules.messages import Message, Role, TextPart, ToolCall
-from modules.prompt.templates.needs import Need
-from modules.prompt.templates.shape import Arguments, BrokenArguments, replayed_arguments
+from modules.prompt.templates.needs import TemplateNeed
+from modules.prompt.templates.shape import BrokenArguments, ReplayedArguments, replayed_arguments
 
 
 def calls_as_text(calls: Sequence[ToolCall], source: str) -> str:
@@ -48,7 +48,7 @@ def _python(value: object) -> str:
 
 def _json(call: ToolCall) -> str:
     arguments = replayed_arguments(call.arguments)
-    written = str(arguments) if isinstance(arguments, Arguments) else json.dumps({"_raw": call.arguments})
+    written = str(arguments) if isinstance(arguments, ReplayedArguments) else json.dumps({"_raw": call.arguments})
     return f'{{"name": {json.dumps(call.name, ensure_ascii=False)}, "arguments": {written}}}'
 
 
@@ -63,7 +63,7 @@ NO_RESULT: Final = "[No result]"
 
 
 def with_taken_calls(
-    turns: Sequence[Message], lacks: AbstractSet[Need], source: str, note: Callable[[str], None]
+    turns: Sequence[Message], lacks: AbstractSet[TemplateNeed], source: str, note: Callable[[str], None]
 ) -> Iterator[Message]:
     """`note` is told the name of whatever is done."""
     calls = _Calls(lacks, source, note)
@@ -77,15 +77,15 @@ def with_taken_calls(
 
 
 class _Calls:
-    def __init__(self, lacks: AbstractSet[Need], source: str, note: Callable[[str], None]) -> None:
+    def __init__(self, lacks: AbstractSet[TemplateNeed], source: str, note: Callable[[str], None]) -> None:
         self._lacks = lacks
         self._source = source
         self._note = note
         # A template without a role for results has none for the calls either. Where turns must alternate, a reply that
         # is all text counts as one, and a result between two of them does not.
-        alternates = Need.REPLIES in lacks
-        self.are_texts = Need.CALL in lacks or Need.RESULT in lacks
-        self._writes_results = Need.RESULT in lacks or (self.are_texts and alternates)
+        alternates = TemplateNeed.REPLIES in lacks
+        self.are_texts = TemplateNeed.CALL in lacks or TemplateNeed.RESULT in lacks
+        self._writes_results = TemplateNeed.RESULT in lacks or (self.are_texts and alternates)
 
     def as_text(self, turn: Message) -> Message:
         if turn.tool_calls:
@@ -103,17 +103,17 @@ class _Calls:
         """A turn with calls and the results that follow it; `follower` is the turn after those."""
         turn = self._mended(group[0])
         results = list(group[1:])
-        if follower is not None and Need.UNANSWERED_CALL in self._lacks:
+        if follower is not None and TemplateNeed.UNANSWERED_CALL in self._lacks:
             answered = {result.tool_call_id for result in results}
             missing = [call for call in turn.tool_calls if call.id not in answered]
             if missing:
                 self._note("result-added")
                 results += [_no_result(call) for call in missing]
-        if turn.text and Need.CALL_WITH_TEXT in self._lacks and Need.REPLIES not in self._lacks:
+        if turn.text and TemplateNeed.CALL_WITH_TEXT in self._lacks and TemplateNeed.REPLIES not in self._lacks:
             self._note("text-put-before-calls")
             yield replace(turn, tool_calls=())
             turn = replace(turn, parts=(), reasoning=None)
-        if len(turn.tool_calls) > 1 and Need.CALLS in self._lacks:
+        if len(turn.tool_calls) > 1 and TemplateNeed.CALLS in self._lacks:
             self._note("calls-split")
             yield from _one_by_one(turn, results)
         else:
@@ -121,7 +121,7 @@ class _Calls:
             yield from results
 
     def _mended(self, turn: Message) -> Message:
-        if Need.BROKEN_CALL not in self._lacks:
+        if TemplateNeed.BROKEN_CALL not in self._lacks:
             return turn
         calls = tuple(_mended(call) for call in turn.tool_calls)
         if calls != turn.tool_calls:

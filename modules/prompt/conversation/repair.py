@@ -11,7 +11,7 @@ from typing import Final
 
 from modules.messages import Message, Role, TextPart, text_message
 from modules.prompt.conversation.calls import with_taken_calls
-from modules.prompt.templates.needs import OF_CALLS, Need
+from modules.prompt.templates.needs import OF_CALLS, TemplateNeed
 
 BEGINNING: Final = "[Start of the conversation]"
 BRIDGE: Final = "OK."
@@ -20,7 +20,7 @@ BRIDGE: Final = "OK."
 class Repairs:
     """One conversation under repair; `names` are those of what was done, in the order in which it was done."""
 
-    def __init__(self, lacks: AbstractSet[Need], source: str) -> None:
+    def __init__(self, lacks: AbstractSet[TemplateNeed], source: str) -> None:
         self.lacks = lacks
         self.source = source
         self.names: dict[str, None] = {}
@@ -30,7 +30,7 @@ class Repairs:
 
 
 def repaired(
-    messages: Sequence[Message], lacks: AbstractSet[Need], source: str
+    messages: Sequence[Message], lacks: AbstractSet[TemplateNeed], source: str
 ) -> tuple[list[Message], tuple[str, ...]]:
     """`messages` for the template `source`, which lacks `lacks`, and the names of what had to be done. What the
     template takes as it is stays as it is."""
@@ -52,7 +52,7 @@ def _with_system_in_front(turns: Sequence[Message], repairs: Repairs) -> Iterato
     """System texts from before the first reply are joined in front; they always stand there."""
     end = next((i for i, turn in enumerate(turns) if turn.role is Role.ASSISTANT), len(turns))
     opening = turns[:end]
-    needs = Need.SYSTEM_AFTER_USER if _opens_with_system(turns) else Need.SYSTEM_AFTER_USER_ALONE
+    needs = TemplateNeed.SYSTEM_AFTER_USER if _opens_with_system(turns) else TemplateNeed.SYSTEM_AFTER_USER_ALONE
     leading = next((i for i, turn in enumerate(opening) if turn.role is not Role.SYSTEM), len(opening))
     if needs not in repairs.lacks or all(turn.role is not Role.SYSTEM for turn in opening[leading:]):
         yield from turns
@@ -66,8 +66,8 @@ def _with_system_in_front(turns: Sequence[Message], repairs: Repairs) -> Iterato
 def _with_system_as_user(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
     """System texts after a reply are said where they stand, by the user."""
     is_alone = not _opens_with_system(turns)
-    after_user = Need.SYSTEM_AFTER_USER_ALONE if is_alone else Need.SYSTEM_AFTER_USER
-    after_reply = Need.SYSTEM_AFTER_REPLY_ALONE if is_alone else Need.SYSTEM_AFTER_REPLY
+    after_user = TemplateNeed.SYSTEM_AFTER_USER_ALONE if is_alone else TemplateNeed.SYSTEM_AFTER_USER
+    after_reply = TemplateNeed.SYSTEM_AFTER_REPLY_ALONE if is_alone else TemplateNeed.SYSTEM_AFTER_REPLY
     for index, turn in enumerate(turns):
         lack = after_reply if index > 0 and turns[index - 1].role is Role.ASSISTANT else after_user
         if index > 0 and turn.role is Role.SYSTEM and lack in repairs.lacks:
@@ -79,7 +79,7 @@ def _with_system_as_user(turns: Sequence[Message], repairs: Repairs) -> Iterator
 
 def _without_system(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
     """The leading system text goes to the front of the first user text."""
-    if Need.SYSTEM not in repairs.lacks or not _opens_with_system(turns):
+    if TemplateNeed.SYSTEM not in repairs.lacks or not _opens_with_system(turns):
         yield from turns
         return
     count = next((i for i, turn in enumerate(turns) if turn.role is not Role.SYSTEM), len(turns))
@@ -97,7 +97,7 @@ def _without_system(turns: Sequence[Message], repairs: Repairs) -> Iterator[Mess
 def _with_system_in_last_user(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
     """Where the template shows system texts only while a user's turn is the last, they stay where it showed them."""
     last = max((i for i, turn in enumerate(turns) if turn.role is Role.USER), default=len(turns) - 1)
-    is_shown = Need.SYSTEM_BEFORE_RESULT not in repairs.lacks or last == len(turns) - 1
+    is_shown = TemplateNeed.SYSTEM_BEFORE_RESULT not in repairs.lacks or last == len(turns) - 1
     if is_shown or not _opens_with_system(turns):
         yield from turns
         return
@@ -109,7 +109,7 @@ def _with_system_in_last_user(turns: Sequence[Message], repairs: Repairs) -> Ite
 
 def _without_empty_replies(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
     for turn in turns:
-        if Need.EMPTY_REPLY in repairs.lacks and _is_empty_reply(turn):
+        if TemplateNeed.EMPTY_REPLY in repairs.lacks and _is_empty_reply(turn):
             repairs.note("empty-reply-left-out")
         else:
             yield turn
@@ -122,9 +122,9 @@ def _with_user_first(turns: Sequence[Message], repairs: Repairs) -> Iterator[Mes
     yield from turns[:count]
     opens_with_call = opens_with_reply and bool(turns[count].tool_calls)
     if (
-        (opens_with_reply and Need.REPLY_FIRST in repairs.lacks)
-        or (opens_with_call and Need.NO_USER_BEFORE_CALL in repairs.lacks)
-        or (has_no_user and Need.NO_USER in repairs.lacks)
+        (opens_with_reply and TemplateNeed.REPLY_FIRST in repairs.lacks)
+        or (opens_with_call and TemplateNeed.NO_USER_BEFORE_CALL in repairs.lacks)
+        or (has_no_user and TemplateNeed.NO_USER in repairs.lacks)
     ):
         repairs.note("user-turn-put-first")
         yield text_message(Role.USER, BEGINNING)
@@ -132,7 +132,7 @@ def _with_user_first(turns: Sequence[Message], repairs: Repairs) -> Iterator[Mes
 
 
 def _with_neighbours_joined(turns: Sequence[Message], repairs: Repairs) -> Iterator[Message]:
-    joins = {Role.USER: Need.USERS in repairs.lacks, Role.ASSISTANT: Need.REPLIES in repairs.lacks}
+    joins = {Role.USER: TemplateNeed.USERS in repairs.lacks, Role.ASSISTANT: TemplateNeed.REPLIES in repairs.lacks}
     group: list[Message] = []
     for turn in turns:
         if group and not (joins.get(turn.role) and _can_join(group[-1], turn)):
@@ -149,26 +149,26 @@ def _with_replies_between(turns: Sequence[Message], repairs: Repairs) -> Iterato
     """A user's turn that follows a result is answered first where the template knows no other order."""
     for index, turn in enumerate(turns):
         follows = index > 0 and turns[index - 1].role is Role.TOOL
-        if follows and turn.role is Role.USER and Need.USER_AFTER_RESULT in repairs.lacks:
+        if follows and turn.role is Role.USER and TemplateNeed.USER_AFTER_RESULT in repairs.lacks:
             repairs.note("reply-put-between")
             yield text_message(Role.ASSISTANT, BRIDGE)
         yield turn
 
 
 _Step = Callable[[Sequence[Message], Repairs], Iterable[Message]]
-_AFTER_USER: Final = frozenset({Need.SYSTEM_AFTER_USER, Need.SYSTEM_AFTER_USER_ALONE})
-_AFTER_REPLY: Final = frozenset({Need.SYSTEM_AFTER_REPLY, Need.SYSTEM_AFTER_REPLY_ALONE})
+_AFTER_USER: Final = frozenset({TemplateNeed.SYSTEM_AFTER_USER, TemplateNeed.SYSTEM_AFTER_USER_ALONE})
+_AFTER_REPLY: Final = frozenset({TemplateNeed.SYSTEM_AFTER_REPLY, TemplateNeed.SYSTEM_AFTER_REPLY_ALONE})
 # In this order, each where the template lacks one of its needs.
-_STEPS: Final[tuple[tuple[_Step, frozenset[Need]], ...]] = (
+_STEPS: Final[tuple[tuple[_Step, frozenset[TemplateNeed]], ...]] = (
     (_with_taken_calls, OF_CALLS),
-    (_without_empty_replies, frozenset({Need.EMPTY_REPLY})),
+    (_without_empty_replies, frozenset({TemplateNeed.EMPTY_REPLY})),
     (_with_system_in_front, _AFTER_USER),
     (_with_system_as_user, _AFTER_USER | _AFTER_REPLY),
-    (_without_system, frozenset({Need.SYSTEM})),
-    (_with_user_first, frozenset({Need.REPLY_FIRST, Need.NO_USER, Need.NO_USER_BEFORE_CALL})),
-    (_with_neighbours_joined, frozenset({Need.USERS, Need.REPLIES})),
-    (_with_system_in_last_user, frozenset({Need.SYSTEM_BEFORE_RESULT})),
-    (_with_replies_between, frozenset({Need.USER_AFTER_RESULT})),
+    (_without_system, frozenset({TemplateNeed.SYSTEM})),
+    (_with_user_first, frozenset({TemplateNeed.REPLY_FIRST, TemplateNeed.NO_USER, TemplateNeed.NO_USER_BEFORE_CALL})),
+    (_with_neighbours_joined, frozenset({TemplateNeed.USERS, TemplateNeed.REPLIES})),
+    (_with_system_in_last_user, frozenset({TemplateNeed.SYSTEM_BEFORE_RESULT})),
+    (_with_replies_between, frozenset({TemplateNeed.USER_AFTER_RESULT})),
 )
 
 

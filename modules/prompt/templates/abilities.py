@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from modules.prompt.conversation.messages import template_messages, template_tools, with_pairs
 from modules.prompt.templates.choice import ChatTemplate, Rendering
-from modules.prompt.templates.needs import OF_CALLS, TOOL, Need, Probe, probes, question
+from modules.prompt.templates.needs import OF_CALLS, TOOL, TemplateNeed, TemplateProbe, probes, question
 from modules.prompt.templates.shape import Shape, may_fold_results, shape_of
 from modules.prompt.templates.variables import EFFORT_WORDS
 
@@ -23,7 +23,7 @@ _VARIABLES: Final = MappingProxyType(
 )
 # How much of what is known to be lacking is taken for granted when a template refuses a conversation all the same:
 # first whatever is out of the ordinary, then everything but system texts, then those too.
-_ORDINARY: Final = frozenset({Need.CALL, Need.RESULT, Need.SYSTEM})
+_ORDINARY: Final = frozenset({TemplateNeed.CALL, TemplateNeed.RESULT, TemplateNeed.SYSTEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,18 @@ class Abilities:
     """The `shape` in which a template takes conversations, and what it lacks: it refuses it, or leaves texts out."""
 
     shape: Shape
-    lacks: frozenset[Need] = frozenset()
+    lacks: frozenset[TemplateNeed] = frozenset()
 
-    def levels(self) -> Iterator[frozenset[Need]]:
+    def levels(self) -> Iterator[frozenset[TemplateNeed]]:
         """What is to be thought lacking: what is known to be, then more and more. Most tools are plain, also for templates
         that do not take all."""
-        everything = frozenset(Need)
+        everything = frozenset(TemplateNeed)
         yield from dict.fromkeys(
             (
-                self.lacks - {Need.TOOLS},
+                self.lacks - {TemplateNeed.TOOLS},
                 self.lacks,
                 self.lacks | (everything - _ORDINARY),
-                everything - {Need.SYSTEM} | self.lacks,
+                everything - {TemplateNeed.SYSTEM} | self.lacks,
                 everything,
             )
         )
@@ -56,7 +56,7 @@ class _Attempt:
     """A conversation in a shape, and the tools that come with it."""
 
     shape: Shape
-    probe: Probe
+    probe: TemplateProbe
     tools: _Tools
 
     @property
@@ -114,28 +114,28 @@ class TemplateAbilities:
         if shape is None:
             return Abilities(plain)
         takes_tools = shown[len(shapes) + shape.as_parts]
-        return await self._with_needs(template, shape, frozenset() if takes_tools else frozenset({Need.TOOLS}))
+        return await self._with_needs(template, shape, frozenset() if takes_tools else frozenset({TemplateNeed.TOOLS}))
 
-    async def _with_needs(self, template: ChatTemplate, shape: Shape, lacks: frozenset[Need]) -> Abilities:
-        is_fitted = Need.TOOLS in lacks
+    async def _with_needs(self, template: ChatTemplate, shape: Shape, lacks: frozenset[TemplateNeed]) -> Abilities:
+        is_fitted = TemplateNeed.TOOLS in lacks
         lacking = await self._lacking(template, shape, is_fitted=is_fitted)
-        others = {Need.CALL: replace(shape, null_beside_calls=True)}
+        others = {TemplateNeed.CALL: replace(shape, null_beside_calls=True)}
         if may_fold_results(template.source):
-            others[Need.RESULT] = replace(shape, folds_results=True)
+            others[TemplateNeed.RESULT] = replace(shape, folds_results=True)
         for need, other in others.items():
             if need in lacking and need not in (better := await self._lacking(template, other, is_fitted=is_fitted)):
                 shape, lacking = other, better
         return Abilities(shape, lacks | lacking)
 
-    async def _lacking(self, template: ChatTemplate, shape: Shape, *, is_fitted: bool) -> frozenset[Need]:
+    async def _lacking(self, template: ChatTemplate, shape: Shape, *, is_fitted: bool) -> frozenset[TemplateNeed]:
         pairs = list(probes())
         tools = template_tools([TOOL], is_fitted=is_fitted)
         attempts = [_Attempt(shape, probe, tools if need in OF_CALLS else _none(shape)) for need, probe in pairs]
         shown = await self._shown(template, attempts)
         lacking = {need for (need, _), is_shown in zip(pairs, shown, strict=True) if not is_shown}
         # What shows no calls, or no system text, says nothing of where they may stand.
-        if lacking & {Need.CALL, Need.RESULT, Need.SYSTEM}:
-            lacking -= {Need.NO_USER_BEFORE_CALL, Need.SYSTEM_BEFORE_RESULT}
+        if lacking & {TemplateNeed.CALL, TemplateNeed.RESULT, TemplateNeed.SYSTEM}:
+            lacking -= {TemplateNeed.NO_USER_BEFORE_CALL, TemplateNeed.SYSTEM_BEFORE_RESULT}
         return frozenset(lacking)
 
     async def _shown(self, template: ChatTemplate, attempts: Sequence[_Attempt]) -> list[bool]:

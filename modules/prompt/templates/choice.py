@@ -51,7 +51,7 @@ DIALOGUE: Final = ChatTemplate(
 )
 
 
-class TemplateShelf:
+class TemplateSelector:
     """Finds the instruction template for a request: what the request says, then what the operator chose, then what
     belongs to the model."""
 

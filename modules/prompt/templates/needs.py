@@ -8,7 +8,7 @@ from typing import Final
 from modules.messages import Message, Role, TextPart, ToolCall, ToolSpec, text_message
 
 
-class Need(StrEnum):
+class TemplateNeed(StrEnum):
     """Later system texts: after whom they stand, and ALONE where no system text opens the conversation."""
 
     SYSTEM = "a system text"
@@ -36,21 +36,21 @@ class Need(StrEnum):
 # What a client may send beside system texts, questions and replies by turns.
 OF_CALLS: Final = frozenset(
     {
-        Need.CALL,
-        Need.CALLS,
-        Need.CALL_WITH_TEXT,
-        Need.BROKEN_CALL,
-        Need.UNANSWERED_CALL,
-        Need.RESULT,
-        Need.USER_AFTER_RESULT,
-        Need.NO_USER_BEFORE_CALL,
-        Need.SYSTEM_BEFORE_RESULT,
+        TemplateNeed.CALL,
+        TemplateNeed.CALLS,
+        TemplateNeed.CALL_WITH_TEXT,
+        TemplateNeed.BROKEN_CALL,
+        TemplateNeed.UNANSWERED_CALL,
+        TemplateNeed.RESULT,
+        TemplateNeed.USER_AFTER_RESULT,
+        TemplateNeed.NO_USER_BEFORE_CALL,
+        TemplateNeed.SYSTEM_BEFORE_RESULT,
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class TemplateProbe:
     """A small conversation, and the words of it that must stand in its prompt."""
 
     turns: tuple[Message, ...]
@@ -75,57 +75,63 @@ _VALUE: Final = "kq6val"
 _RESULT: Final = "kq8res"
 
 
-def question() -> Probe:
-    return Probe((text_message(Role.USER, _WORDS[0]),), _WORDS[:1])
+def question() -> TemplateProbe:
+    return TemplateProbe((text_message(Role.USER, _WORDS[0]),), _WORDS[:1])
 
 
-def probes() -> Iterator[tuple[Need, Probe]]:
+def probes() -> Iterator[tuple[TemplateNeed, TemplateProbe]]:
     """A template has what a need asks for when it shows the words of all its probes."""
     yield from _by_roles()
     yield from _with_calls()
 
 
-def _by_roles() -> Iterator[tuple[Need, Probe]]:
+def _by_roles() -> Iterator[tuple[TemplateNeed, TemplateProbe]]:
     s, u, a = Role.SYSTEM, Role.USER, Role.ASSISTANT
-    conversations: tuple[tuple[Need, tuple[Role, ...]], ...] = (
-        (Need.SYSTEM, (s, u)),
-        (Need.SYSTEM_AFTER_USER, (s, u, s)),
-        (Need.SYSTEM_AFTER_USER, (s, u, s, a, u)),
-        (Need.SYSTEM_AFTER_USER_ALONE, (u, s)),
-        (Need.SYSTEM_AFTER_USER_ALONE, (u, s, a, u)),
-        (Need.SYSTEM_AFTER_REPLY, (s, u, a, s, u)),
-        (Need.SYSTEM_AFTER_REPLY, (s, u, a, s)),
-        (Need.SYSTEM_AFTER_REPLY_ALONE, (u, a, s, u)),
-        (Need.SYSTEM_AFTER_REPLY_ALONE, (u, a, s)),
-        (Need.USERS, (u, u)),
-        (Need.USERS, (u, u, a, u)),
-        (Need.REPLIES, (u, a, a, u)),
-        (Need.REPLY_FIRST, (a, u)),
-        (Need.NO_USER, (s,)),
+    conversations: tuple[tuple[TemplateNeed, tuple[Role, ...]], ...] = (
+        (TemplateNeed.SYSTEM, (s, u)),
+        (TemplateNeed.SYSTEM_AFTER_USER, (s, u, s)),
+        (TemplateNeed.SYSTEM_AFTER_USER, (s, u, s, a, u)),
+        (TemplateNeed.SYSTEM_AFTER_USER_ALONE, (u, s)),
+        (TemplateNeed.SYSTEM_AFTER_USER_ALONE, (u, s, a, u)),
+        (TemplateNeed.SYSTEM_AFTER_REPLY, (s, u, a, s, u)),
+        (TemplateNeed.SYSTEM_AFTER_REPLY, (s, u, a, s)),
+        (TemplateNeed.SYSTEM_AFTER_REPLY_ALONE, (u, a, s, u)),
+        (TemplateNeed.SYSTEM_AFTER_REPLY_ALONE, (u, a, s)),
+        (TemplateNeed.USERS, (u, u)),
+        (TemplateNeed.USERS, (u, u, a, u)),
+        (TemplateNeed.REPLIES, (u, a, a, u)),
+        (TemplateNeed.REPLY_FIRST, (a, u)),
+        (TemplateNeed.NO_USER, (s,)),
     )
     for need, roles in conversations:
         turns = tuple(text_message(role, word) for role, word in zip(roles, _WORDS, strict=False))
-        yield need, Probe(turns, _WORDS[: len(turns)])
+        yield need, TemplateProbe(turns, _WORDS[: len(turns)])
 
 
-def _with_calls() -> Iterator[tuple[Need, Probe]]:
+def _with_calls() -> Iterator[tuple[TemplateNeed, TemplateProbe]]:
     asked, reply, more = map(text_message, (Role.USER, Role.ASSISTANT, Role.USER), _WORDS)
     call, other = _call("kq9callid", _VALUE), _call("kq9other0", "kq6two")
     broken = ToolCall(call.id, TOOL.name, call.arguments.removesuffix('"}'))
     result, second = _result(call, _RESULT), _result(other, "kq8two")
-    yield Need.EMPTY_REPLY, Probe((asked, Message(role=Role.ASSISTANT), more), (_WORDS[0], _WORDS[2]))
+    yield TemplateNeed.EMPTY_REPLY, TemplateProbe((asked, Message(role=Role.ASSISTANT), more), (_WORDS[0], _WORDS[2]))
     told = text_message(Role.SYSTEM, _WORDS[4])
-    yield Need.CALL, Probe((asked, _calling(call), result), (_VALUE,))
-    yield Need.NO_USER_BEFORE_CALL, Probe((told, _calling(call), result), (_WORDS[4], _VALUE, _RESULT))
-    yield Need.SYSTEM_BEFORE_RESULT, Probe((told, asked, _calling(call), result), (_WORDS[0], _WORDS[4]))
-    yield Need.RESULT, Probe((asked, _calling(call), result), (_RESULT,))
-    yield Need.RESULT, Probe((asked, _calling(call), result, reply, more), (_RESULT, _WORDS[2]))
+    yield TemplateNeed.CALL, TemplateProbe((asked, _calling(call), result), (_VALUE,))
+    yield TemplateNeed.NO_USER_BEFORE_CALL, TemplateProbe((told, _calling(call), result), (_WORDS[4], _VALUE, _RESULT))
+    yield (
+        TemplateNeed.SYSTEM_BEFORE_RESULT,
+        TemplateProbe((told, asked, _calling(call), result), (_WORDS[0], _WORDS[4])),
+    )
+    yield TemplateNeed.RESULT, TemplateProbe((asked, _calling(call), result), (_RESULT,))
+    yield TemplateNeed.RESULT, TemplateProbe((asked, _calling(call), result, reply, more), (_RESULT, _WORDS[2]))
     calls = (asked, _calling(call, other), result, second)
-    yield Need.CALLS, Probe(calls, (_VALUE, "kq6two", _RESULT, "kq8two"))
-    yield Need.CALL_WITH_TEXT, Probe((asked, _calling(call, text="kq5text"), result), (_VALUE, "kq5text"))
-    yield Need.BROKEN_CALL, Probe((asked, _calling(broken), result), (_VALUE,))
-    yield Need.UNANSWERED_CALL, Probe((asked, _calling(call), more), (_VALUE, _WORDS[2]))
-    yield Need.USER_AFTER_RESULT, Probe((asked, _calling(call), result, more), (_RESULT, _WORDS[2]))
+    yield TemplateNeed.CALLS, TemplateProbe(calls, (_VALUE, "kq6two", _RESULT, "kq8two"))
+    yield (
+        TemplateNeed.CALL_WITH_TEXT,
+        TemplateProbe((asked, _calling(call, text="kq5text"), result), (_VALUE, "kq5text")),
+    )
+    yield TemplateNeed.BROKEN_CALL, TemplateProbe((asked, _calling(broken), result), (_VALUE,))
+    yield TemplateNeed.UNANSWERED_CALL, TemplateProbe((asked, _calling(call), more), (_VALUE, _WORDS[2]))
+    yield TemplateNeed.USER_AFTER_RESULT, TemplateProbe((asked, _calling(call), result, more), (_RESULT, _WORDS[2]))
 
 
 def _call(identifier: str, value: str) -> ToolCall:

@@ -62,7 +62,7 @@ def _ids_of(source: str) -> IdStyle:
     return IdStyle.SHORT if _ID_LENGTH.search(source) else IdStyle.AS_GIVEN
 
 
-class Arguments(dict[str, Any]):
+class ReplayedArguments(dict[str, Any]):
     """An object that, printed or concatenated, is the JSON text it came from."""
 
     def __init__(self, values: Mapping[str, Any], text: str) -> None:
@@ -90,15 +90,15 @@ class BrokenArguments(str):
         return (("arguments", str(self)),)
 
 
-def replayed_arguments(text: str) -> Arguments | BrokenArguments:
+def replayed_arguments(text: str) -> ReplayedArguments | BrokenArguments:
     """`text` as the model or a client wrote it; nothing and null mean no arguments."""
     value = _parsed(text)
     if isinstance(value, str) and isinstance(inner := _parsed(value), dict):
         # Some clients encode twice.
-        return Arguments(inner, value)
+        return ReplayedArguments(inner, value)
     if isinstance(value, dict):
-        return Arguments(value, text)
-    return Arguments({}, "{}") if value is None and text.strip() in {"", "null"} else BrokenArguments(text)
+        return ReplayedArguments(value, text)
+    return ReplayedArguments({}, "{}") if value is None and text.strip() in {"", "null"} else BrokenArguments(text)
 
 
 def with_arguments(variables: Mapping[str, Any]) -> dict[str, Any]:

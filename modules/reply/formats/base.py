@@ -9,7 +9,7 @@ from modules.messages import ToolSpec
 from modules.reply.syntax.lark import Grammar
 from modules.reply.syntax.reading import CallParser
 from modules.reply.syntax.schema import OfferedTools
-from modules.reply.syntax.source import Source, Steps
+from modules.reply.syntax.source import ReplySource, Steps
 
 
 class MarkedFormat(ABC):
@@ -28,11 +28,11 @@ class MarkedFormat(ABC):
         grammar = Grammar()
         return Constraint(kind="lark", text=grammar.source(self.calls_rule(grammar, tools, parallel=parallel)))
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         yield from ()
 
     @abstractmethod
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]: ...
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]: ...
 
     @abstractmethod
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:

@@ -9,7 +9,7 @@ from modules.reply.syntax.argument_grammar import Parameter, members_of, paramet
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.syntax.reading import give_call, read_name
 from modules.reply.syntax.schema import OfferedTools, Schema, parameters_of
-from modules.reply.syntax.source import Source, Steps
+from modules.reply.syntax.source import ReplySource, Steps
 from modules.reply.syntax.values import Notation, ValueReader
 
 QUOTE = '<|"|>'
@@ -76,7 +76,7 @@ class Gemma(MarkedFormat):
     closers = (_CALL_END, "<|tool_response>")
     markers = (_CALL, _CALL_END, QUOTE)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.expect(_PREFIX)
         name = yield from read_name(source, offered)
         yield from source.expect("{")

@@ -12,7 +12,7 @@ from modules.reply.formats.base import MarkedFormat
 from modules.reply.syntax.lark import Grammar, literal, one_of, sequence
 from modules.reply.syntax.reading import read_json_call
 from modules.reply.syntax.schema import OfferedTools
-from modules.reply.syntax.source import NotACall, Source, Steps
+from modules.reply.syntax.source import NotACall, ReplySource, Steps
 
 _START = "<|start|>assistant"
 _CHANNEL = "<|channel|>"
@@ -34,13 +34,13 @@ class GptOss(MarkedFormat):
     closers = (_CALL_END, _END)
     markers = ("<|start|>", _CHANNEL, _CONSTRAIN, _MESSAGE, _END, _CALL_END)
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         """The rest of a header whose beginning stands in the prompt."""
         yield from source.space()
         recipient = yield from source.expect(_RECIPIENT)
         yield from _read_message(source, offered, recipient)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener == _END:
             source.commit()
         else:
@@ -55,7 +55,7 @@ class GptOss(MarkedFormat):
         return sequence(literal(_START) + "?", head, one_of(calls))
 
 
-def _read_message(source: Source, offered: OfferedTools, begun: str) -> Steps[None]:
+def _read_message(source: ReplySource, offered: OfferedTools, begun: str) -> Steps[None]:
     """A message behind the first mark of its header, or behind `begun`, the beginning of the header's first word."""
     words = yield from _read_header(source, begun)
     recipients = [word.removeprefix(_RECIPIENT) for word in words if word.startswith(_RECIPIENT)]
@@ -69,7 +69,7 @@ def _read_message(source: Source, offered: OfferedTools, begun: str) -> Steps[No
         raise NotACall
 
 
-def _read_header(source: Source, begun: str) -> Steps[list[str]]:
+def _read_header(source: ReplySource, begun: str) -> Steps[list[str]]:
     """The words of a header, which is read."""
     words: list[str] = [begun + (yield from source.run(_WORD))]
     while len(words) <= _MAX_WORDS:

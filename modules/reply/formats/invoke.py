@@ -10,7 +10,7 @@ from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequen
 from modules.reply.syntax.parameters import ParameterReader, ParameterTags, parameters_rule
 from modules.reply.syntax.reading import read_name
 from modules.reply.syntax.schema import OfferedTools
-from modules.reply.syntax.source import NotACall, Source, Steps
+from modules.reply.syntax.source import NotACall, ReplySource, Steps
 from modules.reply.tool_format import Text
 
 
@@ -25,7 +25,7 @@ class InvokeFormat(MarkedFormat):
     gap: ClassVar[str] = "\n"
     tags: ClassVar[ParameterTags]
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         reader = ParameterReader(source, offered, self.tags)
         yield from source.space()
         yield from source.expect(self.invoke)
@@ -39,7 +39,7 @@ class InvokeFormat(MarkedFormat):
                 yield Text(source.unread())
                 return
 
-    def read_name_end(self, source: Source) -> Steps[None]:
+    def read_name_end(self, source: ReplySource) -> Steps[None]:
         yield from source.expect(self.name_end)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
@@ -137,7 +137,7 @@ class KimiK3(InvokeFormat):
         enders=(_KIMI_K3_CALL, _KIMI_K3_CALLS_END),
     )
 
-    def read_name_end(self, source: Source) -> Steps[None]:
+    def read_name_end(self, source: ReplySource) -> Steps[None]:
         yield from source.expect('"')
         yield from source.run(_ATTRIBUTES)
         yield from source.expect(_SEPARATOR)
@@ -175,11 +175,11 @@ class Muse(InvokeFormat):
         enders=(_MUSE_CALL, _MUSE_CALLS_END),
     )
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         """The rest of a header whose beginning stands in the prompt."""
         yield from _skip_header(source)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener == _MUSE_CALLS:
             yield from super().read_calls(source, opener, offered)
         elif opener == _START:
@@ -196,7 +196,7 @@ class Muse(InvokeFormat):
         return sequence(head, self._call_rule(grammar, tool), literal(_MUSE_CALLS_END))
 
 
-def _skip_header(source: Source) -> Steps[None]:
+def _skip_header(source: ReplySource) -> Steps[None]:
     yield from source.space()
     yield from source.expect(_RECIPIENT)
     if not (yield from source.run(_WORD)):

@@ -9,7 +9,7 @@ from modules.reply.formats.base import MarkedFormat
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.syntax.reading import give_arguments, give_call, read_json_call, read_json_value, skip_closers
 from modules.reply.syntax.schema import OfferedTools, quoted
-from modules.reply.syntax.source import NotACall, Source, Steps
+from modules.reply.syntax.source import NotACall, ReplySource, Steps
 from modules.reply.syntax.values import ValueReader, json_of_literal
 from modules.reply.tool_format import Text
 
@@ -32,7 +32,7 @@ class JsonCalls(MarkedFormat):
     closers = (*(f"</{tag}>" for tag in _TAGS), "<|/tool_call|>")
     markers = ("<tool_call>", "</tool_call>", "<|tool_call|>", "<|/tool_call|>", "<|python_tag|>")
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         is_fenced = yield from source.literal(_FENCE)
         if is_fenced:
@@ -41,7 +41,7 @@ class JsonCalls(MarkedFormat):
         if is_fenced:
             yield from skip_closers(source, (_FENCE,))
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from read_objects(source, offered)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
@@ -51,7 +51,7 @@ class JsonCalls(MarkedFormat):
         return one_of((repeated(tagged, literal("\n"), parallel=parallel), call))
 
 
-def read_objects(source: Source, offered: OfferedTools, *, is_list: bool = False) -> Steps[None]:
+def read_objects(source: ReplySource, offered: OfferedTools, *, is_list: bool = False) -> Steps[None]:
     """One call object, or several in a list (`is_list` if it is open already) or one after the other."""
     yield from source.space()
     is_list = bool((yield from source.literal("["))) or is_list
@@ -74,7 +74,7 @@ def read_objects(source: Source, offered: OfferedTools, *, is_list: bool = False
 class _CallObject:
     """One call's object. Arguments that come before the name are held back until it is known."""
 
-    def __init__(self, source: Source, offered: OfferedTools) -> None:
+    def __init__(self, source: ReplySource, offered: OfferedTools) -> None:
         self._source = source
         self._offered = offered
         self._values = ValueReader(source)
@@ -150,7 +150,7 @@ class Command(MarkedFormat):
     closers = (_COHERE_CALLS_END,)
     markers = (_COHERE_CALLS, _COHERE_CALLS_END)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from read_objects(source, offered)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
@@ -166,7 +166,7 @@ class CommandR(MarkedFormat):
     openers = (_ACTION,)
     markers = ()
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from source.expect(_COHERE_FENCE)
         yield from source.run(_COHERE_INFORMATION)
@@ -193,7 +193,7 @@ class Firefunction(MarkedFormat):
     openers = (_FIREFUNCTION_CALLS,)
     markers = ()
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from read_objects(source, offered, is_list=True)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:
@@ -213,7 +213,7 @@ class GigaChat(MarkedFormat):
     closers = (_MESSAGE_END,)
     markers = (_CALL, _MESSAGE_END, "<|role_sep|>")
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener == _MESSAGE_END:
             yield from source.space()
             yield from source.expect(_ROLE)
@@ -245,7 +245,7 @@ class Apertus(MarkedFormat):
     closers = (_APERTUS_CALLS_END,)
     markers = (_APERTUS_CALLS, _APERTUS_CALLS_END)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from source.expect("[")
         while True:
@@ -267,7 +267,7 @@ class Apertus(MarkedFormat):
         )
 
 
-def _read_call(source: Source, offered: OfferedTools) -> Steps[None]:
+def _read_call(source: ReplySource, offered: OfferedTools) -> Steps[None]:
     yield from source.expect("{")
     yield from source.space()
     name = yield from ValueReader(source).string_text()

@@ -12,7 +12,7 @@ from modules.reply.syntax.argument_grammar import members_of, text_until
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.syntax.reading import give_call, read_name
 from modules.reply.syntax.schema import OfferedTools, Schema, escaped, parameters_of, quoted
-from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, ReplySource, Steps, collected
 from modules.reply.syntax.values import json_of_text
 from modules.reply.tool_format import CallArguments, Text
 
@@ -35,7 +35,7 @@ class MiniMaxM3(MarkedFormat):
     closers = (_CALL_END, _CALLS_END)
     markers = (_MARK,)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from source.expect(_CALL)
         while True:
@@ -57,7 +57,7 @@ class _ArgumentReader:
     """Reads the elements of one call. The tags of an element may occur in its text: a closing tag ends it only where
     another tag follows."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ReplySource) -> None:
         self._source = source
 
     def arguments(self, schema: Schema) -> Steps[None]:

@@ -9,7 +9,7 @@ from modules.reply.formats.json_calls import object_rule, read_objects
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.syntax.reading import read_json_call, read_name, skip_closers
 from modules.reply.syntax.schema import OfferedTools
-from modules.reply.syntax.source import Source, Steps
+from modules.reply.syntax.source import ReplySource, Steps
 
 _BARE_NAME_CALL = ">>>"
 # The recipient of what is meant for the user.
@@ -22,12 +22,12 @@ class BareName(MarkedFormat):
     openers = (_BARE_NAME_CALL,)
     markers = ()
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from source.literal(_BARE_NAME_CALL)
         yield from self.read_calls(source, _BARE_NAME_CALL, offered)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if (yield from source.literal(_TO_USER)):
             source.commit()
             return
@@ -61,7 +61,7 @@ class DeepSeek(MarkedFormat):
     closers = (_DEEPSEEK_CALL_END, _DEEPSEEK_CALLS_END)
     markers = (_DEEPSEEK_CALLS, _DEEPSEEK_CALLS_END, _DEEPSEEK_CALL, _DEEPSEEK_CALL_END, _SEPARATOR)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener == _DEEPSEEK_CALLS:
             yield from source.space()
             yield from source.expect(_DEEPSEEK_CALL)
@@ -104,7 +104,7 @@ class Kimi(MarkedFormat):
     closers = (_KIMI_CALL_END, _SECTION_END)
     markers = (_SECTION, _SECTION_END, _KIMI_CALL, _KIMI_ARGUMENTS, _KIMI_CALL_END)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener == _SECTION:
             yield from source.space()
             yield from source.expect(_KIMI_CALL)
@@ -140,11 +140,11 @@ class Mistral(MarkedFormat):
     openers = (_MISTRAL_CALLS,)
     markers = (_MISTRAL_CALLS, _CALL_ID, _MISTRAL_ARGUMENTS)
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from _read_named(source, offered)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         if (yield from source.peek()) in "[{":
             yield from read_objects(source, offered)
@@ -158,7 +158,7 @@ class Mistral(MarkedFormat):
         return one_of((repeated(named, "", parallel=parallel), listed))
 
 
-def _read_named(source: Source, offered: OfferedTools) -> Steps[None]:
+def _read_named(source: ReplySource, offered: OfferedTools) -> Steps[None]:
     name = yield from read_name(source, offered)
     if (yield from source.literal(_CALL_ID)):
         yield from source.run(_MISTRAL_ID)
@@ -200,7 +200,7 @@ class Solar(MarkedFormat):
         _SOLAR_CALL_END,
     )
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener == _END:
             source.commit()
             return

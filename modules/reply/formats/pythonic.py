@@ -11,7 +11,7 @@ from modules.reply.syntax.argument_grammar import Parameter, parameter_list, par
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
 from modules.reply.syntax.reading import give_call, read_name
 from modules.reply.syntax.schema import OfferedTools
-from modules.reply.syntax.source import NotACall, Source, Steps
+from modules.reply.syntax.source import NotACall, ReplySource, Steps
 from modules.reply.syntax.values import PYTHON, ValueReader
 from modules.reply.tool_format import Text
 
@@ -28,14 +28,14 @@ class Pythonic(MarkedFormat):
     closers: ClassVar[tuple[str, ...]] = (_MARKS[1], _LFM_MARKS[1])
     markers: ClassVar[tuple[str, ...]] = (*_MARKS, *_LFM_MARKS)
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         # Llama 4's own template asks for JSON.
         if (yield from source.peek()) not in "[{":
             raise NotACall
         yield from _read_calls(source, offered)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from _read_calls(source, offered)
 
@@ -68,7 +68,7 @@ class Olmo(Pythonic):
         return sequence(literal(_TAGS[0] + "\n"), calls, literal("\n" + _TAGS[1]))
 
 
-def _read_calls(source: Source, offered: OfferedTools) -> Steps[None]:
+def _read_calls(source: ReplySource, offered: OfferedTools) -> Steps[None]:
     """A list of calls in Python or JSON, or such calls one after the other."""
     is_list = bool((yield from source.literal("[")))
     yield from source.space()
@@ -94,7 +94,7 @@ def _read_calls(source: Source, offered: OfferedTools) -> Steps[None]:
     yield Text(source.unread())
 
 
-def _read_call(source: Source, offered: OfferedTools) -> Steps[None]:
+def _read_call(source: ReplySource, offered: OfferedTools) -> Steps[None]:
     name = yield from read_name(source, offered)
     yield from source.expect("(")
     arguments = ValueReader(source, PYTHON).object(offered.schema(name), closer=")", colon="=")

@@ -11,7 +11,7 @@ from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequen
 from modules.reply.syntax.parameters import ParameterReader, ParameterTags, parameters_rule
 from modules.reply.syntax.reading import read_json_call, read_name
 from modules.reply.syntax.schema import OfferedTools
-from modules.reply.syntax.source import Source, Steps
+from modules.reply.syntax.source import ReplySource, Steps
 
 _XML_PARAMETERS_CALL = "<tool_call>"
 _XML_PARAMETERS_CALL_END = "</tool_call>"
@@ -36,7 +36,7 @@ class XmlParameters(MarkedFormat):
     closers = (_XML_PARAMETERS_TAGS.call_closer, _XML_PARAMETERS_CALL_END, _SEED_CALL_END)
     markers = (_XML_PARAMETERS_CALL, _XML_PARAMETERS_CALL_END, _SEED_CALL, _SEED_CALL_END)
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         if opener != _FUNCTION:
             yield from source.space()
             if (yield from source.peek()) in "{[":
@@ -104,7 +104,7 @@ class Glm(MarkedFormat):
         _GLM_TAGS.closer,
     )
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from source.space()
         yield from ParameterReader(source, offered, _GLM_TAGS).read_call()
 
@@ -145,7 +145,7 @@ class Hunyuan(MarkedFormat):
     ) + _named("<tool_sep{}>")
     suffix: ClassVar[str] = ":opensource"
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         suffix = _SUFFIXES[0] if _SUFFIXES[0] in opener else ""
         if opener.startswith("<tool_calls"):
             yield from source.space()
@@ -189,7 +189,7 @@ class MiniCpm(MarkedFormat):
     closers = (_MINICPM_TAGS.call_closer,)
     markers = ("<function", "</function>", "<param", "</param>")
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         yield from ParameterReader(source, offered, _MINICPM_TAGS).read_call(_NAME_END)
 
     def calls_rule(self, grammar: Grammar, tools: Sequence[ToolSpec], *, parallel: bool) -> str:

@@ -30,7 +30,7 @@ class ReasoningFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reasoning:
+class ReplyReasoning:
     """What a reply can begin with. `is_open`: the prompt has begun the first format's thought already. `is_over`: it
     has begun the answer, so that no thought can follow. `prefixes` are texts that the answer may begin with and that
     nobody is shown; where there are any, nor are the blanks before it.
@@ -180,7 +180,7 @@ _FAMILIES: Final[tuple[tuple[tuple[str, ...], tuple[ReasoningFormat, ...]], ...]
 )
 
 
-def choose_reasoning(template: str, prompt: str, *, is_open: bool = False, is_over: bool = False) -> Reasoning:
+def choose_reasoning(template: str, prompt: str, *, is_open: bool = False, is_over: bool = False) -> ReplyReasoning:
     """For the replies of a model whose chat template is `template` to the rendered `prompt`.
 
     A reply that is continued has begun in the prompt: `is_open` with a thought, `is_over` with its answer.
@@ -190,5 +190,5 @@ def choose_reasoning(template: str, prompt: str, *, is_open: bool = False, is_ov
     usable = tuple(each for each in formats if not each.after or tail.endswith(each.after))
     opened = next((each for each in usable if each.start and tail.endswith(each.start)), None)
     if opened is not None:
-        return Reasoning(formats=(opened, *(each for each in usable if each is not opened)), is_open=True)
-    return Reasoning(formats=usable, is_open=is_open and bool(usable), is_over=is_over)
+        return ReplyReasoning(formats=(opened, *(each for each in usable if each is not opened)), is_open=True)
+    return ReplyReasoning(formats=usable, is_open=is_open and bool(usable), is_over=is_over)

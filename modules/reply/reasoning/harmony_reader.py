@@ -11,8 +11,8 @@ from typing import Final
 
 from typing_extensions import override
 
-from modules.reply.reasoning.formats import COMMENTARY, Reasoning
-from modules.reply.reasoning.reader import Kind, ReasoningReader, Span
+from modules.reply.reasoning.formats import COMMENTARY, ReplyReasoning
+from modules.reply.reasoning.reader import ReasoningReader, Span, SpanKind
 from modules.reply.split.text import overlap
 
 _START: Final = "<|start|>"
@@ -30,7 +30,7 @@ _LONGEST_HEADER: Final = 200
 class HarmonyReader(ReasoningReader):
     """Thoughts and answers may follow one another in any order; behind the header of a call everything is answer."""
 
-    def __init__(self, reasoning: Reasoning) -> None:
+    def __init__(self, reasoning: ReplyReasoning) -> None:
         self._thoughts = {each.name: each for each in reasoning.formats}
         self._has_told = False
         super().__init__(reasoning)
@@ -46,7 +46,7 @@ class HarmonyReader(ReasoningReader):
             self._step = self._answer_to_the_end if text.startswith(_RECIPIENT) else self._answer
             return True
         if text.startswith(_END):
-            self._consume(Kind.MARKUP, len(self._held) - len(text) + len(_END))
+            self._consume(SpanKind.MARKUP, len(self._held) - len(text) + len(_END))
             return True
         return self._read_header(len(self._held) - len(text))
 
@@ -58,14 +58,14 @@ class HarmonyReader(ReasoningReader):
             self._step = self._answer_to_the_end
             return True
         if end.group() != _MESSAGE:
-            self._consume(Kind.MARKUP, end.start())
+            self._consume(SpanKind.MARKUP, end.start())
             return True
         header = self._held[start : end.start()]
         if _RECIPIENT in header:
-            self._consume(Kind.MARKUP, start)
+            self._consume(SpanKind.MARKUP, start)
             self._step = self._answer_to_the_end
             return True
-        self._consume(Kind.MARKUP, end.end())
+        self._consume(SpanKind.MARKUP, end.end())
         self._has_told = True
         name = _CHANNEL_NAME.search(header)
         self._enter(self._thoughts.get(name[1].lower()) if name else None)
@@ -80,7 +80,7 @@ class HarmonyReader(ReasoningReader):
             self._held = self._held[sure:]
             return False
         self._tell_thought(self._held[: found.start()])
-        self._tell(Kind.MARKUP, self._blanks.take())
+        self._tell(SpanKind.MARKUP, self._blanks.take())
         self._held = self._held[found.start() :]
         self._skips_blanks = True
         self._step = self._begin
@@ -90,30 +90,30 @@ class HarmonyReader(ReasoningReader):
     def _answer(self, *, is_last: bool = False) -> bool:
         """Up to the next message, which an `<|end|>` alone does not begin."""
         if self._skips_blanks:
-            self._consume(Kind.MARKUP, len(self._held) - len(self._held.lstrip()))
+            self._consume(SpanKind.MARKUP, len(self._held) - len(self._held.lstrip()))
             self._skips_blanks = not self._held
         found = _NEXT_MESSAGE.search(self._held)
         if found is not None and not is_last:
-            self._consume(Kind.ANSWER, found.start())
+            self._consume(SpanKind.ANSWER, found.start())
             self._step = self._begin
             return True
         begun = max(overlap(self._held, mark) for mark in _NEXT_MARKS)
         if not is_last:
-            self._consume(Kind.ANSWER, len(self._held) - begun)
+            self._consume(SpanKind.ANSWER, len(self._held) - begun)
             return False
-        self._consume(Kind.ANSWER, len(self._held.removesuffix(_END)))
-        self._consume(Kind.MARKUP, len(self._held))
+        self._consume(SpanKind.ANSWER, len(self._held.removesuffix(_END)))
+        self._consume(SpanKind.MARKUP, len(self._held))
         return False
 
     @override
     def close(self) -> Sequence[Span]:
         is_header = self._step == self._begin and self._held.lstrip().startswith((_START, _CHANNEL))
         if is_header and self._has_told and _RECIPIENT not in self._held:
-            self._consume(Kind.MARKUP, len(self._held))
+            self._consume(SpanKind.MARKUP, len(self._held))
         return super().close()
 
     def _answer_to_the_end(self) -> bool:
-        self._consume(Kind.ANSWER, len(self._held))
+        self._consume(SpanKind.ANSWER, len(self._held))
         return False
 
 
@@ -121,7 +121,7 @@ _NEXT_MARKS: Final = (_END + _START, _END + _CHANNEL, _START + "assistant", _CHA
 _NEXT_MESSAGE: Final = re.compile("|".join(map(re.escape, _NEXT_MARKS)))
 
 
-def reader_of(reasoning: Reasoning) -> ReasoningReader:
+def reader_of(reasoning: ReplyReasoning) -> ReasoningReader:
     """The reader for replies that are written as `reasoning` says."""
     is_harmony = any(each.end == COMMENTARY.end and each.header == COMMENTARY.header for each in reasoning.formats)
     return HarmonyReader(reasoning) if is_harmony else ReasoningReader(reasoning)

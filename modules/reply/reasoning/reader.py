@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
-from modules.reply.reasoning.formats import Reasoning, ReasoningFormat
+from modules.reply.reasoning.formats import ReasoningFormat, ReplyReasoning
 from modules.reply.split.text import BlankHolder, overlap
 
 _BLANKS_BEFORE_START: Final = 16
@@ -17,7 +17,7 @@ _Opening: TypeAlias = tuple[ReasoningFormat | None, tuple[str, ...]]
 _PREFIX: Final[_Opening] = (None, ())
 
 
-class Kind(Enum):
+class SpanKind(Enum):
     """What a piece of a reply is. MARKUP are tags and the blanks around them, which nobody is shown."""
 
     THOUGHT = auto()
@@ -29,7 +29,7 @@ class Kind(Enum):
 class Span:
     """A piece of a reply; the texts of all its spans, joined, are the reply."""
 
-    kind: Kind
+    kind: SpanKind
     text: str
 
 
@@ -42,7 +42,7 @@ class ReasoningReader:
     thoughts wait as a whole, until such a thought's end shows what they were.
     """
 
-    def __init__(self, reasoning: Reasoning) -> None:
+    def __init__(self, reasoning: ReplyReasoning) -> None:
         self._openings: dict[str, _Opening] = _openings(reasoning.formats) | dict.fromkeys(reasoning.prefixes, _PREFIX)
         self._implied = next((each for each in reasoning.formats if not each.start), None)
         self._format: ReasoningFormat | None = None
@@ -72,7 +72,7 @@ class ReasoningReader:
         """What was held back, when the reply is over."""
         if self.is_thinking:
             self._tell_thought(self._held)
-            self._tell(Kind.MARKUP, self._blanks.take())
+            self._tell(SpanKind.MARKUP, self._blanks.take())
         else:
             self._held = "".join(self._unmarked) + self._held
             while self._answer(is_last=True):
@@ -87,7 +87,7 @@ class ReasoningReader:
         blanks = len(self._held) - len(text)
         opening = next((mark for mark in self._openings if text.startswith(mark)), None)
         if opening is not None:
-            self._consume(Kind.MARKUP, blanks + len(opening))
+            self._consume(SpanKind.MARKUP, blanks + len(opening))
             self._enter(*self._openings[opening])
             return True
         if blanks <= _BLANKS_BEFORE_START and any(mark.startswith(text) for mark in self._openings):
@@ -104,9 +104,9 @@ class ReasoningReader:
             self._held = before[sure:]
             return False
         self._tell_thought(before)
-        self._tell(Kind.MARKUP, self._blanks.take())
+        self._tell(SpanKind.MARKUP, self._blanks.take())
         self._held = self._held[len(before) :]
-        self._consume(Kind.MARKUP, len(end))
+        self._consume(SpanKind.MARKUP, len(end))
         self._skips_blanks = True
         self._answer_ends = () if self._format.answer else self._format.answer_ends
         self._step = self._begin if self._format.answer else self._answer
@@ -128,11 +128,11 @@ class ReasoningReader:
 
     def _answer(self, *, is_last: bool = False) -> bool:
         if self._skips_blanks:
-            self._consume(Kind.MARKUP, len(self._held) - len(self._held.lstrip()))
+            self._consume(SpanKind.MARKUP, len(self._held) - len(self._held.lstrip()))
             self._skips_blanks = not self._held
         if self._answer_ends:
             return self._answer_up_to_end(is_last=is_last)
-        self._consume(Kind.ANSWER, len(self._held))
+        self._consume(SpanKind.ANSWER, len(self._held))
         return False
 
     def _answer_up_to_end(self, *, is_last: bool) -> bool:
@@ -143,19 +143,19 @@ class ReasoningReader:
             text = self._held[: len(self._held) - begun]
             body = text.rstrip()
             body = body if len(text) - len(body) <= _BLANKS_BEFORE_END else text
-            self._consume(Kind.ANSWER, len(body))
+            self._consume(SpanKind.ANSWER, len(body))
             if is_last:
-                self._consume(Kind.MARKUP if begun > 1 else Kind.ANSWER, len(self._held))
+                self._consume(SpanKind.MARKUP if begun > 1 else SpanKind.ANSWER, len(self._held))
             return False
         place, end = min(found)
-        self._consume(Kind.ANSWER, len(self._held[:place].rstrip()))
+        self._consume(SpanKind.ANSWER, len(self._held[:place].rstrip()))
         rest = self._held.lstrip()[len(end) :].lstrip()
         if not rest and not is_last:
             return False
         if rest and rest[0] not in _MARK_BEGINNINGS:
-            self._consume(Kind.ANSWER, self._held.index(end) + len(end))
+            self._consume(SpanKind.ANSWER, self._held.index(end) + len(end))
             return True
-        self._consume(Kind.MARKUP, len(self._held) - len(rest))
+        self._consume(SpanKind.MARKUP, len(self._held) - len(rest))
         self._answer_ends = self._answer_ends[1:]
         return bool(rest)
 
@@ -169,15 +169,15 @@ class ReasoningReader:
     def _tell_thought(self, text: str) -> None:
         if self._skips_blanks:
             bare = text.lstrip()
-            self._tell(Kind.MARKUP, text[: len(text) - len(bare)])
+            self._tell(SpanKind.MARKUP, text[: len(text) - len(bare)])
             text, self._skips_blanks = bare, not bare
-        self._tell(Kind.THOUGHT, self._blanks.feed(text))
+        self._tell(SpanKind.THOUGHT, self._blanks.feed(text))
 
-    def _consume(self, kind: Kind, length: int) -> None:
+    def _consume(self, kind: SpanKind, length: int) -> None:
         self._tell(kind, self._held[:length])
         self._held = self._held[length:]
 
-    def _tell(self, kind: Kind, text: str) -> None:
+    def _tell(self, kind: SpanKind, text: str) -> None:
         if text:
             self._spans.append(Span(kind, text))
 

@@ -57,7 +57,7 @@ class OpenCall:
         return ToolCallDelta(index=self._index, call=self._call, arguments=arguments)
 
 
-class Answer(Protocol):
+class AnswerReader(Protocol):
     """Reads what of a reply is not thought. Its text's tokens are the next ones in the reply's ledger."""
 
     @property

@@ -9,8 +9,8 @@ from modules.engine.types import Chunk, Finish, Usage
 from modules.events import Content, Done, Event, FinishReason, Progress, PromptScored, Reasoning
 from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.reasoning.harmony_reader import reader_of
-from modules.reply.reasoning.reader import Kind, Span
-from modules.reply.split.answer import Answer, CallingAnswer, PlainAnswer
+from modules.reply.reasoning.reader import Span, SpanKind
+from modules.reply.split.answer import AnswerReader, CallingAnswer, PlainAnswer
 from modules.reply.split.text import ControlFilter, TokenLedger, Tokens
 from modules.reply.tool_format import CallEnd, Piece, Text, ToolParser
 
@@ -39,7 +39,7 @@ class ThoughtWatch:
         """What is certain to be no call."""
         self._is_begun = True
         self._spans.append(span)
-        if span.kind is Kind.THOUGHT:
+        if span.kind is SpanKind.THOUGHT:
             self._read(self._parser.feed(span.text))
             yield from self._released(self._sure - self._blanks)
 
@@ -207,18 +207,18 @@ class _FormattedText:
 
     def _divide(self, spans: Sequence[Span]) -> Iterator[Event]:
         for span in spans:
-            self._is_thinking = span.kind is not Kind.ANSWER
+            self._is_thinking = span.kind is not SpanKind.ANSWER
             if not self._is_thinking:
                 yield from self._answer.feed(span.text)
             elif (
-                span.kind is Kind.THOUGHT
+                span.kind is SpanKind.THOUGHT
                 and self._has_tools
                 and not (self._watch is not None and self._watch.can_pass(span.text))
             ):
                 self._watch = self._watch or _watch(self._format)
                 yield from self._think_all((span,) if self._watch is None else self._watch.feed(span))
             else:
-                if span.kind is Kind.MARKUP:
+                if span.kind is SpanKind.MARKUP:
                     yield from self._end_watch()
                 yield from self._think(span)
 
@@ -235,7 +235,7 @@ class _FormattedText:
         tokens = self._ledger.take(len(span.text))
         if self._can_think:
             self.reasoning_tokens += len(tokens.ids)
-        if span.kind is Kind.THOUGHT:
+        if span.kind is SpanKind.THOUGHT:
             text = self._thoughts.feed(span.text)
             if text or tokens.logprobs:
                 yield Reasoning(index=self._index, text=text, logprobs=tuple(tokens.logprobs))
@@ -245,7 +245,7 @@ class _FormattedText:
             self.reasoning_tokens += len(tokens.ids)
 
 
-def _answer(index: int, ledger: TokenLedger, reply_format: ReplyFormat) -> Answer:
+def _answer(index: int, ledger: TokenLedger, reply_format: ReplyFormat) -> AnswerReader:
     controls = ControlFilter(reply_format.controls)
     parser = reply_format.parser()
     if parser is None:

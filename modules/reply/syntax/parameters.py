@@ -9,7 +9,7 @@ from modules.reply.syntax.argument_grammar import Parameter, parameters_in, text
 from modules.reply.syntax.lark import Grammar, literal, sequence
 from modules.reply.syntax.reading import give_call, read_name
 from modules.reply.syntax.schema import OfferedTools, Schema, escaped, quoted
-from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, ReplySource, Steps, collected
 from modules.reply.syntax.values import json_of_text
 from modules.reply.tool_format import CallArguments
 
@@ -47,7 +47,7 @@ class ParameterReader:
     follows; where the closing tag is missing, the next parameter or the end of the call does.
     """
 
-    def __init__(self, source: Source, offered: OfferedTools, tags: ParameterTags) -> None:
+    def __init__(self, source: ReplySource, offered: OfferedTools, tags: ParameterTags) -> None:
         self._source = source
         self._offered = offered
         self._tags = tags

@@ -5,12 +5,12 @@ from itertools import groupby
 from typing import Protocol
 
 from modules.reply.syntax.schema import OfferedTools, Schema
-from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, ReplySource, Steps, collected
 from modules.reply.syntax.values import JSON, ValueReader, json_of_literal
 from modules.reply.tool_format import CallArguments, CallEnd, CallStart, Piece, Text
 
 
-def read_name(source: Source, offered: OfferedTools) -> Steps[str]:
+def read_name(source: ReplySource, offered: OfferedTools) -> Steps[str]:
     """The offered name that comes next; what follows it is the caller's to check.
 
     Raises:
@@ -21,7 +21,7 @@ def read_name(source: Source, offered: OfferedTools) -> Steps[str]:
     return (yield from source.expect(*offered.names))
 
 
-def give_call(source: Source, name: str, arguments: Steps[None]) -> Steps[None]:
+def give_call(source: ReplySource, name: str, arguments: Steps[None]) -> Steps[None]:
     """A call whose `arguments` are read now. Where they turn out malformed it never ends, and all that was read of it
     is given back as text."""
     yield CallStart(name)
@@ -34,7 +34,7 @@ def give_arguments(arguments: str) -> Steps[None]:
     yield CallArguments(arguments)
 
 
-def read_json_call(source: Source, offered: OfferedTools, name: str) -> Steps[None]:
+def read_json_call(source: ReplySource, offered: OfferedTools, name: str) -> Steps[None]:
     """The call of `name` whose arguments come next: a JSON object, the same as text in a JSON string, or null."""
     schema = offered.schema(name)
     opener = yield from source.peek()
@@ -48,7 +48,7 @@ def read_json_call(source: Source, offered: OfferedTools, name: str) -> Steps[No
         yield from give_call(source, name, give_arguments("{}"))
 
 
-def read_json_value(source: Source) -> Steps[str]:
+def read_json_value(source: ReplySource) -> Steps[str]:
     """Any JSON value, held back."""
     return (yield from collected(ValueReader(source).value(Schema({}))))
 
@@ -74,11 +74,11 @@ class CallSyntax(Protocol):
     @property
     def closers(self) -> tuple[str, ...]: ...
 
-    def read_first(self, source: Source, offered: OfferedTools) -> Steps[None]:
+    def read_first(self, source: ReplySource, offered: OfferedTools) -> Steps[None]:
         """Calls that may stand without an opener, at the start of a reply only."""
         ...
 
-    def read_calls(self, source: Source, opener: str, offered: OfferedTools) -> Steps[None]:
+    def read_calls(self, source: ReplySource, opener: str, offered: OfferedTools) -> Steps[None]:
         """The calls behind `opener`."""
         ...
 
@@ -87,7 +87,7 @@ class CallParser:
     """The ToolParser of a format. Space around calls is dropped here, and adjacent pieces are joined."""
 
     def __init__(self, syntax: CallSyntax, offered: OfferedTools, *, keeps_space: bool = False) -> None:
-        self._source = Source(openers=syntax.openers, closers=syntax.closers)
+        self._source = ReplySource(openers=syntax.openers, closers=syntax.closers)
         self._steps = _read_reply(self._source, syntax, offered)
         self._spacing = None if keeps_space else _Spacing()
 
@@ -159,7 +159,7 @@ def _joined(pieces: Iterator[Piece]) -> list[Piece]:
     return joined
 
 
-def _read_reply(source: Source, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
+def _read_reply(source: ReplySource, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
     try:
         yield from _read_text_and_calls(source, syntax, offered)
     except ReplyEnded:
@@ -167,7 +167,7 @@ def _read_reply(source: Source, syntax: CallSyntax, offered: OfferedTools) -> St
             yield Text(source.unread() + source.take_rest())
 
 
-def _read_text_and_calls(source: Source, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
+def _read_text_and_calls(source: ReplySource, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
     openers = MarkerScanner(syntax.openers)
     either = MarkerScanner(dict.fromkeys(syntax.openers + syntax.closers))
     source.mark()
@@ -182,7 +182,7 @@ def _read_text_and_calls(source: Source, syntax: CallSyntax, offered: OfferedToo
             is_broken = False
 
 
-def _attempt(source: Source, syntax: CallSyntax, steps: Steps[None]) -> Steps[bool]:
+def _attempt(source: ReplySource, syntax: CallSyntax, steps: Steps[None]) -> Steps[bool]:
     """Reads calls, or gives as text what was read when none came of it. True if what is behind a complete call cannot be
     read, so that what it is closed with is still to come."""
     try:
@@ -199,7 +199,7 @@ def _attempt(source: Source, syntax: CallSyntax, steps: Steps[None]) -> Steps[bo
     return False
 
 
-def skip_closers(source: Source, closers: tuple[str, ...]) -> Steps[None]:
+def skip_closers(source: ReplySource, closers: tuple[str, ...]) -> Steps[None]:
     """Reads `closers` behind a call, and the space before them. One that the end of the reply cuts off is dropped."""
     source.mark()
     try:
@@ -213,7 +213,7 @@ def skip_closers(source: Source, closers: tuple[str, ...]) -> Steps[None]:
     yield Text(source.unread())
 
 
-def _read_text(source: Source, scanner: MarkerScanner) -> Steps[str]:
+def _read_text(source: ReplySource, scanner: MarkerScanner) -> Steps[str]:
     """Gives text up to the next marker, which is read."""
     try:
         return (yield from source.until(scanner, Text))

@@ -64,7 +64,7 @@ def led_by(lead: str, steps: Steps[None]) -> Steps[None]:
 _SPACE = re.compile(r"\s*")
 
 
-class Source:
+class ReplySource:
     """Text that grows by `append` and shrinks by being read.
 
     After `mark`, what is read is remembered, so that it can be given back as text when no call comes of it.

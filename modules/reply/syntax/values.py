@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from modules.reply.syntax.schema import Schema, escaped, quoted, scalar_of_text, scalar_of_token
-from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, Source, Steps, collected, led_by
+from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, ReplySource, Steps, collected, led_by
 from modules.reply.tool_format import CallArguments
 
 _MAX_DEPTH = 64
@@ -58,7 +58,7 @@ class ValueReader:
     Every method that reads raises NotACall where what stands there is no such value.
     """
 
-    def __init__(self, source: Source, notation: Notation = JSON) -> None:
+    def __init__(self, source: ReplySource, notation: Notation = JSON) -> None:
         self._source = source
         self._notation = notation
         self._openers = notation.openers
@@ -292,7 +292,7 @@ def json_of_text(text: str, schema: Schema, depth: int = 0) -> str:
 
 def json_of_literal(text: str, schema: Schema, depth: int = 0) -> str | None:
     """The JSON of an object or array that all of `text` is, `depth` levels within a value; None if it is none."""
-    source = Source(text)
+    source = ReplySource(text)
     source.end(is_cut=True)
     parts = []
     try:

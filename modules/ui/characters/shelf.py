@@ -9,7 +9,7 @@ from modules.errors import BadRequest
 from modules.library.characters.characters import Character, Characters, file_name_for
 from modules.library.characters.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
-from modules.library.users import User, Users
+from modules.library.users import User, UserProfiles
 
 NO_PICTURE: Final = b""
 
@@ -120,7 +120,7 @@ class UserShelf:
         ),
     )
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: UserProfiles) -> None:
         self._users = users
 
     def names(self) -> list[str]:

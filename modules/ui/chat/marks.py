@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.chats.history import History, Row, Side, Turn
+from modules.library.chats.history import ChatTurn, History, Row, Side
 from modules.ui.chat.view import Fact
 
 _CHANGED: Final = "This chat was changed in another tab. It is shown as it is now; do it again if you still want to."
@@ -66,7 +66,7 @@ def _row_words(row: Row) -> list[str]:
     return [word for side in Side for word in _words(row.side(side))]
 
 
-def _words(turn: Turn) -> list[str]:
+def _words(turn: ChatTurn) -> list[str]:
     """A turn of which another version is shown is another message."""
     return [turn.text, str(turn.version), str(len(turn.versions)), str(len(turn.tool_messages))]
 

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import BadRequest, Busy, ServiceError
-from modules.library.chats.histories import ChatHit, Removed
+from modules.library.chats.histories import ChatHit, RemovedChat
 from modules.settings.values import Settings
 from modules.ui.chat.parts import ChatParts
 from modules.ui.chat.replies import ChatReplies
@@ -163,7 +163,7 @@ class ChatShelf:
         removed = await asyncio.to_thread(self._histories.delete, tab.place, tab.chat)
         return merged(await self._new(settings), {self._list.undo: gr.Button(visible=True), self._removed: removed})
 
-    async def _restored(self, removed: Removed | None, settings: Settings) -> Shown:
+    async def _restored(self, removed: RemovedChat | None, settings: Settings) -> Shown:
         _refuse_visitors(settings)
         if removed is None:
             raise BadRequest("There is nothing to bring back.")

@@ -15,7 +15,7 @@ from gradio.components.chatbot import Message as ChatMessage
 from gradio.components.chatbot import MetadataDict, TextMessage
 
 from modules.chat.session.session import versions_of
-from modules.library.chats.history import Attachment, History, Side, Turn
+from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.page.escape import shown_markdown
 from modules.ui.replies.draft import CallSoFar, Draft, divided
@@ -75,7 +75,7 @@ def without_last_reply(history: History) -> History:
     """The conversation up to the reply that is being written."""
     if not history.rows:
         return history
-    return replace(history, rows=(*history.rows[:-1], replace(history.rows[-1], assistant=Turn())))
+    return replace(history, rows=(*history.rows[:-1], replace(history.rows[-1], assistant=ChatTurn())))
 
 
 def facts_json(facts: Iterable[Fact]) -> str:
@@ -125,7 +125,7 @@ def _rows(history: History, picture: Picture) -> Iterator[tuple[ChatMessage, Fac
             yield message, _fact(number, Side.ASSISTANT, part, row.assistant)
 
 
-def _reply(turn: Turn) -> Iterator[_Shown]:
+def _reply(turn: ChatTurn) -> Iterator[_Shown]:
     yield from _tool_messages(turn.tool_messages)
     reasoning, content = divided(turn.text)
     if reasoning:
@@ -135,12 +135,12 @@ def _reply(turn: Turn) -> Iterator[_Shown]:
         yield Part.TEXT, _text("assistant", shown_markdown(shown))
 
 
-def _is_plain(turn: Turn) -> bool:
+def _is_plain(turn: ChatTurn) -> bool:
     """Whether what is shown is what was said; an extension may have changed it."""
     return turn.visible == html.escape(turn.text)
 
 
-def _fact(row: int, side: Side, part: Part, turn: Turn) -> Fact:
+def _fact(row: int, side: Side, part: Part, turn: ChatTurn) -> Fact:
     return Fact(
         row=row,
         side=side,
@@ -152,7 +152,7 @@ def _fact(row: int, side: Side, part: Part, turn: Turn) -> Fact:
     )
 
 
-def pace_of(turn: Turn) -> str:
+def pace_of(turn: ChatTurn) -> str:
     """How fast it was written: with decimals only where they tell something."""
     if not turn.tokens or not turn.seconds:
         return ""
@@ -160,13 +160,13 @@ def pace_of(turn: Turn) -> str:
     return f"{rate:,.{1 if rate < _EXACT_BELOW else 0}f} tokens/s"
 
 
-def info_of(turn: Turn) -> str:
+def info_of(turn: ChatTurn) -> str:
     """How long it is, by which model, and when."""
     length = f"{turn.tokens:,} tokens in {turn.seconds:.1f} s" if turn.tokens else ""
     return " · ".join(filter(None, (length, turn.model, turn.timestamp)))
 
 
-def _user_text(turn: Turn, picture: Picture) -> str:
+def _user_text(turn: ChatTurn, picture: Picture) -> str:
     shown = [_attachment(each, picture) for each in turn.attachments]
     return "\n\n".join(filter(None, (" ".join(shown), shown_markdown(turn.text))))
 

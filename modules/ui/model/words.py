@@ -6,7 +6,7 @@ from typing import Final
 from modules.backends.llamacpp.estimate import Estimate
 from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
-from modules.models.downloads.plan import Kind, gguf_weights, kind_of, shown_size
+from modules.models.downloads.plan import FileKind, gguf_weights, kind_of, shown_size
 from modules.models.downloads.progress import DownloadProgress, Stage, shown_seconds
 from modules.models.room import Room
 from modules.models.state import ModelState, Status
@@ -83,7 +83,8 @@ def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
     others = [
         file
         for file in repo.files
-        if file.name not in parts and kind_of(file.name) not in {Kind.SAFETENSORS, Kind.PICKLE, Kind.CODE, Kind.OTHER}
+        if file.name not in parts
+        and kind_of(file.name) not in {FileKind.SAFETENSORS, FileKind.PICKLE, FileKind.CODE, FileKind.OTHER}
     ]
     entries = [(each.name, each.size) for each in models]
     entries += [(file.name, file.size) for file in sorted(others, key=lambda file: file.size)]

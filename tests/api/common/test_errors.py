@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter
 from openai import APIStatusError, AsyncOpenAI, BadRequestError, NotFoundError
 
-from extensions.openai.common.errors import FAULTS, fault_of
+from extensions.openai.common.errors import HTTP_ERRORS, http_error_of
 from extensions.openai.unavailable import ENDPOINTS
 from modules import errors
 from modules.errors import Busy, EngineFailed, ServiceError
@@ -20,12 +20,12 @@ from tests.api.serving import CHAT, TEXT, RawCall, Served, calling, says, served
 def test_every_error_of_the_product_has_its_row() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ServiceError)]
     for kind in kinds:
-        assert kind is ServiceError or any(parent in FAULTS for parent in kind.__mro__), kind
+        assert kind is ServiceError or any(parent in HTTP_ERRORS for parent in kind.__mro__), kind
 
 
 def test_a_failure_that_costs_much_is_not_to_be_retried() -> None:
-    assert not fault_of(EngineFailed("x")).is_worth_retrying
-    assert fault_of(Busy("x")).is_worth_retrying
+    assert not http_error_of(EngineFailed("x")).is_worth_retrying
+    assert http_error_of(Busy("x")).is_worth_retrying
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from anthropic import AsyncAnthropic
 from fastapi import APIRouter
 
-from extensions.openai.common.errors import FAULTS
+from extensions.openai.common.errors import HTTP_ERRORS
 from tests.api.messages.strictness import strict_error
 from tests.api.serving import BASE_URL, CHAT, RawCall, Served, calling, on_port, says, served
 
@@ -34,7 +34,7 @@ def asks(words: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_the_table_speaks_anthropic() -> None:
-    assert {fault.anthropic_type for fault in FAULTS.values()} == KINDS
+    assert {fault.anthropic_type for fault in HTTP_ERRORS.values()} == KINDS
 
 
 @pytest.mark.parametrize(

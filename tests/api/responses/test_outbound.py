@@ -14,7 +14,7 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from extensions.openai.common.items.schema import sealed
-from extensions.openai.responses.inbound import Presentation
+from extensions.openai.responses.inbound import ResponsePresentation
 from extensions.openai.responses.outbound import ResponseStream
 from extensions.openai.responses.schema import ResponseObject, TextEcho
 from modules.engine.types import Alternative, TokenLogprob, Usage
@@ -80,7 +80,9 @@ def stream_of(
     draft = ResponseObject(
         id="resp_1", created_at=1, status=status, model="asked", text=TextEcho(format={"type": "text"})
     )
-    shown = Presentation(frozenset(custom), has_logprobs=has_logprobs, summarizes=summarizes, seals_thoughts=seals)
+    shown = ResponsePresentation(
+        frozenset(custom), has_logprobs=has_logprobs, summarizes=summarizes, seals_thoughts=seals
+    )
     return ResponseStream(draft, shown)
 
 

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from extensions.openai.responses.store import Bounds, Record, SpareStore, Store
+from extensions.openai.responses.store import FallbackStore, Record, RecordStore, StoreBounds
 
-WIDE = Bounds(records=100, size=10_000, seconds=60)
-ROOMY = Bounds(records=100, size=10**7, seconds=60)
+WIDE = StoreBounds(records=100, size=10_000, seconds=60)
+ROOMY = StoreBounds(records=100, size=10**7, seconds=60)
 
 
 def record(name: str, *, owner: str = "me", size: int = 10, items: tuple[str, ...] = ()) -> Record:
     return Record(id=name, owner=owner, body=b"x" * size, items=items)
 
 
-def kept(store: Store, *names: str, owner: str = "me") -> list[str]:
+def kept(store: RecordStore, *names: str, owner: str = "me") -> list[str]:
     return [name for name in names if store.get(name, owner) is not None]
 
 
 def test_the_latest_used_stay_when_there_are_too_many() -> None:
-    store = Store(Bounds(records=2, size=10_000, seconds=60))
+    store = RecordStore(StoreBounds(records=2, size=10_000, seconds=60))
     store.put(record("a"))
     store.put(record("b"))
     store.get("a", "me")
@@ -30,22 +30,24 @@ def test_the_latest_used_stay_when_there_are_too_many() -> None:
 
 
 def test_the_latest_used_stay_when_they_are_too_large() -> None:
-    store = Store(Bounds(records=100, size=100, seconds=60))
+    store = RecordStore(StoreBounds(records=100, size=100, seconds=60))
     for name in "abcd":
         store.put(record(name, size=40))
     assert kept(store, *"abcd") == ["c", "d"]
 
 
 def test_what_is_larger_than_the_store_is_not_kept_and_costs_nobody_his_place() -> None:
-    store = Store(Bounds(records=100, size=100, seconds=60))
+    store = RecordStore(StoreBounds(records=100, size=100, seconds=60))
     store.put(record("a"))
     assert not store.put(record("b", size=101))
     assert kept(store, "a", "b") == ["a"]
 
 
-@pytest.mark.parametrize("bounds", [Bounds(records=0, size=10, seconds=60), Bounds(records=10, size=0, seconds=60)])
-def test_a_store_can_be_off(bounds: Bounds) -> None:
-    store = Store(bounds)
+@pytest.mark.parametrize(
+    "bounds", [StoreBounds(records=0, size=10, seconds=60), StoreBounds(records=10, size=0, seconds=60)]
+)
+def test_a_store_can_be_off(bounds: StoreBounds) -> None:
+    store = RecordStore(bounds)
     assert store.is_off
     assert not store.put(record("a", size=0))
     assert kept(store, "a") == []
@@ -53,7 +55,7 @@ def test_a_store_can_be_off(bounds: Bounds) -> None:
 
 def test_records_grow_old_but_a_change_makes_them_new() -> None:
     now = [0.0]
-    store = Store(WIDE, clock=lambda: now[0])
+    store = RecordStore(WIDE, clock=lambda: now[0])
     store.put(record("a"))
     store.put(record("b"))
     now[0] = 50
@@ -65,7 +67,7 @@ def test_records_grow_old_but_a_change_makes_them_new() -> None:
 
 
 def test_an_owner_cannot_touch_what_is_another_s() -> None:
-    store = Store(WIDE)
+    store = RecordStore(WIDE)
     store.put(record("a", items=("i",)))
     assert store.get("a", "you") is None
     assert store.find("i", "you") is None
@@ -75,7 +77,7 @@ def test_an_owner_cannot_touch_what_is_another_s() -> None:
 
 
 def test_items_lead_to_their_record_until_it_is_gone() -> None:
-    store = Store(WIDE)
+    store = RecordStore(WIDE)
     store.put(record("a", items=("i", "j")))
     store.put(record("a", items=("j",)))
     assert [store.find(item, "me") for item in "ij"] == [None, "a"]
@@ -86,14 +88,14 @@ def test_items_lead_to_their_record_until_it_is_gone() -> None:
 
 def test_a_file_keeps_what_memory_forgets(tmp_path: Path) -> None:
     for path, expected in ((None, []), (tmp_path / "store", ["a"])):
-        store = Store(WIDE, path)
+        store = RecordStore(WIDE, path)
         store.put(record("a", items=("i",)))
         del store
-        assert kept(Store(WIDE, path), "a") == expected
+        assert kept(RecordStore(WIDE, path), "a") == expected
 
 
 def test_changes_do_not_get_lost() -> None:
-    store = Store(WIDE)
+    store = RecordStore(WIDE)
     store.put(Record(id="a", owner="me", body=b""))
 
     def add() -> None:
@@ -109,7 +111,7 @@ def test_changes_do_not_get_lost() -> None:
 
 
 def test_a_failed_change_leaves_everything_as_it_was() -> None:
-    store = Store(WIDE)
+    store = RecordStore(WIDE)
     store.put(record("a"))
     store.put(record("b", owner="you"))
     with pytest.raises(Exception, match="UNIQUE"):
@@ -123,7 +125,7 @@ class FullDisk:
     """A database that takes nothing more, as SQLite says it of one whose disk is full."""
 
     def __init__(self, path: Path) -> None:
-        self.store = Store(ROOMY, path)
+        self.store = RecordStore(ROOMY, path)
         self._database = self.store._database
 
     def fill(self) -> None:
@@ -141,7 +143,7 @@ def large(name: str) -> Record:
 
 def test_what_a_full_disk_does_not_take_is_kept_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     disk = FullDisk(tmp_path / "store.sqlite3")
-    store = SpareStore(disk.store, Store(ROOMY))
+    store = FallbackStore(disk.store, RecordStore(ROOMY))
     assert store.put(large("before"))
     disk.fill()
     with pytest.raises(sqlite3.OperationalError):

@@ -5,7 +5,7 @@ import pytest
 from modules.chat.session import session
 from modules.errors import BadRequest
 from modules.library.chats.file import parse, stored
-from modules.library.chats.history import Attachment, History, Row, Side, Turn
+from modules.library.chats.history import Attachment, ChatTurn, History, Row, Side
 from modules.messages import ImagePart, Message, Role, TextPart, ToolCall, text_message
 from tests.library.history_files import PIXEL, full
 
@@ -33,7 +33,7 @@ def versions(history: History, row: int = -1) -> list[str]:
 def test_a_message_waits_for_its_reply() -> None:
     history = session.with_message(talk(("a", "b")), "<c>", timestamp="now")
     assert texts(history) == [("a", "b"), ("<c>", "")]
-    assert history.rows[1].user == Turn(text="<c>", visible="&lt;c&gt;", timestamp="now")
+    assert history.rows[1].user == ChatTurn(text="<c>", visible="&lt;c&gt;", timestamp="now")
 
 
 def test_a_reply_grows_in_its_place() -> None:
@@ -223,7 +223,9 @@ def test_past_attachments_may_be_left_out() -> None:
     "data", ["", "https://example.org/a.png", "data:text/html;base64,PGI+", "data:image/png;base64,!"]
 )
 def test_pictures_that_are_none(data: str) -> None:
-    history = History(rows=(Row(user=Turn(attachments=(Attachment(name="a.png", type="image", image_data=data),))),))
+    history = History(
+        rows=(Row(user=ChatTurn(attachments=(Attachment(name="a.png", type="image", image_data=data),))),)
+    )
     with pytest.raises(BadRequest, match=r"a\.png"):
         session.messages(history)
 

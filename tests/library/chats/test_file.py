@@ -6,7 +6,7 @@ import pytest
 
 from modules.errors import BadRequest
 from modules.library.chats.file import parse, stored
-from modules.library.chats.history import History, Row, Turn, Version
+from modules.library.chats.history import ChatTurn, History, Row, Version
 from modules.messages import Message, Role, ToolCall, text_message
 from tests.library.history_files import CALL, PIXEL, TOOL_SEQUENCE, full, legacy, without_metadata
 
@@ -93,11 +93,13 @@ def test_metadata_of_rows_that_are_gone_is_dropped() -> None:
 
 def test_texts_that_are_not_shown_are_escaped() -> None:
     history = opened({"internal": [["a<b", None]]})
-    assert history.rows == (Row(user=Turn(text="a<b", visible="a&lt;b"), assistant=Turn()),)
+    assert history.rows == (Row(user=ChatTurn(text="a<b", visible="a&lt;b"), assistant=ChatTurn()),)
 
 
 def test_counts_of_a_reply_are_kept() -> None:
-    turn = opened(stored(History(rows=(Row(assistant=Turn(text="x", visible="x", tokens=7, seconds=1.5)),)))).rows[0]
+    turn = opened(stored(History(rows=(Row(assistant=ChatTurn(text="x", visible="x", tokens=7, seconds=1.5)),)))).rows[
+        0
+    ]
     assert (turn.assistant.tokens, turn.assistant.seconds) == (7, 1.5)
 
 

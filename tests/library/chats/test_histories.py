@@ -9,7 +9,7 @@ import pytest
 
 from modules.errors import BadRequest, NotFound
 from modules.library.chats.histories import INCOGNITO, Histories, Place
-from modules.library.chats.history import History, Row, Turn
+from modules.library.chats.history import ChatTurn, History, Row
 from modules.paths import UserData
 from tests.library.history_files import PIXEL, full, legacy
 from tests.library.names import CANARY, HOSTILE
@@ -26,7 +26,7 @@ def histories(data: UserData) -> Iterator[Histories]:
 
 
 def said(*texts: str) -> History:
-    return History(rows=tuple(Row(user=Turn(text=text, visible=text)) for text in texts))
+    return History(rows=tuple(Row(user=ChatTurn(text=text, visible=text)) for text in texts))
 
 
 def titles(histories: Histories, place: Place) -> list[str]:
@@ -69,7 +69,7 @@ def test_the_list_has_the_last_changed_first(histories: Histories, data: UserDat
 def test_titles(histories: Histories) -> None:
     histories.save(ALICE, "Our talk", said("x"))
     histories.save(ALICE, "20250101-00-00-00", said("\n one two three\nfour five six seven eight"))
-    histories.save(ALICE, "20250101-00-00-01", History(rows=(Row(assistant=Turn(text="Hello"), is_greeting=True),)))
+    histories.save(ALICE, "20250101-00-00-01", History(rows=(Row(assistant=ChatTurn(text="Hello"), is_greeting=True),)))
     assert set(titles(histories, ALICE)) == {"Our talk", "one two three four five six", "20250101-00-00-01"}
 
 

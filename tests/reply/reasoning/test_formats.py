@@ -3,7 +3,7 @@
 import pytest
 
 from modules.reply.reasoning import formats
-from modules.reply.reasoning.formats import Reasoning, choose_reasoning
+from modules.reply.reasoning.formats import ReplyReasoning, choose_reasoning
 
 QWEN = "{{ '<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n' }}"
 GEMMA = "{{ '<|think|>' }}{{ '<|channel>thought\\n<channel|>' }}"
@@ -24,7 +24,7 @@ GEMMA = "{{ '<|think|>' }}{{ '<|channel>thought\\n<channel|>' }}"
     ],
 )
 def test_template_tells_the_family(template: str, chosen: tuple[formats.ReasoningFormat, ...]) -> None:
-    assert choose_reasoning(template, "<|im_start|>assistant\n") == Reasoning(formats=chosen)
+    assert choose_reasoning(template, "<|im_start|>assistant\n") == ReplyReasoning(formats=chosen)
 
 
 @pytest.mark.parametrize(

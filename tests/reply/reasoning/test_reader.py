@@ -7,9 +7,9 @@ from time import thread_time
 import pytest
 
 from modules.reply.reasoning import formats
-from modules.reply.reasoning.formats import Reasoning
+from modules.reply.reasoning.formats import ReplyReasoning
 from modules.reply.reasoning.harmony_reader import reader_of
-from modules.reply.reasoning.reader import Kind, Span
+from modules.reply.reasoning.reader import Span, SpanKind
 from tests.reply.reasoning_cases import CASES, Case
 from tests.splits import cut
 
@@ -27,12 +27,12 @@ MENTIONS = (
 )
 
 
-def read(reasoning: Reasoning, pieces: Iterable[str]) -> list[Span]:
+def read(reasoning: ReplyReasoning, pieces: Iterable[str]) -> list[Span]:
     reader = reader_of(reasoning)
     return [span for piece in pieces for span in reader.feed(piece)] + list(reader.close())
 
 
-def said(spans: list[Span], kind: Kind) -> str:
+def said(spans: list[Span], kind: SpanKind) -> str:
     return "".join(span.text for span in spans if span.kind is kind)
 
 
@@ -49,8 +49,8 @@ def cuts(text: str) -> Iterator[list[str]]:
 def test_every_cut_reads_the_same(case: Case) -> None:
     for pieces in cuts(case.reply):
         spans = read(case.reasoning, pieces)
-        assert said(spans, Kind.THOUGHT) == case.thought, pieces
-        assert said(spans, Kind.ANSWER) == case.answer, pieces
+        assert said(spans, SpanKind.THOUGHT) == case.thought, pieces
+        assert said(spans, SpanKind.ANSWER) == case.answer, pieces
         assert "".join(span.text for span in spans) == case.reply, pieces
 
 
@@ -58,27 +58,27 @@ def test_every_cut_reads_the_same(case: Case) -> None:
 @pytest.mark.parametrize("reasoning", [(formats.THINK,), (formats.ANALYSIS,), (formats.SOLAR, formats.SEED)], ids=repr)
 def test_what_begins_with_no_tag_is_answer(reasoning: tuple[formats.ReasoningFormat, ...], reply: str) -> None:
     for pieces in cuts(reply):
-        assert said(read(Reasoning(formats=reasoning), pieces), Kind.ANSWER) == reply, pieces
+        assert said(read(ReplyReasoning(formats=reasoning), pieces), SpanKind.ANSWER) == reply, pieces
 
 
 def test_the_answer_is_told_at_once() -> None:
-    reader = reader_of(Reasoning(formats=(formats.THINK,)))
+    reader = reader_of(ReplyReasoning(formats=(formats.THINK,)))
     assert [list(reader.feed(piece)) for piece in ("<", "b", ">\n")] == [
         [],
-        [Span(Kind.ANSWER, "<b")],
-        [Span(Kind.ANSWER, ">\n")],
+        [Span(SpanKind.ANSWER, "<b")],
+        [Span(SpanKind.ANSWER, ">\n")],
     ]
 
 
 def test_thoughts_are_told_at_once() -> None:
-    reader = reader_of(Reasoning(formats=(formats.THINK,), is_open=True))
-    assert list(reader.feed("\nSo")) == [Span(Kind.MARKUP, "\n"), Span(Kind.THOUGHT, "So")]
-    assert list(reader.feed(" be")) == [Span(Kind.THOUGHT, " be")]
+    reader = reader_of(ReplyReasoning(formats=(formats.THINK,), is_open=True))
+    assert list(reader.feed("\nSo")) == [Span(SpanKind.MARKUP, "\n"), Span(SpanKind.THOUGHT, "So")]
+    assert list(reader.feed(" be")) == [Span(SpanKind.THOUGHT, " be")]
 
 
 def test_a_reply_that_goes_on_with_its_answer_has_no_thoughts() -> None:
-    reasoning = Reasoning(formats=(formats.THINK,), is_over=True)
-    assert read(reasoning, ["<think>a</think>"]) == [Span(Kind.ANSWER, "<think>a</think>")]
+    reasoning = ReplyReasoning(formats=(formats.THINK,), is_over=True)
+    assert read(reasoning, ["<think>a</think>"]) == [Span(SpanKind.ANSWER, "<think>a</think>")]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -14,7 +14,7 @@ from modules.messages import ToolSpec
 from modules.reply.format import ReplyFormat
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning.formats import THINK
-from modules.reply.reasoning.formats import Reasoning as Thoughts
+from modules.reply.reasoning.formats import ReplyReasoning as Thoughts
 from modules.reply.split.splitter import ReplySplitter
 from tests.splits import cut
 

@@ -7,7 +7,7 @@ import pytest
 from modules.chat.metrics import ReplyMetrics
 from modules.errors import BadRequest
 from modules.extend.contributions import ServiceState, ServiceStatus
-from modules.extend.discovery import Origin
+from modules.extend.discovery import ExtensionOrigin
 from modules.extend.extensions import ExtensionInfo
 from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
@@ -20,7 +20,7 @@ NAMES = ["gallery", "openai"]
 
 
 def extension(name: str, **values: object) -> ExtensionInfo:
-    return ExtensionInfo(name=name, origin=Origin.USER, folder=Path(name), **values)  # type: ignore[arg-type]
+    return ExtensionInfo(name=name, origin=ExtensionOrigin.USER, folder=Path(name), **values)  # type: ignore[arg-type]
 
 
 def test_nothing_is_offered_that_opens_the_program_or_runs_code() -> None:

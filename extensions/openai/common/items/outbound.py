@@ -32,7 +32,7 @@ def _plain(value: object) -> object:
     raise TypeError
 
 
-class Wire:
+class EventEncoder:
     """Numbers one stream's events."""
 
     def __init__(self, first: int = 0) -> None:
@@ -77,7 +77,7 @@ class OpenItem(Protocol):
 class OpenMessage:
     """Text for the user, in one part."""
 
-    def __init__(self, wire: Wire, index: int) -> None:
+    def __init__(self, wire: EventEncoder, index: int) -> None:
         self._wire = wire
         self._index = index
         self._id = new_id("msg")
@@ -118,7 +118,7 @@ class OpenThought:
     """A thought, as its own text or, where the request asked for summaries, as one. `seals` adds a copy that clients
     can carry."""
 
-    def __init__(self, wire: Wire, index: int, *, summarizes: bool, seals: bool) -> None:
+    def __init__(self, wire: EventEncoder, index: int, *, summarizes: bool, seals: bool) -> None:
         self._wire = wire
         self._index = index
         self._summarizes = summarizes
@@ -171,7 +171,7 @@ class OpenThought:
 class OpenFunctionCall:
     """A call with arguments in JSON."""
 
-    def __init__(self, wire: Wire, index: int, *, call_id: str, called: CallName) -> None:
+    def __init__(self, wire: EventEncoder, index: int, *, call_id: str, called: CallName) -> None:
         self._wire = wire
         self._index = index
         self._id = new_id("fc")
@@ -209,7 +209,7 @@ class OpenFunctionCall:
 class OpenCustomCall:
     """A call with free text, which the model wrote as JSON."""
 
-    def __init__(self, wire: Wire, index: int, *, call_id: str, called: CallName) -> None:
+    def __init__(self, wire: EventEncoder, index: int, *, call_id: str, called: CallName) -> None:
         self._wire = wire
         self._index = index
         self._id = new_id("ctc")
