@@ -137,10 +137,11 @@ from extensions.openai.responses.schema import (
 from extensions.openai.structured.constraint import (
     JsonSchemaFormat,
     ResponseFormat,
+    ResponseText,
     StructuredFields,
     StructuredOutputs,
+    TextFormat,
 )
-from extensions.openai.structured.text_format import ResponseText, TextFormat
 
 __all__ = [
     "AdapterNames",

@@ -12,10 +12,10 @@ from modules.engine.protocols import Engine, Loader, ReportProgress
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed, NoRoom
+from modules.models.loaded_model import LoadedModel, ModelEvents
+from modules.models.loaded_models import LoadedModels
 from modules.models.residency import ModelNeed
 from modules.models.roster import Roster
-from modules.models.slot import LoadedModel, ModelEvents
-from modules.models.slots import LoadedModels
 from modules.settings.values import Settings
 
 
@@ -95,9 +95,9 @@ class ModelLoading:
     """Of each kind one load at a time: whoever calls `bring_up` has the turn."""
 
     def __init__(
-        self, slots: LoadedModels, roster: Roster, launch: Launch, events: ModelEvents, settings: Settings
+        self, loaded: LoadedModels, roster: Roster, launch: Launch, events: ModelEvents, settings: Settings
     ) -> None:
-        self._slots = slots
+        self._loaded = loaded
         self._roster = roster
         self._launch = launch
         self._events = events
@@ -105,7 +105,7 @@ class ModelLoading:
 
     async def refuse_hopeless(self, spec: LoadSpec) -> None:
         """Raises NoRoom when there can be no room for it, however long it waits, and LoadFailed."""
-        await self._slots.refuse_hopeless(await self._slots.need(spec))
+        await self._loaded.refuse_hopeless(await self._loaded.need(spec))
 
     async def bring_up(self, spec: LoadSpec, patience: float | None, *, is_chosen: bool = False) -> LoadedModel:
         """Load the model, unloading what has to make room. See `LoadedModels.make_room` for `patience`. `is_chosen` says that
@@ -113,64 +113,64 @@ class ModelLoading:
         left: list[str] = []
         _log.info("loading %s", spec.name)
         try:
-            slot = await self._loaded(spec, patience, left)
+            loaded = await self._load(spec, patience, left)
         except (LoadFailed, NoRoom) as failure:
             _log.error("%s could not be loaded: %s", spec.name, failure.message)
             raise self._told(spec, failure, left) from failure
         except Exception:
-            self._slots.publish_failed(spec, "Loading it broke down.")
+            self._loaded.publish_failed(spec, "Loading it broke down.")
             raise
         finally:
-            self._slots.gone(spec.name)
+            self._loaded.gone(spec.name)
         for name in left:
             if name != spec.name:
                 self._roster.evicted(name)
         self._roster.add(spec, is_chosen=is_chosen)
-        self._slots.publish_ready(slot)
-        return slot
+        self._loaded.publish_ready(loaded)
+        return loaded
 
-    async def _loaded(self, spec: LoadSpec, patience: float | None, left: list[str]) -> LoadedModel:
+    async def _load(self, spec: LoadSpec, patience: float | None, left: list[str]) -> LoadedModel:
         is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
-        if not (is_only and self._slots.recent()):
-            self._slots.publish_loading(spec)
-        await self._slots.bury()
-        need = await self._slots.need(spec)
-        await self._slots.refuse_hopeless(need)
-        candidate = await self._launch(spec) if await self._slots.has_room_to_probe() else None
+        if not (is_only and self._loaded.recent()):
+            self._loaded.publish_loading(spec)
+        await self._loaded.close_dead()
+        need = await self._loaded.need(spec)
+        await self._loaded.refuse_hopeless(need)
+        candidate = await self._launch(spec) if await self._loaded.has_room_to_probe() else None
         try:
-            self._slots.publish_loading(spec)
-            await self._slots.make_room(need, patience, left)
+            self._loaded.publish_loading(spec)
+            await self._loaded.make_room(need, patience, left)
             candidate = candidate or await self._launch(spec)
         except BaseException:
             if candidate is not None:
                 await candidate.aclose()
             raise
-        return await self._slot_of(spec, candidate, need)
+        return await self._loaded_model(spec, candidate, need)
 
     def _told(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
         """The failure as its caller should hear it, and as the state shows it from now on."""
         is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
-        if self._slots.live(spec.name) or (is_only and self._slots.recent()):
-            self._slots.publish_ready_again()
+        if self._loaded.live(spec.name) or (is_only and self._loaded.recent()):
+            self._loaded.publish_ready_again()
             return failure
         message = failure.message
         if left:
             them = "it" if len(left) == 1 else "each"
             message += f" {' and '.join(left)} had been unloaded to make room; the next request loads {them} again."
-        self._slots.publish_failed(spec, message)
+        self._loaded.publish_failed(spec, message)
         return type(failure)(message, param=failure.param)
 
-    async def _slot_of(self, spec: LoadSpec, candidate: Candidate, need: ModelNeed) -> LoadedModel:
+    async def _loaded_model(self, spec: LoadSpec, candidate: Candidate, need: ModelNeed) -> LoadedModel:
         started = time.monotonic()
-        engine = await candidate.load(lambda fraction: self._slots.publish_loading(spec, fraction))
-        is_pinned = spec.name in self._slots.pinned
-        slot = LoadedModel(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
-        slot.pid = candidate.pid
+        engine = await candidate.load(lambda fraction: self._loaded.publish_loading(spec, fraction))
+        is_pinned = spec.name in self._loaded.pinned
+        loaded = LoadedModel(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
+        loaded.pid = candidate.pid
         try:
-            await self._slots.add(slot, need.memory)
+            await self._loaded.add(loaded, need.memory)
         except BaseException:
             await engine.aclose()
             raise
-        taken = f", {slot.memory.host / 2**20:,.0f} MiB" if slot.memory.host else ""
+        taken = f", {loaded.memory.host / 2**20:,.0f} MiB" if loaded.memory.host else ""
         _log.info("loaded %s in %.1f s%s", spec.name, time.monotonic() - started, taken)
-        return slot
+        return loaded

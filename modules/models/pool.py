@@ -13,11 +13,11 @@ from modules.engine.types import Adapter, LoadSpec, ModelCard, ModelKind
 from modules.errors import NotFound, NotLoaded, SettingsError
 from modules.models.catalog import AdapterCatalog, Catalog
 from modules.models.gauge import MemoryGauge, SystemMemory
+from modules.models.loaded_model import LoadedModel, ModelEvents
+from modules.models.loaded_models import LoadedModels
 from modules.models.loading import Launch, ModelLoading, launch_engine
 from modules.models.options import LoadOptions
 from modules.models.roster import Roster, first_spec, pinned_names, requested_spec
-from modules.models.slot import LoadedModel, ModelEvents
-from modules.models.slots import LoadedModels
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
 from modules.settings.values import Settings
@@ -38,17 +38,17 @@ class _SharedLoad:
 
     def __init__(self) -> None:
         self.task: asyncio.Task[LoadedModel] | None = None
-        self.slot: LoadedModel | None = None
+        self.loaded: LoadedModel | None = None
         self.waiting = 0
 
-    def hand_over(self, slot: LoadedModel) -> LoadedModel:
-        self.slot = slot
-        slot.claim(self.waiting)
-        return slot
+    def hand_over(self, loaded: LoadedModel) -> LoadedModel:
+        self.loaded = loaded
+        loaded.claim(self.waiting)
+        return loaded
 
     def leave(self) -> None:
-        if self.slot is not None:
-            self.slot.release()
+        if self.loaded is not None:
+            self.loaded.release()
         else:
             self.waiting -= 1
 
@@ -76,9 +76,9 @@ class ModelPool:
         self._drain_seconds = drain_seconds
         self._feed = StateFeed()
         self._roster = Roster(settings, self._catalog)
-        self._slots = LoadedModels(settings, gauge or SystemMemory(settings), self._feed, self._roster)
-        events = ModelEvents(idle=lambda slot: self._in_background(self._rest(slot)), released=self._slots.wake)
-        self._loading = ModelLoading(self._slots, self._roster, launch, events, settings)
+        self._loaded = LoadedModels(settings, gauge or SystemMemory(settings), self._feed, self._roster)
+        events = ModelEvents(idle=lambda loaded: self._in_background(self._rest(loaded)), released=self._loaded.wake)
+        self._loading = ModelLoading(self._loaded, self._roster, launch, events, settings)
         self._turns = {kind: asyncio.Lock() for kind in ModelKind}
         # Requests for loads are read beside the event loop, and answered in the order in which they came.
         self._asking = asyncio.Lock()
@@ -93,19 +93,19 @@ class ModelPool:
         """Of the model that answers requests which name none."""
         if self._roster.is_single:
             return self._alive_or_dead(self._feed.current)
-        name = self._roster.default_name(self._slots.recent())
+        name = self._roster.default_name(self._loaded.recent())
         return self._alive_or_dead((self._feed.of(name) if name else None) or self._feed.current)
 
     @property
     def has_model(self) -> bool:
         """Whether requests that name no model are answered, now or when a load under way has ended."""
         is_coming = self._feed.current.status is Status.LOADING
-        return is_coming or self._roster.default_name(self._slots.recent()) is not None
+        return is_coming or self._roster.default_name(self._loaded.recent()) is not None
 
     @property
     def models(self) -> tuple[ModelState, ...]:
         """Every model that is loaded, being loaded or sleeping, and those that failed; the default one first."""
-        states = [self._alive_or_dead(self._slots.measured(state)) for state in self._feed.states]
+        states = [self._alive_or_dead(self._loaded.measured(state)) for state in self._feed.states]
         default = self.state.name
         return tuple(sorted(states, key=lambda state: state.name != default))
 
@@ -115,19 +115,19 @@ class ModelPool:
 
     def uses(self, name: str | None = None) -> int:
         """How many requests the named model is answering, or all are."""
-        slots = [self._slots.live(each) for each in self._slots.names() if name in {None, each}]
-        return sum(slot.uses for slot in slots if slot is not None)
+        all_loaded = [self._loaded.live(each) for each in self._loaded.names() if name in {None, each}]
+        return sum(loaded.uses for loaded in all_loaded if loaded is not None)
 
     async def use_counts(self, name: str | None = None) -> AsyncGenerator[int, None]:
         """`uses` now, and again when one has ended; never ends by itself."""
         while True:
-            news = self._slots.news
+            news = self._loaded.news
             yield self.uses(name)
             await news.wait()
 
     def wake(self) -> None:
         """Have whoever follows `use_counts` look again."""
-        self._slots.wake()
+        self._loaded.wake()
 
     def list_models(self) -> list[str]:
         """Names on disk, as `load` takes them."""
@@ -153,23 +153,23 @@ class ModelPool:
         turn, for room; brings back a model that died or sleeps. `keep_alive` is in seconds after the model's last
         lease, for it and from now on; below 0 it never sleeps. Raises BadRequest, NotLoaded, LoadFailed, NoRoom.
         """
-        slot = await self._claimed(name, kind)
+        loaded = await self._claimed(name, kind)
         try:
             if keep_alive is not None:
-                slot.keep(keep_alive)
-            yield slot.engine
+                loaded.keep(keep_alive)
+            yield loaded.engine
         finally:
-            slot.release()
+            loaded.release()
 
     def start(self) -> None:
         """Begin to load the first model, if there is one to begin with. Raises SettingsError when it, or one that is to
         be pinned, cannot be found."""
-        self._slots.pinned = pinned_names(self._settings, self._catalog)
+        self._loaded.pinned = pinned_names(self._settings, self._catalog)
         spec = first_spec(self._catalog, self._settings)
         if spec is not None:
             spec = replace(spec, adapters=self._first_adapters())
             self._roster.begin_with(spec)
-            self._slots.publish_loading(spec)
+            self._loaded.publish_loading(spec)
             self._as_load(spec.name, self._swap(spec, is_chosen=False)).set_name(f"load {spec.name}")
 
     async def load(self, name: str, options: LoadOptions, *, instruction_template: str = "") -> ModelCard:
@@ -186,7 +186,7 @@ class ModelPool:
     async def apply_adapters(self, names: Sequence[str]) -> ModelCard:
         """Load the default model again with exactly these LoRA adapters. Raises NotFound, NotLoaded, LoadFailed."""
         adapters = await asyncio.to_thread(self._found_adapters, names)
-        spec = self._roster.meant(None, ModelKind.CHAT, self._slots.recent())
+        spec = self._roster.meant(None, ModelKind.CHAT, self._loaded.recent())
         if spec is None:
             raise NotLoaded(_advice(self._feed.current))
         return await self._outcome(self._as_load(spec.name, self._swap(replace(spec, adapters=adapters))))
@@ -210,7 +210,7 @@ class ModelPool:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await self._slots.close_all(patience=0)
+        await self._loaded.close_all(patience=0)
 
     def _first_adapters(self) -> tuple[Adapter, ...]:
         try:
@@ -227,26 +227,26 @@ class ModelPool:
         return self._catalog.find(name).name
 
     async def _claimed(self, name: str | None, kind: ModelKind) -> LoadedModel:
-        """A slot with one use of it begun."""
+        """A loaded with one use of it begun."""
         while True:
             spec = await self._meant(name, kind)
-            slot = self._slots.live(spec.name) if spec else None
-            if slot is None:
-                slot = await self._brought_up(name, kind, spec)
-                if slot.engine.is_alive:
-                    return slot
-                slot.release()
-            elif slot.is_free:
-                slot.claim()
-                return slot
+            loaded = self._loaded.live(spec.name) if spec else None
+            if loaded is None:
+                loaded = await self._brought_up(name, kind, spec)
+                if loaded.engine.is_alive:
+                    return loaded
+                loaded.release()
+            elif loaded.is_free:
+                loaded.claim()
+                return loaded
             else:
-                await self._slots.news.wait()
+                await self._loaded.news.wait()
 
     async def _meant(self, name: str | None, kind: ModelKind) -> LoadSpec | None:
         is_known = not name or self._roster.known(name) is not None
         if kind is not ModelKind.CHAT or not is_known:
-            return await asyncio.to_thread(self._roster.meant, name, kind, self._slots.recent(kind))
-        return self._roster.meant(name, kind, self._slots.recent(kind))
+            return await asyncio.to_thread(self._roster.meant, name, kind, self._loaded.recent(kind))
+        return self._roster.meant(name, kind, self._loaded.recent(kind))
 
     async def _brought_up(self, name: str | None, kind: ModelKind, spec: LoadSpec | None) -> LoadedModel:
         """All who wait for the same model wait for the same attempt."""
@@ -270,11 +270,11 @@ class ModelPool:
             await self._loading.refuse_hopeless(spec)
         async with self._turns[kind]:
             spec = await self._spec_of(name, kind)
-            slot = self._slots.live(spec.name)
-            if slot is None:
-                slot = await self._loading.bring_up(spec, patience=None)
+            loaded = self._loaded.live(spec.name)
+            if loaded is None:
+                loaded = await self._loading.bring_up(spec, patience=None)
                 self._begin_watch()
-            return shared.hand_over(slot)
+            return shared.hand_over(loaded)
 
     async def _spec_of(self, name: str | None, kind: ModelKind) -> LoadSpec:
         spec = await self._meant(name, kind)
@@ -284,9 +284,9 @@ class ModelPool:
 
     async def _swap(self, spec: LoadSpec, *, is_chosen: bool = True) -> ModelCard:
         async with self._turns[spec.kind]:
-            slot = await self._loading.bring_up(spec, self._drain_seconds, is_chosen=is_chosen)
+            loaded = await self._loading.bring_up(spec, self._drain_seconds, is_chosen=is_chosen)
             self._begin_watch()
-            return slot.engine.card
+            return loaded.engine.card
 
     async def _unload(self, name: str | None, broken_off: Mapping[asyncio.Task[Any], str]) -> None:
         """Where there is only one, a load in its place ends first. A load of another model may wait for just this."""
@@ -300,33 +300,33 @@ class ModelPool:
             await self._unload_now(name, names)
 
     async def _unload_now(self, name: str | None, broken_off: Sequence[str]) -> None:
-        everything = (*self._roster.wanted, *self._slots.names(), *filter(None, broken_off))
+        everything = (*self._roster.wanted, *self._loaded.names(), *filter(None, broken_off))
         for each in [name] if name is not None else dict.fromkeys(everything):
             self._roster.remove(each)
-            await self._slots.close(each, self._drain_seconds)
+            await self._loaded.close(each, self._drain_seconds)
             self._feed.forget(each)
             _log.info("%s was unloaded", each)
         self._feed.publish(ModelState())
 
-    async def _rest(self, slot: LoadedModel) -> None:
-        if self._roster.is_single and slot.spec.kind is ModelKind.CHAT:
+    async def _rest(self, loaded: LoadedModel) -> None:
+        if self._roster.is_single and loaded.spec.kind is ModelKind.CHAT:
             async with self._turns[ModelKind.CHAT]:
-                await self._rest_now(slot)
+                await self._rest_now(loaded)
         else:
-            await self._rest_now(slot)
+            await self._rest_now(loaded)
 
-    async def _rest_now(self, slot: LoadedModel) -> None:
-        if self._slots.live(slot.spec.name) is slot and not slot.is_used:
-            await self._slots.close(slot.spec.name, 0)
-            self._slots.publish_asleep(slot, _IDLE)
-            _log.info("unloaded %s because nobody used it", slot.spec.name)
+    async def _rest_now(self, loaded: LoadedModel) -> None:
+        if self._loaded.live(loaded.spec.name) is loaded and not loaded.is_used:
+            await self._loaded.close(loaded.spec.name, 0)
+            self._loaded.publish_asleep(loaded, _IDLE)
+            _log.info("unloaded %s because nobody used it", loaded.spec.name)
 
     def _begin_watch(self) -> None:
-        if self._watch is None and self._slots.is_watched:
-            self._watch = self._in_background(self._slots.watch())
+        if self._watch is None and self._loaded.is_watched:
+            self._watch = self._in_background(self._loaded.watch())
 
     def _alive_or_dead(self, state: ModelState) -> ModelState:
-        if state.status is Status.READY and state.name and self._slots.is_dead(state.name):
+        if state.status is Status.READY and state.name and self._loaded.is_dead(state.name):
             return replace(state, status=Status.FAILED, message=_DIED)
         return state
 

@@ -23,8 +23,8 @@ from extensions.openai.common.generation import keep_alive_of, limits_of, refuse
 from extensions.openai.common.items.inbound import items_of
 from extensions.openai.common.items.messages import turns_of
 from extensions.openai.common.messages.inbound import message_of
+from extensions.openai.structured.constraint import text_constraint
 from extensions.openai.structured.schemas import plain_schema
-from extensions.openai.structured.text_format import text_constraint
 from modules.errors import BadRequest
 from modules.messages import Message, ToolChoice, ToolSpec, ToolUse
 from modules.requests import ChatRequest, Mode, Persona, TemplateChoice

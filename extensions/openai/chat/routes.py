@@ -11,7 +11,7 @@ from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import event_stream, is_plain_script, parses_every_event, while_connected
-from extensions.openai.structured.text_format import unenforced_text
+from extensions.openai.structured.constraint import unenforced_text
 from modules.reply.gather import gather
 
 router = APIRouter(tags=["Chat completions"], route_class=JsonRoute)

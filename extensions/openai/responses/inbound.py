@@ -25,8 +25,8 @@ from extensions.openai.responses.schema import (
     ResponseToolReference,
     TextEcho,
 )
+from extensions.openai.structured.constraint import text_constraint
 from extensions.openai.structured.schemas import plain_schema
-from extensions.openai.structured.text_format import text_constraint
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 from modules.prompt.conversation.trim import PICTURE, SOUND

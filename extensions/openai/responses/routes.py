@@ -30,7 +30,7 @@ from extensions.openai.responses.schema import (
 )
 from extensions.openai.responses.service import CurrentService
 from extensions.openai.responses.store import ResponseRepository, missing, with_items, with_metadata, without_item
-from extensions.openai.structured.text_format import unenforced_text
+from extensions.openai.structured.constraint import unenforced_text
 from modules.errors import BadRequest
 from modules.prompt.conversation.trim import LEFT_OUT
 

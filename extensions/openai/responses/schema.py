@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from extensions.openai.common.field_types import Alternatives, Anything, Bound, Effort, Name, RequestModel, known_words
 from extensions.openai.common.generation import GenerationFields
 from extensions.openai.common.items.schema import InputItem, InputItems, Item, OutputItem
-from extensions.openai.structured.text_format import ResponseText
+from extensions.openai.structured.constraint import ResponseText
 from modules.engine.types import Usage
 
 

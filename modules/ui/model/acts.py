@@ -15,8 +15,8 @@ from modules.engine.types import LoadSpec
 from modules.errors import ServiceError
 from modules.models.catalog import Catalog
 from modules.models.downloads.downloads import Downloads
+from modules.models.gauge import can_use_gpu, room_now
 from modules.models.options import LoadOptions, with_model_settings
-from modules.models.room import can_use_gpu, room_now
 from modules.models.roster import requested_spec
 from modules.models.state import ModelState, Status
 from modules.settings.values import Settings

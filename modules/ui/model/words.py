@@ -8,7 +8,7 @@ from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
 from modules.models.downloads.plan import FileKind, gguf_weights, kind_of, shown_size
 from modules.models.downloads.progress import DownloadProgress, Stage, shown_seconds
-from modules.models.room import Room
+from modules.models.gauge import Room
 from modules.models.state import ModelState, Status
 
 _MARKS: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|<>~$"})

@@ -13,7 +13,7 @@ from modules.backends.llamacpp.estimate import Estimate, estimate, estimate_shap
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
-from modules.models.room import can_use_gpu, host_room, room_now
+from modules.models.gauge import can_use_gpu, host_room, room_now
 from modules.paths import PROGRAM_FOLDER
 from tests.gguf_file import write_gguf
 from tests.model_files import GEMMA, QWEN, SMOLLM2

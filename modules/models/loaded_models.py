@@ -9,6 +9,7 @@ from typing import Final
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import NoRoom
 from modules.models.gauge import MemoryGauge, shown_bytes
+from modules.models.loaded_model import LoadedModel
 from modules.models.residency import (
     Fits,
     MemoryLimits,
@@ -22,7 +23,6 @@ from modules.models.residency import (
     plan,
 )
 from modules.models.roster import Roster
-from modules.models.slot import LoadedModel
 from modules.models.state import ModelState, StateFeed, Status
 from modules.settings.values import Settings
 
@@ -38,7 +38,7 @@ _PROBE: Final = 96 * 2**20
 
 
 class LoadedModels:
-    """One slot for each model in memory, by name. `pinned` names those that never make room."""
+    """One entry for each model in memory, by name. `pinned` names those that never make room."""
 
     def __init__(self, settings: Settings, gauge: MemoryGauge, feed: StateFeed, roster: Roster) -> None:
         self.pinned: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class LoadedModels:
         self._gauge = gauge
         self._feed = feed
         self._roster = roster
-        self._slots: dict[str, LoadedModel] = {}
+        self._models: dict[str, LoadedModel] = {}
         self._closing: set[LoadedModel] = set()
         self._coming: dict[str, Resident] = {}
         self._held_for: dict[str, tuple[str, ...]] = {}
@@ -64,19 +64,19 @@ class LoadedModels:
         return self._news
 
     def names(self) -> list[str]:
-        return list(self._slots)
+        return list(self._models)
 
     def recent(self, kind: ModelKind = ModelKind.CHAT) -> list[str]:
         """The live ones of that kind, the one that was used last first."""
-        live = [slot for slot in self._slots.values() if slot.engine.is_alive and slot.spec.kind is kind]
-        return [slot.spec.name for slot in sorted(live, key=lambda slot: -slot.resident.last_used)]
+        live = [loaded for loaded in self._models.values() if loaded.engine.is_alive and loaded.spec.kind is kind]
+        return [loaded.spec.name for loaded in sorted(live, key=lambda loaded: -loaded.resident.last_used)]
 
     def live(self, name: str) -> LoadedModel | None:
-        slot = self._slots.get(name)
-        return slot if slot is not None and slot.engine.is_alive else None
+        loaded = self._models.get(name)
+        return loaded if loaded is not None and loaded.engine.is_alive else None
 
     def is_dead(self, name: str) -> bool:
-        return name in self._slots and self.live(name) is None
+        return name in self._models and self.live(name) is None
 
     def wake(self) -> None:
         """Something has changed for those who wait for room or for a held model."""
@@ -97,7 +97,7 @@ class LoadedModels:
         await self._weigh()
         limits = await self._limits()
         # What is closing, or only just coming, is not in the way for long.
-        staying = [slot.resident for slot in self._slots.values() if slot.engine.is_alive]
+        staying = [loaded.resident for loaded in self._models.values() if loaded.engine.is_alive]
         decision = plan(staying, need, limits)
         if isinstance(decision, NeverFits):
             raise _no_room(need, decision)
@@ -142,28 +142,28 @@ class LoadedModels:
         self._coming.pop(name, None)
         self.wake()
 
-    async def add(self, slot: LoadedModel, memory: MemoryUse) -> None:
+    async def add(self, loaded: LoadedModel, memory: MemoryUse) -> None:
         """The model is loaded; `memory` is what it was expected to take."""
-        slot.memory = memory
-        await self._measure(slot)
-        self._slots[slot.spec.name] = slot
-        del self._coming[slot.spec.name]
+        loaded.memory = memory
+        await self._measure(loaded)
+        self._models[loaded.spec.name] = loaded
+        del self._coming[loaded.spec.name]
 
     async def close(self, name: str, patience: float | None) -> None:
         """End the model's process, when the replies under way have ended or after `patience` seconds."""
-        slot = self._slots.pop(name, None)
-        if slot is None:
+        loaded = self._models.pop(name, None)
+        if loaded is None:
             return
-        self._closing.add(slot)
+        self._closing.add(loaded)
         try:
-            await slot.close(patience if slot.engine.is_alive else 0)
+            await loaded.close(patience if loaded.engine.is_alive else 0)
         finally:
-            self._closing.discard(slot)
+            self._closing.discard(loaded)
             self.wake()
 
-    async def bury(self) -> None:
+    async def close_dead(self) -> None:
         """Close what is left of models whose processes have ended."""
-        for name in [name for name in self._slots if self.live(name) is None]:
+        for name in [name for name in self._models if self.live(name) is None]:
             await self.close(name, 0)
 
     async def close_all(self, patience: float | None) -> None:
@@ -176,49 +176,49 @@ class LoadedModels:
         weighed = 0.0
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            residents = [slot.resident for slot in self._slots.values()]
+            residents = [loaded.resident for loaded in self._models.values()]
             is_recent = time.monotonic() - weighed < _QUIET_SECONDS
             if is_recent and not any(each.is_used or each.last_used >= weighed for each in residents):
                 continue
             weighed = time.monotonic()
             await self._weigh()
             for name in excess(self._residents(), await self._limits()):
-                slot = self.live(name)
-                if slot is not None and not slot.is_used:
+                loaded = self.live(name)
+                if loaded is not None and not loaded.is_used:
                     _log.info("unloading %s: the loaded models have grown beyond --models-memory", name)
                     await self.close(name, 0)
-                    self.publish_asleep(slot, _GREW)
+                    self.publish_asleep(loaded, _GREW)
 
     def measured(self, state: ModelState) -> ModelState:
-        slot = self._slots.get(state.name or "")
-        return replace(state, memory=slot.memory.host + slot.memory.gpu) if slot else state
+        loaded = self._models.get(state.name or "")
+        return replace(state, memory=loaded.memory.host + loaded.memory.gpu) if loaded else state
 
     def publish_loading(self, spec: LoadSpec, fraction: float = 0.0) -> None:
         self._feed.publish(ModelState(status=Status.LOADING, name=spec.name, progress=fraction, kind=spec.kind))
 
-    def publish_ready(self, slot: LoadedModel) -> None:
-        card = slot.engine.card
+    def publish_ready(self, loaded: LoadedModel) -> None:
+        card = loaded.engine.card
         self._feed.publish(
             ModelState(
                 status=Status.READY,
                 name=card.name,
                 card=card,
                 progress=1.0,
-                loaded_at=slot.loaded_at,
-                kind=slot.spec.kind,
+                loaded_at=loaded.loaded_at,
+                kind=loaded.spec.kind,
             )
         )
 
     def publish_ready_again(self) -> None:
         """A load that was shown as under way has come to nothing, and the model before it still answers."""
         if self._feed.current.status is Status.LOADING and (names := self.recent()):
-            self.publish_ready(self._slots[names[0]])
+            self.publish_ready(self._models[names[0]])
 
     def publish_failed(self, spec: LoadSpec, message: str) -> None:
         self._feed.publish(ModelState(status=Status.FAILED, name=spec.name, message=message, kind=spec.kind))
 
-    def publish_asleep(self, slot: LoadedModel, message: str) -> None:
-        self._feed.publish(_asleep(slot, message))
+    def publish_asleep(self, loaded: LoadedModel, message: str) -> None:
+        self._feed.publish(_asleep(loaded, message))
 
     @property
     def _is_bounded(self) -> bool:
@@ -232,7 +232,7 @@ class LoadedModels:
         return plan(self._residents(), need, limits, self._held_for.get(need.name, ()))
 
     def _may_cut(self, names: tuple[str, ...], need: ModelNeed) -> bool:
-        used = [name for name in names if (slot := self.live(name)) and slot.is_used]
+        used = [name for name in names if (loaded := self.live(name)) and loaded.is_used]
         is_only = self._roster.is_single and need.kind is ModelKind.CHAT
         return is_only or used == [need.name]
 
@@ -240,12 +240,12 @@ class LoadedModels:
         # While the first one closes, no use of the others may begin.
         self._hold(need, names)
         for name in names:
-            slot = self._slots.get(name)
-            if slot is None:
+            loaded = self._models.get(name)
+            if loaded is None:
                 continue
             await self.close(name, patience)
             left.append(name)
-            self._feed.note(_asleep(slot, _MADE_ROOM))
+            self._feed.note(_asleep(loaded, _MADE_ROOM))
             _log.info("unloaded %s to make room for %s", name, need.name)
 
     def _hold(self, need: ModelNeed, names: tuple[str, ...]) -> None:
@@ -255,17 +255,17 @@ class LoadedModels:
             del self._held_for[need.name]
         held = {name for each in self._held_for.values() for name in each}
         released = False
-        for slot in self._slots.values():
-            should_hold = slot.spec.name in held
-            released |= slot.is_held and not should_hold
-            slot.is_held = should_hold
+        for loaded in self._models.values():
+            should_hold = loaded.spec.name in held
+            released |= loaded.is_held and not should_hold
+            loaded.is_held = should_hold
         if released:
             self.wake()
 
     def _residents(self) -> list[Resident]:
-        slots = [slot.resident for slot in self._slots.values() if slot.engine.is_alive]
-        closing = [replace(slot.resident, is_used=True, is_pinned=True) for slot in self._closing]
-        return [*slots, *closing, *self._coming.values()]
+        residents = [loaded.resident for loaded in self._models.values() if loaded.engine.is_alive]
+        closing = [replace(loaded.resident, is_used=True, is_pinned=True) for loaded in self._closing]
+        return [*residents, *closing, *self._coming.values()]
 
     def _booked(self) -> MemoryUse:
         return sum((resident.memory for resident in self._residents()), MemoryUse())
@@ -277,23 +277,23 @@ class LoadedModels:
 
     async def _weigh(self) -> None:
         if self._is_bounded:
-            await asyncio.gather(*map(self._measure, list(self._slots.values())))
+            await asyncio.gather(*map(self._measure, list(self._models.values())))
 
-    async def _measure(self, slot: LoadedModel) -> None:
+    async def _measure(self, loaded: LoadedModel) -> None:
         """What the process takes now; the most it ever took is what it will need the next time."""
-        if slot.pid is None:
+        if loaded.pid is None:
             return
-        taken = await asyncio.to_thread(self._gauge.taken, slot.pid)
+        taken = await asyncio.to_thread(self._gauge.taken, loaded.pid)
         if taken:
-            slot.memory = MemoryUse(host=taken, gpu=slot.memory.gpu)
-            before = self._needs.pop(slot.spec, MemoryUse())
-            self._needs[slot.spec] = MemoryUse(host=max(taken, before.host), gpu=slot.memory.gpu)
+            loaded.memory = MemoryUse(host=taken, gpu=loaded.memory.gpu)
+            before = self._needs.pop(loaded.spec, MemoryUse())
+            self._needs[loaded.spec] = MemoryUse(host=max(taken, before.host), gpu=loaded.memory.gpu)
             if len(self._needs) > _REMEMBERED:
                 del self._needs[next(iter(self._needs))]
 
 
-def _asleep(slot: LoadedModel, message: str) -> ModelState:
-    return ModelState(name=slot.spec.name, card=slot.engine.card, message=message, kind=slot.spec.kind)
+def _asleep(loaded: LoadedModel, message: str) -> ModelState:
+    return ModelState(name=loaded.spec.name, card=loaded.engine.card, message=message, kind=loaded.spec.kind)
 
 
 def _no_room(need: ModelNeed, refused: NeverFits) -> NoRoom:
