@@ -15,10 +15,14 @@ def server(layout: Layout, flags: Sequence[str]) -> NoReturn:
 
 # Each of them holds models of its own, so there are no more than memory bears.
 _ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4")
+_SLOWEST_SHOWN = "--durations=40"
 
 
 def tests(layout: Layout, arguments: Sequence[str]) -> NoReturn:
-    """Go on as pytest in the project's folder; the tests find their models by TEST_MODELS_DIR. Of what is said twice,
-    `arguments` count."""
+    """Go on as pytest in the project's folder; the tests find their models by TEST_MODELS_DIR. The last run's results
+    and durations are kept in `layout.test_report`. Of what is said twice, `arguments` count."""
     variables = {"TEST_MODELS_DIR": str(layout.test_models.resolve()), **library_path(layout.environment)}
-    become([layout.python, "-m", "pytest", *_ON_ALL_CORES, *arguments], environment(variables), folder=layout.root)
+    kept = (_SLOWEST_SHOWN, f"--junitxml={layout.test_report}")
+    become(
+        [layout.python, "-m", "pytest", *_ON_ALL_CORES, *kept, *arguments], environment(variables), folder=layout.root
+    )

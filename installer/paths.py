@@ -46,6 +46,10 @@ class Layout:
         return self.files / "logs"
 
     @property
+    def test_report(self) -> Path:
+        return self.logs / "tests.xml"
+
+    @property
     def wheels(self) -> Path:
         return self.files / "wheels"
 

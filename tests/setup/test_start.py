@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,10 +48,11 @@ def test_arguments_arrive_as_given(ready: Checkout) -> None:
     assert arguments_of_server(printed) == HARD
 
 
-def test_second_start_is_quick_and_says_nothing(ready: Checkout) -> None:
-    began = time.monotonic()
-    _, printed = ready.run("--api")
-    assert time.monotonic() - began < 2.0
+def test_second_start_runs_no_other_program_and_says_nothing(ready: Checkout, tmp_path: Path) -> None:
+    """What makes a start slow is pip, a compiler, or a question to the hardware: each a program."""
+    audit = "import sys; sys.addaudithook(lambda event, _: event == 'subprocess.Popen' and print('program'))"
+    (tmp_path / "sitecustomize.py").write_text(audit, encoding="utf-8")
+    _, printed = ready.run("--api", variables={"PYTHONPATH": str(tmp_path)})
     assert printed == 'SERVER ["--api"]\n'
 
 
@@ -93,7 +93,8 @@ def test_tests_get_their_arguments_and_models(checkout: Checkout, tmp_path: Path
     add_templates(checkout, tmp_path)
     status, printed = checkout.run("test", "-k", "a or b", variables={"TEST_MODELS_DIR": str(tmp_path)})
     assert status == 0, printed
-    assert printed == f"['-n', 'logical', '--maxprocesses', '4', '-k', 'a or b'] {tmp_path} {checkout.root}\n"
+    told = ["-n", "logical", "--maxprocesses", "4", "--durations=40", f"--junitxml={checkout.layout.test_report}"]
+    assert printed == f"{[*told, '-k', 'a or b']} {tmp_path} {checkout.root}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="shell scripts")
