@@ -2,15 +2,35 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 import pytest
 
+from modules.engine.constraints import compiler
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Constraint, Generation, Prompt, Thought
 from modules.errors import BadRequest
 from tests.engine.byte_vocabulary import END
+
+Made = TypeVar("Made")
+
+
+def waits_for_compilers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Collects the slices of time that were waited in vain for a constraint to be compiled."""
+    waited: list[float] = []
+
+    class CountedFuture(Future[Made]):
+        def result(self, timeout: float | None = None) -> Made:
+            try:
+                return super().result(timeout)
+            except TimeoutError:
+                waited.append(timeout or 0.0)
+                raise
+
+    monkeypatch.setattr(compiler, "Future", CountedFuture)
+    return waited
 
 
 def json_schema(schema: object, **fields: Any) -> Constraint:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -84,12 +83,11 @@ async def test_a_budget_ends_a_thought(subject: Subject) -> None:
     ids=["keyword", "endless", "regex", "gbnf"],
 )
 async def test_what_cannot_be_enforced_is_refused_beside_others(subject: Subject, constraint: Constraint) -> None:
+    """The reply beside it is under way when the refusal comes."""
     beside = asyncio.create_task(whole(subject.engine, await subject.generation()))
     generation = await subject.generation(constraint=constraint)
-    started = time.monotonic()
     with pytest.raises(BadRequest) as refused:
         await whole(subject.engine, generation)
-    assert time.monotonic() - started < 2
     assert refused.value.param == constraint.param
     assert (await beside).text
 

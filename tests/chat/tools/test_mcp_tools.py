@@ -27,6 +27,8 @@ from tests.processes import child_processes
 SERVER = Path(__file__).with_name("mcp_server.py")
 STDIO = {"command": sys.executable, "args": [str(SERVER), "stdio"]}
 SILENT = {"command": sys.executable, "args": ["-c", "import time; time.sleep(60)"]}
+# Of the event loop: many more than anything takes that does not wait.
+TURNS = 100
 USABLE = {"add", "pid", "calculate", "fail", "die", "hang"}
 
 
@@ -173,15 +175,17 @@ async def test_what_is_no_server_is_listed_with_its_problem(data: UserData) -> N
     await box.aclose()
 
 
-async def test_a_server_that_does_not_answer_costs_a_bounded_time() -> None:
+async def test_a_server_that_does_not_answer_is_waited_for_once() -> None:
     server = CommandServer("silent", str(SILENT["command"]), tuple(SILENT["args"]))
     connection = McpConnection(server, start_seconds=0.3, call_seconds=1)
     before = child_processes()
-    for longest in (5.0, 0.25):
-        begin = time.monotonic()
-        with pytest.raises(ToolFailed, match="has not answered within"):
-            await connection.tools()
-        assert time.monotonic() - begin < longest
+    with pytest.raises(ToolFailed, match="has not answered within"):
+        await connection.tools()
+    again = asyncio.create_task(connection.tools())
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    with pytest.raises(ToolFailed, match="has not answered within"):
+        again.result()
     await connection.aclose()
     assert child_processes() <= before
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import psutil
 import pytest
@@ -55,22 +55,25 @@ async def test_refusals_and_failures_are_told_apart(renderer: ForeignRenderer) -
 
 
 @pytest.mark.parametrize("source", [SLOW, LARGE, "{{ 'a' * 10**9 }}", "{% for i in range(10**9) %}{% endfor %}"])
-async def test_greedy_templates_are_ended_in_time(renderer: ForeignRenderer, source: str) -> None:
+async def test_greedy_templates_are_ended(renderer: ForeignRenderer, source: str) -> None:
     await render(renderer, "warm")
-    started, turns = time.monotonic(), 0
-    stuck = asyncio.create_task(render(renderer, source))
-    longest = 0.0
-    while not stuck.done():
-        before = time.monotonic()
-        await asyncio.sleep(0.005)
-        longest = max(longest, time.monotonic() - before)
-        turns += 1
     with pytest.raises(BadRequest) as caught:
-        await stuck
+        await render(renderer, source)
     assert caught.value.param == "instruction_template_str"
-    assert time.monotonic() - started < 3
-    assert longest < 0.5
     assert await render(renderer, "and on") == "and on"
+
+
+async def test_event_loop_turns_while_a_template_is_rendered(renderer: ForeignRenderer) -> None:
+    await render(renderer, "warm")
+    stuck = asyncio.create_task(render(renderer, SLOW))
+    turns = 0
+    while not stuck.done():
+        await asyncio.sleep(0.005)
+        turns += 1
+    with pytest.raises(TemplateKilled):
+        await stuck
+    # A loop that waits for the process itself turns twice.
+    assert turns > 10
 
 
 async def test_process_is_killed_with_its_rendering(renderer: ForeignRenderer) -> None:
@@ -146,10 +149,20 @@ async def test_requests_templates_run_there_and_no_others() -> None:
         assert builder._rendering._foreign.pid is not None
 
 
-async def test_slow_template_is_tried_once() -> None:
+async def test_slow_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def counting(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counted(renderer: ForeignRenderer, source: str, variables: object, *, param: str) -> Any:
+            tried.append(source)
+            return await method(renderer, source, variables, param=param)
+
+        return counted
+
     async with built() as builder:
         await prompt_of(builder, chat(template=TemplateChoice(source="warm")))
-        started = time.monotonic()
+        monkeypatch.setattr(ForeignRenderer, "render", counting(ForeignRenderer.render))
+        monkeypatch.setattr(ForeignRenderer, "attempt", counting(ForeignRenderer.attempt))
         with pytest.raises(TemplateKilled):
             await prompt_of(builder, chat(user("a"), template=TemplateChoice(source=SLOW)))
-        assert time.monotonic() - started < 3
+    assert tried == [SLOW]

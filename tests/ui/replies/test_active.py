@@ -11,7 +11,7 @@ import pytest
 from modules.chat.session import session
 from modules.chat.tools.toolbox import ToolBox
 from modules.errors import Busy
-from modules.library.chats.histories import Place
+from modules.library.chats.histories import Histories, Place
 from modules.library.chats.history import History
 from modules.library.users import User
 from modules.models.loading import launch_in_process
@@ -70,13 +70,22 @@ async def spoken(reply: RunningReply) -> None:
                 return
 
 
+def saving(histories: Histories, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when a chat has been written whose last row has a reply."""
+    saved, loop, save = asyncio.Event(), asyncio.get_running_loop(), histories.save
+
+    def told(place: Place, chat_id: str, history: History) -> str:
+        written = save(place, chat_id, history)
+        if history.rows[-1].assistant.text:
+            loop.call_soon_threadsafe(saved.set)
+        return written
+
+    monkeypatch.setattr(histories, "save", told)
+    return saved
+
+
 def files_below(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*.json")]
-
-
-def until_there(file: Path) -> None:
-    while not file.exists():
-        pass
 
 
 async def test_a_reply_is_kept_in_its_chat(tmp_path: Path) -> None:
@@ -107,10 +116,11 @@ async def test_what_has_been_said_is_on_disk_before_the_reply_ends(
 ) -> None:
     monkeypatch.setattr(replies, "AUTOSAVE_SECONDS", 0.01)
     async with room(tmp_path) as here:
+        saved = saving(here.runtime.library.histories, monkeypatch)
         tab = Tab(place=INSTRUCT, chat="one")
         reply = here.begin(tab, "stall")
         await spoken(reply)
-        await asyncio.to_thread(until_there, tmp_path / "logs" / "instruct" / "one.json")
+        await saved.wait()
         assert here.stored(tab).rows[-1].assistant.text
         here.desk.stop(tab)
         await ended(reply)
