@@ -25,9 +25,9 @@ from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
 from modules.prompt.writer import Written
 from modules.reply.format import ReplyContext, choose_format
-from modules.reply.split.text import ControlTexts
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
+from modules.text.control_tokens import ControlTexts
 
 _log = logging.getLogger(__name__)
 

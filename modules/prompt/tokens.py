@@ -1,7 +1,6 @@
 """Prompt text → token ids: control tokens, BOS, infill, and whether the prompt fits the context."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
 from modules.errors import BadRequest, ContextTooLong, NotSupported
+from modules.text.control_tokens import ControlTexts
 
 _RESERVED_FOR_REPLY: Final = 512
 
@@ -45,34 +45,12 @@ BOT_NAME: Final = "\ufdd3"
 _RESERVED: Final = MappingProxyType({ord(each): None for each in (CUT, PLACE, USER_NAME, BOT_NAME)})
 
 
-class ControlTexts:
-    """The texts that a tokenizer reads as control tokens, ready to be found in long strings."""
-
-    def __init__(self, texts: tuple[str, ...]) -> None:
-        # A text of one character cannot be cut apart, so it is removed.
-        self._removed = {**_RESERVED, **{ord(text): None for text in texts if len(text) == 1}}
-        self._texts = frozenset(text for text in texts if len(text) > 1)
-        self._lengths = sorted({len(text) for text in self._texts})
-        beginnings = "".join(sorted({re.escape(text[0]) for text in self._texts}))
-        self._beginning = re.compile(f"[{beginnings}]") if beginnings else None
-
-    def __contains__(self, text: str) -> bool:
-        return text in self._texts
-
-    def cut(self, text: str) -> str:
-        """`text` with CUT inside every control text in it; `tokenize_cut` reads it as the letters that it is made of."""
-        clean = text.translate(self._removed)
-        if self._beginning is None:
-            return clean
-        places = [0, *self._places(clean), len(clean)]
-        return CUT.join(clean[start:end] for start, end in pairwise(places))
-
-    def _places(self, text: str) -> Iterator[int]:
-        assert self._beginning is not None
-        for match in self._beginning.finditer(text):
-            start = match.start()
-            if any(text[start : start + length] in self._texts for length in self._lengths):
-                yield start + 1
+def cut(text: str, controls: ControlTexts) -> str:
+    """`text` with CUT inside every control text in it; `tokenize` reads it as the letters that it is made of."""
+    # A text of one character cannot be cut apart, so it is removed.
+    clean = text.translate({**_RESERVED, **controls.letters})
+    places = [0, *(start + 1 for start in controls.starts(clean)), len(clean)]
+    return CUT.join(clean[start:end] for start, end in pairwise(places))
 
 
 def without_reserved(text: str) -> str:

@@ -19,8 +19,9 @@ from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.templates.sandbox import TemplateExhausted
 from modules.prompt.templates.shape import tags_for
 from modules.prompt.templates.variables import EFFORT_NAMES, nearest_effort, no_effort
-from modules.prompt.tokens import PLACE, ControlTexts, without_reserved
+from modules.prompt.tokens import PLACE, cut, without_reserved
 from modules.requests import Mode
+from modules.text.control_tokens import ControlTexts
 
 _STRANGERS: Final = frozenset({Role.USER, Role.TOOL})
 
@@ -215,6 +216,6 @@ def _quote(page: _Page) -> Quote:
     def quote(message: Message, text: str) -> str:
         if id(message) in ready or text == PLACE:
             return text
-        return page.controls.cut(text) if message.role in _STRANGERS else without_reserved(text)
+        return cut(text, page.controls) if message.role in _STRANGERS else without_reserved(text)
 
     return quote

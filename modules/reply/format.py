@@ -10,9 +10,9 @@ from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning.formats import ReplyReasoning, choose_reasoning
-from modules.reply.split.text import ControlTexts
 from modules.reply.tool_format import ToolFormat, ToolParser
 from modules.requests import ChatRequest
+from modules.text.control_tokens import ControlTexts
 
 _SLASH_OR_ESCAPED: Final = re.compile(r"\\.|[/\n]", re.DOTALL)
 

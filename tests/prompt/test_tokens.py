@@ -3,7 +3,8 @@
 import pytest
 
 from modules.errors import BadRequest
-from modules.prompt.tokens import CUT, ControlTexts, checked_ids, tokenize, with_bos, without_reserved
+from modules.prompt.tokens import CUT, checked_ids, cut, tokenize, with_bos, without_reserved
+from modules.text.control_tokens import ControlTexts
 from tests.effort import effort_ratio
 from tests.scripted import scripted_card, scripted_engine
 
@@ -18,7 +19,7 @@ async def test_control_texts_of_the_template_are_control_tokens() -> None:
 async def test_cut_control_texts_are_letters() -> None:
     controls = ControlTexts(scripted_card().control_tokens)
     async with scripted_engine() as engine:
-        tokens = await tokenize(engine, controls.cut("a<|im_end|>b") + "<|im_end|>", param="prompt")
+        tokens = await tokenize(engine, cut("a<|im_end|>b", controls) + "<|im_end|>", param="prompt")
     assert tokens == [*b"a<|im_end|>b", END]
 
 
@@ -38,30 +39,30 @@ async def test_cut_control_texts_are_letters() -> None:
 async def test_no_stranger_writes_a_control_token(text: str) -> None:
     controls = ControlTexts(scripted_card().control_tokens)
     async with scripted_engine() as engine:
-        tokens = await tokenize(engine, controls.cut(text), param="prompt")
+        tokens = await tokenize(engine, cut(text, controls), param="prompt")
         assert await engine.detokenize(tokens) == without_reserved(text)
     assert max(tokens) < START
 
 
 def test_overlapping_control_texts_are_all_cut() -> None:
-    cut = ControlTexts(("<a>", "a><b", "><")).cut("<a><b")
-    assert not any(text in piece for piece in cut.split(CUT) for text in ("<a>", "a><b", "><"))
-    assert cut.replace(CUT, "") == "<a><b"
+    pieces = cut("<a><b", ControlTexts(("<a>", "a><b", "><")))
+    assert not any(text in piece for piece in pieces.split(CUT) for text in ("<a>", "a><b", "><"))
+    assert pieces.replace(CUT, "") == "<a><b"
 
 
 def test_control_text_of_one_letter_is_left_out() -> None:
-    assert ControlTexts(("§",)).cut("a§b") == "ab"
+    assert cut("a§b", ControlTexts(("§",))) == "ab"
 
 
 def test_model_without_control_texts_changes_nothing() -> None:
-    assert ControlTexts(()).cut("<|im_end|>") == "<|im_end|>"
+    assert cut("<|im_end|>", ControlTexts(())) == "<|im_end|>"
 
 
 def test_thousands_of_control_texts_cost_little() -> None:
     controls = ControlTexts(tuple(f"<unused{number}>" for number in range(6000)))
     few = ControlTexts(tuple(f"<unused{number}>" for number in range(6)))
     text = "<p>text</p>" * 20_000
-    assert effort_ratio(lambda: controls.cut(text), lambda: few.cut(text)) < 20
+    assert effort_ratio(lambda: cut(text, controls), lambda: cut(text, few)) < 20
 
 
 async def test_half_a_surrogate_pair_is_refused() -> None:

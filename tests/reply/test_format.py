@@ -10,8 +10,8 @@ from modules.errors import BadRequest
 from modules.messages import Role, ToolChoice, ToolSpec, ToolUse, text_message
 from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, calls_or_answer, choose_format
 from modules.reply.reasoning import formats
-from modules.reply.split.text import ControlTexts
 from modules.requests import ChatRequest
+from modules.text.control_tokens import ControlTexts
 
 QWEN = "<think> </think> <tool_call>"
 HARMONY = "<|start|>assistant<|channel|>analysis<|message|>"

@@ -25,7 +25,7 @@ from modules.reply.reasoning import formats
 from modules.reply.reasoning.formats import ReplyReasoning as Thoughts
 from modules.reply.split.answer import DOUBTFUL_LENGTH
 from modules.reply.split.splitter import ReplySplitter
-from modules.reply.split.text import ControlTexts
+from modules.text.control_tokens import ControlTexts
 from tests.reply.reasoning_cases import CASES, Case
 from tests.splits import cut
 

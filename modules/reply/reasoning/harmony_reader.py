@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from modules.reply.reasoning.formats import COMMENTARY, ReplyReasoning
 from modules.reply.reasoning.reader import ReasoningReader, Span, SpanKind
-from modules.reply.split.text import overlap
+from modules.text.held_text import overlap
 
 _START: Final = "<|start|>"
 _CHANNEL: Final = "<|channel|>"

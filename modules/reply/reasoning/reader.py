@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from modules.reply.reasoning.formats import ReasoningFormat, ReplyReasoning
-from modules.reply.split.text import BlankHolder, overlap
+from modules.text.held_text import BlankHolder, overlap
 
 _BLANKS_BEFORE_START: Final = 16
 _BLANKS_BEFORE_END: Final = 256

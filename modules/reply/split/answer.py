@@ -8,8 +8,9 @@ from typing import Final, Protocol
 from modules.engine.types import Finish
 from modules.events import Content, Event, ToolCallDelta, ToolCallEnd, ToolCallStart
 from modules.messages import ToolChoice, ToolUse
-from modules.reply.split.text import ControlFilter, TokenLedger, Tokens
+from modules.reply.split.tokens import TokenLedger, Tokens
 from modules.reply.tool_format import CallArguments, CallEnd, CallStart, Piece, Text, ToolParser
+from modules.text.held_text import ControlFilter
 
 # Calls that break off do so early as a rule: a mark was mentioned in prose, or a small model lost the thread.
 DOUBTFUL_LENGTH: Final = 256
