@@ -1,4 +1,4 @@
-"""The front door: flags → extensions → runtime → serve → close, and the same once more if a restart was asked for."""
+"""The entry point: flags → extensions → runtime → serve → close, and again after a restart."""
 
 import asyncio
 import contextlib
@@ -27,6 +27,7 @@ if sys.platform == "win32":
 else:
     from uvloop import new_event_loop
 
+# What argparse and shells use for a command line that cannot be understood.
 _USAGE_ERROR: Final = 2
 _FAILURE: Final = 1
 _NOTHING_TO_SERVE: Final = (

@@ -1,4 +1,4 @@
-"""What a reply is made of, in the order it happens: every face turns this one stream into its own shape."""
+"""The events of a reply, in the order in which they happen; each API turns them into its own shape."""
 
 from dataclasses import dataclass
 from enum import StrEnum

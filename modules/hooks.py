@@ -1,4 +1,4 @@
-"""Every place where an extension can step in: its signature, and what it is for. Nothing else lists them."""
+"""All hooks of extensions: their signatures and what they are for. The only list of them."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, fields

@@ -1,5 +1,7 @@
-"""What the program writes on its standard streams: its log, in short lines and without access keys, and its
-announcements. That nobody can be told something ends nothing."""
+"""The log: short lines on standard error without access keys, and announcements on standard output.
+
+A stream that cannot be written ends nothing.
+"""
 
 import logging
 import os
@@ -8,9 +10,11 @@ from collections.abc import Iterable
 from typing import TextIO
 
 _STDOUT = 1
+# Libraries log at WARNING only: at INFO they write addresses and parts of requests.
 OWN_LOGGERS = ("modules", "extensions", "server", "__main__")
 
 _COLOURS = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "1;31"}
+# A terminal obeys them, and a line break would forge a line of the log.
 _CONTROL_CHARACTERS = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160))}
 
 

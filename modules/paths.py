@@ -1,4 +1,4 @@
-"""Where things lie on disk: the folders of the user's data, how a requested name becomes a path in one, whole-file writes."""
+"""The user's folders, safe conversion of requested names to paths, and atomic writes."""
 
 import os
 import secrets
@@ -13,7 +13,9 @@ from modules.errors import BadRequest
 
 PROGRAM_FOLDER = Path(__file__).resolve().parents[1]
 
+# The bound of ext4, APFS and NTFS.
 _MAX_COMPONENT_BYTES = 255
+# Checked before the name is split, so that a body of megabytes costs nothing.
 _MAX_NAME_BYTES = 1024
 _MAX_SHOWN = 60
 # Windows opens a device, not a file, for these names whatever the suffix; a data folder is carried between systems.

@@ -1,4 +1,4 @@
-"""Puts a text at the beginning of what the character says, in the modes chat and chat-instruct, without showing it."""
+"""Begins the character's replies with a hidden text, in the modes chat and chat-instruct."""
 
 from dataclasses import dataclass
 

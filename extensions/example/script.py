@@ -1,4 +1,4 @@
-"""Shows everything that an extension can do. Copy this folder to user_data/extensions/ and begin from there.
+"""Shows everything that an extension can do. Copy this folder to user_data/extensions/ to begin.
 
 Start it with --extensions example. docs/EXTENSIONS.md explains each part.
 """

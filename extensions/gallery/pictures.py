@@ -1,4 +1,4 @@
-"""Small pictures of the characters; who has none gets one with the first letter of the name."""
+"""Thumbnails of the characters; one without a picture gets the first letter of its name."""
 
 import hashlib
 import io

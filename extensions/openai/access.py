@@ -1,4 +1,4 @@
-"""Who may call: keys, the names under which the server answers, and which pages of other origins."""
+"""Access control: API keys, host names the server answers to, and pages of other origins."""
 
 import hashlib
 import hmac
@@ -20,6 +20,7 @@ from modules.errors import BadRequest, ServiceError
 from modules.serving.addressing import CONTAINER_NAMES, is_addressed, is_local_page, is_own_page, own_names
 from modules.settings.values import Settings
 
+# Load balancers and container checks send no key.
 PUBLIC_PATHS: Final = frozenset({"/health"})
 ANONYMOUS: Final = "api:anonymous"
 
@@ -159,6 +160,7 @@ def _matches(digests: list[bytes], wanted: bytes) -> bool:
     return any(hmac.compare_digest(digest, wanted) for digest in digests)
 
 
+# Scripts of a page read no other headers of an answer from another origin (Fetch Standard, CORS).
 _EXPOSED: Final = (IGNORED_HEADER, REPAIRS_HEADER, "Retry-After", "request-id", "x-request-id")
 
 

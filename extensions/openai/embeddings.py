@@ -19,6 +19,7 @@ from modules.media.embeddings import EmbeddingRequest, Text
 
 router = APIRouter(tags=["Embeddings"], route_class=JsonRoute)
 
+# OpenAI's limit.
 _MAX_INPUTS = 2048
 
 

@@ -1,4 +1,4 @@
-"""The tables of request fields in docs/API.md, written from the models: `python -m extensions.openai.field_tables`."""
+"""Writes the tables of request fields in docs/API.md: `python -m extensions.openai.field_tables`."""
 
 import re
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ _HEAD: Final = "| field | what it accepts | without it | meaning |\n|---|---|---
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {"string": "text", "number": "number", "integer": "integer", "boolean": "boolean"}
 )
+# Larger bounds only keep a number in its machine type, which tells a reader nothing.
 _FEW: Final = 1e6
 
 

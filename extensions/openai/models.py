@@ -1,4 +1,4 @@
-"""GET /v1/models and /v1/models/{id}, in OpenAI's and in Anthropic's shape: loaded models first, then those on disk."""
+"""GET /v1/models and /v1/models/{id}, in OpenAI's and in Anthropic's shape; loaded models first."""
 
 import asyncio
 import time
@@ -20,6 +20,7 @@ from modules.errors import BadRequest, NotFound
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
 
+# Anthropic's default and limit.
 _DEFAULT_LIMIT: Final = "20"
 _MAX_LIMIT: Final = 1000
 

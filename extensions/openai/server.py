@@ -1,4 +1,4 @@
-"""Serving the app: the key that an exposed server must have, the addresses, the tunnel."""
+"""Serves the app: generates a key where one is needed, opens sockets and the tunnel."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""A Cloudflare tunnel to the API: cloudflared, found on this machine or fetched, runs as long as the API does."""
+"""A Cloudflare tunnel to the API, open as long as the API runs."""
 
 import asyncio
 import re
@@ -10,6 +10,7 @@ from typing import Final
 
 from pycloudflared.util import download, get_info
 
+# cloudflared has its address within seconds; without a network it would go on trying.
 URL_TIMEOUT_SECONDS: Final = 30
 _URL: Final = re.compile(rb"https://[\w.-]+\.trycloudflare\.com")
 

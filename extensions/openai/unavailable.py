@@ -1,4 +1,4 @@
-"""Endpoints that clients know and this version does not have yet: a clear answer for each, from one table."""
+"""Endpoints that clients know and this version does not have: a clear answer for each."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""All extensions of one program once they are loaded: what they add to it, and what the Session tab does with them."""
+"""The loaded extensions: what they add to the program, and what the Session tab does with them."""
 
 import asyncio
 import logging

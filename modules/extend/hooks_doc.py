@@ -1,4 +1,4 @@
-"""The table of hooks in docs/EXTENSIONS.md, written from modules/hooks.py: `python -m modules.extend.hooks_doc`."""
+"""Writes the table of hooks in docs/EXTENSIONS.md: `python -m modules.extend.hooks_doc`."""
 
 import ast
 import inspect

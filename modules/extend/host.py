@@ -1,4 +1,4 @@
-"""What an extension gets: `setup(host)` adds to the program through this object and through nothing else."""
+"""The extension API: `setup(host)` adds to the program through this object only."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""From names of extensions to what they add: each is found, imported and set up, and one that fails is left out."""
+"""Finds, imports and sets up extensions; one that fails is left out."""
 
 import ast
 import importlib

@@ -38,7 +38,9 @@ def _remedy(folder: Path) -> str:
     return f"Install it with {sys.executable} -m pip install, then start again."
 
 
+# Not None: an extension's iterator may yield that.
 _END: Final = object()
+# A function of an extension that does not return must not hold up the end of the program.
 _PATIENCE_SECONDS: Final = 1.0
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")

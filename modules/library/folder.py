@@ -16,6 +16,7 @@ from modules.settings.options import did_you_mean
 _Value = TypeVar("_Value")
 _Stamp: TypeAlias = tuple[int, int, int]
 
+# More files than most users have of one kind.
 _KEPT: Final = 256
 # Two writes within one tick of the file system's clock leave the same time; FAT's ticks are the longest.
 _LONGEST_TICK_NS: Final = 2_000_000_000
@@ -53,7 +54,9 @@ def _stamp(path: Path) -> _Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+# File systems end at 255 bytes; a suffix and letters of more than one byte need room.
 _MAX_NAME: Final = 200
+# An error is read by a person.
 _SHOWN_NAMES: Final = 20
 
 

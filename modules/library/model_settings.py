@@ -1,4 +1,4 @@
-"""Settings that belong to models by their name: the shipped rules in config.yaml, the user's own in config-user.yaml."""
+"""Settings by model name: the shipped rules in config.yaml, the user's in config-user.yaml."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -11,6 +11,7 @@ from modules.paths import UserData, atomic_write
 
 _TEXT: Final = ".txt"
 _OPENING: Final = "It was late when she found the door in the cellar. Behind it"
+# The page sends a notebook as one value, and a browser's text field grows slow long before that.
 _MAX_BYTES: Final = 2**25
 
 

@@ -1,4 +1,4 @@
-"""Instruction templates: the user's by name, those beside a model's weights, and the form before Jinja."""
+"""Instruction templates: the user's, those beside a model's weights, and the format before Jinja."""
 
 import json
 import logging
@@ -165,6 +165,7 @@ DEFAULT_TEMPLATE: Final = "Alpaca"
 
 _YAML: Final = (".yaml", ".yml")
 _KEY: Final = "instruction_template"
+# Some users keep Jinja source alone in a .yaml file.
 _LOOKS_LIKE_YAML: Final = re.compile(rf"^({_KEY}|turn_template)\s*:", re.MULTILINE)
 _NO_TEMPLATE: Final = "None"
 _ALPACA: Final = """\

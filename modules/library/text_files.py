@@ -1,4 +1,4 @@
-"""Text, YAML and JSON out of the user's files, bounded in size and depth; what is wrong is said by file name and line."""
+"""Reads text, YAML and JSON of bounded size and depth; errors name the file and the line."""
 
 import codecs
 import json
@@ -11,8 +11,11 @@ import yaml
 
 from modules.errors import BadRequest
 
+# What people write by hand is far smaller.
 MAX_TEXT_BYTES: Final = 2**20
+# Aliases make a small file unfold into billions of nodes.
 _MAX_NODES: Final = 20_000
+# PyYAML and pydantic recurse, and a deep file would end the stack.
 _MAX_DEPTH: Final = 32
 
 

@@ -1,4 +1,4 @@
-"""The user's profiles: whom the model speaks with."""
+"""The user's profiles: name, description and picture of the person who chats."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Texts → vectors, with an embedding model that the pool has loaded."""
+"""Texts → vectors, by an embedding model that the pool has loaded."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -13,9 +13,11 @@ from modules.errors import LoadFailed, NotFound
 from modules.settings.options import did_you_mean
 
 _GGUF: Final = ".gguf"
+# llama.cpp opens the first part of a split file and finds the others itself.
 _LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
 _PROJECTOR: Final = "mmproj"
 _FOLDER_MARK: Final = "config.json"
+# File systems keep times in steps of up to two seconds (FAT): a change within one does not show in them.
 _HIDDEN_NANOSECONDS: Final = 2 * 10**9
 
 

@@ -18,8 +18,11 @@ from modules.models.residency import MemoryLimits, MemoryUse
 from modules.settings.values import Settings
 
 _GPU_LIBRARIES: Final = ("cuda", "hip", "vulkan", "metal", "sycl", "musa", "cann")
+# nvidia-smi comes with the driver; a Python binding would be one more dependency.
 _QUERY: Final = ("--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits")
+# The first answer wakes the driver, which takes some seconds where no display holds it awake.
 _ANSWER_SECONDS: Final = 10
+# In a container the machine's memory is not what this process may use.
 _CONTROL_GROUP: Final = Path("/sys/fs/cgroup")
 
 
@@ -96,6 +99,7 @@ GIB: Final = 2**30
 # What a model process takes before it has a model: the interpreter and the libraries.
 _PROCESS: Final = 32 * 2**20
 _REMEMBERED: Final = 64
+# A sixteenth stays free for the system, between these bounds: small machines have none to spare, large ones enough.
 _SMALL_RESERVE: Final = GIB // 2
 _LARGE_RESERVE: Final = 2 * GIB
 

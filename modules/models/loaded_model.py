@@ -1,4 +1,4 @@
-"""A loaded engine, who is using it, and when it is to be unloaded."""
+"""A loaded engine, its uses, and when it is to be unloaded."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The models in memory: what each takes, who makes room for whom, and what is said about it."""
+"""The models in memory: what each takes, and which are unloaded to make room."""
 
 import asyncio
 import logging
@@ -28,8 +28,11 @@ from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 
+# What has grown beyond the budget may stay so for a few seconds only.
 _WATCH_SECONDS: Final = 1.0
+# Measuring walks the page tables of every process, which takes time; idle models hardly grow.
 _QUIET_SECONDS: Final = 30.0
+# Options are part of the key: trying them out would fill it without end.
 _REMEMBERED: Final = 64
 _MADE_ROOM: Final = "Unloaded to make room for another model. The next request for it loads it again."
 _GREW: Final = "Unloaded because the loaded models had grown beyond --models-memory. The next request loads it again."

@@ -1,4 +1,4 @@
-"""How a model is to be loaded: the program's settings, with what is stored for it and what one load request changes."""
+"""How to load a model: the program's settings, the model's own, and those of one load request."""
 
 import logging
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ _LOAD_OPTIONS: Final = (
     "loader ctx_size cache_type parallel kv_cells gpu_layers threads threads_batch batch_size ubatch_size flash_attn "
     "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode"
 )
+# One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
 _NAMES: Final = MappingProxyType(
     {alias: name for name in _LOAD_OPTIONS.split() for alias in (name, *OPTIONS[name].aliases)}

@@ -1,4 +1,4 @@
-"""Which models are loaded, each in a process of its own, and the lease that is the only way to touch one."""
+"""The loaded models, each in a process of its own, and the lease that is the only way to use one."""
 
 import asyncio
 import logging
@@ -25,6 +25,7 @@ from modules.settings.values import Settings
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+# Enough for most replies to end by themselves, short enough for somebody who waits for the new model.
 DRAIN_SECONDS: Final = 30.0
 _DIED: Final = "The model process ended unexpectedly. The next request loads the model again."
 _NONE_OF_KIND: Final = (

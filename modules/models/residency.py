@@ -1,4 +1,4 @@
-"""Which models may be in memory at once: what to unload for one that is to come, what to wait for, what to refuse. Pure."""
+"""Which models may be in memory at once: what to unload, what to wait for, what to refuse. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which model a request means: by its name, or the one that answers every other name."""
+"""Resolves the model of a request: by its name, or the default for every other name."""
 
 import logging
 from collections.abc import Sequence
@@ -84,6 +84,7 @@ def _spec(settings: Settings, options: LoadOptions, model: ListedModel) -> LoadS
     return load_spec(chosen, name=model.name, path=str(model.path), loader=loader, kind=kind)
 
 
+# More than a model folder holds; the entries are small.
 _REMEMBERED: Final = 1024
 
 

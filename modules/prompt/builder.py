@@ -1,4 +1,4 @@
-"""Requests → prompts: chooses and renders the template off the event loop, tokenizes, and makes it fit."""
+"""Requests → prompts: renders the template off the event loop, tokenizes, fits it to the context."""
 
 import asyncio
 from collections.abc import Sequence

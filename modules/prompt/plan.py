@@ -1,4 +1,4 @@
-"""What a prompt is made of, settled before anything is rendered: templates, who speaks, and the turns in order."""
+"""What a prompt is made of, decided before rendering: templates, names, messages in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

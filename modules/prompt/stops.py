@@ -1,4 +1,4 @@
-"""Where the next turn of a format would begin: texts that end a reply of a model that does not end it itself."""
+"""Stop strings for models that do not end their turn: where the next turn would begin."""
 
 import re
 from collections import OrderedDict
@@ -11,14 +11,17 @@ from modules.prompt.plan import PromptPlan
 from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.writer import PromptWriter
 
+# Words that no template contains, so that they are found in what it renders.
 _WORDS: Final = ("f3a9c1", "b7d204", "e85c6f", "a1d93b")
 _BRACKETED: Final = re.compile(r"<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]|\([^()\n]{1,60}\)|\{[^{}\n]{1,60}\}")
+# What is longer is an instruction between turns, not a name before one.
 _LONGEST: Final = 200
 # There the same mark stands between thoughts and answers, and other ones end the reply.
 _DIVIDES_ONLY: Final = "<|end|>"
 _CHANNELS: Final = "<|channel|>"
 _THOUGHTS: Final = "<|think|>"
 _ENDS_OF_CHANNELS: Final = ("<|return|>", "<|call|>")
+# Names are part of the key, so the entries have to be bounded; finding one again takes milliseconds.
 _KEPT: Final = 64
 
 

@@ -10,6 +10,7 @@ from modules.engine.types import ModelCard, Prompt
 from modules.errors import BadRequest, ContextTooLong, NotSupported
 from modules.text.control_tokens import ControlTexts
 
+# Where a request states no length, a prompt may not leave a reply of a few words only.
 _RESERVED_FOR_REPLY: Final = 512
 
 
@@ -39,6 +40,7 @@ def reserved_room(card: ModelCard, wanted: int | None) -> int:
 
 # Unicode noncharacters are reserved for use inside a program; in text from outside they mean nothing and are removed.
 CUT: Final = "\ufdd0"
+# Noncharacters (Unicode 23.7), which no text contains for interchange.
 PLACE: Final = "\ufdd1"
 USER_NAME: Final = "\ufdd2"
 BOT_NAME: Final = "\ufdd3"

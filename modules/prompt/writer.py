@@ -1,5 +1,4 @@
-"""Plans → text: a conversation by its template, a dialogue, or a dialogue inside an instruction, in each case perhaps
-with a last reply to go on with."""
+"""Plans → prompt text: by chat template, as a dialogue, or as a dialogue inside an instruction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from modules.prompt.tokens import PLACE, cut, without_reserved
 from modules.requests import Mode
 from modules.text.control_tokens import ControlTexts
 
+# Roles whose text may come from anybody: control tokens in it must not act.
 _STRANGERS: Final = frozenset({Role.USER, Role.TOOL})
 
 

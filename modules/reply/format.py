@@ -1,4 +1,4 @@
-"""How the replies to one request are written, and what the model is held to; chosen before it generates."""
+"""How the replies to one request are written and constrained; chosen before generation."""
 
 import json
 import re

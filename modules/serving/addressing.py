@@ -1,4 +1,4 @@
-"""Under which names a server may be addressed, and which web pages may make a browser call it.
+"""Host names a server answers to, and which web pages may make a browser call it.
 
 Against DNS rebinding and requests that pages of strangers send: the name in `Host` must be one of ours, and a page's
 `Origin` must be the server itself.
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
+# Browsers show a page at 0.0.0.0 too, and reach this machine by it.
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]")  # noqa: S104 - no address to bind to
 # What container runtimes and their virtual machines call this machine. No public name server knows them (`.internal` is
 # reserved for private use, `.localhost` for this machine), so no page of a stranger can come under one of them.
@@ -35,6 +36,7 @@ CONTAINER_NAMES: Final = (
 )
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:@/\\?#\[\]]+)(:\d*)?")
 _PROGRAM_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
+# A page from one of these comes from a network or was made by a script, not by a program on this machine.
 _NETWORK_SCHEMES: Final = frozenset({"blob", "data", "ftp", "ftps", "ws", "wss"})
 
 

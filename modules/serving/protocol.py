@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+# For each part, not for the whole: a large picture on a slow line is let through.
 BODY_TIMEOUT_SECONDS: Final = 60
 
 
@@ -50,7 +51,9 @@ def _announced_length(scope: Scope) -> int:
     return int(length) if length.isdecimal() else 0
 
 
+# h11's and nginx's bounds are near it. httptools has none, so a head without end would fill the memory.
 MAX_HEAD_BYTES: Final = 64 * 1024
+# Against connections that are opened and kept without a request (slowloris).
 HEAD_TIMEOUT_SECONDS: Final = 30
 
 

@@ -1,4 +1,4 @@
-"""uvicorn in the caller's event loop, with an orderly end: what every server of this program has in common."""
+"""uvicorn in the caller's event loop, with an orderly shutdown."""
 
 import asyncio
 import socket
@@ -15,6 +15,7 @@ from modules.serving.protocol import BoundedHttpProtocol
 from modules.serving.sockets import BACKLOG
 from modules.settings.values import Settings
 
+# Streams are told to end at once; this is for clients that do not read.
 GRACE_SECONDS: Final = 5
 # Longer than clients keep idle connections, so that none is closed just as it is used again.
 _KEEP_ALIVE_SECONDS: Final = 75

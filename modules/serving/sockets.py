@@ -32,6 +32,7 @@ def on_signals(act: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+# uvicorn's default: connections that arrive in one burst wait here and are not refused.
 BACKLOG = 2048
 
 

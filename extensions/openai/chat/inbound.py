@@ -1,4 +1,4 @@
-"""The body of a chat request → our ChatRequest. Pure; what cannot be honoured is a BadRequest that names it."""
+"""The body of a chat request → our ChatRequest. Pure; raises BadRequest for what is not supported."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +59,7 @@ _HOSTED: Final = re.compile(
     r"|namespace|programmatic_tool_calling|shell|text_editor|tool_search|url_context|web_fetch|web_search"
     r"|web_search_preview|x_search))(_\d[\d_]*|-\d[\d-]*)?"
 )
+# OpenAI allows 64 letters, digits, - and _; agents also send names with dots, colons and slashes.
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 

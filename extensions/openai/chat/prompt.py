@@ -1,4 +1,4 @@
-"""The prompt of a chat, as text and as tokens: /v1/internal/chat-prompt, and vLLM's and llama-server's tokenizer routes."""
+"""The prompt of a chat as text and as tokens: /v1/internal/chat-prompt, /tokenize and the like."""
 
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError

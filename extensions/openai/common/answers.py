@@ -1,4 +1,4 @@
-"""What whole and streamed answers have in common: ids and times, token counts, token texts, and headers."""
+"""What whole and streamed answers share: ids, times, token counts, token texts and headers."""
 
 import hashlib
 import time
@@ -93,6 +93,7 @@ class UsageTally:
         return total_usage(self._prompt_tokens, self._choices)
 
 
+# What OpenAI's API answers for a token of probability zero.
 _LOWEST_LOGPROB: Final = -9999.0
 
 

@@ -1,17 +1,20 @@
-"""The free text that a model writes for a custom tool: to the model it is the one argument `input` of a function."""
+"""The free text input of a custom tool, which the model writes as the one argument `input`."""
 
 import json
 import re
 from typing import Final
 
 _HEAD: Final = re.compile(r'\s*\{\s*"input"\s*:\s*"')
+# What has not begun with the key after so many characters has another shape and is not searched again and again.
 _LONGEST_HEAD: Final = 128
+# Halves of a surrogate pair: one without the other is no character yet, so the text ends before it.
 _HIGH: Final = r"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _LOW: Final = r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _NO_LOW: Final = r"[^\\]|\\[^u]|\\u[^dD]|\\u[dD][^c-fC-F]"
 _COMPLETE: Final = re.compile(
     rf'(?:[^"\\]+|\\[^u]|{_HIGH}{_LOW}|{_HIGH}(?={_NO_LOW})|\\u(?![dD][89abAB])[0-9a-fA-F]{{4}})*'
 )
+# Two escapes of six characters, a whole surrogate pair.
 _LONGEST_ESCAPE: Final = 12
 
 

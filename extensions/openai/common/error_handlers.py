@@ -1,4 +1,4 @@
-"""Where failures become answers: one handler per kind of exception, and a shield around everything."""
+"""Exceptions → HTTP responses: a handler for each kind, and one around everything else."""
 
 import uuid
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The one table from our errors to HTTP, and the error object of the caller's API for every failure it can see."""
+"""The table from our errors to HTTP statuses, and the error object of the caller's API."""
 
 import logging
 import traceback
@@ -29,6 +29,7 @@ from modules.errors import (
 )
 
 _PATH: Final = "/v1/messages"
+# Anthropic's clients send it with every request, to whatever address they were given.
 _VERSION_HEADER: Final = "anthropic-version"
 
 
@@ -113,6 +114,7 @@ HTTP_ERRORS: Final[Mapping[type[ServiceError], HttpError]] = MappingProxyType(
         ShuttingDown: HttpError(503, "server_error", "overloaded_error", is_worth_retrying=False),
     }
 )
+# Clients repeat a 500 by themselves; one that comes from a defect here would come again.
 UNEXPECTED: Final = HttpError(500, "server_error", "api_error", is_worth_retrying=False)
 UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
 

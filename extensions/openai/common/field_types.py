@@ -1,8 +1,9 @@
-"""The kinds of value that request fields are made of. Numbers are finite and no booleans; null always means absent.
+"""Types of request fields. Numbers are finite and no booleans; null always means absent.
 
 What clients send for "off" is read as that: a negative bound or strength, an empty text for an id or a mode, and the
 empty list that PHP writes for an empty object. Lists end at their first bad item: a message per item of a hostile list
-would cost more than the list."""
+would cost more than the list.
+"""
 
 import re
 import types
@@ -13,7 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from modules.settings.option_values import Breakers, Words
 
+# llama.cpp counts tokens in 32 bits with a sign.
 MAX_COUNT: Final = 2**31 - 1
+# Each bias costs work for every token.
 MAX_BIASES: Final = 4096
 
 
@@ -70,6 +73,7 @@ def _as_effort(value: object) -> object:
     return word if word in get_args(_EffortWord) else _EFFORTS.get(word)
 
 
+# `X-High`, `x_high` and `xhigh` are one word.
 _SPELLING: Final = re.compile(r"[^a-z0-9]")
 _EffortWord = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _EFFORTS: Final[Mapping[str, _EffortWord]] = types.MappingProxyType(
@@ -99,6 +103,7 @@ _EFFORTS: Final[Mapping[str, _EffortWord]] = types.MappingProxyType(
         "ultra": "max",
     }
 )
+# In Python a bool is an int; in JSON `true` is no number.
 _IS_NUMBER = BeforeValidator(_refuse_bool)
 
 Number = Annotated[float, _IS_NUMBER]

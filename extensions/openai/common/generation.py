@@ -1,4 +1,4 @@
-"""Generation fields of completions, chat and logits requests → our sampling and limits. Absent fields come from the settings."""
+"""Generation fields of requests → our sampling and limits; absent fields come from the settings."""
 
 import asyncio
 import re
@@ -142,10 +142,12 @@ class GenerationFields(StructuredFields, InertFields, SamplingFields):
 
 
 _NEUTRAL: Final = Sampling()
+# Fields whose values differ from Sampling's: -1 and 0 both turn top_k off, lists come as text.
 _TRANSLATED: Final = frozenset({"top_k", "seed", "sampler_priority", "custom_token_bans"})
 _TAKEN_OVER: Final = tuple(
     name for name in SamplingFields.model_fields if name in Sampling.__dataclass_fields__ and name not in _TRANSLATED
 )
+# Fields of other servers with the values that ask for nothing; any other value is named in a header.
 _WITHOUT_EFFECT: Final = MappingProxyType(
     {
         "penalty_alpha": 0,
@@ -235,6 +237,7 @@ async def default_sampling(runtime: Runtime, preset: str | None) -> Sampling:
 
 
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9_.:$\[\]-]+")
+# Servers in front of this one refuse answers whose headers exceed 8 KiB: 40 places of 200 characters.
 _LONGEST: Final = 200
 _MOST: Final = 40
 

@@ -17,6 +17,7 @@ _VERSIONS: Final = re.compile(r"^(/v1)+(?=/|$)")
 _VERSIONED: Final = re.compile(
     r"/(chat/completions|completions|models|embeddings|moderations|images|audio|responses|conversations|messages|rerank|internal|billing)(/|$)"
 )
+# Routes that other servers have at the root; clients whose base URL ends in /v1 ask below it.
 _UNVERSIONED: Final = re.compile(r"^/v1(?=/(health|metrics|tokenize|detokenize|tokenizer_info)$)")
 
 

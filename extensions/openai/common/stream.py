@@ -17,7 +17,9 @@ from extensions.openai.common.errors import ClientGone, ShuttingDown, error_even
 from extensions.openai.common.waiting import end, hung_up, stopped, unless
 from modules.events import Done, Started
 
+# Proxies drop a connection that is silent for 30 to 60 seconds, and a prompt may take minutes to read.
 KEEP_ALIVE_SECONDS: Final = 10
+# A reader that takes nothing for so long is gone, although its system has not said so.
 SEND_TIMEOUT_SECONDS: Final = 60
 KEEP_ALIVE: Final = ServerSentEvent(comment="keep-alive", sep="\n").encode()
 

@@ -1,4 +1,4 @@
-"""Waiting that ends when the caller hangs up or the server is being stopped, and takes the work with it."""
+"""Waits for work and cancels it when the client disconnects or the server shuts down."""
 
 import asyncio
 from collections.abc import Coroutine

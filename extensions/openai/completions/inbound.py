@@ -1,4 +1,4 @@
-"""The body of a text completion request → our CompletionRequest. Pure; what cannot be honoured is a BadRequest."""
+"""The body of a text completion request → our CompletionRequest. Pure; raises BadRequest."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +12,7 @@ from modules.requests import CompletionRequest
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 
+# Each reply is a job with a sequence of its own; more would only wait in the queue and hold memory.
 _MAX_REPLIES: Final = 2048
 
 

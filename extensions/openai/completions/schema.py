@@ -11,6 +11,7 @@ from extensions.openai.common.field_types import Alternatives, BestOf, Bound, Ch
 from extensions.openai.common.generation import GenerationFields
 from extensions.openai.common.messages.schema import Messages
 
+# text-generation-webui's default. OpenAI's is 16, at which scripts for local models break off mid-sentence.
 DEFAULT_MAX_TOKENS = 512
 
 

@@ -1,4 +1,4 @@
-"""/v1/internal/: health, stopping one's own replies, loading and unloading models and adapters (admin key)."""
+"""/v1/internal/: health, stopping replies, loading and unloading models and adapters."""
 
 import asyncio
 from typing import Annotated, Any, Final, Literal
@@ -15,6 +15,7 @@ from modules.models.options import LoadOptions
 router = APIRouter(prefix="/v1/internal", tags=["Server"], route_class=JsonRoute)
 management = APIRouter(prefix="/v1/internal/model", tags=["Model management"], route_class=ManagementRoute)
 
+# text-generation-webui answers this text, not null, and scripts compare with it.
 NO_MODEL = "None"
 _TEMPLATE_FIELDS: Final = ("instruction_template", "instruction_template_str")
 

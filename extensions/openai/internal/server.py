@@ -1,4 +1,4 @@
-"""What is asked about the server itself: whether it is well, whether it is there, what it costs."""
+"""The server's own state: /health, /metrics, and the billing route that old clients call."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The body of a request for a message → our ChatRequest. Pure; what cannot be honoured is a BadRequest that names it."""
+"""The body of a Messages request → our ChatRequest. Pure; raises BadRequest."""
 
 import json
 import logging
@@ -32,6 +32,7 @@ from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 
+# Calls that Anthropic's own servers ran in an earlier turn. Their results are in the text that followed.
 _SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use", "container_upload"})
 _READS_TEXT_ONLY: Final = "The loaded model reads text only."
 
@@ -102,6 +103,7 @@ def missing(path: str) -> BadRequest:
 
 
 DOCUMENT: Final = "[document left out]"
+# Sources of a document that are text already.
 _READABLE: Final = frozenset({"text", "content"})
 
 
@@ -133,6 +135,7 @@ def _readable(block: ContentBlock) -> ContentBlock:
     return block
 
 
+# Claude Code puts it before its system text, with a hash that changes: the cached prompt would never match.
 _BILLING: Final = re.compile(r"\Ax-anthropic-billing-header:[^\n]*\n*")
 
 

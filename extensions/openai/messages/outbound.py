@@ -1,4 +1,4 @@
-"""Our events → the answer of a request for a message, whole or streamed. Pure."""
+"""Our events → the answer of a Messages request, whole or streamed. Pure."""
 
 import uuid
 from collections.abc import AsyncGenerator, Iterator
@@ -133,6 +133,7 @@ def _tool_use_id(call_id: str) -> str:
     return f"toolu_{call_id.removeprefix('call_').removeprefix('toolu_')}"
 
 
+# Anthropic's clients check that it is there; calls from their code execution do not exist here.
 CALLER: Final = DirectCaller(type="direct")
 
 
@@ -251,6 +252,7 @@ def call_input(text: str) -> dict[str, Any]:
 
 
 _PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+# The fields that message_delta's usage has in Anthropic's API, fewer than the message's own.
 _DELTA_USAGE: Final = (
     "input_tokens",
     "cache_creation_input_tokens",

@@ -212,6 +212,7 @@ class TokenCount(BaseModel):
     input_tokens: int
 
 
+# Some clients refuse a thought whose signature is empty. This is base64 of `unsigned`.
 SIGNATURE: Final = "dW5zaWduZWQ="
 _CARRIER: Final = "thought-"
 

@@ -1,4 +1,4 @@
-"""The body of a responses request → our ChatRequest, its tools, and the response before the model has begun. Pure."""
+"""The body of a responses request → our ChatRequest, its tools, and the initial response. Pure."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence

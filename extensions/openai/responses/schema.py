@@ -1,6 +1,7 @@
-"""The models of /v1/responses and /v1/conversations: OpenAI's, with the sampling fields of a local server.
+"""The models of /v1/responses and /v1/conversations, with the sampling fields of a local server.
 
-Answers have every key, null where there is nothing to say."""
+Answers have every key, null where there is nothing to say.
+"""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""Answers /v1/responses: looks up what a request refers to, asks the model, stores the result; background runs too."""
+"""Answers /v1/responses: resolves references, asks the model, stores the result."""
 
 import asyncio
 import logging
@@ -108,7 +108,9 @@ async def _earlier(body: PromptFields, owner: str, shelf: ResponseRepository) ->
         raise BadRequest(error.message, param="previous_response_id", code="previous_response_not_found") from None
 
 
+# Nobody is connected who would hang up, so without a bound they would pile up.
 MAX_RUNNING: Final = 64
+# Long enough for a client to come back for the rest of the events after its connection broke.
 FOLLOWED_SECONDS: Final = 300
 
 

@@ -1,4 +1,4 @@
-"""Stored responses and conversations: records of bounded number, size and age, each read by its owner only."""
+"""Stored responses and conversations: bounded in number, size and age, and read by their owner only."""
 
 import asyncio
 import contextlib
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS items (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_by_record ON items (record);
 """
+# Deleted conversations are overwritten. With WAL a crash loses the last writes at most, never the file.
 _PRAGMAS: Final = ("foreign_keys = ON", "secure_delete = ON", "journal_mode = WAL", "synchronous = NORMAL")
 
 

@@ -1,4 +1,4 @@
-"""The request fields that say what form a reply must have → one Constraint. Pure."""
+"""The request fields that constrain a reply's form → one Constraint. Pure."""
 
 import json
 import re
@@ -17,6 +17,7 @@ from modules.errors import BadRequest
 Schema = dict[str, Any] | bool
 SchemaOrText = Schema | str
 ChoiceTexts = Annotated[list[str], Field(max_length=4096, fail_fast=True)]
+# GBNF writes `root ::=`, Lark `start:`; llguidance's directives exist in Lark only.
 _LARK: Final = re.compile(r"^\s*(%llguidance\b|start\s*(\[[^\]]*\]\s*)?:(?!:=))", re.MULTILINE)
 _ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 

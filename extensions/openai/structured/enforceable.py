@@ -1,4 +1,4 @@
-"""JSON schemas as zod, pydantic and other generators write them → schemas that the engine can hold a reply to. Pure.
+"""JSON schemas as zod, pydantic and other generators write them → schemas the engine enforces. Pure.
 
 What means the same in other keywords is put into those. A keyword that only narrows, and that nothing here can enforce, is
 dropped and named, unless the caller relies on the whole schema (`strict`): then it stays, and the engine refuses it. Formats
@@ -15,7 +15,9 @@ from extensions.openai.structured.schemas import are_disjoint, has_sane_size, wi
 
 Schema = dict[str, Any]
 
+# Bounds the recursion: Python's stack ends at a thousand calls.
 _MAX_DEPTH: Final = 100
+# The names go into a header, which has to stay short.
 _MAX_NAMED: Final = 20
 _NAMED: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 _LISTED: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
@@ -73,6 +75,7 @@ _REGULAR: Final[Mapping[str, str]] = MappingProxyType(
         r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$",
     }
 )
+# Names of properties are the caller's and may not fit into a header.
 _SHOWN_NAME: Final = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 

@@ -1,4 +1,4 @@
-"""JSON schemas as clients write them → as JSON Schema has them, in keywords that the engine enforces."""
+"""JSON schemas as clients write them → valid ones, in keywords that the engine enforces. Pure."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 Schema = dict[str, Any]
 
+# Keywords that restrict no name. Names are strings, so `type` restricts nothing either.
 _ANNOTATIONS: Final = frozenset({"$comment", "$schema", "default", "description", "examples", "title", "type"})
 _HEX: Final = "[0-9a-fA-F]"
 _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
@@ -91,6 +92,7 @@ def _with_pattern(node: Schema, pattern: str) -> Schema:
     return {**kept, "patternProperties": {pattern: others}, "additionalProperties": False}
 
 
+# Alternatives are compared in pairs: 64 give 2,016 of them.
 _MAX_ALTERNATIVES: Final = 64
 
 
@@ -171,6 +173,7 @@ _NAMED_SCHEMAS: Final = frozenset({"$defs", "definitions", "dependentSchemas", "
 _VALUES: Final = frozenset({"const", "default", "enum", "example", "examples"})
 _LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _MAX_DEPTH: Final = 100
+# A body of some megabytes can hold more, and each part costs time while other requests wait.
 _MAX_PARTS: Final = 100_000
 
 

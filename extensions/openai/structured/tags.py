@@ -182,6 +182,7 @@ def _any(parts: Iterable[str]) -> str:
     return f"({' | '.join(parts)})"
 
 
+# Each part becomes a rule of the grammar, whose compile time grows with them.
 _MAX_PARTS: Final = 256
 _Schema = dict[str, Any] | bool
 _Text = Annotated[str, Field(min_length=1, max_length=4096)]

@@ -1,4 +1,4 @@
-"""What `import` means in old scripts: modules that this program does not have are stand-ins, for them alone."""
+"""`import` in old scripts: modules that this program does not have are replaced, for them alone."""
 
 import builtins
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from modules.extend.discovery import ExtensionPackage
 
+# The package in text-generation-webui from which old scripts import.
 _OLD: Final = "modules"
 _FOLDER: Final = "extensions"
 

@@ -16,6 +16,7 @@ from modules.requests import ChatRequest, CompletionRequest, Limits, Mode, Perso
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 
+# text-generation-webui's mark for a greeting, the reply to nothing; old scripts compare with it.
 BEGINNING: Final = "<|BEGIN-VISIBLE-CHAT|>"
 
 
@@ -99,8 +100,10 @@ def _messages_of(row: Sequence[Any], known: dict[tuple[str, str], tuple[Message,
 
 State = dict[str, Any]
 
+# text-generation-webui's default. Old scripts calculate with the number, so None cannot stand for it.
 _DEFAULT_NEW_TOKENS: Final = 512
 _SAMPLING: Final = tuple(each.name for each in fields(Sampling))
+# Old scripts know these in another form: text in place of lists, -1 in place of None.
 _APART: Final = frozenset({"seed", "logit_bias", "banned_tokens", "dry_sequence_breakers"})
 _PERSONA: Final = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""`modules.text_generation` and `modules.chat` as old scripts know them: tokens, prompts and replies of the loaded model."""
+"""`modules.text_generation` and `modules.chat` for old scripts: tokens, prompts and replies."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Characters as other programs give them away: text files, pictures that carry them, and CharX archives."""
+"""Imports characters of other programs: text files, pictures with a card in them, CharX archives."""
 
 import base64
 import binascii
@@ -24,6 +24,7 @@ from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, decoded, pars
 
 # Large archives of pictures and sounds come with some characters, and lorebooks of megabytes with others.
 MAX_FILE_BYTES: Final = 64 * 2**20
+# Cards with large books of lore have some megabytes.
 MAX_CARD_BYTES: Final = 16 * 2**20
 
 # As base64, which may stand in lines.

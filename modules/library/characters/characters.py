@@ -25,7 +25,9 @@ DEFAULT_CHARACTER: Final = "Assistant"
 
 _JSON: Final = ".json"
 _SUFFIXES: Final = (".yml", ".yaml", _JSON)
+# What Windows allows in no file name; and %, which an address would decode.
 _FORBIDDEN: Final = frozenset('<>:"/\\|?*%')
+# Some cards have a whole sentence as a name, and it becomes a file's.
 _LONGEST_IMPORTED_NAME: Final = 100
 
 

@@ -1,4 +1,4 @@
-"""Characters in CharX files: a ZIP archive with `card.json` and the card's assets, alone or behind a JPEG picture.
+"""CharX files: a ZIP archive with `card.json` and assets, alone or behind a JPEG picture.
 
 Source: Character Card V3 specification, "CHARX". Nothing is unpacked to disk, and only what is asked for is read.
 """
@@ -15,9 +15,12 @@ from modules.errors import BadRequest
 ZIP_MAGIC: Final = b"PK\x03\x04"
 
 _CARD: Final = "card.json"
+# Counted before zipfile reads the directory, which makes an object of each entry.
 _ENTRY: Final = b"PK\x01\x02"
 _MAX_ENTRIES: Final = 10_000
+# An archive of some kilobytes can state any size; assets of real cards are far below it.
 _MAX_UNPACKED: Final = 2**30
+# What zipfile raises for damaged archives; nothing lists them in one place.
 _DAMAGED: Final = (
     zipfile.BadZipFile,
     zlib.error,

@@ -14,6 +14,7 @@ from modules.library.characters.pictures import PNG_MAGIC
 # The third version of cards goes before the second.
 CARD_KEYS: Final = ("ccv3", "chara")
 
+# Four bytes of length and four of kind before a chunk's data, four of checksum after it.
 _HEAD: Final = 8
 _CHECKSUM: Final = 4
 
@@ -61,12 +62,14 @@ def _inflated(content: bytes, limit: int) -> bytes:
         return b""
 
 
+# Tags of the EXIF specification: the sub-directory, and the comment in it.
 _EXIF: Final = 0x8769
 _USER_COMMENT: Final = 0x9286
 # EXIF 2.3, table 9: what the first eight bytes of a comment say of the others.
 _CHARSET: Final = 8
 _UNICODE: Final = b"UNICODE\0"
 _CHARSETS: Final = (b"ASCII\0\0\0", _UNICODE, b"JIS\0\0\0\0\0", bytes(_CHARSET))
+# Some programs write the bytes of a comment as decimal numbers.
 _NUMBERS: Final = re.compile(rb"\s*\d{1,3}(?:\s*,\s*\d{1,3})+\s*")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from modules.errors import BadRequest
 from modules.library.text_files import text_at
 
+# The first that is there counts: newer programs before older ones.
 _NAME_KEYS: Final = ("name", "bot", "<|bot|>", "char_name")
 _USER_KEYS: Final = ("your_name", "user", "<|user|>")
 _GREETING_KEYS: Final = ("greeting", "char_greeting", "first_mes")

@@ -66,8 +66,11 @@ _MAIN: Final = "main"
 # The specification spells the first one so.
 _EMBEDDED: Final = ("embeded://", "embedded://")
 _DATA: Final = "data:"
+# Decoding takes four bytes for each pixel, whatever the file's size.
 _MAX_PIXELS: Final = 50_000_000
+# Larger than any place of the page shows it.
 _LONG_SIDE: Final = 2048
+# What Pillow raises for damaged files, SyntaxError and TypeError among them.
 _UNREADABLE: Final = (OSError, ValueError, SyntaxError, TypeError, Image.DecompressionBombError)
 
 

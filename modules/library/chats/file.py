@@ -19,6 +19,7 @@ GREETING: Final = "<|BEGIN-VISIBLE-CHAT|>"
 
 _METADATA: Final = "metadata"
 _NAMES: Final = ("internal", "visible")
+# text-generation-webui's oldest files.
 _OLD_NAMES: Final = ("data", "data_visible")
 _OF_A_TURN: Final = re.compile(r"(user|assistant)_\d+")
 
@@ -87,6 +88,7 @@ def _left_over(content: Mapping[str, object], metadata: Mapping[str, object]) ->
     return {**extra, _METADATA: unknown} if unknown else extra
 
 
+# A conversation with many attached pictures has some hundred megabytes.
 MAX_CHAT_BYTES: Final = 2**28
 
 

@@ -1,4 +1,4 @@
-"""The user's conversations on disk: listing, reading, saving, naming, deleting with undo, and searching them."""
+"""The user's conversations on disk: list, read, save, rename, delete with undo, search."""
 
 import heapq
 import os
@@ -28,6 +28,7 @@ __all__ = ["INCOGNITO", "ChatEntry", "ChatHit", "Histories", "Place", "RemovedCh
 INCOGNITO: Final = "incognito-"
 
 _PARAM: Final = "chat"
+# A search answers with what the index has by then; the rest is indexed in the background.
 _CATCH_UP_SECONDS: Final = 1.0
 
 

@@ -144,9 +144,11 @@ def _showing(turn: ChatTurn, version: Version) -> ChatTurn:
     )
 
 
+# text-generation-webui's names of chat files; sorting them sorts by time.
 ID_FORMAT: Final = "%Y%m%d-%H-%M-%S"
 
 _TITLE_LENGTH: Final = 28
+# What the index holds of one conversation. Attached files could make it gigabytes.
 _LONGEST_TEXT: Final = 2**21
 _TIME: Final = re.compile(r"\d{8}-\d\d-\d\d-\d\d")
 

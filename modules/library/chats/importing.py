@@ -15,6 +15,7 @@ from modules.library.chats.history import Attachment, ChatTurn, History, id_at
 from modules.library.chats.places import CHAT, Place, Places
 from modules.library.folder import Folder
 
+# SVG is left out: it can hold scripts.
 _PICTURE: Final = re.compile(r"data:image/(png|jpeg|gif|webp|bmp);base64,[A-Za-z0-9+/]+={0,2}")
 _WEB: Final = ("http://", "https://")
 

@@ -1,4 +1,4 @@
-"""The index of all conversations: titles for the list, and words for the search. Made from the files, and again at will."""
+"""The SQLite index of conversations: titles for the list, words for the search."""
 
 import re
 import sqlite3
@@ -14,9 +14,12 @@ from modules.library.chats.places import ChatFile, Place
 Key: TypeAlias = tuple[Place, str]
 Stamp: TypeAlias = tuple[int, int]
 
+# Raised when the tables change. An index of another version is made anew from the files.
 _VERSION: Final = 1
+# Another copy of the program may be writing.
 _PATIENCE: Final = 10.0
 _SNIPPET_WORDS: Final = 20
+# From this version on SQLite can overwrite deleted text in a full-text index.
 _SECURE_FTS: Final = (3, 42)
 # Scripts that put no spaces between words: each character counts as a word there.
 _UNSPACED: Final = (

@@ -1,4 +1,4 @@
-"""Keeps the index of conversations in step with their files, on a thread of its own where that takes long."""
+"""Keeps the index in step with the conversations' files, on a thread where that takes long."""
 
 import logging
 import sqlite3
@@ -14,6 +14,7 @@ from modules.library.chats.history import searched_text, title
 from modules.library.chats.index import HistoryIndex, IndexedChat, Key
 from modules.library.chats.places import ChatFile, Places
 
+# One transaction for several files costs little more than one for each, and holds the lock briefly.
 _BATCH: Final = 16
 # Of the time that a batch on the thread takes, until the next one: others of this process run only in between, and
 # indexing ten thousand chats is to disturb nobody.

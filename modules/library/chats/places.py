@@ -123,6 +123,7 @@ def _key(place: Place) -> str:
     return "instruct" if place.character is None else f"chat_{place.character}"
 
 
+# Undoing is for a slip that is noticed at once; what was deleted must not stay in memory for long.
 _KEPT: Final = 20
 _KEPT_BYTES: Final = 2**26
 

@@ -1,4 +1,4 @@
-"""What the file of a conversation says about a turn beside its text: versions, attachments, tool calls."""
+"""A turn's metadata in the file of a conversation: versions, attachments, tool calls."""
 
 import html
 import json
@@ -11,6 +11,7 @@ from modules.library.chats.history import Attachment, ChatTurn, Version, appende
 from modules.library.text_files import text_at
 from modules.messages import Message, Role, TextPart, ToolCall
 
+# Beyond it JSON readers in other languages lose digits.
 _LARGEST: Final = 2**53
 
 

@@ -17,7 +17,9 @@ from modules.models.downloads.progress import DownloadProgress, shown_seconds
 from modules.paths import PROGRAM_FOLDER, UserData
 
 _RETRIES: Final = 7
+# The usual compromise of size and quality, and what most repositories have.
 _QUANTIZATION: Final = "Q4_K_M"
+# What shells expect of a program that Ctrl-C has ended: 128 plus the number of SIGINT.
 _INTERRUPTED: Final = 130
 
 

@@ -17,7 +17,9 @@ from modules.models.downloads.plan import MODELS, DownloadChoice, Wish, choose
 from modules.models.downloads.progress import DownloadProgress, Tally
 from modules.paths import UserData, inside_tree
 
+# One connection rarely fills a line, and more than a few only compete for it.
 PARALLEL: Final = 4
+# Often enough for a bar to move evenly, seldom enough to cost nothing.
 _PROGRESS_SECONDS: Final = 0.25
 
 

@@ -16,6 +16,7 @@ import httpx2
 from modules.models.downloads.hub import HubFailed, RedirectRefused, RemoteFile
 from modules.models.downloads.progress import Tally
 
+# Each block is read and hashed on a thread; smaller ones would spend their time on changing threads.
 BLOCK_BYTES: Final = 8 * 2**20
 
 
@@ -123,9 +124,13 @@ class PartialFile:
         self._sums.feed(content)
 
 
+# Doubling gives a server that is overloaded time to recover; a minute in all outlasts a router's restart.
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+# Chunks of the network are 16 to 64 KiB; each write goes to a thread, which costs as much as the write.
 _WRITE_BYTES: Final = 2**20
+# On a slow line too, an interruption then loses a fraction of a second.
 _WRITE_SECONDS: Final = 0.2
+# A server may ask for hours with Retry-After; a person who waits wants to be told.
 _LONGEST_WAIT: Final = 120.0
 _LOST: Final = "the connection was lost"
 

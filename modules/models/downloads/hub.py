@@ -25,9 +25,12 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from modules.errors import BadRequest, NotFound, ServiceError
 from modules.models.downloads.hub_name import HubName, parse_hub_name
 
+# Room for several downloads at once, and for lists beside them.
 CONNECTIONS: Final = 8
+# NAT64 (RFC 6052, RFC 8215): an address in it leads to the IPv4 address that it ends with, perhaps a private one.
 _TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+# No bound on waiting for a free connection: a queued file waits until another is done.
 _TIMEOUT: Final = httpx2.Timeout(30.0, read=60.0, pool=None)
 
 

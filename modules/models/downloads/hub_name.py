@@ -1,4 +1,4 @@
-"""How people name what they want from a model hub: repositories, revisions, quantizations."""
+"""Parses the names of models on a hub: repository, revision, quantization."""
 
 import re
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ _NAME: Final = (
 )
 _WHOLE: Final = re.compile(_NAME, re.IGNORECASE)
 _WITHIN: Final = re.compile(rf"(?<![A-Z0-9]){_NAME}(?![A-Z0-9])", re.IGNORECASE)
+# Unsloth writes UD- before its dynamic quantizations, mradermacher i1- before those with an importance matrix.
 _PREFIX: Final = re.compile(r"(UD|I1)[-_]")
 _DYNAMIC: Final = "UD-"
 
@@ -53,10 +54,12 @@ MAIN: Final = "main"
 
 _PARAM: Final = "model"
 _MAX_LENGTH: Final = 1024
+# Names of owners and repositories on the hub; no slash and no leading dot, for they become folders.
 _PART: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_-])?")
 _REVISION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 _PUBLIC_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 _FILE_VIEWS: Final = frozenset({"resolve", "blob", "raw"})
+# First parts of addresses on the hub that lead to no model.
 _OTHER_KINDS: Final = frozenset({"datasets", "spaces", "kernels", "collections", "api"})
 _HOW: Final = "Give a model as owner/name, owner/name:Q4_K_M or owner/name:branch, or as its address on the hub."
 # How other programs say that a name is one of the hub.

@@ -14,6 +14,7 @@ from modules.library.text_files import read_text
 from modules.models.downloads.plan import MODELS, PROJECTORS, ChosenFile, DownloadChoice, shown_size
 from modules.paths import UserData, atomic_write, inside_tree
 
+# text-generation-webui's name, so that both programs recognize each other's downloads.
 RECORD_NAME: Final = "huggingface-metadata.txt"
 
 _SUM: Final = re.compile(r"\s*([0-9a-fA-F]{64})\s+(\S.*?)\s*")
@@ -62,6 +63,7 @@ def _sums(lines: list[str]) -> Iterator[tuple[str, str]]:
 # The catalog passes over what begins with a dot.
 _WORK: Final = ".downloads"
 _PARAM: Final = "files"
+# A disk that is full to the last byte breaks whatever else runs on the machine.
 _SPARE_BYTES: Final = 256 * 2**20
 
 

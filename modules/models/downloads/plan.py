@@ -1,4 +1,4 @@
-"""Which files of a repository make up the model that somebody wants, and where each of them goes. Nothing here acts."""
+"""Chooses a repository's files that make up the wanted model, and their places on disk. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,10 +19,12 @@ _PARAM: Final = "files"
 _PART_NUMBER: Final = re.compile(r"-\d{5}-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
 # What is left of a model that was cut up to get below a limit on sizes; only joined together it can be loaded.
 _PIECE: Final = re.compile(r"\.gguf(?:[.-](?:part|split)[-_.]?\w+|[.-]\d+|[.-][a-z]{1,2})$", re.IGNORECASE)
+# Loading a pickle runs code that is in it.
 _PICKLES: Final = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _TEXTS: Final = frozenset({".json", ".txt", ".md", ".jinja", ".model", ".tiktoken", ".yaml", ".yml", ".vocab", ".spm"})
 # Folders with the same weights once more, for other programs.
 _COPIES: Final = frozenset({"original", "metal", "onnx", "openvino", "coreml", "gguf"})
+# More lines push the message itself off a terminal.
 _SHOWN: Final = 40
 
 

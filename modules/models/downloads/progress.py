@@ -1,4 +1,4 @@
-"""How far a download is, as values for whoever shows it."""
+"""The progress of a download, as values to show."""
 
 import time
 from collections import deque
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+# Shorter windows make the remaining time jump, longer ones hide that a line has slowed down.
 _WINDOW_SECONDS: Final = 5.0
 
 

@@ -9,6 +9,7 @@ from modules.errors import NotSupported
 from modules.messages import Message, Part, Role, TextPart, ToolCall, ToolSpec
 from modules.prompt.templates.shape import IdStyle, Shape
 
+# Mistral's templates refuse ids of any other length.
 _SHORT_ID: Final = 9
 
 
@@ -67,6 +68,7 @@ def _short(given: str) -> str:
     return hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:_SHORT_ID]
 
 
+# Bounds the recursion; parameters of real tools are three or four levels deep.
 _MAX_DEPTH: Final = 12
 _TYPES: Final = ("string", "integer", "number", "boolean", "array", "object")
 

@@ -1,4 +1,4 @@
-"""Who speaks in the modes chat and chat-instruct: what a request leaves open comes from files and settings."""
+"""Names and context in the modes chat and chat-instruct; files and settings fill what is missing."""
 
 import re
 from dataclasses import dataclass

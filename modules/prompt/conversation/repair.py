@@ -13,7 +13,9 @@ from modules.messages import Message, Role, TextPart, text_message
 from modules.prompt.conversation.calls import with_taken_calls
 from modules.prompt.templates.needs import OF_CALLS, TemplateNeed
 
+# Templates that want a user's turn first refuse a conversation that a greeting opens.
 BEGINNING: Final = "[Start of the conversation]"
+# Stands between two turns of the user, for templates that refuse them in a row.
 BRIDGE: Final = "OK."
 
 

@@ -41,6 +41,7 @@ def _readable_parts(parts: Sequence[Part]) -> Iterator[TextPart]:
 # Leaving out a little more than is needed lets several turns pass before the next step, and all that time the model
 # finds the prompt's beginning in its cache.
 _STEPS: Final = 8
+# Only an estimate of where to begin; the tokens are counted afterwards.
 _LETTERS_PER_TOKEN: Final = 3
 
 

@@ -1,4 +1,4 @@
-"""What a chat template can do, found out by rendering small conversations with it; once for each template."""
+"""What a chat template supports, found by rendering small conversations with it, once."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from modules.prompt.templates.needs import OF_CALLS, TOOL, TemplateNeed, Templat
 from modules.prompt.templates.shape import Shape, may_fold_results, shape_of
 from modules.prompt.templates.variables import EFFORT_WORDS
 
+# Templates in use at one time are few, and each entry costs thirty renderings.
 _KEPT: Final = 32
 _VARIABLES: Final = MappingProxyType(
     {

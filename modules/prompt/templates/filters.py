@@ -1,4 +1,4 @@
-"""What a chat template may call: JSON as model trainers write it, the date, its own refusal, and bounded text filters."""
+"""Functions and filters of chat templates: JSON, dates, refusals, and bounded text filters."""
 
 import json
 import re
@@ -20,8 +20,10 @@ _OF_VALUES: Final = (
     "reverse round safe select selectattr sort unique"
 )
 _GLOBALS: Final = ("cycler", "dict", "joiner", "namespace")
+# A template could otherwise ask for gigabytes of blanks.
 _MAX_INDENT: Final = 64
 _MAX_DATE_PATTERN: Final = 200
+# U+FDD0 to U+FDD3 are our own marks, which tokenization takes out again.
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f\ufdd0-\ufdd3]")
 
 

@@ -1,4 +1,4 @@
-"""What a conversation may need of a chat template, each with conversations that show whether a template has it."""
+"""What a conversation may need of a chat template, each with conversations that test for it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,6 +70,7 @@ TOOL: Final = ToolSpec(
         },
     },
 )
+# Letters that no template contains and none changes: no capitals, blanks or punctuation.
 _WORDS: Final = ("kq1bd", "kq2hm", "kq3tw", "kq4rs", "kq5xj")
 _VALUE: Final = "kq6val"
 _RESULT: Final = "kq8res"

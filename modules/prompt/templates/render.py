@@ -18,7 +18,9 @@ from modules.prompt.templates.shape import with_arguments
 
 _log = logging.getLogger(__name__)
 
+# Templates of published models are far shorter.
 _MAX_SOURCE: Final = 500_000
+# Compiling takes much longer than rendering; templates in use at one time are few.
 _CACHED_TEMPLATES: Final = 16
 
 

@@ -14,10 +14,14 @@ from typing_extensions import override
 
 from modules.prompt.templates.shape import BrokenArguments
 
+# Turns of loops and macro calls: some for each message, so that long conversations stay far below.
 MAX_STEPS: Final = 500_000
+# Steps differ in what they cost; this bounds them together.
 MAX_SECONDS: Final = 3.0
+# Longer than the text of the longest contexts.
 MAX_TEXT: Final = 8_000_000
 MAX_ITEMS: Final = 500_000
+# `10 ** 10 ** 10` would not return, and no step is counted within it.
 _MAX_BITS: Final = 512
 _MAX_NODES: Final = 100_000
 
@@ -37,6 +41,7 @@ _METHODS: Final = {
     bytes: frozenset[str](),
 }
 _OF_JINJA: Final = frozenset({"_loop_vars", "_block_vars"})
+# A width of billions fills the memory in one step.
 _WIDE_FIELD: Final = re.compile(
     r"%(\([^)]*\))?[-+ #0]*(\*|\d{4,}|\d*\.(\*|\d{4,}))"  # of the % operator
     r"|\{[^{}]*:[^{}]*(\{|\d{4,})"  # of str.format

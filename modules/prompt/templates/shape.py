@@ -13,6 +13,7 @@ from modules.messages import Message, Role, TextPart
 
 # Gemma 4's
 _FOLDED: Final = re.compile(r"""\.tool_responses\b|[\[(]\s*['"]tool_responses['"]\s*[\])]""")
+# Mistral's templates compare the length of ids with 9.
 _ID_LENGTH: Final = re.compile(r"\|\s*length\s*(?:!=|==)\s*9\b|\blen\w*\s*(?:!=|==)\s*9\b")
 
 

@@ -1,4 +1,4 @@
-"""The variables of a chat template beside the messages: tools, tokens, reasoning effort and other switches."""
+"""The variables of a chat template beside the messages: tools, tokens, reasoning effort, switches."""
 
 import json
 import re
@@ -71,6 +71,7 @@ _OWN: Final = frozenset(
 )
 # FireFunction's template, which asks for what others find out themselves.
 _FUNCTIONS: Final = re.compile(r"\+\s*functions\s.*\+\s*datetime\s", re.DOTALL)
+# What Jinja can read as a name; others could not be used by a template anyway.
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MAX_LIST: Final = 64
 

@@ -1,4 +1,7 @@
-"""Grammars of values in Gemma 4's notation. What it has no words of its own for is JSON, which is read there as well."""
+"""Gemma 4's calls, `<|tool_call>call:NAME{KEY:VALUE}<tool_call|>`, and grammars of its values.
+
+Strings are quoted by a token of their own, `<|"|>`, and keys are bare. JSON is read there as well.
+"""
 
 import json
 from collections.abc import Sequence
@@ -13,6 +16,7 @@ from modules.reply.syntax.source import ReplySource, Steps
 from modules.reply.syntax.values import Notation, ValueReader
 
 QUOTE = '<|"|>'
+# Each level multiplies the rules of the grammar; deeper values are held to be values, not to the schema.
 _MAX_DEPTH = 5
 
 

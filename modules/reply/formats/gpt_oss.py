@@ -23,6 +23,7 @@ _CALL_END = "<|call|>"
 _RECIPIENT = "to="
 _PREFIX = "functions."
 _WORD = re.compile(r"[\w.=-]*")
+# A header has a role, a recipient, a channel and a content type; more is text that only begins like one.
 _MAX_WORDS = 6
 _SHOWN_CHANNELS = frozenset({"final", "commentary"})
 

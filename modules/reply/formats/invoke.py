@@ -1,4 +1,4 @@
-"""Calls as `<invoke name="NAME">` with a tag for each parameter: DeepSeek 3.2, MiniMax M2, Kimi K3, Muse."""
+"""Calls as `<invoke name="NAME">` with tagged parameters: DeepSeek 3.2, MiniMax M2, Kimi K3, Muse."""
 
 import re
 from collections.abc import Sequence

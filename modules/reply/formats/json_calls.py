@@ -1,4 +1,4 @@
-"""Calls as JSON objects with a name and arguments: Hermes, Qwen, Llama, Cohere, GigaChat, Firefunction, Apertus."""
+"""Calls as JSON objects: Hermes, Qwen, Llama, Cohere, GigaChat, Firefunction, Apertus."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,12 @@ from modules.reply.syntax.values import ValueReader, json_of_literal
 from modules.reply.tool_format import Text
 
 _TAGS = ("tool_call", "tool_calls", "function_call", "function_calls", "functioncall", "function", "tools", "TOOLCALL")
+# Models trained on several formats mix up the keys; what is meant is plain from the value.
 _NAME_KEYS = frozenset({"name", "function", "tool", "tool_name", "function_name"})
 _ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input", "tool_input", "action_input"})
 _OTHER_KEYS = frozenset({"id", "type", "index", "tool_call_id", "call_id"})
 _PREFIX = "functions."
+# Some models put their calls into a code block.
 _FENCE = "```"
 _INFORMATION = re.compile(r"[\w-]*")
 _SEPARATORS = (",", ";")

@@ -1,4 +1,4 @@
-"""MiniMax M3's calls: `<tool_call><invoke name="NAME"><KEY>VALUE</KEY></invoke></tool_call>` with a mark before every tag.
+"""MiniMax M3's calls: `<invoke name="NAME"><KEY>VALUE</KEY></invoke>`, a mark before every tag.
 
 Objects have a tag for each member and lists one for each `item`, however deep they are.
 """
@@ -22,9 +22,12 @@ _CALLS_END = f"{_MARK}</tool_call>"
 _CALL = f'{_MARK}<invoke name="'
 _CALL_END = f"{_MARK}</invoke>"
 _NAME_END = '">'
+# The tag of an item of a list; a member of that name is told apart by the schema.
 _ITEM = "item"
 _KEY = re.compile(r"[^<>\s/\"]*")
+# Parsing recurses with the reply's nesting, which a model in a loop deepens without end.
 _MAX_DEPTH = 64
+# Each level multiplies the rules of the grammar.
 _MAX_RULE_DEPTH = 5
 
 

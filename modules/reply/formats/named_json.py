@@ -49,6 +49,7 @@ _DEEPSEEK_CALLS_END = "<｜tool▁calls▁end｜>"
 _DEEPSEEK_CALL = "<｜tool▁call▁begin｜>"
 _DEEPSEEK_CALL_END = "<｜tool▁call▁end｜>"
 _SEPARATOR = "<｜tool▁sep｜>"
+# Until V3 the word came first; V3.1 left it out.
 _KIND = "function" + _SEPARATOR
 _FENCE = "```json"
 _FENCE_END = "```"
@@ -94,6 +95,7 @@ _KIMI_CALL = "<|tool_call_begin|>"
 _KIMI_ARGUMENTS = "<|tool_call_argument_begin|>"
 _KIMI_CALL_END = "<|tool_call_end|>"
 _PREFIX = "functions."
+# The number counts calls in the conversation and says nothing about this one.
 _INDEX = re.compile(r"[:\d]*")
 
 

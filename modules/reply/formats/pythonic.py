@@ -1,5 +1,8 @@
-"""Calls as Python writes them: `[NAME(key="value", …), …]`, as Llama 4 does, alone where the reply begins or between marks;
-LFM2 between marks of its own; Olmo 3 in a tag, a call in each line."""
+"""Calls as Python writes them, `[NAME(key="value", …), …]`: Llama 4, LFM2, Olmo 3.
+
+Llama 4 writes them where the reply begins or between marks, LFM2 between marks of its own, Olmo 3 in a tag with a call
+in each line.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar

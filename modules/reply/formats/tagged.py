@@ -1,4 +1,4 @@
-"""Calls with a tag for each parameter: Qwen3-Coder, GLM, Hunyuan, MiniCPM; and JSON in a function's tag."""
+"""Calls with a tag for each parameter: Qwen3-Coder, GLM, Hunyuan, MiniCPM, Functionary 3.1."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -115,6 +115,7 @@ class Glm(MarkedFormat):
         return repeated(grammar.rule(one_of(calls)), literal("\n"), parallel=parallel)
 
 
+# Some of the family's templates write every tag with this suffix, others without.
 _SUFFIXES = (":opensource", "")
 
 

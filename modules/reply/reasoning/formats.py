@@ -153,6 +153,7 @@ ALL: Final = (
     MINIMAX_M3,
     MUSE,
 )
+# A prompt ends with the opening of the reply, and with at most a mark of thinking in it.
 _TAIL: Final = 200
 
 # Texts of a template that together give a family away. The first row that fits counts.

@@ -1,4 +1,4 @@
-"""Divides a reply in the Harmony format, whose messages say in a header what they are, however broken the headers are.
+"""Divides a reply in the Harmony format into thoughts and answer, however broken its headers.
 
 Source: the Harmony response format. A header runs from `<|start|>` or `<|channel|>` to `<|message|>`. One that another
 message or `<|end|>` cuts off is left out, and so is the name of a channel that there is not. Calls are left to the tool
@@ -24,6 +24,7 @@ _HEADER_END: Final = re.compile("|".join(map(re.escape, (_MESSAGE, _END, _START)
 _MESSAGE_BEGIN: Final = re.compile("|".join(map(re.escape, (_END, _START, _CHANNEL))))
 _CHANNEL_NAME: Final = re.compile(re.escape(_CHANNEL) + r"\W*([a-zA-Z]*)")
 _RECIPIENT: Final = "to="
+# What goes on for longer without an end mark is text.
 _LONGEST_HEADER: Final = 200
 
 

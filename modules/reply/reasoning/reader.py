@@ -1,4 +1,4 @@
-"""Divides a reply, as it comes, into thoughts, the answer, and the marks between them: nothing is lost or doubled."""
+"""Divides a streamed reply into thoughts, answer and the marks between; nothing is lost or doubled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,11 @@ from typing import Final, TypeAlias
 from modules.reply.reasoning.formats import ReasoningFormat, ReplyReasoning
 from modules.text.held_text import BlankHolder, overlap
 
+# Models begin with a few line breaks; a reply of blanks alone must not be held back without end.
 _BLANKS_BEFORE_START: Final = 16
+# Blanks at a thought's end are dropped; more of them are somebody's text.
 _BLANKS_BEFORE_END: Final = 256
+# What marks begin with. Before anything else an end mark was only mentioned.
 _MARK_BEGINNINGS: Final = "<[]"
 
 # The thought that a mark begins, or None where it begins the answer, and the marks behind that.

@@ -1,4 +1,4 @@
-"""The answer of one reply → Content and tool calls: which calls there are, and when there is enough."""
+"""The answer of one reply → Content and tool calls; decides when enough calls are complete."""
 
 import json
 import secrets
@@ -14,6 +14,7 @@ from modules.text.held_text import ControlFilter
 
 # Calls that break off do so early as a rule: a mark was mentioned in prose, or a small model lost the thread.
 DOUBTFUL_LENGTH: Final = 256
+# OpenAI's ids have 24 characters after the prefix.
 _ID_BYTES: Final = 12
 
 

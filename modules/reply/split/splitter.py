@@ -1,4 +1,4 @@
-"""Chunks → events: what of a reply is thought, what a call, what visible text, and what is its end."""
+"""Chunks → events: thoughts, tool calls, visible text, and the end."""
 
 import re
 from collections import deque

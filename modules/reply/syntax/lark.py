@@ -1,4 +1,4 @@
-"""Writes grammars in llguidance's dialect of Lark, from tool schemas without what llguidance cannot enforce."""
+"""Writes grammars in llguidance's dialect of Lark, from tool schemas that it can enforce."""
 
 import json
 import re
@@ -12,6 +12,7 @@ from modules.reply.syntax.schema import parameters_of
 _ANYTHING = "(?s:.*)"
 # Character classes, and signs that stand for themselves.
 _LITERALS = re.compile(r"\\\W|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
+# Lookarounds, anchors within a pattern and references, which finite automata do not have.
 _UNKNOWN = re.compile(r"\(\?(?!:)|[\^$]|\\[bBAzZkpP1-9]")
 _SLASH_OR_BREAK = re.compile(r"\\.|[/\n]", re.DOTALL)
 _WRITTEN = {"/": r"\/", "\n": r"\n", "\\\n": r"\n"}
@@ -67,6 +68,7 @@ _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum
 _PARTS = frozenset({"items", "additionalProperties"})
 _LISTS = frozenset({"anyOf", "allOf", "prefixItems"})
 _MAPS = frozenset({"properties", "$defs", "definitions"})
+# llguidance reads `oneOf` only where the alternatives exclude each other; for a call the looser meaning will do.
 _RENAMED = {"oneOf": "anyOf"}
 
 
@@ -123,7 +125,9 @@ def _is_enforceable(name: str, value: object) -> bool:
     return False
 
 
+# A small model under a grammar that allows any number may never stop calling.
 MAX_PARALLEL_CALLS = 16
+# Each intersection multiplies the automaton's states; beyond that a grammar takes seconds to compile.
 _MAX_INTERSECTIONS = 8
 
 

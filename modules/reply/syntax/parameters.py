@@ -1,4 +1,4 @@
-"""Arguments in tags of their own, one for each parameter: how they are read as JSON, and their grammar."""
+"""Arguments in a tag for each parameter: reading them as JSON, and their grammar."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reads a whole reply in one format: ordinary text, the calls in it, their names and JSON arguments."""
+"""Parses a whole reply in one format: ordinary text, calls, their names and JSON arguments."""
 
 from collections.abc import Iterator
 from itertools import groupby

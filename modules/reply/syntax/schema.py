@@ -1,4 +1,4 @@
-"""The offered tools: their names, what their JSON schemas ask of a value, and single values as JSON."""
+"""The offered tools: names, what their schemas ask of a value, and single values as JSON."""
 
 import json
 import re
@@ -16,6 +16,7 @@ _LOOSE_NUMBER = re.compile(
     r"|(?P<whole>\d[\d_]*)?(?:(?P<point>\.)(?P<part>\d[\d_]*)?)?(?P<power>[eE][+-]?\d+)?)",
     re.ASCII,
 )
+# Python refuses to convert integers of more than 4300 digits, and nobody means one.
 _MAX_DIGITS = 1000
 _LITERALS = {"true": "true", "True": "true", "false": "false", "False": "false", "null": "null", "None": "null"}
 
@@ -73,6 +74,7 @@ def _number(text: str) -> str | None:
 
 _COMPOSITIONS = ("allOf", "anyOf", "oneOf", "$ref")
 _DEFINITIONS = ("$defs", "definitions")
+# References may form a circle.
 _MAX_REFERENCES = 16
 _TYPE_NAMES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 

@@ -1,4 +1,4 @@
-"""The reply as far as it has come, the ways to read on in it, and parsers as coroutines that wait for more."""
+"""The unread part of a reply, and parsers as coroutines that wait for more of it."""
 
 import re
 from collections.abc import Callable, Generator, Iterable

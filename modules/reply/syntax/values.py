@@ -1,4 +1,4 @@
-"""Reads a value that a model writes in JSON, in Python or in a notation like them, and gives it on as JSON.
+"""Reads a value written in JSON, Python or a similar notation, and passes it on as JSON.
 
 What is JSON already passes through as it stands. What the schema or JSON itself wants otherwise is put right on the way:
 types, quotes, bare keys, raw line breaks, trailing commas.
@@ -13,10 +13,12 @@ from modules.reply.syntax.schema import Schema, escaped, quoted, scalar_of_text,
 from modules.reply.syntax.source import MarkerScanner, NotACall, ReplyEnded, ReplySource, Steps, collected, led_by
 from modules.reply.tool_format import CallArguments
 
+# Reading recurses with the nesting, which a model in a loop deepens without end.
 _MAX_DEPTH = 64
 _ARGUMENT_DEPTH = 1
 _ANY_DEPTH = 0
 _TOKEN = re.compile(r"[\w.+-]*")
+# JavaScript's keys without quotes.
 _BARE_KEY = re.compile(r"[\w.$-]*")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _CODE_LENGTHS = {"x": 2, "u": 4, "U": 8}

@@ -1,4 +1,4 @@
-"""Input items as strangers send them → the items that are kept and read. Pure."""
+"""Input items of requests → the items that are kept and read. Pure."""
 
 import logging
 import re
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _TEXT_TYPES: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 _MEDIA_TYPES: Final = frozenset({"input_image", "input_file", "input_audio", "image_url", "computer_screenshot"})
+# Names that look otherwise may be anything, even a secret, and stay out of the log.
 _PLAIN_NAME: Final = re.compile(r"[a-z_]{1,40}")
 _ROLES: Final[Mapping[str, InputRole]] = MappingProxyType(
     {"user": "user", "system": "system", "developer": "developer"}

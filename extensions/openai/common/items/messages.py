@@ -1,6 +1,7 @@
-"""Conversation items → messages. Pure; the messages of a longer history begin with those of the shorter one.
+"""Conversation items → messages. Pure; a longer history begins with the messages of the shorter.
 
-Items of tools that this server does not have become readable text."""
+Items of tools that this server does not have become readable text.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from modules.messages import Message, Role, TextPart, ToolCall, text_message
 
 # What can be called from there on; it says nothing by itself.
 TOOL_ITEMS: Final = frozenset({"additional_tools", "tool_search_output"})
+# Items that steer the client or the server and say nothing to a model.
 _SILENT: Final = frozenset({"additional_tools", "compaction", "compaction_trigger", "configuration_update"})
 # Which field says what was to be done.
 _CALLS: Final[Mapping[str, str]] = MappingProxyType(
@@ -51,10 +53,12 @@ _ANSWERED: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = Mappin
         "web_search_call": (("action",), ("results",)),
     }
 )
+# Ids, sizes and bytes: a model would read them as text and copy them into its answers.
 _WITHOUT_WORDS: Final = frozenset(
     {"call_id", "created_by", "encrypted_content", "fingerprint", "id", "image_url", "max_output_length", "role"}
     | {"object", "phase", "status", "type"}
 )
+# A data URL that is longer holds a picture or a file, in a base64 that no model reads.
 _LONGEST_DATA: Final = 100
 
 

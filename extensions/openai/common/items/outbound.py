@@ -1,4 +1,4 @@
-"""The item of a response that is being generated: the events that announce it, extend it and end it."""
+"""The item of a response that is being generated: the events that announce, extend and end it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Conversation items: as requests send them, and as they are kept and returned, each exactly one of the API's types."""
+"""Conversation items: as requests send them, and as they are stored and returned."""
 
 import base64
 import binascii
@@ -255,6 +255,7 @@ class CallName(NamedTuple):
         return f"{self.namespace.removesuffix('__')}__{self.name}"
 
 
+# Tells our content from what another server has encrypted, which cannot be read here.
 _MARK: Final = "local1."
 
 

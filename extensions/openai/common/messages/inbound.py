@@ -1,4 +1,4 @@
-"""Turns of a request → our messages. Pure; what cannot be honoured is a BadRequest that names its place."""
+"""Messages of a request → our messages. Pure; raises BadRequest with the place of the mistake."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,7 @@ _ROLES: Final = MappingProxyType(
 _PAST: Final[Mapping[str, Part]] = MappingProxyType(
     {"image_url": ImagePart(b"", ""), "input_audio": AudioPart(b"", ""), "file": TextPart("[file left out]")}
 )
+# With one of these OpenAI's API lets a reply be without content.
 _INSTEAD_OF_CONTENT: Final = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
 
 

@@ -1,4 +1,4 @@
-"""The turns of a conversation, as chat requests (and text completions in their `messages` form) hold them."""
+"""Chat messages, as chat requests and text completions with `messages` send them."""
 
 from typing import Annotated, Any
 
