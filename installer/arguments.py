@@ -12,7 +12,7 @@ from installer.hardware import ACCELERATORS
 
 SETS = (*ACCELERATORS, "full")
 ANEW = "auto"
-COMMANDS = ("test", "check", "doctor", "update", "install", "help")
+COMMANDS = ("test", "check", "doctor", "update", "install", "fetch", "help")
 
 
 @dataclass(frozen=True, slots=True)

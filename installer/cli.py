@@ -11,6 +11,7 @@ from installer.arguments import CommandLine, models_folder, parse
 from installer.console import Console
 from installer.diagnosis import cures
 from installer.failures import StepFailed
+from installer.fetch import ModelFetch, chosen
 from installer.install import Wish
 from installer.paths import Layout
 
@@ -21,6 +22,7 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
                                           (for example --api); all of them: one_click.py --api --help
   python3 one_click.py install            set up what is missing, start nothing
   python3 one_click.py update             git pull, then install what changed
+  python3 one_click.py fetch KIND [MODEL] get a good small model: embedding or rerank
   python3 one_click.py doctor             what was found here, what is missing, and what to do about it
   python3 one_click.py test [pytest args] set up what the tests need, then run them
   python3 one_click.py check              formatting, lint, types and architecture tests
@@ -65,6 +67,8 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
         return doctor.run(layout, console)
     elif line.command == "update":
         update.run(layout, console)
+    elif line.command == "fetch":
+        _fetch(line, layout, console)
     elif line.command == "check":
         install.ensure(layout, Wish(line.set_name, with_dev=True), console)
         return checks.run(layout, console)
@@ -75,6 +79,12 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
     else:
         _serve(line, layout, console)
     return 0
+
+
+def _fetch(line: CommandLine, layout: Layout, console: Console) -> None:
+    chosen(line.rest)
+    install.ensure(layout, Wish(line.set_name), console)
+    ModelFetch(layout, console, models_folder((), layout.root)).run(line.rest)
 
 
 def _serve(line: CommandLine, layout: Layout, console: Console) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer import chat_templates, llama_builds, models, state, test_clients, virtual_environment
+from installer import chat_templates, llama_builds, model_folders, models, state, test_clients, virtual_environment
 from installer.arguments import ANEW
 from installer.console import Console
 from installer.failures import StepFailed
@@ -83,7 +83,11 @@ def _lacks_starter(wish: Wish) -> bool:
 
 def _lacks_test_models(wish: Wish) -> bool:
     folder = wish.test_models_folder
-    return folder is not None and not all(models.is_there(model, folder) for model in models.TEST_MODELS)
+    if folder is None:
+        return False
+    files = (models.is_there(model, folder) for model in models.TEST_MODELS)
+    folders = (model_folders.is_there(model, folder) for model in model_folders.TEST_FOLDERS)
+    return not (all(files) and all(folders))
 
 
 def _templates(layout: Layout) -> chat_templates.TemplateSet:
@@ -210,6 +214,11 @@ class Fetching:
     def test_models(self, folder: Path) -> None:
         for model in models.TEST_MODELS:
             self._obtain(model, folder, self.layout.root / "user_data" / "models")
+        pip = Pip(self.layout.python, self.layout.logs, self.console)
+        ours = [self.layout.root / "user_data" / "models"]
+        for each in model_folders.TEST_FOLDERS:
+            model_folders.obtain_folder(each, folder, pip=pip, downloads=self.layout.downloads, elsewhere=ours)
+            self.console.line(f"{each.name} is there")
 
     def templates(self, folder: Path) -> None:
         pip = Pip(self.layout.python, self.layout.logs, self.console)

@@ -26,5 +26,14 @@ def model_path(name: str) -> Path:
     return path
 
 
+def model_folder(name: str) -> Path:
+    path = _folder() / name
+    if not path.is_dir():
+        pytest.fail(
+            f"{name} is not in {path.parent}. Run `python3 one_click.py test`: it gets the models and runs the tests."
+        )
+    return path
+
+
 def _folder() -> Path:
     return Path(os.environ.get("TEST_MODELS_DIR", _DEFAULT_FOLDER))

@@ -234,7 +234,8 @@ class ModelCard:
     trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
     Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
     The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
-    `embedding_frame`. `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
+    `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
+    `pair_frame`. `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
     """
 
     name: str
@@ -263,6 +264,7 @@ class ModelCard:
     kind: ModelKind = ModelKind.CHAT
     embedding_size: int = 0
     embedding_frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    pair_frame: tuple[tuple[int, ...], ...] = ()
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -287,7 +289,7 @@ class LoadSpec:
 
     `context` 0 means what the model was trained for. `kv_cells` is the number of tokens that all requests together may
     hold (0: the same as `context`), `idle_cells` of finished requests are kept beside them (-1: half as many).
-    `threads` 0 means one per physical core, `ubatch_size` 0 what suits the hardware, `gpu_layers` -1 all.
+    `threads` 0 means one per physical core, `ubatch_size` 0 what suits the hardware, `gpu_layers` -1 all. `device` is where encoders compute: cpu, cuda, cuda:1 or auto.
     """
 
     name: str
@@ -315,3 +317,4 @@ class LoadSpec:
     instruction_template: str = ""
     max_queue: int = 256
     kind: ModelKind = ModelKind.CHAT
+    device: str = "cpu"

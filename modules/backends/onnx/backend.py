@@ -1,0 +1,108 @@
+"""Texts → vectors, or pairs of texts → scores, some texts of similar length in each step."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from modules.backends.onnx.encoder import Encoder
+from modules.backends.onnx.tokenizer import FolderTokenizer
+from modules.engine.constraints.matcher import Guide
+from modules.engine.types import Finish, Job, ModelCard, ModelKind, Output
+from modules.errors import BadRequest
+
+# Steps are short so that a small request of another caller slips in between; on CPUs larger ones gain nothing.
+TOKENS_OF_A_STEP: Final = 512
+_TEXTS_OF_A_STEP: Final = 64
+_LOOKED_AT: Final = 512
+
+
+class EncoderBackend:
+    """Each job is one text, or a pair of them, all of which is read at once. The oldest job is in the next step, with
+    those of its length beside it, so that little is computed for padding."""
+
+    def __init__(self, encoder: Encoder, tokenizer: FolderTokenizer, card: ModelCard, step_tokens: int) -> None:
+        self._encoder = encoder
+        self._tokenizer = tokenizer
+        self._card = card
+        self._step_tokens = step_tokens
+        self._waiting: dict[int, Job] = {}
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    @property
+    def tokenizer(self) -> FolderTokenizer:
+        return self._tokenizer
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting)
+
+    def is_prepared(self, _job: Job) -> bool:
+        return True
+
+    def prepare(self, _job: Job) -> Guide | None:
+        return None
+
+    def admit(self, job: Job, _guide: Guide | None) -> None:
+        tokens = job.generation.prompt.tokens
+        if job.generation.embedding is None:
+            raise BadRequest(f"{self._card.name} embeds texts; it writes none.", param="model")
+        if not tokens:
+            raise BadRequest("The input is empty. Send at least one token.", param="input")
+        if len(tokens) > self._card.context:
+            raise BadRequest(
+                f"This model's maximum context length is {self._card.context} tokens, however you requested "
+                f"{len(tokens)} tokens. Shorten the input.",
+                param="input",
+                code="context_length_exceeded",
+            )
+        for token in tokens:
+            self._tokenizer.check(token, "input")
+        self._waiting[job.id] = job
+
+    def step(self) -> Iterable[Output]:
+        jobs = self._next_jobs()
+        if not jobs:
+            return ()
+        rows = self._encoder.rows([job.generation.prompt.tokens for job in jobs])
+        for job in jobs:
+            del self._waiting[job.id]
+        return [self._output(job, row) for job, row in zip(jobs, rows, strict=True)]
+
+    def drop(self, job_id: int) -> None:
+        self._waiting.pop(job_id, None)
+
+    def close(self) -> None:
+        self._waiting.clear()
+
+    def _next_jobs(self) -> Sequence[Job]:
+        waiting = list(self._waiting.values())[:_LOOKED_AT]
+        if not waiting:
+            return ()
+        size = _length(waiting[0])
+        waiting[1:] = sorted(waiting[1:], key=lambda job: abs(_length(job) - size))
+        jobs: list[Job] = []
+        longest = 0
+        for job in waiting[:_TEXTS_OF_A_STEP]:
+            longest = max(longest, _length(job))
+            if jobs and longest * (len(jobs) + 1) > self._step_tokens:
+                break
+            jobs.append(job)
+        return jobs
+
+    def _output(self, job: Job, row: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Output:
+        """Scores as they are; of a vector the first numbers, as many as are wanted, at length one."""
+        values = row.astype("<f4")
+        if self._card.kind is ModelKind.EMBEDDING:
+            values = values[: job.generation.embedding or None]
+            length = float(np.linalg.norm(values))
+            if length > 0 and np.isfinite(length):
+                values /= np.float32(length)
+        return Output(job_id=job.id, embedding=values.tobytes(), finish=Finish.STOP)
+
+
+def _length(job: Job) -> int:
+    return len(job.generation.prompt.tokens)

@@ -1,0 +1,216 @@
+"""What a model folder says about itself: an encoder's architecture, how its states become a vector, what it is for.
+Reads small JSON files only, so that folders can be listed without any library."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from modules.engine.types import ModelKind
+from modules.errors import LoadFailed
+
+CONFIG: Final = "config.json"
+_MODULES: Final = "modules.json"
+_TOKENIZERS: Final = ("tokenizer.json", "vocab.txt")
+_GRAPHS: Final = ("onnx/model.onnx", "model.onnx")
+_WEIGHTS: Final = "model.safetensors"
+_PARTS: Final = "model.safetensors.index.json"
+_BUILT: Final = frozenset(("bert", "roberta", "xlm-roberta", "mpnet"))
+_HEAD: Final = "ForSequenceClassification"
+_MAX_BYTES: Final = 16 * 2**20
+_PADDED_POSITIONS: Final = frozenset(("roberta", "xlm-roberta", "mpnet"))
+_USUAL_LENGTH: Final = 512
+
+
+class PoolingMode(StrEnum):
+    """How the states of all tokens become one: as `pooling_mode` in sentence-transformers' 1_Pooling/config.json."""
+
+    CLS = "cls"
+    MEAN = "mean"
+    MAX = "max"
+    MEAN_SQRT_LENGTH = "mean_sqrt_len"
+    WEIGHTED_MEAN = "weightedmean"
+    LAST = "lasttoken"
+
+
+_POOLING_KEYS: Final = MappingProxyType(
+    {
+        "pooling_mode_cls_token": PoolingMode.CLS,
+        "pooling_mode_max_tokens": PoolingMode.MAX,
+        "pooling_mode_mean_tokens": PoolingMode.MEAN,
+        "pooling_mode_mean_sqrt_len_tokens": PoolingMode.MEAN_SQRT_LENGTH,
+        "pooling_mode_weightedmean_tokens": PoolingMode.WEIGHTED_MEAN,
+        "pooling_mode_lasttoken": PoolingMode.LAST,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLayer:
+    """A folder `2_Dense`: its weights, and the activation's name."""
+
+    weights: Path
+    activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFolder:
+    """`graph` is the folder's own ONNX file; without one the graph is made from `weights`. `max_length` counts tokens with
+    the special ones. `labels` of a classifier are in the order of its scores."""
+
+    path: Path
+    config: Mapping[str, Any]
+    kind: ModelKind
+    graph: Path | None
+    weights: tuple[Path, ...]
+    pooling: tuple[PoolingMode, ...]
+    dense: tuple[DenseLayer, ...]
+    max_length: int
+    labels: tuple[str, ...]
+
+    @property
+    def architecture(self) -> str:
+        return str(self.config.get("model_type", ""))
+
+
+def is_encoder_folder(path: Path) -> bool:
+    """Whether it holds an encoder that this backend runs."""
+    if not (path / CONFIG).is_file() or not any((path / name).is_file() for name in _TOKENIZERS):
+        return False
+    try:
+        config = _read(path / CONFIG)
+    except LoadFailed:
+        return False
+    has_graph = any((path / name).is_file() for name in _GRAPHS)
+    has_weights = config.get("model_type") in _BUILT and ((path / _WEIGHTS).is_file() or (path / _PARTS).is_file())
+    is_encoder = config.get("model_type") in _BUILT or (path / _MODULES).is_file() or _is_classifier(config)
+    return is_encoder and (has_graph or has_weights)
+
+
+def kind_of_folder(path: Path) -> ModelKind:
+    """RERANK for a classifier, which scores pairs of texts."""
+    try:
+        return ModelKind.RERANK if _is_classifier(_read(path / CONFIG)) else ModelKind.EMBEDDING
+    except LoadFailed:
+        return ModelKind.EMBEDDING
+
+
+def read_folder(path: Path) -> EncoderFolder:
+    """Raises LoadFailed for what cannot be read or is not understood."""
+    config = _read(path / CONFIG)
+    modules = _modules(path)
+    transformer = next((folder for kind, folder in modules if kind == "Transformer"), path)
+    pooling, dense = _after(modules)
+    is_classifier = _is_classifier(config)
+    return EncoderFolder(
+        path=transformer,
+        config=config if transformer == path else _read(transformer / CONFIG),
+        kind=ModelKind.RERANK if is_classifier else ModelKind.EMBEDDING,
+        graph=next((path / name for name in _GRAPHS if (path / name).is_file()), None),
+        weights=_weights(transformer),
+        pooling=pooling or (PoolingMode.MEAN,),
+        dense=dense,
+        max_length=_max_length(transformer, config),
+        labels=_labels(config) if is_classifier else (),
+    )
+
+
+def _modules(path: Path) -> list[tuple[str, Path]]:
+    """Kind and folder of each; none for a folder of plain Transformers."""
+    if not (path / _MODULES).is_file():
+        return []
+    found = []
+    for entry in _read_list(path / _MODULES):
+        folder = str(entry.get("path", ""))
+        if Path(folder).is_absolute() or ".." in Path(folder).parts:
+            raise LoadFailed(f"{_MODULES} names a folder outside the model's.")
+        found.append((str(entry.get("type", "")).rpartition(".")[2], path / folder))
+    return found
+
+
+def _after(modules: list[tuple[str, Path]]) -> tuple[tuple[PoolingMode, ...], tuple[DenseLayer, ...]]:
+    """What follows the transformer. Vectors are brought to length one in any case."""
+    pooling: tuple[PoolingMode, ...] = ()
+    dense = []
+    for kind, folder in modules:
+        match kind:
+            case "Transformer" | "Normalize" | "Dropout":
+                pass
+            case "Pooling":
+                pooling = _pooling(_read(folder / CONFIG))
+            case "Dense":
+                activation = str(_read(folder / CONFIG).get("activation_function", "")).rpartition(".")[2]
+                dense.append(DenseLayer(folder / _WEIGHTS, activation))
+            case _:
+                raise LoadFailed(f"This model has a module {kind!r}, which this version cannot compute.")
+    return pooling, tuple(dense)
+
+
+def _pooling(config: Mapping[str, Any]) -> tuple[PoolingMode, ...]:
+    """Several are put one behind the other. Newer files name the mode itself."""
+    named = config.get("pooling_mode")
+    names = [named] if isinstance(named, str) else list(named or ())
+    try:
+        modes = [PoolingMode(name) for name in names]
+    except ValueError as error:
+        raise LoadFailed(f"The pooling mode {named!r} is unknown.") from error
+    return tuple(modes or (mode for key, mode in _POOLING_KEYS.items() if config.get(key)))
+
+
+def _max_length(path: Path, config: Mapping[str, Any]) -> int:
+    positions = int(config.get("max_position_embeddings") or _USUAL_LENGTH)
+    if config.get("model_type") in _PADDED_POSITIONS:
+        # The first two positions are the padding's.
+        positions -= 2
+    stated = path / "sentence_bert_config.json"
+    if stated.is_file() and (length := _read(stated).get("max_seq_length")):
+        return min(int(length), positions)
+    tokenizer = path / "tokenizer_config.json"
+    length = _read(tokenizer).get("model_max_length") if tokenizer.is_file() else None
+    return min(int(length), positions) if isinstance(length, int) and length > 0 else positions
+
+
+def _weights(path: Path) -> tuple[Path, ...]:
+    if (path / _WEIGHTS).is_file():
+        return (path / _WEIGHTS,)
+    if not (path / _PARTS).is_file():
+        return ()
+    names = sorted(set(map(str, _read(path / _PARTS).get("weight_map", {}).values())))
+    return tuple(path / Path(name).name for name in names)
+
+
+def _is_classifier(config: Mapping[str, Any]) -> bool:
+    return any(str(name).endswith(_HEAD) for name in config.get("architectures") or ())
+
+
+def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
+    stated = config.get("id2label")
+    if isinstance(stated, dict) and stated:
+        return tuple(str(stated[key]) for key in sorted(stated, key=int))
+    return tuple(f"LABEL_{index}" for index in range(int(config.get("num_labels", 1))))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found = _json(path)
+    if not isinstance(found, dict):
+        raise LoadFailed(f"{path.name} is damaged: it holds no JSON object.")
+    return found
+
+
+def _read_list(path: Path) -> list[dict[str, Any]]:
+    found = _json(path)
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise LoadFailed(f"{path.name} is damaged: it holds no list of modules.")
+    return found
+
+
+def _json(path: Path) -> object:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise LoadFailed(f"{path.name} is too large for what it should be.")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LoadFailed(f"{path.name} of the model's folder cannot be read.") from error

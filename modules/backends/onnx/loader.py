@@ -1,0 +1,78 @@
+"""Brings up the encoder of a folder on ONNX Runtime."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import onnxruntime as ort
+
+from modules.backends.onnx.backend import TOKENS_OF_A_STEP, EncoderBackend
+from modules.backends.onnx.encoder import Encoder
+from modules.backends.onnx.folder import EncoderFolder, read_folder
+from modules.backends.onnx.pooling import VectorHead
+from modules.backends.onnx.tokenizer import FolderTokenizer
+from modules.engine.protocols import ReportProgress
+from modules.engine.types import LoadSpec, ModelCard, ModelKind
+from modules.errors import LoadFailed
+
+CPU: Final = "CPUExecutionProvider"
+CUDA: Final = "CUDAExecutionProvider"
+_TOKENS_OF_A_STEP_ON_GPU: Final = 16384
+
+
+class OnnxLoader:
+    def probe(self, spec: LoadSpec) -> ModelCard:
+        folder = read_folder(Path(spec.path))
+        _providers(spec)
+        return _card(spec, folder, FolderTokenizer(folder.path))
+
+    def load(self, spec: LoadSpec, report: ReportProgress) -> EncoderBackend:
+        folder = read_folder(Path(spec.path))
+        tokenizer = FolderTokenizer(folder.path)
+        card = _card(spec, folder, tokenizer)
+        providers = _providers(spec)
+        separator = card.pair_frame[1][0] if card.pair_frame and card.pair_frame[1] else -1
+        encoder = Encoder(folder, threads=_usable_cores(), providers=providers, separator=separator)
+        report(1.0)
+        step = TOKENS_OF_A_STEP if providers == [CPU] else _TOKENS_OF_A_STEP_ON_GPU
+        return EncoderBackend(encoder, tokenizer, card, step)
+
+
+def _card(spec: LoadSpec, folder: EncoderFolder, tokenizer: FolderTokenizer) -> ModelCard:
+    is_classifier = folder.kind is ModelKind.RERANK
+    hidden = int(folder.config.get("hidden_size") or 0)
+    size = len(folder.labels) if is_classifier else VectorHead(folder.pooling, folder.dense).size(hidden)
+    begin, end = tokenizer.frame
+    return ModelCard(
+        name=spec.name,
+        loader=spec.loader,
+        context=folder.max_length,
+        trained_context=folder.max_length,
+        vocabulary=tokenizer.size,
+        architecture=folder.architecture,
+        size_bytes=sum(file.stat().st_size for file in folder.weights),
+        kind=folder.kind,
+        embedding_size=size,
+        embedding_frame=(begin, end),
+        pair_frame=tokenizer.pair_frame if is_classifier else (),
+    )
+
+
+def _providers(spec: LoadSpec) -> list[Any]:
+    """Where it computes. Raises LoadFailed for a device that ONNX Runtime cannot use here."""
+    name, _, number = spec.device.lower().partition(":")
+    has_cuda = CUDA in ort.get_available_providers()
+    if name in {"", "cpu"} or (name == "auto" and not has_cuda):
+        return [CPU]
+    if name not in {"auto", "cuda"} or not (number or "0").isdecimal():
+        raise LoadFailed(f"The device {spec.device[:20]!r} of the embedding model is unknown. Use cpu, cuda, cuda:1 or auto.")
+    if not has_cuda:
+        raise LoadFailed(
+            "The installed ONNX Runtime cannot use CUDA. Set the embedding device to cpu, or install onnxruntime-gpu in "
+            "place of onnxruntime."
+        )
+    return [(CUDA, {"device_id": int(number or 0)}), CPU]
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
