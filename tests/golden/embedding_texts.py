@@ -25,7 +25,7 @@ _SENTENCES: Final = (
     "ALL CAPITAL LETTERS, AND THEN some small ones",
     "café naïve résumé coöperate",
     "antidisestablishmentarianism floccinaucinihilipilification",
-    "{\"key\": [1, 2, 3], \"other\": null}",
+    '{"key": [1, 2, 3], "other": null}',
 )
 _TOPICS: Final = (
     "astronomy",

@@ -19,8 +19,8 @@ VALUES: Final = Path(__file__).with_name("encoder_values.json")
 PAIRS: Final = (("abc", "xyz"), ("hello you", "a b c d e f g"), ("q", "z" * 40))
 
 
-def _ran(model: Any, folder: Path, *texts: str) -> Any:
-    encoded = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(*texts)
+def _ran(model: Any, folder: Path, text: str, second: str | None = None) -> Any:
+    encoded = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, second)
     values = {"input_ids": torch.tensor([encoded.ids]), "attention_mask": torch.tensor([encoded.attention_mask])}
     if model.config.model_type != "mpnet":
         values["token_type_ids"] = torch.tensor([encoded.type_ids])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.model_folders import TEST_FOLDERS, WEIGHTS
 from installer.models import TEST_MODELS
 from tests.setup.checkout import (
     Checkout,
@@ -90,6 +91,10 @@ def test_tests_get_their_arguments_and_models(checkout: Checkout, tmp_path: Path
     for model in TEST_MODELS:
         with (tmp_path / model.file_name).open("wb") as file:
             file.truncate(model.size)
+    for folder in TEST_FOLDERS:
+        (tmp_path / folder.name).mkdir()
+        with (tmp_path / folder.name / WEIGHTS).open("wb") as file:
+            file.truncate(folder.weights)
     add_templates(checkout, tmp_path)
     status, printed = checkout.run("test", "-k", "a or b", variables={"TEST_MODELS_DIR": str(tmp_path)})
     assert status == 0, printed

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from modules.backends.onnx.encoder import Encoder
+from modules.backends.onnx.encoder import EncoderSession
 from modules.backends.onnx.tokenizer import FolderTokenizer
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Finish, Job, ModelCard, ModelKind, Output
@@ -21,7 +21,7 @@ class EncoderBackend:
     """Each job is one text, or a pair of them, all of which is read at once. The oldest job is in the next step, with
     those of its length beside it, so that little is computed for padding."""
 
-    def __init__(self, encoder: Encoder, tokenizer: FolderTokenizer, card: ModelCard, step_tokens: int) -> None:
+    def __init__(self, encoder: EncoderSession, tokenizer: FolderTokenizer, card: ModelCard, step_tokens: int) -> None:
         self._encoder = encoder
         self._tokenizer = tokenizer
         self._card = card

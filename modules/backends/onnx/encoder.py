@@ -21,7 +21,7 @@ from modules.backends.onnx.encoder_graph import (
 )
 from modules.backends.onnx.folder import EncoderFolder
 from modules.backends.onnx.pooling import VectorHead
-from modules.backends.onnx.weights import Floats, Weights
+from modules.backends.onnx.weights import EncoderWeights, Floats, Integers
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
@@ -32,7 +32,7 @@ _RANK_OF_STATES: Final = 3
 _LENGTHS_REMEMBERED: Final = 64
 
 
-class Encoder:
+class EncoderSession:
     """Of the model in `folder`; `separator` ends the first text of a pair. Raises LoadFailed."""
 
     def __init__(self, folder: EncoderFolder, *, threads: int, providers: Sequence[Any], separator: int) -> None:
@@ -53,7 +53,7 @@ class Encoder:
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = sequence
             mask[row, : len(sequence)] = 1
-        values = {
+        values: dict[str, Any] = {
             IDS: ids,
             MASK: mask,
             TYPES: self._types(ids),
@@ -65,24 +65,24 @@ class Encoder:
         states = np.asarray(states, np.float32)
         return states if self._head is None else self._head.vectors(states, mask)
 
-    def _types(self, ids: Any) -> Any:
+    def _types(self, ids: Integers) -> Integers:
         """1 for the second text of a pair, in models that tell the two apart."""
         if not self._is_classifier or int(self._config.get("type_vocab_size") or 1) < 2:
             return np.zeros_like(ids)
         is_separator = ids == self._separator
-        return ((np.cumsum(is_separator, axis=1) - is_separator) > 0).astype(np.int64)
+        types: Integers = ((np.cumsum(is_separator, axis=1) - is_separator) > 0).astype(np.int64)
+        return types
 
-    def _positions(self, length: int) -> Any:
+    def _positions(self, length: int) -> Integers:
         family = FAMILIES.get(self._config.get("model_type", ""))
         first = family.first_position if family else 0
-        places = np.arange(first, first + length)
-        return places
+        return np.arange(first, first + length)
 
-    def _made_buckets(self, length: int) -> Any:
+    def _made_buckets(self, length: int) -> Integers:
         return relative_buckets(length, int(self._config.get("relative_attention_num_buckets", 32)))
 
 
-def _session(folder: EncoderFolder, threads: int, providers: Sequence[Any]) -> Any:
+def _session(folder: EncoderFolder, threads: int, providers: Sequence[Any]) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = _WARNINGS_ONLY
     options.intra_op_num_threads = threads
@@ -92,19 +92,19 @@ def _session(folder: EncoderFolder, threads: int, providers: Sequence[Any]) -> A
     if folder.graph is not None:
         source = str(folder.graph)
     else:
-        weights = Weights(folder.weights, prefixes(folder.config))
+        weights = EncoderWeights(folder.weights, prefixes(folder.config))
         graph = encoder_graph(folder.config, weights, classifies=folder.kind is ModelKind.RERANK)
         values = [ort.OrtValue.ortvalue_from_numpy(tensor) for tensor in graph.weights.values()]
         options.add_external_initializers(list(graph.weights), values)
         source = graph.model
     try:
         return ort.InferenceSession(source, options, providers=list(providers))
-    except Exception as error:  # noqa: BLE001 - the library raises classes of its own that it does not export
+    except Exception as error:
         raise LoadFailed(f"ONNX Runtime cannot load the model: {str(error)[:300]}") from error
 
 
-def _output_of(session: Any) -> str:
-    outputs = {value.name: len(value.shape) for value in session.get_outputs()}
+def _output_of(session: ort.InferenceSession) -> str:
+    outputs = {str(value.name): len(value.shape) for value in session.get_outputs()}
     for name in _STATES:
         if name in outputs:
             return name

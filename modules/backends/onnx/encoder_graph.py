@@ -1,5 +1,7 @@
-"""The graph of an encoder, made from its configuration and weights: BERT, RoBERTa, XLM-RoBERTa and MPNet, with ONNX
-Runtime's fused operators."""
+"""The graph of an encoder, made from its configuration and weights.
+
+BERT, RoBERTa, XLM-RoBERTa and MPNet, with ONNX Runtime's fused operators.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from modules.backends.onnx.model_proto import ElementType, GraphProto, Value
-from modules.backends.onnx.weights import Floats, Weights
+from modules.backends.onnx.weights import EncoderWeights, Floats, Integers
 from modules.errors import LoadFailed
 
 IDS: Final = "input_ids"
@@ -69,7 +71,7 @@ class EncoderGraph:
     inputs: frozenset[str]
 
 
-def encoder_graph(config: Mapping[str, Any], weights: Weights, *, classifies: bool = False) -> EncoderGraph:
+def encoder_graph(config: Mapping[str, Any], weights: EncoderWeights, *, classifies: bool = False) -> EncoderGraph:
     """Ends with hidden states or, if it `classifies`, with the scores of a sequence. Raises LoadFailed."""
     family = FAMILIES.get(config.get("model_type", ""))
     if family is None or config.get("position_embedding_type", "absolute") != "absolute":
@@ -80,7 +82,7 @@ def encoder_graph(config: Mapping[str, Any], weights: Weights, *, classifies: bo
 @dataclass(slots=True)
 class _Builder:
     config: Mapping[str, Any]
-    tensors: Weights
+    tensors: EncoderWeights
     family: Family
     weights: dict[str, Floats] = field(default_factory=dict)
     graph: GraphProto = field(init=False)
@@ -157,9 +159,7 @@ class _Builder:
         made = self.graph.node("MatMul", new, self._turned(f"{dense}.weight"))
         scale, shift = self._norm(norm)
         inputs = (made, before, scale, shift, self._own(f"{dense}.bias"))
-        return self.graph.node(
-            "SkipLayerNormalization", *inputs, fused=True, output=output, epsilon=self._epsilon
-        )
+        return self.graph.node("SkipLayerNormalization", *inputs, fused=True, output=output, epsilon=self._epsilon)
 
     def _head(self) -> tuple[str, str]:
         """The dense layer and the scoring one."""
@@ -202,18 +202,20 @@ class _Builder:
         return self.graph.external(name, ElementType.FLOAT, values.shape)
 
 
-def relative_buckets(length: int, buckets: int, furthest: int = 128) -> Any:
+def relative_buckets(length: int, buckets: int, furthest: int = 128) -> Integers:
     """MPNet's (and T5's) numbers for how far the second token is from the first: half for each direction; near distances
     have one of their own, far ones share it by their logarithm."""
     places = np.arange(length)
     distance = places[:, None] - places[None, :]
     half = buckets // 2
-    result = (distance < 0).astype(np.int64) * half
     away = np.abs(distance)
     exact = half // 2
     with np.errstate(divide="ignore"):
         far = exact + (np.log(away / exact) / np.log(furthest / exact) * (half - exact))
-    return result + np.where(away < exact, away, np.minimum(np.nan_to_num(far, neginf=0), half - 1)).astype(np.int64)
+    far = np.minimum(np.nan_to_num(far, neginf=0), half - 1)
+    found: Integers = np.where(away < exact, away, far).astype(np.int64)
+    found += (distance < 0) * half
+    return found
 
 
 def prefixes(config: Mapping[str, Any]) -> Sequence[str]:

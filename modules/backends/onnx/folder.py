@@ -1,5 +1,8 @@
-"""What a model folder says about itself: an encoder's architecture, how its states become a vector, what it is for.
-Reads small JSON files only, so that folders can be listed without any library."""
+"""What a model folder says about itself.
+
+An encoder's architecture, how its states become a vector, what it is for. Only small JSON files are read, so that
+folders can be listed without any library.
+"""
 
 import json
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import Any, Final
 import onnxruntime as ort
 
 from modules.backends.onnx.backend import TOKENS_OF_A_STEP, EncoderBackend
-from modules.backends.onnx.encoder import Encoder
+from modules.backends.onnx.encoder import EncoderSession
 from modules.backends.onnx.folder import EncoderFolder, read_folder
 from modules.backends.onnx.pooling import VectorHead
 from modules.backends.onnx.tokenizer import FolderTokenizer
@@ -32,7 +32,7 @@ class OnnxLoader:
         card = _card(spec, folder, tokenizer)
         providers = _providers(spec)
         separator = card.pair_frame[1][0] if card.pair_frame and card.pair_frame[1] else -1
-        encoder = Encoder(folder, threads=_usable_cores(), providers=providers, separator=separator)
+        encoder = EncoderSession(folder, threads=_usable_cores(), providers=providers, separator=separator)
         report(1.0)
         step = TOKENS_OF_A_STEP if providers == [CPU] else _TOKENS_OF_A_STEP_ON_GPU
         return EncoderBackend(encoder, tokenizer, card, step)
@@ -65,7 +65,9 @@ def _providers(spec: LoadSpec) -> list[Any]:
     if name in {"", "cpu"} or (name == "auto" and not has_cuda):
         return [CPU]
     if name not in {"auto", "cuda"} or not (number or "0").isdecimal():
-        raise LoadFailed(f"The device {spec.device[:20]!r} of the embedding model is unknown. Use cpu, cuda, cuda:1 or auto.")
+        raise LoadFailed(
+            f"The device {spec.device[:20]!r} of the embedding model is unknown. Use cpu, cuda, cuda:1 or auto."
+        )
     if not has_cuda:
         raise LoadFailed(
             "The installed ONNX Runtime cannot use CUDA. Set the embedding device to cpu, or install onnxruntime-gpu in "

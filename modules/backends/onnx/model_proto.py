@@ -1,5 +1,8 @@
-"""ONNX models as bytes: the few messages of `onnx.proto` that a graph of a transformer needs, in Protocol Buffers' wire
-format. The package `onnx` would be a tenth of the whole installation."""
+"""ONNX models as bytes.
+
+They are the few messages of `onnx.proto` that a transformer's graph needs, in the wire format of Protocol Buffers. The
+package `onnx` is not needed for that, and is large.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -65,7 +68,7 @@ class GraphProto:
         return output
 
     def external(self, name: str, element: ElementType, shape: Sequence[int]) -> str:
-        """Weights that whoever opens the graph brings under that name."""
+        """EncoderWeights that whoever opens the graph brings under that name."""
         place = _message(_text(1, "location"), _text(2, name))
         self._initializers.append(
             _message(

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from modules.backends.onnx.folder import DenseLayer, PoolingMode
-from modules.backends.onnx.weights import Floats, Weights
+from modules.backends.onnx.weights import EncoderWeights, Floats
 from modules.errors import LoadFailed
 
 _SMALLEST: Final = 1e-9
@@ -39,33 +39,39 @@ class VectorHead:
 
     def vectors(self, states: Floats, mask: Floats) -> Floats:
         """`mask` [batch, length] is 1 where a text has a token. Not of length one yet."""
-        pooled = np.concatenate([_pooled(states, mask, mode) for mode in self._modes], axis=1)
+        pooled: Floats = np.concatenate([_pooled(states, mask, mode) for mode in self._modes], axis=1)
         for layer in self._layers:
             pooled = layer(pooled)
         return pooled
 
 
 def _pooled(states: Floats, mask: Floats, mode: PoolingMode) -> Floats:
-    lengths = mask.sum(axis=1, keepdims=True)
+    lengths: Floats = mask.sum(axis=1, keepdims=True)
+    chosen: Floats
     match mode:
         case PoolingMode.CLS:
-            return states[:, 0]
+            chosen = states[:, 0]
+            return chosen
         case PoolingMode.LAST:
-            return states[np.arange(len(states)), lengths[:, 0].astype(np.int64) - 1]
+            chosen = states[np.arange(len(states)), lengths[:, 0].astype(np.int64) - 1]
+            return chosen
         case PoolingMode.MAX:
-            return np.where(mask[:, :, None] > 0, states, np.float32(-np.inf)).max(axis=1)
+            chosen = np.where(mask[:, :, None] > 0, states, np.float32(-np.inf)).max(axis=1)
+            return chosen
         case PoolingMode.WEIGHTED_MEAN:
-            mask = mask * np.arange(1, mask.shape[1] + 1, dtype=np.float32)
+            places: Floats = np.arange(1, mask.shape[1] + 1).astype(np.float32)
+            mask = mask * places
             lengths = mask.sum(axis=1, keepdims=True)
         case PoolingMode.MEAN_SQRT_LENGTH:
             lengths = np.sqrt(lengths)
     total: Floats = np.matmul(mask[:, None, :], states)[:, 0]
-    return total / np.maximum(lengths, np.float32(_SMALLEST))
+    mean: Floats = total / np.maximum(lengths, np.float32(_SMALLEST))
+    return mean
 
 
 def _dense(layer: DenseLayer) -> _Dense:
     if layer.activation not in {"Identity", "Tanh"}:
         raise LoadFailed(f"The activation {layer.activation!r} of a dense layer is unknown.")
-    weights = Weights([layer.weights], ("linear.",))
-    bias = weights["bias"] if "bias" in weights else None
-    return _Dense(weights["weight"], bias, layer.activation)
+    weights = EncoderWeights([layer.weights], ("linear.",))
+    has_bias = "bias" in weights
+    return _Dense(weights["weight"], weights["bias"] if has_bias else None, layer.activation)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from tokenizers import Tokenizer
-from tokenizers.implementations import BertWordPieceTokenizer
+from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 from modules.errors import BadRequest, LoadFailed
 
@@ -20,7 +20,7 @@ class FolderTokenizer:
     def __init__(self, folder: Path) -> None:
         try:
             self._tokenizer = _opened(folder)
-        except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+        except Exception as error:
             raise LoadFailed("The tokenizer of the model's folder cannot be read: it is damaged or missing.") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -55,7 +55,7 @@ class FolderTokenizer:
             raise BadRequest(f"{token} is not a token of this model.", param=param)
 
     def _frame(self, texts: Sequence[str]) -> Frame:
-        whole = [int(token) for token in self._tokenizer.encode(*texts).ids]
+        whole = [int(token) for token in self._tokenizer.encode(texts[0], texts[1] if len(texts) > 1 else None).ids]
         letter = [int(token) for token in self._tokenizer.encode(_LETTER, add_special_tokens=False).ids]
         parts: list[tuple[int, ...]] = []
         begin = 0

@@ -4,14 +4,15 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modules.errors import LoadFailed
 
-Floats = NDArray[np.float32]
+Floats: TypeAlias = NDArray[np.float32]
+Integers: TypeAlias = NDArray[np.int64]
 
 _LENGTH: Final = struct.Struct("<Q")
 _MAX_HEADER: Final = 100 * 2**20
@@ -19,7 +20,7 @@ _TYPES: Final = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _LOW_BITS: Final = 16
 
 
-class Weights:
+class EncoderWeights:
     """The tensors of `files` by name, without what all names begin with (`bert.`, `roberta.`, …). Raises LoadFailed when
     they cannot be read."""
 
