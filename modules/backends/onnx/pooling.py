@@ -63,10 +63,10 @@ def _pooled(states: Floats, mask: Floats, mode: PoolingMode) -> Floats:
             mask = mask * places
             lengths = mask.sum(axis=1, keepdims=True)
         case PoolingMode.MEAN_SQRT_LENGTH:
-            lengths = np.sqrt(lengths)
+            lengths = np.sqrt(lengths, dtype=np.float32)
     total: Floats = np.matmul(mask[:, None, :], states)[:, 0]
-    mean: Floats = total / np.maximum(lengths, np.float32(_SMALLEST))
-    return mean
+    total /= np.maximum(lengths, np.float32(_SMALLEST))
+    return total
 
 
 def _dense(layer: DenseLayer) -> _Dense:
