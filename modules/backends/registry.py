@@ -27,7 +27,7 @@ def detect_loader(path: Path) -> str:
     """The loader for a model file or folder. Raises LoadFailed when none reads it."""
     if path.suffix.lower() == ".gguf":
         return LLAMA_CPP
-    raise LoadFailed(f"No loader reads {path.name}. This version reads GGUF files.")
+    raise LoadFailed(f"No loader can read {path.name}. This version reads GGUF files.")
 
 
 def kind_of(path: Path, loader: str) -> ModelKind:

@@ -16,7 +16,7 @@ Announce: TypeAlias = Callable[[str], None]
 Service: TypeAlias = Callable[[Runtime, Announce], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
-_BROKE_DOWN: Final = "It broke down; the log says why."
+_BROKE_DOWN: Final = "It failed unexpectedly; see the log."
 
 
 class ServiceStatus(StrEnum):
@@ -132,7 +132,7 @@ class Services:
             self._failures[name] = failure
             self._fail(name, failure.message)
         except Exception:  # noqa: BLE001 - the state says it
-            _log.exception("the service %s broke down", name)
+            _log.exception("the service %s failed", name)
             self._fail(name, _BROKE_DOWN)
         else:
             self._publish(ServiceState(name=name))

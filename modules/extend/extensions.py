@@ -101,7 +101,7 @@ class Extensions:
                 raise BadRequest(f"There is no extension {name!a}.", param="extensions")
         for key in parameters or {}:
             if not any(key.startswith(f"{name}-") for name in known):
-                raise BadRequest(f"{key!a} is no parameter of an extension.", param="extensions")
+                raise BadRequest(f"{key!a} is not a parameter of an extension.", param="extensions")
         chosen = {"default_extensions": list(active) or None}
         save_keys(settings_path(self._program.settings), chosen | dict(parameters or {}))
 

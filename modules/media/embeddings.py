@@ -65,7 +65,7 @@ async def _vector(engine: Engine, prompt: Prompt, dimensions: int) -> bytes:
         async for chunk in chunks:
             if chunk.embedding is not None:
                 return chunk.embedding
-    raise EngineFailed("The model gave no vector for a text.")
+    raise EngineFailed("The model returned no embedding for a text.")
 
 
 async def _each(items: Sequence[_Item], act: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:

@@ -76,7 +76,7 @@ class Catalog:
             if candidate in names:
                 return ListedModel(candidate, (self._folder / candidate).absolute())
         if name in self._folder_names():
-            raise LoadFailed(f"No loader reads {_shown(name)}. This version reads GGUF files.", param="model")
+            raise LoadFailed(f"No loader can read {_shown(name)}. This version reads GGUF files.", param="model")
         raise NotFound(
             f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], names)}.",
             param="model",

@@ -118,7 +118,7 @@ class ModelLoading:
             _log.error("%s could not be loaded: %s", spec.name, failure.message)
             raise self._told(spec, failure, left) from failure
         except Exception:
-            self._loaded.publish_failed(spec, "Loading it broke down.")
+            self._loaded.publish_failed(spec, "Loading it failed unexpectedly; see the log.")
             raise
         finally:
             self._loaded.gone(spec.name)

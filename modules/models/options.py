@@ -66,7 +66,7 @@ def with_model_settings(settings: Settings, model: str, stored: Mapping[str, obj
             try:
                 settings = settings.with_changes({name: value})
             except SettingsError as error:
-                _log.warning("stored settings of %s: left out is %s", model, error.message)
+                _log.warning("stored settings of %s: ignored: %s", model, error.message)
     return settings
 
 

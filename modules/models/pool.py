@@ -31,7 +31,7 @@ _DIED: Final = "The model process ended unexpectedly. The next request loads the
 _NONE_OF_KIND: Final = (
     "There is no {kind} model. Put a GGUF file of one into the model folder, or load one by its name."
 )
-_IDLE: Final = "Unloaded because nobody used it. The next request loads it again."
+_IDLE: Final = "Unloaded because it was idle. The next request loads it again."
 
 
 class _SharedLoad:
@@ -320,7 +320,7 @@ class ModelPool:
         if self._loaded.live(loaded.spec.name) is loaded and not loaded.is_used:
             await self._loaded.close(loaded.spec.name, 0)
             self._loaded.publish_asleep(loaded, _IDLE)
-            _log.info("unloaded %s because nobody used it", loaded.spec.name)
+            _log.info("unloaded %s because it was idle", loaded.spec.name)
 
     def _begin_watch(self) -> None:
         if self._watch is None and self._loaded.is_watched:

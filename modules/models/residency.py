@@ -51,7 +51,7 @@ class ModelNeed:
 
 class Shortage(StrEnum):
     HOST = "memory"
-    GPU = "memory of the graphics card"
+    GPU = "GPU memory"
     PINNED = "pinned"
 
 

@@ -80,7 +80,7 @@ async def tokenize(engine: Engine, text: str, *, param: str, special: bool = Tru
     Raises BadRequest for lone surrogates, which no tokenizer can read.
     """
     if not _is_encodable(text):
-        raise BadRequest("The text holds half of a surrogate pair, which is no Unicode character.", param=param)
+        raise BadRequest("The text contains a lone surrogate, which is not a Unicode character.", param=param)
     tokens: list[int] = []
     for piece in filter(None, text.split(CUT)):
         tokens += await engine.tokenize(piece, special=special)

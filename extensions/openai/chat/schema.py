@@ -135,15 +135,15 @@ class TemplateFields(RequestModel):
     user_name: str | None = Field(None, description="The same as name1.")
     name2: str | None = Field(None, description="The character's name, in place of its file's.")
     bot_name: str | None = Field(None, description="The same as name2.")
-    context: str | None = Field(None, description="What the character is like, in place of its file's.")
-    greeting: str | None = Field(None, description="What the character says first, in place of its file's.")
-    user_bio: str | None = Field(None, description="Who the user is; for the modes chat and chat-instruct.")
+    context: str | None = Field(None, description="The character's context, in place of its file's.")
+    greeting: str | None = Field(None, description="The character's greeting, in place of its file's.")
+    user_bio: str | None = Field(None, description="Description of the user; for the modes chat and chat-instruct.")
     chat_instruct_command: str | None = Field(None, description="The instruction of the mode chat-instruct.")
     chat_template_str: str | None = Field(None, description="Jinja template of the dialogue.")
     instruction_template: str | None = Field(None, description="Name of a template, in place of the model's own.")
     instruction_template_str: str | None = Field(None, description="Jinja source of a template; wins over a name.")
-    continue_: bool | None = Field(None, description="Goes on with the assistant's last message, and repeats it.")
-    continue_final_message: bool | None = Field(None, description="Goes on with it, without repeating it.")
+    continue_: bool | None = Field(None, description="Continues the assistant's last message, and repeats it.")
+    continue_final_message: bool | None = Field(None, description="Continues it without repeating it.")
     add_generation_prompt: bool | None = Field(
         None, description="False ends the prompt where the conversation ends; true without it."
     )
@@ -166,7 +166,9 @@ class ReasoningFields(RequestModel):
     )
     preserve_thinking: bool | None = Field(None, description="Passed to the chat template.")
     reasoning: ReasoningOptions | None = Field(None, description="effort, max_tokens and enabled in one object.")
-    reasoning_budget: Budget | None = Field(None, description="Most tokens of thought; -1 is no bound, 0 no thought.")
+    reasoning_budget: Budget | None = Field(
+        None, description="Maximum number of reasoning tokens; -1 is unlimited, 0 disables reasoning."
+    )
     thinking_budget: Budget | None = Field(None, description="The same as reasoning_budget.")
     thinking_token_budget: Budget | None = Field(None, description="The same as reasoning_budget.")
 
@@ -190,7 +192,7 @@ class ResponsesFields(RequestModel):
     instructions: str | None = Field(None, description="With input: a system message before everything else.")
     max_output_tokens: Bound = Field(None, description="Used where no other bound is given.")
     text: ResponseText | None = Field(None, description="`format`, as in the Responses API.")
-    previous_response_id: Name = Field(None, description="With input a 400: POST /v1/responses goes on from one.")
+    previous_response_id: Name = Field(None, description="With input a 400: POST /v1/responses continues from one.")
 
 
 class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, ResponsesFields, GenerationFields):
@@ -198,7 +200,7 @@ class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, Respons
 
     messages: Annotated[Messages, Field(min_length=1)] | None = Field(None, description="The conversation so far.")
     max_tokens: Bound = Field(
-        None, description="Most tokens of the reply; without it, or with -1, what the context holds."
+        None, description="Maximum number of tokens in the reply; without it, or with -1, what the context holds."
     )
     max_completion_tokens: Bound = Field(None, description="Used where max_tokens is not given.")
     n: Choices | None = Field(None, description="Number of replies; 1 without it.")

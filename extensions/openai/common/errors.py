@@ -116,7 +116,7 @@ HTTP_ERRORS: Final[Mapping[type[ServiceError], HttpError]] = MappingProxyType(
 )
 # Clients repeat a 500 by themselves; one that comes from a defect here would come again.
 UNEXPECTED: Final = HttpError(500, "server_error", "api_error", is_worth_retrying=False)
-UNEXPECTED_MESSAGE: Final = "The server failed on this request. Its log says where."
+UNEXPECTED_MESSAGE: Final = "Internal server error. See the server's log."
 
 
 def http_error_of(error: ServiceError) -> HttpError:

@@ -48,10 +48,12 @@ class StreamOptions(RequestModel):
 class SamplingFields(RequestModel):
     """How the next token is drawn."""
 
-    temperature: Temperature | None = Field(None, description="Divides the logits; 0 takes the likeliest token.")
-    top_p: Share | None = Field(None, description="Keeps the likeliest tokens that reach this probability together.")
-    top_k: TopK | None = Field(None, description="Keeps this many tokens; 0 and -1 keep all.")
-    min_p: Share | None = Field(None, description="Drops tokens below this share of the likeliest one's probability.")
+    temperature: Temperature | None = Field(
+        None, description="Divides the logits; 0 always takes the most likely token."
+    )
+    top_p: Share | None = Field(None, description="Keeps the most likely tokens whose probabilities add up to this.")
+    top_k: TopK | None = Field(None, description="Keeps this many of the most likely tokens; 0 and -1 keep all.")
+    min_p: Share | None = Field(None, description="Drops tokens below this share of the most likely one's probability.")
     typical_p: Share | None = Field(None, description="Locally typical sampling; 1 is off.")
     tfs: Share | None = Field(None, description="Tail-free sampling; 1 is off.")
     top_a: Share | None = Field(None, description="Drops tokens below this times the highest probability squared.")
@@ -61,38 +63,40 @@ class SamplingFields(RequestModel):
     xtc_threshold: Share | None = Field(None, description="Probability that makes a token a top choice for XTC.")
     xtc_probability: Share | None = Field(None, description="Chance of dropping all top choices but the last.")
     adaptive_target: Share | None = Field(None, description="Favours tokens near this probability; 0 is off.")
-    adaptive_decay: Share | None = Field(None, description="How slowly adaptive sampling forgets.")
+    adaptive_decay: Share | None = Field(None, description="Decay of adaptive sampling's average.")
     dynamic_temperature: bool | None = Field(None, description="Chooses the temperature by entropy.")
     dynatemp_low: Amount | None = Field(None, description="Lowest dynamic temperature.")
     dynatemp_high: Amount | None = Field(None, description="Highest dynamic temperature.")
-    dynatemp_exponent: Amount | None = Field(None, description="Bend between the two temperatures.")
+    dynatemp_exponent: Amount | None = Field(None, description="Exponent of the curve between the two temperatures.")
     smoothing_factor: Amount | None = Field(None, description="Quadratic sampling; 0 is off.")
     smoothing_curve: Amount | None = Field(None, description="Curve of quadratic sampling.")
     dry_multiplier: Amount | None = Field(None, description="Strength of the DRY penalty; 0 is off.")
-    dry_allowed_length: Window | None = Field(None, description="Longest repeat that DRY lets pass.")
-    dry_base: Amount | None = Field(None, description="Growth of the DRY penalty with the repeat's length.")
+    dry_allowed_length: Window | None = Field(None, description="Longest repetition that DRY does not penalize.")
+    dry_base: Amount | None = Field(None, description="Base of the DRY penalty's growth with the repetition's length.")
     dry_sequence_breakers: SequenceBreakers | None = Field(
-        None, description="Texts across which DRY sees no repeat: a list, or strings in JSON's notation."
+        None, description="Strings across which DRY matches no repetition: a list, or strings in JSON notation."
     )
-    repetition_penalty: Factor | None = Field(None, description="Factor against tokens that occurred; 1 is off.")
-    frequency_penalty: Penalty | None = Field(None, description="Taken off per occurrence of a token.")
-    presence_penalty: Penalty | None = Field(None, description="Taken off once for a token that occurred.")
+    repetition_penalty: Factor | None = Field(
+        None, description="Multiplicative penalty for tokens that occurred; 1 is off."
+    )
+    frequency_penalty: Penalty | None = Field(None, description="Additive penalty for each occurrence of a token.")
+    presence_penalty: Penalty | None = Field(None, description="Additive penalty for tokens that occurred.")
     repetition_penalty_range: Window | None = Field(
-        None, description="Tokens the penalties look at; 0 and -1 mean all."
+        None, description="Number of latest tokens the penalties look at; 0 and -1 mean all."
     )
     encoder_repetition_penalty: Factor | None = Field(None, description="Factor for tokens of the prompt.")
-    no_repeat_ngram_size: Window | None = Field(None, description="Length of sequences that may not repeat.")
+    no_repeat_ngram_size: Window | None = Field(None, description="Length of n-grams that may not repeat.")
     mirostat_mode: MirostatMode | None = Field(None, description="Version of Mirostat; 0 is off.")
-    mirostat_tau: Amount | None = Field(None, description="Surprise Mirostat aims at.")
+    mirostat_tau: Amount | None = Field(None, description="Target surprise of Mirostat.")
     mirostat_eta: Amount | None = Field(None, description="Mirostat's learning rate.")
-    do_sample: bool | None = Field(None, description="False takes the likeliest token always.")
+    do_sample: bool | None = Field(None, description="False always takes the most likely token.")
     temperature_last: bool | None = Field(None, description="Applies the temperature after the other samplers.")
     sampler_priority: SamplerNames | None = Field(
         None, description="Samplers in order: a list, or one text with a name per line."
     )
-    seed: Integer | None = Field(None, description="Makes a reply repeatable; -1 draws a fresh one.")
+    seed: Integer | None = Field(None, description="Makes a reply reproducible; -1 chooses a random seed.")
     logit_bias: LogitBias | None = Field(None, description="Token id to added bias.")
-    custom_token_bans: str | None = Field(None, description="Token ids, separated by commas, never to be drawn.")
+    custom_token_bans: str | None = Field(None, description="Token ids, separated by commas, that are never sampled.")
 
     @field_validator(*OFF_BELOW_ZERO, mode="before")
     @classmethod
@@ -104,10 +108,10 @@ class InertFields(RequestModel):
     """What other servers know and no backend here does. Values that ask for something are named in the response
     header X-Ignored-Parameters."""
 
-    penalty_alpha: Number | None = Field(None, description="Contrastive search. Not done.")
-    guidance_scale: Number | None = Field(None, description="Classifier-free guidance. Not done.")
-    negative_prompt: str | None = Field(None, description="Belongs to guidance_scale. Not done.")
-    prompt_lookup_num_tokens: Bound = Field(None, description="Speculation from the prompt. Not done.")
+    penalty_alpha: Number | None = Field(None, description="Contrastive search. Not supported.")
+    guidance_scale: Number | None = Field(None, description="Classifier-free guidance. Not supported.")
+    negative_prompt: str | None = Field(None, description="Belongs to guidance_scale. Not supported.")
+    prompt_lookup_num_tokens: Bound = Field(None, description="Prompt lookup decoding. Not supported.")
     max_tokens_second: Number | None = Field(None, description="Pacing. Not done.")
     static_cache: bool | None = Field(None, description="Has no meaning here.")
     truncation_length: Bound = Field(None, description="Prompts that are too long are refused, not cut.")
@@ -124,16 +128,20 @@ class GenerationFields(StructuredFields, InertFields, SamplingFields):
         "request says something else.",
     )
     ttl: Seconds | None = Field(None, description="The same as keep_alive.")
-    stop: Stops | None = Field(None, description="Texts that end the reply and are cut from it; any number.")
+    stop: Stops | None = Field(
+        None, description="Stop sequences: they end the reply and are not part of it; any number."
+    )
     stop_token_ids: TokenIds | None = Field(None, description="Token ids that end the reply.")
-    min_tokens: Bound = Field(None, description="Tokens before which the reply cannot end by itself.")
-    ignore_eos: bool | None = Field(None, description="Goes on past the model's own end of the reply.")
+    min_tokens: Bound = Field(None, description="Minimum number of tokens before the model can end the reply.")
+    ignore_eos: bool | None = Field(None, description="Continues past the model's end-of-sequence token.")
     ban_eos_token: bool | None = Field(None, description="The same as ignore_eos.")
     auto_max_new_tokens: bool | None = Field(None, description="Fills the context, whatever max_tokens says.")
-    stream: bool | None = Field(None, description="Sends the reply as server-sent events while it is made.")
+    stream: bool | None = Field(None, description="Sends the reply as server-sent events while it is generated.")
     stream_options: StreamOptions | None = Field(None, description="Only with stream.")
     preset: str | None = Field(None, description="Name of a preset; what the request says itself wins over it.")
-    include_stop_str_in_output: bool | None = Field(None, description="Stops are always cut off: true is a 400.")
+    include_stop_str_in_output: bool | None = Field(
+        None, description="Stop sequences are never part of the reply: true is a 400."
+    )
     user: Anything = Field(None, description="Accepted, without effect.")
 
     @property

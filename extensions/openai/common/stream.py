@@ -179,7 +179,7 @@ class FeedResponse(Response):
             await asyncio.sleep(KEEP_ALIVE_SECONDS)
             stalls = stalls + 1 if self._is_sending and sent == self._sent else 0
             if stalls * KEEP_ALIVE_SECONDS >= SEND_TIMEOUT_SECONDS:
-                logger.info("A client that had stopped reading its stream was dropped.")
+                logger.info("Disconnected a client that had stopped reading its stream.")
                 raise ClientGone
             if sent == self._sent and not self._is_sending:
                 await send(_body(KEEP_ALIVE))

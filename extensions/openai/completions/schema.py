@@ -45,7 +45,7 @@ class TextCompletionRequest(GenerationFields):
     )
     max_tokens: Bound = Field(
         None,
-        description=f"Most tokens of the reply; {DEFAULT_MAX_TOKENS} without it. 0 scores only, with echo and logprobs.",
+        description=f"Maximum number of tokens in the reply; {DEFAULT_MAX_TOKENS} without it. 0 scores only, with echo and logprobs.",
     )
     n: Choices | None = Field(None, description="Number of replies per prompt; 1 without it.")
     best_of: BestOf = Field(

@@ -55,7 +55,7 @@ def text_in(block: ContentBlock, path: str) -> str:
         case "image":
             raise BadRequest(f"{_READS_TEXT_ONLY} {path} is an image.", param=path, code="not_supported")
     if block.type in _SERVER_CALLS or block.type.endswith("_tool_result"):
-        _log.info("a block of the type %s belongs to a tool that is not run here; it is left out", block.type[:60])
+        _log.info("content block of type %s left out: it belongs to a tool that does not run here", block.type[:60])
         return ""
     raise BadRequest(f"{path}.type {block.type[:60]!r} is unknown here.", param=f"{path}.type")
 
@@ -305,7 +305,7 @@ def _tools(tools: list[MessagesTool]) -> Iterator[ToolSpec]:
             path = f"tools[{number}].input_schema"
             raise BadRequest(f"{path} is missing.", param=path)
         else:
-            _log.info("a tool of the type %s runs on its provider's servers only; it is left out", tool.type[:60])
+            _log.info("tool of type %s left out: it runs on its provider's servers only", tool.type[:60])
 
 
 def _tool_choice(body: ConversationFields, tools: tuple[ToolSpec, ...]) -> ToolChoice:
@@ -350,7 +350,7 @@ def _constraint(body: MessagesRequest) -> Constraint | None:
     if schema is None:
         return other
     if other is not None:
-        raise BadRequest(f"{param} and {other.param} both say what form the reply has. Send one of them.", param=param)
+        raise BadRequest(f"{param} and {other.param} both constrain the reply's format. Send one of them.", param=param)
     return json_schema_constraint(schema.schema_, param=param)
 
 

@@ -136,9 +136,9 @@ class MessagesRequest(ConversationFields, GenerationFields):
     """The body of a request for a message."""
 
     max_tokens: Annotated[Bound, AfterValidator(_refuse_zero)] = Field(
-        description="Most tokens of the reply, thinking included; with -1, what the context holds."
+        description="Maximum number of tokens in the reply, thinking included; with -1, what the context holds."
     )
-    stop_sequences: Stops | None = Field(None, description="Texts that end the reply and are cut from it.")
+    stop_sequences: Stops | None = Field(None, description="Stop sequences: they end the reply and are not part of it.")
 
 
 class TextBlock(BaseModel):

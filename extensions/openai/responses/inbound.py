@@ -129,7 +129,7 @@ def added_tools(item: ForeignItem) -> list[ResponseTool]:
     try:
         return TypeAdapter(list[ResponseTool]).validate_python(item.fields.get("tools") or [])
     except ValidationError:
-        raise BadRequest(f"The tools of an item of the type {item.type} are none.", param="input") from None
+        raise BadRequest(f"The tools of an item of the type {item.type} are not valid.", param="input") from None
 
 
 def _is_usable(tool: ResponseTool) -> bool:

@@ -34,7 +34,7 @@ from extensions.openai.structured.constraint import unenforced_text
 from modules.errors import BadRequest
 from modules.prompt.conversation.trim import LEFT_OUT
 
-Limit = Annotated[int, Query(ge=1, le=100, description="Most items of the page.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="Maximum number of items on the page.")]
 Order = Annotated[Literal["asc", "desc"], Query(description="Oldest or newest first.")]
 After = Annotated[str | None, Query(description="The page begins after the item with this id.")]
 

@@ -88,8 +88,8 @@ class PromptFields(RequestModel):
 
     input: InputItems | None = Field(None, description="A text, or items: messages, calls, their outputs, thoughts.")
     instructions: str | None = Field(None, description="A system message before everything else; not carried over.")
-    previous_response_id: Name = Field(None, max_length=256, description="Goes on from that stored response.")
-    conversation: ConversationField = Field(None, description="Goes on from that conversation, and adds to it.")
+    previous_response_id: Name = Field(None, max_length=256, description="Continues from that stored response.")
+    conversation: ConversationField = Field(None, description="Continues from that conversation, and adds to it.")
     tools: list[ResponseTool] | None = Field(
         None, max_length=1024, description="Functions, custom tools, namespaces of those."
     )
@@ -109,7 +109,9 @@ class PromptFields(RequestModel):
 class CreateResponseRequest(PromptFields, GenerationFields):
     """The body of POST /v1/responses."""
 
-    max_output_tokens: Bound = Field(None, description="Most tokens of the reply; else what the context holds.")
+    max_output_tokens: Bound = Field(
+        None, description="Maximum number of tokens in the reply; otherwise what the context holds."
+    )
     max_tool_calls: Bound = Field(None, description="Bounds calls of built-in tools, of which there are none.")
     include: list[str] | None = Field(
         None,
@@ -118,12 +120,14 @@ class CreateResponseRequest(PromptFields, GenerationFields):
     )
     top_logprobs: Alternatives = Field(None, description="Alternatives per token in the logprobs.")
     store: bool | None = Field(None, description="False keeps nothing; else the response can be fetched for a while.")
-    background: bool | None = Field(None, description="Answers at once, and goes on when the caller has hung up.")
-    metadata: Metadata | None = Field(None, description="Comes back with the response.")
+    background: bool | None = Field(
+        None, description="Answers at once; the response continues when the caller disconnects."
+    )
+    metadata: Metadata | None = Field(None, description="Returned with the response.")
     prompt: Anything = Field(None, description="Stored prompts are not available: 400.")
-    user: str | None = Field(None, description="Comes back with the response.")
-    safety_identifier: str | None = Field(None, description="Comes back with the response.")
-    prompt_cache_key: str | None = Field(None, description="Comes back; prompts are cached anyway.")
+    user: str | None = Field(None, description="Returned with the response.")
+    safety_identifier: str | None = Field(None, description="Returned with the response.")
+    prompt_cache_key: str | None = Field(None, description="Returned; prompts are cached anyway.")
     prompt_cache_retention: Anything = Field(None, description="Accepted; prompts are cached anyway.")
     prompt_cache_options: Anything = Field(None, description="Accepted; prompts are cached anyway.")
     service_tier: Anything = Field(None, description="Accepted, without effect.")
@@ -139,7 +143,7 @@ class InputTokensRequest(PromptFields):
 
 class CreateConversationRequest(RequestModel):
     items: NewItems | None = Field(None, description="The first items.")
-    metadata: Metadata | None = Field(None, description="Comes back with the conversation.")
+    metadata: Metadata | None = Field(None, description="Returned with the conversation.")
 
 
 class UpdateConversationRequest(RequestModel):

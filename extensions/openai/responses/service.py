@@ -70,7 +70,7 @@ async def prepared_response(
     """Raises BadRequest and NotFound."""
     stores = body.store is not False and not shelf.is_off
     if body.background and not stores:
-        raise BadRequest("A response in the background has to be stored; leave out store.", param="background")
+        raise BadRequest("A background response has to be stored; leave out store.", param="background")
     reading = await prompt_items(body, owner, shelf)
     defaults = await default_sampling(runtime, body.preset)
     request = chat_request(body, reading.items, runtime.settings, defaults=defaults)
@@ -172,7 +172,7 @@ class BackgroundRuns:
     def start(self, exchange: PreparedResponse) -> BackgroundRun:
         """Raises Busy when too many are under way."""
         if len(self._tasks) >= MAX_RUNNING:
-            raise Busy("Too many responses are being made in the background. Try again later.")
+            raise Busy("Too many background responses are in progress. Try again later.")
         run = BackgroundRun(exchange)
         run.add(exchange.stream.begin())
         self._runs[run.response.id] = run
@@ -277,7 +277,7 @@ class ResponseService:
             return run
         await self.shelf.response(response_id, owner)
         raise BadRequest(
-            "Only a response in the background can be streamed again, and only for some minutes after its end.",
+            "Only a background response can be streamed again, and only for some minutes after its end.",
             param="stream",
         )
 
@@ -287,7 +287,7 @@ class ResponseService:
             await self._backgrounds.cancel(run)
         response = (await self.find(response_id, owner)).response
         if not response.background:
-            raise BadRequest("Only a response in the background can be cancelled.", param="response_id")
+            raise BadRequest("Only a background response can be cancelled.", param="response_id")
         return response
 
     async def delete(self, response_id: str, owner: str) -> None:

@@ -193,7 +193,7 @@ class FallbackStore:
             return self._disk.delete(record_id, owner) or was_in_memory
         except sqlite3.Error as error:
             raise ServiceError(
-                "It cannot be deleted, because nothing can be written to the disk. Free some."
+                "It cannot be deleted, because nothing can be written to the disk. Free some space."
             ) from error
 
 

@@ -84,7 +84,7 @@ def constraint_of(fields: StructuredFields) -> Constraint | None:
     found = list(_constraints(fields))
     if len(found) > 1:
         first, second = found[0].param, found[1].param
-        raise BadRequest(f"'{first}' and '{second}' both say what form the reply has. Send one of them.", param=second)
+        raise BadRequest(f"'{first}' and '{second}' both constrain the reply's format. Send one of them.", param=second)
     return found[0] if found else None
 
 
@@ -182,7 +182,7 @@ def _parsed(text: str, param: str) -> Schema:
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadRequest(f"{param} is no JSON.", param=param) from None
+        raise BadRequest(f"{param} is not valid JSON.", param=param) from None
     if not isinstance(schema, dict | bool):
         raise BadRequest(f"{param} must be a JSON schema: an object.", param=param)
     return schema

@@ -300,7 +300,7 @@ def _mode(value: object) -> Mode:
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise BadRequest(f"{key} was set to something that is no text.", param=key)
+        raise BadRequest(f"{key} was set to something that is not text.", param=key)
     return value
 
 
@@ -308,7 +308,7 @@ def _number(key: str, value: Any) -> int:  # noqa: ANN401 - whatever int refuses
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):
-        raise BadRequest(f"{key} was set to something that is no whole number.", param=key) from None
+        raise BadRequest(f"{key} was set to something that is not an integer.", param=key) from None
 
 
 def _tokens(value: object) -> tuple[int, ...]:
@@ -321,5 +321,5 @@ def _strings(key: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - a seque
         try:
             value = ast.literal_eval(f"[{value}]")
         except (ValueError, SyntaxError):
-            raise BadRequest(f"{key} was set to something that is no list of texts.", param=key) from None
+            raise BadRequest(f"{key} was set to something that is not a list of strings.", param=key) from None
     return tuple(str(each) for each in value or ())

@@ -230,7 +230,7 @@ class Histories:
         while (place, chat_id) in self._fates and folder.find(chat_id, param=_PARAM) is None:
             fate = self._fates[place, chat_id]
             if fate is None:
-                raise NotFound("This chat was deleted. Restore it, or go on in a new chat.", param=_PARAM)
+                raise NotFound("This chat was deleted. Restore it, or continue in a new chat.", param=_PARAM)
             chat_id = fate
         return chat_id
 

@@ -42,12 +42,12 @@ class ProgressLine:
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit status: 0 when the model is there and whole."""
+    """The exit status: 0 when the model is complete."""
     arguments = _parser().parse_args(argv)
     try:
         return asyncio.run(_run(arguments))
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. The same command goes on from here.\n")
+        sys.stderr.write("\nStopped. The same command resumes the download.\n")
         return _INTERRUPTED
     except ServiceError as error:
         sys.stderr.write(f"{error.message}\n")
@@ -109,7 +109,7 @@ async def _download(downloads: Downloads, choice: DownloadChoice) -> int:
                 latest = each
     finally:
         line.end()
-    sys.stdout.write(f"{choice.target} is there and whole.\n")
+    sys.stdout.write(f"{choice.target} is complete.\n")
     return 0
 
 
@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--with-code", action="store_true", help="the model's Python files too; loading may run them")
     add("--list", action="store_true", help="show the files with their sizes and download nothing")
     add("--check", action="store_true", help="compare what was downloaded with its SHA-256 sums")
-    add("--clean", action="store_true", help="begin anew instead of going on from an earlier attempt")
+    add("--clean", action="store_true", help="start over instead of resuming an earlier attempt")
     add("--output", type=Path, metavar="FOLDER", help="folder to put the model into")
     add("--model-dir", type=Path, metavar="FOLDER", help="the same")
     add("--user-data-dir", type=Path, default=PROGRAM_FOLDER / "user_data", metavar="FOLDER")

@@ -107,7 +107,7 @@ class Downloads:
         record = await asyncio.to_thread(self._places.known, name)
         if record is None or not record.sums:
             raise BadRequest(
-                "There are no sums to check this model against, because it was not downloaded by this program. "
+                "There are no checksums to check this model against, because it was not downloaded by this program. "
                 "Downloading it again fetches only what is missing or damaged.",
                 param="model",
             )

@@ -174,7 +174,7 @@ class FileTransfer:
             raise disk_failure(error) from error
         if not self.part.is_whole:
             self.part.discard()
-            raise HubFailed(f"{self._name} arrived damaged twice: its sum is not the one that the hub states.")
+            raise HubFailed(f"{self._name} was damaged twice: its checksum is not the one that the hub states.")
 
     async def _gather(self) -> None:
         failures = 0
@@ -195,7 +195,7 @@ class FileTransfer:
                 self._check(response)
                 await self._receive(response)
         except httpx2.TooManyRedirects as error:
-            raise HubFailed("The hub sent the download on too many times.") from error
+            raise HubFailed("The hub redirected the download too many times.") from error
         except httpx2.HTTPError as error:
             raise _Interrupted(_LOST) from error
         except RedirectRefused as error:
@@ -239,7 +239,7 @@ class FileTransfer:
                     raise _Interrupted("the hub sent another part of the file")
             case 401 | 403:
                 raise HubFailed(
-                    f"The hub does not give out {self._name} to everybody. Accept the model's terms on its page, and "
+                    f"Access to {self._name} is restricted. Accept the model's terms on its page, and "
                     "set HF_TOKEN to a token of that account."
                 )
             case 408 | 425 | 429 | 500 | 502 | 503 | 504 as status:
@@ -253,8 +253,8 @@ class FileTransfer:
     async def _wait(self, interruption: _Interrupted, failures: int) -> None:
         if failures > len(self.waits):
             raise HubFailed(
-                f"{self._name} could not be fetched: {interruption.reason}. What is there is kept; start the download "
-                "again to go on from it."
+                f"{self._name} could not be fetched: {interruption.reason}. What was downloaded is kept; start the "
+                "download again to resume it."
             ) from interruption
         wait = self.waits[max(0, failures - 1)] if self.waits else 0.0
         if interruption.wait is not None:
@@ -265,7 +265,7 @@ class FileTransfer:
 
 def disk_failure(error: OSError) -> HubFailed:
     if error.errno == errno.ENOSPC:
-        return HubFailed("The disk is full. Make room, and start the download again to go on from what is there.")
+        return HubFailed("The disk is full. Free some space, and start the download again to resume it.")
     return HubFailed(f"A file of the model could not be written: {error.strerror}.")
 
 

@@ -60,9 +60,9 @@ def _guard(endpoint: str) -> Callable[[httpx2.Request], Awaitable[None]]:
         if request.url.host == hub.hostname:
             return
         if hub.scheme == "https" and request.url.scheme != "https":
-            raise RedirectRefused("The hub sent the download on to an address without https.")
+            raise RedirectRefused("The hub redirected the download to an address without https.")
         if await _is_private(request.url.host) and not await _is_private(hub.hostname or ""):
-            raise RedirectRefused("The hub sent the download on to an address in a private network.")
+            raise RedirectRefused("The hub redirected the download to an address in a private network.")
 
     return check
 
@@ -179,7 +179,7 @@ class Hub:
     def closed(self, name: HubName) -> HubFailed:
         """For files that only some may have."""
         return HubFailed(
-            f"The hub does not give out {name.repo} to everybody. Accept its terms at {self.page(name)}, "
+            f"Access to {name.repo} is restricted. Accept its terms at {self.page(name)}, "
             "and set HF_TOKEN to a token of that account."
         )
 

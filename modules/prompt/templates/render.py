@@ -109,6 +109,6 @@ def _explanation(error: Exception) -> str:
         case TemplateSyntaxError():
             return f"The chat template cannot be read: {error.message} (line {error.lineno})."
         case TemplateError():
-            return f"The chat template does not work with this conversation: {error.message}"
+            return f"The chat template failed on this conversation: {error.message}"
     _log.debug("chat template failed", exc_info=error)
-    return f"The chat template does not work with this conversation ({type(error).__name__})."
+    return f"The chat template failed on this conversation ({type(error).__name__})."

@@ -207,7 +207,7 @@ def _refuse_large_number(operator: str, left: int, right: int) -> None:
 
 
 def _too_much_text() -> TemplateExhausted:
-    return TemplateExhausted("The chat template makes too much text.")
+    return TemplateExhausted("The chat template produces too much text.")
 
 
 _Body = TypeVar("_Body", nodes.For, nodes.Macro, nodes.CallBlock)

@@ -65,7 +65,9 @@ class GenerationSettings(SettingsGroup, frozen=True):
         _NEUTRAL.adaptive_decay, "How slowly adaptive sampling forgets its earlier choices.", ge=0, lt=1
     )
     dry_multiplier: float = setting(_NEUTRAL.dry_multiplier, "Strength of the DRY penalty on repeats; 0 is off.", ge=0)
-    dry_allowed_length: int = setting(_NEUTRAL.dry_allowed_length, "Longest repeat that DRY lets pass.", ge=0)
+    dry_allowed_length: int = setting(
+        _NEUTRAL.dry_allowed_length, "Longest repetition that DRY does not penalize.", ge=0
+    )
     dry_base: float = setting(_NEUTRAL.dry_base, "How fast the DRY penalty grows with the repeat.", ge=0)
     dry_sequence_breakers: Breakers = setting(
         _NEUTRAL.dry_sequence_breakers,

@@ -30,7 +30,7 @@ def parameter_changes(text: str, stored: Mapping[str, object], extensions: Seque
     for key in written:
         if key not in allowed:
             raise BadRequest(
-                f"{key!a} is no parameter of an extension. One a line: the extension's name, a dash, the parameter's name, "
+                f"{key!a} is not a parameter of an extension. One a line: the extension's name, a dash, the parameter's name, "
                 "a colon and the value.",
                 param="extensions",
             )

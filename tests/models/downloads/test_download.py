@@ -30,7 +30,7 @@ def test_the_usual_quantization_comes_unasked(
 ) -> None:
     assert run(tmp_path) == 0
     assert (tmp_path / "models" / "m-Q4_K_M.gguf").read_bytes() == b"four"
-    assert capsys.readouterr().out == "m-Q4_K_M.gguf is there and whole.\n"
+    assert capsys.readouterr().out == "m-Q4_K_M.gguf is complete.\n"
 
 
 def test_a_file_and_a_folder_can_be_named(server: HubServer, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_failures_are_sentences(server: HubServer, tmp_path: Path, capsys: pytes
 def test_the_script_at_the_top_is_the_same_command(server: HubServer, tmp_path: Path) -> None:
     command = [sys.executable, "download-model.py", "ann/model", "--user-data-dir", str(tmp_path), "--text-only"]
     done = subprocess.run(command, cwd=PROGRAM_FOLDER, capture_output=True, text=True, check=True)
-    assert done.stdout == "ann_model is there and whole.\n"
+    assert done.stdout == "ann_model is complete.\n"
     assert (tmp_path / "models" / "ann_model" / "config.json").is_file()
 
 

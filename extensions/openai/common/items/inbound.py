@@ -55,7 +55,7 @@ def log_skipped(what: str, types: Sequence[str]) -> None:
     """The types only, and only if they look like types: the rest is the caller's."""
     if types:
         names = sorted({name if _PLAIN_NAME.fullmatch(name) else "?" for name in types})
-        logger.info("There are %s of types that are not run here: %s", what, ", ".join(names))
+        logger.info("Ignored %s of types that are not supported here: %s", what, ", ".join(names))
 
 
 def _item(item: InputItem, path: str, referenced: Mapping[str, Item]) -> Item:
