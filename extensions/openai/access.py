@@ -75,6 +75,7 @@ class Policy:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
+        # Guards against DNS rebinding. A server that others may reach has names that it cannot know.
         names = None if settings.is_exposed else own_names((*CONTAINER_NAMES, *settings.api_allowed_hosts))
         return cls(Keys.of(settings), names, frozenset(settings.api_cors_origins))
 
@@ -117,6 +118,7 @@ class Gate:
         headers = Headers(scope=scope)
         access = self._policy.keys.access(headers)
         refusal = self._policy.refusal(scope["path"], headers, access)
+        # Before the body is read: whoever may not call cannot make the server take megabytes.
         if refusal is not None:
             await error_response(refusal, scope)(scope, receive, send)
             return
@@ -190,5 +192,6 @@ class CrossOrigin(CORSMiddleware):
             await super().send(message, send, request_headers)
             return
         if message["type"] == "http.response.start":
+            # A cache must not give this answer to a page of another origin.
             MutableHeaders(scope=message).add_vary_header("Origin")
         await send(message)

@@ -14,6 +14,8 @@ from modules.library.folder import FileCache, Folder, blaming
 from modules.library.text_files import as_mapping, parse_json, parse_yaml, read_text, text_at, yaml_text
 from modules.paths import UserData, atomic_write
 
+_log = logging.getLogger(__name__)
+
 TURN_KEYS: Final = ("turn_template", "context", "system_message", "user", "bot")
 
 _USER: Final = "<|user|>"
@@ -102,8 +104,6 @@ def _literal(text: str) -> str:
     """A Jinja string; its escapes are Python's, of which JSON's are a part."""
     return json.dumps(text, ensure_ascii=False)
 
-
-_log = logging.getLogger(__name__)
 
 # The tokenizer's file lists every added token.
 _MAX_BYTES: Final = 32 * 2**20

@@ -50,7 +50,7 @@ class LoadedModel:
         self._uses = 0
         self._last_used = time.monotonic()
         self._unused = asyncio.Event()
-        self._rest()
+        self._start_timer()
 
     @property
     def uses(self) -> int:
@@ -87,7 +87,7 @@ class LoadedModel:
         self._uses -= 1
         self._last_used = time.monotonic()
         if not self._uses:
-            self._rest()
+            self._start_timer()
         self._events.released()
 
     def keep(self, seconds: float) -> None:
@@ -95,7 +95,7 @@ class LoadedModel:
         self._keep_seconds = seconds if 0 <= seconds < _FOR_EVER else None
         if not self.is_used:
             self._stop_timer()
-            self._rest()
+            self._start_timer()
 
     async def close(self, patience: float | None) -> None:
         """Wait up to `patience` seconds (None: for ever) until nobody uses the engine, then close it. Late streams end
@@ -110,7 +110,7 @@ class LoadedModel:
             self._stop_timer()
             await self.engine.aclose()
 
-    def _rest(self) -> None:
+    def _start_timer(self) -> None:
         self._unused.set()
         if self._keep_seconds is not None and not self.is_pinned:
             self._timer = asyncio.get_running_loop().call_later(self._keep_seconds, self._events.idle, self)

@@ -54,7 +54,7 @@ class LoadedModels:
         self._coming: dict[str, Resident] = {}
         self._held_for: dict[str, tuple[str, ...]] = {}
         self._needs: dict[LoadSpec, MemoryUse] = {}
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def is_watched(self) -> bool:
@@ -62,9 +62,9 @@ class LoadedModels:
         return bool(self._settings.models_memory)
 
     @property
-    def news(self) -> asyncio.Event:
+    def changed(self) -> asyncio.Event:
         """Set at the next change."""
-        return self._news
+        return self._changed
 
     def names(self) -> list[str]:
         return list(self._models)
@@ -83,8 +83,8 @@ class LoadedModels:
 
     def wake(self) -> None:
         """Something has changed for those who wait for room or for a held model."""
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def need(self, spec: LoadSpec) -> ModelNeed:
         """What it took when it was loaded before, else an estimate. Raises LoadFailed."""
@@ -119,11 +119,13 @@ class LoadedModels:
         """
         try:
             while True:
-                news = self.news
+                changed = self.changed
+                # While a process ends its memory is neither free nor taken.
                 match None if self._closing else await self._decision(need):
                     case NeverFits() as refused if not (self._coming or self._closing):
                         raise _no_room(need, refused)
                     case Fits(()):
+                        # Counted as used and pinned, so that no other load takes the room that was made.
                         coming = Resident(need.name, need.kind, need.memory, is_used=True, is_pinned=True)
                         self._coming[need.name] = coming
                         return
@@ -133,10 +135,10 @@ class LoadedModels:
                         await self._leave(names, need, patience, left)
                     case MustWait(names):
                         self._hold(need, names)
-                        await news.wait()
+                        await changed.wait()
                     case _:
                         # Something is closing or only just coming.
-                        await news.wait()
+                        await changed.wait()
         finally:
             self._hold(need, ())
 
@@ -289,6 +291,7 @@ class LoadedModels:
         taken = await asyncio.to_thread(self._gauge.taken, loaded.pid)
         if taken:
             loaded.memory = MemoryUse(host=taken, gpu=loaded.memory.gpu)
+            # Taken out and put in again: the dictionary stays in order of use.
             before = self._needs.pop(loaded.spec, MemoryUse())
             self._needs[loaded.spec] = MemoryUse(host=max(taken, before.host), gpu=loaded.memory.gpu)
             if len(self._needs) > _REMEMBERED:

@@ -18,6 +18,8 @@ from modules.models.residency import ModelNeed
 from modules.models.roster import Roster
 from modules.settings.values import Settings
 
+_log = logging.getLogger(__name__)
+
 
 class Candidate(Protocol):
     """A model whose header and vocabulary were read, and whose weights were not. `pid` is that of its own process, None
@@ -79,6 +81,7 @@ class _ThreadCandidate:
         loop = asyncio.get_running_loop()
 
         def report_to_loop(fraction: float) -> None:
+            # The loader calls this on its thread.
             loop.call_soon_threadsafe(report, fraction)
 
         backend = await asyncio.to_thread(self._loader.load, self._spec, report_to_loop)
@@ -86,9 +89,6 @@ class _ThreadCandidate:
 
     async def aclose(self) -> None:
         """Nothing is held yet."""
-
-
-_log = logging.getLogger(__name__)
 
 
 class ModelLoading:
@@ -116,7 +116,7 @@ class ModelLoading:
             loaded = await self._load(spec, patience, left)
         except (LoadFailed, NoRoom) as failure:
             _log.error("%s could not be loaded: %s", spec.name, failure.message)
-            raise self._told(spec, failure, left) from failure
+            raise self._reported(spec, failure, left) from failure
         except Exception:
             self._loaded.publish_failed(spec, "Loading it failed unexpectedly; see the log.")
             raise
@@ -136,6 +136,7 @@ class ModelLoading:
         await self._loaded.close_dead()
         need = await self._loaded.need(spec)
         await self._loaded.refuse_hopeless(need)
+        # Read while the old model still serves: a damaged file then costs nobody a reply.
         candidate = await self._launch(spec) if await self._loaded.has_room_to_probe() else None
         try:
             self._loaded.publish_loading(spec)
@@ -147,7 +148,7 @@ class ModelLoading:
             raise
         return await self._loaded_model(spec, candidate, need)
 
-    def _told(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
+    def _reported(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
         """The failure as its caller should hear it, and as the state shows it from now on."""
         is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
         if self._loaded.live(spec.name) or (is_only and self._loaded.recent()):

@@ -44,6 +44,7 @@ class _SharedLoad:
 
     def hand_over(self, loaded: LoadedModel) -> LoadedModel:
         self.loaded = loaded
+        # Before any of them runs: otherwise another load could unload the model in between.
         loaded.claim(self.waiting)
         return loaded
 
@@ -78,8 +79,11 @@ class ModelPool:
         self._feed = StateFeed()
         self._roster = Roster(settings, self._catalog)
         self._loaded = LoadedModels(settings, gauge or SystemMemory(settings), self._feed, self._roster)
-        events = ModelEvents(idle=lambda loaded: self._in_background(self._rest(loaded)), released=self._loaded.wake)
+        events = ModelEvents(
+            idle=lambda loaded: self._in_background(self._unload_idle(loaded)), released=self._loaded.wake
+        )
         self._loading = ModelLoading(self._loaded, self._roster, launch, events, settings)
+        # An embedding model need not wait until a large chat model has been loaded.
         self._turns = {kind: asyncio.Lock() for kind in ModelKind}
         # Requests for loads are read beside the event loop, and answered in the order in which they came.
         self._asking = asyncio.Lock()
@@ -122,9 +126,9 @@ class ModelPool:
     async def use_counts(self, name: str | None = None) -> AsyncGenerator[int, None]:
         """`uses` now, and again when one has ended; never ends by itself."""
         while True:
-            news = self._loaded.news
+            changed = self._loaded.changed
             yield self.uses(name)
-            await news.wait()
+            await changed.wait()
 
     def wake(self) -> None:
         """Have whoever follows `use_counts` look again."""
@@ -204,6 +208,7 @@ class ModelPool:
 
     async def aclose(self) -> None:
         """Break off whatever is being loaded and close all models; streams still open end with EngineFailed."""
+        # Nothing that is interrupted now may be brought back by a request that is still waiting.
         self._roster.wanted.clear()
         self._is_closing = True
         tasks = list(self._tasks)
@@ -228,12 +233,13 @@ class ModelPool:
         return self._catalog.find(name).name
 
     async def _claimed(self, name: str | None, kind: ModelKind) -> LoadedModel:
-        """A loaded with one use of it begun."""
+        """A model with one use of it begun."""
         while True:
             spec = await self._meant(name, kind)
             loaded = self._loaded.live(spec.name) if spec else None
             if loaded is None:
                 loaded = await self._brought_up(name, kind, spec)
+                # The process may have died between the load and this task's turn.
                 if loaded.engine.is_alive:
                     return loaded
                 loaded.release()
@@ -241,7 +247,7 @@ class ModelPool:
                 loaded.claim()
                 return loaded
             else:
-                await self._loaded.news.wait()
+                await self._loaded.changed.wait()
 
     async def _meant(self, name: str | None, kind: ModelKind) -> LoadSpec | None:
         is_known = not name or self._roster.known(name) is not None
@@ -309,14 +315,14 @@ class ModelPool:
             _log.info("%s was unloaded", each)
         self._feed.publish(ModelState())
 
-    async def _rest(self, loaded: LoadedModel) -> None:
+    async def _unload_idle(self, loaded: LoadedModel) -> None:
         if self._roster.is_single and loaded.spec.kind is ModelKind.CHAT:
             async with self._turns[ModelKind.CHAT]:
-                await self._rest_now(loaded)
+                await self._unload_idle_now(loaded)
         else:
-            await self._rest_now(loaded)
+            await self._unload_idle_now(loaded)
 
-    async def _rest_now(self, loaded: LoadedModel) -> None:
+    async def _unload_idle_now(self, loaded: LoadedModel) -> None:
         if self._loaded.live(loaded.spec.name) is loaded and not loaded.is_used:
             await self._loaded.close(loaded.spec.name, 0)
             self._loaded.publish_asleep(loaded, _IDLE)

@@ -28,6 +28,8 @@ from modules.errors import (
     SettingsError,
 )
 
+logger = logging.getLogger(__name__)
+
 _PATH: Final = "/v1/messages"
 # Anthropic's clients send it with every request, to whatever address they were given.
 _VERSION_HEADER: Final = "anthropic-version"
@@ -49,9 +51,6 @@ def request_id_of(scope: Scope) -> str | None:
 
 def anthropic_error_body(kind: str, message: str, request_id: str | None) -> bytes:
     return orjson.dumps({"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id})
-
-
-logger = logging.getLogger(__name__)
 
 
 class Unauthorized(ServiceError):

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+logger = logging.getLogger(__name__)
+
 _SLASHES: Final = re.compile(r"/{2,}")
 _VERSIONS: Final = re.compile(r"^(/v1)+(?=/|$)")
 _VERSIONED: Final = re.compile(
@@ -37,9 +39,6 @@ class PlainPaths:
 def plain_path(path: str) -> str:
     path = _VERSIONS.sub("/v1", _SLASHES.sub("/", path).rstrip("/"), count=1) or "/"
     return f"/v1{path}" if _VERSIONED.match(path) else _UNVERSIONED.sub("", path)
-
-
-logger = logging.getLogger(__name__)
 
 
 class RequestLog:

@@ -107,6 +107,7 @@ class Feed(Generic[Item]):
         After `patience` seconds, as in a long queue, the stream begins all the same: clients give up on silence.
         """
         self._first = asyncio.create_task(self._read())
+        # Until something is sent, a failure can still be a proper HTTP status.
         done, _ = await asyncio.wait([self._first], timeout=patience)
         if done and self._first.exception() is not None:
             await self._first
@@ -142,6 +143,7 @@ class FeedResponse(Response):
     media_type = "text/event-stream"
 
     def __init__(self, feed: Feed[Any], closing: asyncio.Event, headers: Mapping[str, str]) -> None:
+        # nginx collects an answer before it passes it on, unless it is told not to.
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
         del self.headers["content-length"]
         self._feed = feed
@@ -152,6 +154,8 @@ class FeedResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._feed):
             try:
+                # Starlette tells of a hang-up only to who reads; without this a reply would be generated to its end for
+                # nobody.
                 await unless(self._send_all(send), hung_up(receive), stopped(self._closing), self._watch(send))
             except ClientGone:
                 return
@@ -181,6 +185,7 @@ class FeedResponse(Response):
             if stalls * KEEP_ALIVE_SECONDS >= SEND_TIMEOUT_SECONDS:
                 logger.info("Disconnected a client that had stopped reading its stream.")
                 raise ClientGone
+            # Two sends at once would mix their bytes.
             if sent == self._sent and not self._is_sending:
                 await send(_body(KEEP_ALIVE))
 
@@ -216,6 +221,7 @@ class ChunkEncoder:
                 "system_fingerprint": stamp.system_fingerprint,
             }
         )
+        # The object's closing brace is cut off: the choices follow within it.
         self.head = b"data: " + common[:-1] + b',"choices":['
 
     def around(self, choice: bytes) -> bytes:

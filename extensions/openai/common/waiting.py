@@ -33,6 +33,7 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     for task in running:
         failure = None if task.cancelled() else task.exception()
+        # What fails while it is cancelled has no caller left to raise to.
         if isinstance(failure, Exception) and not isinstance(failure, ServiceError | ClientGone):
             log_unexpected(failure)
 

@@ -70,29 +70,29 @@ router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonR
 
 
 @router.post("", responses={200: {"model": ResponseObject}})
-async def create_response(body: CreateResponseRequest, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def create_response(body: CreateResponseRequest, caller: CurrentCaller, service: CurrentService) -> Response:
     """A reply to the input; with `stream`, as server-sent events; with `background`, to be fetched later."""
     left_out, sent = (*tools_of(body).left_out, *unenforced_text(body.text)), body.input or []
     repairs = (LEFT_OUT,) if without_earlier_pictures(sent) != sent else ()
-    exchange = await desk.prepare(body, caller.owner)
+    prepared = await service.prepare(body, caller.owner)
 
     def headers() -> dict[str, str]:
-        return ExtraHeaders(body, left_out, repairs, exchange.stream.started).headers()
+        return ExtraHeaders(body, left_out, repairs, prepared.stream.started).headers()
 
     if body.background:
-        run = desk.in_background(exchange)
+        run = service.in_background(prepared)
         if not body.stream:
             return full_answer(run.response, headers())
-        return await _streamed(caller, run.follow(-1), run.broken_off, headers)
+        return await _streamed(caller, run.follow(-1), run.interrupted, headers)
     if body.stream:
-        return await _streamed(caller, desk.streamed(exchange), exchange.stream.fail, headers)
-    return full_answer(await while_connected(caller, desk.whole(exchange)), headers())
+        return await _streamed(caller, service.streamed(prepared), prepared.stream.fail, headers)
+    return full_answer(await while_connected(caller, service.whole(prepared)), headers())
 
 
 @router.post("/input_tokens", responses={200: {"model": InputTokenCount}})
-async def count_input_tokens(body: InputTokensRequest, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def count_input_tokens(body: InputTokensRequest, caller: CurrentCaller, service: CurrentService) -> Response:
     """How many tokens the prompt of such a request has."""
-    count = await while_connected(caller, desk.count(body, caller.owner))
+    count = await while_connected(caller, service.count(body, caller.owner))
     return full_answer(InputTokenCount(input_tokens=count))
 
 
@@ -100,41 +100,41 @@ async def count_input_tokens(body: InputTokensRequest, caller: CurrentCaller, de
 async def get_response(
     response_id: str,
     caller: CurrentCaller,
-    desk: CurrentService,
+    service: CurrentService,
     stream: Annotated[bool, Query(description="Its events; for responses in the background.")] = False,
     starting_after: Annotated[int, Query(ge=-1, description="Only events with larger numbers.")] = -1,
 ) -> Response:
     """A stored response, or one in the background as it is now."""
     if stream:
-        run = await desk.followed(response_id, caller.owner)
-        return await _streamed(caller, run.follow(starting_after), run.broken_off, dict)
-    return full_answer((await desk.find(response_id, caller.owner)).response)
+        run = await service.followed(response_id, caller.owner)
+        return await _streamed(caller, run.follow(starting_after), run.interrupted, dict)
+    return full_answer((await service.find(response_id, caller.owner)).response)
 
 
 @router.delete("/{response_id}", responses={200: {"model": DeletedResponse}})
-async def delete_response(response_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def delete_response(response_id: str, caller: CurrentCaller, service: CurrentService) -> Response:
     """Forgets a stored response; what went on from it keeps what it read."""
-    await desk.delete(response_id, caller.owner)
+    await service.delete(response_id, caller.owner)
     return full_answer(DeletedResponse(id=response_id))
 
 
 @router.post("/{response_id}/cancel", responses={200: {"model": ResponseObject}})
-async def cancel_response(response_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def cancel_response(response_id: str, caller: CurrentCaller, service: CurrentService) -> Response:
     """Ends a response in the background; one that is over stays as it is."""
-    return full_answer(await desk.cancel(response_id, caller.owner))
+    return full_answer(await service.cancel(response_id, caller.owner))
 
 
 @router.get("/{response_id}/input_items", responses={200: {"model": ItemList}})
 async def list_input_items(
     response_id: str,
     caller: CurrentCaller,
-    desk: CurrentService,
+    service: CurrentService,
     limit: Limit = 20,
     order: Order = "desc",
     after: After = None,
 ) -> Response:
     """Everything that the model read for this response, but for its instructions."""
-    items = (await desk.find(response_id, caller.owner)).input
+    items = (await service.find(response_id, caller.owner)).input
     return full_answer(page(items, limit=limit, order=order, after=after, has_statuses=True))
 
 
@@ -161,45 +161,49 @@ conversations = APIRouter(prefix="/v1/conversations", tags=["Conversations"], ro
 
 
 @conversations.post("", responses={200: {"model": ConversationObject}})
-async def create_conversation(body: CreateConversationRequest, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def create_conversation(
+    body: CreateConversationRequest, caller: CurrentCaller, service: CurrentService
+) -> Response:
     """A new conversation, with its first items if there are any."""
     conversation = ConversationObject(id=new_id("conv"), created_at=int(time.time()), metadata=body.metadata or {})
-    items = await _items(body.items or [], caller.owner, desk.shelf)
-    await desk.shelf.keep_conversation(StoredConversation(conversation=conversation, items=items), caller.owner)
+    items = await _items(body.items or [], caller.owner, service.repository)
+    await service.repository.keep_conversation(StoredConversation(conversation=conversation, items=items), caller.owner)
     return full_answer(conversation)
 
 
 @conversations.get("/{conversation_id}", responses={200: {"model": ConversationObject}})
-async def get_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def get_conversation(conversation_id: str, caller: CurrentCaller, service: CurrentService) -> Response:
     """Without its items."""
-    return full_answer((await desk.shelf.conversation(conversation_id, caller.owner)).conversation)
+    return full_answer((await service.repository.conversation(conversation_id, caller.owner)).conversation)
 
 
 @conversations.post("/{conversation_id}", responses={200: {"model": ConversationObject}})
 async def update_conversation(
-    conversation_id: str, body: UpdateConversationRequest, caller: CurrentCaller, desk: CurrentService
+    conversation_id: str, body: UpdateConversationRequest, caller: CurrentCaller, service: CurrentService
 ) -> Response:
     """Changes the metadata."""
-    changed = await desk.shelf.change_conversation(
+    changed = await service.repository.change_conversation(
         conversation_id, caller.owner, lambda stored: with_metadata(stored, body.metadata)
     )
     return full_answer(changed.conversation)
 
 
 @conversations.delete("/{conversation_id}", responses={200: {"model": DeletedConversation}})
-async def delete_conversation(conversation_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def delete_conversation(conversation_id: str, caller: CurrentCaller, service: CurrentService) -> Response:
     """Forgets the conversation and its items."""
-    await desk.shelf.delete(conversation_id, caller.owner, "conversation")
+    await service.repository.delete(conversation_id, caller.owner, "conversation")
     return full_answer(DeletedConversation(id=conversation_id))
 
 
 @conversations.post("/{conversation_id}/items", responses={200: {"model": ItemList}})
 async def create_items(
-    conversation_id: str, body: CreateItemsRequest, caller: CurrentCaller, desk: CurrentService
+    conversation_id: str, body: CreateItemsRequest, caller: CurrentCaller, service: CurrentService
 ) -> Response:
     """Adds items at the end, and answers with them."""
-    items = await _items(body.items, caller.owner, desk.shelf)
-    await desk.shelf.change_conversation(conversation_id, caller.owner, lambda stored: with_items(stored, items))
+    items = await _items(body.items, caller.owner, service.repository)
+    await service.repository.change_conversation(
+        conversation_id, caller.owner, lambda stored: with_items(stored, items)
+    )
     return full_answer(page(items, limit=max(1, len(items)), order="asc", after=None))
 
 
@@ -207,20 +211,20 @@ async def create_items(
 async def list_items(
     conversation_id: str,
     caller: CurrentCaller,
-    desk: CurrentService,
+    service: CurrentService,
     limit: Limit = 20,
     order: Order = "desc",
     after: After = None,
 ) -> Response:
     """The items, page by page."""
-    items = (await desk.shelf.conversation(conversation_id, caller.owner)).items
+    items = (await service.repository.conversation(conversation_id, caller.owner)).items
     return full_answer(page(items, limit=limit, order=order, after=after))
 
 
 @conversations.get("/{conversation_id}/items/{item_id}")
-async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, service: CurrentService) -> Response:
     """One item."""
-    items = (await desk.shelf.conversation(conversation_id, caller.owner)).items
+    items = (await service.repository.conversation(conversation_id, caller.owner)).items
     found = next((item for item in items if item.id == item_id), None)
     if found is None:
         raise missing("item", item_id)
@@ -228,13 +232,13 @@ async def get_item(conversation_id: str, item_id: str, caller: CurrentCaller, de
 
 
 @conversations.delete("/{conversation_id}/items/{item_id}", responses={200: {"model": ConversationObject}})
-async def delete_item(conversation_id: str, item_id: str, caller: CurrentCaller, desk: CurrentService) -> Response:
+async def delete_item(conversation_id: str, item_id: str, caller: CurrentCaller, service: CurrentService) -> Response:
     """Takes one item out, and answers with the conversation."""
-    changed = await desk.shelf.change_conversation(
+    changed = await service.repository.change_conversation(
         conversation_id, caller.owner, lambda stored: without_item(stored, item_id)
     )
     return full_answer(changed.conversation)
 
 
-async def _items(sent: list[InputItem], owner: str, shelf: ResponseRepository) -> list[Item]:
-    return items_of(sent, await shelf.items(references(sent), owner), param="items")
+async def _items(sent: list[InputItem], owner: str, repository: ResponseRepository) -> list[Item]:
+    return items_of(sent, await repository.items(references(sent), owner), param="items")

@@ -35,6 +35,8 @@ from modules.errors import BadRequest, Busy, ContextTooLong, NotFound
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class PromptItems:
@@ -55,55 +57,55 @@ class PreparedResponse:
     owner: str
     request: ChatRequest
     stream: ResponseStream
-    reading: PromptItems
+    prompt: PromptItems
     conversation_id: str | None
     stores: bool
 
     @property
     def stored(self) -> StoredResponse:
-        return StoredResponse(response=self.stream.response, input=self.reading.items)
+        return StoredResponse(response=self.stream.response, input=self.prompt.items)
 
 
 async def prepared_response(
-    body: CreateResponseRequest, owner: str, shelf: ResponseRepository, runtime: Runtime
+    body: CreateResponseRequest, owner: str, repository: ResponseRepository, runtime: Runtime
 ) -> PreparedResponse:
     """Raises BadRequest and NotFound."""
-    stores = body.store is not False and not shelf.is_off
+    stores = body.store is not False and not repository.is_off
     if body.background and not stores:
         raise BadRequest("A background response has to be stored; leave out store.", param="background")
-    reading = await prompt_items(body, owner, shelf)
+    prompt = await prompt_items(body, owner, repository)
     defaults = await default_sampling(runtime, body.preset)
-    request = chat_request(body, reading.items, runtime.settings, defaults=defaults)
+    request = chat_request(body, prompt.items, runtime.settings, defaults=defaults)
     # Until it has begun; then it says itself which model answers.
     model = body.model or ""
     return PreparedResponse(
         owner=owner,
         request=request,
-        stream=ResponseStream(draft_of(body, request, model, reading.items), presentation_of(body, reading.items)),
-        reading=reading,
+        stream=ResponseStream(draft_of(body, request, model, prompt.items), presentation_of(body, prompt.items)),
+        prompt=prompt,
         conversation_id=body.conversation.id if body.conversation else None,
         stores=stores,
     )
 
 
-async def prompt_items(body: PromptFields, owner: str, shelf: ResponseRepository) -> PromptItems:
+async def prompt_items(body: PromptFields, owner: str, repository: ResponseRepository) -> PromptItems:
     """Raises BadRequest, and NotFound for a conversation."""
     if body.previous_response_id is not None and body.conversation is not None:
         raise BadRequest("Send previous_response_id or conversation, not both.", param="previous_response_id")
-    earlier = await _earlier(body, owner, shelf)
+    earlier = await _earlier(body, owner, repository)
     sent = body.input or []
     known = {item.id: item for item in earlier}
-    stored = await shelf.items([item for item in references(sent) if item not in known], owner)
+    stored = await repository.items([item for item in references(sent) if item not in known], owner)
     return PromptItems(earlier, items_of(without_earlier_pictures(sent), stored | known))
 
 
-async def _earlier(body: PromptFields, owner: str, shelf: ResponseRepository) -> list[Item]:
+async def _earlier(body: PromptFields, owner: str, repository: ResponseRepository) -> list[Item]:
     if body.conversation is not None:
-        return (await shelf.conversation(body.conversation.id, owner, param="conversation")).items
+        return (await repository.conversation(body.conversation.id, owner, param="conversation")).items
     if body.previous_response_id is None:
         return []
     try:
-        return (await shelf.response(body.previous_response_id, owner)).items
+        return (await repository.response(body.previous_response_id, owner)).items
     except NotFound as error:
         raise BadRequest(error.message, param="previous_response_id", code="previous_response_not_found") from None
 
@@ -117,26 +119,27 @@ FOLLOWED_SECONDS: Final = 300
 class BackgroundRun:
     """One response under way. Its event number i is `frames[i]`."""
 
-    def __init__(self, exchange: PreparedResponse) -> None:
-        self.exchange = exchange
+    def __init__(self, prepared: PreparedResponse) -> None:
+        self.prepared = prepared
         self.frames: list[bytes] = []
         self.is_over = False
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def response(self) -> ResponseObject:
-        return self.exchange.stream.response
+        return self.prepared.stream.response
 
     def add(self, frames: bytes) -> None:
         """One or more whole events."""
+        # Callers resume after an event's number, so each event needs an entry of its own.
         self.frames += [frame + b"\n\n" for frame in frames.split(b"\n\n") if frame]
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
         self.is_over = True
-        self._news.set()
+        self._changed.set()
 
-    def broken_off(self, error: Exception) -> bytes:
+    def interrupted(self, error: Exception) -> bytes:
         """What a follower is told who cannot be told the rest."""
         return failure_event(EventEncoder(len(self.frames)), error)
 
@@ -144,14 +147,14 @@ class BackgroundRun:
         """The events with numbers above `after`, to the end."""
         position = after + 1
         while True:
-            if news := self.frames[position:]:
-                position += len(news)
-                yield b"".join(news)
+            if output := self.frames[position:]:
+                position += len(output)
+                yield b"".join(output)
             elif self.is_over:
                 return
             else:
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
 
 class BackgroundRuns:
@@ -169,19 +172,19 @@ class BackgroundRuns:
         self._runs: dict[str, BackgroundRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, exchange: PreparedResponse) -> BackgroundRun:
+    def start(self, prepared: PreparedResponse) -> BackgroundRun:
         """Raises Busy when too many are under way."""
         if len(self._tasks) >= MAX_RUNNING:
             raise Busy("Too many background responses are in progress. Try again later.")
-        run = BackgroundRun(exchange)
-        run.add(exchange.stream.begin())
+        run = BackgroundRun(prepared)
+        run.add(prepared.stream.begin())
         self._runs[run.response.id] = run
         self._tasks[run.response.id] = asyncio.create_task(self._carry(run))
         return run
 
     def find(self, response_id: str, owner: str) -> BackgroundRun | None:
         run = self._runs.get(response_id)
-        return run if run is not None and run.exchange.owner == owner else None
+        return run if run is not None and run.prepared.owner == owner else None
 
     async def cancel(self, run: BackgroundRun) -> None:
         """Returns when it is over, as cancelled if it was not over before."""
@@ -192,27 +195,25 @@ class BackgroundRuns:
         self._runs.pop(run.response.id, None)
 
     async def _carry(self, run: BackgroundRun) -> None:
-        stream = run.exchange.stream
+        stream = run.prepared.stream
         try:
             await unless(self._listen(run), stopped(self._closing))
+        # `cancel` ends the task: the response is over and is stored like any other, so nothing is raised further.
         except asyncio.CancelledError:
             stream.cancel()
-            await self._keep(run.exchange)
+            await self._keep(run.prepared)
         except Exception as error:  # noqa: BLE001 - whatever broke, the response tells of it
             run.add(stream.fail(error))
-            await self._keep(run.exchange)
+            await self._keep(run.prepared)
         finally:
             run.end()
             del self._tasks[run.response.id]
             asyncio.get_running_loop().call_later(FOLLOWED_SECONDS, self.forget, run)
 
     async def _listen(self, run: BackgroundRun) -> None:
-        async with aclosing(self._answer(run.exchange)) as frames:
+        async with aclosing(self._answer(run.prepared)) as frames:
             async for frame in frames:
                 run.add(frame)
-
-
-logger = logging.getLogger(__name__)
 
 
 class ResponseService:
@@ -220,62 +221,62 @@ class ResponseService:
 
     def __init__(self, runtime: Runtime, closing: asyncio.Event) -> None:
         self._runtime = runtime
-        self.shelf = ResponseRepository.of(runtime.settings)
-        self._backgrounds = BackgroundRuns(self.events, self._keep, closing)
+        self.repository = ResponseRepository.of(runtime.settings)
+        self._runs = BackgroundRuns(self.events, self._keep, closing)
 
     async def prepare(self, body: CreateResponseRequest, owner: str) -> PreparedResponse:
         """Raises BadRequest and NotFound."""
-        return await prepared_response(body, owner, self.shelf, self._runtime)
+        return await prepared_response(body, owner, self.repository, self._runtime)
 
-    async def events(self, exchange: PreparedResponse) -> AsyncGenerator[bytes, None]:
+    async def events(self, prepared: PreparedResponse) -> AsyncGenerator[bytes, None]:
         """The response's events; it is kept before the last ones are sent, so that the next request finds it."""
-        async with aclosing(self._runtime.chat.chat(exchange.request, owner=exchange.owner)) as events:
+        async with aclosing(self._runtime.chat.chat(prepared.request, owner=prepared.owner)) as events:
             try:
                 async for event in events:
-                    frames = exchange.stream.encode(event)
-                    if exchange.stream.is_over:
-                        await self._keep(exchange)
+                    frames = prepared.stream.encode(event)
+                    if prepared.stream.is_over:
+                        await self._keep(prepared)
                     if frames:
                         yield frames
             except ContextTooLong as error:
                 raise ContextTooLong(prompt_tokens=error.prompt_tokens, context=error.context, param="input") from None
 
-    async def streamed(self, exchange: PreparedResponse) -> AsyncGenerator[bytes, None]:
+    async def streamed(self, prepared: PreparedResponse) -> AsyncGenerator[bytes, None]:
         """The same for a stream: an input that is too long is an event, after which agents shorten it and go on."""
-        async with aclosing(self.events(exchange)) as events:
+        async with aclosing(self.events(prepared)) as events:
             try:
                 async for frames in events:
                     yield frames
             except ContextTooLong as error:
-                yield exchange.stream.fail(error)
+                yield prepared.stream.fail(error)
 
-    async def whole(self, exchange: PreparedResponse) -> ResponseObject:
-        async with aclosing(self.events(exchange)) as events:
+    async def whole(self, prepared: PreparedResponse) -> ResponseObject:
+        async with aclosing(self.events(prepared)) as events:
             async for _ in events:
                 pass
-        return exchange.stream.response
+        return prepared.stream.response
 
-    def in_background(self, exchange: PreparedResponse) -> BackgroundRun:
+    def in_background(self, prepared: PreparedResponse) -> BackgroundRun:
         """Raises Busy."""
-        return self._backgrounds.start(exchange)
+        return self._runs.start(prepared)
 
     async def count(self, body: InputTokensRequest, owner: str) -> int:
         """Tokens of the prompt that a request with these fields would have."""
-        reading = await prompt_items(body, owner, self.shelf)
-        request = prompt_request(body, reading.items, body.model, self._runtime.settings)
+        prompt = await prompt_items(body, owner, self.repository)
+        request = prompt_request(body, prompt.items, body.model, self._runtime.settings)
         return len(await self._runtime.chat.encode_chat(request))
 
     async def find(self, response_id: str, owner: str) -> StoredResponse:
         """Raises NotFound."""
-        run = self._backgrounds.find(response_id, owner)
-        return run.exchange.stored if run is not None else await self.shelf.response(response_id, owner)
+        run = self._runs.find(response_id, owner)
+        return run.prepared.stored if run is not None else await self.repository.response(response_id, owner)
 
     async def followed(self, response_id: str, owner: str) -> BackgroundRun:
         """A response in the background, under way or just over. Raises NotFound, and BadRequest for any other."""
-        run = self._backgrounds.find(response_id, owner)
+        run = self._runs.find(response_id, owner)
         if run is not None:
             return run
-        await self.shelf.response(response_id, owner)
+        await self.repository.response(response_id, owner)
         raise BadRequest(
             "Only a background response can be streamed again, and only for some minutes after its end.",
             param="stream",
@@ -283,8 +284,8 @@ class ResponseService:
 
     async def cancel(self, response_id: str, owner: str) -> ResponseObject:
         """Raises NotFound, and BadRequest for a response that was not made in the background."""
-        if (run := self._backgrounds.find(response_id, owner)) is not None:
-            await self._backgrounds.cancel(run)
+        if (run := self._runs.find(response_id, owner)) is not None:
+            await self._runs.cancel(run)
         response = (await self.find(response_id, owner)).response
         if not response.background:
             raise BadRequest("Only a background response can be cancelled.", param="response_id")
@@ -292,30 +293,30 @@ class ResponseService:
 
     async def delete(self, response_id: str, owner: str) -> None:
         """Raises NotFound."""
-        if (run := self._backgrounds.find(response_id, owner)) is not None:
-            await self._backgrounds.cancel(run)
-            self._backgrounds.forget(run)
-        await self.shelf.delete(response_id, owner, "response")
+        if (run := self._runs.find(response_id, owner)) is not None:
+            await self._runs.cancel(run)
+            self._runs.forget(run)
+        await self.repository.delete(response_id, owner, "response")
 
-    async def _keep(self, exchange: PreparedResponse) -> None:
-        stored = exchange.stored
-        if exchange.stores:
-            await self.shelf.keep_response(stored, exchange.owner)
-        if exchange.conversation_id is None:
+    async def _keep(self, prepared: PreparedResponse) -> None:
+        stored = prepared.stored
+        if prepared.stores:
+            await self.repository.keep_response(stored, prepared.owner)
+        if prepared.conversation_id is None:
             return
-        news = [*exchange.reading.new, *stored.response.output]
+        output = [*prepared.prompt.new, *stored.response.output]
         try:
-            await self.shelf.change_conversation(
-                exchange.conversation_id, exchange.owner, lambda conversation: with_items(conversation, news)
+            await self.repository.change_conversation(
+                prepared.conversation_id, prepared.owner, lambda conversation: with_items(conversation, output)
             )
         except NotFound:
             logger.info("A conversation was deleted while a response was being added to it.")
 
 
 def service_of(request: Request) -> ResponseService:
-    desk = request.app.state.responses
-    assert isinstance(desk, ResponseService)
-    return desk
+    service = request.app.state.responses
+    assert isinstance(service, ResponseService)
+    return service
 
 
 CurrentService = Annotated[ResponseService, Depends(service_of)]

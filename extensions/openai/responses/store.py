@@ -65,11 +65,14 @@ class RecordStore:
         self._bounds = bounds
         self._clock = clock
         self._lock = threading.Lock()
+        # Autocommit: transactions begin and end where the code says so, under the lock.
         self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        # sqlite3 warns of connections that are collected while open.
         weakref.finalize(self, self._database.close)
         for pragma in _PRAGMAS:
             self._database.execute(f"PRAGMA {pragma}")
         self._database.executescript(_SCHEMA)
+        # A counter, not a clock: two uses within one tick keep their order, and a clock that is set back does no harm.
         [(self._uses,)] = self._database.execute("SELECT coalesce(max(used), 0) FROM records")
 
     @property
@@ -170,6 +173,7 @@ class FallbackStore:
         except sqlite3.Error as error:
             logger.error("a response is kept in memory only, because the disk cannot take it: %s", error)  # noqa: TRY400
             return self._memory.put(record)
+        # An older copy in memory would be found first.
         self._memory.delete(record.id, record.owner)
         return is_kept
 
