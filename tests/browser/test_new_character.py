@@ -9,8 +9,6 @@ from tests.browser.sites import Site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-# A character chosen while the page still changes to its mode can lose the race against the chat of the one before.
-@pytest.mark.extended
 async def test_new_character_is_saved_by_save(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
     await chat.go_to("Character")

@@ -12,6 +12,7 @@ from modules.chat.session import session
 from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import History, Side
 from modules.settings.values import Settings
+from modules.ui.chat.choices import Choice
 from modules.ui.chat.marks import ChangedElsewhere
 from modules.ui.chat.parts import Conversation
 from modules.ui.chat.screen import ChatScreen, Shown, merged
@@ -90,7 +91,7 @@ class ChatActs:
         place, histories = chat.tab.place, self._page.runtime.library.histories
         copy = await asyncio.to_thread(histories.copy, place, chat.tab.chat, copied)
         await asyncio.to_thread(histories.set_last, place, copy)
-        return await self._all(Tab(place=place, chat=copy), copied, chat.settings)
+        return await self._all(chat, Tab(place=place, chat=copy), copied)
 
     async def _removed(self, chat: "_Open") -> Shown:
         history = await self._free_history(chat)
@@ -131,14 +132,16 @@ class ChatActs:
             return await work
         except ChangedElsewhere as changed:
             gr.Warning(changed.message)
-            return await self._all(chat.tab, await self._screen.history(chat.tab, chat.settings), chat.settings)
+            return await self._all(chat, chat.tab, await self._screen.history(chat.tab, chat.settings))
 
     async def _changed(self, chat: "_Open", history: History) -> Shown:
         tab = await self._page.desk.keep(await self._screen.named(chat.tab), history)
-        return await self._all(tab, history, chat.settings)
+        return await self._all(chat, tab, history)
 
-    async def _all(self, tab: Tab, history: History, settings: Settings) -> Shown:
-        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
+    async def _all(self, chat: "_Open", tab: Tab, history: History) -> Shown:
+        """Nothing where another chat was chosen meanwhile."""
+        shown = merged(await self._screen.shown(tab, history), await self._screen.listed(tab, chat.settings))
+        return shown if chat.choice.is_latest else {}
 
     async def _free_history(self, chat: "_Open") -> History:
         """The conversation, unless a reply is being written to it."""
@@ -152,13 +155,15 @@ class ChatActs:
         except ServiceError as error:
             raise failure(error.message) from None
         text = str((entered.get(self._middle.box) or {}).get("text") or "")
-        return _Open(await self._screen.tab(entered, settings), settings, text)
+        choice = entered[self._middle.choices].current
+        return _Open(choice, await told(self._screen.seen_tab(entered, settings)), settings, text)
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The chat that a tab shows, what has been entered beside it, and the text in its box."""
+    """The choice that shows a chat, the chat, what has been entered beside it, and the text in its box."""
 
+    choice: Choice
     tab: Tab
     settings: Settings
     text: str

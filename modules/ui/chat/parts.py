@@ -7,11 +7,12 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.settings.values import Settings
+from modules.ui.chat.choices import Choices
 from modules.ui.chat.formulas import DELIMITERS
 from modules.ui.chat.model import GateParts, gate_parts
 from modules.ui.page.menus import name_list, name_menu, name_ticks
 from modules.ui.page.page import Page
-from modules.ui.replies.tab_state import Opening, Tab
+from modules.ui.replies.tab_state import Tab
 
 MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Both (chat-instruct)", "chat-instruct")]
 EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
@@ -42,9 +43,11 @@ class ChatList:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The middle. `live` shows the reply that is being written, below all others in `chat`: so a long conversation
-    costs nothing while words come. `place` is what the browser knows of `tab`."""
+    costs nothing while words come. `place` is what the browser knows of `tab`. `choices`
+    orders the events that show another one."""
 
     tab: gr.State
+    choices: gr.State
     place: gr.Textbox
     chat: gr.Chatbot
     live: gr.Chatbot
@@ -119,7 +122,7 @@ def chat_list() -> ChatList:
 
 
 def conversation(settings: Settings) -> Conversation:
-    tab = gr.State(Tab(opening=Opening()))
+    tab, choices = gr.State(Tab(is_unset=True)), gr.State(Choices())
     place = gr.Textbox("", visible="hidden", elem_id="place")
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):
@@ -151,6 +154,7 @@ def conversation(settings: Settings) -> Conversation:
             count = _action("Count tokens", "count-tokens")
     return Conversation(
         tab=tab,
+        choices=choices,
         place=place,
         chat=chat,
         live=live,

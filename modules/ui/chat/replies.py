@@ -16,10 +16,11 @@ from modules.chat.tool_events import Approval
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
+from modules.ui.chat.choices import Choice, Pending
 from modules.ui.chat.marks import ChangedElsewhere
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.parts import Conversation
-from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
 from modules.ui.chat.view import APPROVALS, live_messages
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.draft import Draft, divided
@@ -50,17 +51,28 @@ class ChatReplies:
         """The message in the box, then the reply to it. A box that is empty asks for the reply that is missing."""
         box = entered[self._middle.box] or {}
         is_message = bool(str(box.get("text") or "").strip() or box.get("files"))
-        async with aclosing(self._told(self._send(entered), waits=is_message)) as steps:
-            async for shown in steps:
-                yield shown
+        if not self._gate.is_open:
+            yield self._gate.refused(waits=is_message)
+            return
+        pending = entered[self._middle.choices].pending
+        choice = self._screen.begin(entered) if is_message or pending is None else self._begin_seen(entered)
+        choice.leads_to(pending)
+        try:
+            async with aclosing(self._answering(choice, self._send(entered, pending))) as steps:
+                async for shown in steps:
+                    yield shown
+        except ServiceError as error:
+            if pending is not None and choice.is_latest:
+                yield await self._opened(await pending(), self._page.settings)
+            raise failure(error.message) from None
 
     async def regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with aclosing(self._told(self._regenerate(entered))) as steps:
+        async with aclosing(self._told(entered, self._regenerate(entered))) as steps:
             async for shown in steps:
                 yield shown
 
     async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with aclosing(self._told(self._go_on(entered))) as steps:
+        async with aclosing(self._told(entered, self._go_on(entered))) as steps:
             async for shown in steps:
                 yield shown
 
@@ -86,20 +98,42 @@ class ChatReplies:
         if reply.error is not None:
             raise failure(reply.error)
 
-    async def _told(self, steps: AsyncGenerator[Shown, None], *, waits: bool = False) -> AsyncGenerator[Shown, None]:
+    def _begin_seen(self, entered: Entered) -> Choice:
+        """For what is meant for the chat that is shown: another one that is being opened comes first."""
+        if entered[self._middle.choices].pending is not None:
+            raise failure(OtherChatOpens().message)
+        return self._screen.begin(entered)
+
+    async def _told(self, entered: Entered, source: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
         """What went wrong by the program's own account is shown to the user as it is. Without a model nothing is begun."""
-        async with aclosing(steps):
-            if not self._gate.is_open:
-                yield self._gate.refused(waits=waits)
-                return
-            try:
+        if not self._gate.is_open:
+            await source.aclose()
+            yield self._gate.refused(waits=False)
+            return
+        choice = self._begin_seen(entered)
+        yield {}
+        try:
+            async with aclosing(self._answering(choice, source)) as steps:
                 async for shown in steps:
                     yield shown
-            except ServiceError as error:
-                raise failure(error.message) from None
+        except ServiceError as error:
+            raise failure(error.message) from None
 
-    async def _send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, tab, history = await self._begun(entered)
+    def _answering(self, choice: Choice, source: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
+        """A message that was taken gets its reply, whatever is shown by then."""
+        return self._screen.latest(choice, source, goes_on=True)
+
+    async def _opened(self, tab: Tab, settings: Settings) -> Shown:
+        history = await self._screen.history(tab, settings)
+        return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
+
+    async def _send(self, entered: Entered, pending: Pending | None) -> AsyncGenerator[Shown, None]:
+        """`pending` finds the chat that was chosen last, where it is not shown yet: the message goes to that one."""
+        yield {}
+        settings = self._settings(entered)
+        tab, history = await self._begun(
+            await (pending() if pending else self._screen.tab(entered, settings)), settings
+        )
         box = entered[self._middle.box] or {}
         text, files = str(box.get("text") or ""), list(box.get("files") or ())
         if text.strip() or files:
@@ -114,7 +148,7 @@ class ChatReplies:
                 yield shown
 
     async def _regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, tab, history = await self._begun(entered)
+        settings, tab, history = await self._begun_seen(entered)
         if _is_changed(tab, history):
             yield await self._as_it_is(tab, history, settings)
             return
@@ -123,7 +157,7 @@ class ChatReplies:
                 yield shown
 
     async def _go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, tab, history = await self._begun(entered)
+        settings, tab, history = await self._begun_seen(entered)
         if _is_changed(tab, history):
             yield await self._as_it_is(tab, history, settings)
             return
@@ -161,17 +195,21 @@ class ChatReplies:
             async for shown in steps:
                 yield shown
 
-    async def _begun(self, entered: Entered) -> tuple[Settings, Tab, History]:
-        settings = self._page.remembered.remember(self._page.inputs.values(entered))
-        entered[self._middle.tab].overtake()
-        known = await self._screen.tab(entered, settings)
+    def _settings(self, entered: Entered) -> Settings:
+        return self._page.remembered.remember(self._page.inputs.values(entered))
+
+    async def _begun_seen(self, entered: Entered) -> tuple[Settings, Tab, History]:
+        settings = self._settings(entered)
+        return settings, *await self._begun(await self._screen.seen_tab(entered, settings), settings)
+
+    async def _begun(self, known: Tab, settings: Settings) -> tuple[Tab, History]:
         tab = await self._screen.named(known)
         history = (
             await self._screen.opening(settings)
             if not known.chat and tab.is_kept
             else await self._page.desk.history(tab)
         )
-        return settings, tab, history
+        return tab, history
 
 
 def _is_changed(tab: Tab, history: History) -> bool:

@@ -1,7 +1,8 @@
 """What the Chat tab shows of a chat, as values for its components; and which chat a tab is to show."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from modules.library.chats.history import History
 from modules.prompt.conversation.persona import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
+from modules.ui.chat.choices import Choice, Choices
 from modules.ui.chat.marks import marks_of
 from modules.ui.chat.parts import ChatList, Conversation
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
@@ -26,6 +28,13 @@ from modules.ui.replies.tab_state import Tab, place_text, placed_tab, unkept
 Shown = dict[Component, Any]
 
 SHOWN_CHATS: Final = 100
+
+
+class OtherChatOpens(BadRequest):
+    """An event was meant for the chat that the page shows, but another one is being opened."""
+
+    def __init__(self) -> None:
+        super().__init__("Another chat was being opened, so nothing was changed. Try again.")
 
 
 class ChatScreen:
@@ -63,6 +72,32 @@ class ChatScreen:
             return False
         return True
 
+    def begin(self, entered: Mapping[Component, Any]) -> Choice:
+        """The event that has brought `entered` shows a chat from now on, and no older one does."""
+        choices = entered[self._middle.choices]
+        assert isinstance(choices, Choices)
+        return choices.begin()
+
+    async def latest(
+        self, choice: Choice, steps: AsyncGenerator[Shown, None], *, goes_on: bool = False
+    ) -> AsyncGenerator[Shown, None]:
+        """`steps`, until a later event of the same browser tab chooses what is shown. `goes_on` says that they are to be
+        taken even then, and shown to nobody."""
+        try:
+            async with aclosing(steps):
+                async for shown in steps:
+                    if choice.is_latest:
+                        yield shown
+                        if self._middle.tab in shown:
+                            choice.leads_to(None)
+                    elif not goes_on:
+                        break
+            if not choice.is_latest:
+                # Gradio clears the outputs of an event that yields nothing.
+                yield {}
+        finally:
+            choice.leads_to(None)
+
     def at(self, tab: Tab) -> Shown:
         """Which chat it is, for this server and for the next one."""
         return {self._middle.tab: tab, self._middle.place: place_text(tab)}
@@ -70,9 +105,9 @@ class ChatScreen:
     async def tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:
         """The tab that an event comes from. The browser says which chat it shows when the server has been started anew
         since the page was opened, and knows no tab of it."""
-        tab = entered[self._middle.tab]
+        tab = entered[self._middle.choices].now(self._middle.tab, entered[self._middle.tab])
         assert isinstance(tab, Tab)
-        if tab.chat or tab.opening is None:
+        if tab.chat or not tab.is_unset:
             return tab
         placed = placed_tab(str(entered[self._middle.place] or ""))
         if placed is None:
@@ -83,6 +118,16 @@ class ChatScreen:
             "The program was started again. This chat was kept nowhere, so the model knows nothing of it any more."
         )
         return replace(unkept(placed.place), history=await self.opening(settings))
+
+    async def seen_tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:
+        """As `tab`, for an event that is meant for what the browser shows. Raises BadRequest when it shows another chat
+        by now."""
+        tab, seen = await self.tab(entered, settings), placed_tab(str(entered[self._middle.place] or ""))
+        is_set = bool(tab.chat) or not entered[self._middle.tab].is_unset
+        is_other = is_set and seen is not None and not tab.is_shown_as(seen)
+        if is_other or entered[self._middle.choices].pending is not None:
+            raise OtherChatOpens
+        return tab
 
     async def new_tab(self, settings: Settings, *, is_kept: bool = True) -> Tab:
         place = place_of(settings)
@@ -95,7 +140,7 @@ class ChatScreen:
         if tab.chat or not tab.is_kept:
             return tab
         chat = await asyncio.to_thread(self._page.runtime.library.histories.new_id, tab.place)
-        return replace(tab, chat=chat, opening=None)
+        return replace(tab, chat=chat, is_unset=False)
 
     async def history(self, tab: Tab, settings: Settings) -> History:
         """Raises BadRequest, NotFound when the chat's file is damaged or gone."""

@@ -13,6 +13,7 @@ from gradio.components import Component
 from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.histories import ChatHit, RemovedChat
 from modules.settings.values import Settings
+from modules.ui.chat.choices import Choice, Choices
 from modules.ui.chat.parts import ChatParts
 from modules.ui.chat.replies import ChatReplies
 from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
@@ -37,52 +38,43 @@ class ChatShelf:
         self._replies = replies
         self._histories = page.runtime.library.histories
 
-    async def first(self, tab: Tab, place: str) -> AsyncGenerator[Shown, None]:
+    async def first(self, choices: Choices, place: str) -> AsyncGenerator[Shown, None]:
         """For a browser that opens the page: the chat that this tab has shown before, or else the one that was open
         last, with the reply that it may be getting. Who was quicker, and has begun or opened a chat by now, keeps that
         one."""
-        settings = self._page.settings
-        async with aclosing(self._opened(await self._screen.first_tab(settings, place), settings)) as steps:
+        choice, settings = choices.opening, self._page.settings
+        yield {}
+        tab = await self._screen.first_tab(settings, place)
+        async with aclosing(self._screen.latest(choice, self._opened(tab, settings))) as steps:
             async for shown in steps:
-                if tab.is_opening:
-                    yield shown
-                else:
-                    yield {}
-                    return
+                yield shown
 
     async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, chosen = self._settings(entered), entered[self._list.chats]
-        entered[self._middle.tab].overtake()
-        yield {}
-        tab = await self._screen.tab(entered, settings)
-        if chosen and not settings.multi_user:
-            async with aclosing(self._opened(Tab(place=tab.place, chat=str(chosen)), settings)) as steps:
-                async for shown in steps:
-                    yield shown
+        choice = self._screen.begin(entered)
+        async with aclosing(self._screen.latest(choice, self._chosen(entered, choice))) as steps:
+            async for shown in steps:
+                yield shown
 
     async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """Another mode or character was chosen: its chats, and the one that was open last among them. Where they are
         the same, the tab's own is shown again: the choice may have ended the following of a reply."""
-        settings = self._settings(entered)
-        entered[self._middle.tab].overtake()
-        yield {}
-        tab = await self._screen.tab(entered, settings)
-        if place_of(settings) != tab.place:
-            tab = await self._screen.first_tab(settings)
-        elif not tab.chat:
-            return
-        async with aclosing(self._opened(tab, settings)) as steps:
+        choice = self._screen.begin(entered)
+        async with aclosing(self._screen.latest(choice, self._moved(entered, choice))) as steps:
             async for shown in steps:
                 yield shown
 
-    async def new(self, entered: Entered) -> Shown:
-        entered[self._middle.tab].overtake()
-        return await told(self._new(self._settings(entered), is_kept=True))
+    async def new(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        choice = self._screen.begin(entered)
+        async with aclosing(self._screen.latest(choice, self._begun(entered, choice, is_kept=True))) as steps:
+            async for shown in steps:
+                yield shown
 
-    async def incognito(self, entered: Entered) -> Shown:
+    async def incognito(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         gr.Info("This chat is kept nowhere. It is gone when you leave it or reload the page.", title="Incognito")
-        entered[self._middle.tab].overtake()
-        return await told(self._new(self._settings(entered), is_kept=False))
+        choice = self._screen.begin(entered)
+        async with aclosing(self._screen.latest(choice, self._begun(entered, choice, is_kept=False))) as steps:
+            async for shown in steps:
+                yield shown
 
     async def rename(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
         """What the page's script asks for: a new name for a chat of the list, or for the one that is shown."""
@@ -93,10 +85,14 @@ class ChatShelf:
 
     async def delete(self, entered: Entered) -> Shown:
         settings = self._settings(entered)
-        return await told(self._deleted(await self._screen.tab(entered, settings), settings))
+        tab = await told(self._screen.seen_tab(entered, settings))
+        choice = self._screen.begin(entered)
+        return self._if_latest(choice, await told(self._deleted(tab, settings)))
 
     async def undo(self, entered: Entered) -> Shown:
-        return await told(self._restored(entered[self._removed], self._settings(entered)))
+        choice = self._screen.begin(entered)
+        shown = await told(self._restored(entered[self._removed], self._settings(entered)))
+        return self._if_latest(choice, shown)
 
     async def search(self, entered: Entered) -> Shown:
         """Chats of the mode or character in which all the words occur; without words, the list again."""
@@ -110,11 +106,55 @@ class ChatShelf:
 
     async def take_in(self, entered: Entered) -> Shown:
         """A chat out of a file."""
-        return await told(self._imported(Path(str(entered[self._import])), self._settings(entered)))
+        choice = self._screen.begin(entered)
+        shown = await told(self._imported(Path(str(entered[self._import])), self._settings(entered)))
+        return self._if_latest(choice, shown)
 
     async def save_as(self, entered: Entered) -> str:
         """The path of a file for the browser to fetch."""
-        return await told(self._exported(await self._screen.tab(entered, self._page.settings)))
+        return await told(self._exported(await told(self._screen.seen_tab(entered, self._page.settings))))
+
+    async def _chosen(self, entered: Entered, choice: Choice) -> AsyncGenerator[Shown, None]:
+        settings, chosen = self._settings(entered), entered[self._list.chats]
+        tab = await self._screen.tab(entered, settings)
+        if not chosen or settings.multi_user:
+            yield {}
+            return
+        opened = Tab(place=tab.place, chat=str(chosen))
+
+        async def pending() -> Tab:
+            return opened
+
+        choice.leads_to(pending)
+        yield {}
+        async with aclosing(self._opened(opened, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _moved(self, entered: Entered, choice: Choice) -> AsyncGenerator[Shown, None]:
+        settings = self._settings(entered)
+        tab = await self._screen.tab(entered, settings)
+        is_moved = place_of(settings) != tab.place
+        if is_moved:
+            choice.leads_to(lambda: self._screen.first_tab(settings))
+        yield {}
+        if not is_moved and not tab.chat:
+            return
+        tab = await self._screen.first_tab(settings) if is_moved else tab
+        async with aclosing(self._opened(tab, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _begun(self, entered: Entered, choice: Choice, *, is_kept: bool) -> AsyncGenerator[Shown, None]:
+        settings = self._settings(entered)
+        choice.leads_to(lambda: self._screen.new_tab(settings, is_kept=is_kept))
+        yield {}
+        yield await told(self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings))
+
+    def _if_latest(self, choice: Choice, shown: Shown) -> Shown:
+        """What an event shows besides a chat is shown anyway."""
+        besides = {self._list.undo, self._removed}
+        return shown if choice.is_latest else {each: shown[each] for each in besides & shown.keys()}
 
     async def _opened(self, tab: Tab, settings: Settings) -> AsyncGenerator[Shown, None]:
         try:

@@ -20,7 +20,7 @@ from modules.ui.page.page import Page
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # A tab that is reloaded says which chat it has shown.
-_KEPT_PLACE = "(tab) => [tab, window.keptPlace()]"
+_KEPT_PLACE = "(choices) => [choices, window.keptPlace()]"
 
 
 def build_chat(page: Page) -> None:
@@ -44,7 +44,7 @@ class _Wiring:
         self._replies = ChatReplies(page, middle, self._screen, self._gate)
         self._acts = ChatActs(page, middle, self._screen)
         self._shelf = ChatShelf(page, parts, self._screen, self._replies)
-        self._entered = {middle.tab, middle.place, middle.box, *page.inputs.components}
+        self._entered = {middle.tab, middle.choices, middle.place, middle.box, *page.inputs.components}
         self._outputs = [
             middle.tab,
             middle.place,
@@ -85,7 +85,9 @@ class _Wiring:
             middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
-            gr.on([_blocks().load], self._shelf.first, [middle.tab, middle.place], outputs, js=_KEPT_PLACE, **_QUIET),
+            gr.on(
+                [_blocks().load], self._shelf.first, [middle.choices, middle.place], outputs, js=_KEPT_PLACE, **_QUIET
+            ),
         ]
         middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
         middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
@@ -95,7 +97,7 @@ class _Wiring:
     def _connect_shelf(self, following: list[Any]) -> None:
         chats, shelf, right, outputs = self._chats, self._shelf, self._right, self._outputs
         entered = {*self._entered, chats.chats, chats.search, self._removed, right.import_chat}
-        here = {self._middle.tab, self._middle.place}
+        here = {self._middle.tab, self._middle.choices, self._middle.place}
         ends = {**_QUIET, "cancels": following}
         opened = chats.chats.input(shelf.open, entered, outputs, **ends)
         ends["cancels"] = [*following, opened]

@@ -12,39 +12,27 @@ from modules.ui.chat.marks import Marks
 _HEX_BYTES: Final = 6
 
 
-@dataclass(eq=False, slots=True)
-class Opening:
-    """A page that still waits for the chat it opens with. All events of a browser tab see the same one, so that the one
-    that brings this chat learns that its user was quicker."""
-
-    is_overtaken: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tab:
     """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
-    for then the file is the truth. `opening` is there until the tab shows a chat. `marks` are of the messages that it
-    shows; None before it shows any."""
+    for then the file is the truth. `is_unset` until the tab shows a chat. `marks` are of the messages that it shows;
+    None before it shows any."""
 
     place: Place = field(default_factory=lambda: Place(None))
     chat: str = ""
     history: History | None = None
-    opening: Opening | None = None
+    is_unset: bool = False
     marks: Marks | None = None
-
-    @property
-    def is_opening(self) -> bool:
-        return self.opening is not None and not self.opening.is_overtaken
-
-    def overtake(self) -> None:
-        """The user begins or opens a chat, whichever the page was going to open with."""
-        if self.opening is not None:
-            self.opening.is_overtaken = True
 
     @property
     def is_kept(self) -> bool:
         """Whether the chat lies on disk, now or after its first message."""
         return self.history is None
+
+    def is_shown_as(self, shown: "Tab") -> bool:
+        """Whether a browser that says it shows `shown` shows this chat. It may not know the chat's id yet."""
+        is_there = self.place == shown.place and self.is_kept == shown.is_kept
+        return is_there and (not self.is_kept or shown.chat in {"", self.chat})
 
     @property
     def key(self) -> tuple[Place, str]:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from modules.ui.page.menus import SentNames
 from modules.ui.page.page import failure
 from modules.ui.shell.queue import EventQueue
+from modules.ui.shell.turns import Turns
 
 _log = logging.getLogger(__name__)
 _UNREADABLE: Final = "The page sent something that does not belong there. Reload the page, and try again."
@@ -23,6 +24,11 @@ _SCHEMAS: Final = frozenset({"api_info", "api_info_as_input", "api_info_as_outpu
 
 
 class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
+    @override
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._turns = Turns()
+
     def begin_use(self) -> None:
         """Gradio takes blocks that are mounted, and never launched by itself, as still being built. As long as it does,
         an event may name any file of this machine as one that was uploaded, and pictures in SVG count as the program's
@@ -82,6 +88,16 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> list[Any]:
         """What was entered may be a secret or a prompt: what is wrong with it is not for the log."""
+        async with self._turns.preparing(block_fn, state):
+            return await self._preprocessed(block_fn, inputs, state, explicit_call)
+
+    async def _preprocessed(
+        self,
+        block_fn: Any,  # noqa: ANN401 - Gradio has no types
+        inputs: list[Any],
+        state: object,
+        explicit_call: bool,
+    ) -> list[Any]:
         if _names_address(inputs):
             raise failure(_UNREADABLE)
         try:
@@ -125,7 +141,8 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
             if isinstance(event, gr.EventData):
                 event._data = _text_of(event._data)
         try:
-            result: dict[str, Any] = await super().call_function(block_fn, *args, **kwargs)
+            with self._turns.starting():
+                result: dict[str, Any] = await super().call_function(block_fn, *args, **kwargs)
         except gr.Error:
             raise
         except Exception:  # noqa: BLE001 - it is a stranger to the page, whatever it is

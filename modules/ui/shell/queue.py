@@ -1,4 +1,4 @@
-"""Gradio's queue of events, which looks for them often while somebody uses the page, and seldom while nobody does."""
+"""Gradio's queue of events: begins them in the order in which they arrived, and polls seldom while nobody uses the page."""
 
 import time
 from typing import Any, Final
@@ -41,6 +41,21 @@ class EventQueue(Queue):  # type: ignore[misc]  # Gradio has no types
     @sleep_when_free.setter
     def sleep_when_free(self, seconds: float) -> None:
         """What Gradio would like."""
+
+    @override
+    def get_events(self) -> Any:
+        """Those that have waited longest. Gradio begins waiting events in a random order of their handlers, so the
+        choice that a user made last could be handled first."""
+        queues: dict[str, Any] = self.event_queue_per_concurrency_id  # type: ignore[has-type]
+        waiting = [name for name, queue in queues.items() if queue.queue]
+        try:
+            for name in sorted(waiting, key=lambda each: queues[each].queue[0].enqueue_time):
+                self.event_queue_per_concurrency_id = {name: queues[name]}
+                if (found := super().get_events()) is not None:
+                    return found
+        finally:
+            self.event_queue_per_concurrency_id = queues
+        return None
 
     @override
     async def push(self, body: Any, request: Request, username: str | None) -> tuple[bool, Any, str]:
