@@ -9,7 +9,7 @@ from modules.ui.shell.turns import InOrder
 Pending = Callable[[], Awaitable[Tab]]
 
 
-class Choices(InOrder):
+class ChatChoices(InOrder):
     """The order in which a browser tab's events chose a chat to show. All events of the tab share one object, so an
     older event that is still running learns that its result must not be shown any more.
 
@@ -21,30 +21,30 @@ class Choices(InOrder):
         self.pending: Pending | None = None
 
     @property
-    def opening(self) -> "Choice":
+    def opening(self) -> "ChatChoice":
         """The chat that a page opens with, which any choice of its user replaces."""
-        return Choice(self, 0)
+        return ChatChoice(self, 0)
 
     @property
-    def current(self) -> "Choice":
+    def current(self) -> "ChatChoice":
         """The latest event, for one that changes the chat which that shows."""
-        return Choice(self, self._latest)
+        return ChatChoice(self, self._latest)
 
-    def begin(self) -> "Choice":
+    def begin(self) -> "ChatChoice":
         """Makes the calling event the latest one. To be called before it awaits anything."""
         self._latest += 1
         self.pending = None
-        return Choice(self, self._latest)
+        return ChatChoice(self, self._latest)
 
     def is_latest(self, number: int) -> bool:
         return number == self._latest
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChatChoice:
     """One event that shows a chat, numbered by its tab's `choices`."""
 
-    choices: Choices
+    choices: ChatChoices
     number: int
 
     @property
