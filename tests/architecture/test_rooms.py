@@ -19,7 +19,7 @@ MAX_MODULES: Final = 15
 # Still larger than that; each entry goes as soon as its folder has been divided.
 LARGER_FOLDERS: Final = {"modules/engine": 17}
 # Names that two classes still share; each entry goes as soon as one of them has been renamed.
-SHARED_NAMES: Final = frozenset({"ControlTexts", "Draft", "Field", "Opening", "Parameters", "Sheet", "Shelf"})
+SHARED_NAMES: Final = frozenset({"ControlTexts", "Draft", "Field", "Parameters", "Sheet", "Shelf"})
 ENDPOINTS: Final = ("chat", "completions", "responses", "messages", "internal")
 ENDPOINT_FILES: Final = frozenset({"schema", "inbound", "outbound", "routes"})
 MAX_DOCSTRING: Final = 100

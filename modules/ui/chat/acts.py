@@ -12,7 +12,7 @@ from modules.chat.session import session
 from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import History, Side
 from modules.settings.values import Settings
-from modules.ui.chat.choices import ChatChoice
+from modules.ui.chat.choices import ChatSwitch
 from modules.ui.chat.marks import ChangedElsewhere
 from modules.ui.chat.parts import Conversation
 from modules.ui.chat.screen import ChatScreen, Shown, merged
@@ -163,7 +163,7 @@ class ChatActs:
 class _Open:
     """The choice that shows a chat, the chat, what has been entered beside it, and the text in its box."""
 
-    choice: ChatChoice
+    choice: ChatSwitch
     tab: Tab
     settings: Settings
     text: str

@@ -9,7 +9,7 @@ from modules.ui.shell.turns import InOrder
 Pending = Callable[[], Awaitable[Tab]]
 
 
-class ChatChoices(InOrder):
+class ChatSwitches(InOrder):
     """The order in which a browser tab's events chose a chat to show. All events of the tab share one object, so an
     older event that is still running learns that its result must not be shown any more.
 
@@ -21,30 +21,30 @@ class ChatChoices(InOrder):
         self.pending: Pending | None = None
 
     @property
-    def opening(self) -> "ChatChoice":
+    def opening(self) -> "ChatSwitch":
         """The chat that a page opens with, which any choice of its user replaces."""
-        return ChatChoice(self, 0)
+        return ChatSwitch(self, 0)
 
     @property
-    def current(self) -> "ChatChoice":
+    def current(self) -> "ChatSwitch":
         """The latest event, for one that changes the chat which that shows."""
-        return ChatChoice(self, self._latest)
+        return ChatSwitch(self, self._latest)
 
-    def begin(self) -> "ChatChoice":
+    def begin(self) -> "ChatSwitch":
         """Makes the calling event the latest one. To be called before it awaits anything."""
         self._latest += 1
         self.pending = None
-        return ChatChoice(self, self._latest)
+        return ChatSwitch(self, self._latest)
 
     def is_latest(self, number: int) -> bool:
         return number == self._latest
 
 
 @dataclass(frozen=True, slots=True)
-class ChatChoice:
+class ChatSwitch:
     """One event that shows a chat, numbered by its tab's `choices`."""
 
-    choices: ChatChoices
+    choices: ChatSwitches
     number: int
 
     @property

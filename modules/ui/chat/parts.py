@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.settings.values import Settings
-from modules.ui.chat.choices import ChatChoices
+from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.formulas import DELIMITERS
 from modules.ui.chat.model import GateParts, gate_parts
 from modules.ui.page.menus import name_list, name_menu, name_ticks
@@ -122,7 +122,7 @@ def chat_list() -> ChatList:
 
 
 def conversation(settings: Settings) -> Conversation:
-    tab, choices = gr.State(Tab(is_unset=True)), gr.State(ChatChoices())
+    tab, choices = gr.State(Tab(is_unset=True)), gr.State(ChatSwitches())
     place = gr.Textbox("", visible="hidden", elem_id="place")
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):

@@ -16,7 +16,7 @@ from modules.chat.tool_events import Approval
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
-from modules.ui.chat.choices import ChatChoice, Pending
+from modules.ui.chat.choices import ChatSwitch, Pending
 from modules.ui.chat.marks import ChangedElsewhere
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.parts import Conversation
@@ -98,7 +98,7 @@ class ChatReplies:
         if reply.error is not None:
             raise failure(reply.error)
 
-    def _begin_seen(self, entered: Entered) -> ChatChoice:
+    def _begin_seen(self, entered: Entered) -> ChatSwitch:
         """For what is meant for the chat that is shown: another one that is being opened comes first."""
         if entered[self._middle.choices].pending is not None:
             raise failure(OtherChatOpens().message)
@@ -119,7 +119,7 @@ class ChatReplies:
         except ServiceError as error:
             raise failure(error.message) from None
 
-    def _answering(self, choice: ChatChoice, source: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
+    def _answering(self, choice: ChatSwitch, source: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
         """A message that was taken gets its reply, whatever is shown by then."""
         return self._screen.latest(choice, source, goes_on=True)
 

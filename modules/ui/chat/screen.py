@@ -16,7 +16,7 @@ from modules.library.chats.history import History
 from modules.prompt.conversation.persona import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
-from modules.ui.chat.choices import ChatChoice, ChatChoices
+from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.marks import marks_of
 from modules.ui.chat.parts import ChatList, Conversation
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
@@ -72,14 +72,14 @@ class ChatScreen:
             return False
         return True
 
-    def begin(self, entered: Mapping[Component, Any]) -> ChatChoice:
+    def begin(self, entered: Mapping[Component, Any]) -> ChatSwitch:
         """The event that has brought `entered` shows a chat from now on, and no older one does."""
         choices = entered[self._middle.choices]
-        assert isinstance(choices, ChatChoices)
+        assert isinstance(choices, ChatSwitches)
         return choices.begin()
 
     async def latest(
-        self, choice: ChatChoice, steps: AsyncGenerator[Shown, None], *, goes_on: bool = False
+        self, choice: ChatSwitch, steps: AsyncGenerator[Shown, None], *, goes_on: bool = False
     ) -> AsyncGenerator[Shown, None]:
         """`steps`, until a later event of the same browser tab chooses what is shown. `goes_on` says that they are to be
         taken even then, and shown to nobody."""

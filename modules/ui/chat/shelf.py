@@ -13,7 +13,7 @@ from gradio.components import Component
 from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.histories import ChatHit, RemovedChat
 from modules.settings.values import Settings
-from modules.ui.chat.choices import ChatChoice, ChatChoices
+from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.parts import ChatParts
 from modules.ui.chat.replies import ChatReplies
 from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
@@ -38,7 +38,7 @@ class ChatShelf:
         self._replies = replies
         self._histories = page.runtime.library.histories
 
-    async def first(self, choices: ChatChoices, place: str) -> AsyncGenerator[Shown, None]:
+    async def first(self, choices: ChatSwitches, place: str) -> AsyncGenerator[Shown, None]:
         """For a browser that opens the page: the chat that this tab has shown before, or else the one that was open
         last, with the reply that it may be getting. Who was quicker, and has begun or opened a chat by now, keeps that
         one."""
@@ -114,7 +114,7 @@ class ChatShelf:
         """The path of a file for the browser to fetch."""
         return await told(self._exported(await told(self._screen.seen_tab(entered, self._page.settings))))
 
-    async def _chosen(self, entered: Entered, choice: ChatChoice) -> AsyncGenerator[Shown, None]:
+    async def _chosen(self, entered: Entered, choice: ChatSwitch) -> AsyncGenerator[Shown, None]:
         settings, chosen = self._settings(entered), entered[self._list.chats]
         tab = await self._screen.tab(entered, settings)
         if not chosen or settings.multi_user:
@@ -131,7 +131,7 @@ class ChatShelf:
             async for shown in steps:
                 yield shown
 
-    async def _moved(self, entered: Entered, choice: ChatChoice) -> AsyncGenerator[Shown, None]:
+    async def _moved(self, entered: Entered, choice: ChatSwitch) -> AsyncGenerator[Shown, None]:
         settings = self._settings(entered)
         tab = await self._screen.tab(entered, settings)
         is_moved = place_of(settings) != tab.place
@@ -145,13 +145,13 @@ class ChatShelf:
             async for shown in steps:
                 yield shown
 
-    async def _begun(self, entered: Entered, choice: ChatChoice, *, is_kept: bool) -> AsyncGenerator[Shown, None]:
+    async def _begun(self, entered: Entered, choice: ChatSwitch, *, is_kept: bool) -> AsyncGenerator[Shown, None]:
         settings = self._settings(entered)
         choice.leads_to(lambda: self._screen.new_tab(settings, is_kept=is_kept))
         yield {}
         yield await told(self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings))
 
-    def _if_latest(self, choice: ChatChoice, shown: Shown) -> Shown:
+    def _if_latest(self, choice: ChatSwitch, shown: Shown) -> Shown:
         """What an event shows besides a chat is shown anyway."""
         besides = {self._list.undo, self._removed}
         return shown if choice.is_latest else {each: shown[each] for each in besides & shown.keys()}
