@@ -1,6 +1,7 @@
 """A Cloudflare tunnel to the API, open as long as the API runs."""
 
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -10,9 +11,12 @@ from typing import Final
 
 from pycloudflared.util import download, get_info
 
+from modules.process.program import RunningProgram
+from modules.process.spec import ErrorOutput, ProcessSpec
+
 # cloudflared has its address within seconds; without a network it would go on trying.
 URL_TIMEOUT_SECONDS: Final = 30
-_URL: Final = re.compile(rb"https://[\w.-]+\.trycloudflare\.com")
+_URL: Final = re.compile(r"https://[\w.-]+\.trycloudflare\.com")
 
 
 class TunnelFailed(Exception):
@@ -27,21 +31,15 @@ async def open_tunnel(program: str, port: int, tunnel_id: str | None) -> AsyncIt
     """
     local = f"http://127.0.0.1:{port}"
     named = ("run", "--url", local, tunnel_id) if tunnel_id else ("--url", local)
-    process = await asyncio.create_subprocess_exec(
-        program, "tunnel", "--no-autoupdate", *named, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    async with RunningProgram(_spec((program, "tunnel", "--no-autoupdate", *named))) as cloudflared:
+        yield tunnel_id or await _public_url(cloudflared)
+
+
+def _spec(command: tuple[str, ...]) -> ProcessSpec:
+    """cloudflared looks for its accounts and proxies in variables and in the user's home. It writes on stderr."""
+    return ProcessSpec(
+        name="cloudflared", command=command, environment=dict(os.environ), error_output=ErrorOutput.OUTPUT
     )
-    assert process.stderr is not None
-    reader: asyncio.Task[None] | None = None
-    try:
-        public = tunnel_id or await _public_url(process.stderr)
-        reader = asyncio.create_task(_drain(process.stderr))
-        yield public
-    finally:
-        if reader is not None:
-            reader.cancel()
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 async def find_cloudflared() -> str:
@@ -60,18 +58,12 @@ def _downloaded() -> str:
         ) from error
 
 
-async def _public_url(output: asyncio.StreamReader) -> str:
+async def _public_url(cloudflared: RunningProgram) -> str:
     try:
         async with asyncio.timeout(URL_TIMEOUT_SECONDS):
-            async for line in output:
+            while (line := await cloudflared.next_line()) is not None:
                 if match := _URL.search(line):
-                    return f"{match.group().decode()}/v1"
+                    return f"{match.group()}/v1"
     except TimeoutError:
         raise TunnelFailed(f"Cloudflare gave no address within {URL_TIMEOUT_SECONDS} s. Is the network up?") from None
     raise TunnelFailed("cloudflared ended without opening a tunnel. Is the network up?")
-
-
-async def _drain(output: asyncio.StreamReader) -> None:
-    """A pipe that nobody reads fills up and stops whoever writes to it."""
-    async for _ in output:
-        pass

@@ -3,54 +3,67 @@
 import asyncio
 import itertools
 import logging
-import sys
+import os
 from collections.abc import AsyncGenerator, Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from modules.engine import wire
-from modules.engine.child import Child
 from modules.engine.protocols import ReportProgress
-from modules.engine.streams import Listeners
+from modules.engine.streams import RequestStreams
 from modules.engine.types import Chunk, Generation, LoadSpec, ModelCard
 from modules.errors import EngineFailed, LoadFailed, ServiceError
+from modules.process.failures import error_of
+from modules.process.framed import FramedChild
+from modules.process.frames import Frame
+from modules.process.spec import ErrorOutput, ProcessSpec
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_COMMAND: Final = (sys.executable, "-m", "modules.backends")
-_ROOT: Final = Path(__file__).resolve().parents[2]
+_ENTRY: Final = "modules.backends.serving:run"
+_CLOSE_SECONDS: Final = 5.0
 
 
 class ProcessEngine:
     """A model in a child process. Made by `probe`, usable after `load`."""
 
-    def __init__(self, spec: LoadSpec) -> None:
+    def __init__(self, spec: LoadSpec, *, command: Sequence[str] = ()) -> None:
         self._spec = spec
-        self._child = Child(hear=self._hear, mourn=self._mourn, owes=self._owes, hang=self._despair)
-        self._listeners = Listeners(
-            submit=lambda job: self._child.send(wire.Submit(job)),
-            cancel=lambda job_id: self._child.send(wire.Cancel(job_id)),
+        self._child = FramedChild(
+            _process_spec(spec, command),
+            on_frame=self._on_frame,
+            on_exit=self._on_exit,
+            is_owing=self._is_owing,
+            on_trouble=self._on_trouble,
+        )
+        self._decoder = wire.unpack_from_worker()
+        self._streams = RequestStreams(
+            submit=lambda job: self._send(wire.Submit(job)),
+            cancel=lambda job_id: self._send(wire.Cancel(job_id)),
             bound=spec.parallel + spec.max_queue,
         )
         self._question_ids = itertools.count(1)
         self._questions: dict[int, asyncio.Future[list[int] | str]] = {}
         self._card: ModelCard | None = None
         self._ready: asyncio.Future[ModelCard] | None = None
-        self._report: ReportProgress = _unheard
+        self._report: ReportProgress = _ignore_progress
         self._is_loaded = False
 
     @classmethod
-    async def probe(cls, spec: LoadSpec, *, command: Sequence[str] = _COMMAND) -> "ProcessEngine":
-        """Start the child and let it read the file's header and vocabulary. Raises LoadFailed, leaving no child."""
-        engine = cls(spec)
-        await engine._child.start(command, folder=_ROOT)
-        await engine._become_ready(wire.Probe(spec), _unheard)
+    async def probe(cls, spec: LoadSpec, *, command: Sequence[str] = ()) -> "ProcessEngine":
+        """Start the child and let it read the file's header and vocabulary. Raises LoadFailed, leaving no child.
+        `command` is a program of the same protocol, in place of the model process."""
+        engine = cls(spec, command=command)
+        try:
+            await engine._child.start()
+        except OSError as error:
+            raise LoadFailed(f"No process can be started for {spec.name}: {error.strerror}.") from error
+        await engine._become_ready(wire.ProbeModel(spec), _ignore_progress)
         return engine
 
     async def load(self, report: ReportProgress) -> None:
         """Load the weights. Raises LoadFailed, leaving no child."""
-        await self._become_ready(wire.Load(), report)
+        await self._become_ready(wire.LoadModel(), report)
         self._is_loaded = True
 
     @property
@@ -64,12 +77,12 @@ class ProcessEngine:
 
     @property
     def is_alive(self) -> bool:
-        return self._is_loaded and self._child.is_running and not (self._child.is_closing or self._child.is_hung)
+        return self._is_loaded and self._child.can_answer
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         if not self.is_alive:
             raise self._death()
-        stream = self._listeners.stream(generation)
+        stream = self._streams.stream(generation)
         try:
             async for chunk in stream:
                 yield chunk
@@ -96,49 +109,52 @@ class ProcessEngine:
         self._ready = asyncio.get_running_loop().create_future()
         self._report = report
         try:
-            self._child.send(order)
+            self._send(order)
             self._card = await self._ready
         except BaseException:
             await self.aclose()
             raise
         finally:
-            self._ready, self._report = None, _unheard
+            self._ready, self._report = None, _ignore_progress
 
-    def _hear(self, message: wire.FromWorker) -> None:
-        match message:
-            case wire.Chunks(chunks):
+    def _send(self, message: wire.ToWorker) -> None:
+        self._child.send(wire.pack_to_worker(message))
+
+    def _on_frame(self, frame: Frame) -> None:
+        match self._decoder.decode(frame.body):
+            case wire.JobChunks(chunks):
                 for job_id, chunk in chunks:
-                    self._listeners.tell(job_id, chunk)
-            case wire.Refused(job_id, fault):
-                self._listeners.tell(job_id, wire.error_of(fault))
+                    self._streams.put(job_id, chunk)
+            case wire.JobRefused(job_id, fault):
+                self._streams.put(job_id, error_of(fault))
             case wire.Encoded(number, answer) | wire.Decoded(number, answer):
                 _resolve(self._questions.get(number), answer)
             case wire.Unanswerable(number, fault):
-                _reject(self._questions.get(number), wire.error_of(fault))
-            case wire.Loading(fraction):
+                _reject(self._questions.get(number), error_of(fault))
+            case wire.LoadProgress(fraction):
                 self._report(fraction)
-            case wire.Ready(card):
+            case wire.ModelReady(card):
                 _resolve(self._ready, card)
             case wire.LoadRefused(text):
                 _reject(self._ready, LoadFailed(text))
 
-    def _mourn(self, exit_code: int | None) -> None:
+    def _on_exit(self, exit_code: int | None) -> None:
         """The child is gone, whether or not it was asked to go."""
-        if not (self._child.is_closing or self._child.is_hung):
+        if not (self._child.is_closing or self._child.is_hung or self._child.is_broken):
             _log.error("the model process of %s ended with code %s", self._spec.name, exit_code)
         self._fail_all()
 
-    def _owes(self) -> bool:
-        return bool(self._ready or self._questions or self._listeners.is_waiting)
+    def _is_owing(self) -> bool:
+        return bool(self._ready or self._questions or self._streams.is_open)
 
-    def _despair(self, trouble: str) -> None:
+    def _on_trouble(self, trouble: str) -> None:
         """The child hangs. It has been killed, which one that waits for a device may not notice for long."""
         _log.error("the model process of %s %s, and is ended", self._spec.name, trouble)
         self._fail_all()
 
     def _fail_all(self) -> None:
         _reject(self._ready, self._load_crash())
-        self._listeners.fail_all(self._death())
+        self._streams.fail_all(self._death())
         for question in tuple(self._questions.values()):
             _reject(question, self._death())
 
@@ -168,13 +184,25 @@ class ProcessEngine:
         answer: asyncio.Future[list[int] | str] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
         try:
-            self._child.send(question(number))
+            self._send(question(number))
             return await answer
         finally:
             self._questions.pop(number, None)
 
 
-def _unheard(_fraction: float) -> None:
+def _process_spec(spec: LoadSpec, command: Sequence[str]) -> ProcessSpec:
+    """It gets all of this process's variables: drivers and libraries are configured by many."""
+    return ProcessSpec(
+        name=f"the model process of {spec.name}",
+        entry="" if command else _ENTRY,
+        command=tuple(command),
+        environment=dict(os.environ),
+        error_output=ErrorOutput.LOG,
+        close_seconds=_CLOSE_SECONDS,
+    )
+
+
+def _ignore_progress(_fraction: float) -> None:
     """Progress that nobody asked for."""
 
 

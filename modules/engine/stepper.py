@@ -10,9 +10,9 @@ from modules.engine.constraints.preparation import Preparation
 from modules.engine.detokenizer import ReplyText
 from modules.engine.outbox import News, Outbox
 from modules.engine.protocols import Backend
-from modules.engine.pulse import Pulse
 from modules.engine.types import Job, Output
 from modules.errors import EngineFailed, ServiceError
+from modules.process.progress import ThreadProgress
 
 if TYPE_CHECKING:
     from modules.engine.constraints.matcher import Guide
@@ -36,12 +36,12 @@ class Stepper:
         self._replies: dict[int, ReplyText] = {}
         self._outbox = Outbox()
         self._preparation = Preparation(backend, self._on_prepared)
-        self._pulse = Pulse("stepper")
+        self._progress = ThreadProgress("stepper")
         self._is_stopped = False
 
     @property
-    def pulses(self) -> Sequence[Pulse]:
-        return (self._pulse,)
+    def threads(self) -> Sequence[ThreadProgress]:
+        return (self._progress,)
 
     def submit(self, job: Job) -> None:
         needs_preparation = job.generation.constraint is not None or job.generation.thought is not None
@@ -55,9 +55,9 @@ class Stepper:
 
     def run(self) -> None:
         """Returns after `stop`; an exception of the backend comes out of here, and the backend is then unusable."""
-        self._pulse.begin()
+        self._progress.begin()
         while self._take_commands():
-            self._pulse.beat()
+            self._progress.advance()
             for output in self._backend.step():
                 self._take_in(output)
             self._deliver_due()
@@ -69,9 +69,9 @@ class Stepper:
     def _take_commands(self) -> bool:
         """Obey what was asked since the last step, waiting when there is nothing else to do. False: stop."""
         if not self._backend.has_work:
-            self._pulse.rest()
+            self._progress.rest()
             command = self._commands.get()
-            self._pulse.begin()
+            self._progress.begin()
             command()
         with contextlib.suppress(Empty):
             while not self._is_stopped:

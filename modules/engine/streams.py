@@ -1,10 +1,10 @@
-"""Who listens to which job: the asyncio half that every engine shares."""
+"""The open streams of an engine, and the chunks that wait in each: the asyncio half that every engine shares."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable
 from typing import TypeAlias
 
-from modules.engine.mailbox import Mailbox
 from modules.engine.types import Chunk, Generation, Job
 from modules.errors import Busy, ServiceError
 
@@ -12,7 +12,46 @@ Submit: TypeAlias = Callable[[Job], None]
 Cancel: TypeAlias = Callable[[int], None]
 
 
-class Listeners:
+class Mailbox:
+    """Chunks for one reader, joined when it reads them, so that a slow one costs nothing. `put` and `fail` never block; all
+    methods belong to the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+        self._error: ServiceError | None = None
+        self._arrival: asyncio.Future[None] | None = None
+
+    def put(self, chunk: Chunk) -> None:
+        self._chunks.append(chunk)
+        self._wake()
+
+    def fail(self, error: ServiceError) -> None:
+        """End the stream with `error`, after whatever is still unread."""
+        self._error = error
+        self._wake()
+
+    async def get(self) -> Chunk:
+        """Everything since the last call, as one chunk; waits when there is nothing. Raises what `fail` was given."""
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else Chunk.join(chunks)
+
+    async def _wait(self) -> None:
+        self._arrival = asyncio.get_running_loop().create_future()
+        try:
+            await self._arrival
+        finally:
+            self._arrival = None
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+
+class RequestStreams:
     """Opens a stream per job and routes news to it. At most `bound` jobs are open at once, running or waiting."""
 
     def __init__(self, *, submit: Submit, cancel: Cancel, bound: int) -> None:
@@ -41,11 +80,11 @@ class Listeners:
                 self._cancel(job_id)
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether anybody listens for news."""
+    def is_open(self) -> bool:
+        """Whether any stream is open."""
         return bool(self._mailboxes)
 
-    def tell(self, job_id: int, news: Chunk | ServiceError) -> None:
+    def put(self, job_id: int, news: Chunk | ServiceError) -> None:
         """News for a job nobody listens to any more is dropped."""
         mailbox = self._mailboxes.get(job_id)
         if mailbox is None:

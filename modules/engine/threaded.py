@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from modules.engine.outbox import News
 from modules.engine.protocols import Backend
 from modules.engine.stepper import Stepper
-from modules.engine.streams import Listeners
+from modules.engine.streams import RequestStreams
 from modules.engine.types import Chunk, Generation, ModelCard
 from modules.errors import EngineFailed
 
@@ -26,7 +26,7 @@ class ThreadedEngine:
         self._loop = asyncio.get_running_loop()
         self._stepper = Stepper(backend, self._deliver)
         bound = backend.card.parallel + max_queue
-        self._listeners = Listeners(submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound)
+        self._streams = RequestStreams(submit=self._stepper.submit, cancel=self._stepper.cancel, bound=bound)
         self._failure: EngineFailed | None = None
         self._is_closed = False
         self._questions: set[asyncio.Future[Any]] = set()
@@ -43,7 +43,7 @@ class ThreadedEngine:
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         self._check_alive()
-        stream = self._listeners.stream(generation)
+        stream = self._streams.stream(generation)
         try:
             async for chunk in stream:
                 yield chunk
@@ -92,13 +92,13 @@ class ThreadedEngine:
             raise self._failure
 
     def _deliver(self, news: Sequence[News]) -> None:
-        self._loop.call_soon_threadsafe(self._tell, tuple(news))
+        self._loop.call_soon_threadsafe(self._put, tuple(news))
 
-    def _tell(self, news: Sequence[News]) -> None:
+    def _put(self, news: Sequence[News]) -> None:
         for job_id, item in news:
-            self._listeners.tell(job_id, item)
+            self._streams.put(job_id, item)
 
     def _fail(self, failure: EngineFailed) -> None:
         if self._failure is None:
             self._failure = failure
-            self._listeners.fail_all(failure)
+            self._streams.fail_all(failure)

@@ -24,6 +24,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
         "modules/engine/types.py",
         "modules/backends/llamacpp/options.py",
     ),
+    ("modules/process/",),
     ("modules/engine/", "modules/library/", "modules/text/"),
     ("modules/backends/", "modules/prompt/", "modules/reply/", "modules/hooks.py"),
     ("modules/models/",),

@@ -4,14 +4,17 @@ Its arguments are the moment, "probe", "load" or "job", and a path that must not
 """
 
 import pickle
+import struct
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from modules.engine import wire
 from modules.engine.types import ModelCard
+from modules.process.frames import FrameKind, pack
 
 JUNK = b"\0\0\0\x10" + b"\xc1" * 16
+HEADER = struct.Struct(">IBI")
 MOMENTS = ("probe", "load", "job")
 CARD = ModelCard(name="rogue", loader="scripted", context=16, vocabulary=256)
 
@@ -28,20 +31,21 @@ class Bomb:
 
 def read_order(pipe: BinaryIO) -> None:
     """The parent may ask in between whether this process is well; that is no order."""
-    decoder = wire.unpack_to_worker()
-    while isinstance(decoder.decode(pipe.read(wire.body_length(pipe.read(wire.HEADER_BYTES)))), wire.Ping):
-        pass
+    kind = FrameKind.PING
+    while kind == FrameKind.PING:
+        length, kind, _ = HEADER.unpack(pipe.read(HEADER.size))
+        pipe.read(length)
 
 
 def main(moment: str, trace: Path) -> None:
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     read_order(incoming)
     for _ in range(MOMENTS.index(moment)):
-        outgoing.write(wire.pack_from_worker(wire.Ready(CARD)))
+        outgoing.write(pack(FrameKind.MESSAGE, 0, wire.ModelReady(CARD)))
         outgoing.flush()
         read_order(incoming)
     bomb = pickle.dumps(Bomb(trace))
-    outgoing.write(len(bomb).to_bytes(4, "big") + bomb + JUNK)
+    outgoing.write(HEADER.pack(len(bomb), FrameKind.MESSAGE, 0) + bomb + JUNK)
     outgoing.flush()
     incoming.read()
 

@@ -27,7 +27,7 @@ SURVIVED_TICKS: Final = 5
 @pytest.fixture(autouse=True)
 def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found within twenty ticks is found sooner, so that the tests are."""
-    monkeypatch.setattr("modules.engine.watch.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("modules.process.heartbeat.TICK_SECONDS", 0.05)
 
 
 def hanging(way: str) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ async def test_a_short_stop_loses_nothing() -> None:
         first = await anext(stream)
         stop(engine)
         question = asyncio.create_task(engine.tokenize("x", special=False))
-        while engine._child._watch._vigil._silent < SURVIVED_TICKS:  # noqa: ASYNC110 - nobody is told of a tick
+        while engine._child._heartbeat._watchdog._silent < SURVIVED_TICKS:  # noqa: ASYNC110 - nobody is told of a tick
             await asyncio.sleep(0.01)
         assert not question.done()
         os.kill(engine.pid, signal.SIGCONT)
@@ -101,7 +101,7 @@ async def test_a_stuck_tokenizer_is_found() -> None:
 
 @pytest.mark.parametrize("way", ["probe", "load"])
 async def test_a_stuck_load_is_found(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modules.engine.vigil.STILL_LOADING_TICKS", 20)
+    monkeypatch.setattr("modules.process.watchdog.STILL_LOADING_TICKS", 20)
     before = child_processes()
     with pytest.raises(LoadFailed, match="did not get on"):
         async with loaded(way):
@@ -111,8 +111,8 @@ async def test_a_stuck_load_is_found(way: str, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_a_load_that_takes_long_is_cancelled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by being killed after some time."""
-    monkeypatch.setattr("modules.engine.watch.TICK_SECONDS", 1000)
-    monkeypatch.setattr("modules.engine.child._CLOSE_SECONDS", 1000)
+    monkeypatch.setattr("modules.process.heartbeat.TICK_SECONDS", 1000)
+    monkeypatch.setattr("modules.engine.process._CLOSE_SECONDS", 1000)
     engine = await ProcessEngine.probe(scripted_spec(), command=hanging("load"))
     has_begun = asyncio.Event()
     loading = asyncio.create_task(engine.load(lambda fraction: has_begun.set()))
@@ -156,12 +156,12 @@ def test_no_process_outlives_a_killed_parent(way: str) -> None:
 
 WHOLE_PROGRAM: Final = """
 import asyncio
-from modules.engine import watch
 from modules.engine.process import ProcessEngine
+from modules.process import heartbeat
 from tests.scripted import scripted_spec
 from tests.streams import asking
 
-watch.TICK_SECONDS = 0.05
+heartbeat.TICK_SECONDS = 0.05
 
 async def main():
     engine = await ProcessEngine.probe(scripted_spec())

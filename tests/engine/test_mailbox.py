@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modules.engine.mailbox import Mailbox
+from modules.engine.streams import Mailbox
 from modules.engine.types import Chunk, Finish, PromptProgress, TokenLogprob, Usage
 from modules.errors import EngineFailed
 

@@ -150,7 +150,7 @@ async def test_unloading_ends_open_streams_and_says_so() -> None:
 
 
 async def test_a_frozen_child_is_killed_when_it_does_not_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modules.engine.child._CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("modules.engine.process._CLOSE_SECONDS", 0.1)
     async with loaded() as engine:
         os.kill(engine.pid, signal.SIGSTOP)
 

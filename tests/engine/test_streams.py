@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from modules.engine.streams import Listeners
+from modules.engine.streams import RequestStreams
 from modules.engine.types import Chunk, Finish, Generation, Job, Prompt
 from modules.errors import BadRequest, Busy, EngineFailed
 
@@ -16,12 +16,12 @@ BYE = Chunk(text="bye", finish=Finish.STOP)
 
 
 class Desk:
-    """Listeners whose jobs are written down instead of run; each is greeted at once."""
+    """RequestStreams whose jobs are written down instead of run; each is greeted at once."""
 
     def __init__(self, bound: int = 8) -> None:
         self.submitted: list[Job] = []
         self.cancelled: list[int] = []
-        self.listeners = Listeners(submit=self._submit, cancel=self.cancelled.append, bound=bound)
+        self.listeners = RequestStreams(submit=self._submit, cancel=self.cancelled.append, bound=bound)
 
     async def greeted(self) -> AsyncGenerator[Chunk, None]:
         stream = self.listeners.stream(QUESTION)
@@ -30,13 +30,13 @@ class Desk:
 
     def _submit(self, job: Job) -> None:
         self.submitted.append(job)
-        self.listeners.tell(job.id, HELLO)
+        self.listeners.put(job.id, HELLO)
 
 
 async def test_a_stream_ends_with_its_last_chunk_and_cancels_nothing() -> None:
     desk = Desk()
     async with aclosing(await desk.greeted()) as stream:
-        desk.listeners.tell(desk.submitted[0].id, BYE)
+        desk.listeners.put(desk.submitted[0].id, BYE)
         assert [chunk async for chunk in stream] == [BYE]
     assert desk.cancelled == []
 
@@ -47,7 +47,7 @@ async def test_news_reaches_only_its_own_job() -> None:
     ids = [job.id for job in desk.submitted]
     assert len(set(ids)) == 3
     for number in reversed(ids):
-        desk.listeners.tell(number, Chunk(text=str(number), finish=Finish.STOP))
+        desk.listeners.put(number, Chunk(text=str(number), finish=Finish.STOP))
     assert [(await anext(stream)).text for stream in streams] == [str(number) for number in ids]
     for stream in streams:
         await stream.aclose()
@@ -92,14 +92,14 @@ async def test_beyond_the_bound_is_busy_until_somebody_leaves() -> None:
 async def test_an_error_ends_its_stream_and_frees_its_place() -> None:
     desk = Desk(bound=1)
     stream = await desk.greeted()
-    desk.listeners.tell(desk.submitted[0].id, EngineFailed("broken"))
+    desk.listeners.put(desk.submitted[0].id, EngineFailed("broken"))
     with pytest.raises(EngineFailed, match="broken"):
         await anext(stream)
     await (await desk.greeted()).aclose()
 
 
 async def test_news_for_nobody_is_dropped() -> None:
-    Desk().listeners.tell(7, BYE)
+    Desk().listeners.put(7, BYE)
 
 
 async def test_a_failure_of_the_engine_reaches_every_listener() -> None:
@@ -115,7 +115,7 @@ async def test_a_job_that_cannot_be_sent_takes_no_place() -> None:
     def refuse(_job: Job) -> None:
         raise BadRequest("cannot be sent")
 
-    listeners = Listeners(submit=refuse, cancel=lambda _: None, bound=1)
+    listeners = RequestStreams(submit=refuse, cancel=lambda _: None, bound=1)
     for _ in range(2):
         with pytest.raises(BadRequest):
             await anext(listeners.stream(QUESTION))

@@ -40,6 +40,8 @@ from modules.errors import (
     NotSupported,
     ServiceError,
 )
+from modules.process.failures import ServiceFault, error_of, fault_of
+from modules.process.frames import BadMessage, FrameKind, FrameReader, pack
 from modules.sampling import Sampling
 from tests.splits import cut
 
@@ -172,34 +174,30 @@ CARD = ModelCard(
     embedding_frame=((101,), (102,)),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
-    wire.Probe(SPEC),
-    wire.Load(),
+    wire.ProbeModel(SPEC),
+    wire.LoadModel(),
     wire.Submit(Job(9, GENERATION)),
     wire.Submit(Job(10, Generation(prompt=Prompt(())))),
     wire.Cancel(9),
     wire.Encode(1, "né 🙂\0".encode(), True),
     wire.Decode(2, [0, 1, 262_143]),
-    wire.Ping(),
-    wire.Close(),
 )
 FROM_WORKER: tuple[wire.FromWorker, ...] = (
-    wire.Ready(CARD),
-    wire.Loading(0.25),
+    wire.ModelReady(CARD),
+    wire.LoadProgress(0.25),
     wire.LoadRefused("no such file"),
-    wire.Chunks([(1, CHUNK), (2, Chunk()), (3, Chunk(stop_reason=99))]),
-    wire.Refused(1, wire.Fault("BadRequest", "too long", "prompt", "context_length_exceeded", {"context": 5})),
-    wire.Refused(2, wire.Fault("EngineFailed", "broke")),
+    wire.JobChunks([(1, CHUNK), (2, Chunk()), (3, Chunk(stop_reason=99))]),
+    wire.JobRefused(1, ServiceFault("BadRequest", "too long", "prompt", "context_length_exceeded", {"context": 5})),
+    wire.JobRefused(2, ServiceFault("EngineFailed", "broke")),
     wire.Encoded(1, [1, 2]),
     wire.Decoded(2, "né"),
-    wire.Unanswerable(3, wire.Fault("BadRequest", "no token")),
-    wire.Pong({"stepper": 5}),
+    wire.Unanswerable(3, ServiceFault("BadRequest", "no token")),
 )
 
 
-def unframed(frame: bytes) -> bytes:
-    header, body = frame[: wire.HEADER_BYTES], frame[wire.HEADER_BYTES :]
-    assert wire.body_length(header) == len(body)
-    return body
+def unframed(frame: bytes | bytearray) -> memoryview:
+    (only,) = FrameReader(2**20).feed(frame)
+    return only.body
 
 
 @pytest.mark.parametrize("message", TO_WORKER, ids=lambda message: type(message).__name__)
@@ -209,7 +207,7 @@ def test_messages_to_the_worker_survive(message: wire.ToWorker) -> None:
 
 @pytest.mark.parametrize("message", FROM_WORKER, ids=lambda message: type(message).__name__)
 def test_messages_from_the_worker_survive(message: wire.FromWorker) -> None:
-    assert wire.unpack_from_worker().decode(unframed(wire.pack_from_worker(message))) == message
+    assert wire.unpack_from_worker().decode(unframed(pack(FrameKind.MESSAGE, 0, message))) == message
 
 
 def test_every_message_is_tried() -> None:
@@ -234,9 +232,9 @@ def fields_at_default(value: Any) -> Iterator[str]:
 
 @given(st.lists(st.integers(0, 4000), max_size=12))
 def test_frames_are_put_together_however_the_pipe_cuts_them(places: list[int]) -> None:
-    data = b"".join(wire.pack_from_worker(message) for message in FROM_WORKER)
-    frames, decoder = wire.Frames(), wire.unpack_from_worker()
-    heard = [decoder.decode(body) for piece in cut(data, places) for body in frames.feed(piece)]
+    data = b"".join(pack(FrameKind.MESSAGE, 0, message) for message in FROM_WORKER)
+    frames, decoder = FrameReader(2**20), wire.unpack_from_worker()
+    heard = [decoder.decode(frame.body) for piece in cut(data, places) for frame in frames.feed(piece)]
     assert tuple(heard) == FROM_WORKER
 
 
@@ -267,12 +265,12 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
 
 def test_a_message_for_the_other_side_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
-        wire.unpack_from_worker().decode(unframed(wire.pack_to_worker(wire.Close())))
+        wire.unpack_from_worker().decode(unframed(wire.pack_to_worker(wire.Cancel(1))))
 
 
 def test_a_well_formed_message_of_wrong_types_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
-        wire.unpack_from_worker().decode(msgspec.msgpack.encode({"type": "Loading", "fraction": "half"}))
+        wire.unpack_from_worker().decode(msgspec.msgpack.encode({"type": "LoadProgress", "fraction": "half"}))
 
 
 @pytest.mark.parametrize(
@@ -287,26 +285,26 @@ def test_a_well_formed_message_of_wrong_types_is_refused() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_errors_keep_their_meaning(error: ServiceError) -> None:
-    made = wire.error_of(wire.fault_of(error))
+    made = error_of(fault_of(error))
     assert type(made) is type(error)
     assert {**made.__dict__, "code": made.code} == {**error.__dict__, "code": error.code}
 
 
 @pytest.mark.parametrize("error", [NotFound("what?"), LoadFailed("late"), ServiceError("some")])
 def test_what_no_job_is_refused_with_is_a_failure_of_the_engine(error: ServiceError) -> None:
-    assert type(wire.error_of(wire.fault_of(error))) is EngineFailed
+    assert type(error_of(fault_of(error))) is EngineFailed
 
 
 @pytest.mark.parametrize("error", [ContextTooLong(prompt_tokens=70, context=64), Busy("full", retry_after=7)])
 def test_a_fault_without_its_numbers_still_is_an_error(error: ServiceError) -> None:
-    fault = wire.Fault(type(error).__name__, error.message, code=error.code)
-    assert wire.error_of(fault).message == error.message
+    fault = ServiceFault(type(error).__name__, error.message, code=error.code)
+    assert error_of(fault).message == error.message
 
 
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        ({"type": "Submit", "job": {"id": 7, "generation": {"max_tokens": 1.5}}}, wire.Refused),
+        ({"type": "Submit", "job": {"id": 7, "generation": {"max_tokens": 1.5}}}, wire.JobRefused),
         ({"type": "Encode", "question": 7, "text": 5, "special": False}, wire.Unanswerable),
         ({"type": "Decode", "question": 7, "tokens": ["a"]}, wire.Unanswerable),
         ({"type": "Cancel", "job_id": "7"}, NoneType),
@@ -316,7 +314,7 @@ def test_a_fault_without_its_numbers_still_is_an_error(error: ServiceError) -> N
 )
 def test_what_is_no_message_is_refused_where_it_asks_for_an_answer(body: object, answer: type[object]) -> None:
     packed = msgspec.msgpack.encode(body)
-    with pytest.raises(wire.Junk):
+    with pytest.raises(BadMessage):
         wire.unpack_to_worker().decode(packed)
     refusal = wire.refusal_of(packed)
     assert type(refusal) is answer

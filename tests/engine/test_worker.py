@@ -1,6 +1,7 @@
 """The model process by itself: its pipes are its own, and it does not outlive its parent."""
 
 import asyncio
+import struct
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -14,11 +15,14 @@ from modules.engine import wire
 from modules.engine.process import ProcessEngine
 from modules.engine.types import Job
 from modules.errors import EngineFailed, LoadFailed
+from modules.process.frames import HEADER_BYTES, FrameKind, pack
+from modules.process.spec import ProcessSpec
 from tests.processes import child_processes
 from tests.scripted import scripted_spec
 from tests.streams import asking, reply
 
 ROOT = Path(__file__).resolve().parents[2]
+SPEC = ProcessSpec(name="model process", entry="modules.backends.serving:run")
 
 
 async def used(command: Sequence[str]) -> str:
@@ -32,7 +36,7 @@ async def used(command: Sequence[str]) -> str:
 async def worker() -> AsyncIterator[Process]:
     """A child that speaks the wire's protocol; killed if it is still there at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "modules.backends", stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd=ROOT
+        *SPEC.launch_command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd=ROOT
     )
     try:
         yield process
@@ -48,18 +52,25 @@ async def told(process: Process, message: wire.ToWorker) -> None:
     await process.stdin.drain()
 
 
+async def asked_to_close(process: Process) -> None:
+    assert process.stdin is not None
+    process.stdin.write(pack(FrameKind.CLOSE))
+    await process.stdin.drain()
+
+
 async def heard(process: Process) -> wire.FromWorker:
     assert process.stdout is not None
-    header = await process.stdout.readexactly(wire.HEADER_BYTES)
-    return wire.unpack_from_worker().decode(await process.stdout.readexactly(wire.body_length(header)))
+    header = await process.stdout.readexactly(HEADER_BYTES)
+    (length,) = struct.unpack_from(">I", header)
+    return wire.unpack_from_worker().decode(await process.stdout.readexactly(length))
 
 
 async def loaded(process: Process) -> None:
-    await told(process, wire.Probe(scripted_spec()))
-    assert isinstance(await heard(process), wire.Ready)
-    await told(process, wire.Load())
-    assert isinstance(await heard(process), wire.Loading)
-    assert isinstance(await heard(process), wire.Ready)
+    await told(process, wire.ProbeModel(scripted_spec()))
+    assert isinstance(await heard(process), wire.ModelReady)
+    await told(process, wire.LoadModel())
+    assert isinstance(await heard(process), wire.LoadProgress)
+    assert isinstance(await heard(process), wire.ModelReady)
 
 
 async def test_what_a_library_prints_does_not_get_between_frames() -> None:
@@ -76,7 +87,7 @@ async def test_the_worker_ends_with_its_parent_even_while_it_works() -> None:
     async with worker() as process:
         await loaded(process)
         await told(process, wire.Submit(Job(1, asking("stall"))))
-        assert isinstance(await heard(process), wire.Chunks)
+        assert isinstance(await heard(process), wire.JobChunks)
         assert process.stdin is not None
         process.stdin.close()
         assert await asyncio.wait_for(process.wait(), 5) == 0
@@ -92,9 +103,9 @@ async def test_ctrl_c_is_left_to_the_parent() -> None:
 
 async def test_a_worker_that_is_closed_before_loading_just_ends() -> None:
     async with worker() as process:
-        await told(process, wire.Probe(scripted_spec()))
-        assert isinstance(await heard(process), wire.Ready)
-        await told(process, wire.Close())
+        await told(process, wire.ProbeModel(scripted_spec()))
+        assert isinstance(await heard(process), wire.ModelReady)
+        await asked_to_close(process)
         assert await asyncio.wait_for(process.wait(), 5) == 0
 
 

@@ -3,19 +3,29 @@
 Whatever a file claims to be, it is opened in a process of its own with bounds on time and memory.
 """
 
-import json
 import uuid
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from modules.chat.child import Bounds, ChildDied, ChildTooLoud, ChildTooSlow, ask_child
+from modules.chat.attachments.reading import FileAnswer, FileQuestion
 from modules.errors import BadRequest
 from modules.library.chats.history import Attachment
+from modules.process.client import ask_once
+from modules.process.failures import ProcessFailed, TimeLimitExceeded
+from modules.process.limits import Limits
+from modules.process.spec import ProcessSpec
 
 MAX_FILE_BYTES: Final = 32 * 2**20
 MAX_TEXT: Final = 400_000
-_MODULE: Final = "modules.chat.attachments.worker"
+_ANSWER_BYTES: Final = 33 * 2**20
+# The parent counts seconds; those of the processor are for the case that it is stopped.
+_READER: Final = ProcessSpec(
+    name="the reader of an attachment",
+    entry="modules.chat.attachments.worker:run",
+    limits=Limits(memory_bytes=2**30, cpu_seconds=40, file_bytes=0),
+    max_frame_bytes=_ANSWER_BYTES,
+)
 _MAX_NAME: Final = 200
 # Readers of PDF have always let some bytes stand before its beginning.
 _PDF_JUNK: Final = 1024
@@ -52,9 +62,9 @@ async def read_attachment(name: str, content: bytes) -> Attachment:
         return Attachment(name=shown, type=_TEXT, content=_checked(shown, _decoded(shown, content)))
     answer = await _asked(shown, form, content)
     if form is _PICTURE:
-        data_url = f"data:{answer['mime']};base64,{answer['data']}"
+        data_url = f"data:{answer.mime};base64,{answer.picture}"
         return Attachment(name=shown, type=form.type, image_data=data_url, image_id=uuid.uuid4().hex)
-    return Attachment(name=shown, type=form.type, content=_checked(shown, answer["text"]))
+    return Attachment(name=shown, type=form.type, content=_checked(shown, answer.text))
 
 
 def _format_of(name: str, content: bytes) -> _Format | None:
@@ -84,17 +94,16 @@ def _is_zip(content: bytes) -> bool:
 _SIGNS: Final = ((_PICTURE, _is_picture), (_PDF, _is_pdf), (_DOCX, _is_zip))
 
 
-async def _asked(name: str, form: _Format, content: bytes) -> dict[str, str]:
-    question = f"{form.reader} {MAX_TEXT}\n".encode() + content
-    bounds = Bounds(seconds=form.seconds, answer_bytes=MAX_FILE_BYTES)
+async def _asked(name: str, form: _Format, content: bytes) -> FileAnswer:
+    question = FileQuestion(form.reader, MAX_TEXT, content)
     try:
-        answer = json.loads(await ask_child(_MODULE, question, bounds))
-    except ChildTooSlow:
+        answer = await ask_once(_READER, question, FileAnswer, seconds=form.seconds)
+    except TimeLimitExceeded:
         raise _refused(f"{name} takes longer than {form.seconds:g} seconds to read; attach a simpler file.") from None
-    except (ChildTooLoud, ChildDied, ValueError):
+    except ProcessFailed:
         raise _refused(f"{name} cannot be read: it is broken, or needs too much memory.") from None
-    if not isinstance(answer, dict) or "refused" in answer:
-        raise _refused(f"{name} {answer['refused']}" if isinstance(answer, dict) else f"{name} cannot be read.")
+    if answer.refused:
+        raise _refused(f"{name} {answer.refused}")
     return answer
 
 

@@ -1,48 +1,58 @@
-"""The child's side of `files`: loads one tool file and tells what is in it, or runs it once.
-
-The question is JSON on stdin, `{"path": …, "arguments": … or null}`; the answer is one of `{"tool": definition}`,
-`{"text": answer}` and `{"failed": sentence}` on what was stdout at the start.
-"""
+"""The process that loads one tool file and tells what is in it, or runs it once."""
 
 import importlib.util
 import json
-import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 from modules.chat.tools.base import ToolFailed, answer_text
+from modules.process.server import Task, serve
 
 
-def serve() -> None:
-    question = json.load(sys.stdin)
-    with os.fdopen(_kept_stdout(), "w", encoding="utf-8") as answers:
-        json.dump(_answer(Path(question["path"]), question["arguments"]), answers)
-    # Threads that the tool left behind are not waited for.
-    os._exit(0)
+class ToolQuestion(msgspec.Struct, frozen=True):
+    """`arguments` is JSON, since numbers in it can be larger than a frame's; None asks for the tool's definition."""
+
+    path: str
+    arguments: bytes | None = None
 
 
-def _kept_stdout() -> int:
-    """The pipe to the parent; what the tool prints goes nowhere."""
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    return kept
+class ToolAnswer(msgspec.Struct, frozen=True):
+    """One of them: the definition as JSON, the answer as UTF-8 in which halves of surrogate pairs have their place, or a
+    sentence that says what failed."""
+
+    definition: bytes | None = None
+    text: bytes | None = None
+    failed: bytes | None = None
 
 
-def _answer(path: Path, arguments: dict[str, Any] | None) -> dict[str, Any]:
+def run() -> None:
+    serve(_answers, questions=ToolQuestion)
+
+
+def _answers(question: ToolQuestion, _: Task) -> Iterator[ToolAnswer]:
+    yield _answer(Path(question.path), question.arguments)
+
+
+def _answer(path: Path, arguments: bytes | None) -> ToolAnswer:
     try:
         module = _loaded(path)
         if arguments is None:
-            return {"tool": _definition(module)}
-        return {"text": answer_text(module.execute(arguments))}
+            return ToolAnswer(definition=_definition(module))
+        return ToolAnswer(text=_packed(answer_text(module.execute(json.loads(arguments)))))
     except ToolFailed as failure:
-        return {"failed": str(failure)}
+        return ToolAnswer(failed=_packed(str(failure)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code may raise anything
-        return {"failed": _told(error, path)}
+        return ToolAnswer(failed=_packed(_description_of(error, path)))
+
+
+def _packed(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _loaded(path: Path) -> ModuleType:
@@ -57,20 +67,19 @@ def _loaded(path: Path) -> ModuleType:
     return module
 
 
-def _definition(module: ModuleType) -> dict[str, Any]:
-    definition = getattr(module, "tool", None)
+def _definition(module: ModuleType) -> bytes:
+    definition: dict[str, Any] | None = getattr(module, "tool", None)
     if not isinstance(definition, dict):
         raise ToolFailed("It has no dict named tool with the function's definition.")
     if not callable(getattr(module, "execute", None)):
         raise ToolFailed("It has no function named execute.")
     try:
-        json.dumps(definition)
+        return json.dumps(definition).encode()
     except (TypeError, ValueError, RecursionError):
         raise ToolFailed("Its dict named tool is no JSON.") from None
-    return definition
 
 
-def _told(error: BaseException, path: Path) -> str:
+def _description_of(error: BaseException, path: Path) -> str:
     """The error, and the last line of the tool's file that led to it."""
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, SyntaxError):

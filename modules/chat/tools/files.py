@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from modules.chat.child import Bounds, ChildDied, ChildTooLoud, ChildTooSlow, ask_child
 from modules.chat.tools.base import Origin, Shelf, ToolFailed, ToolInfo, checked_spec
+from modules.chat.tools.file_worker import ToolAnswer, ToolQuestion
 from modules.library.folder import Folder
 from modules.messages import ToolSpec
+from modules.process.client import ask_once
+from modules.process.failures import FrameTooLarge, ProcessFailed, ProtocolBroken, TimeLimitExceeded
+from modules.process.spec import ProcessSpec
 
-_MODULE: Final = "modules.chat.tools"
 _DESCRIBE_SECONDS: Final = 20.0
 _ANSWER_BYTES: Final = 4 * 2**20
 _AT_ONCE: Final = 2
@@ -52,10 +54,10 @@ class FileTools:
         return (await self.shelf()).find(name)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        match await self._asked(self._places.get(name, name), dict(arguments), self._seconds):
-            case {"text": str(text)}:
-                return text
-        raise ToolFailed("The tool's process sent no answer.")
+        answer = await self._asked(self._places.get(name, name), json.dumps(dict(arguments)).encode(), self._seconds)
+        if answer.text is None:
+            raise ToolFailed("The tool's process sent no answer.")
+        return answer.text.decode("utf-8", "surrogatepass")
 
     async def aclose(self) -> None:
         return
@@ -72,35 +74,44 @@ class FileTools:
 
     async def _read(self, name: str) -> _Described:
         try:
-            match await self._asked(name, None, self._describe_seconds):
-                case {"tool": dict(definition)}:
-                    return _Described(_spec(definition))
-            return _Described(problem="It cannot be read.")
+            answer = await self._asked(name, None, self._describe_seconds)
+            return _Described(_spec(json.loads(answer.definition or b"{}")))
         except ToolFailed as failure:
             return _Described(problem=str(failure))
 
-    async def _asked(self, name: str, arguments: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+    async def _asked(self, name: str, arguments: bytes | None, seconds: float) -> ToolAnswer:
         path = self._folder.find(name)
         if path is None:
             raise ToolFailed(f"There is no tool file {name} any more.")
-        question = json.dumps({"path": str(path.resolve()), "arguments": arguments}).encode()
-        bounds = Bounds(seconds=seconds, answer_bytes=_ANSWER_BYTES)
+        question = ToolQuestion(str(path.resolve()), arguments)
         try:
-            answer = json.loads(await ask_child(_MODULE, question, bounds, environment=dict(os.environ)))
-        except ChildTooSlow:
+            answer = await ask_once(_process_spec(), question, ToolAnswer, seconds=seconds)
+        except TimeLimitExceeded:
             raise ToolFailed(f"It took longer than {seconds:g} seconds and was ended.") from None
-        except ChildTooLoud:
+        except FrameTooLarge:
+            raise ToolFailed(f"Its arguments are longer than {_ANSWER_BYTES // 2**20} MiB.") from None
+        except ProtocolBroken:
             raise ToolFailed(f"Its answer is longer than {_ANSWER_BYTES // 2**20} MiB.") from None
-        except (ChildDied, ValueError):
+        except ProcessFailed:
             raise ToolFailed("Its process ended without an answer.") from None
-        if not isinstance(answer, dict) or "failed" in answer:
-            raise ToolFailed(str(answer["failed"]) if isinstance(answer, dict) else "It cannot be read.")
+        if answer.failed is not None:
+            raise ToolFailed(answer.failed.decode("utf-8", "surrogatepass"))
         return answer
 
     def _stamp(self, name: str) -> tuple[int, int]:
         path = self._folder.find(name)
         status = os.stat(path) if path is not None else None
         return (status.st_mtime_ns, status.st_size) if status else (0, 0)
+
+
+def _process_spec() -> ProcessSpec:
+    """The tools are the user's own, so they get all of this process's variables."""
+    return ProcessSpec(
+        name="the process of a tool file",
+        entry="modules.chat.tools.file_worker:run",
+        environment=dict(os.environ),
+        max_frame_bytes=_ANSWER_BYTES,
+    )
 
 
 def _shelf(described: Mapping[str, _Described]) -> tuple[Shelf, Mapping[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from modules.engine.types import ModelCard
 from modules.library.library import Library
 from modules.library.templates import DEFAULT_TEMPLATE
-from modules.prompt.templates.foreign import ForeignRenderer
+from modules.prompt.templates.isolated import IsolatedRenderer
 from modules.prompt.templates.render import TemplateRenderer
 from modules.requests import TemplateChoice
 from modules.settings.values import Settings
@@ -88,20 +88,20 @@ class Rendering:
 
     def __init__(self) -> None:
         self._own = TemplateRenderer()
-        self._foreign = ForeignRenderer()
+        self._isolated = IsolatedRenderer()
 
     async def render(self, template: ChatTemplate, variables: Mapping[str, Any]) -> str:
         """Raises TemplateRefused, or BadRequest that says what is wrong with the template."""
         if template.param is not None:
-            return await self._foreign.render(template.source, variables, param=template.param)
+            return await self._isolated.render(template.source, variables, param=template.param)
         return await asyncio.to_thread(self._own.render, template.source, variables)
 
     async def attempt(self, template: ChatTemplate, conversations: Sequence[Mapping[str, Any]]) -> list[str | None]:
         """One text for each of several small `conversations`, given as variables; None where the template refuses one
         or does not work with it. Raises TemplateKilled."""
         if template.param is not None:
-            return await self._foreign.attempt(template.source, conversations, param=template.param)
+            return await self._isolated.attempt(template.source, conversations, param=template.param)
         return await asyncio.to_thread(self._own.attempt, template.source, conversations)
 
     async def aclose(self) -> None:
-        await self._foreign.aclose()
+        await self._isolated.aclose()

@@ -1,5 +1,5 @@
-"""Whether a model process that owes an answer still works on it: told from its answers to pings, and from what the
-operating system says it does. Pure.
+"""Whether a child that owes an answer still works on it: told from its answers to pings, and from what the operating
+system says it does. Pure.
 
 Nothing here reads a clock. A tick is a second in which this program ran and could have heard an answer, so a stop of the
 whole program, of any length, counts as one.
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from modules.process.progress import LOADING
+
 TICK_SECONDS: Final = 1.0
 # Of a process that does nothing. What stops one for a few seconds must not end it.
 SILENT_TICKS: Final = 10
@@ -17,7 +19,6 @@ STILL_LOADING_TICKS: Final = 120
 # Of one that computes or reads: a step is planned to take less than a second, but machines may be slow or crowded.
 BUSY_SILENT_TICKS: Final = 180
 BUSY_STILL_TICKS: Final = 900
-LOADING: Final = "load"
 # What answering pings costs is less, and what a process gets on a crowded machine is more.
 _BUSY_SECONDS: Final = 0.02
 _BUSY_SECONDS_PER_TICK: Final = 0.001
@@ -48,8 +49,8 @@ class _Thread:
 
 
 @dataclass(slots=True)
-class Vigil:
-    """Told each answer to a ping with `heard`; `tick` says what is wrong, or None. `_quiet` ticks have passed since the
+class Watchdog:
+    """`on_pong` takes each answer to a ping; `tick` says what is wrong, or None. `_quiet` ticks have passed since the
     process was last seen to do something, which was `_since`."""
 
     _silent: int = 0
@@ -57,7 +58,7 @@ class Vigil:
     _since: Activity | None = None
     _threads: dict[str, _Thread] = field(default_factory=dict)
 
-    def heard(self, work: Mapping[str, int]) -> None:
+    def on_pong(self, work: Mapping[str, int]) -> None:
         self._silent = 0
         known = self._threads
         self._threads = {
@@ -74,7 +75,7 @@ class Vigil:
         for name, thread in self._threads.items():
             thread.ticks += 1
             if self._is_stuck(name, thread):
-                return f"does not get on ({name})"
+                return f"makes no progress ({name})"
         return None
 
     def _see(self, activity: Activity | None) -> None:

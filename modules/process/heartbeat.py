@@ -1,35 +1,43 @@
-"""Pings a model process while it owes an answer, and tells when it does not work on it any more."""
+"""Pings a child while it owes an answer, and says when it hangs or takes more memory than it may."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 
 import psutil
 
-from modules.engine.vigil import TICK_SECONDS, Activity, Vigil
+from modules.process.watchdog import TICK_SECONDS, Activity, Watchdog
 
 
-class Watch:
-    """Begins with `begin` and goes on for as long as `owes` says so; then the process is left alone, so an idle one uses
-    no processor. `on_hang` is called at most once, with what is wrong. Every method belongs to the event loop."""
+class Heartbeat:
+    """Begins with `begin` and goes on for as long as `is_owing` says so; then the child is left alone, so an idle one
+    uses no processor. `on_trouble` is called at most once, with what is wrong. All methods belong to the event loop."""
 
-    def __init__(self, *, ping: Callable[[], None], owes: Callable[[], bool], on_hang: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        ping: Callable[[], None],
+        is_owing: Callable[[], bool],
+        on_trouble: Callable[[str], None],
+        memory_bytes: int | None = None,
+    ) -> None:
         self._ping = ping
-        self._owes = owes
-        self._on_hang = on_hang
-        self._vigil = Vigil()
+        self._is_owing = is_owing
+        self._on_trouble = on_trouble
+        self._memory_bytes = memory_bytes
+        self._watchdog = Watchdog()
         self._timer: asyncio.TimerHandle | None = None
         self._process: psutil.Process | None = None
 
     def begin(self, pid: int) -> None:
-        """The process was asked something; that it is watched already does not matter."""
+        """The child was asked something; it may be watched already."""
         if self._timer is None:
-            self._vigil = Vigil()
+            self._watchdog = Watchdog()
             self._process = _process(pid)
-            self._vigil.tick(self._activity())
+            self._watchdog.tick(self._activity())
             self._next()
 
-    def heard(self, work: Mapping[str, int]) -> None:
-        self._vigil.heard(work)
+    def on_pong(self, work: Mapping[str, int]) -> None:
+        self._watchdog.on_pong(work)
 
     def end(self) -> None:
         if self._timer is not None:
@@ -42,13 +50,22 @@ class Watch:
 
     def _tick(self) -> None:
         self._timer = None
-        if not self._owes():
+        if not self._is_owing():
             return
-        trouble = self._vigil.tick(self._activity())
+        trouble = self._watchdog.tick(self._activity()) or self._excess()
         if trouble is None:
             self._next()
         else:
-            self._on_hang(trouble)
+            self._on_trouble(trouble)
+
+    def _excess(self) -> str | None:
+        if self._memory_bytes is None or self._process is None:
+            return None
+        try:
+            resident = self._process.memory_info().rss
+        except psutil.Error:
+            return None
+        return "takes more memory than it may" if resident > self._memory_bytes else None
 
     def _activity(self) -> Activity | None:
         process = self._process

@@ -4,16 +4,16 @@ from itertools import count
 
 import pytest
 
-from modules.engine.vigil import (
+from modules.process.progress import LOADING
+from modules.process.watchdog import (
     BUSY_SILENT_TICKS,
     BUSY_STILL_TICKS,
-    LOADING,
     SILENT_TICKS,
     STILL_LOADING_TICKS,
     STILL_TICKS,
     TICK_SECONDS,
     Activity,
-    Vigil,
+    Watchdog,
 )
 
 FOUND_WITHIN = 20
@@ -32,11 +32,11 @@ def ticks_to_verdict(
 ) -> int | None:
     """How many ticks it takes until something is wrong. `work` None: no ping is answered. `steps`, `cpu` and `read` are
     what happens in one tick."""
-    vigil = Vigil()
+    watchdog = Watchdog()
     for number in range(most):
         if work is not None:
-            vigil.heard({name: start + steps * number for name, start in work.items()})
-        if vigil.tick(Activity(cpu * number, read * number, waits)):
+            watchdog.on_pong({name: start + steps * number for name, start in work.items()})
+        if watchdog.tick(Activity(cpu * number, read * number, waits)):
             return number + 1
     return None
 
@@ -82,25 +82,25 @@ def test_a_load_may_wait_longer_and_compute_for_as_long_as_it_likes() -> None:
 
 
 def test_a_stop_of_a_few_seconds_leaves_nothing_behind() -> None:
-    vigil, seconds = Vigil(), count()
+    watchdog, seconds = Watchdog(), count()
     for _ in range(20):
         for _ in range(STILL_TICKS // 2):
-            assert vigil.tick(Activity(next(seconds) * 0.0)) is None
-        vigil.heard({"stepper": next(seconds)})
-        assert vigil.tick(Activity(next(seconds) * 1.0)) is None
+            assert watchdog.tick(Activity(next(seconds) * 0.0)) is None
+        watchdog.on_pong({"stepper": next(seconds)})
+        assert watchdog.tick(Activity(next(seconds) * 1.0)) is None
 
 
 def test_a_system_that_does_not_tell_leaves_the_longer_bounds() -> None:
-    vigil = Vigil()
-    verdicts = [vigil.tick(None) for _ in range(BUSY_SILENT_TICKS)]
+    watchdog = Watchdog()
+    verdicts = [watchdog.tick(None) for _ in range(BUSY_SILENT_TICKS)]
     assert verdicts[-1]
     assert not any(verdicts[:-1])
 
 
 def test_of_several_threads_one_that_is_stuck_is_named() -> None:
-    vigil = Vigil()
+    watchdog = Watchdog()
     for number in count():
-        vigil.heard({"stepper": number, "tokenizer": 3})
-        if trouble := vigil.tick(Activity(0.0)):
+        watchdog.on_pong({"stepper": number, "tokenizer": 3})
+        if trouble := watchdog.tick(Activity(0.0)):
             assert "tokenizer" in trouble
             return

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from modules.errors import BadRequest
-from modules.prompt.templates.foreign import ForeignRenderer
+from modules.prompt.templates.isolated import IsolatedRenderer
 from modules.prompt.templates.render import TemplateKilled, TemplateRefused
 from modules.requests import Mode, Persona, TemplateChoice
 from tests.prompt.prompting import built, chat, prompt_of, user
@@ -21,24 +21,24 @@ LARGE = "{% set ns = namespace(all=[]) %}{% for i in range(900) %}{% set ns.all 
 
 
 @pytest.fixture
-async def renderer() -> AsyncIterator[ForeignRenderer]:
-    renderer = ForeignRenderer(seconds=1)
+async def renderer() -> AsyncIterator[IsolatedRenderer]:
+    renderer = IsolatedRenderer(seconds=1)
     yield renderer
     await renderer.aclose()
 
 
-async def render(renderer: ForeignRenderer, source: str, **variables: object) -> str:
+async def render(renderer: IsolatedRenderer, source: str, **variables: object) -> str:
     return await renderer.render(source, variables, param="instruction_template_str")
 
 
-async def test_text_is_as_on_a_thread(renderer: ForeignRenderer) -> None:
+async def test_text_is_as_on_a_thread(renderer: IsolatedRenderer) -> None:
     messages = [{"role": "user", "content": "é\ud83d\ufdd0 <|im_end|>", "n": 2**80}]
     source = "{% for m in messages %}{{ m.content }} {{ m.n }} {{ m | tojson }}{% endfor %}"
     text = await render(renderer, source, messages=messages)
     assert text.startswith("é\ud83d\ufdd0 <|im_end|> 1208925819614629174706176 {")
 
 
-async def test_one_process_serves_many_requests(renderer: ForeignRenderer) -> None:
+async def test_one_process_serves_many_requests(renderer: IsolatedRenderer) -> None:
     texts = await asyncio.gather(*(render(renderer, "{{ n }}", n=n) for n in range(50)))
     assert texts == [str(n) for n in range(50)]
     pid = renderer.pid
@@ -46,7 +46,7 @@ async def test_one_process_serves_many_requests(renderer: ForeignRenderer) -> No
     assert renderer.pid == pid
 
 
-async def test_refusals_and_failures_are_told_apart(renderer: ForeignRenderer) -> None:
+async def test_refusals_and_failures_are_told_apart(renderer: IsolatedRenderer) -> None:
     with pytest.raises(TemplateRefused, match=r"^no cats$") as refused:
         await render(renderer, "{{ raise_exception('no cats') }}")
     with pytest.raises(BadRequest, match="line 1") as failed:
@@ -55,7 +55,7 @@ async def test_refusals_and_failures_are_told_apart(renderer: ForeignRenderer) -
 
 
 @pytest.mark.parametrize("source", [SLOW, LARGE, "{{ 'a' * 10**9 }}", "{% for i in range(10**9) %}{% endfor %}"])
-async def test_greedy_templates_are_ended(renderer: ForeignRenderer, source: str) -> None:
+async def test_greedy_templates_are_ended(renderer: IsolatedRenderer, source: str) -> None:
     await render(renderer, "warm")
     with pytest.raises(BadRequest) as caught:
         await render(renderer, source)
@@ -63,7 +63,7 @@ async def test_greedy_templates_are_ended(renderer: ForeignRenderer, source: str
     assert await render(renderer, "and on") == "and on"
 
 
-async def test_event_loop_turns_while_a_template_is_rendered(renderer: ForeignRenderer) -> None:
+async def test_event_loop_turns_while_a_template_is_rendered(renderer: IsolatedRenderer) -> None:
     await render(renderer, "warm")
     stuck = asyncio.create_task(render(renderer, SLOW))
     turns = 0
@@ -76,7 +76,7 @@ async def test_event_loop_turns_while_a_template_is_rendered(renderer: ForeignRe
     assert turns > 10
 
 
-async def test_process_is_killed_with_its_rendering(renderer: ForeignRenderer) -> None:
+async def test_process_is_killed_with_its_rendering(renderer: IsolatedRenderer) -> None:
     await render(renderer, "warm")
     process = psutil.Process(renderer.pid)
     with pytest.raises(TemplateKilled, match="longer than 1 seconds"):
@@ -84,7 +84,7 @@ async def test_process_is_killed_with_its_rendering(renderer: ForeignRenderer) -
     assert not process.is_running()
 
 
-async def test_caller_that_leaves_takes_its_rendering_along(renderer: ForeignRenderer) -> None:
+async def test_caller_that_leaves_takes_its_rendering_along(renderer: IsolatedRenderer) -> None:
     await render(renderer, "warm")
     process = psutil.Process(renderer.pid)
     stuck = asyncio.create_task(render(renderer, SLOW))
@@ -98,7 +98,7 @@ async def test_caller_that_leaves_takes_its_rendering_along(renderer: ForeignRen
     assert await render(renderer, "next") == "next"
 
 
-async def test_process_that_died_is_replaced(renderer: ForeignRenderer) -> None:
+async def test_process_that_died_is_replaced(renderer: IsolatedRenderer) -> None:
     await render(renderer, "warm")
     psutil.Process(renderer.pid).kill()
     with pytest.raises(BadRequest):
@@ -107,7 +107,7 @@ async def test_process_that_died_is_replaced(renderer: ForeignRenderer) -> None:
 
 
 async def test_idle_process_ends() -> None:
-    renderer = ForeignRenderer(idle_seconds=0.05)
+    renderer = IsolatedRenderer(idle_seconds=0.05)
     await render(renderer, "a")
     process = psutil.Process(renderer.pid)
     await asyncio.to_thread(process.wait, 10)
@@ -116,7 +116,7 @@ async def test_idle_process_ends() -> None:
     await renderer.aclose()
 
 
-async def test_closing_ends_the_process_and_can_be_repeated(renderer: ForeignRenderer) -> None:
+async def test_closing_ends_the_process_and_can_be_repeated(renderer: IsolatedRenderer) -> None:
     await render(renderer, "a")
     process = psutil.Process(renderer.pid)
     await renderer.aclose()
@@ -126,7 +126,7 @@ async def test_closing_ends_the_process_and_can_be_repeated(renderer: ForeignRen
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of POSIX systems")
 async def test_process_has_neither_keys_nor_room_for_files(
-    renderer: ForeignRenderer, monkeypatch: pytest.MonkeyPatch
+    renderer: IsolatedRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_OF_TESTS", "x")
     await render(renderer, "a")
@@ -141,19 +141,19 @@ async def test_requests_templates_run_there_and_no_others() -> None:
     async with built(chat_template_str="{{ messages[0].content }}") as builder:
         await prompt_of(builder, chat())
         await prompt_of(builder, chat(persona=Persona(mode=Mode.CHAT, context="c")))
-        assert builder._rendering._foreign.pid is None
+        assert builder._rendering._isolated.pid is None
         template = TemplateChoice(source="{{ messages[0].content }}!")
         assert await prompt_of(builder, chat(template=template)) == "Hi.!"
         persona = Persona(mode=Mode.CHAT, context="", greeting="", chat_template="{{ messages[0].content }}?")
         assert await prompt_of(builder, chat(persona=persona)) == "Hi.?"
-        assert builder._rendering._foreign.pid is not None
+        assert builder._rendering._isolated.pid is not None
 
 
 async def test_slow_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
     def counting(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def counted(renderer: ForeignRenderer, source: str, variables: object, *, param: str) -> Any:
+        async def counted(renderer: IsolatedRenderer, source: str, variables: object, *, param: str) -> Any:
             tried.append(source)
             return await method(renderer, source, variables, param=param)
 
@@ -161,8 +161,8 @@ async def test_slow_template_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> N
 
     async with built() as builder:
         await prompt_of(builder, chat(template=TemplateChoice(source="warm")))
-        monkeypatch.setattr(ForeignRenderer, "render", counting(ForeignRenderer.render))
-        monkeypatch.setattr(ForeignRenderer, "attempt", counting(ForeignRenderer.attempt))
+        monkeypatch.setattr(IsolatedRenderer, "render", counting(IsolatedRenderer.render))
+        monkeypatch.setattr(IsolatedRenderer, "attempt", counting(IsolatedRenderer.attempt))
         with pytest.raises(TemplateKilled):
             await prompt_of(builder, chat(user("a"), template=TemplateChoice(source=SLOW)))
     assert tried == [SLOW]

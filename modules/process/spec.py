@@ -1,0 +1,59 @@
+"""What to start, and what it may take."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from modules.paths import PROGRAM_FOLDER
+from modules.process.environment import harmless_environment
+from modules.process.limits import Limits
+
+MAX_FRAME_BYTES: Final = 256 * 2**20
+
+
+class ErrorOutput(StrEnum):
+    """What becomes of a child's stderr, which is always read.
+
+    LOG writes its lines to the log. COUNT is for children that see what users write: the log says how many lines there
+    were, not what they say. OUTPUT treats them as lines of stdout.
+    """
+
+    LOG = "log"
+    COUNT = "count"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """A child process. Either `entry`, a function of this program as "package.module:function", or `command`, a program
+    with its arguments.
+
+    `name` is what the log and errors call it. `environment` is everything it gets, by default what any program needs.
+    A frame of more than `max_frame_bytes`, either way, is refused. `start_seconds` bound the time until it is ready to
+    be asked; `close_seconds` the time that it has to end when asked to. A question that was cancelled is given
+    `cancel_seconds` to stop before the process is killed: 0 kills it at once, None lets it finish.
+    """
+
+    name: str
+    entry: str = ""
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=harmless_environment, repr=False)
+    folder: Path = PROGRAM_FOLDER
+    limits: Limits = field(default_factory=Limits)
+    error_output: ErrorOutput = ErrorOutput.COUNT
+    max_frame_bytes: int = MAX_FRAME_BYTES
+    start_seconds: float = 60.0
+    close_seconds: float = 5.0
+    cancel_seconds: float | None = None
+
+    @property
+    def launch_command(self) -> tuple[str, ...]:
+        """Starts `modules.process.__main__`, which applies the limits before anything else of the child is read."""
+        what = ("run", self.entry) if self.entry else ("exec", *self.command)
+        options = json.dumps({"parent": os.getpid(), **asdict(self.limits)})
+        return sys.executable, "-m", "modules.process", options, *what

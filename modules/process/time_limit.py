@@ -1,0 +1,30 @@
+"""A limit of time that counts only while this program runs: neither a machine's sleep nor a stop of the program uses it up."""
+
+import asyncio
+from typing import Final
+
+from modules.process.failures import TimeLimitExceeded
+
+_STEPS: Final = 20
+_LONGEST_STEP: Final = 1.0
+
+
+class TimeLimit:
+    """`seconds` of waiting, in one wait or in many; None is no limit. A stop of the whole program, of any length, counts
+    as one of at least twenty steps."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._left = seconds or 0.0
+
+    async def wait(self, future: "asyncio.Future[None]") -> None:
+        """Until `future` is done, whatever its outcome. Raises TimeLimitExceeded."""
+        loop = asyncio.get_running_loop()
+        step = None if self._seconds is None else min(_LONGEST_STEP, self._seconds / _STEPS)
+        while not future.done():
+            if step is not None and self._left <= 0:
+                raise TimeLimitExceeded(f"it took longer than {self._seconds:g} seconds")
+            started = loop.time()
+            await asyncio.wait([future], timeout=step)
+            if step is not None:
+                self._left -= min(loop.time() - started, step)
