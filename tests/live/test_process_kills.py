@@ -24,7 +24,7 @@ Phase = Callable[[LiveServer, httpx.AsyncClient, signal.Signals], Awaitable[None
 @asynccontextmanager
 async def scripted_server(folder: Path, *flags: object) -> AsyncIterator[tuple[LiveServer, httpx.AsyncClient]]:
     """One whose model takes one request at a time, and lets others wait."""
-    folder.mkdir()
+    await asyncio.to_thread(folder.mkdir)
     server = launch(folder, "--nowebui", "--loader", "scripted", "--parallel", 1, *flags)
     try:
         await server.until_listening()
