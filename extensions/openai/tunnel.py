@@ -11,7 +11,7 @@ from typing import Final
 
 from pycloudflared.util import download, get_info
 
-from modules.process.program import RunningProgram
+from modules.process.program import SupervisedProgram
 from modules.process.spec import ErrorOutput, ProcessSpec
 
 # cloudflared has its address within seconds; without a network it would go on trying.
@@ -31,7 +31,7 @@ async def open_tunnel(program: str, port: int, tunnel_id: str | None) -> AsyncIt
     """
     local = f"http://127.0.0.1:{port}"
     named = ("run", "--url", local, tunnel_id) if tunnel_id else ("--url", local)
-    async with RunningProgram(_spec((program, "tunnel", "--no-autoupdate", *named))) as cloudflared:
+    async with SupervisedProgram(_spec((program, "tunnel", "--no-autoupdate", *named))) as cloudflared:
         yield tunnel_id or await _public_url(cloudflared)
 
 
@@ -58,7 +58,7 @@ def _downloaded() -> str:
         ) from error
 
 
-async def _public_url(cloudflared: RunningProgram) -> str:
+async def _public_url(cloudflared: SupervisedProgram) -> str:
     try:
         async with asyncio.timeout(URL_TIMEOUT_SECONDS):
             while (line := await cloudflared.next_line()) is not None:

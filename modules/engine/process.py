@@ -1,4 +1,4 @@
-"""An engine in a child process: its crash ends open streams with an error, and its end gives all memory back."""
+"""An engine in a child process: a crash ends its streams with an error, its end frees all memory."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""The open streams of an engine, and the chunks that wait in each: the asyncio half that every engine shares."""
+"""The open streams of an engine, and the chunks that wait in each."""
 
 import asyncio
 import itertools

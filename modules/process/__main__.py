@@ -1,4 +1,4 @@
-"""The first code of every child: it ties its life to the parent's, takes its limits, and becomes what it is to be.
+"""The first code of every child: it ties its life to the parent's and takes its limits.
 
 Arguments: the limits as JSON, then "run" and an entry, or "exec" and a program with its arguments.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
-from modules.process.limits import Limits
+from modules.process.limits import ProcessLimits
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -24,7 +24,7 @@ _COMMAND_NOT_FOUND: Final = 127
 def main(arguments: Sequence[str]) -> None:
     options = json.loads(arguments[0])
     _tie_to(options.pop("parent"))
-    Limits(**options).apply()
+    ProcessLimits(**options).apply()
     if arguments[1] == "exec":
         _become(list(arguments[2:]))
     # Ctrl-C in a terminal is the parent's to act on.

@@ -1,4 +1,4 @@
-"""The parent's end of a child process: its start, its pipes, its end, and the end of all that it started."""
+"""The parent's end of a child process: start, pipes, and the end of all that it started."""
 
 import asyncio
 import logging

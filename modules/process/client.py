@@ -1,4 +1,4 @@
-"""Questions to a child process: one answer or a stream of them, cancelled by closing, limited in time."""
+"""Questions to a child process: one answer or a stream, cancelled by closing, limited in time."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""A child that is spoken to in frames, pinged while it owes an answer, and killed when it breaks the protocol."""
+"""A child that is spoken to in frames, pinged, and killed when it breaks the protocol."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A program of somebody else's: its lines of output are read as long as it runs, and it ends with its owner."""
+"""A program of somebody else's: its output is read while it runs, and it ends with its owner."""
 
 import asyncio
 from collections import deque
@@ -13,8 +13,8 @@ from modules.process.spec import ProcessSpec
 _BACKLOG: Final = 1000
 
 
-class RunningProgram:
-    """`async with RunningProgram(spec)`: starts it, raising OSError, and ends it with all that it started, first by
+class SupervisedProgram:
+    """`async with SupervisedProgram(spec)`: starts it, raising OSError, and ends it with all that it started, first by
     asking, after `close_seconds` by force."""
 
     def __init__(self, spec: ProcessSpec) -> None:
@@ -42,7 +42,7 @@ class RunningProgram:
             await self._news.wait()
         return self._lines.popleft()
 
-    async def __aenter__(self) -> "RunningProgram":
+    async def __aenter__(self) -> "SupervisedProgram":
         await self._process.start()
         return self
 

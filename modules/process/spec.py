@@ -10,10 +10,29 @@ from pathlib import Path
 from typing import Final
 
 from modules.paths import PROGRAM_FOLDER
-from modules.process.environment import harmless_environment
-from modules.process.limits import Limits
+from modules.process.limits import ProcessLimits
 
 MAX_FRAME_BYTES: Final = 256 * 2**20
+# What any program needs to run at all; nothing of the server's.
+_HARMLESS: Final = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "PYTHONHOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+)
+
+
+def harmless_environment() -> dict[str, str]:
+    """Those of this process's variables that may be given to any child. No keys, no settings, no user's name."""
+    return {name: os.environ[name] for name in _HARMLESS if name in os.environ}
 
 
 class ErrorOutput(StrEnum):
@@ -44,7 +63,7 @@ class ProcessSpec:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=harmless_environment, repr=False)
     folder: Path = PROGRAM_FOLDER
-    limits: Limits = field(default_factory=Limits)
+    limits: ProcessLimits = field(default_factory=ProcessLimits)
     error_output: ErrorOutput = ErrorOutput.COUNT
     max_frame_bytes: int = MAX_FRAME_BYTES
     start_seconds: float = 60.0

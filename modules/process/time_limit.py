@@ -1,4 +1,4 @@
-"""A limit of time that counts only while this program runs: neither a machine's sleep nor a stop of the program uses it up."""
+"""A limit of time that counts only while this program runs."""
 
 import asyncio
 from typing import Final
@@ -10,7 +10,7 @@ _LONGEST_STEP: Final = 1.0
 
 
 class TimeLimit:
-    """`seconds` of waiting, in one wait or in many; None is no limit. A stop of the whole program, of any length, counts
+    """`seconds` of waiting, in one wait or in many; None is no limit. A stop of the whole program, or a machine's sleep, of any length, counts
     as one of at least twenty steps."""
 
     def __init__(self, seconds: float | None) -> None:

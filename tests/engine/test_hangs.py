@@ -101,7 +101,7 @@ async def test_a_stuck_tokenizer_is_found() -> None:
 
 @pytest.mark.parametrize("way", ["probe", "load"])
 async def test_a_stuck_load_is_found(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modules.process.watchdog.STILL_LOADING_TICKS", 20)
+    monkeypatch.setattr("modules.process.heartbeat.STILL_LOADING_TICKS", 20)
     before = child_processes()
     with pytest.raises(LoadFailed, match="did not get on"):
         async with loaded(way):

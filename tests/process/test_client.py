@@ -28,7 +28,7 @@ from modules.process.failures import (
     TimeLimitExceeded,
 )
 from modules.process.frames import FrameKind, pack
-from modules.process.limits import Limits
+from modules.process.limits import ProcessLimits
 from modules.process.spec import ErrorOutput, ProcessSpec
 from tests.process.answering import Do, Done
 from tests.processes import child_processes
@@ -215,14 +215,14 @@ async def test_closing_ends_open_questions() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space")
 async def test_a_memory_bomb_ends_as_its_own_failure() -> None:
-    async with child(replace(SPEC, limits=Limits(memory_bytes=2**29))) as client:
+    async with child(replace(SPEC, limits=ProcessLimits(memory_bytes=2**29))) as client:
         with pytest.raises(QuestionFailed, match="MemoryError"):
             await client.ask(Do("grow"))
         assert (await client.ask(Do("echo", 3))).number == 3
 
 
 async def test_a_memory_bomb_of_resident_memory_is_killed() -> None:
-    limits = Limits(memory_bytes=2**28, is_resident=True)
+    limits = ProcessLimits(memory_bytes=2**28, is_resident=True)
     async with child(replace(SPEC, limits=limits)) as client:
         with pytest.raises(ProcessHung, match="memory"):
             await client.ask(Do("grow"))
@@ -323,7 +323,7 @@ async def test_one_question_leaves_nothing() -> None:
 
 async def test_it_is_nice_and_knows_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_TESTS", "x")
-    async with child(replace(SPEC, limits=Limits(niceness=3))) as client:
+    async with child(replace(SPEC, limits=ProcessLimits(niceness=3))) as client:
         assert await client.ask(Do("niceness")) == Done(os.nice(0) + 3)
         if sys.platform == "linux":
             with open(f"/proc/{client.pid}/oom_score_adj") as file:  # noqa: ASYNC230 - of the system, not of a disk

@@ -4,8 +4,7 @@ from itertools import count
 
 import pytest
 
-from modules.process.progress import LOADING
-from modules.process.watchdog import (
+from modules.process.heartbeat import (
     BUSY_SILENT_TICKS,
     BUSY_STILL_TICKS,
     SILENT_TICKS,
@@ -15,6 +14,7 @@ from modules.process.watchdog import (
     Activity,
     Watchdog,
 )
+from modules.process.progress import LOADING
 
 FOUND_WITHIN = 20
 SURVIVED = 4

@@ -13,7 +13,7 @@ from modules.errors import BadRequest
 from modules.library.chats.history import Attachment
 from modules.process.client import ask_once
 from modules.process.failures import ProcessFailed, TimeLimitExceeded
-from modules.process.limits import Limits
+from modules.process.limits import ProcessLimits
 from modules.process.spec import ProcessSpec
 
 MAX_FILE_BYTES: Final = 32 * 2**20
@@ -23,7 +23,7 @@ _ANSWER_BYTES: Final = 33 * 2**20
 _READER: Final = ProcessSpec(
     name="the reader of an attachment",
     entry="modules.chat.attachments.worker:run",
-    limits=Limits(memory_bytes=2**30, cpu_seconds=40, file_bytes=0),
+    limits=ProcessLimits(memory_bytes=2**30, cpu_seconds=40, file_bytes=0),
     max_frame_bytes=_ANSWER_BYTES,
 )
 _MAX_NAME: Final = 200

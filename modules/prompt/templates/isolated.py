@@ -1,5 +1,4 @@
-"""Templates that come in requests are rendered in a child process, which is killed when one takes too long or too much
-memory.
+"""Templates that come in requests, rendered in a child process that can be killed.
 
 The child is started by the first such template and ends when none has come for a while, and when it is closed.
 """
@@ -13,7 +12,7 @@ from typing import Any, Final
 from modules.errors import BadRequest
 from modules.process.client import ProcessClient
 from modules.process.failures import FrameTooLarge, ProcessFailed, TimeLimitExceeded
-from modules.process.limits import Limits
+from modules.process.limits import ProcessLimits
 from modules.process.spec import ProcessSpec
 from modules.prompt.templates.isolated_worker import RenderAnswer, RenderQuestion
 from modules.prompt.templates.render import TemplateKilled, TemplateRefused
@@ -26,7 +25,7 @@ _IDLE_SECONDS: Final = 120.0
 _SPEC: Final = ProcessSpec(
     name="the process for templates",
     entry="modules.prompt.templates.isolated_worker:run",
-    limits=Limits(memory_bytes=2**30, file_bytes=0),
+    limits=ProcessLimits(memory_bytes=2**30, file_bytes=0),
     start_seconds=30.0,
     cancel_seconds=0,
 )
