@@ -262,7 +262,8 @@ class ResponseRepository:
             changed.append(change(StoredConversation.model_validate_json(body)))
             return _conversation_record(changed[-1], owner)
 
-        if not await asyncio.to_thread(self._store.change, conversation_id, owner, rewritten):
+        is_one = conversation_id.startswith(_PREFIXES["conversation"])
+        if not is_one or not await asyncio.to_thread(self._store.change, conversation_id, owner, rewritten):
             raise missing("conversation", conversation_id)
         return changed[-1]
 

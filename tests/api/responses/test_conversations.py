@@ -117,3 +117,23 @@ async def test_items_are_checked(api: Served) -> None:
     assert refused.json()["error"]["param"] == "items[0].content"
     many = [{"role": "user", "content": "x"}] * 21
     assert (await api.post(CONVERSATIONS, {"items": many})).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "body"),
+    [
+        ("GET", "", None),
+        ("POST", "", {"metadata": {}}),
+        ("DELETE", "", None),
+        ("GET", "/items", None),
+        ("POST", "/items", {"items": [{"role": "user", "content": "hi"}]}),
+        ("GET", "/items/msg_1", None),
+        ("DELETE", "/items/msg_1", None),
+    ],
+)
+async def test_a_response_is_no_conversation(api: Served, method: str, place: str, body: object) -> None:
+    response = (await api.post(RESPONSES, {"input": "echo: hi"})).json()
+    answer = await api.http.request(method, f"{CONVERSATIONS}/{response['id']}{place}", json=body)
+    assert answer.status_code == 404
+    assert strict_error(answer.json())
+    assert (await api.http.get(f"{RESPONSES}/{response['id']}")).json() == response
