@@ -1,7 +1,6 @@
 """Hundreds of clients that hang up, or never read: nobody else notices, and afterwards the server rests."""
 
 import asyncio
-import time
 from typing import Final
 
 import httpx
@@ -15,8 +14,8 @@ pytestmark = [pytest.mark.live, pytest.mark.model, pytest.mark.timeout(240)]
 
 WAVES, WAVE, AT_ONCE = 4, 15, 60
 UNANSWERED, UNREAD = 40, 40
-IDLE_WITHIN_SECONDS: Final = 10
-WINDOW_SECONDS: Final = 5
+WINDOWS: Final = 3
+WINDOW_SECONDS: Final = 2
 IDLE_SHARE: Final = 0.02
 
 
@@ -42,16 +41,16 @@ async def test_two_hundred_hang_ups_then_a_hundred_answers(
 
 @pytest.mark.extended
 async def test_a_hang_up_frees_the_place_of_a_long_prompt_at_once(server: LiveServer, http: httpx.AsyncClient) -> None:
-    """Sixteen long prompts, two to each place, would take far longer than one of them."""
-    started = time.monotonic()
+    """Sixteen long prompts, two to each place, would take sixteen times the CPU time of one of them."""
+    before = server.cpu_seconds()
     usage = (await ask(http, reading(999, max_tokens=1)))["usage"]
-    seconds_of_one = time.monotonic() - started
+    of_one = server.cpu_seconds() - before
     assert usage["prompt_tokens"] > 1500
+    before = server.cpu_seconds()
     async with open_requests(server, (reading(number) for number in range(100, 116))):
         assert (await http.get("/health")).status_code == 200
-    started = time.monotonic()
     await expect_right_answer(http, 77)
-    assert time.monotonic() - started < 2 * seconds_of_one + 1
+    assert server.cpu_seconds() - before < 4 * of_one
 
 
 async def test_five_hundred_clients_that_never_read_are_bounded(server: LiveServer, http: httpx.AsyncClient) -> None:
@@ -85,10 +84,9 @@ def reading(number: int, **fields: object) -> dict[str, object]:
 
 
 async def expect_rest(server: LiveServer) -> None:
-    """Within ten seconds all its processes together use next to nothing."""
-    deadline = time.monotonic() + IDLE_WITHIN_SECONDS
-    while (spent := await seconds_spent(server)) > IDLE_SHARE * WINDOW_SECONDS:
-        assert time.monotonic() < deadline, f"{spent} s of CPU in {WINDOW_SECONDS} s"
+    """All its processes together use next to nothing, when what was under way has been dropped."""
+    spent = [await seconds_spent(server) for _ in range(WINDOWS)]
+    assert min(spent) < IDLE_SHARE * WINDOW_SECONDS, f"{spent} s of CPU, each in {WINDOW_SECONDS} s"
 
 
 async def seconds_spent(server: LiveServer) -> float:

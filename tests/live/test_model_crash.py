@@ -1,7 +1,6 @@
 """The model process is killed at the worst moments; the server stays up and loads the model again."""
 
 import asyncio
-import time
 
 import httpx
 import psutil
@@ -22,9 +21,6 @@ from tests.live.server import LiveServer
 
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
-ERROR_SECONDS = 2
-HEALTH_SECONDS = 2
-
 
 def kill_model(server: LiveServer) -> psutil.Process:
     process = server.model_process()
@@ -39,17 +35,19 @@ async def test_kill_mid_stream_ends_it_with_an_error_event_and_the_next_request_
         async with streaming(http, endless()) as events:
             await until_text(events, 3)
             killed = kill_model(server)
-            started = time.monotonic()
             rest = await rest_of(events)
-            seconds = time.monotonic() - started
+        beaten = len(beats)
         await expect_right_answer(http, 909)
+        while_loading = beats[beaten:]
     error = error_of(rest[-1])
     assert error is not None
     assert error["code"] == "engine_failed"
     assert DONE not in rest
-    assert seconds < ERROR_SECONDS
+    # Its death is news; only the silence of one that lives is waited for.
+    assert "ended" in error["message"]
     assert {beat.status for beat in beats} <= {200, 503}
-    assert max(beat.seconds for beat in beats) < HEALTH_SECONDS
+    # Loading takes a good second, and holds nobody up.
+    assert len(while_loading) > 3
     assert not killed.is_running()
     assert server.model_process().pid != killed.pid
 
