@@ -43,7 +43,7 @@ def test_names_lead_to_files(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
     file = ListedModel("sub/x.gguf", tmp_path / "sub/x.gguf")
     assert catalog.find("sub/x.gguf") == catalog.find("sub/x") == file
-    with pytest.raises(LoadFailed, match=r"No loader reads 'hf'\. This version reads GGUF"):
+    with pytest.raises(LoadFailed, match=r"No loader can read 'hf'\. This version reads GGUF"):
         catalog.find("hf")
 
 

@@ -235,7 +235,7 @@ async def test_check_of_a_single_file(server: HubServer, data: UserData) -> None
     loads = downloads(server, data)
     await fetched(loads, "ann/gguf")
     assert await checks(loads, "m-Q4_K_M.gguf") == [FileCheck("m-Q4_K_M.gguf", Verdict.INTACT)]
-    with pytest.raises(BadRequest, match="no sums"):
+    with pytest.raises(BadRequest, match="no checksums"):
         await checks(loads, "other.gguf")
     with pytest.raises(BadRequest, match="not a usable name"):
         await checks(loads, "../m-Q4_K_M.gguf")
