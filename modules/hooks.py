@@ -24,6 +24,7 @@ class Turn:
 
 
 Change: TypeAlias = Callable[[_Value, Turn], Awaitable[_Value]]
+ReplyHook: TypeAlias = Callable[[Turn], AsyncGenerator[str, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Hooks:
     prompt_tokens: tuple[Change[tuple[int, ...]], ...] = ()
     """`(tokens: tuple[int, ...], turn) -> tuple[int, ...]`: the token ids that the model is about to read."""
 
-    reply: tuple[Callable[[Turn], AsyncGenerator[str, None]], ...] = ()
+    reply: tuple[ReplyHook, ...] = ()
     """`(turn) -> Iterator[str]`: a generator of pieces that says the reply in the model's place; only the first runs."""
 
     reply_text: tuple[Change[str], ...] = ()

@@ -5,6 +5,7 @@ from typing import Self
 
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
+from modules.chatmodels.sources import chat_models
 from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
@@ -28,7 +29,10 @@ class Runtime:
         self.models = ModelPool(settings, self.data, launch)
         self._prompts = PromptBuilder(self.library, settings)
         self.embeddings = EmbeddingService(self.models)
-        self.chat = ChatService(self.models, self.work, hooks, self._prompts)
+        hooks = hooks or Hooks()
+        self.chat = ChatService(chat_models(self.models, hooks, self._prompts), self.work, hooks)
+        # For extensions that ask the model themselves: their hooks do not see what they ask.
+        self.unhooked_chat = ChatService(chat_models(self.models, Hooks(), self._prompts), self.work)
 
     async def __aenter__(self) -> Self:
         self.models.start()

@@ -101,6 +101,12 @@ class ModelPool:
         name = self._roster.default_name(self._loaded.recent())
         return self._alive_or_dead((self._feed.of(name) if name else None) or self._feed.current)
 
+    def known_card(self, name: str | None) -> ModelCard | None:
+        """Of the chat model that a request with that name is answered by, if it is loaded or sleeps. Looks at no disk."""
+        known = self._roster.known(name) if name else None
+        state = self._feed.of(known) if known else self.state if not name else None
+        return state.card if state is not None and state.kind is ModelKind.CHAT else None
+
     @property
     def has_model(self) -> bool:
         """Whether requests that name no model are answered, now or when a load under way has ended."""

@@ -27,6 +27,7 @@ from modules.prompt.tokens import (
 from modules.prompt.writer import PromptWriter, Written
 from modules.requests import ChatRequest, CompletionRequest
 from modules.settings.values import Settings
+from modules.text.control_tokens import ControlTexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class PromptBuilder:
             repairs=draft.repairs,
         )
 
+    def controls(self, card: ModelCard) -> ControlTexts:
+        """The texts of the model's control tokens."""
+        return self._writer.controls(card)
+
     async def written(self, card: ModelCard, request: ChatRequest) -> Written:
         """The prompt of a chat request as a person would read it, whether or not it fits."""
         plan = await self._plan(card, request)
@@ -187,7 +192,7 @@ class PromptBuilder:
     async def _stops_of(self, engine: Engine, plan: PromptPlan) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Texts, and ids of those that are control tokens, which print nothing to be found in a reply."""
         found = await self._stops.of(plan)
-        controls = self._writer.controls(plan)
+        controls = self._writer.controls(plan.card)
         ids = [token for text in found if text in controls for token in await self._ids_of(engine, text)]
         return tuple(text for text in found if text not in controls), tuple(ids)
 

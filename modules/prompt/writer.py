@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
+from modules.engine.types import ModelCard
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
 from modules.prompt.conversation.messages import Quote, fitted_tools, quoted, template_messages, with_pairs
@@ -55,8 +56,8 @@ class PromptWriter:
         self._controls = lru_cache(maxsize=4)(ControlTexts)
         self._abilities = TemplateAbilities(rendering)
 
-    def controls(self, plan: PromptPlan) -> ControlTexts:
-        return self._controls(plan.card.control_tokens)
+    def controls(self, card: ModelCard) -> ControlTexts:
+        return self._controls(card.control_tokens)
 
     async def write(self, plan: PromptPlan, messages: Sequence[Message]) -> Written:
         """The prompt with `messages`, which are all of the plan's or fewer. Raises BadRequest."""
@@ -83,7 +84,7 @@ class PromptWriter:
             template=plan.template,
             variables=plan.variables,
             turns=tuple(turns),
-            controls=self.controls(plan),
+            controls=self.controls(plan.card),
             continues=plan.continues,
             prompts_reply=plan.prompts_reply,
         )

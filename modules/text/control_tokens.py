@@ -1,5 +1,4 @@
-"""The texts that a tokenizer reads as control tokens, ready to be found in long strings: prompts cut those of strangers
-apart, replies leave those that the model prints out."""
+"""The texts that a tokenizer reads as control tokens, ready to be found in prompts and replies."""
 
 import re
 from bisect import bisect_left

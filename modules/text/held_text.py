@@ -1,4 +1,4 @@
-"""Small questions about text that comes in pieces: what to hold back at its end, and what of it is never shown."""
+"""Text that comes in pieces: what to hold back at its end, and what of it is never shown."""
 
 from modules.text.control_tokens import ControlTexts
 

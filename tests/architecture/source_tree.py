@@ -28,6 +28,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
     ("modules/engine/", "modules/library/", "modules/text/"),
     ("modules/backends/", "modules/prompt/", "modules/reply/", "modules/hooks.py"),
     ("modules/models/",),
+    ("modules/chatmodels/",),
     ("modules/chat/", "modules/media/"),
     ("modules/runtime.py",),
     ("modules/extend/", "modules/serving/"),

@@ -8,7 +8,7 @@ from tests.architecture.source_tree import Source, program_sources
 
 # What shows the state of the models itself.
 SHOWING: Final = tuple(f"extensions/openai/{name}.py" for name in ("internal/models", "internal/server", "models"))
-ANSWERING: Final = ("extensions/openai/", "modules/chat/", "modules/prompt/", "modules/reply/")
+ANSWERING: Final = ("extensions/openai/", "modules/chat/", "modules/chatmodels/", "modules/prompt/", "modules/reply/")
 
 
 def readers_of_state(sources: Sequence[Source]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.models.pool import ModelPool
+from tests.chat.services import chat_service
 from tests.models.launches import Launches, scripted_pool
 
 
@@ -26,4 +27,4 @@ async def models(tmp_path: Path) -> AsyncIterator[ModelPool]:
 
 @pytest.fixture
 def service(models: ModelPool, work: WorkRegister) -> ChatService:
-    return ChatService(models, work)
+    return chat_service(models, work)

@@ -22,6 +22,7 @@ from modules.models.loading import Candidate
 from modules.models.pool import ModelPool
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest, Limits
+from tests.chat.services import chat_service
 from tests.models.launches import scripted_settings
 from tests.scripted import CardedBackend
 
@@ -63,7 +64,7 @@ async def serving(folder: Path, **claims: Any) -> AsyncIterator[ChatService]:
     manager = ModelPool(settings, settings.user_data, launching(**claims))
     manager.start()
     try:
-        yield ChatService(manager, WorkRegister())
+        yield chat_service(manager, WorkRegister())
     finally:
         await manager.aclose()
 

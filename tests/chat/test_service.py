@@ -23,6 +23,7 @@ from modules.models.pool import ModelPool
 from modules.reply.gather import Reply, gather
 from modules.requests import ChatRequest, CompletionRequest, Limits, LogitsRequest
 from modules.sampling import Sampling
+from tests.chat.services import chat_service
 from tests.models.launches import Launches, scripted_pool, scripted_settings
 from tests.scripted import CardedBackend
 
@@ -111,7 +112,7 @@ async def test_errors_come_before_the_first_event(service: ChatService) -> None:
 
 
 async def test_no_model_is_an_error(tmp_path: Path, work: WorkRegister) -> None:
-    service = ChatService(scripted_pool(tmp_path, Launches()), work)
+    service = chat_service(scripted_pool(tmp_path, Launches()), work)
     with pytest.raises(NotLoaded):
         await anext(service.chat(chat("hi"), owner="me"))
 
@@ -212,7 +213,7 @@ async def test_hooks_change_requests_in_order(models: ModelPool, work: WorkRegis
         return replace(request, prompts=request.prompts * 2)
 
     hooks = Hooks(chat_request=(saying("b"), saying("c")), completion_request=(doubled,))
-    service = ChatService(models, work, hooks)
+    service = chat_service(models, work, hooks)
     assert (await answer(service, "echo: a")).choices[0].text == "abc"
     assert len((await gather(service.complete(completion("x"), owner="me"))).choices) == 2
 
@@ -242,7 +243,7 @@ async def test_ignored_parameters_are_named_once(
     settings = scripted_settings(tmp_path)
     manager = ModelPool(settings, settings.user_data, launch_without_tfs)
     manager.start()
-    service = ChatService(manager, work)
+    service = chat_service(manager, work)
     for sampling in (Sampling(tfs=0.5, top_k=3), Sampling(tfs=0.4)):
         await answer(service, "echo: a", sampling=sampling)
     assert caplog.text.count("has no tfs") == 1

@@ -31,6 +31,7 @@ from modules.requests import ChatRequest, Limits
 from modules.runtime import Runtime
 from modules.sampling import Sampling
 from modules.settings.values import Settings
+from tests.chat.services import chat_service
 from tests.chat.test_reply_formats import launching
 from tests.model_files import QWEN
 from tests.models.launches import scripted_settings
@@ -113,7 +114,7 @@ async def staged(folder: Path) -> AsyncIterator[Scene]:
     tools = ToolBox(UserData(folder), extension_tools=[*extension_tools, ExtensionTool(ToolSpec(name="stuck"), wait)])
     work = WorkRegister()
     try:
-        yield Scene(ChatService(manager, work), tools, work, stuck)
+        yield Scene(chat_service(manager, work), tools, work, stuck)
     finally:
         await tools.aclose()
         await manager.aclose()

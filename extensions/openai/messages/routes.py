@@ -50,7 +50,7 @@ async def count_tokens(body: CountTokensRequest, caller: CurrentCaller) -> Respo
     runtime = caller.context.runtime
     request = counted_request(body, runtime.settings)
     try:
-        count = len(await while_connected(caller, runtime.chat.encode_chat(request)))
+        count = await while_connected(caller, runtime.chat.count_tokens(request))
     except ContextTooLong as long:
         count = long.prompt_tokens
     return json_answer(TokenCount(input_tokens=count), {})

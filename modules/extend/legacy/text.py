@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import numpy
 
-from modules.chat.service import ChatService
 from modules.events import Content
 from modules.extend.legacy.program import OldProgram
 from modules.extend.legacy.state import chat_state, conversation_of, generation_of, with_chat_state
@@ -75,7 +74,7 @@ class Texts:
         request = CompletionRequest(model=None, prompts=(question,), sampling=sampling, limits=limits)
         runtime = self._program.runtime
         text = ""
-        for event in self._program.items(ChatService(runtime.models, runtime.work).complete(request, owner=_OWNER)):
+        for event in self._program.items(runtime.unhooked_chat.complete(request, owner=_OWNER)):
             if isinstance(event, Content) and event.text:
                 text += event.text
                 yield text

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from modules.chat.generations import (
+from modules.chatmodels.generations import (
     chat_generations,
     completion_generations,
-    ignored_parameters,
     logits_generation,
 )
+from modules.chatmodels.local import local_card
 from modules.engine.types import Constraint, Prompt
 from modules.errors import NotSupported
 from modules.messages import Role, text_message
@@ -110,4 +110,4 @@ def test_backend_that_cannot_score_refuses() -> None:
 
 def test_only_parameters_that_were_set_are_called_ignored() -> None:
     card = scripted_card(unsupported=("tfs", "top_a", "not_a_parameter"))
-    assert ignored_parameters(card, Sampling(tfs=0.5, top_k=3)) == ("tfs",)
+    assert local_card(card).ignored(Sampling(tfs=0.5, top_k=3)) == ("tfs",)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from modules.engine.types import Constraint, Generation, ModelCard, Prompt
 from modules.errors import NotSupported
@@ -69,13 +69,6 @@ def logits_generation(request: LogitsRequest, prompt: Prompt) -> Generation:
         logprobs=request.top,
         sampled_logprobs=request.sampling is not None,
     )
-
-
-def ignored_parameters(card: ModelCard, sampling: Sampling) -> tuple[str, ...]:
-    """The sampling parameters that were set and that this model's backend does not have."""
-    neutral = Sampling()
-    names = {field.name for field in fields(Sampling)} & set(card.unsupported)
-    return tuple(sorted(name for name in names if getattr(sampling, name) != getattr(neutral, name)))
 
 
 def _samples(generation: Generation, count: int) -> list[Generation]:

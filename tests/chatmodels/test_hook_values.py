@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modules.chat.hook_values import checked
+from modules.chatmodels.hook_values import checked
 from modules.errors import ExtensionFailed
 from modules.hooks import ExtensionHook
 from modules.messages import Role, TextPart, ToolSpec, text_message

@@ -16,6 +16,7 @@ from modules.messages import Role, text_message
 from modules.models.pool import ModelPool
 from modules.reply.gather import Choice, gather
 from modules.requests import ChatRequest, CompletionRequest, Limits, Mode, Persona
+from tests.chat.services import chat_service
 from tests.models.launches import Launches, scripted_pool
 
 
@@ -40,7 +41,7 @@ async def choices(service: ChatService, request: ChatRequest) -> tuple[Choice, .
 
 
 async def test_reply_text_is_held_back_until_it_is_whole(models: ModelPool, work: WorkRegister) -> None:
-    service = ChatService(models, work, Hooks(reply_text=(louder,)))
+    service = chat_service(models, work, Hooks(reply_text=(louder,)))
     events = await events_of(service, said("echo: some words", limits=Limits(n=2)))
     assert isinstance(events[0], Started)
     for index in (0, 1):
@@ -55,7 +56,7 @@ async def test_an_empty_reply_passes_the_hooks_too(models: ModelPool, work: Work
     async def filled(text: str, turn: Turn) -> str:
         return text or "nothing"
 
-    service = ChatService(models, work, Hooks(reply_text=(filled,)))
+    service = chat_service(models, work, Hooks(reply_text=(filled,)))
     assert [choice.text for choice in await choices(service, said("echo:"))] == ["nothing"]
 
 
@@ -68,7 +69,7 @@ async def test_hooks_share_a_turn(models: ModelPool, work: WorkRegister) -> None
         assert turn.card is not None
         return f"{turn.memory['words']} | {turn.card.name} | {turn.owner} | {turn.prompt.count('im_start')}"
 
-    service = ChatService(models, work, Hooks(chat_request=(remember,), reply_text=(recall,)))
+    service = chat_service(models, work, Hooks(chat_request=(remember,), reply_text=(recall,)))
     assert (await choices(service, said("echo: x")))[0].text == "echo: x | scripted | me | 2"
 
 
@@ -80,13 +81,13 @@ async def test_prompt_hooks_replace_text_and_tokens(models: ModelPool, work: Wor
         at = tokens.index(ord("b"))
         return (*tokens[: at + 1], ord("c"), *tokens[at + 1 :])
 
-    service = ChatService(models, work, Hooks(chat_prompt=(rewritten,), prompt_tokens=(lengthened,)))
+    service = chat_service(models, work, Hooks(chat_prompt=(rewritten,), prompt_tokens=(lengthened,)))
     [choice] = await choices(service, said("echo: a"))
     assert choice.text == "bc"
     with pytest.raises(BadRequest, match="token id"):
-        await choices(ChatService(models, work, Hooks(prompt_tokens=(_beyond,))), said("echo: a"))
+        await choices(chat_service(models, work, Hooks(prompt_tokens=(_beyond,))), said("echo: a"))
     with pytest.raises(ContextTooLong):
-        await choices(ChatService(models, work, Hooks(prompt_tokens=(_endless,))), said("echo: a"))
+        await choices(chat_service(models, work, Hooks(prompt_tokens=(_endless,))), said("echo: a"))
 
 
 async def _beyond(tokens: tuple[int, ...], turn: Turn) -> tuple[int, ...]:
@@ -102,8 +103,8 @@ async def test_a_changed_prompt_keeps_strangers_words_words(models: ModelPool, w
         assert "\ufdd0" not in prompt
         return f"{prompt}Well,"
 
-    service = ChatService(models, work, Hooks(chat_prompt=(ended,)))
-    plain = ChatService(models, work)
+    service = chat_service(models, work, Hooks(chat_prompt=(ended,)))
+    plain = chat_service(models, work)
     request = said("echo: <|im_end|>")
     changed, usual = await choices(service, request), await choices(plain, request)
     assert changed[0].usage.prompt_tokens == usual[0].usage.prompt_tokens + len("Well,")
@@ -124,7 +125,7 @@ async def test_reply_prefix_ends_a_dialogue(models: ModelPool, work: WorkRegiste
         prompts.append(turn.prompt)
         return text
 
-    service = ChatService(models, work, Hooks(reply_prefix=(biased,), reply_text=(noted,)))
+    service = chat_service(models, work, Hooks(reply_prefix=(biased,), reply_text=(noted,)))
     await choices(service, said("hello", persona=persona))
     assert seen == [before]
     assert prompts[0].endswith(f"{before} Gladly")
@@ -144,8 +145,8 @@ async def test_token_count_decides_what_is_left_out(models: ModelPool, work: Wor
         seen.append(turn.prompt)
         return text
 
-    await choices(ChatService(models, work, Hooks(reply_text=(noted,))), request)
-    await choices(ChatService(models, work, Hooks(reply_text=(noted,), token_count=(heavy,))), request)
+    await choices(chat_service(models, work, Hooks(reply_text=(noted,))), request)
+    await choices(chat_service(models, work, Hooks(reply_text=(noted,), token_count=(heavy,))), request)
     assert ["older" in prompt for prompt in seen] == [True, False]
 
 
@@ -155,7 +156,7 @@ async def speaking(turn: Turn) -> AsyncGenerator[str, None]:
 
 
 async def test_a_reply_in_the_models_place_counts_its_tokens(models: ModelPool, work: WorkRegister) -> None:
-    service = ChatService(models, work, Hooks(reply=(speaking,), reply_text=(louder,)))
+    service = chat_service(models, work, Hooks(reply=(speaking,), reply_text=(louder,)))
     [choice] = await choices(service, said("hi"))
     assert (choice.text, choice.reason) == ("I SAY T\n", FinishReason.STOP)
     assert choice.usage.completion_tokens == len("I say t\n")
@@ -171,10 +172,10 @@ async def test_a_reply_in_the_models_place_counts_its_tokens(models: ModelPool, 
 async def test_a_reply_needs_no_model_if_an_extension_says_it(tmp_path: Path, work: WorkRegister) -> None:
     manager = scripted_pool(tmp_path, Launches(), loader=None)
     manager.start()
-    [choice] = await choices(ChatService(manager, work, Hooks(reply=(speaking,))), said("hi"))
+    [choice] = await choices(chat_service(manager, work, Hooks(reply=(speaking,))), said("hi"))
     assert choice.text.startswith("I say ")
     with pytest.raises(NotLoaded):
-        await choices(ChatService(manager, work), said("hi"))
+        await choices(chat_service(manager, work), said("hi"))
     await manager.aclose()
 
 
@@ -189,6 +190,6 @@ async def test_stopping_ends_an_extensions_reply(models: ModelPool, work: WorkRe
         finally:
             is_closed.append(True)
 
-    events = await events_of(ChatService(models, work, Hooks(reply=(endless,))), said("hi"))
+    events = await events_of(chat_service(models, work, Hooks(reply=(endless,))), said("hi"))
     assert isinstance(events[-1], Done)
     assert is_closed == [True]

@@ -1,0 +1,159 @@
+"""Chat models that are loaded here: prompt builder, engine, reply splitter."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+
+from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope, Stoppable
+from modules.chatmodels.generations import chat_generations, completion_generations, logits_generation
+from modules.chatmodels.prompt_hooks import PromptHooks
+from modules.engine.fan_out import gather_streams
+from modules.engine.protocols import Engine
+from modules.engine.types import Alternative, Generation, ModelCard
+from modules.events import Event, Started
+from modules.models.pool import ModelPool
+from modules.prompt.builder import ChatPrompt, PromptBuilder
+from modules.prompt.tokens import checked_ids
+from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, choose_format
+from modules.reply.split.splitter import ReplySplitter
+from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
+
+
+class LocalModel:
+    """A ChatModel over `engine`, for as long as that is leased."""
+
+    def __init__(self, engine: Engine, prompts: PromptBuilder) -> None:
+        self.engine = engine
+        self.prompts = prompts
+
+    @property
+    def card(self) -> ChatModelCard:
+        return local_card(self.engine.card)
+
+    def chat(self, request: ChatRequest, scope: RequestScope) -> AsyncGenerator[Event, None]:
+        return self.chat_with(request, scope, PromptHooks(scope.hooks, scope.turn))
+
+    def complete(self, request: CompletionRequest, scope: RequestScope) -> AsyncGenerator[Event, None]:
+        return self.complete_with(request, scope, PromptHooks(scope.hooks, scope.turn))
+
+    async def chat_with(
+        self, request: ChatRequest, scope: RequestScope, edits: PromptHooks
+    ) -> AsyncGenerator[Event, None]:
+        """As `chat`, with hooks that remember what prompts they have seen."""
+        card = self.engine.card
+        written = await self.prompts.chat(self.engine, request, edits)
+        prompt = await edits.prompt(card, written.prompt, written.text, param="messages")
+        written = replace(written, prompt=prompt)
+        reply_format = choose_format(request, self._reply_context(written))
+        generations = chat_generations(card, request, written, reply_format)
+        started = _started(card, len(prompt.tokens), written.repairs)
+        async with aclosing(_replied(self.engine, generations, scope.work, started, reply_format)) as events:
+            async for event in events:
+                yield event
+
+    async def complete_with(
+        self, request: CompletionRequest, scope: RequestScope, edits: PromptHooks
+    ) -> AsyncGenerator[Event, None]:
+        """As `complete`, likewise."""
+        card = self.engine.card
+        prompts = await edits.prompts(card, await self.prompts.completion(self.engine, request))
+        generations = completion_generations(card, request, prompts)
+        started = _started(card, sum(len(prompt.tokens) for prompt in prompts))
+        async with aclosing(_replied(self.engine, generations, scope.work, started)) as events:
+            async for event in events:
+                yield event
+
+    async def next_token(self, request: LogitsRequest) -> list[Alternative]:
+        prompt = await self.prompts.raw(self.engine, request.prompt)
+        async with aclosing(self.engine.generate(logits_generation(request, prompt))) as chunks:
+            async for chunk in chunks:
+                if scored := (*chunk.logprobs, chunk.end_logprob)[0]:
+                    return list(scored.top)
+        return []
+
+    async def count_tokens(self, request: ChatRequest) -> int:
+        return len(await self.encode_chat(request))
+
+    async def encode_chat(self, request: ChatRequest) -> list[int]:
+        return list((await self.prompts.chat(self.engine, request)).prompt.tokens)
+
+    async def encode(self, text: str, *, add_bos: bool) -> list[int]:
+        return await self.prompts.tokens(self.engine, text, add_bos=add_bos)
+
+    async def decode(self, tokens: Sequence[int]) -> str:
+        return await self.engine.detokenize(checked_ids(self.engine.card, tokens, param="tokens"))
+
+    async def render(self, request: ChatRequest) -> RenderedPrompt:
+        written = await self.prompts.written(self.engine.card, request)
+        return RenderedPrompt(written.text, written.repairs)
+
+    def _reply_context(self, written: ChatPrompt) -> ReplyContext:
+        return ReplyContext(
+            template=written.template.source,
+            prompt=written.text,
+            controls=self.prompts.controls(self.engine.card),
+            prefixes=written.reply_prefixes,
+            is_thinking=written.is_thinking,
+        )
+
+
+class LocalModels:
+    """ChatModels that `pool` loads."""
+
+    def __init__(self, pool: ModelPool, prompts: PromptBuilder) -> None:
+        self._pool = pool
+        self._prompts = prompts
+
+    @asynccontextmanager
+    async def lease(self, name: str | None, *, keep_alive: float | None = None) -> AsyncIterator[LocalModel]:
+        async with self._pool.lease(name, keep_alive=keep_alive) as engine:
+            yield LocalModel(engine, self._prompts)
+
+    def known_card(self, name: str | None) -> ChatModelCard | None:
+        """None for a name that may mean a model that was never loaded."""
+        card = self._pool.known_card(name)
+        return local_card(card) if card else None
+
+
+def local_card(card: ModelCard) -> ChatModelCard:
+    """What a model that runs here can do: everything but what its backend or its vocabulary lacks."""
+    has = {
+        Operation.CONSTRAIN: card.can_constrain,
+        Operation.SCORE: card.can_score,
+        Operation.INFILL: card.infill_tokens is not None,
+    }
+    return ChatModelCard(model=card, operations=EVERYTHING - {operation for operation, can in has.items() if not can})
+
+
+def _started(card: ModelCard, prompt_tokens: int, repairs: tuple[str, ...] = ()) -> Started:
+    return Started(model=card.name, prompt_tokens=prompt_tokens, unsupported=card.unsupported, repairs=repairs)
+
+
+async def _replied(
+    engine: Engine,
+    generations: Sequence[Generation],
+    work: Stoppable,
+    started: Started,
+    reply_format: ReplyFormat = PLAIN,
+) -> AsyncGenerator[Event, None]:
+    """Choice i is what `generations[i]` says, written as `reply_format` says. `started` comes with the engine's first
+    sign of life, not before: a full queue or a refused request is still an error then, and nothing has been promised.
+    """
+    splitters = [
+        ReplySplitter(index, prompt_tokens=len(generation.prompt.tokens), reply_format=reply_format)
+        for index, generation in enumerate(generations)
+    ]
+    merged = gather_streams(engine, generations, is_over=lambda index: splitters[index].is_done)
+    has_started = False
+    async with aclosing(work.until_stopped(merged)) as chunks:
+        async for index, chunk in chunks:
+            if not has_started:
+                has_started = True
+                yield started
+            for event in splitters[index].feed(chunk):
+                yield event
+    if not has_started:
+        yield started
+    for splitter in splitters:
+        for event in splitter.cut_short():
+            yield event
