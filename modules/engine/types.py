@@ -1,7 +1,7 @@
 """The values that cross the seam between the product and a model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from modules.sampling import Sampling
@@ -227,6 +227,20 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftSpec:
+    """A smaller model that guesses what the main one will say, and how to load it; `path` is absolute.
+
+    A draft has at most `most` tokens. `context` 0 means that of the main model, `gpu_layers` -1 all.
+    """
+
+    name: str
+    path: str
+    most: int = 4
+    context: int = 0
+    gpu_layers: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What is true of a loaded model: the caller reads here what it may ask for.
 
@@ -235,7 +249,7 @@ class ModelCard:
     Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
     The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
     `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
-    `pair_frame`. `adapters` names the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
+    `pair_frame`. `draft` names the model that drafts for it, `adapters` the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
     """
 
     name: str
@@ -261,6 +275,7 @@ class ModelCard:
     can_score: bool = True
     adapters: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
+    draft: str = ""
     kind: ModelKind = ModelKind.CHAT
     embedding_size: int = 0
     embedding_frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
@@ -318,3 +333,23 @@ class LoadSpec:
     max_queue: int = 256
     kind: ModelKind = ModelKind.CHAT
     device: str = "cpu"
+    draft: DraftSpec | None = None
+
+    @property
+    def of_draft(self) -> "LoadSpec | None":
+        """How the draft model is loaded beside this one."""
+        if self.draft is None:
+            return None
+        return replace(
+            self,
+            name=self.draft.name,
+            path=self.draft.path,
+            context=self.draft.context or max(self.context, self.kv_cells),
+            kv_cells=0,
+            idle_cells=0,
+            gpu_layers=self.draft.gpu_layers,
+            cache_type="fp16",
+            swa_full=True,
+            adapters=(),
+            draft=None,
+        )

@@ -3,7 +3,7 @@
 import ctypes
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from modules.backends.llamacpp.kv.plan import (
     Restore,
     Slice,
     StepPlan,
+    Truncate,
 )
 from modules.backends.llamacpp.kv.prefill_budget import PrefillBudget
 from modules.backends.llamacpp.kv.scheduler import Scheduler
@@ -29,6 +30,7 @@ from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.sampler import Sampler, SamplerVocabulary
+from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
@@ -50,10 +52,22 @@ class _Task:
 
 
 class LlamaBackend:
-    """Owns `model` and `context`, and frees both. `log` is what the library calls to log, and has to live as long."""
+    """Owns `model`, `context` and `planner`, which has tokens drafted, and frees them. `log` is what the library calls to
+    log, and has to live as long."""
 
-    def __init__(self, model: Any, context: Any, memory: ContextLayout, card: ModelCard, log: object) -> None:
+    def __init__(
+        self,
+        model: Any,
+        context: Any,
+        memory: ContextLayout,
+        card: ModelCard,
+        log: object,
+        *,
+        planner: DraftPlanner | None = None,
+    ) -> None:
         self._log = log
+        self._planner = planner
+        self._is_cramped = False
         self._model = model
         self._context = context
         self._cells = c.llama_get_memory(context)
@@ -66,7 +80,7 @@ class LlamaBackend:
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._window = memory.window
-        self._budget = PrefillBudget(capacity - memory.parallel)
+        self._budget = PrefillBudget(capacity - memory.parallel - memory.draft_rows)
         self._host_buffer = HostBuffer(context, memory.host_cache_bytes)
         traits = CacheTraits(
             cells=int(c.llama_n_ctx(context)),
@@ -113,6 +127,8 @@ class LlamaBackend:
             self._offload_deferred()
             return ()
         self._apply(self._scheduler.place_waiting())
+        if self._planner is not None:
+            self._draft(self._planner)
         plan = self._plan()
         self._apply(plan.actions)
         if not plan.slices:
@@ -120,8 +136,11 @@ class LlamaBackend:
         rows = self._fill_batch(plan.slices)
         started = time.perf_counter()
         if not self._decode():
-            return self._preempt()
-        self._budget.learn(seconds=time.perf_counter() - started, decoded=plan.decoded, read=plan.read)
+            return self._preempt(plan)
+        seconds = time.perf_counter() - started
+        self._budget.learn(seconds=seconds, decoded=plan.decoded, read=plan.read)
+        if self._planner is not None and not plan.read:
+            self._planner.learn(width=plan.width, seconds=seconds)
         self._scheduler.commit(plan)
         return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
 
@@ -135,12 +154,16 @@ class LlamaBackend:
             return
         if task.sampler is not None:
             task.sampler.close()
+        if self._planner is not None:
+            self._planner.forget(job_id)
         self._apply(self._scheduler.finish(task.slot))
 
     def close(self) -> None:
         for job_id in tuple(self._tasks):
             self.drop(job_id)
         self._batch.free()
+        if self._planner is not None:
+            self._planner.close()
         c.llama_free(self._context)
         c.llama_model_free(self._model)
 
@@ -159,6 +182,19 @@ class LlamaBackend:
             for token in ids:
                 self._tokenizer.check(token, param)
 
+    def _draft(self, planner: DraftPlanner) -> None:
+        slots = self._scheduler.decoding_slots
+        bounds = {slot.job_id: 0 if self._is_cramped else self._draft_bound(slot) for slot in slots}
+        self._is_cramped = False
+        planner.draft(slots, bounds)
+
+    def _draft_bound(self, slot: KvSlot) -> int:
+        """Every step yields one token beyond the draft."""
+        room = self._card.context - len(slot.tokens)
+        wanted = self._tasks[slot.job_id].job.generation.max_tokens
+        said = len(slot.tokens) - slot.prompt_length
+        return (room if wanted is None else min(room, wanted - said)) - 1
+
     def _plan(self) -> StepPlan:
         scheduler = self._scheduler
         budget = self._budget.slice_tokens(decoding=scheduler.decoding, prefilling=scheduler.prefilling)
@@ -171,6 +207,8 @@ class LlamaBackend:
                     c.llama_memory_seq_cp(self._cells, source, target, 0, length)
                 case Remove(sequence):
                     c.llama_memory_seq_rm(self._cells, sequence, -1, -1)
+                case Truncate(sequence, length):
+                    c.llama_memory_seq_rm(self._cells, sequence, length, -1)
                 case Offload(sequence, entry):
                     self._host_buffer.write(sequence, entry)
                 case Restore(entry, target, length):
@@ -195,6 +233,8 @@ class LlamaBackend:
             wants = slot.scores_prompt or at == len(slot.tokens) - 1
             row = self._batch.add(slot.tokens[at], at, slot.sequence, logits=wants)
             first = row if wants and first < 0 else first
+        for at, token in enumerate(piece.draft, piece.end):
+            self._batch.add(token, at, slot.sequence, logits=True)
         return first
 
     def _decode(self) -> bool:
@@ -205,7 +245,10 @@ class LlamaBackend:
         c.llama_synchronize(self._context)
         return result == 0
 
-    def _preempt(self) -> list[Output]:
+    def _preempt(self, plan: StepPlan) -> list[Output]:
+        if plan.has_drafts:
+            self._is_cramped = True
+            return []
         actions = self._scheduler.preempt()
         if actions is None:
             return [
@@ -222,7 +265,7 @@ class LlamaBackend:
             row += piece.end - piece.start - 1
         progress = self._progress(piece)
         if piece.is_last:
-            yield self._next_token(task, row, progress)
+            yield from self._next_tokens(task, piece, row, progress)
         elif progress is not None:
             yield Output(job_id=task.job.id, progress=progress)
 
@@ -240,6 +283,24 @@ class LlamaBackend:
         for at in range(piece.start, min(piece.end, task.slot.prompt_length - 1)):
             logits = self._logits(row + at - piece.start)
             task.scored.append(logprobs.from_logits(logits, tokens[at + 1], wanted, self._tokenizer))
+
+    def _next_tokens(self, task: _Task, piece: Slice, row: int, progress: PromptProgress | None) -> Iterator[Output]:
+        """Sampled as if there were no draft, for as long as what is sampled is what was drafted: `row` and those after it
+        are what the model says to each of its tokens."""
+        output, accepted = self._next_token(task, row, progress), 0
+        for token in piece.draft:
+            if output.token != token or output.finish is not None:
+                break
+            yield replace(output, was_drafted=True)
+            accepted += 1
+            output = self._next_token(task, row + accepted, None)
+        is_right = accepted < len(piece.draft) and output.token == piece.draft[accepted]
+        if piece.draft:
+            output = replace(output, was_drafted=is_right, rejected=len(piece.draft) - accepted - is_right)
+            self._apply(self._scheduler.settle(piece, accepted))
+        if self._planner is not None:
+            self._planner.settle(piece, accepted + is_right)
+        yield output
 
     def _next_token(self, task: _Task, row: int, progress: PromptProgress | None) -> Output:
         generation, job_id = task.job.generation, task.job.id

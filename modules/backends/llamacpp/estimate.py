@@ -12,6 +12,7 @@ from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
     DEFAULT_CONTEXT,
+    DRAFT_ROWS,
     FEW_SPARE_SEQUENCES,
     MAX_SEQUENCES,
     SCORING_ROWS,
@@ -99,7 +100,7 @@ class _Room:
 
     @property
     def _outputs(self) -> int:
-        return self._sequences + SCORING_ROWS
+        return self._sequences + SCORING_ROWS + DRAFT_ROWS * (self._spec.draft is not None)
 
     @property
     def gpu_layers(self) -> int:

@@ -6,6 +6,7 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.options import (
+    DRAFT_ROWS,
     FEW_SPARE_SEQUENCES,
     MAX_SEQUENCES,
     SCORING_ROWS,
@@ -21,7 +22,7 @@ _AUTO, _OFF, _ON = -1, 0, 1
 class ContextLayout:
     """`context` tokens for one job, `cells` for all together.
 
-    `outputs` rows of logits per batch: one per running job, or `SCORING_ROWS` of a prompt that is scored.
+    `outputs` rows of logits per batch: one per running job, `SCORING_ROWS` of a prompt that is scored, `draft_rows`.
     `window` is how many tokens the layers with sliding windows attend to, 0 without such layers; cells that left it may
     be overwritten. `can_share` is False where cells cannot belong to several sequences at any length: recurrent and
     hybrid models, and caches no larger than their windows.
@@ -37,7 +38,8 @@ class ContextLayout:
         is_recurrent = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
         self.can_share = not is_recurrent and (spec.swa_full or not self.window)
         self.sequences = self.parallel + (SPARE_SEQUENCES if self.can_share else FEW_SPARE_SEQUENCES)
-        self.outputs = self.sequences + SCORING_ROWS
+        self.draft_rows = DRAFT_ROWS if spec.draft is not None else 0
+        self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
 
     @property
     def uses_gpu(self) -> bool:

@@ -12,8 +12,11 @@ from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import apply_adapters
-from modules.backends.llamacpp.options import DEFAULT_CONTEXT, SPLIT_MODES, cache_type, embedding_context
+from modules.backends.llamacpp.options import DEFAULT_CONTEXT, DRAFT_ROWS, SPLIT_MODES, cache_type, embedding_context
 from modules.backends.llamacpp.refusals import Facts, check_options
+from modules.backends.llamacpp.speculation.compatibility import check_draft
+from modules.backends.llamacpp.speculation.draft_model import DraftModel
+from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard, ModelKind
@@ -42,6 +45,7 @@ class LlamaCppLoader:
         model = _open(spec, params)
         try:
             check_options(spec, _facts(model))
+            _check_draft(spec, model)
             if spec.kind is ModelKind.EMBEDDING:
                 return _card(spec, model, context=embedding_context(spec.context, _trained_context(model)))
             return _card(spec, model, context=_context_size(spec, model))
@@ -49,10 +53,8 @@ class LlamaCppLoader:
             c.llama_model_free(model)
 
     def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend | LlamaEmbedder:
-        model_params = _model_params(spec)
-        callback = _progress_callback(report)
-        model_params.progress_callback = callback
-        model = _open(spec, model_params)
+        report_main, report_draft = _shares(spec, report)
+        model = _loaded(spec, report_main)
         if spec.kind is ModelKind.EMBEDDING:
             return self._embedder(spec, model)
         memory = ContextLayout(model, spec, context=_context_size(spec, model))
@@ -60,9 +62,36 @@ class LlamaCppLoader:
         if not context:
             c.llama_model_free(model)
             raise LoadFailed(self._why_no_context(spec, memory))
-        self._apply_adapters(model, context, spec)
+        card = _card(spec, model, context=memory.context)
+        try:
+            apply_adapters(model, context, spec.adapters)
+            planner = self._planner(spec, card, report_draft)
+        except LoadFailed:
+            c.llama_free(context)
+            c.llama_model_free(model)
+            raise
         _warm_up(context)
-        return LlamaBackend(model, context, memory, _card(spec, model, context=memory.context), self._log)
+        return LlamaBackend(model, context, memory, card, self._log, planner=planner)
+
+    def _planner(self, spec: LoadSpec, card: ModelCard, report: ReportProgress) -> DraftPlanner | None:
+        draft = spec.of_draft
+        if spec.draft is None or draft is None:
+            return None
+        model = _loaded(draft, report)
+        layout = ContextLayout(model, draft, context=_context_size(draft, model))
+        context = c.llama_init_from_model(model, _context_params(draft, layout))
+        if not context:
+            c.llama_model_free(model)
+            raise LoadFailed(self._why_no_context(draft, layout))
+        _warm_up(context)
+        source = DraftModel(
+            model,
+            context,
+            sequences=layout.sequences,
+            vocabulary=card.vocabulary,
+            keeps_idle=layout.keeps_idle,
+        )
+        return DraftPlanner(source, most=spec.draft.most, rows=DRAFT_ROWS)
 
     def _embedder(self, spec: LoadSpec, model: Any) -> LlamaEmbedder:
         """The file says how vectors are pooled; where it does not, encoders mean all tokens and others the last one."""
@@ -87,15 +116,6 @@ class LlamaCppLoader:
             "Load it with a smaller --ctx-size, or with --cache-type q8_0."
         )
 
-    @staticmethod
-    def _apply_adapters(model: Any, context: Any, spec: LoadSpec) -> None:
-        try:
-            apply_adapters(model, context, spec.adapters)
-        except LoadFailed:
-            c.llama_free(context)
-            c.llama_model_free(model)
-            raise
-
 
 def _open(spec: LoadSpec, params: Any) -> Any:
     model = c.llama_model_load_from_file(spec.path.encode(), params)
@@ -105,6 +125,36 @@ def _open(spec: LoadSpec, params: Any) -> Any:
             "that this version does not know. Check its size against the original, or update."
         )
     return model
+
+
+def _loaded(spec: LoadSpec, report: ReportProgress) -> Any:
+    params = _model_params(spec)
+    callback = _progress_callback(report)
+    params.progress_callback = callback
+    return _open(spec, params)
+
+
+def _check_draft(spec: LoadSpec, model: Any) -> None:
+    draft = spec.of_draft
+    if draft is None:
+        return
+    _check_magic(Path(draft.path))
+    params = c.llama_model_default_params()
+    params.vocab_only = True
+    drafting = _open(draft, params)
+    try:
+        check_draft(spec, model, drafting)
+    finally:
+        c.llama_model_free(drafting)
+
+
+def _shares(spec: LoadSpec, report: ReportProgress) -> tuple[ReportProgress, ReportProgress]:
+    """How to report the progress of the main model, and that of the draft model after it, by the sizes of their files."""
+    if spec.draft is None:
+        return report, report
+    main, draft = (Path(path).stat().st_size for path in (spec.path, spec.draft.path))
+    share = main / (main + draft)
+    return lambda done: report(done * share), lambda done: report(share + done * (1 - share))
 
 
 def _check_magic(path: Path) -> None:
@@ -247,6 +297,7 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         infill_tokens=tokenizer.infill_ids,
         can_constrain=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
+        draft=spec.draft.name if spec.draft is not None else "",
         kind=spec.kind,
         embedding_size=int(c.llama_model_n_embd(model)) if spec.kind is ModelKind.EMBEDDING else 0,
         embedding_frame=tokenizer.frame() if spec.kind is ModelKind.EMBEDDING else ((), ()),

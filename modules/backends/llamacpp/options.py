@@ -43,6 +43,8 @@ SPLIT_MODES: Final = MappingProxyType({"layer": 1, "row": 2, "tensor": 3, "none"
 DEFAULT_CONTEXT: Final = 8192
 # Rows of logits that one batch has for prompts that are scored.
 SCORING_ROWS: Final = 64
+# Rows for drafted tokens, of all replies together, where there is a draft model.
+DRAFT_ROWS: Final = 32
 MAX_SEQUENCES: Final = 256
 # Sequences beyond those of running jobs: for finished ones, and where cells cannot be shared.
 SPARE_SEQUENCES: Final = 16

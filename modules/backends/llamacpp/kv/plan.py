@@ -10,7 +10,8 @@ class KvSlot:
     """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
 
     `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
-    `common` remembers how many leading tokens it shares with other jobs, by their ids.
+    `common` remembers how many leading tokens it shares with other jobs, by their ids. `draft` are tokens that may come
+    next, for one step.
     """
 
     job_id: int
@@ -22,6 +23,7 @@ class KvSlot:
     cached: int = 0
     was_preempted: bool = False
     common: dict[int, int] = field(default_factory=dict)
+    draft: tuple[int, ...] = ()
 
     @property
     def pending(self) -> int:
@@ -35,15 +37,20 @@ class KvSlot:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`slot.tokens[start:end]` go into the batch."""
+    """`slot.tokens[start:end]` go into the batch, and `draft` after them."""
 
     slot: KvSlot
     start: int
     end: int
+    draft: tuple[int, ...] = ()
 
     @property
     def is_last(self) -> bool:
         return self.end == len(self.slot.tokens)
+
+    @property
+    def width(self) -> int:
+        return self.end - self.start + len(self.draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,14 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class Truncate:
+    """`sequence` keeps the cells of its first `length` tokens."""
+
+    sequence: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offload:
     """Write the state of `sequence` to `entry`."""
 
@@ -79,7 +94,7 @@ class Restore:
     length: int
 
 
-Action = Copy | Remove | Offload | Restore
+Action = Copy | Remove | Truncate | Offload | Restore
 
 
 @dataclass(slots=True)
@@ -93,6 +108,14 @@ class StepPlan:
     def read(self) -> int:
         """Prompt tokens in this plan."""
         return sum(piece.end - piece.start for piece in self.slices if not piece.slot.is_decoding)
+
+    @property
+    def width(self) -> int:
+        return sum(piece.width for piece in self.slices)
+
+    @property
+    def has_drafts(self) -> bool:
+        return any(piece.draft for piece in self.slices)
 
     @property
     def decoded(self) -> int:

@@ -26,6 +26,7 @@ from modules.backends.llamacpp.kv.plan import (
     Restore,
     Slice,
     StepPlan,
+    Truncate,
 )
 from modules.backends.llamacpp.kv.prefix_cache import Match, PrefixCache, common_length
 
@@ -81,6 +82,10 @@ class Scheduler:
         return len(self._running) - self.decoding
 
     @property
+    def decoding_slots(self) -> list[KvSlot]:
+        return [slot for slot in self._running if slot.is_decoding]
+
+    @property
     def running(self) -> list[int]:
         """The jobs that have a place."""
         return [slot.job_id for slot in self._running]
@@ -128,6 +133,16 @@ class Scheduler:
             self._cache.extend(slot.sequence, slot.tokens[piece.start : piece.end])
             slot.computed = piece.end
             self._pieces[slot.sequence] += len(plan.slices) > 1
+
+    def settle(self, piece: Slice, accepted: int) -> list[Action]:
+        """Of the draft of `piece`, which was computed, the first `accepted` tokens are part of the reply."""
+        slot = piece.slot
+        assert slot.sequence is not None
+        slot.draft = ()
+        if accepted:
+            self._cache.extend(slot.sequence, piece.draft[:accepted])
+            slot.computed += accepted
+        return [Truncate(slot.sequence, slot.computed)] if accepted < len(piece.draft) else []
 
     def offload_deferred(self) -> list[Action]:
         """Copy a scattered sequence to the host cache; for when nothing else is to be done."""
@@ -243,7 +258,7 @@ class Scheduler:
     def _slices(self, budget: int, scoring_budget: int) -> Iterator[Slice]:
         for slot in self._running:
             if slot.is_decoding:
-                yield Slice(slot, slot.computed, len(slot.tokens))
+                yield Slice(slot, slot.computed, len(slot.tokens), slot.draft)
         for slot in self._running:
             size = min(slot.pending, budget, scoring_budget if slot.scores_prompt else budget)
             if slot.is_decoding or size <= 0:
@@ -253,11 +268,16 @@ class Scheduler:
             yield Slice(slot, slot.computed, slot.computed + size)
 
     def _make_room(self, slices: list[Slice], actions: list[Action]) -> bool:
-        """Free idle cells for `slices`; False when a job had to be preempted, so that they must be chosen anew."""
-        needed = sum(piece.end - piece.start for piece in slices)
+        """Free idle cells for `slices`; False when drafts had to be given up or a job preempted, so that they must be
+        chosen anew."""
+        needed = sum(piece.width for piece in slices)
         while self._cache.cells + needed > self._cells:
             if self._idle:
                 self._remove_idle(next(iter(self._idle)), actions)
+            elif any(piece.draft for piece in slices):
+                for slot in self._running:
+                    slot.draft = ()
+                return False
             else:
                 self._preempt_youngest(actions)
                 return False

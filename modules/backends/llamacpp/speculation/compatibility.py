@@ -1,0 +1,72 @@
+"""Whether one model can draft for another: what it proposes are token ids, so they have to mean the same."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from llama_cpp import llama_cpp as c
+
+from modules.backends.llamacpp import library
+from modules.engine.types import LoadSpec
+from modules.errors import LoadFailed
+
+# As llama.cpp's own speculative decoding compares vocabularies (common/speculative.cpp): sizes may differ by padding,
+# and the first ids are for control tokens that some conversions spell differently.
+_MAX_SIZE_DIFFERENCE: Final = 128
+_FIRST_COMPARED: Final = 5
+
+
+def check_draft(spec: LoadSpec, main: Any, draft: Any) -> None:
+    """Raises LoadFailed, in a sentence that says what to choose instead. The weights need not be loaded."""
+    assert spec.draft is not None
+    for refusal in (*_of_main(spec, main), *_of_draft(draft), *_of_vocabularies(main, draft)):
+        raise LoadFailed(f"{spec.draft.name} cannot draft for {spec.name}: {refusal}", param="model_draft")
+
+
+def _of_main(spec: LoadSpec, main: Any) -> Iterator[str]:
+    if _cannot_forget(main):
+        yield (
+            f"{spec.name} is a recurrent model, which cannot take back tokens that a draft got wrong. Leave out "
+            "--model-draft."
+        )
+    architecture = library.model_metadata(main, "general.architecture")
+    if not spec.swa_full and library.model_metadata(main, f"{architecture}.attention.sliding_window"):
+        yield "drafts need the full cache of sliding windows. Leave out --no-swa-full, or --model-draft."
+
+
+def _of_draft(draft: Any) -> Iterator[str]:
+    if c.llama_model_has_encoder(draft) or not c.llama_model_has_decoder(draft):
+        yield "it does not write text. Choose a smaller model of the same family."
+    elif _cannot_forget(draft):
+        yield "it is a recurrent model, which cannot take back tokens. Choose a smaller model of the same family."
+
+
+def _cannot_forget(model: Any) -> bool:
+    return bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
+
+
+def _of_vocabularies(main: Any, draft: Any) -> Iterator[str]:
+    vocabularies = c.llama_model_get_vocab(main), c.llama_model_get_vocab(draft)
+    sizes = [int(c.llama_vocab_n_tokens(vocabulary)) for vocabulary in vocabularies]
+    advice = "Choose a smaller model of the same family, whose tokens are the same."
+    if abs(sizes[0] - sizes[1]) > _MAX_SIZE_DIFFERENCE:
+        yield f"its vocabulary has {sizes[1]} tokens, not {sizes[0]}. {advice}"
+    elif any(_traits(vocabularies[0])[name] != value for name, value in _traits(vocabularies[1]).items()):
+        yield f"its vocabulary is of another kind, or begins and ends texts with other tokens. {advice}"
+    else:
+        for token in range(_FIRST_COMPARED, min(sizes)):
+            texts = [c.llama_vocab_get_text(vocabulary, token) for vocabulary in vocabularies]
+            if texts[0] != texts[1]:
+                yield f"token {token} of its vocabulary is another one. {advice}"
+                return
+
+
+def _traits(vocabulary: Any) -> dict[str, int]:
+    """Special tokens count only where the model uses them."""
+    adds_bos, adds_eos = bool(c.llama_vocab_get_add_bos(vocabulary)), bool(c.llama_vocab_get_add_eos(vocabulary))
+    return {
+        "type": int(c.llama_vocab_type(vocabulary)),
+        "adds_bos": adds_bos,
+        "adds_eos": adds_eos,
+        "bos": int(c.llama_vocab_bos(vocabulary)) if adds_bos else -1,
+        "eos": int(c.llama_vocab_eos(vocabulary)) if adds_eos else -1,
+    }

@@ -1,0 +1,47 @@
+"""How long steps take, by how many tokens they compute. Pure; learns from steps that read no prompts."""
+
+from bisect import bisect
+from typing import Final
+
+_RISING: Final = 0.2
+_FALLING: Final = 0.5
+# Of a step for one token: what each further one is taken to cost until it has been measured.
+_FIRST_SLOPE: Final = 0.1
+
+
+class StepCosts:
+    """Seconds by width. What was not measured is taken from the widths around it."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self._seconds)
+
+    def learn(self, width: int, seconds: float) -> None:
+        """What disturbs a measurement only ever makes it larger, so lower ones are believed sooner."""
+        old = self._seconds.get(width, seconds)
+        self._seconds[width] = old + (_FALLING if seconds < old else _RISING) * (seconds - old)
+
+    def of(self, width: int) -> float:
+        widths = sorted(self._seconds)
+        at = bisect(widths, width)
+        if at and widths[at - 1] == width:
+            return self._seconds[width]
+        if at == 0 or at == len(widths):
+            return self._beyond(widths, width)
+        low, high = widths[at - 1], widths[at]
+        share = (width - low) / (high - low)
+        return self._seconds[low] + share * (self._seconds[high] - self._seconds[low])
+
+    def _beyond(self, widths: list[int], width: int) -> float:
+        """A line through the outermost two, never falling."""
+        nearest = widths[0] if width < widths[0] else widths[-1]
+        seconds = self._seconds[nearest]
+        if len(widths) == 1:
+            slope = _FIRST_SLOPE * seconds
+        else:
+            low, high = widths[0], widths[-1]
+            slope = max(0.0, (self._seconds[high] - self._seconds[low]) / (high - low))
+        return max(seconds * 0.1, seconds + slope * (width - nearest))
