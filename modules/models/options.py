@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from modules.engine.types import LoadSpec, ModelKind
+from modules.engine.types import DraftSpec, LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
+from modules.models.catalog import ListedModel
 from modules.settings.options import did_you_mean
 from modules.settings.values import OPTIONS, Settings
 
@@ -16,7 +18,8 @@ _log = logging.getLogger(__name__)
 # Left out on purpose is what only the operator may decide: folders, and whether a model may bring code of its own.
 _LOAD_OPTIONS: Final = (
     "loader ctx_size cache_type parallel kv_cells gpu_layers threads threads_batch batch_size ubatch_size flash_attn "
-    "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode"
+    "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode model_draft draft_max ctx_size_draft "
+    "gpu_layers_draft"
 )
 # One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
@@ -61,6 +64,8 @@ def with_model_settings(settings: Settings, model: str, stored: Mapping[str, obj
 
     The files may come from other versions of the program, so what does not fit is named in the log and left out.
     """
+    if "model_draft" in settings.explicit and not _is_drafted_for(settings, model):
+        settings = settings.without("model_draft")
     for name, value in stored.items():
         if name not in settings.explicit and name in _NAMES.values() and value is not None:
             try:
@@ -70,7 +75,23 @@ def with_model_settings(settings: Settings, model: str, stored: Mapping[str, obj
     return settings
 
 
-def load_spec(settings: Settings, *, name: str, path: str, loader: str, kind: ModelKind = ModelKind.CHAT) -> LoadSpec:
+def _is_drafted_for(settings: Settings, model: str) -> bool:
+    """Whether `--model-draft` is meant for this model: for that of `--model`, as another would have other tokens."""
+    main = settings.model
+    if main is not None:
+        return model in {main, f"{main}.gguf", Path(main).name}
+    return settings.model_draft not in {model, model.removesuffix(".gguf")}
+
+
+def load_spec(
+    settings: Settings,
+    *,
+    name: str,
+    path: str,
+    loader: str,
+    kind: ModelKind = ModelKind.CHAT,
+    draft: ListedModel | None = None,
+) -> LoadSpec:
     """What a loader needs to know to bring up the model at `path` under these settings."""
     return LoadSpec(
         name=name,
@@ -97,4 +118,15 @@ def load_spec(settings: Settings, *, name: str, path: str, loader: str, kind: Mo
         # A list of texts is many short jobs.
         max_queue=settings.max_queue if kind is ModelKind.CHAT else max(settings.max_queue, _MAX_TEXTS),
         kind=kind,
+        draft=None if draft is None else _draft_spec(settings, draft),
+    )
+
+
+def _draft_spec(settings: Settings, model: ListedModel) -> DraftSpec:
+    return DraftSpec(
+        name=model.name,
+        path=str(model.path),
+        most=settings.draft_max,
+        context=settings.ctx_size_draft,
+        gpu_layers=settings.gpu_layers_draft,
     )

@@ -28,7 +28,7 @@ def requested_spec(catalog: Catalog, settings: Settings, name: str, options: Loa
     chosen = options.applied_to(settings)
     if chosen.loader == SCRIPTED and name == SCRIPTED:
         return load_spec(chosen, name=name, path="", loader=SCRIPTED)
-    return _spec(settings, options, catalog.find(name))
+    return _spec(catalog, settings, options, catalog.find(name))
 
 
 def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
@@ -48,7 +48,7 @@ def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
 
 def _named_spec(catalog: Catalog, settings: Settings, name: str) -> LoadSpec:
     try:
-        return _spec(settings, LoadOptions(), _operators_model(catalog, name))
+        return _spec(catalog, settings, LoadOptions(), _operators_model(catalog, name))
     except (NotFound, LoadFailed) as error:
         raise SettingsError(f"--model: {error.message}", param="model") from error
 
@@ -65,10 +65,15 @@ def _operators_model(catalog: Catalog, name: str) -> ListedModel:
 
 
 def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
-    names = [name for name in catalog.names() if kind_of(catalog.path_of(name), LLAMA_CPP) is ModelKind.CHAT]
+    drafts = {settings.model_draft, f"{settings.model_draft}.gguf"}
+    names = [
+        name
+        for name in catalog.names()
+        if name not in drafts and kind_of(catalog.path_of(name), LLAMA_CPP) is ModelKind.CHAT
+    ]
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
-        return _spec(settings, LoadOptions(), catalog.find(names[0]))
+        return _spec(catalog, settings, LoadOptions(), catalog.find(names[0]))
     if names:
         _log.warning("No model is loaded: there are %d in the model folder. %s", len(names), _HOW_TO_CHOOSE)
     else:
@@ -76,12 +81,30 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     return None
 
 
-def _spec(settings: Settings, options: LoadOptions, model: ListedModel) -> LoadSpec:
+def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: ListedModel) -> LoadSpec:
     stored = PerModelSettings(settings.user_data).for_model(model.name)
     chosen = options.applied_to(with_model_settings(settings, model.name, stored))
     loader = chosen.loader or detect_loader(model.path)
     kind = kind_of(model.path, loader)
-    return load_spec(chosen, name=model.name, path=str(model.path), loader=loader, kind=kind)
+    draft = None
+    if loader == LLAMA_CPP and chosen.model_draft is not None and kind is ModelKind.CHAT:
+        draft = _draft_model(catalog, chosen.model_draft, is_requested="model_draft" in options.changes)
+    return load_spec(chosen, name=model.name, path=str(model.path), loader=loader, kind=kind, draft=draft)
+
+
+def _draft_model(catalog: Catalog, name: str, *, is_requested: bool) -> ListedModel:
+    """Raises BadRequest. Whether its tokens are the main model's is found out by loading it."""
+    try:
+        found = catalog.find(name) if is_requested else _operators_model(catalog, name)
+    except (NotFound, LoadFailed) as error:
+        raise BadRequest(f"--model-draft: {error.message}", param="args.model_draft") from error
+    if found.path.suffix.lower() != ".gguf" or kind_of(found.path, LLAMA_CPP) is not ModelKind.CHAT:
+        raise BadRequest(
+            f"--model-draft: {found.name} does not write text, so it cannot draft. Choose a smaller model of the same "
+            "family.",
+            param="args.model_draft",
+        )
+    return found
 
 
 # More than a model folder holds; the entries are small.

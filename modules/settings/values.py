@@ -120,6 +120,12 @@ class Settings(
         current = {name: getattr(self, name) for name in self.model_fields_set}
         return _build(type(self), (SettingSource(current, _key), SettingSource(changes, _key)))
 
+    def without(self, name: str) -> Self:
+        """A new value in which the operator left the setting `name` open."""
+        return _build(
+            type(self), (SettingSource({each: getattr(self, each) for each in self.model_fields_set - {name}}, _key),)
+        )
+
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, values: Mapping[str, object]) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ The formulas follow what llama.cpp allocates. Weights are counted once: of a map
 copies, the system can take the original's pages back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +54,11 @@ class Estimate:
 
 
 def estimate(path: Path, spec: LoadSpec, *, has_gpu: bool) -> Estimate:
-    """For the GGUF model at `path`, loaded as `spec` says. Blocks while the header is read. Raises LoadFailed."""
-    return estimate_shape(shape_of(read_gguf(path)), spec, has_gpu=has_gpu)
+    """For the GGUF model at `path`, loaded as `spec` says, with its draft model. Blocks while the headers are read.
+    Raises LoadFailed."""
+    found = estimate_shape(shape_of(read_gguf(path)), spec, has_gpu=has_gpu)
+    draft = spec.of_draft
+    return found if draft is None else _with_draft(found, estimate(Path(draft.path), draft, has_gpu=has_gpu))
 
 
 def embedder_bytes(path: Path, spec: LoadSpec) -> int:
@@ -82,6 +85,17 @@ def estimate_shape(shape: ModelShape, spec: LoadSpec, *, has_gpu: bool) -> Estim
         layers=len(shape.layers),
         gpu_layers=min(on_gpu, len(shape.layers)),
         context=room.context,
+    )
+
+
+def _with_draft(main: Estimate, draft: Estimate) -> Estimate:
+    return replace(
+        main,
+        weights=main.weights + draft.weights,
+        cache=main.cache + draft.cache,
+        buffers=main.buffers + draft.buffers,
+        gpu=main.gpu + draft.gpu,
+        host=main.host + draft.host,
     )
 
 

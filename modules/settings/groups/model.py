@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
-from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES
+from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES, DRAFT_ROWS
 from modules.settings.option_values import Numbers, Words
 from modules.settings.options import SettingsGroup, setting
 
@@ -123,3 +123,21 @@ class LlamaCppSettings(SettingsGroup, frozen=True):
     no_kv_offload: bool = setting(False, "Keep the KV cache in main memory although layers are on the GPU.")
     tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
     split_mode: Literal["layer", "row", "tensor", "none"] = setting("layer", "How several GPUs divide the model.")
+    model_draft: ModelName = setting(
+        None,
+        "Draft model of --model: a smaller one with the same tokens, by its name in the model folder. What it guesses is "
+        "checked several tokens at a time, which is faster where it is often right; where it is not, it stops by itself.",
+    )
+    draft_max: int = setting(
+        8, "Tokens that the draft model guesses at once, at most.", ge=1, le=DRAFT_ROWS, aliases=("draft", "draft_n")
+    )
+    ctx_size_draft: int = setting(
+        0, "Tokens that the draft model may hold; 0 takes as many as the main model.", ge=0, le=2**24
+    )
+    gpu_layers_draft: int = setting(
+        -1,
+        "Layers of the draft model to put on the GPU; -1 puts as many as fit.",
+        ge=-1,
+        le=10_000,
+        aliases=("n_gpu_layers_draft",),
+    )

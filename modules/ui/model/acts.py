@@ -81,6 +81,7 @@ class ModelActs:
             parts.adapters: gr.update(choices=adapters, value=applied),
             parts.template: gr.update(choices=[OWN_TEMPLATE, *templates]),
         } | self._state(state)
+        menus |= parts.parameters.draft_choices(models)
         if entered and entered[parts.models] in models:
             return menus
         name = state.name if state.name in models else next(iter(models), None)

@@ -1,6 +1,6 @@
 """The components for how a model is loaded: which each loader knows, and what they show and say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,12 +15,14 @@ from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.menus import name_menu
 
 AUTOMATIC: Final = "Automatic"
+NO_DRAFT: Final = "None"
 
 _FIRST: Final = ("ctx_size", "gpu_layers", "cache_type", "parallel")
 _LLAMA_CPP: Final = (
     *_FIRST,
     *("kv_cells", "threads", "threads_batch", "batch_size", "ubatch_size", "flash_attn", "split_mode", "tensor_split"),
     *("swa_full", "no_kv_offload", "no_mmap", "mlock", "numa"),
+    *("model_draft", "draft_max", "ctx_size_draft", "gpu_layers_draft"),
 )
 # What a loader that is not listed here knows: what every loader does.
 _COMMON: Final = ("ctx_size", "cache_type", "parallel", "kv_cells")
@@ -38,6 +40,10 @@ _LABELS: Final = MappingProxyType(
         "no_mmap": "Read into memory instead of mapping",
         "mlock": "Keep from being swapped out",
         "numa": "Spread over NUMA nodes",
+        "model_draft": "Draft model",
+        "draft_max": "Draft tokens",
+        "ctx_size_draft": "Context of the draft model (tokens)",
+        "gpu_layers_draft": "GPU layers of the draft model",
     }
 )
 
@@ -54,6 +60,10 @@ class Parameters:
             self._components = {name: _component(name, settings) for name in _FIRST}
         with gr.Accordion("More about loading", open=False):
             self._components |= {name: _component(name, settings) for name in _LLAMA_CPP if name not in _FIRST}
+
+    def draft_choices(self, models: Sequence[str]) -> dict[Component, Any]:
+        """The menu of draft models anew, without a choice of its own."""
+        return {self._components["model_draft"]: gr.update(choices=[NO_DRAFT, *models])}
 
     @property
     def components(self) -> list[Component]:
@@ -99,6 +109,8 @@ def _component(name: str, settings: Settings) -> Component:
     }
     if name == "cache_type":
         return gr.Dropdown(list(CACHE_TYPES), value=value, **texts)
+    if name == "model_draft":
+        return name_menu([NO_DRAFT], value=value, allow_custom_value=True, **texts)
     match option.kind:
         case OptionKind.SWITCH:
             return gr.Checkbox(value, **texts)
@@ -111,4 +123,6 @@ def _component(name: str, settings: Settings) -> Component:
 
 
 def _entry(option: Option, value: Any) -> Any:  # noqa: ANN401 - whatever kind of value a setting has
+    if option.name == "model_draft":
+        return value or NO_DRAFT
     return ", ".join(f"{each:g}" for each in value) if option.kind is OptionKind.NUMBERS else value

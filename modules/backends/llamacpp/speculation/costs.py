@@ -5,7 +5,7 @@ from typing import Final
 
 _RISING: Final = 0.2
 _FALLING: Final = 0.5
-# Of a step for one token: what each further one is taken to cost until it has been measured.
+# Of what a token costs in a step: what one more is taken to cost until that has been measured.
 _FIRST_SLOPE: Final = 0.1
 
 
@@ -40,7 +40,7 @@ class StepCosts:
         nearest = widths[0] if width < widths[0] else widths[-1]
         seconds = self._seconds[nearest]
         if len(widths) == 1:
-            slope = _FIRST_SLOPE * seconds
+            slope = _FIRST_SLOPE * seconds / nearest
         else:
             low, high = widths[0], widths[-1]
             slope = max(0.0, (self._seconds[high] - self._seconds[low]) / (high - low))

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from modules.backends.llamacpp.kv.plan import KvSlot, Slice
-from modules.backends.llamacpp.speculation.acceptance import Acceptance
+from modules.backends.llamacpp.speculation.acceptance import HOPE, Acceptance
 from modules.backends.llamacpp.speculation.costs import StepCosts
 from modules.backends.llamacpp.speculation.source import Ask, DraftSource
 
 # What drafting has to win at least, by estimate: sampling more positions costs time as well.
 _MARGIN: Final = 1.05
 _SHARED_WEIGHT: Final = 0.02
-_HOPE: Final = 0.75
 # Every so many steps go without drafts, so that what they save is measured against what is, not what was.
 _PLAIN: Final = 64
 
@@ -30,7 +29,7 @@ class DraftPlanner:
         self._costs = StepCosts()
         self._replies: dict[int, Acceptance] = {}
         self._tries: dict[int, int] = {}
-        self._usual = _HOPE
+        self._usual = HOPE
         self._steps = 0
 
     def draft(self, slots: Sequence[KvSlot], bounds: dict[int, int]) -> None:
@@ -77,17 +76,16 @@ class DraftPlanner:
     def _asks(self, slots: Sequence[KvSlot], bounds: dict[int, int]) -> list[Ask]:
         eager = [slot for slot in slots if bounds[slot.job_id] > 0 and not self._reply(slot).is_paused(_said(slot))]
         eager = eager[: self._rows]
+        length, least = 0, 1.0
         while eager:
             length = self._best_length(eager, len(slots))
-            if length:
-                break
-            # Whoever does worst goes without, and the others are looked at again.
+            least = self._least(len(slots), len(eager), length) if length else 1.0
             worst = min(eager, key=lambda slot: self._reply(slot).rate)
+            if length and self._reply(worst).rate >= least:
+                break
+            # It goes without, and the others are looked at again.
             self._reply(worst).pause(_said(worst))
             eager.remove(worst)
-        else:
-            return []
-        least = self._least(len(slots), len(eager), length)
         for slot in eager:
             self._reply(slot).pays()
         return [Ask(slot.job_id, slot.tokens, min(length, bounds[slot.job_id]), least) for slot in eager]

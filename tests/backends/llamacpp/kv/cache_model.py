@@ -7,7 +7,18 @@ from itertools import count
 from typing import Any
 
 from modules.backends.llamacpp.kv.host_cache import HostCache
-from modules.backends.llamacpp.kv.plan import Action, CacheTraits, Copy, KvSlot, Offload, Remove, Restore, StepPlan
+from modules.backends.llamacpp.kv.plan import (
+    Action,
+    CacheTraits,
+    Copy,
+    KvSlot,
+    Offload,
+    Remove,
+    Restore,
+    Slice,
+    StepPlan,
+    Truncate,
+)
 from modules.backends.llamacpp.kv.scheduler import Scheduler
 
 BUDGET = 16
@@ -28,6 +39,7 @@ class Play:
 class World:
     """What a scheduler has to live with. In these worlds the host cache takes one byte per token.
 
+    Replies that decode have up to `draft` tokens drafted, some of which are wrong.
     With a `window`, every cell that left it is forgotten at once, unless another sequence has it too.
     """
 
@@ -39,6 +51,7 @@ class World:
     host_cache: int = 0
     window: int = 0
     budget: int = BUDGET
+    draft: int = 0
 
 
 class CacheModel:
@@ -87,6 +100,8 @@ class CacheModel:
         self.apply(self.scheduler.place_waiting())
         placed = {job_id for job_id, play in self.plays.items() if play.slot.sequence is not None}
         self.started += sorted(placed.difference(self.started))
+        for slot in self.scheduler.decoding_slots:
+            slot.draft = self._draft(self.plays[slot.job_id])
         plan = self.scheduler.plan(self.world.budget, SCORING_BUDGET)
         self.preemptions += sum(self.plays[job_id].slot.sequence is None for job_id in placed)
         self.apply(plan.actions)
@@ -94,7 +109,7 @@ class CacheModel:
         self.scheduler.commit(plan)
         for piece in plan.slices:
             if piece.is_last:
-                self._say(self.plays[piece.slot.job_id])
+                self._say_all(self.plays[piece.slot.job_id], piece)
         self.check()
         return plan
 
@@ -115,6 +130,9 @@ class CacheModel:
                     self.held[target] = self.held[source][:length]
                 case Remove(sequence):
                     self.held.pop(sequence, None)
+                case Truncate(sequence, length):
+                    assert length <= len(self.held[sequence]), "a cut beyond the end"
+                    del self.held[sequence][length:]
                 case Offload(sequence, entry):
                     assert list(entry.tokens) == self.tokens(sequence), "an entry that says something else"
                     self.ring[entry.start : entry.end] = entry.tokens
@@ -144,12 +162,34 @@ class CacheModel:
             cells = self.held.setdefault(slot.sequence, [])
             assert self.tokens(slot.sequence) == slot.tokens[: piece.start], "the cache holds something else"
             assert self._still_holds(slot.sequence, piece.start), "what the window needs was forgotten"
-            cells.extend((next(self._numbers), token) for token in slot.tokens[piece.start : piece.end])
+            cells.extend(
+                (next(self._numbers), token) for token in [*slot.tokens[piece.start : piece.end], *piece.draft]
+            )
             self.computed_tokens += piece.end - piece.start
             self.plays[slot.job_id].computed += piece.end - piece.start
         assert self.used() <= self.world.cells, "more cells than there are"
         if self.world.window:
             self._forget()
+
+    def _draft(self, play: Play) -> tuple[int, ...]:
+        """What the reply says next, with a wrong token somewhere."""
+        start, wrong = len(play.slot.tokens), len(play.slot.tokens) % (self.world.draft + 1)
+        count = min(self.world.draft, play.length - play.said - 1)
+        coming = reply_of(play.slot.tokens, max(0, count))[start:]
+        return tuple(token + (at == wrong) for at, token in enumerate(coming))
+
+    def _say_all(self, play: Play, piece: Slice) -> None:
+        """One token, and one more for each drafted one that came true; the cells of the others are given back."""
+        accepted = 0
+        for token in piece.draft:
+            if next_token(play.slot.tokens) != token:
+                break
+            play.slot.tokens.append(token)
+            play.said += 1
+            accepted += 1
+        if piece.draft:
+            self.apply(self.scheduler.settle(piece, accepted))
+        self._say(play)
 
     def _say(self, play: Play) -> None:
         if play.said < play.length:

@@ -1,0 +1,37 @@
+"""Steps cost what was measured, and in between what lies between."""
+
+import pytest
+
+from modules.backends.llamacpp.speculation.costs import StepCosts
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert not StepCosts().is_known
+
+
+def test_what_was_measured_counts_and_the_rest_lies_on_lines() -> None:
+    costs = StepCosts()
+    costs.learn(1, 1.0)
+    assert costs.of(1) == 1.0
+    assert costs.of(5) > 1.0
+    costs.learn(5, 3.0)
+    assert costs.of(3) == pytest.approx(2.0)
+    assert costs.of(9) == pytest.approx(5.0)
+
+
+def test_a_disturbed_measurement_is_forgotten_sooner_than_it_was_believed() -> None:
+    costs = StepCosts()
+    costs.learn(1, 1.0)
+    costs.learn(1, 2.0)
+    disturbed = costs.of(1)
+    assert 1.0 < disturbed < 1.5
+    costs.learn(1, 1.0)
+    assert costs.of(1) - 1.0 < (disturbed - 1.0) * 0.6
+
+
+def test_wider_steps_never_seem_to_cost_less() -> None:
+    costs = StepCosts()
+    costs.learn(1, 2.0)
+    costs.learn(4, 1.0)
+    assert costs.of(8) == costs.of(4)
+    assert costs.of(100) > 0

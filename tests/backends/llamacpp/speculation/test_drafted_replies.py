@@ -1,0 +1,191 @@
+"""With a draft model, right or wrong, replies are what they are without: alone, together, and with everything that a
+request may ask for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from modules.backends.llamacpp.loader import LlamaCppLoader
+from modules.backends.llamacpp.speculation import planner
+from modules.backends.llamacpp.speculation.costs import StepCosts
+from modules.backends.llamacpp.speculation.draft_model import DraftModel
+from modules.engine.threaded import ThreadedEngine
+from modules.engine.types import Chunk, Constraint, DraftSpec, Finish, Generation, Prompt
+from modules.sampling import Sampling
+from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
+from tests.backends.llamacpp.speculation.draft_file import write_bad_draft
+from tests.backends.llamacpp.texts import PROMPTS
+from tests.backends.loading import llama_engine, llama_spec
+from tests.model_files import SMOLLM2
+from tests.streams import whole
+
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
+
+COUNT = 16
+
+
+class FlatCosts(StepCosts):
+    """Every step takes as long as every other: drafts always pay."""
+
+    def of(self, width: int) -> float:
+        return 1.0
+
+
+@asynccontextmanager
+async def drafting(loader: LlamaCppLoader, main: Path, draft: Path, **changes: Any) -> AsyncIterator[ThreadedEngine]:
+    """An engine that drafts whenever it can."""
+    spec = llama_spec(main, draft=DraftSpec(name=draft.name, path=str(draft)), **changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planner, "StepCosts", FlatCosts)
+        patch.setattr(DraftModel, "seconds", lambda self, count: 0.0)
+        async with llama_engine(loader, spec) as engine:
+            yield engine
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def good(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
+    """The model is its own draft, which is always right about greedy replies."""
+    async with drafting(llama_cpp, model_file(SMOLLM2), model_file(SMOLLM2)) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def bad(
+    llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ThreadedEngine]:
+    draft = tmp_path_factory.mktemp("drafts") / "bad.gguf"
+    write_bad_draft(draft, model_file(SMOLLM2))
+    async with drafting(llama_cpp, model_file(SMOLLM2), draft) as engine:
+        yield engine
+
+
+@pytest.fixture(params=["good", "bad"])
+def drafted(request: pytest.FixtureRequest) -> ThreadedEngine:
+    engine: ThreadedEngine = request.getfixturevalue(request.param)
+    return engine
+
+
+async def asking(engine: ThreadedEngine, text: str, **fields: Any) -> Generation:
+    tokens = await engine.tokenize(text, special=True)
+    greedy = Generation(prompt=Prompt(tuple(tokens)), sampling=Sampling(temperature=0), max_tokens=COUNT)
+    return replace(greedy, **fields)
+
+
+def drafts_of(reply: Chunk) -> tuple[int, int]:
+    assert reply.usage is not None
+    return reply.usage.accepted_tokens, reply.usage.rejected_tokens
+
+
+@pytest.mark.parametrize("text", PROMPTS[:20], ids=range(20))
+async def test_greedy_replies(drafted: ThreadedEngine, smollm2_reference: Reference, text: str) -> None:
+    generation = await asking(drafted, text)
+    reply = await whole(drafted, generation)
+    expected = smollm2_reference.greedy(generation.prompt.tokens, COUNT)
+    assert_same(reply.tokens, expected, drafted.card.eos_ids, near_tie=NEAR_TIE)
+    assert sum(drafts_of(reply)) > 0
+
+
+async def test_good_drafts_save_steps_and_bad_ones_are_rejected(good: ThreadedEngine, bad: ThreadedEngine) -> None:
+    generation = await asking(good, PROMPTS[0], max_tokens=60)
+    accepted, rejected = drafts_of(await whole(good, generation))
+    assert accepted > 40
+    assert rejected < 10
+    accepted, rejected = drafts_of(await whole(bad, generation))
+    assert rejected > accepted
+
+
+# Each with the same prompt as without drafts: what the text ends with, what is reported, and how tokens are drawn.
+WISHES: dict[str, dict[str, Any]] = {
+    "sampled": {"sampling": Sampling(temperature=1.0, seed=7)},
+    "hot": {"sampling": Sampling(temperature=1.8, top_k=200, seed=8)},
+    "penalties": {"sampling": Sampling(temperature=0, repetition_penalty=1.3, presence_penalty=0.5)},
+    "dry": {"sampling": Sampling(temperature=0.8, dry_multiplier=0.8, seed=9)},
+    "mirostat": {"sampling": Sampling(mirostat_mode=2, seed=10)},
+    "no repeats": {"sampling": Sampling(temperature=0, no_repeat_ngram_size=3)},
+    "bias": {"sampling": Sampling(temperature=0, logit_bias={28: 5.0}, banned_tokens=(30,))},
+    "logprobs": {"logprobs": 3},
+    "sampled logprobs": {"logprobs": 2, "sampled_logprobs": True, "sampling": Sampling(temperature=0.7, seed=11)},
+    "prompt logprobs": {"prompt_logprobs": 1},
+    "stop string": {"stop": (" the", "e\n")},
+    "at least": {"min_tokens": 12},
+    "to the end": {"ignore_eos": True},
+    "one token": {"max_tokens": 1},
+    "two tokens": {"max_tokens": 2},
+    "schema": {
+        "constraint": Constraint(
+            kind="json_schema",
+            text='{"type":"object","properties":{"name":{"type":"string","maxLength":20},"age":{"type":"integer"}},'
+            '"required":["name","age"]}',
+        )
+    },
+    "regex": {"constraint": Constraint(kind="regex", text="[a-f]{3,9}[0-9]+;")},
+}
+
+
+@pytest.mark.parametrize("wish", WISHES)
+async def test_everything_a_request_may_ask_for(smollm2: ThreadedEngine, drafted: ThreadedEngine, wish: str) -> None:
+    generation = await asking(drafted, PROMPTS[3], **WISHES[wish])
+    plain, reply = await whole(smollm2, generation), await whole(drafted, generation)
+    assert (reply.text, reply.tokens) == (plain.text, plain.tokens)
+    assert (reply.finish, reply.stop_reason) == (plain.finish, plain.stop_reason)
+    assert reply.starts == plain.starts
+    assert [each.token for each in reply.logprobs] == [each.token for each in plain.logprobs]
+    for ours, theirs in zip(reply.logprobs, plain.logprobs, strict=True):
+        assert ours.logprob == pytest.approx(theirs.logprob, abs=0.1)
+        assert [each.token for each in ours.top[:1]] == [each.token for each in theirs.top[:1]]
+    assert len(reply.prompt_logprobs or ()) == len(plain.prompt_logprobs or ())
+
+
+async def test_eight_at_once_with_different_wishes(smollm2_reference: Reference, drafted: ThreadedEngine) -> None:
+    """Some hang up on the way; those that are greedy say what they say alone."""
+    wishes = list(WISHES.values())
+    others = [await asking(drafted, PROMPTS[at], **wishes[at % len(wishes)]) for at in range(4)]
+    generations = [await asking(drafted, text) for text in PROMPTS[4:10]]
+    hung_up = await asking(drafted, PROMPTS[1], max_tokens=500)
+
+    async def leave() -> None:
+        async with aclosing(drafted.generate(hung_up)) as stream:
+            async for chunk in stream:
+                if chunk.text:
+                    return
+
+    tasks = [asyncio.ensure_future(leave()), *(asyncio.ensure_future(whole(drafted, each)) for each in others)]
+    replies = await asyncio.gather(*(whole(drafted, generation) for generation in generations))
+    await asyncio.gather(*tasks)
+    for generation, reply in zip(generations, replies, strict=True):
+        expected = smollm2_reference.greedy(generation.prompt.tokens, COUNT)
+        assert_same(reply.tokens, expected, drafted.card.eos_ids, near_tie=NEAR_TIE)
+        assert reply.finish in {Finish.LENGTH, Finish.STOP}
+
+
+async def test_a_cache_with_little_room(
+    llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], smollm2_reference: Reference
+) -> None:
+    """Jobs are preempted and drafts given up, to the last cell of the context."""
+    path = model_file(SMOLLM2)
+    async with drafting(llama_cpp, path, path, context=64, parallel=4) as engine:
+        generations = [await asking(engine, text, max_tokens=None) for text in PROMPTS[:5]]
+        replies = await asyncio.gather(*(whole(engine, generation) for generation in generations))
+        for generation, reply in zip(generations, replies, strict=True):
+            assert reply.usage is not None
+            expected = smollm2_reference.greedy(generation.prompt.tokens, reply.usage.completion_tokens)
+            assert_same(reply.tokens, expected, engine.card.eos_ids, near_tie=NEAR_TIE)
+            if reply.finish is Finish.LENGTH:
+                assert reply.usage.total_tokens == 64
+
+
+async def test_a_conversation_goes_on_from_the_cache(drafted: ThreadedEngine, smollm2_reference: Reference) -> None:
+    generation = await asking(drafted, PROMPTS[6])
+    first = await whole(drafted, generation)
+    more = replace(generation, prompt=Prompt((*generation.prompt.tokens, *first.tokens, 198)))
+    second = await whole(drafted, more)
+    assert second.usage is not None
+    assert second.usage.cached_tokens >= len(generation.prompt.tokens) + len(first.tokens) - 1
+    expected = smollm2_reference.greedy(more.prompt.tokens, COUNT)
+    assert_same(second.tokens, expected, drafted.card.eos_ids, near_tie=NEAR_TIE)
