@@ -18,6 +18,7 @@ from modules.engine.types import (
     Alternative,
     Chunk,
     Constraint,
+    DraftSpec,
     Finish,
     Generation,
     Job,
@@ -143,6 +144,7 @@ SPEC = LoadSpec(
     adapters=(Adapter(name="l.gguf", path="/l.gguf", scale=0.5),),
     instruction_template="{{ x }}",
     max_queue=8,
+    draft=DraftSpec(name="d.gguf", path="/d.gguf", most=3, context=9, gpu_layers=2),
     kind=ModelKind.EMBEDDING,
 )
 CARD = ModelCard(
@@ -163,6 +165,7 @@ CARD = ModelCard(
     adds_bos=True,
     control_tokens=("<s>", "</s>"),
     infill_tokens=(1, 2, 3),
+    draft="d.gguf",
     modalities=("text", "image"),
     can_constrain=True,
     can_score=False,

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from modules.errors import LoadFailed, SettingsError
+from modules.errors import BadRequest, LoadFailed, SettingsError
 from modules.models.catalog import Catalog
 from modules.models.options import LoadOptions
 from modules.models.roster import first_spec, requested_spec
 from modules.settings.values import Settings
+from tests.bert_file import write_bert
 
 
 def start(folder: Path, **settings: Any) -> tuple[str, str, str] | None:
@@ -119,3 +120,67 @@ def test_stored_settings_that_cannot_be_read_end_a_start_with_the_place(tmp_path
     catalog = folder_with_rules(tmp_path, "a: {}\nb: [\n")
     with pytest.raises(SettingsError, match=r"config-user\.yaml.*line 3"):
         first_spec(catalog, Settings.model_validate({"user_data_dir": tmp_path}))
+
+
+def draft_of(
+    folder: Path, name: str | None = None, args: dict[str, object] | None = None, **settings: Any
+) -> str | None:
+    """The draft model that goes with what is loaded at start, or with the named model."""
+    catalog, given = Catalog(folder), Settings.model_validate({"user_data_dir": folder / "none"} | settings)
+    found = (
+        first_spec(catalog, given)
+        if name is None
+        else requested_spec(catalog, given, name, LoadOptions.parse(args or {}))
+    )
+    return found.draft.name if found is not None and found.draft is not None else None
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    for name in ("big.gguf", "small.gguf", "other.gguf"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("main", ["big", "big.gguf"])
+@pytest.mark.parametrize("draft", ["small", "small.gguf"])
+def test_the_draft_model_is_that_of_the_main_one(three: Path, main: str, draft: str) -> None:
+    assert draft_of(three, model=main, model_draft=draft) == "small.gguf"
+    assert draft_of(three, "big.gguf", model=main, model_draft=draft) == "small.gguf"
+    assert draft_of(three, "other.gguf", model=main, model_draft=draft) is None
+
+
+def test_a_load_may_name_another_draft_model_or_none(three: Path) -> None:
+    assert draft_of(three, "other", {"model_draft": "big"}, model="big", model_draft="small") == "big.gguf"
+    assert draft_of(three, "big", {"model_draft": "none"}, model="big", model_draft="small") is None
+    assert draft_of(three, "big", {"model_draft": None}, model="big", model_draft="small") == "small.gguf"
+
+
+def test_how_the_draft_model_is_loaded(three: Path) -> None:
+    args = {"model_draft": "small", "draft_max": 3, "ctx_size_draft": 512, "n_gpu_layers_draft": 0, "ctx_size": 4096}
+    loaded = requested_spec(Catalog(three), Settings(), "big", LoadOptions.parse(args))
+    assert loaded.draft is not None
+    assert (loaded.draft.most, loaded.draft.context, loaded.draft.gpu_layers) == (3, 512, 0)
+    beside = loaded.of_draft
+    assert beside is not None
+    assert (beside.name, beside.path, beside.context) == ("small.gguf", str(three / "small.gguf"), 512)
+    assert beside.draft is None
+
+
+def test_without_a_main_model_the_draft_is_not_the_only_one(tmp_path: Path) -> None:
+    for name in ("big.gguf", "small.gguf"):
+        (tmp_path / name).touch()
+    assert start(tmp_path, model_draft="small") == ("big.gguf", str(tmp_path / "big.gguf"), "llama.cpp")
+    assert draft_of(tmp_path, model_draft="small") == "small.gguf"
+
+
+@pytest.mark.parametrize(
+    ("draft", "reason"), [("other.guf", r"did you mean other\.gguf"), ("bert", "does not write text")]
+)
+def test_wrong_draft_models_are_refused_before_anything_is_loaded(three: Path, draft: str, reason: str) -> None:
+    write_bert(three / "bert.gguf")
+    with pytest.raises(SettingsError, match=f"--model-draft: .*{reason}"):
+        draft_of(three, model="big", model_draft=draft)
+    with pytest.raises(BadRequest, match=f"--model-draft: .*{reason}") as refused:
+        draft_of(three, "big", {"model_draft": draft})
+    assert refused.value.param == "args.model_draft"

@@ -17,6 +17,8 @@ class Acceptance:
     def __init__(self, hope: float = HOPE) -> None:
         self._pause = FIRST_PAUSE
         self._resumes_at = 0
+        self._right = self._sought = 0.0
+        self._tried = 0
         self._hope_for(hope)
 
     @property

@@ -1,12 +1,14 @@
 """Whether one model can draft for another: what it proposes are token ids, so they have to mean the same."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
-from modules.engine.types import LoadSpec
+from modules.backends.llamacpp.gguf_header import kind_of_gguf
+from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 
 # As llama.cpp's own speculative decoding compares vocabularies (common/speculative.cpp): sizes may differ by padding,
@@ -18,7 +20,7 @@ _FIRST_COMPARED: Final = 5
 def check_draft(spec: LoadSpec, main: Any, draft: Any) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead. The weights need not be loaded."""
     assert spec.draft is not None
-    for refusal in (*_of_main(spec, main), *_of_draft(draft), *_of_vocabularies(main, draft)):
+    for refusal in (*_of_main(spec, main), *_of_draft(Path(spec.draft.path), draft), *_of_vocabularies(main, draft)):
         raise LoadFailed(f"{spec.draft.name} cannot draft for {spec.name}: {refusal}", param="model_draft")
 
 
@@ -33,8 +35,8 @@ def _of_main(spec: LoadSpec, main: Any) -> Iterator[str]:
         yield "drafts need the full cache of sliding windows. Leave out --no-swa-full, or --model-draft."
 
 
-def _of_draft(draft: Any) -> Iterator[str]:
-    if c.llama_model_has_encoder(draft) or not c.llama_model_has_decoder(draft):
+def _of_draft(path: Path, draft: Any) -> Iterator[str]:
+    if kind_of_gguf(path) is not ModelKind.CHAT or c.llama_model_has_encoder(draft):
         yield "it does not write text. Choose a smaller model of the same family."
     elif _cannot_forget(draft):
         yield "it is a recurrent model, which cannot take back tokens. Choose a smaller model of the same family."
