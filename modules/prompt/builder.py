@@ -89,6 +89,7 @@ class PromptBuilder:
         self._rendering = Rendering()
         self._writer = PromptWriter(self._rendering)
         self._stops = StopTexts(self._writer)
+        # Weak, so that the ids leave with the model that they belong to.
         self._stop_ids: WeakKeyDictionary[Engine, dict[str, list[int]]] = WeakKeyDictionary()
 
     async def aclose(self) -> None:
@@ -98,6 +99,7 @@ class PromptBuilder:
         """Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
         plan = await self._plan(engine.card, request)
         draft = await self._fitting(engine, plan, request, edits or NoEdits())
+        # max_tokens 0 only scores the prompt, which may then fill the context.
         room = 0 if request.limits.max_tokens == 0 else 1
         prompt = fitted(engine.card, draft.tokens, param="messages", room=room)
         strings, ids = await self._stops_of(engine, plan)
@@ -163,6 +165,7 @@ class PromptBuilder:
         return with_bos(engine.card, tokens) if request.add_bos else tokens
 
     async def _plan(self, card: ModelCard, request: ChatRequest) -> PromptPlan:
+        # Reads characters and templates from disk.
         return await asyncio.to_thread(self._planner.plan, card, request)
 
     async def _draft(self, engine: Engine, plan: PromptPlan, messages: Sequence[Message], edits: PromptEdits) -> _Draft:
@@ -179,6 +182,7 @@ class PromptBuilder:
         if not request.truncates or fits(engine.card, whole.count, room):
             return whole
         ways = shortened(plan.messages, context=engine.card.context)
+        # Each try renders and tokenizes the conversation, so halving saves most of them.
         best, low, high = whole, 0, len(ways)
         while low < high:
             middle = (low + high) // 2
@@ -186,6 +190,7 @@ class PromptBuilder:
             if fits(engine.card, draft.count, room):
                 best, high = draft, middle
             else:
+                # When none fits, the shortest one gives the error its numbers.
                 best, low = min(best, draft, key=lambda each: each.count), middle + 1
         return best
 

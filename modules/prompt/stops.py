@@ -81,6 +81,7 @@ def _stops_of(gap: str) -> Iterator[str]:
         return
     margin = gap[: len(gap) - len(words)]
     yield margin + name + colon
+    # Models often leave out one of two line breaks.
     if margin.count("\n") > 1:
         yield "\n" + name + colon
 

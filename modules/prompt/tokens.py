@@ -89,6 +89,7 @@ async def tokenize(engine: Engine, text: str, *, param: str, special: bool = Tru
 
 def with_bos(card: ModelCard, tokens: list[int]) -> list[int]:
     """One BOS in front where the model wants one, and never two."""
+    # Many templates write BOS themselves, and a second one makes replies worse.
     if not card.adds_bos or card.bos_id is None or tokens[:1] == [card.bos_id]:
         return tokens
     return [card.bos_id, *tokens]

@@ -53,6 +53,7 @@ class PromptWriter:
 
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
+        # Preparing the search for hundreds of control tokens costs more than a short prompt.
         self._controls = lru_cache(maxsize=4)(ControlTexts)
         self._abilities = TemplateAbilities(rendering)
 
@@ -118,6 +119,7 @@ class PromptWriter:
         last = page.turns[-1]
         if last.reasoning is not None and not last.text.strip():
             return await self._with_open_thought(page, last.reasoning)
+        # The text itself might be trimmed or escaped by the template; a mark shows where it belongs.
         marked = replace(last, parts=(TextPart(PLACE),))
         written = await self._rendered(replace(page, turns=(*page.turns[:-1], marked), prompts_reply=False))
         before, place, _ = written.text.rpartition(PLACE)
@@ -150,6 +152,7 @@ class PromptWriter:
         tried: list[_Attempt] = []
         for lacks in abilities.levels():
             attempt = _attempt(page, abilities, messages, lacks)
+            # A level that changes nothing for this conversation would be refused again.
             if attempt in tried:
                 continue
             try:
@@ -157,6 +160,7 @@ class PromptWriter:
             except TemplateKilled:
                 raise
             except BadRequest as failure:
+                # Another form of the same conversation would take as long.
                 if isinstance(failure.__cause__, TemplateExhausted):
                     raise
                 refusal = refusal or failure

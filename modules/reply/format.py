@@ -101,6 +101,7 @@ def choose_format(request: ChatRequest, context: ReplyContext) -> ReplyFormat:
     """Raises BadRequest when the request asks for a call that it offers no tool for, or for too much at once."""
     reasoning = _reasoning(request, context)
     tools = _callable_tools(request)
+    # Without offered tools what looks like a call is text, such as an explanation of the format.
     tool_format = choose_tool_format(context.template) if tools else None
     marks = (*reasoning.marks, *(tool_format.markers if tool_format else ()))
     constraint = _constraint(request, tool_format, tools, reasoning)

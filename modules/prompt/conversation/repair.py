@@ -184,6 +184,7 @@ def joined(turns: Sequence[Message]) -> Message:
     return replace(
         turns[0],
         parts=(TextPart("\n\n".join(turn.text for turn in turns if turn.text)),),
+        # A joined turn of two speakers belongs to neither.
         name=names.pop() if len(names) == 1 else None,
         reasoning="\n\n".join(thoughts) if thoughts else None,
         tool_calls=tuple(call for turn in turns for call in turn.tool_calls),

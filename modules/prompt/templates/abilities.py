@@ -123,6 +123,7 @@ class TemplateAbilities:
         others = {TemplateNeed.CALL: replace(shape, null_beside_calls=True)}
         if may_fold_results(template.source):
             others[TemplateNeed.RESULT] = replace(shape, folds_results=True)
+        # A shape with more in it is chosen only where the template shows more with it.
         for need, other in others.items():
             if need in lacking and need not in (better := await self._lacking(template, other, is_fitted=is_fitted)):
                 shape, lacking = other, better

@@ -61,6 +61,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     whose result can be much larger than its operands is measured before it runs.
     """
 
+    # The operators whose result can be much larger than their operands.
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def begin(self, variables: Mapping[str, Any]) -> None:
@@ -105,6 +106,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _is_given(self, values: list[Any]) -> bool:
         """Whether the list is one of the variables' own, and not one that the template made."""
         if self._given is None:
+            # Only when a template changes a list at all, which few do.
             self._given = frozenset(id(each) for each in _lists_in(self._variables))
         return id(values) in self._given
 
@@ -217,6 +219,7 @@ def meter(sandbox: Sandbox, source: str) -> nodes.Template:
     """The parsed template, metered. Raises TemplateSyntaxError."""
     template = sandbox.parse(source)
     _Meter().visit(template)
+    # Nodes that are added have no environment yet, and Jinja's compiler needs it.
     template.set_environment(sandbox)
     return template
 
@@ -237,6 +240,7 @@ class _Meter(NodeTransformer):
 
     def _spending(self, node: _Body) -> nodes.Node:
         self.generic_visit(node)
+        # First in the body, so that `continue` and `break` cannot skip it.
         node.body.insert(0, nodes.ExprStmt(_sandbox_call("spend", [], node.lineno), lineno=node.lineno))
         return node
 

@@ -62,6 +62,7 @@ class HarmonyReader(ReasoningReader):
             self._consume(SpanKind.MARKUP, end.start())
             return True
         header = self._held[start : end.start()]
+        # The tool format reads calls with their headers.
         if _RECIPIENT in header:
             self._consume(SpanKind.MARKUP, start)
             self._step = self._answer_to_the_end
@@ -102,6 +103,7 @@ class HarmonyReader(ReasoningReader):
         if not is_last:
             self._consume(SpanKind.ANSWER, len(self._held) - begun)
             return False
+        # An end mark that closes the last message is markup; anything else that is held back was text.
         self._consume(SpanKind.ANSWER, len(self._held.removesuffix(_END)))
         self._consume(SpanKind.MARKUP, len(self._held))
         return False

@@ -47,6 +47,7 @@ class ReasoningReader:
 
     def __init__(self, reasoning: ReplyReasoning) -> None:
         self._openings: dict[str, _Opening] = _openings(reasoning.formats) | dict.fromkeys(reasoning.prefixes, _PREFIX)
+        # DeepSeek's and Qwen's templates open the thought in the prompt, and some leave even that out.
         self._implied = next((each for each in reasoning.formats if not each.start), None)
         self._format: ReasoningFormat | None = None
         self._answer_ends: tuple[str, ...] = ()
@@ -88,6 +89,7 @@ class ReasoningReader:
         """A message of the reply begins: with a tag, perhaps after blanks, or with the answer itself."""
         text = self._held.lstrip()
         blanks = len(self._held) - len(text)
+        # Before waiting for more: a complete mark may also be the beginning of a longer one's header.
         opening = next((mark for mark in self._openings if text.startswith(mark)), None)
         if opening is not None:
             self._consume(SpanKind.MARKUP, blanks + len(opening))
@@ -102,6 +104,7 @@ class ReasoningReader:
         assert self._format is not None
         before, end, _ = self._held.partition(self._format.end)
         if not end:
+            # The last characters may be the beginning of the end tag.
             sure = len(before) - overlap(before, self._format.end)
             self._tell_thought(before[:sure])
             self._held = before[sure:]

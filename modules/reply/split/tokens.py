@@ -42,6 +42,7 @@ class TokenLedger:
     def take_all(self) -> Tokens:
         """The tokens of everything that was fed so far."""
         self._taken = self._fed
+        # One further: a last token that added no text begins exactly at the end.
         return self._before(self._fed + 1)
 
     def _before(self, place: int) -> Tokens:

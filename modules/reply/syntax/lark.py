@@ -23,6 +23,7 @@ def whole_pattern(pattern: str) -> str | None:
     has_start, has_end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
     inner = pattern[has_start : len(pattern) - has_end]
     plain = _LITERALS.sub("", inner)
+    # An anchor belongs to one side of `|` only, which a pattern for the whole text cannot express.
     is_divided = "|" in plain and (has_start or has_end)
     if _UNKNOWN.search(plain) or is_divided or not _is_regular(inner):
         return None
@@ -33,6 +34,7 @@ def text_without(marker: str) -> str:
     """A pattern for texts in which `marker` does not occur; its first character must not occur in it again."""
     first, *rest = (_one(character) for character in marker)
     begun = ""
+    # Built from the inside: after each character of the marker either another one follows or the match is lost.
     for character in reversed(rest):
         further = f"|{character}{begun}" if begun else ""
         begun = f"(?:[^{first}{character}][^{first}]*{further})?"
@@ -80,6 +82,7 @@ def relaxed(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _kept(schema: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for key, value in schema.items():
         name = "prefixItems" if key == "items" and isinstance(value, list) else _RENAMED.get(key, key)
+        # A keyword of the new form wins over its older spelling.
         if name != key and name in schema:
             continue
         kept = _kept_part(name, value)
@@ -143,6 +146,7 @@ class Grammar:
 
     def rule(self, expression: str) -> str:
         """The name of the rule that stands for `expression`."""
+        # The same expression gets one rule: schemas repeat themselves, and the grammar's size decides its compile time.
         return self._rules.setdefault(expression, f"r{len(self._rules)}")
 
     def terminal(self, expression: str) -> str:
@@ -173,6 +177,7 @@ class Grammar:
     def source(self, start: str) -> str:
         """The grammar of `start`, before which a reply may have two line breaks."""
         rules = (f"{name}: {expression}" for expression, name in self._rules.items())
+        # The grammar begins behind the reasoning, where models write up to two line breaks.
         return "\n".join((rf"start: /\n{{0,2}}/ {start}", *rules, ""))
 
 

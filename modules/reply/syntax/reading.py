@@ -16,6 +16,7 @@ def read_name(source: ReplySource, offered: OfferedTools) -> Steps[str]:
     Raises:
         NotACall: none does.
     """
+    # `expect` needs something to choose from.
     if not offered.names:
         raise NotACall
     return (yield from source.expect(*offered.names))
@@ -136,6 +137,7 @@ class _Spacing:
 
     def _text(self, text: str) -> Iterator[Text]:
         if self._follows_call and not self._is_in_call:
+            # Templates write line breaks between calls and text, which the model learned along with them.
             text = text.lstrip()
         self._is_in_call = False
         body = text.rstrip()
@@ -162,6 +164,7 @@ def _joined(pieces: Iterator[Piece]) -> list[Piece]:
 def _read_reply(source: ReplySource, syntax: CallSyntax, offered: OfferedTools) -> Steps[None]:
     try:
         yield from _read_text_and_calls(source, syntax, offered)
+    # A call that the end of the reply cuts off is shown as it was written, never with half of its arguments.
     except ReplyEnded:
         if source.is_marked:
             yield Text(source.unread() + source.take_rest())

@@ -38,6 +38,7 @@ def scalar_of_text(text: str, types: frozenset[str]) -> str | None:
         return literal if ("null" if literal == "null" else "boolean") in types else None
     integer = _INTEGER.fullmatch(text) if "integer" in types else None
     if integer is not None:
+        # 1.0 is an integer to JSON Schema, but not to most programs that read the arguments.
         return integer[1]
     return text if "number" in types and _NUMBER.fullmatch(text) else None
 
@@ -51,6 +52,7 @@ def scalar_of_token(token: str, types: frozenset[str]) -> str | None:
     plain = _LITERALS.get(token) or _number(token)
     if plain is None or plain == "null" or "string" not in types:
         return scalar_of_text(plain, types) or plain if plain else None
+    # A zip code or a version written without quotes keeps its digits as text.
     return quoted(token)
 
 
@@ -92,6 +94,7 @@ class Schema:
         kinds: set[str] = set()
         for node in self._parts:
             own = _own_types(node)
+            # One alternative that says nothing of types allows any.
             if not own and not any(key in node for key in _COMPOSITIONS):
                 return frozenset()
             kinds |= own
@@ -173,6 +176,7 @@ class Schema:
 
 
 def _own_types(node: dict[str, Any]) -> frozenset[str]:
+    # OpenAPI 3.0's way to say null, which many generators still write.
     also = {"null"} if node.get("nullable") is True else set()
     match node:
         case {"type": str(kind)}:
@@ -199,6 +203,7 @@ def _resolved(reference: object, root: dict[str, Any]) -> object:
         return None
     node: object = root
     for key in reference[1:].split("/")[1:]:
+        # JSON Pointer (RFC 6901): in this order, or `~01` would become a slash.
         node = node.get(key.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
     return node
 

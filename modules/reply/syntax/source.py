@@ -21,6 +21,7 @@ class MarkerScanner:
         found = self._whole.search(text, start)
         if found is not None:
             return found.start(), found.group()
+        # The longest beginning first: a shorter one inside it would release text that belongs to the marker.
         for length in range(min(self._longest, len(text) - start), 0, -1):
             if text[-length:] in self._beginnings:
                 return len(text) - length, ""
@@ -82,6 +83,7 @@ class ReplySource:
         self._read: list[str] | None = None
 
     def append(self, text: str) -> None:
+        # What has been read is dropped here, so that a long reply is not copied again for each chunk.
         self._text = self._text[self._at :] + text
         self._at = 0
 
@@ -160,6 +162,7 @@ class ReplySource:
         while True:
             rest = self._text[self._at : self._at + max(map(len, options))]
             found = max((option for option in options if rest.startswith(option)), key=len, default="")
+            # An option that has come only in part may yet become the longest one.
             may_grow = any(len(option) > len(rest) and option.startswith(rest) for option in options)
             if not may_grow or (found and self._ended):
                 return self.take(len(found))

@@ -84,6 +84,7 @@ class ValueReader:
         def member(key: str, lead: str) -> Steps[None]:
             return led_by(lead, self.value(schema.member(key), depth + 1))
 
+        # Only the outermost brace can be missing because the model stopped; inner ones are followed by more.
         required = None if depth else schema.required
         yield CallArguments("{")
         rest = yield from self.members(member, closer=closer, colon=colon, required=required)
@@ -208,11 +209,13 @@ class ValueReader:
         while True:
             marker = yield from self._source.until(scanner, _escaped_arguments)
             if marker == quote:
+                # Three quotes in a row do not occur within a text by accident.
                 if len(quote) == _TRIPLE or (yield from self._is_closed(depth)):
                     return
                 yield CallArguments(escaped(quote))
             elif marker != "\\":
                 yield CallArguments(marker[0])
+            # In a raw string a backslash is a character, but the quote behind it still does not end the string.
             elif "r" in prefix:
                 yield from self._source.peek()
                 yield CallArguments(escaped("\\" + self._source.take(1)))
@@ -277,6 +280,7 @@ class ValueReader:
             digits += self._source.take(1)
         if len(digits) < _CODE_LENGTHS[letter] or int(digits, 16) > 0x10FFFF:
             return "\\\\" + letter + digits
+        # JSON knows \u only; a lone half of a surrogate pair is replaced when the text is decoded.
         return "\\u" + digits if letter == "u" else json.dumps(chr(int(digits, 16)))[1:-1]
 
 
@@ -303,6 +307,7 @@ def json_of_literal(text: str, schema: Schema, depth: int = 0) -> str | None:
             parts.append(piece.text)
     except (NotACall, ReplyEnded):
         return None
+    # A value with something behind it was text that only begins like one.
     return None if source.take_rest().strip() else "".join(parts)
 
 
