@@ -16,17 +16,15 @@ import pytest
 from tests.architecture.source_tree import ROOT, Source, imports_of, program_sources
 
 MAX_MODULES: Final = 15
-# Still larger than that; each entry goes as soon as its folder has been divided.
-LARGER_FOLDERS: Final[dict[str, int]] = {}
 # Names that two classes still share; each entry goes as soon as one of them has been renamed.
 SHARED_NAMES: Final = frozenset({"ControlTexts", "Draft", "Field", "Parameters", "Sheet", "Shelf"})
 ENDPOINTS: Final = ("chat", "completions", "responses", "messages", "internal")
 ENDPOINT_FILES: Final = frozenset({"schema", "inbound", "outbound", "routes"})
 MAX_DOCSTRING: Final = 100
-LONG_DOCSTRINGS: Final = 80
+LONG_DOCSTRINGS: Final = 72
 # Below it a reader opens one file after the other, above it a file has more than one subject.
 MEDIAN_LINES: Final = range(100, 146)
-MIN_COMMENTS: Final = 0.008
+MIN_COMMENTS: Final = 0.009
 MAX_SUBJECT: Final = 72
 SUBJECT: Final = re.compile(r"[a-z][\w.,/ -]*: [a-z\d][^ ]* .+[^.]")
 # Subjects of older commits are as they are.
@@ -86,7 +84,7 @@ def wrong_subjects(subjects: Iterable[str]) -> list[str]:
 
 def test_folders_hold_few_modules() -> None:
     sizes = modules_by_folder(program_sources())
-    assert {folder: size for folder, size in sizes.items() if size > LARGER_FOLDERS.get(folder, MAX_MODULES)} == {}
+    assert {folder: size for folder, size in sizes.items() if size > MAX_MODULES} == {}
 
 
 def test_no_two_classes_share_a_name() -> None:
