@@ -163,3 +163,16 @@ def test_subjects_of_commits_follow_the_rule() -> None:
 )
 def test_a_wrong_subject_is_found(subject: str, is_right: bool) -> None:
     assert (wrong_subjects([subject]) == []) is is_right
+
+
+def test_owners_of_state_exist() -> None:
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    table = page.partition("## State and its owners")[2].partition("\n## ")[0]
+    owners = {
+        name
+        for row in re.findall(r"^\|.*\|$", table, re.MULTILINE)
+        for name in re.findall(r"`([A-Z]\w+)`", row.split("|")[2])
+    }
+    classes = {node.name for source in program_sources() for node in source.tree.body if isinstance(node, ast.ClassDef)}
+    assert owners
+    assert owners - classes == set()

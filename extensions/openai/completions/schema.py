@@ -49,7 +49,7 @@ class TextCompletionRequest(GenerationFields):
     )
     n: Choices | None = Field(None, description="Number of replies per prompt; 1 without it.")
     best_of: BestOf = Field(
-        None, description="Makes this many replies and returns the n likeliest per token; not with stream."
+        None, description="Makes this many replies and returns the n most likely per token; not with stream."
     )
     echo: bool | None = Field(None, description="Puts the prompt before the reply, with logprobs those of its tokens.")
     logprobs: Alternatives = Field(None, description="Alternatives per token; 0 is the token itself only.")
