@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from modules.chat.service import ChatService
@@ -19,8 +19,9 @@ from modules.chat.tool_events import (
 from modules.chat.tools.toolbox import ToolBox
 from modules.chat.work import Work, WorkRegister
 from modules.errors import BadRequest
-from modules.events import Content, Done, Event, FinishReason, Reasoning, ToolCallDelta, ToolCallStart
+from modules.events import Event, FinishReason
 from modules.messages import Message, Role, TextPart, ToolCall, ToolUse
+from modules.reply.gather import ReplyAccumulator
 from modules.requests import ChatRequest
 
 MAX_ROUNDS: Final = 25
@@ -109,44 +110,32 @@ class _Rounds:
         return approval is not Approval.REJECT
 
 
-@dataclass(slots=True)
 class _Draft:
     """The assistant's message of one round, as its events come."""
 
-    request: ChatRequest
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    calls: dict[int, tuple[ToolCallStart, list[str]]] = field(default_factory=dict)
-    reason: FinishReason | None = None
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._reply = ReplyAccumulator()
 
     def add(self, event: Event) -> None:
-        match event:
-            case Content(text=text):
-                self.text.append(text)
-            case Reasoning(text=text):
-                self.reasoning.append(text)
-            case ToolCallStart(call=call):
-                self.calls[call] = event, []
-            case ToolCallDelta(call=call, arguments=arguments):
-                self.calls[call][1].append(arguments)
-            case Done(reason=reason):
-                self.reason = reason
+        self._reply.add(event)
 
     @property
     def calls_tools(self) -> bool:
-        return self.reason is FinishReason.TOOL_CALLS and bool(self.calls)
+        done = self._reply.choice(0).done
+        return done is not None and done.reason is FinishReason.TOOL_CALLS and bool(self.message.tool_calls)
 
     @property
     def message(self) -> Message:
         """With what it goes on from, where it goes on."""
-        before = self.request.messages[-1].text if self.request.continue_last else ""
-        text = before + "".join(self.text)
-        calls = (ToolCall(start.id, start.name, "".join(parts)) for start, parts in self.calls.values())
+        choice = self._reply.choice(0).finished()
+        before = self._request.messages[-1].text if self._request.continue_last else ""
+        text = before + choice.text
         return Message(
             role=Role.ASSISTANT,
             parts=(TextPart(text),) if text else (),
-            tool_calls=tuple(calls),
-            reasoning="".join(self.reasoning) or None,
+            tool_calls=choice.tool_calls,
+            reasoning=choice.reasoning or None,
         )
 
 

@@ -1,13 +1,14 @@
-"""Events → whole replies: the answer of a request that does not stream is its stream, read to the end."""
+"""Events → replies: as far as they have come, and whole."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from modules.engine.types import TokenLogprob, Usage
 from modules.events import (
     Content,
     Done,
+    Draft,
     Event,
     FinishReason,
     PromptScored,
@@ -51,11 +52,11 @@ class Reply:
 
 async def gather(events: AsyncGenerator[Event, None]) -> Reply:
     """Reads `events` to the end and closes it."""
-    draft = _Draft()
+    accumulator = ReplyAccumulator()
     async with aclosing(events):
         async for event in events:
-            draft.add(event)
-    return draft.reply()
+            accumulator.add(event)
+    return accumulator.reply()
 
 
 def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
@@ -72,69 +73,107 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
     )
 
 
-@dataclass(slots=True)
-class _ChoiceDraft:
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    calls: dict[int, tuple[str, str, list[str]]] = field(default_factory=dict)
-    complete: set[int] = field(default_factory=set)
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
+class ReplyAccumulator:
+    """Takes in the events of a reply; `reply` is what they have come to when all choices are done."""
 
-    def finished(self, done: Done) -> Choice:
-        calls = (
-            ToolCall(call_id, name, "".join(arguments))
-            for number, (call_id, name, arguments) in self.calls.items()
-            if number in self.complete or (done.reason is FinishReason.LENGTH and number == max(self.calls))
-        )
+    def __init__(self) -> None:
+        self.started: Started | None = None
+        self._choices: dict[int, ChoiceAccumulator] = {}
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self.started = event
+        else:
+            self.choice(event.index).add(event)
+
+    def choice(self, index: int) -> "ChoiceAccumulator":
+        return self._choices.setdefault(index, ChoiceAccumulator())
+
+    def reply(self) -> Reply:
+        assert self.started is not None, "a reply without Started"
+        choices = tuple(self._choices[index].finished() for index in sorted(self._choices))
+        usage = total_usage(self.started.prompt_tokens, [choice.usage for choice in choices])
+        return Reply(model=self.started.model, choices=choices, usage=usage)
+
+
+class ChoiceAccumulator:
+    """What the events of one choice have come to so far. `drafted` is its text before extensions change it, None where
+    they leave it alone."""
+
+    def __init__(self) -> None:
+        self.done: Done | None = None
+        self._text: list[str] = []
+        self._drafted: list[str] | None = None
+        self._reasoning: list[str] = []
+        self._calls: dict[int, tuple[str, str, list[str]]] = {}
+        self._complete: set[int] = set()
+        self._tokens: list[int] = []
+        self._logprobs: list[TokenLogprob] = []
+        self._prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        return _joined(self._text)
+
+    @property
+    def drafted(self) -> str | None:
+        return None if self._drafted is None else _joined(self._drafted)
+
+    @property
+    def reasoning(self) -> str:
+        return _joined(self._reasoning)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """All that were begun, with as much of their arguments as there is."""
+        return tuple(ToolCall(call_id, name, _joined(pieces)) for call_id, name, pieces in self._calls.values())
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Content(text=text):
+                self._text.append(text)
+                self._tokens += event.tokens
+                self._logprobs += event.logprobs
+            case Draft(text=text):
+                self._drafted = self._drafted or []
+                self._drafted.append(text)
+            case Reasoning(text=text):
+                self._reasoning.append(text)
+                self._logprobs += event.logprobs
+            case PromptScored(logprobs=logprobs):
+                self._prompt_logprobs = logprobs
+            case ToolCallStart(call=call):
+                self._calls[call] = (event.id, event.name, [])
+            case ToolCallDelta(call=call):
+                self._calls[call][2].append(event.arguments)
+            case ToolCallEnd(call=call):
+                self._complete.add(call)
+            case Done():
+                self.done = event
+
+    def finished(self) -> Choice:
+        done = self.done
+        assert done is not None, "a choice without Done"
+        is_cut = done.reason is FinishReason.LENGTH
+        calls = zip(self._calls, self.calls, strict=True)
         return Choice(
             index=done.index,
-            text="".join(self.text),
-            reasoning="".join(self.reasoning),
-            tool_calls=tuple(calls),
-            tokens=tuple(self.tokens),
-            logprobs=tuple(self.logprobs),
-            prompt_logprobs=self.prompt_logprobs,
+            text=self.text,
+            reasoning=self.reasoning,
+            tool_calls=tuple(
+                call for number, call in calls if number in self._complete or (is_cut and number == max(self._calls))
+            ),
+            tokens=tuple(self._tokens),
+            logprobs=tuple(self._logprobs),
+            prompt_logprobs=self._prompt_logprobs,
             reason=done.reason,
             stop_reason=done.stop_reason,
             usage=done.usage,
         )
 
 
-class _Draft:
-    def __init__(self) -> None:
-        self._started: Started | None = None
-        self._drafts: dict[int, _ChoiceDraft] = {}
-        self._choices: dict[int, Choice] = {}
-
-    def add(self, event: Event) -> None:
-        match event:
-            case Started():
-                self._started = event
-            case Content(index=index, text=text):
-                self._draft(index).text.append(text)
-                self._draft(index).tokens += event.tokens
-                self._draft(index).logprobs += event.logprobs
-            case Reasoning(index=index, text=text):
-                self._draft(index).reasoning.append(text)
-                self._draft(index).logprobs += event.logprobs
-            case PromptScored(index=index, logprobs=logprobs):
-                self._draft(index).prompt_logprobs = logprobs
-            case ToolCallStart(index=index, call=call):
-                self._draft(index).calls[call] = (event.id, event.name, [])
-            case ToolCallDelta(index=index, call=call):
-                self._draft(index).calls[call][2].append(event.arguments)
-            case ToolCallEnd(index=index, call=call):
-                self._draft(index).complete.add(call)
-            case Done(index=index):
-                self._choices[index] = self._draft(index).finished(event)
-
-    def reply(self) -> Reply:
-        assert self._started is not None, "a reply without Started"
-        choices = tuple(self._choices[index] for index in sorted(self._choices))
-        usage = total_usage(self._started.prompt_tokens, [choice.usage for choice in choices])
-        return Reply(model=self._started.model, choices=choices, usage=usage)
-
-    def _draft(self, index: int) -> _ChoiceDraft:
-        return self._drafts.setdefault(index, _ChoiceDraft())
+def _joined(pieces: list[str]) -> str:
+    """Joined once: who looks at a reply after each event joins what is new only."""
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""

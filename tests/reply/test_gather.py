@@ -9,6 +9,7 @@ from modules.errors import EngineFailed
 from modules.events import (
     Content,
     Done,
+    Draft,
     Event,
     FinishReason,
     PromptScored,
@@ -19,7 +20,7 @@ from modules.events import (
     ToolCallStart,
 )
 from modules.messages import ToolCall
-from modules.reply.gather import gather, total_usage
+from modules.reply.gather import ChoiceAccumulator, gather, total_usage
 
 STARTED = Started(model="m", prompt_tokens=5)
 LOGPROB = TokenLogprob(7, b"a", -0.5)
@@ -103,3 +104,22 @@ async def test_failure_is_passed_on_and_the_stream_closed() -> None:
 )
 def test_cached_are_the_tokens_that_nobody_computed(prompt_tokens: int, choices: list[Usage], total: Usage) -> None:
     assert total_usage(prompt_tokens, choices) == total
+
+
+def test_accumulator_tells_how_far_a_choice_has_come() -> None:
+    choice = ChoiceAccumulator()
+    assert (choice.text, choice.drafted, choice.calls) == ("", None, ())
+    for event in (
+        Reasoning(index=0, text="hm"),
+        Draft(index=0, text="so"),
+        Draft(index=0, text=" so"),
+        Content(index=0, text="SO"),
+        ToolCallStart(index=0, call=0, id="c0", name="f"),
+        ToolCallDelta(index=0, call=0, arguments='{"a"'),
+    ):
+        choice.add(event)
+    assert (choice.reasoning, choice.drafted, choice.text) == ("hm", "so so", "SO")
+    assert choice.calls == (ToolCall("c0", "f", '{"a"'),)
+    choice.add(done(0, Usage(), FinishReason.TOOL_CALLS))
+    # A call that broke off is no call.
+    assert choice.finished().tool_calls == ()

@@ -36,6 +36,7 @@ from modules.events import (
     ToolCallEnd,
     ToolCallStart,
 )
+from modules.reply.gather import Choice, ReplyAccumulator
 
 
 class BlockKind(StrEnum):
@@ -137,7 +138,7 @@ def _tool_use_id(call_id: str) -> str:
 CALLER: Final = DirectCaller(type="direct")
 
 
-def stop_of(done: Done, stop_sequences: tuple[str, ...]) -> tuple[StopReason, str | None]:
+def stop_of(done: Done | Choice, stop_sequences: tuple[str, ...]) -> tuple[StopReason, str | None]:
     """Why the reply ended, and by which of the request's own stop sequences."""
     if done.reason is FinishReason.TOOL_CALLS:
         return "tool_use", None
@@ -204,21 +205,18 @@ class _Draft:
         self._blocks: list[ReplyBlock] = []
         self._opened = BlockStart(0, BlockKind.TEXT)
         self._pieces: list[str] = []
-        self._model = ""
-        self._done: Done | None = None
+        self._reply = ReplyAccumulator()
 
     def add(self, event: Event) -> None:
-        if isinstance(event, Started):
-            self._model = event.model
+        self._reply.add(event)
         for step in self._builder.steps(event):
             self._take(step)
-        if isinstance(event, Done):
-            self._done = event
 
     def message(self, stop_sequences: tuple[str, ...]) -> MessageReply:
-        assert self._done is not None, "a reply without its end"
-        stop = stop_of(self._done, stop_sequences)
-        return message_of(self._model, self._blocks, self._done.usage, stop=stop)
+        reply = self._reply.reply()
+        [choice] = reply.choices
+        stop = stop_of(choice, stop_sequences)
+        return message_of(reply.model, self._blocks, choice.usage, stop=stop)
 
     def _take(self, step: Step) -> None:
         match step:

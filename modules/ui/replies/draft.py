@@ -17,6 +17,7 @@ from modules.events import Content, Done, Progress, Reasoning, Started, ToolCall
 from modules.events import Draft as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.prompt.templates.shape import with_thought_apart
+from modules.reply.gather import ChoiceAccumulator
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
@@ -74,6 +75,11 @@ class Drafting:
     clock: Callable[[], float] = time.monotonic
     _begun: float | None = None
     _tokens_before: int = 0
+    _before: Draft = field(init=False)
+    _said: ChoiceAccumulator = field(default_factory=ChoiceAccumulator)
+
+    def __post_init__(self) -> None:
+        self._before = self.draft
 
     def add(self, event: LoopEvent) -> None:
         match event:
@@ -82,10 +88,8 @@ class Drafting:
                 self.draft = replace(self.draft, model=event.model)
             case Progress():
                 self.draft = replace(self.draft, reading=event.prompt.done / max(1, event.prompt.total))
-            case Reasoning() | Content() | Unhooked():
+            case Reasoning() | Content() | Unhooked() | ToolCallStart() | ToolCallDelta():
                 self._say(event)
-            case ToolCallStart() | ToolCallDelta():
-                self._call(event)
             case Done():
                 self._count(event)
             case ToolProposed() | ToolStarted() | ToolFinished() | ToolRefused():
@@ -93,27 +97,18 @@ class Drafting:
             case RoundFinished():
                 self._finish_round(event)
 
-    def _say(self, event: Reasoning | Content | Unhooked) -> None:
-        draft = replace(self.draft, reading=None)
-        match event:
-            case Reasoning():
-                self.draft = replace(draft, reasoning=draft.reasoning + event.text)
-            case Content() if draft.visible is not None:
-                self.draft = replace(draft, visible=draft.visible + event.text)
-            case Content():
-                self.draft = replace(draft, content=draft.content + event.text)
-            case Unhooked():
-                self.draft = replace(draft, content=draft.content + event.text, visible=draft.visible or "")
-
-    def _call(self, event: ToolCallStart | ToolCallDelta) -> None:
-        calls = self.draft.calls
-        if isinstance(event, ToolCallStart):
-            calls = (*calls, CallSoFar(call=ToolCall(event.id, event.name, "")))
-        else:
-            last = calls[-1]
-            call = replace(last.call, arguments=last.call.arguments + event.arguments)
-            calls = (*calls[:-1], replace(last, call=call))
-        self.draft = replace(self.draft, calls=calls, reading=None)
+    def _say(self, event: Reasoning | Content | Unhooked | ToolCallStart | ToolCallDelta) -> None:
+        self._said.add(event)
+        said, before = self._said, self._before
+        is_changed = said.drafted is not None or before.visible is not None
+        self.draft = replace(
+            self.draft,
+            reasoning=before.reasoning + said.reasoning,
+            content=before.content + ((said.drafted or "") if is_changed else said.text),
+            visible=(before.visible or "") + said.text if is_changed else None,
+            calls=tuple(CallSoFar(call=call) for call in said.calls),
+            reading=None,
+        )
 
     def _count(self, done: Done) -> None:
         elapsed = 0.0 if self._begun is None else self.clock() - self._begun
@@ -129,3 +124,4 @@ class Drafting:
     def _finish_round(self, event: RoundFinished) -> None:
         messages = (*self.draft.tool_messages, *event.messages)
         self.draft = replace(self.draft, tool_messages=messages, reasoning="", content="", visible=None, calls=())
+        self._before, self._said = Draft(), ChoiceAccumulator()
