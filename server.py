@@ -83,7 +83,7 @@ def _start_again() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if sys.platform == "win32":
-        # There, exec leaves the console to nobody.
+        # There, exec detaches the console.
         sys.exit(subprocess.run(command, check=False).returncode)
     os.execv(sys.executable, command)  # noqa: S606 - the same program again
 

@@ -54,7 +54,7 @@ class Hooks:
     """`(turn) -> Iterator[str]`: a generator of pieces that says the reply in the model's place; only the first runs."""
 
     reply_text: tuple[Change[str], ...] = ()
-    """`(text: str, turn) -> str`: the visible text of a reply when it is complete; until then nobody sees it."""
+    """`(text: str, turn) -> str`: the visible text of a reply when it is complete; until then it is not shown."""
 
 
 HOOK_NAMES = tuple(hook.name for hook in fields(Hooks))

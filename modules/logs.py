@@ -46,7 +46,7 @@ class RedactKeys(logging.Filter):
 class LineFormatter(logging.Formatter):
     """`12:34:56 WARNING message`, one line per record but for tracebacks.
 
-    Control characters in the message are written as escapes, so text from a stranger cannot forge lines or colours.
+    Control characters in the message are written as escapes, so text from a client cannot forge lines or colours.
     """
 
     def __init__(self, *, coloured: bool) -> None:
@@ -81,7 +81,7 @@ def open_standard_streams() -> None:
 
 
 def announce(line: str) -> None:
-    """Write a line on standard output. One that cannot be written to, being full or read by nobody, is left alone from
+    """Write a line on standard output. One that cannot be written to, being full or unread, is left alone from
     then on."""
     try:
         print(line, flush=True)  # noqa: T201 - this is what it is for

@@ -158,7 +158,7 @@ def inside(folder: Path, name: str, suffixes: Sequence[str] = (), *, param: str 
 
 
 def inside_tree(folder: Path, name: str, suffixes: Sequence[str] = (), *, param: str | None = None) -> Path:
-    """Like `inside`, for names such as models' that may lie in sub-folders: `owner/model` with forward slashes."""
+    """Like `inside`, for names such as models' that may be in sub-folders: `owner/model` with forward slashes."""
     if len(name) > _MAX_NAME_BYTES:
         raise _bad_name(name, param)
     components = tuple(name.split("/"))

@@ -12,7 +12,7 @@ CHARACTER_MENU = "character_menu"
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """With `open` the pictures are there when the page is opened, else when somebody asks for them."""
+    """With `open` the pictures are there when the page is opened, else on request."""
 
     items_per_page: int = 50
     open: bool = False

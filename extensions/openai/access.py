@@ -118,7 +118,7 @@ class Gate:
         headers = Headers(scope=scope)
         access = self._policy.keys.access(headers)
         refusal = self._policy.refusal(scope["path"], headers, access)
-        # Before the body is read: whoever may not call cannot make the server take megabytes.
+        # Before the body is read: a refused caller cannot make the server receive megabytes.
         if refusal is not None:
             await error_response(refusal, scope)(scope, receive, send)
             return
@@ -179,7 +179,7 @@ class CrossOrigin(CORSMiddleware):
         return self._policy.allows(origin)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """A stranger's tells nothing, not even that there is a private network to be reached."""
+        """Preflights of other origins reveal nothing, not even that there is a private network."""
         if not is_addressed(request_headers, self._policy.hosts):
             return PlainTextResponse("Invalid host header", 400)
         if not self.is_allowed_origin(request_headers["origin"]):

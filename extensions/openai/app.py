@@ -62,7 +62,7 @@ def create_app(runtime: Runtime, *, settings: Settings | None = None, closing: a
 
 
 def _layers(settings: Settings) -> list[Middleware]:
-    """Outermost first: what fails is caught, preflights are answered, paths made plain, strangers sent away."""
+    """Outermost first: catches errors, answers preflights, normalizes paths, checks access."""
     policy = Policy.of(settings)
     pages = Middleware(CrossOrigin, policy=policy)
     gate = Middleware(Gate, policy=policy)

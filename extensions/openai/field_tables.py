@@ -42,7 +42,7 @@ def _row(name: str, field: Mapping[str, Any]) -> str:
 
 
 def _default(name: str) -> str:
-    """As the settings of the server have it, if nobody changed them."""
+    """The server's default setting."""
     setting = GenerationSettings.model_fields.get(name)
     if setting is None:
         return ""

@@ -50,7 +50,7 @@ class HostProgram(Protocol):
 
 class Host:
     """One for each extension; `name` is its folder's. `added` is read once `setup` has returned. Services of one that is
-    not active wait for somebody to start them."""
+    not active are started by the user."""
 
     def __init__(self, name: str, program: HostProgram, *, is_active: bool = True) -> None:
         self.name = name

@@ -96,11 +96,11 @@ class ExtensionThread:
                 continue
             try:
                 future.set_result(act())
-            except BaseException as failure:  # noqa: BLE001 - it belongs to whoever waits
+            except BaseException as failure:  # noqa: BLE001 - raised to the caller that waits
                 future.set_exception(failure)
 
 
 def _forget(closing: "asyncio.Task[None]") -> None:
-    """How a generator takes its end is of no interest to anybody."""
+    """What a generator raises when it is closed is ignored."""
     if not closing.cancelled():
         closing.exception()

@@ -48,7 +48,7 @@ def room_now() -> Room:
 def host_room(group: Path = _CONTROL_GROUP) -> tuple[int, int]:
     """Free and whole main memory, in bytes: of the machine, or of the container that bounds it (Linux, cgroup v2).
 
-    Files in the page cache count as free: the system takes their memory back when somebody needs it.
+    Files in the page cache count as free: the system frees it on demand.
     """
     memory = psutil.virtual_memory()
     try:

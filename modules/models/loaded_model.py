@@ -98,7 +98,7 @@ class LoadedModel:
             self._start_timer()
 
     async def close(self, patience: float | None) -> None:
-        """Wait up to `patience` seconds (None: for ever) until nobody uses the engine, then close it. Late streams end
+        """Wait up to `patience` seconds (None: for ever) until the engine is unused, then close it. Late streams end
         with an error."""
         try:
             async with asyncio.timeout(patience):

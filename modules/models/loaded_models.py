@@ -114,7 +114,7 @@ class LoadedModels:
         """Unload what has to leave for `need`, least recently used first, and add the names to `left`. From then on its
         memory counts, until `gone`.
 
-        Models in use are waited for, and nobody begins to use them meanwhile. With `patience`, a model of the same
+        Models in use are waited for, and take no new requests meanwhile. With `patience`, a model of the same
         name, and the only one that may be loaded, is closed after so many seconds even so. Raises NoRoom.
         """
         try:
@@ -176,8 +176,8 @@ class LoadedModels:
             await self.close(name, patience)
 
     async def watch(self) -> None:
-        """Measure the models for ever, and unload unused ones when they have grown beyond the limits. What nobody uses
-        hardly grows, and measuring costs time."""
+        """Measure the models for ever, and unload unused ones when they have grown beyond the limits. Idle models
+        hardly grow, and measuring costs time."""
         weighed = 0.0
         while True:
             await asyncio.sleep(_WATCH_SECONDS)

@@ -92,7 +92,7 @@ class _ThreadCandidate:
 
 
 class ModelLoading:
-    """Of each kind one load at a time: whoever calls `bring_up` has the turn."""
+    """One load at a time of each kind: the caller of `bring_up` must hold the kind's lock."""
 
     def __init__(
         self, loaded: LoadedModels, roster: Roster, launch: Launch, events: ModelEvents, settings: Settings
@@ -136,7 +136,7 @@ class ModelLoading:
         await self._loaded.close_dead()
         need = await self._loaded.need(spec)
         await self._loaded.refuse_hopeless(need)
-        # Read while the old model still serves: a damaged file then costs nobody a reply.
+        # Read while the old model still serves: a damaged file then ends no reply.
         candidate = await self._launch(spec) if await self._loaded.has_room_to_probe() else None
         try:
             self._loaded.publish_loading(spec)

@@ -25,7 +25,7 @@ from modules.settings.values import Settings
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# Enough for most replies to end by themselves, short enough for somebody who waits for the new model.
+# Enough for most replies to end by themselves, short enough for a user who waits for the new model.
 DRAIN_SECONDS: Final = 30.0
 _DIED: Final = "The model process ended unexpectedly. The next request loads the model again."
 _NONE_OF_KIND: Final = (
@@ -121,7 +121,7 @@ class ModelPool:
         return tuple(sorted(states, key=lambda state: state.name != default))
 
     def changes(self) -> AsyncGenerator[ModelState, None]:
-        """What happened last, then each later change, for whoever shows the progress of loads."""
+        """The latest state, then each change; for showing the progress of loads."""
         return self._feed.changes()
 
     def uses(self, name: str | None = None) -> int:
@@ -137,7 +137,7 @@ class ModelPool:
             await changed.wait()
 
     def wake(self) -> None:
-        """Have whoever follows `use_counts` look again."""
+        """Wakes the followers of `use_counts`."""
         self._loaded.wake()
 
     def list_models(self) -> list[str]:
@@ -366,7 +366,7 @@ class ModelPool:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            # Read here, because nobody may be waiting for the task any more; what failed was logged where it failed.
+            # Read here, because the caller may be gone; the failure was logged where it happened.
             task.exception()
 
 

@@ -54,7 +54,7 @@ def _named_spec(catalog: Catalog, settings: Settings, name: str) -> LoadSpec:
 
 
 def _operators_model(catalog: Catalog, name: str) -> ListedModel:
-    """Unlike a request, the operator may also name a file that lies elsewhere."""
+    """Unlike a request, the operator may also name a file in another folder."""
     try:
         return catalog.find(name)
     except NotFound:

@@ -36,7 +36,7 @@ class ModelState:
 
 
 class StateFeed:
-    """Holds the state of each model and what happened last, and wakes whoever follows it."""
+    """Holds the state of each model and the latest change, and wakes its followers."""
 
     def __init__(self) -> None:
         self._current = self._latest = ModelState()

@@ -23,7 +23,7 @@ from modules.prompt.tokens import PLACE, cut, without_reserved
 from modules.requests import Mode
 from modules.text.control_tokens import ControlTexts
 
-# Roles whose text may come from anybody: control tokens in it must not act.
+# Roles whose text is untrusted: control tokens in it must not take effect.
 _STRANGERS: Final = frozenset({Role.USER, Role.TOOL})
 
 

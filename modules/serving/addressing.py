@@ -1,6 +1,6 @@
 """Host names a server answers to, and which web pages may make a browser call it.
 
-Against DNS rebinding and requests that pages of strangers send: the name in `Host` must be one of ours, and a page's
+Against DNS rebinding and requests from pages of other origins: the name in `Host` must be one of ours, and a page's
 `Origin` must be the server itself.
 """
 
@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 # Browsers show a page at 0.0.0.0 too, and reach this machine by it.
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]")  # noqa: S104 - no address to bind to
 # What container runtimes and their virtual machines call this machine. No public name server knows them (`.internal` is
-# reserved for private use, `.localhost` for this machine), so no page of a stranger can come under one of them.
+# reserved for private use, `.localhost` for this machine), so no foreign page can be served under one of them.
 CONTAINER_NAMES: Final = (
     "docker.for.mac.host.internal",
     "docker.for.mac.localhost",

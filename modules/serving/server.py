@@ -29,7 +29,7 @@ class OrderlyServer(uvicorn.Server):
         self._closing = closing
 
     async def serve_in_order(self, listeners: list[socket.socket]) -> None:
-        """As `serve`, but cancelling it ends it in order too; cancelling it twice, without waiting for anybody."""
+        """As `serve`, but cancelling shuts down in order; a second cancel shuts down at once."""
         serving = asyncio.create_task(self.serve(listeners))
         try:
             await asyncio.shield(serving)
@@ -39,7 +39,7 @@ class OrderlyServer(uvicorn.Server):
             raise
 
     def stop(self) -> None:
-        """The second time, without waiting for anybody."""
+        """The second time, at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
         self._closing.set()

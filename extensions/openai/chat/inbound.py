@@ -80,7 +80,7 @@ class ChatTools:
 
 
 def chat_tools(body: ToolFields) -> ChatTools:
-    """Tools that providers run on their own servers are left out: nobody here does. Raises BadRequest."""
+    """Tools that providers run on their own servers are left out. Raises BadRequest."""
     if body.functions and body.tools:
         raise BadRequest("functions is the older form of tools; send only one of them.", param="functions")
     is_legacy = bool(body.functions)

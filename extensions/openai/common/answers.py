@@ -122,7 +122,7 @@ REPAIRS_HEADER = "X-Prompt-Repairs"
 
 
 def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
-    """Keys that nobody set are left out; those set to None are null."""
+    """Unset keys are left out; those set to None are null."""
     return Response(body.model_dump_json(exclude_unset=True), headers=headers, media_type="application/json")
 
 

@@ -89,7 +89,7 @@ def _http_fault(status: int) -> HttpError:
 
 
 class UnexpectedErrors:
-    """Outermost of all: what nobody foresaw is logged and answered with an error object that tells nothing.
+    """Outermost layer: logs unexpected exceptions and answers with an error object that reveals nothing.
 
     Every answer gets an id, which clients show in their errors: OpenAI's read `x-request-id`, Anthropic's `request-id`.
     """

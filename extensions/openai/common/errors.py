@@ -78,7 +78,7 @@ class ShuttingDown(ServiceError):
 
 
 class ClientGone(Exception):
-    """The caller hung up; nobody will read an answer."""
+    """The client disconnected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,6 @@ def _headers(error: ServiceError, fault: HttpError) -> dict[str, str]:
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unauthorized | Forbidden):
-        # Whoever is refused may have a large body on its way, which nobody wants.
+        # A refused client may still be sending a large body.
         headers["Connection"] = "close"
     return headers

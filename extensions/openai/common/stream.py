@@ -49,12 +49,12 @@ def parses_every_event(caller: Caller) -> bool:
 
 
 def is_plain_script(caller: Caller) -> bool:
-    """Whether nobody's client library reads the answer, so that it may hold what OpenAI's do not."""
+    """Whether the answer is not read by a client library, so that it may have more keys than OpenAI's."""
     return caller.user_agent.startswith(("python-requests/", "curl/"))
 
 
 async def while_connected(caller: Caller, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`. Raises ClientGone or ShuttingDown when there is nobody left to wait for it."""
+    """The result of `work`. Raises ClientGone when the client disconnects, and ShuttingDown."""
     return await unless(work, hung_up(caller.request.receive), stopped(caller.context.closing))
 
 
@@ -154,8 +154,7 @@ class FeedResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._feed):
             try:
-                # Starlette tells of a hang-up only to who reads; without this a reply would be generated to its end for
-                # nobody.
+                # A disconnect is only reported to callers of receive(); without this the whole reply would be generated.
                 await unless(self._send_all(send), hung_up(receive), stopped(self._closing), self._watch(send))
             except ClientGone:
                 return

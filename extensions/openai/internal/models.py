@@ -65,7 +65,7 @@ async def internal_health() -> InternalHealth:
 
 @router.post("/stop-generation")
 async def stop_generation(caller: CurrentCaller) -> Literal["OK"]:
-    """Ends the replies that run in the name of the caller's key, each with finish_reason stop; nobody else's."""
+    """Ends the replies that run under the caller's key only, each with finish_reason stop."""
     caller.context.runtime.work.stop(caller.owner)
     return "OK"
 

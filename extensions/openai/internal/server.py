@@ -38,7 +38,7 @@ async def health(context: CurrentContext) -> Response:
 
 @router.options("/")
 async def options() -> Literal["OK"]:
-    """Answers clients that ask whether anybody is there."""
+    """Answers clients that test whether the server is there."""
     return "OK"
 
 

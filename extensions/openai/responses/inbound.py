@@ -103,7 +103,7 @@ def response_tools(
     parallel: bool,
     more: Sequence[ResponseTool] = (),
 ) -> ResponseTools:
-    """Tools of types that nobody here can run or enforce are left out. `more` are those that the input brings; of two
+    """Tools of types that cannot be run or enforced here are left out. `more` are those that the input brings; of two
     with one name the first counts. Raises BadRequest for a choice of a tool that is not there."""
     unusable = [(f"tools[{number}].{tool.type}", tool) for number, tool in enumerate(tools) if not _is_usable(tool)]
     log_skipped("tools", [tool.type for _, tool in unusable])

@@ -57,7 +57,7 @@ class Record:
 
 class RecordStore:
     """Safe to use from any thread; every method is short. What has not been used for longest goes first. The database
-    is closed when nobody holds the store any more."""
+    is closed when the store is garbage-collected."""
 
     def __init__(
         self, bounds: StoreBounds, path: Path | None = None, *, clock: Callable[[], float] = time.time
@@ -99,7 +99,7 @@ class RecordStore:
             return row[0] if row else None
 
     def change(self, record_id: str, owner: str, changed: Callable[[bytes], Record]) -> bool:
-        """Puts what `changed` makes of the body; nobody else changes it meanwhile. False if there is no such record."""
+        """Puts what `changed` makes of the body; it cannot change in between. False if there is no such record."""
         with self._lock:
             self._forget_expired()
             body = self._get(record_id, owner)

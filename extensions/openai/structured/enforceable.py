@@ -2,7 +2,7 @@
 
 What means the same in other keywords is put into those. A keyword that only narrows, and that nothing here can enforce, is
 dropped and named, unless the caller relies on the whole schema (`strict`): then it stays, and the engine refuses it. Formats
-are annotations (JSON Schema Validation 2020-12, section 7), which nobody's check relies on; they are dropped either way.
+are annotations (JSON Schema Validation 2020-12, section 7), which no validation relies on; they are dropped either way.
 """
 
 import re

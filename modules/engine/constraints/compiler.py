@@ -200,7 +200,7 @@ def _fulfil(made: "Future[_Made]", act: Callable[[], _Made]) -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
     try:
         made.set_result(act())
-    except BaseException as failure:  # noqa: BLE001 - it belongs to whoever waits
+    except BaseException as failure:  # noqa: BLE001 - raised to the caller that waits
         made.set_exception(failure)
 
 

@@ -14,7 +14,7 @@ _NAME_KEYS: Final = ("name", "bot", "<|bot|>", "char_name")
 _USER_KEYS: Final = ("your_name", "user", "<|user|>")
 _GREETING_KEYS: Final = ("greeting", "char_greeting", "first_mes")
 _NICKNAME: Final = "nickname"
-# By these a file is a character's, even when nobody gave it a name.
+# By these a file is a character's, even without a name.
 _TELLING: Final = ("char_persona", "char_greeting", "world_scenario", "first_mes", "mes_example", "personality")
 _CHARACTER: Final = re.compile(r"\{\{char\}\}|<(?:BOT|CHAR)>", re.IGNORECASE)
 

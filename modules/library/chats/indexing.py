@@ -17,7 +17,7 @@ from modules.library.chats.places import ChatFile, Places
 # One transaction for several files costs little more than one for each, and holds the lock briefly.
 _BATCH: Final = 16
 # Of the time that a batch on the thread takes, until the next one: others of this process run only in between, and
-# indexing ten thousand chats is to disturb nobody.
+# indexing ten thousand chats must not slow down anything else.
 _BREATH: Final = 2.0
 
 _log = logging.getLogger(__name__)

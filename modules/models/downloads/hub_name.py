@@ -64,7 +64,7 @@ _OTHER_KINDS: Final = frozenset({"datasets", "spaces", "kernels", "collections",
 _HOW: Final = "Give a model as owner/name, owner/name:Q4_K_M or owner/name:branch, or as its address on the hub."
 # How other programs say that a name is one of the hub.
 _PREFIXES: Final = ("hf://", "hf:")
-# What Ollama calls the quantization that nobody chose.
+# Ollama's name for the default quantization.
 _LATEST: Final = "latest"
 _GGUF: Final = ".gguf"
 

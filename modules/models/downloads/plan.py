@@ -63,7 +63,7 @@ class Wish:
     """`files` are names in the repository, folders with a slash at the end; empty means what the model needs.
 
     `quantization` is the number format it has to be, above the one that the repository's name asks for;
-    `default_quantization` chooses among several GGUF models when nobody asks for one. `exclude` is a regular expression
+    `default_quantization` chooses among several GGUF models when none is asked for. `exclude` is a regular expression
     for names that are left out. `with_code` lets Python files come along.
     """
 

@@ -10,7 +10,7 @@ from modules.text.held_text import BlankHolder, overlap
 
 # Models begin with a few line breaks; a reply of blanks alone must not be held back without end.
 _BLANKS_BEFORE_START: Final = 16
-# Blanks at a thought's end are dropped; more of them are somebody's text.
+# Blanks at a thought's end are dropped; more of them are part of the text.
 _BLANKS_BEFORE_END: Final = 256
 # What marks begin with. Before anything else an end mark was only mentioned.
 _MARK_BEGINNINGS: Final = "<[]"
@@ -21,7 +21,7 @@ _PREFIX: Final[_Opening] = (None, ())
 
 
 class SpanKind(Enum):
-    """What a piece of a reply is. MARKUP are tags and the blanks around them, which nobody is shown."""
+    """What a piece of a reply is. MARKUP are tags and the blanks around them, which are not shown."""
 
     THOUGHT = auto()
     ANSWER = auto()

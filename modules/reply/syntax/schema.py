@@ -16,7 +16,7 @@ _LOOSE_NUMBER = re.compile(
     r"|(?P<whole>\d[\d_]*)?(?:(?P<point>\.)(?P<part>\d[\d_]*)?)?(?P<power>[eE][+-]?\d+)?)",
     re.ASCII,
 )
-# Python refuses to convert integers of more than 4300 digits, and nobody means one.
+# Python refuses to convert integers of more than 4300 digits, and no tool takes one.
 _MAX_DIGITS = 1000
 _LITERALS = {"true": "true", "True": "true", "false": "false", "False": "false", "null": "null", "None": "null"}
 

@@ -134,7 +134,7 @@ class SummaryText(BaseModel):
 
 
 class InputMessageItem(BaseModel):
-    """What anybody but the assistant said."""
+    """A message of the user, the system or the developer."""
 
     id: str
     type: Literal["message"] = "message"
