@@ -109,6 +109,7 @@ class Services:
         task = self._tasks.get(name)
         if task is not None and not task.done():
             task.cancel()
+            # Not awaited itself: how the service ended is in its state.
             await asyncio.wait([task])
         if self._states[name].status is not ServiceStatus.STOPPED:
             self._publish(ServiceState(name=name))
@@ -148,6 +149,7 @@ class Services:
 
     def _publish(self, state: ServiceState) -> None:
         self._states[state.name] = state
+        # A new event for each change, so that no waiter misses one that comes while it wakes.
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

@@ -80,6 +80,7 @@ class ExtensionPackage:
     """The folder as a package. What is imported from it sees `builtins` in place of Python's own, if they are given."""
 
     def __init__(self, found: Found, builtins: Mapping[str, Any] | None = None) -> None:
+        # Two folders of the same name, the user's and the program's, are two packages.
         digest = hashlib.sha256(str(found.folder).encode()).hexdigest()[:8]
         plain = re.sub(r"\W", "_", found.name)
         self.name = f"extension_{plain}_{digest}"
@@ -114,9 +115,11 @@ class ExtensionPackage:
         try:
             self._execute(spec, module)
         except BaseException:
+            # A module that failed half way must not be found by the next import.
             del sys.modules[full]
             raise
         parent, _, child = full.rpartition(".")
+        # As Python's own import does: `package.module` is an attribute of its package.
         setattr(sys.modules[parent], child, module)
         return module
 
@@ -131,6 +134,7 @@ class ExtensionPackage:
             if loader is not None:
                 loader.exec_module(module)
             return
+        # Python looks up __import__ there for code of this module only.
         module.__dict__["__builtins__"] = self._builtins
         code = loader.get_code(spec.name)
         assert code is not None

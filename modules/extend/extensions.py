@@ -84,6 +84,7 @@ class Extensions:
     def js(self) -> str:
         """One JavaScript function that runs what each extension brings; empty when none brings any."""
         texts = self._texts({host.name: host.added.js for host in self._hosts})
+        # One script that fails must not keep the others from running.
         parts = (f"try {{ (() => {{\n{text}\n}})(); }} catch (error) {{ console.error(error); }}" for text in texts)
         return "() => {{\n{}\n}}".format("\n".join(parts)) if texts else ""
 

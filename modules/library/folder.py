@@ -37,6 +37,7 @@ class FileCache(Generic[_Value]):
         if entry is not None and entry[0] == stamp:
             return entry[1]
         value = self._parse(path)
+        # A file that changed this very moment may change again without a new time, so it is not kept yet.
         if time.time_ns() - stamp[0] > _LONGEST_TICK_NS:
             self._keep(path, stamp, value)
         return value
@@ -45,6 +46,7 @@ class FileCache(Generic[_Value]):
         with self._lock:
             self._entries.pop(path, None)
             if len(self._entries) >= _KEPT:
+                # The oldest entry: dictionaries keep the order of insertion.
                 del self._entries[next(iter(self._entries))]
             self._entries[path] = (stamp, value)
 

@@ -26,6 +26,7 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):
             raise BadRequest(f"{path.name} is not a file.")
         with path.open("rb") as file:
+            # One more than allowed, to tell a file that is exactly as large from a larger one.
             content = file.read(limit + 1)
     except FileNotFoundError:
         raise
@@ -106,6 +107,7 @@ def text_at(content: Mapping[str, object], key: str, file_name: str) -> str:
 
 def yaml_text(content: Mapping[str, object]) -> str:
     """`content` as people write YAML: in its order, texts of several lines as blocks."""
+    # Without a width PyYAML breaks long lines, which changes text in blocks.
     return yaml.dump(content, Dumper=_BlockDumper, sort_keys=False, allow_unicode=True, width=2**31)
 
 

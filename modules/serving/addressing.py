@@ -51,6 +51,7 @@ def is_addressed(headers: Headers, names: frozenset[str] | None) -> bool:
         return True
     given = headers.getlist("host")
     found = [match["name"].lower().removesuffix(".") for value in given if (match := _HOST.fullmatch(value))]
+    # Two Host headers, or one that cannot be parsed, may mean different hosts to a proxy and to us.
     return len(found) == len(given) == 1 and found[0] in names
 
 

@@ -30,7 +30,9 @@ class BodyLimits:
                 return await receive()
             message = await _in_time(receive)
             left -= len(message.get("body", b""))
+            # Refused by its announced length before anything of it is read.
             if left < 0 or _announced_length(scope) > self._max_bytes:
+                # The rest of the body is still on its way; the connection cannot be used again.
                 raise HTTPException(413, headers={"Connection": "close"})
             is_complete = not message.get("more_body", False)
             return message
@@ -117,5 +119,6 @@ class PlainSender:
             if self._is_unbounded:
                 self._cycle.chunked_encoding = False
         elif message["type"] == "http.response.body" and self._is_unbounded:
+            # uvicorn compares what is sent with it, and here no length was announced.
             self._cycle.expected_content_length = len(message.get("body", b""))
         await self._send(message)

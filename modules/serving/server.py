@@ -32,6 +32,7 @@ class OrderlyServer(uvicorn.Server):
         """As `serve`, but cancelling shuts down in order; a second cancel shuts down at once."""
         serving = asyncio.create_task(self.serve(listeners))
         try:
+            # Cancelling uvicorn's own task would drop connections instead of closing them.
             await asyncio.shield(serving)
         except asyncio.CancelledError:
             self.stop()
@@ -60,8 +61,10 @@ def server_config(
         lifespan=lifespan,
         log_config=None,
         access_log=False,
+        # Tells an attacker nothing about the server's version.
         server_header=False,
         backlog=BACKLOG,
+        # X-Forwarded headers can be sent by anyone; behind a proxy nothing here depends on them.
         proxy_headers=False,
         root_path=root_path,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

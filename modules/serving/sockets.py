@@ -24,6 +24,7 @@ def on_signals(act: Callable[[], object]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
+    # Not loop.add_signal_handler, which does not exist on Windows.
     earlier = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(act)) for number in _SIGNALS}
     try:
         yield
@@ -66,6 +67,7 @@ def _listen_on(address: str, port: int) -> socket.socket:
     try:
         _allow_restart(listener)
         if family == socket.AF_INET6:
+            # Otherwise `::` would take the port of IPv4 too, and a socket for 0.0.0.0 could not be bound beside it.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(where)
         # Until one of them listens, two servers can be bound to the same port.

@@ -172,6 +172,7 @@ def _user_turns(blocks: Sequence[ContentBlock], path: str, names: dict[str, str]
         if block.type != "tool_result":
             said.append(text_in(block, f"{path}[{number}]"))
             continue
+        # Order matters to the model: what the user said before a result is a message before it.
         if any(said):
             yield _user_turn(said)
         said = []
@@ -196,6 +197,7 @@ def _tool_turn(block: ContentBlock, path: str, names: dict[str, str]) -> Message
 def _as_error(text: str) -> str:
     if not text:
         return "Error: the tool failed."
+    # Chat templates have no place for is_error, so the text has to say it.
     return text if text.lower().startswith(("error", "<tool_use_error>")) else f"Error: {text}"
 
 
@@ -207,6 +209,7 @@ def _assistant_turn(blocks: Sequence[ContentBlock], path: str) -> Message:
         match block.type:
             case "thinking":
                 thoughts.append(block.thinking or carried_thought(block.signature or ""))
+            # Encrypted for Anthropic's own servers; nothing in it can be read here.
             case "redacted_thinking":
                 continue
             case "tool_use":
@@ -301,6 +304,7 @@ def _tools(tools: list[MessagesTool]) -> Iterator[ToolSpec]:
     for number, tool in enumerate(tools):
         if tool.input_schema is not None:
             yield ToolSpec(tool.name, tool.description or "", tool.input_schema, strict=bool(tool.strict))
+        # Only a tool of the caller's own needs a schema; others are Anthropic's.
         elif tool.type in (None, "custom"):
             path = f"tools[{number}].input_schema"
             raise BadRequest(f"{path} is missing.", param=path)

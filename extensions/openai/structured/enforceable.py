@@ -131,6 +131,7 @@ class _Reading:
         if key in _LISTED and isinstance(value, list):
             parts = [self.schema(each, (*path, str(number))) for number, each in enumerate(value)]
             possible = [part for part in parts if part is not False]
+            # An alternative that nothing can satisfy only makes the engine refuse the schema.
             return possible if key in ("anyOf", "oneOf") and possible else parts
         return self.schema(value, path) if key in _SINGLE else value
 
@@ -191,12 +192,14 @@ def _in_other_words(schema: Schema) -> Schema:
     if node.get("unevaluatedItems") is False and is_whole and "items" not in node:
         node = {**node, "items": False, "unevaluatedItems": True}
     if node.get("type") == "any":
+        # Not a type of JSON Schema, but some generators write it for no restriction.
         del node["type"]
     return node
 
 
 def _renamed(schema: Schema) -> Iterator[tuple[str, Any]]:
     for key, value in schema.items():
+        # Within one document they lead where $ref would.
         if key in ("$dynamicRef", "$recursiveRef") and "$ref" not in schema:
             yield "$ref", value
         elif key == "$dynamicAnchor" and "$anchor" not in schema:
@@ -205,6 +208,7 @@ def _renamed(schema: Schema) -> Iterator[tuple[str, Any]]:
             continue
         elif key == "pattern" and isinstance(value, str):
             yield key, _REGULAR.get(value, value)
+        # JavaScript and PHP may write a whole number as 1.0.
         elif key in _COUNTS and isinstance(value, float) and value.is_integer():
             yield key, int(value)
         else:

@@ -47,6 +47,7 @@ class OldImports:
         try:
             return builtins.__import__(name, globals, locals, names, 0)
         except ModuleNotFoundError as failure:
+            # Only a module that is missing itself: an import that fails within it is the script's own mistake.
             if self._package is None or failure.name != name.partition(".")[0] or not self._package.has(name):
                 raise
             return self._own(name, names)

@@ -120,7 +120,9 @@ class OldProgram:
     def wait(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """What `work` returns when the event loop has done it. Raises NotLoaded where that cannot be waited for."""
         loop = self._program.loop
+        # Waiting on the loop's own thread would never end.
         if loop is None or loop is _running_loop():
+            # Otherwise Python warns of a coroutine that was never awaited.
             work.close()
             raise NotLoaded(
                 "The model can be asked once the program runs, and from a thread: in a hook or in an event of the page."

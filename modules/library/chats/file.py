@@ -34,6 +34,7 @@ def parse(content: object, file_name: str) -> History:
     raw, shown = _NAMES if _NAMES[0] in content else _OLD_NAMES
     texts, visible = (_pairs(content, key, file_name) for key in (raw, shown))
     metadata = mapping_at(content, _METADATA, file_name)
+    # Some programs write only the raw rows.
     visible += [(None, None)] * (len(texts) - len(visible))
     rows = (_row(index, texts[index], visible[index], metadata, file_name) for index in range(len(texts)))
     return History(rows=tuple(rows), extra=_left_over(content, metadata))

@@ -67,6 +67,7 @@ class Histories:
         # What became of ids: the id that a chat was renamed to, or None when it was deleted.
         self._fates: dict[tuple[Place, str], str | None] = {}
         self._issued: set[tuple[Place, str]] = set()
+        # Reentrant, because saving under a lock may look for the chat's current id.
         self._lock = RLock()
 
     def new_id(self, place: Place) -> str:
@@ -82,6 +83,7 @@ class Histories:
         """The last changed first. Raises BadRequest."""
         self._adopt()
         self._indexing.begin()
+        # Sorting all of ten thousand files for the first hundred would take longer than listing them.
         newest = heapq.nlargest(offset + limit, self._places.files(place), key=lambda file: (file.changed, file.id))
         files = newest[offset:]
         titles = self._indexing.titles(files)
@@ -127,6 +129,7 @@ class Histories:
                 raise NotFound("This chat was deleted too long ago to be restored.", param=_PARAM)
             chat_id = self._restored_id(removed)
             path = self._write(removed.place, chat_id, file.content)
+            # Keeps its place in the list, which is sorted by time.
             os.utime(path, ns=(file.changed, file.changed))
             return chat_id
 
@@ -137,6 +140,7 @@ class Histories:
             old = self._existing(place, chat_id)
             new = self._writable(place, new_name, param="name")
             old_id = old.name.removesuffix(CHAT)
+            # On file systems that ignore case a change of case finds the file itself.
             if new.exists() and not new.samefile(old):
                 raise BadRequest(f"There is a chat named {new_name!a} already. Choose another name.", param="name")
             old.rename(new)

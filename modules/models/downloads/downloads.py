@@ -91,6 +91,7 @@ class Downloads:
                 await work
             finally:
                 work.cancel()
+                # A thread may still be writing; the next download of the same files must not meet it.
                 await asyncio.gather(work, return_exceptions=True)
             yield tally.snapshot(is_done=True)
 
@@ -149,6 +150,7 @@ class Downloads:
     async def _is_there(self, placed: PlacedFile, tally: Tally, sums: dict[str, str]) -> bool:
         """Whether the file is where it belongs, whole."""
         file = placed.chosen.file
+        # The cheap test first: hashing a model takes a minute.
         if await asyncio.to_thread(_size, placed) != file.size:
             return False
         tally.begin(file.name, is_check=True)
@@ -180,6 +182,7 @@ class Downloads:
                     for placed in sorted(missing, key=lambda each: -each.chosen.file.size):
                         group.create_task(fetch(placed))
             except ExceptionGroup as failures:
+                # The group cancels the other files, so that the first failure is the cause.
                 raise failures.exceptions[0] from None
 
     async def _fetch_file(

@@ -26,6 +26,7 @@ class Sums:
     def __init__(self, size: int) -> None:
         self.fed = 0
         self._sha256 = hashlib.sha256()
+        # Small files are not in LFS, and Git's blob id is the only checksum that the hub states for them.
         self._git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
     @property
@@ -102,6 +103,7 @@ class PartialFile:
             handle.seek(self.fed)
             yield handle
             handle.flush()
+            # What is reported as kept must survive a crash.
             os.fsync(handle.fileno())
 
     async def append(self, handle: BinaryIO, content: bytes) -> None:
@@ -183,10 +185,12 @@ class FileTransfer:
             try:
                 await self._attempt()
             except _Interrupted as interruption:
+                # An attempt that brought something counts as success: a bad line makes progress in many short attempts.
                 failures = 0 if self.part.fed > before else failures + 1
                 await self._wait(interruption, failures)
 
     async def _attempt(self) -> None:
+        # Ranges and sizes are of the file itself, not of a compressed form.
         headers = {"Accept-Encoding": "identity"}
         if self.part.fed:
             headers["Range"] = f"bytes={self.part.fed}-"
