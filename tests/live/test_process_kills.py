@@ -1,12 +1,14 @@
-"""The model process killed and stopped in every phase of its life, and the disk full: whoever was being
+"""The model process killed and stopped in every phase of its life, its file cut off, the disk full: whoever was being
 answered is told, nothing that was finished is lost, and the next request is answered by a new process."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import httpx
@@ -14,7 +16,8 @@ import psutil
 import pytest
 
 from tests.live.client import CHAT, DONE, ask, error_of, rest_of, says, streaming, text_of, until_text
-from tests.live.server import LiveServer, launch
+from tests.live.server import LiveServer, launch, live_server
+from tests.model_files import SMOLLM2, model_path
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")]
 
@@ -40,7 +43,8 @@ async def in_load(server: LiveServer, http: httpx.AsyncClient, how: signal.Signa
     gone = server.model_process()
     gone.kill()
     await server.until(lambda: not gone.is_running())
-    waiting = asyncio.create_task(http.post(CHAT, json=says("echo: unlucky")))
+    # Should it have been loaded before it is hit, the reply does not end by itself.
+    waiting = asyncio.create_task(http.post(CHAT, json=says("stall")))
     await server.until(lambda: len(server.processes()) == 2)
     hit(server, how)
     expect_failure(await waiting)
@@ -106,6 +110,47 @@ async def test_stopped_in_every_phase(tmp_path: Path) -> None:
     """Found by the heartbeat, after ten seconds without an answer."""
     phases = {"load": in_load, "decode": in_decode, "idle": idle}
     await asyncio.gather(*(survived(tmp_path / name, phase, signal.SIGSTOP) for name, phase in phases.items()))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_hit_while_a_long_prompt_is_read(tmp_path: Path, how: signal.Signals) -> None:
+    async with live_server(tmp_path) as server, server.client() as http:
+        body = says("one two three four " * 250, max_tokens=5, ignore_eos=True)
+        before = cpu_of(server)
+        reading = asyncio.create_task(http.post(CHAT, json=body))
+        await server.until(lambda: cpu_of(server) > before + 0.2)
+        hit(server, how)
+        expect_failure(await reading)
+        assert (await ask(http, says("Hello", max_tokens=5, ignore_eos=True)))["usage"]["completion_tokens"] == 5
+        assert "Traceback" not in server.log
+
+
+def cpu_of(server: LiveServer) -> float:
+    return float(server.model_process().cpu_times().user)
+
+
+@pytest.mark.model
+async def test_a_model_file_that_is_cut_off_in_use(tmp_path: Path) -> None:
+    """The system ends a process that reads beyond the end of a file that it maps. The model comes back with its file."""
+    whole = model_path(SMOLLM2)
+    models = tmp_path / "models"
+    models.mkdir()
+    (tmp_path / "user_data").mkdir()
+    copyfile(whole, models / SMOLLM2)
+    async with live_server(tmp_path / "user_data", "--model-dir", models) as server, server.client() as http:
+        os.truncate(models / SMOLLM2, 2**20)
+        response = await http.post(CHAT, json=says("Hello", max_tokens=20))
+        assert response.status_code in {200, 500, 503}, response.text
+        # Weights that were copied at loading are still right; then the process has to be ended.
+        for process in server.processes():
+            if process.pid != server.process.pid:
+                process.kill()
+        refused = await http.post(CHAT, json=says("Hello", max_tokens=5))
+        expect_failure(refused)
+        copyfile(whole, models / SMOLLM2)
+        assert (await ask(http, says("Hello", max_tokens=5)))["usage"]["completion_tokens"] > 0
+        assert "Traceback" not in server.log
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process")
