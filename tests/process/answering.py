@@ -79,6 +79,14 @@ def wait(_: Do, task: Task) -> Iterator[Done]:
     yield Done()
 
 
+def nap(question: Do, task: Task) -> Iterator[Done]:
+    """That many milliseconds of its own time."""
+    for _ in range(question.number):
+        time.sleep(0.001)
+        task.advance()
+    yield Done(question.number)
+
+
 def spin(_question: Do, task: Task) -> Iterator[Done]:
     for _ in itertools.count():
         task.advance()
@@ -144,6 +152,7 @@ WAYS: Final[dict[str, Callable[[Do, Task], Iterator[Done]]]] = {
     "hang": hang,
     "hang with the lock": hang_with_the_lock,
     "wait": wait,
+    "nap": nap,
     "spin": spin,
     "fail": fail,
     "busy": be_busy,

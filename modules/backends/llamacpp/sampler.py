@@ -11,7 +11,7 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import numpy_samplers
 from modules.backends.llamacpp.candidates import Candidates, Row
-from modules.engine.constraints.answer import Mask
+from modules.engine.constraints.grammar_matcher import Mask
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Generation
 from modules.sampling import Sampling

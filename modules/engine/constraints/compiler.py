@@ -14,9 +14,9 @@ from typing import Final, TypeAlias, TypeVar
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer, regex_to_lark
 
-from modules.engine.constraints.answer import Answer
 from modules.engine.constraints.failures import Unenforceable
 from modules.engine.constraints.gbnf import gbnf_to_lark
+from modules.engine.constraints.grammar_matcher import GrammarMatcher
 from modules.engine.constraints.json_schema import read_schema
 from modules.engine.constraints.lark import strict_lark
 from modules.engine.constraints.matcher import Guide
@@ -66,7 +66,7 @@ class Constraints:
         constraint, answer = generation.constraint, None
         if constraint is not None:
             matcher = self._matcher(constraint, _key(constraint, generation))
-            answer = Answer(self._vocabulary, matcher.deep_copy())
+            answer = GrammarMatcher(self._vocabulary, matcher.deep_copy())
         thought = generation.thought
         if answer is None and (thought is None or thought.budget is None):
             return None

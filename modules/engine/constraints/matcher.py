@@ -4,8 +4,8 @@ from collections import deque
 
 import numpy as np
 
-from modules.engine.constraints.answer import Answer, Mask
-from modules.engine.constraints.reasoning import Opening, Thinking
+from modules.engine.constraints.grammar_matcher import GrammarMatcher, Mask
+from modules.engine.constraints.reasoning import ReasoningStart, Thinking
 from modules.engine.constraints.vocabulary import Vocabulary
 from modules.engine.types import Thought
 
@@ -18,11 +18,11 @@ class Guide:
     they begin it, or satisfy the constraint.
     """
 
-    def __init__(self, vocabulary: Vocabulary, thought: Thought | None, answer: Answer | None) -> None:
+    def __init__(self, vocabulary: Vocabulary, thought: Thought | None, answer: GrammarMatcher | None) -> None:
         self._vocabulary = vocabulary
         self._thought = thought
         self._answer = answer
-        self._opening: Opening | None = None
+        self._opening: ReasoningStart | None = None
         self._thinking: Thinking | None = None
         self._forced: deque[int] = deque()
         self._answers_beside_opening = True
@@ -80,7 +80,7 @@ class Guide:
         if thought.is_open:
             self._think(thought)
         elif thought.start:
-            self._opening = Opening(thought.start)
+            self._opening = ReasoningStart(thought.start)
 
     def _think(self, thought: Thought) -> None:
         self._opening, self._thinking = None, Thinking(thought)
@@ -134,7 +134,7 @@ class Guide:
         else:
             self._force_end_if_spent(thinking)
 
-    def _accept_opening(self, token: int, opening: Opening) -> None:
+    def _accept_opening(self, token: int, opening: ReasoningStart) -> None:
         data = self._vocabulary.shown(token)
         if opening.is_begun_by(data):
             self._begin_thought(opening.accept(data))

@@ -3,7 +3,7 @@
 from modules.engine.types import Thought
 
 
-class Opening:
+class ReasoningStart:
     """The first tokens of a reply that may begin a thought: what was said of the text that begins one."""
 
     def __init__(self, start: str) -> None:

@@ -16,7 +16,7 @@ _TOO_COMPLEX: Final = (
 )
 
 
-class Answer:
+class GrammarMatcher:
     """What may follow in a reply that must match one grammar. It owns `matcher`."""
 
     def __init__(self, vocabulary: Vocabulary, matcher: LLMatcher) -> None:
