@@ -41,12 +41,14 @@ _CLOSING: Final = (_END, *b'}]"')
 _CLOSING_IN_TEXT: Final = (_END, *b'"')
 _MANY: Final = 128
 _LAST: Final = b" ,.\t\n\r"
+# Slow enough for tests to act while a reply runs, fast enough not to be waited for.
 _SLOW_SECONDS: Final = 0.02
 _STALL_SECONDS: Final = 0.005
 _TALK: Final = b"word "
 _TALK_RATE: Final = 500
 # Commands that may stand within a longer turn, on a line of their own.
 _LINE_COMMAND: Final = re.compile(r"^(?:echo: .+|(?:count|slow|talk) \d+(?: \d+)?)$", re.MULTILINE)
+# Exact in binary, so that sums in tests are exact too.
 _LIKELY: Final = -0.125
 _UNLIKELY: Final = -6.0
 CHAT_TEMPLATE: Final = (

@@ -24,6 +24,7 @@ from modules.messages import Message, Role, TextPart, ToolCall, ToolUse
 from modules.reply.gather import ReplyAccumulator
 from modules.requests import ChatRequest
 
+# A model that calls tools in a circle would go on until somebody notices.
 MAX_ROUNDS: Final = 25
 _REJECTED: Final = "The user did not allow this call."
 _STOPPED: Final = "The user stopped this call."

@@ -12,6 +12,7 @@ from modules.reply.format import ReplyFormat
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
 
+# llama.cpp's seeds have 32 bits.
 _SEEDS = 2**32
 
 

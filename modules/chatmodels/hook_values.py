@@ -21,6 +21,7 @@ _Read: TypeAlias = Callable[[Any, Any], Any]
 
 # What a frame to the model process can hold.
 _LEAST: Final = -(2**63)
+# The range of MessagePack's integers, in which values travel to the model's process.
 _MOST: Final = 2**64 - 1
 _NEW: Final = object()
 

@@ -12,8 +12,11 @@ from modules.errors import ServiceError
 
 News: TypeAlias = tuple[int, Chunk | ServiceError]
 
+# A screen shows no more than sixty pictures a second.
 FRAME_SECONDS: Final = 1 / 60
+# Each costs a message, an event and a write; with many replies these would take the time of the model.
 DELIVERIES_PER_SECOND: Final = 160
+# Text that comes in steps of a tenth of a second still looks fluent.
 MAX_SECONDS: Final = 0.1
 
 

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ENTRY: Final = "modules.backends.serving:run"
+# Freeing a large model takes a second or two; after this the process is killed.
 _CLOSE_SECONDS: Final = 5.0
 
 

@@ -17,7 +17,9 @@ from typing import Final, NoReturn
 from modules.process.limits import ProcessLimits
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+# Orphans of this child's programs become its own, so that they can be ended with it.
 _PR_SET_CHILD_SUBREAPER: Final = 36
+# What a shell answers for a program that does not exist.
 _COMMAND_NOT_FOUND: Final = 127
 
 

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 # A process that the child started may hold its pipes open after its end; what it says then is not waited for.
 _LAST_OUTPUT_SECONDS: Final = 1.0
+# SIGKILL takes effect at once, except in a system call of a device that hangs.
 _KILL_SECONDS: Final = 5.0
 
 

@@ -31,6 +31,7 @@ A = TypeVar("A")
 
 # The child may be this many answers ahead of who reads them (see server.WINDOW), and hears of half of them at once.
 _TELL_TAKEN: Final = 16
+# Errors that keep their meaning across the pipe; whatever else a child names is a failure of the child.
 _OWN_ERRORS: Final = frozenset({"BadRequest", "Busy", "ContextTooLong", "NotSupported", "EngineFailed"})
 _FAULTS: Final = msgspec.msgpack.Decoder(ServiceFault)
 

@@ -13,6 +13,7 @@ import psutil
 
 from modules.process.progress import LOADING
 
+# A child that dies or hangs is noticed within a few of them; each costs one small message.
 TICK_SECONDS: Final = 1.0
 # Of a process that does nothing. What stops one for a few seconds must not end it.
 SILENT_TICKS: Final = 10

@@ -8,6 +8,7 @@ from typing import Final
 from modules.process.spec import ErrorOutput
 
 _log = logging.getLogger(__name__)
+# A child that writes without line breaks must not fill the memory.
 _MAX_LINE_BYTES: Final = 2000
 _LEVEL: Final = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
 

@@ -12,6 +12,7 @@ from typing import Final
 from modules.paths import PROGRAM_FOLDER
 from modules.process.limits import ProcessLimits
 
+# Room for the largest attachments; a length beyond it is a damaged stream.
 MAX_FRAME_BYTES: Final = 256 * 2**20
 # What any program needs to run at all; nothing of the server's.
 _HARMLESS: Final = (

@@ -5,6 +5,7 @@ from typing import Final
 
 from modules.process.failures import TimeLimitExceeded
 
+# A suspended machine adds one step at most to the time that counts.
 _STEPS: Final = 20
 _LONGEST_STEP: Final = 1.0
 

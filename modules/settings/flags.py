@@ -12,6 +12,7 @@ from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
 from modules.settings.values import OPTIONS, Settings, SettingSource, settings_from
 
+# What text-generation-webui's environment variables and shell scripts use for off.
 _NO = frozenset({"0", "false", "no", "off"})
 
 

@@ -22,6 +22,7 @@ from modules.settings.options import Option, SettingsGroup, did_you_mean, option
 
 API_EXTENSION = "openai"
 
+# A wrong value may be a whole file that was pasted by mistake.
 _MAX_SHOWN = 60
 _AnySettings = TypeVar("_AnySettings", bound="Settings")
 

@@ -24,7 +24,7 @@ MAX_DOCSTRING: Final = 100
 LONG_DOCSTRINGS: Final = 72
 # Below it a reader opens one file after the other, above it a file has more than one subject.
 MEDIAN_LINES: Final = range(100, 146)
-MIN_COMMENTS: Final = 0.009
+MIN_COMMENTS: Final = 0.012
 MAX_SUBJECT: Final = 72
 SUBJECT: Final = re.compile(r"[a-z][\w.,/ -]*: [a-z\d][^ ]* .+[^.]")
 # Subjects of older commits are as they are.

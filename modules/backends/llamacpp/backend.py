@@ -37,6 +37,7 @@ from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
 from modules.errors import BadRequest, ContextTooLong, EngineFailed
 
+# llama_decode's result when no KV cell is free; others are failures.
 _NO_ROOM = 1
 
 

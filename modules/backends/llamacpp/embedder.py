@@ -13,6 +13,7 @@ from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Finish, Job, ModelCard, Output
 from modules.errors import BadRequest
 
+# More texts in one batch gain nothing: a batch of this many keeps the cores busy.
 SEQUENCES: Final = 64
 
 

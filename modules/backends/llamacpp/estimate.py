@@ -27,10 +27,14 @@ from modules.engine.types import LoadSpec
 
 _F32: Final = 4
 _F16: Final = 2
+# llama.cpp rounds the number of cells up, since its kernels work on blocks of them.
 _PADDING: Final = 256
+# What the compute graph itself takes beside its tensors.
 _GRAPH: Final = 8 * 2**20
 _PROGRAM: Final = 10 * 2**20
+# A token's text, attributes and place in the vocabulary's hash tables.
 _TOKEN: Final = 200
+# The driver's context and the compiled kernels, before anything of the model is on the GPU.
 _GPU_PROGRAM: Final = 320 * 2**20
 
 

@@ -16,17 +16,23 @@ from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
 _MAGIC: Final = b"GGUF"
+# Version 1 had other sizes of lengths, and no published file of it is left.
 _VERSIONS: Final = (2, 3)
+# Holds the header of most models, whose vocabulary is the largest part of it.
 _FIRST_READ: Final = 16 * 2**20
 _TRAITS_BYTES: Final = 64 * 2**10
 _VOCABULARY: Final = "tokenizer."
+# A damaged file may state any length.
 _MAX_HEADER: Final = 256 * 2**20
+# Far beyond real files; counts of a damaged one must not become loops.
 _MAX_ENTRIES: Final = 1_000_000
 _MAX_ITEMS: Final = 8_000_000
 _MAX_DIMENSIONS: Final = 8
+# Vocabularies and merges are skipped: nothing here needs them, and they are most of a header.
 _KEPT_ITEMS: Final = 4096
 _KEPT_BYTES: Final = 4096
 _ALIGNMENT: Final = "general.alignment"
+# GGUF specification: without general.alignment it is 32.
 _DEFAULT_ALIGNMENT: Final = 32
 _STRING, _ARRAY = 8, 9
 _SCALARS: Final = MappingProxyType(
@@ -42,6 +48,7 @@ _ENCODERS: Final = frozenset(
     "llama-embed".split()
 )
 _RANK: Final = 4  # llama.h, enum llama_pooling_type
+# Mean, CLS and last of llama.h's enum llama_pooling_type.
 _POOLINGS: Final = (1, 2, 3)
 
 

@@ -16,8 +16,10 @@ from modules.errors import LoadFailed
 
 _log = logging.getLogger(__name__)
 _META_BYTES: Final = 1 << 12
+# Longer than nearly every token's text; llama.cpp says the length of those that are longer.
 _PIECE_BYTES: Final = 64
 _ERROR: Final = 4
+# ggml.h, enum ggml_log_level.
 _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 
 

@@ -26,7 +26,9 @@ from modules.library.templates import template_beside
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
 _MAGIC: Final = b"GGUF"
 _KINDS: Final = (ModelKind.CHAT, ModelKind.EMBEDDING)
+# llama.cpp reports every tensor, and each report is a message to the server.
 _REPORT_STEP: Final = 0.01
+# llama.cpp says why a load failed in its log only.
 _MEMORY_WORDS: Final = ("alloc", "memory", "buffer")
 
 

@@ -8,7 +8,9 @@ import numpy.typing as npt
 from modules.backends.llamacpp.candidates import Candidates
 
 Mask = npt.NDArray[np.bool_]
+# The unit of these settings in text-generation-webui.
 _CUTOFF_UNIT = 1e-4
+# Most often few tokens lie above the first of them, and only these have to be sorted.
 _BOUNDS = (1e-2, 1e-3, 1e-4, 1e-5)
 _IMPOSSIBLE = 80.0  # e^-80 is still a normal number in single precision
 

@@ -37,6 +37,7 @@ CACHE_TYPES: Final = MappingProxyType(
         "fp32": CacheType(0, 1, 4),
     }
 )
+# llama.cpp's spellings, and the short ones of text-generation-webui.
 CACHE_TYPE_SYNONYMS: Final = MappingProxyType({"f32": "fp32", "f16": "fp16", "q8": "q8_0", "q5": "q5_0", "q4": "q4_0"})
 SPLIT_MODES: Final = MappingProxyType({"layer": 1, "row": 2, "tensor": 3, "none": 0})
 
@@ -45,6 +46,7 @@ DEFAULT_CONTEXT: Final = 8192
 SCORING_ROWS: Final = 64
 # Rows for drafted tokens, of all replies together, where there is a draft model.
 DRAFT_ROWS: Final = 32
+# llama.cpp's own limit, LLAMA_MAX_SEQ.
 MAX_SEQUENCES: Final = 256
 # Sequences beyond those of running jobs: for finished ones, and where cells cannot be shared.
 SPARE_SEQUENCES: Final = 16

@@ -20,7 +20,9 @@ Stage: TypeAlias = Callable[[Candidates], None]
 Distribution: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.float64]]
 _MIN_KEEP: Final = 1
 _FEW: Final = 1024  # llama.cpp sorts them all: below this, that is quicker than finding out which need not be
+# The paper's m, from which it estimates the exponent of Zipf's law; llama.cpp's default.
 _MIROSTAT_SAMPLES: Final = 100
+# LLAMA_DEFAULT_SEED: llama.cpp draws one itself.
 _ANY_SEED: Final = 0xFFFFFFFF
 _TEMPERATURES: Final = ("temperature", "dynamic_temperature", "quadratic_sampling")
 _PENALTIES: Final = ("repetition_penalty", "presence_penalty", "frequency_penalty")

@@ -27,6 +27,7 @@ from modules.errors import LoadFailed
 
 _STATES: Final = ("last_hidden_state", "token_embeddings", "logits")
 _ELEMENTS: Final = MappingProxyType({"tensor(int64)": np.int64, "tensor(int32)": np.int32})
+# ONNX Runtime's levels: 2 warns of every node that stays on the CPU.
 _WARNINGS_ONLY: Final = 3
 _RANK_OF_STATES: Final = 3
 _LENGTHS_REMEMBERED: Final = 64

@@ -23,6 +23,7 @@ LOGITS: Final = "logits"
 
 _EMBEDDINGS: Final = "embeddings"
 _ACTIVATIONS: Final = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu"}
+# BERT's, where a configuration states none.
 _DEFAULT_EPSILON: Final = 1e-12
 
 

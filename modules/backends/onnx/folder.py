@@ -23,8 +23,10 @@ _WEIGHTS: Final = "model.safetensors"
 _PARTS: Final = "model.safetensors.index.json"
 _BUILT: Final = frozenset(("bert", "roberta", "xlm-roberta", "mpnet"))
 _HEAD: Final = "ForSequenceClassification"
+# Configuration files of real models have some kilobytes; vocabularies some megabytes.
 _MAX_BYTES: Final = 16 * 2**20
 _PADDED_POSITIONS: Final = frozenset(("roberta", "xlm-roberta", "mpnet"))
+# BERT's, where a configuration states none.
 _USUAL_LENGTH: Final = 512
 
 

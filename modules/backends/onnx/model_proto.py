@@ -15,6 +15,7 @@ Attribute: TypeAlias = int | float | Sequence[int]
 _VARINT: Final = 0
 _BYTES: Final = 2
 _FIXED32: Final = 5
+# The oldest that has what is written here, so that older runtimes read it too.
 _IR_VERSION: Final = 8
 _STANDARD_OPERATORS: Final = 17
 _MICROSOFT: Final = "com.microsoft"

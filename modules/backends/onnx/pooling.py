@@ -10,6 +10,7 @@ from modules.backends.onnx.folder import DenseLayer, PoolingMode
 from modules.backends.onnx.weights import EncoderWeights, Floats
 from modules.errors import LoadFailed
 
+# A vector of zeros is left as it is instead of becoming NaN.
 _SMALLEST: Final = 1e-9
 
 

@@ -15,8 +15,10 @@ Floats: TypeAlias = NDArray[np.float32]
 Integers: TypeAlias = NDArray[np.int64]
 
 _LENGTH: Final = struct.Struct("<Q")
+# The bound of the safetensors library.
 _MAX_HEADER: Final = 100 * 2**20
 _TYPES: Final = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+# bfloat16 is the upper half of a float32.
 _LOW_BITS: Final = 16
 
 

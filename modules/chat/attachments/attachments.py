@@ -17,6 +17,7 @@ from modules.process.limits import ProcessLimits
 from modules.process.spec import ProcessSpec
 
 MAX_FILE_BYTES: Final = 32 * 2**20
+# About a hundred thousand tokens, more than most contexts hold.
 MAX_TEXT: Final = 400_000
 _ANSWER_BYTES: Final = 33 * 2**20
 # The parent counts seconds; those of the processor are for the case that it is stopped.

@@ -13,6 +13,7 @@ from pypdf.errors import FileNotDecryptedError, WrongPasswordError
 
 from modules.chat.attachments.pictures import Unreadable
 
+# A DOCX of some kilobytes may unpack to gigabytes.
 _MAX_UNPACKED: Final = 200 * 2**20
 _MAX_PART: Final = 50 * 2**20
 _MAX_PARTS: Final = 5_000

@@ -6,9 +6,12 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
+# Larger pictures cost tokens and show a model little more.
 LONG_SIDE: Final = 1536
+# Decoding takes four bytes for each pixel, whatever the file's size.
 MAX_PIXELS: Final = 50_000_000
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
+# Hardly different to look at, at a fraction of the size of 100.
 _JPEG_QUALITY: Final = 90
 
 

@@ -11,9 +11,11 @@ from modules.chat.tools.base import ToolFailed
 
 Number: TypeAlias = int | float
 
+# Python's parser recurses with nesting.
 _MAX_LENGTH: Final = 1_000
 # Python writes no whole number of more than 4,300 digits.
 _MAX_BITS: Final = 14_000
+# Larger ones have thousands of digits and take seconds.
 _MAX_FACTORIAL: Final = 1_000
 
 _CONSTANTS: Final[Mapping[str, float]] = MappingProxyType({"pi": math.pi, "e": math.e, "tau": math.tau})

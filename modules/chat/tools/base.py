@@ -9,9 +9,12 @@ from typing import Any, Final, Protocol
 
 from modules.messages import ToolSpec
 
+# About five thousand tokens: one answer must not fill the context.
 MAX_ANSWER: Final = 20_000
+# Descriptions are part of every prompt.
 _MAX_DESCRIPTION: Final = 4_000
 _MAX_SCHEMA: Final = 64 * 1024
+# OpenAI's rule for names, and dots, which MCP servers use.
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 

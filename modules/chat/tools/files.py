@@ -17,8 +17,10 @@ from modules.process.client import ask_once
 from modules.process.failures import FrameTooLarge, ProcessFailed, ProtocolBroken, TimeLimitExceeded
 from modules.process.spec import ProcessSpec
 
+# Importing a tool's file may load large libraries.
 _DESCRIBE_SECONDS: Final = 20.0
 _ANSWER_BYTES: Final = 4 * 2**20
+# Each call starts a Python process.
 _AT_ONCE: Final = 2
 
 

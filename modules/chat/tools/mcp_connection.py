@@ -9,10 +9,12 @@ from modules.chat.tools.base import ToolFailed, checked_spec
 from modules.chat.tools.mcp_servers import McpServer
 from modules.messages import ToolSpec
 
+# Servers that are started with npx download themselves the first time.
 _START_SECONDS: Final = 15.0
 # Launchers such as npx may have to fetch the server first.
 _PATIENCE_SECONDS: Final = 120.0
 _REST_SECONDS: Final = 10.0
+# At most a bit under three minutes between attempts to reach a server that is down.
 _LONGEST_REST: Final = 16
 
 

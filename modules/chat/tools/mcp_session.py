@@ -17,7 +17,9 @@ from mcp.types import CallToolResult, TextContent, Tool
 from modules.chat.tools.base import ToolFailed, answer_text
 from modules.chat.tools.mcp_servers import CommandServer, McpServer
 
+# A server may answer with a next page without end.
 _MAX_PAGES: Final = 20
+# Descriptions of more would fill any context.
 _MAX_TOOLS: Final = 500
 _CLOSE_SECONDS: Final = 8.0
 # A server may hold a response open for as long as its tool works; calls have a bound of their own.

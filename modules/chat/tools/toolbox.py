@@ -16,7 +16,9 @@ from modules.paths import UserData
 
 _log = logging.getLogger(__name__)
 
+# The user waits; searches and small programs are done long before.
 CALL_SECONDS: Final = 60.0
+# A model in a loop writes arguments until its reply is cut off.
 _MAX_ARGUMENTS: Final = 2**20
 
 

@@ -26,11 +26,17 @@ from modules.errors import BadRequest
 
 _Key: TypeAlias = tuple[str, str, bool]
 _Made = TypeVar("_Made")
+# Clients send the same few schemas again and again.
 _REMEMBERED: Final = 32
+# What a client may wait before its first token; most schemas take a few milliseconds.
 _SECONDS: Final = 1.5
+# Waited for in slices, so that a process that was suspended adds only one of them.
 _SLICE_SECONDS: Final = 0.05
+# Compiling must not slow down the thread that steps the model.
 _NICENESS: Final = 10
+# Longer ones take llguidance seconds and gigabytes.
 _MAX_REGEX: Final = 128 * 1024
+# llguidance repeats the schema in its messages.
 _REASON_LENGTH: Final = 300
 _STATE: Final = "<state>"
 

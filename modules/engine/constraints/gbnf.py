@@ -14,7 +14,9 @@ from modules.engine.constraints.failures import Unenforceable
 
 _ROOT: Final = "root"
 _MAX_CHARACTERS: Final = 256 * 1024
+# Each rule costs the parser at every token.
 _MAX_RULES: Final = 2000
+# The translation recurses.
 _MAX_DEPTH: Final = 64
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _BLANK: Final = re.compile(r"(?:[ \t]|#[^\r\n]*)*")

@@ -24,8 +24,10 @@ WHITESPACE: Final[Schema] = {
     "lenient": False,
     "coerce_one_of": False,
 }
+# llguidance reads its own options from this key of a schema.
 _OPTIONS_KEY: Final = "x-guidance"
 _MAX_CHARACTERS: Final = 512 * 1024
+# Each pattern is an automaton that is built before the first token.
 _MAX_PATTERNS: Final = 64
 _MAX_JOINED_PATTERNS: Final = 12  # to meet all of them takes llguidance exponential time
 _UNENFORCED_FORMATS: Final = frozenset(

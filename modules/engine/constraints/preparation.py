@@ -17,6 +17,7 @@ Ready: TypeAlias = "Callable[[Job, Guide | ServiceError | None], None]"
 _Jobs: TypeAlias = "SimpleQueue[Job | None]"
 _log = logging.getLogger(__name__)
 
+# Two schemas that take long at a time; a third one would take a core from the model.
 _SLOW_LANES: Final = 2
 
 

@@ -6,9 +6,11 @@ from typing import Any, Final, TypeAlias
 from modules.engine.constraints.failures import Unenforceable
 
 Schema: TypeAlias = dict[str, Any]
+# More than any tool's schema has; each node becomes rules of the grammar.
 MAX_NODES: Final = 10_000
 _MAX_DEPTH: Final = 100
 _MAX_REFERENCES: Final = 1000
+# Keywords whose values are data, in which a name like a keyword means nothing.
 _NO_SCHEMAS: Final = frozenset({"const", "default", "enum", "example", "examples", "required", "type"})
 
 

@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from llguidance import LLTokenizer, TokenizerWrapper
 
+# A byte that UTF-8 never has, with which llguidance marks special tokens.
 _SPECIAL: Final = b"\xff"
 _NO_SLICES: Final[list[str]] = []
 _BYTES: Final = 256

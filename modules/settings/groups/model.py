@@ -9,6 +9,7 @@ from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES, 
 from modules.settings.option_values import Numbers, Words
 from modules.settings.options import SettingsGroup, setting
 
+# text-generation-webui's spellings.
 _LOADER_SYNONYMS = {"llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}
 
 

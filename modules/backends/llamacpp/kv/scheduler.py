@@ -30,9 +30,13 @@ from modules.backends.llamacpp.kv.plan import (
 )
 from modules.backends.llamacpp.kv.prefix_cache import Match, PrefixCache, common_length
 
+# Copying a shorter prefix costs more than computing it.
 MIN_SHARED: Final = 16
+# Shorter sequences are computed again sooner than they are copied back.
 MIN_OFFLOADED: Final = 24
+# llama.cpp copies each run of cells on its own.
 MAX_PIECES: Final = 8
+# Cells for the next tokens of every running reply, so that a new prompt does not take them.
 GROWTH: Final = 32
 
 

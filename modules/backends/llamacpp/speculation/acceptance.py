@@ -2,10 +2,12 @@
 
 from typing import Final
 
+# The last ten or so drafts count: a reply changes between text and code.
 _DECAY: Final = 0.9
 _HOPE_WEIGHT: Final = 2.0
 HOPE: Final = 0.75
 FIRST_PAUSE: Final = 32
+# Text that is hard to guess is tried again now and then, at a cost that is not noticed.
 LAST_PAUSE: Final = 1024
 # So many tokens have to be sought before what came true of them says something.
 _TRIAL: Final = 4

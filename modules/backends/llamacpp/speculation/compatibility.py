@@ -14,6 +14,7 @@ from modules.errors import LoadFailed
 # As llama.cpp's own speculative decoding compares vocabularies (common/speculative.cpp): sizes may differ by padding,
 # and the first ids are for control tokens that some conversions spell differently.
 _MAX_SIZE_DIFFERENCE: Final = 128
+# Control tokens stand at the beginning and may be named differently.
 _FIRST_COMPARED: Final = 5
 
 
