@@ -126,3 +126,29 @@ async def test_junk_from_the_worker_is_refused_and_never_run(moment: str, tmp_pa
         await asyncio.wait_for(used(command), 30)
     assert not trace.exists()
     assert child_processes() == before
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\xff" * 300,
+        struct.pack(">IBI", 2**31, FrameKind.MESSAGE, 0),
+        struct.pack(">IBI", 3, 200, 0) + b"abc",
+        struct.pack(">IBI", 3, FrameKind.MESSAGE, 0) + b"\xc1\xc1\xc1",
+        pack(FrameKind.MESSAGE, 0, {"type": "Submit", "job": "none"}),
+        pack(FrameKind.MESSAGE, 0, ["LoadModel", 1, 2, 3]),
+        pack(FrameKind.MESSAGE, 0, "text"),
+    ],
+    ids=["bytes", "length", "kind", "no MessagePack", "ill-typed", "list", "text"],
+)
+@pytest.mark.parametrize("is_loaded", [False, True])
+async def test_junk_from_the_parent_ends_the_worker(junk: bytes, is_loaded: bool) -> None:
+    """It says so by its exit code, and neither hangs nor goes on with what it cannot understand."""
+    async with worker() as process:
+        if is_loaded:
+            await loaded(process)
+            await told(process, wire.Submit(Job(1, asking("stall"))))
+        assert process.stdin is not None
+        process.stdin.write(junk)
+        await process.stdin.drain()
+        assert await asyncio.wait_for(process.wait(), 60) != 0
