@@ -13,6 +13,7 @@ from extensions.openai.common.answers import json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
 from extensions.openai.common.middleware import JsonRoute
+from extensions.openai.common.program import program_of
 from extensions.openai.common.stream import while_connected
 from modules.errors import BadRequest
 from modules.media.embeddings import EmbeddingRequest, Text
@@ -89,7 +90,7 @@ async def create_embeddings(body: EmbeddingsRequest, caller: CurrentCaller) -> R
         dimensions=body.dimensions,
         keep_alive=body.ttl if body.keep_alive is None else body.keep_alive,
     )
-    found = await while_connected(caller, caller.context.runtime.embeddings.embed(request))
+    found = await while_connected(caller, program_of(caller.context).embeddings.embed(request))
     written = _in_base64 if body.encoding_format == "base64" else _numbers
     data = [
         EmbeddingObject(object="embedding", index=index, embedding=written(vector))

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from extensions.openai.common.answers import json_answer
 from extensions.openai.common.context import CurrentContext
 from extensions.openai.common.errors import speaks_anthropic
+from extensions.openai.common.program import program_of
 from modules.errors import BadRequest, NotFound
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
@@ -142,15 +143,15 @@ async def list_models(context: CurrentContext, request: Request) -> Response:
     """Every model that can be named, the loaded one first. With the header `anthropic-version`, in Anthropic's shape
     and in pages."""
     if speaks_anthropic(request.scope):
-        models = [_in_anthropics_shape(entry) for entry in await _models(context.runtime)]
+        models = [_in_anthropics_shape(entry) for entry in await _models(program_of(context))]
         return json_answer(anthropic_page(models, request.query_params), {})
-    return json_answer(ModelList(object="list", data=await _models(context.runtime)), {})
+    return json_answer(ModelList(object="list", data=await _models(program_of(context))), {})
 
 
 @router.get("/v1/models/{model:path}", responses={200: {"model": Model}})
 async def get_model(model: str, context: CurrentContext, request: Request) -> Response:
     """One model of that list."""
-    found = next((entry for entry in await _models(context.runtime) if entry.id == model), None)
+    found = next((entry for entry in await _models(program_of(context)) if entry.id == model), None)
     if found is None:
         raise NotFound(
             f"The model {model[:200]!a} does not exist. GET /v1/models lists all.",
@@ -181,7 +182,7 @@ def _present(state: ModelState, runtime: Runtime) -> Iterator[Model]:
     assert state.name is not None
     entry = _entry(runtime, state.name, state)
     yield entry
-    if state.status is Status.READY and state.name == runtime.models.state.name:
+    if state.status is Status.READY and (default := runtime.models.known_card(None)) and state.name == default.name:
         for alias in runtime.settings.model_alias:
             yield entry.model_copy(update={"id": alias})
 

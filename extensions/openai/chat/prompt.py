@@ -8,11 +8,10 @@ from starlette.responses import Response
 from extensions.openai.chat.inbound import chat_request
 from extensions.openai.chat.schema import ChatCompletionRequest
 from extensions.openai.common.answers import json_answer
-from extensions.openai.common.context import CurrentCaller
+from extensions.openai.common.context import AnsweringRuntime, CurrentCaller
 from extensions.openai.common.field_types import Anything, TokenFields, TokenIds
 from extensions.openai.common.middleware import JsonRoute
 from modules.errors import BadRequest
-from modules.runtime import Runtime
 
 router = APIRouter(tags=["Tokens"], route_class=JsonRoute)
 
@@ -92,7 +91,7 @@ async def tokenizer_info(caller: CurrentCaller, model: str | None = None) -> Res
     return json_answer(info, {})
 
 
-async def _tokens_of_text(body: TokenizeRequest, runtime: Runtime) -> list[int]:
+async def _tokens_of_text(body: TokenizeRequest, runtime: AnsweringRuntime) -> list[int]:
     text = body.prompt if body.prompt is not None else body.content
     if text is None:
         raise BadRequest("prompt is missing. Send a text as prompt, or a chat as messages.", param="prompt")

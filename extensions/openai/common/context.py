@@ -1,20 +1,47 @@
 """What every route can reach, handed to it by argument."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends
 from starlette.requests import Request
 
-from modules.runtime import Runtime
+from modules.chat.service import ChatService
+from modules.settings.values import Settings
+
+
+class PresetReader(Protocol):
+    def read(self, name: str) -> Mapping[str, object]:
+        """Fields of `Sampling`. Raises BadRequest."""
+        ...
+
+
+class LibraryOfPresets(Protocol):
+    @property
+    def presets(self) -> PresetReader: ...
+
+
+class AnsweringRuntime(Protocol):
+    """What endpoints that answer requests need of the runtime. Those that manage models take all of it, from
+    `program_of`."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def chat(self) -> ChatService: ...
+
+    @property
+    def library(self) -> LibraryOfPresets: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """`closing` is set once the server is being stopped."""
 
-    runtime: Runtime
+    runtime: AnsweringRuntime
     closing: asyncio.Event
 
 

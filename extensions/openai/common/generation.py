@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import Field, field_validator
 
+from extensions.openai.common.context import AnsweringRuntime
 from extensions.openai.common.field_types import (
     Amount,
     Anything,
@@ -34,7 +35,6 @@ from extensions.openai.common.field_types import (
 from extensions.openai.structured.constraint import StructuredFields
 from modules.errors import BadRequest
 from modules.requests import Limits
-from modules.runtime import Runtime
 from modules.sampling import OFF_BELOW_ZERO, SAMPLER_ORDER, Sampling, zero_if_negative
 
 
@@ -235,7 +235,7 @@ def _token_ids(text: str) -> tuple[int, ...]:
         ) from None
 
 
-async def default_sampling(runtime: Runtime, preset: str | None) -> Sampling:
+async def default_sampling(runtime: AnsweringRuntime, preset: str | None) -> Sampling:
     """What holds where a request is silent: the server's settings or, if it names a preset, that whole preset, in
     which what the file leaves out is neutral. Raises BadRequest."""
     if not preset:

@@ -10,6 +10,7 @@ from extensions.openai.access import ManagementRoute
 from extensions.openai.common.context import Context, CurrentCaller, CurrentContext
 from extensions.openai.common.field_types import RequestModel
 from extensions.openai.common.middleware import JsonRoute
+from extensions.openai.common.program import program_of
 from modules.models.options import LoadOptions
 
 router = APIRouter(prefix="/v1/internal", tags=["Server"], route_class=JsonRoute)
@@ -66,14 +67,14 @@ async def internal_health() -> InternalHealth:
 @router.post("/stop-generation")
 async def stop_generation(caller: CurrentCaller) -> Literal["OK"]:
     """Ends the replies that run under the caller's key only, each with finish_reason stop."""
-    caller.context.runtime.work.stop(caller.owner)
+    program_of(caller.context).work.stop(caller.owner)
     return "OK"
 
 
 @router.get("/model/info")
 async def model_info(context: CurrentContext) -> ModelInfo:
     """The model that answers, or would answer, the next request."""
-    card = context.runtime.models.state.card
+    card = program_of(context).models.known_card(None)
     if card is None:
         return ModelInfo(model_name=NO_MODEL, lora_names=[], loader=None, context_length=None)
     return ModelInfo(
@@ -84,7 +85,7 @@ async def model_info(context: CurrentContext) -> ModelInfo:
 @management.get("/list")
 async def list_model_files(context: CurrentContext) -> ModelNames:
     """What can be loaded: GGUF files by their path in the model folder, then folders."""
-    return ModelNames(model_names=await asyncio.to_thread(context.runtime.models.list_models))
+    return ModelNames(model_names=await asyncio.to_thread(program_of(context).models.list_models))
 
 
 @management.post("/load")
@@ -94,7 +95,7 @@ async def load_model(body: LoadRequest, context: CurrentContext) -> Literal["OK"
     args = {name: value for name, value in (body.settings or {}).items() if name not in _TEMPLATE_FIELDS}
     options = LoadOptions.parse(args | (body.args or {}))
     template = await asyncio.to_thread(_template, body, context)
-    await context.runtime.models.load(body.model_name, options, instruction_template=template)
+    await program_of(context).models.load(body.model_name, options, instruction_template=template)
     return "OK"
 
 
@@ -104,13 +105,13 @@ def _template(body: LoadRequest, context: Context) -> str:
     name, source = (getattr(body, field) or older.get(field) for field in _TEMPLATE_FIELDS)
     if source or not name:
         return str(source or "")
-    return context.runtime.library.templates.read(str(name))
+    return program_of(context).library.templates.read(str(name))
 
 
 @management.post("/unload")
 async def unload_model(context: CurrentContext, body: UnloadRequest | None = None) -> Literal["OK"]:
     """Gives the memory of one model back, or of all when none is named."""
-    await context.runtime.models.unload(body.model_name if body else None)
+    await program_of(context).models.unload(body.model_name if body else None)
     return "OK"
 
 
@@ -128,18 +129,18 @@ class AdapterRequest(RequestModel):
 @adapters.get("/list")
 async def list_adapters(context: CurrentContext) -> AdapterNames:
     """What can be applied: GGUF files and folders in PEFT's format."""
-    return AdapterNames(lora_names=await asyncio.to_thread(context.runtime.models.list_adapters))
+    return AdapterNames(lora_names=await asyncio.to_thread(program_of(context).models.list_adapters))
 
 
 @adapters.post("/load")
 async def load_adapters(body: AdapterRequest, context: CurrentContext) -> Literal["OK"]:
     """Loads the model again with exactly these adapters; answers when it is ready."""
-    await context.runtime.models.apply_adapters(body.lora_names)
+    await program_of(context).models.apply_adapters(body.lora_names)
     return "OK"
 
 
 @adapters.post("/unload")
 async def unload_adapters(context: CurrentContext) -> Literal["OK"]:
     """Loads the model again without adapters."""
-    await context.runtime.models.apply_adapters(())
+    await program_of(context).models.apply_adapters(())
     return "OK"

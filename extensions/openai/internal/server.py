@@ -12,6 +12,7 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from extensions.openai.common.context import CurrentContext
+from extensions.openai.common.program import program_of
 from modules.models.state import ModelState, Status
 
 router = APIRouter(tags=["Server"])
@@ -28,7 +29,7 @@ class Health(BaseModel):
 async def health(context: CurrentContext) -> Response:
     """200, but 503 with the progress while a model is being loaded and none answers. It needs no key and tells no
     names."""
-    states = context.runtime.models.models
+    states = program_of(context).models.models
     loading = next((state for state in states if state.status is Status.LOADING), None)
     if loading is not None and not any(state.status is Status.READY for state in states):
         body = Health(status="loading model", progress=round(loading.progress, 3))
@@ -52,8 +53,8 @@ async def billing_usage() -> dict[str, int]:
 def metrics(context: CurrentContext) -> Response:
     """Counters and times of all replies since the start, and the state of each model."""
     registry = CollectorRegistry()
-    registry.register(_Models(context.runtime.models.models))
-    body = generate_latest(registry) + generate_latest(context.runtime.chat.metrics.registry)
+    registry.register(_Models(program_of(context).models.models))
+    body = generate_latest(registry) + generate_latest(program_of(context).chat.metrics.registry)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 

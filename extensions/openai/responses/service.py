@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import Request
 
+from extensions.openai.common.context import AnsweringRuntime
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.items.inbound import items_of, references
 from extensions.openai.common.items.outbound import EventEncoder
@@ -33,7 +34,6 @@ from extensions.openai.responses.schema import (
 from extensions.openai.responses.store import ResponseRepository, with_items
 from modules.errors import BadRequest, Busy, ContextTooLong, NotFound
 from modules.requests import ChatRequest
-from modules.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class PreparedResponse:
 
 
 async def prepared_response(
-    body: CreateResponseRequest, owner: str, repository: ResponseRepository, runtime: Runtime
+    body: CreateResponseRequest, owner: str, repository: ResponseRepository, runtime: AnsweringRuntime
 ) -> PreparedResponse:
     """Raises BadRequest and NotFound."""
     stores = body.store is not False and not repository.is_off
@@ -219,7 +219,7 @@ class BackgroundRuns:
 class ResponseService:
     """Answers requests to /v1/responses; `closing` ends what goes on in the background."""
 
-    def __init__(self, runtime: Runtime, closing: asyncio.Event) -> None:
+    def __init__(self, runtime: AnsweringRuntime, closing: asyncio.Event) -> None:
         self._runtime = runtime
         self.repository = ResponseRepository.of(runtime.settings)
         self._runs = BackgroundRuns(self.events, self._keep, closing)
