@@ -34,6 +34,7 @@ _NOTHING_TO_SERVE: Final = (
     "With --nowebui there is nothing to serve. Leave it out for the web UI, or add --api for the OpenAI-compatible API."
 )
 _PAGE: Final = "modules.ui.server"
+_SURFACE: Final = "modules.ui.shell.surface"
 _LINES_PER_LOAD: Final = 4
 
 
@@ -67,6 +68,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _page(settings: Settings) -> PageModule | None:
     if settings.nowebui:
+        return None
+    surface = importlib.import_module(_SURFACE)
+    try:
+        surface.check()
+    except surface.UntestedGradio as refusal:
+        announce(refusal.message)
         return None
     page: PageModule = importlib.import_module(_PAGE)
     return page

@@ -1,17 +1,12 @@
 """Serving the page in the event loop of the runtime, beside the API."""
 
 import asyncio
-import os
 import secrets
-import shutil
 import webbrowser
 from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
 import httpx2
-from fastapi import FastAPI
-from gradio.routes import App
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from modules.chat.tools.toolbox import ToolBox
@@ -29,18 +24,27 @@ from modules.ui.shell.blocks import PageBlocks
 from modules.ui.shell.document import FrontPage
 from modules.ui.shell.guard import Guard
 from modules.ui.shell.initial_values import Filling
+from modules.ui.shell.internals import gradio_app, takes_foreign_files, use_own_folder
 from modules.ui.shell.paths import Users
 from modules.ui.shell.share import shared
+from modules.ui.shell.surface import UntestedGradio
 
-_UNGUARDED: Final = (
-    "Other machines can reach the web UI and nobody is asked for a password. Set --gradio-auth name:password."
-)
+_UNGUARDED: Final = "Other machines can reach the web UI, and it has no password. Set --gradio-auth name:password."
 
 
 async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Announce) -> None:
-    """Serves until it is cancelled. Raises SettingsError when the port, the address or the certificate cannot be used."""
+    """Serves until it is cancelled. Raises SettingsError when the port, the address or the certificate cannot be used.
+    Where Gradio lacks what guards the page, that is announced, and other services go on."""
+    try:
+        await _serve(runtime, extensions, announce)
+    except UntestedGradio as refusal:
+        announce(refusal.message)
+        await extensions.services.until_all_ended()
+
+
+async def _serve(runtime: Runtime, extensions: Extensions, announce: Announce) -> None:
     settings = _with_password(runtime.settings, announce)
-    _use_own_folder(settings)
+    use_own_folder(settings.user_data.cache / "gradio")
     listeners = listen(settings.page_addresses, settings.listen_port, setting="listen_port")
     async with AsyncExitStack() as stack:
         for listener in listeners:
@@ -51,8 +55,10 @@ async def serve_page(runtime: Runtime, extensions: Extensions, *, announce: Anno
         page = await stack.enter_async_context(aclosing(Page(runtime, extensions, tools)))
         blocks = await asyncio.to_thread(_built, page)
         app = mount(page, blocks, settings)
+        if await takes_foreign_files(blocks):
+            raise UntestedGradio("now events may name files that were not uploaded")
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
-        closing = _stop_event(app)
+        closing: asyncio.Event = gradio_app(app).stop_event
         delivery = Delivery(app, has_streams=any(getattr(part, "streaming", False) for part in blocks.blocks.values()))
         front = FrontPage(delivery, Filling(blocks, page.fills), is_open=not settings.passwords)
         guard = Guard(front, names, Users(app))
@@ -83,13 +89,6 @@ async def _visit(app: ASGIApp, url: str, root_path: str) -> None:
             await visitor.get(path)
 
 
-def _stop_event(app: FastAPI) -> asyncio.Event:
-    """What Gradio's own streams end at."""
-    (event,) = (route.app.stop_event for route in app.routes if isinstance(route, Mount) and isinstance(route.app, App))
-    assert isinstance(event, asyncio.Event)
-    return event
-
-
 async def _end_replies(closing: asyncio.Event, page: Page) -> None:
     """Once the page is to end, what tabs follow ends too, so that none holds up the end."""
     await closing.wait()
@@ -113,14 +112,3 @@ def _with_password(settings: Settings, announce: Announce) -> Settings:
     password = secrets.token_urlsafe(9)
     announce(f"--share is given without --gradio-auth. Until the next start, log in as: user, password: {password}")
     return settings.with_changes({"gradio_auth": f"user:{password}"})
-
-
-def _use_own_folder(settings: Settings) -> None:
-    """Uploads lie in the user's own folder until the next start."""
-    folder = settings.user_data.cache / "gradio"
-    shutil.rmtree(folder, ignore_errors=True)
-    os.environ["GRADIO_TEMP_DIR"] = str(folder.absolute())
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # After every event, Gradio would make up statistics of the last thousands that nobody sees.
-    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
-    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"

@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.browser.visits import TIMEOUT_MS
 
 # Before there are words, dots or what is being waited for stand in their place.
-_WORDS: Final = re.compile(r"^\s*(?!…|Reading the prompt)\w+ ?\w+")
+_WORDS: Final = re.compile(r"^\s*(?!…|Processing the prompt)\w+ ?\w+")
 
 expect.set_options(timeout=TIMEOUT_MS)
 

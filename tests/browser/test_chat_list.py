@@ -54,7 +54,7 @@ async def test_search_hears_what_is_pasted_and_deleted(chat: ChatPage) -> None:
 
 async def test_incognito_chat_is_on_no_disk(chat: ChatPage, scripted: Site) -> None:
     await chat.page.click("#new-incognito")
-    await expect(chat.notices).to_contain_text("kept nowhere")
+    await expect(chat.notices).to_contain_text("not saved")
     await chat.say("echo: Unseen-7461")
     await chat.say("echo: Unseen-7462")
     await expect(chat.chats.filter(has_text="Unseen")).to_have_count(0)
@@ -115,7 +115,7 @@ async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage)
     await chat.speak_with("Example")
     await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
     await chat.say("echo: Still here")
-    await chat.page.get_by_label("Both (chat-instruct)").check()
+    await chat.page.get_by_label("Chat-instruct").check()
     await chat.choose("#character", "Example")
     await chat.say("echo: And here")
     await expect(chat.replies).to_have_count(3)

@@ -144,7 +144,7 @@ async def test_what_is_kept_nowhere_is_not_kept_by_a_restart(chat: ChatPage, pro
     program.end()
     await program.start_again()
     await chat.write("echo: secret too")
-    await expect(chat.notices.filter(has_text="started again")).to_be_visible()
+    await expect(chat.notices.filter(has_text="was restarted")).to_be_visible()
     await expect(chat.replies.last).to_have_text("secret too")
     await chat.until_done()
     assert program.chats() == []

@@ -18,7 +18,7 @@ async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     """A chat whose model may count words, if it is allowed to each time."""
     folded = chat.page.locator("#controls .label-wrap").filter(has_text="Tools")
     await folded.click()
-    tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Ask before each call")
+    tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Confirm tool calls")
     await tool.check()
     await ask.check()
     yield chat

@@ -151,9 +151,9 @@ async def test_where_visitors_are_kept_apart_no_file_is_changed(tmp_path: Path) 
         await tab.choose("Mine")
         assert tab["temperature"] == 0.5
         assert tab.page.settings.temperature == 1, "nothing that one enters is another's"
-        with pytest.raises(gr.Error, match="kept apart"):
+        with pytest.raises(gr.Error, match="--multi-user"):
             await tab.save("Other")
-        with pytest.raises(gr.Error, match="kept apart"):
+        with pytest.raises(gr.Error, match="--multi-user"):
             await tab.parameters.presets.delete("Mine")
         assert [path.name for path in (tmp_path / "presets").iterdir()] == ["Mine.yaml"]
 
@@ -198,7 +198,7 @@ async def test_deleting_asks_first(tmp_path: Path) -> None:
     async with a_tab(tmp_path) as tab:
         presets = tab.parameters.presets
         (button,) = (await presets.ask("Mine")).values()
-        assert button.constructor_args == {"value": "Delete Mine for good", "visible": True}
+        assert button.constructor_args == {"value": "Delete Mine permanently", "visible": True}
         (button,) = (await presets.ask(None)).values()
         assert button.constructor_args["visible"] is False
 

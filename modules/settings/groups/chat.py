@@ -15,14 +15,14 @@ class ChatSettings(SettingsGroup, frozen=True):
 
     mode: Literal["instruct", "chat", "chat-instruct"] = setting(
         "instruct",
-        "How the web page writes a conversation down: by the model's template, as a dialogue, or as a dialogue inside "
-        "an instruction. API requests say so themselves.",
+        "Mode of chats on the web page: the model's chat template, a dialogue with a character, or that dialogue inside "
+        "an instruction. API requests set their own.",
     )
     character: str = setting(
         "Assistant",
         "Character in the modes chat and chat-instruct; None takes --name2, --context and --greeting instead.",
     )
-    user: str = setting("Default", "User profile in these modes; --name1 and --user-bio stand above it.")
+    user: str = setting("Default", "User profile in these modes; --name1 and --user-bio override it.")
     name1: str = setting("You", "Name of the user in these modes.")
     name2: str = setting("AI", "Name of the character, where none is chosen.")
     context: str = setting(
@@ -30,7 +30,7 @@ class ChatSettings(SettingsGroup, frozen=True):
         "Text at the top of the dialogue, where no character is chosen.",
     )
     greeting: str = setting(
-        "How can I help you today?", "First words of the dialogue, where no character is chosen; empty for none."
+        "How can I help you today?", "First message of the dialogue, where no character is chosen; empty for none."
     )
     user_bio: str = setting("", "What the model is told about the user in the modes chat and chat-instruct.")
     custom_system_message: str = setting("", "System message of conversations that bring none.")
@@ -45,8 +45,8 @@ class ChatSettings(SettingsGroup, frozen=True):
     selected_tools: Words = setting((), "Tools that the web page offers to the model.")
     mcp_servers: str = setting(
         "",
-        "MCP servers that are reached over HTTP, one a line: the address and, after commas, headers as Name: value. "
-        "Servers that are commands stand in mcp.json.",
+        "MCP servers that are reached over HTTP, one per line: the URL and, after commas, headers as Name: value. "
+        "Servers that are commands are set in mcp.json.",
         secret=True,
     )
-    confirm_tool_calls: bool = setting(False, "Ask before each call of a tool.")
+    confirm_tool_calls: bool = setting(False, "Ask for confirmation before each tool call.")

@@ -24,14 +24,14 @@ SamplerNames = Annotated[Words, AfterValidator(_check_samplers)]
 class GenerationSettings(SettingsGroup, frozen=True):
     title: ClassVar[str] = "API generation defaults"
 
-    temperature: float = setting(_NEUTRAL.temperature, "Divides the logits; 0 always takes the likeliest token.", ge=0)
+    temperature: float = setting(_NEUTRAL.temperature, "Divides the logits; 0 is greedy decoding.", ge=0)
     dynamic_temperature: bool = setting(
         _NEUTRAL.dynamic_temperature, "Choose the temperature for each token by the entropy of its distribution."
     )
     dynatemp_low: float = setting(_NEUTRAL.dynatemp_low, "Lowest dynamic temperature.", ge=0)
     dynatemp_high: float = setting(_NEUTRAL.dynatemp_high, "Highest dynamic temperature.", ge=0)
     dynatemp_exponent: float = setting(
-        _NEUTRAL.dynatemp_exponent, "How the entropy bends the way between the two temperatures.", ge=0
+        _NEUTRAL.dynatemp_exponent, "Exponent that maps the entropy to a temperature between low and high.", ge=0
     )
     smoothing_factor: float = setting(_NEUTRAL.smoothing_factor, "Strength of quadratic sampling; 0 is off.", ge=0)
     smoothing_curve: float = setting(_NEUTRAL.smoothing_curve, "Drop-off curve of quadratic sampling.", ge=0)
@@ -46,9 +46,12 @@ class GenerationSettings(SettingsGroup, frozen=True):
         _NEUTRAL.top_n_sigma, "Keep logits within this many standard deviations of the highest; 0 is off.", ge=0
     )
     typical_p: float = setting(_NEUTRAL.typical_p, "Locally typical sampling; 1 is off.", ge=0, le=1)
-    xtc_threshold: float = setting(_NEUTRAL.xtc_threshold, "Probability that counts as a top choice.", ge=0, le=1)
+    xtc_threshold: float = setting(_NEUTRAL.xtc_threshold, "Probability from which XTC may drop a token.", ge=0, le=1)
     xtc_probability: float = setting(
-        _NEUTRAL.xtc_probability, "Chance of dropping all top choices but the last; 0 is off.", ge=0, le=1
+        _NEUTRAL.xtc_probability,
+        "Chance of dropping all tokens above the threshold but the least likely; 0 is off.",
+        ge=0,
+        le=1,
     )
     epsilon_cutoff: float = setting(
         _NEUTRAL.epsilon_cutoff, "Drop tokens below this probability, in units of 0.0001; 0 is off.", ge=0
@@ -71,23 +74,23 @@ class GenerationSettings(SettingsGroup, frozen=True):
     dry_base: float = setting(_NEUTRAL.dry_base, "How fast the DRY penalty grows with the repeat.", ge=0)
     dry_sequence_breakers: Breakers = setting(
         _NEUTRAL.dry_sequence_breakers,
-        "Texts across which DRY sees no repeat.",
+        "Strings that break the sequences that DRY compares.",
         allowed="strings as in JSON, separated by commas",
     )
     repetition_penalty: float = setting(
-        _NEUTRAL.repetition_penalty, "Factor against tokens that have occurred; 1 is off.", gt=0
+        _NEUTRAL.repetition_penalty, "Multiplicative penalty on tokens that have occurred; 1 is off.", gt=0
     )
     frequency_penalty: float = setting(
-        _NEUTRAL.frequency_penalty, "Taken off a logit for each time its token has occurred.", ge=-2, le=2
+        _NEUTRAL.frequency_penalty, "Subtracted from a logit for each occurrence of its token.", ge=-2, le=2
     )
     presence_penalty: float = setting(
-        _NEUTRAL.presence_penalty, "Taken off a logit if its token has occurred.", ge=-2, le=2
+        _NEUTRAL.presence_penalty, "Subtracted from a logit if its token has occurred.", ge=-2, le=2
     )
     repetition_penalty_range: int = setting(
-        _NEUTRAL.repetition_penalty_range, "Latest tokens that the penalties look at; 0 means all.", ge=0
+        _NEUTRAL.repetition_penalty_range, "Number of latest tokens that the penalties consider; 0 means all.", ge=0
     )
     encoder_repetition_penalty: float = setting(
-        _NEUTRAL.encoder_repetition_penalty, "Factor in favour of tokens that the prompt holds; 1 is off.", gt=0
+        _NEUTRAL.encoder_repetition_penalty, "Multiplicative bonus for tokens of the prompt; 1 is off.", gt=0
     )
     no_repeat_ngram_size: int = setting(
         _NEUTRAL.no_repeat_ngram_size, "Length of token sequences that may not occur twice; 0 is off.", ge=0
@@ -95,20 +98,20 @@ class GenerationSettings(SettingsGroup, frozen=True):
     penalty_alpha: float = setting(0.0, "Contrastive search, with --no-do-sample; 0 is off.", ge=0)
     guidance_scale: float = setting(1.0, "Classifier-free guidance, against the negative prompt; 1 is off.")
     mirostat_mode: int = setting(_NEUTRAL.mirostat_mode, "Version of Mirostat; 0 is off.", ge=0, le=2)
-    mirostat_tau: float = setting(_NEUTRAL.mirostat_tau, "Surprise that Mirostat aims at.", ge=0)
-    mirostat_eta: float = setting(_NEUTRAL.mirostat_eta, "How fast Mirostat learns.", ge=0)
-    do_sample: bool = setting(_NEUTRAL.do_sample, "Draw tokens at random; off always takes the likeliest.")
+    mirostat_tau: float = setting(_NEUTRAL.mirostat_tau, "Target surprise of Mirostat.", ge=0)
+    mirostat_eta: float = setting(_NEUTRAL.mirostat_eta, "Learning rate of Mirostat.", ge=0)
+    do_sample: bool = setting(_NEUTRAL.do_sample, "Sample tokens at random; off is greedy decoding.")
     temperature_last: bool = setting(_NEUTRAL.temperature_last, "Apply the temperature after all other samplers.")
     sampler_priority: SamplerNames = setting(
         _NEUTRAL.sampler_priority,
         "Samplers in the order in which they are applied; those left out do not run.",
         allowed=f"a list of names among {', '.join(SAMPLER_ORDER)}",
     )
-    enable_thinking: bool = setting(True, "Let models that can reason do so.")
+    enable_thinking: bool = setting(True, "Enable thinking in models that support it.")
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] = setting(
-        "medium", "How long models with such a choice reason."
+        "medium", "Reasoning effort of models that support it."
     )
-    preserve_thinking: bool = setting(False, "Show models their reasoning of earlier turns.")
+    preserve_thinking: bool = setting(False, "Keep the reasoning of earlier turns in the prompt.")
     chat_template_file: Path | None = setting(
         None,
         "Chat template in place of the model's own: a .jinja file, or .yaml with the key instruction_template.",

@@ -65,21 +65,21 @@ class ModelSettings(SettingsGroup, frozen=True):
     loader: Loader = setting(None, "What runs the model; without it, chosen by the model's files.")
     ctx_size: int = setting(
         8192,
-        "Tokens that one request may use, prompt and reply together; 0 takes the model's own limit.",
+        "Context length in tokens, for prompt and reply together; 0 takes the model's own limit.",
         ge=0,
         le=2**24,
         aliases=("n_ctx", "max_seq_len"),
     )
     cache_type: CacheType = setting(
         "fp16",
-        "Number format of the KV cache: q8_0 takes about half as much memory as fp16, q4_0 about a quarter.",
+        "KV cache type: q8_0 takes about half as much memory as fp16, q4_0 about a quarter.",
         pattern=f"^({'|'.join(CACHE_TYPES)})$",
         allowed=f"one of {', '.join(CACHE_TYPES)}",
     )
-    parallel: int = setting(8, "Requests that are answered at the same time; more wait in line.", ge=1, le=256)
-    max_queue: int = setting(256, "Requests that may wait in line; beyond, clients are told to come back.", ge=0)
+    parallel: int = setting(8, "Requests that are processed in parallel; more wait in the queue.", ge=1, le=256)
+    max_queue: int = setting(256, "Requests that may wait in the queue; further ones are told to retry later.", ge=0)
     kv_cells: int = setting(
-        0, "Tokens that all requests together may keep in the KV cache; 0 means as many as --ctx-size.", ge=0, le=2**28
+        0, "Size of the KV cache in tokens, shared by all requests; 0 means as many as --ctx-size.", ge=0, le=2**28
     )
     idle_cells: int = setting(
         -1,
@@ -100,44 +100,44 @@ class LlamaCppSettings(SettingsGroup, frozen=True):
     title: ClassVar[str] = "llama.cpp"
 
     gpu_layers: int = setting(
-        -1, "Layers to put on the GPU; -1 puts as many as fit.", ge=-1, le=10_000, aliases=("n_gpu_layers",)
+        -1, "Layers to offload to the GPU; -1 offloads as many as fit.", ge=-1, le=10_000, aliases=("n_gpu_layers",)
     )
     threads: int = setting(
-        0, "Threads for generating; 0 takes one per physical core that the program may use.", ge=0, le=1024
+        0, "Threads for generation; 0 takes one per physical core that the program may use.", ge=0, le=1024
     )
-    threads_batch: int = setting(0, "Threads for reading prompts; 0 takes as many as --threads.", ge=0, le=1024)
-    batch_size: int = setting(2048, "Tokens that are handed to the model at once.", ge=1, le=65536)
-    ubatch_size: int = setting(
-        0, "Tokens that the model computes at once; 0 takes 512 with a GPU, 128 without.", ge=0, le=65536
-    )
+    threads_batch: int = setting(0, "Threads for prompt processing; 0 takes as many as --threads.", ge=0, le=1024)
+    batch_size: int = setting(2048, "Logical batch size in tokens.", ge=1, le=65536)
+    ubatch_size: int = setting(0, "Physical batch size in tokens; 0 takes 512 with a GPU, 128 without.", ge=0, le=65536)
     flash_attn: Literal["auto", "on", "off"] = setting(
         "auto",
         "Flash attention; auto uses it wherever the model and the hardware allow it. Without a GPU, off computes a "
         "prompt the same however it is cut into batches, and is slower.",
     )
-    swa_full: bool = setting(
-        True, "Keep all cells of models with sliding-window attention, so that their prompts can be reused."
-    )
-    no_mmap: bool = setting(False, "Read the model into memory instead of mapping its file.")
-    mlock: bool = setting(False, "Keep the model from being swapped out.")
-    numa: bool = setting(False, "Spread memory over the NUMA nodes of the machine.")
+    swa_full: bool = setting(True, "Full-size KV cache for sliding-window attention, so that prompts can be reused.")
+    no_mmap: bool = setting(False, "Load the model into memory instead of memory-mapping its file.")
+    mlock: bool = setting(False, "Lock the model in memory, so that it is not swapped out.")
+    numa: bool = setting(False, "Distribute memory over the NUMA nodes of the machine.")
     no_kv_offload: bool = setting(False, "Keep the KV cache in main memory although layers are on the GPU.")
     tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
-    split_mode: Literal["layer", "row", "tensor", "none"] = setting("layer", "How several GPUs divide the model.")
+    split_mode: Literal["layer", "row", "tensor", "none"] = setting(
+        "layer", "How the model is split across several GPUs."
+    )
     model_draft: ModelName = setting(
         None,
-        "Draft model of --model: a smaller one with the same tokens, by its name in the model folder. What it guesses is "
-        "checked several tokens at a time, which is faster where it is often right; where it is not, it stops by itself.",
+        "Draft model for speculative decoding with --model, by its name in the model folder: a smaller one with the same "
+        "vocabulary. Speculation pauses by itself where its tokens are seldom accepted.",
     )
     draft_max: int = setting(
-        8, "Tokens that the draft model guesses at once, at most.", ge=1, le=DRAFT_ROWS, aliases=("draft", "draft_n")
+        8,
+        "Maximum number of tokens that the draft model proposes at once.",
+        ge=1,
+        le=DRAFT_ROWS,
+        aliases=("draft", "draft_n"),
     )
-    ctx_size_draft: int = setting(
-        0, "Tokens that the draft model may hold; 0 takes as many as the main model.", ge=0, le=2**24
-    )
+    ctx_size_draft: int = setting(0, "Context length of the draft model; 0 takes the main model's.", ge=0, le=2**24)
     gpu_layers_draft: int = setting(
         -1,
-        "Layers of the draft model to put on the GPU; -1 puts as many as fit.",
+        "Layers of the draft model to offload to the GPU; -1 offloads as many as fit.",
         ge=-1,
         le=10_000,
         aliases=("n_gpu_layers_draft",),

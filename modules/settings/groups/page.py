@@ -8,26 +8,30 @@ from modules.settings.options import SettingsGroup, setting
 class PageSettings(SettingsGroup, frozen=True):
     title: ClassVar[str] = "Web page"
 
-    dark_theme: bool = setting(True, "Begin with the dark look; the page remembers a change for each browser.")
+    dark_theme: bool = setting(True, "Start with the dark theme; each browser remembers a change.")
     show_controls: bool = setting(True, "Show the controls beside the chat.")
-    preset: str = setting("", "Preset that the page's parameters came from.")
-    max_new_tokens: int = setting(512, "Most tokens of a reply on the page.", ge=1, le=2**24)
-    auto_max_new_tokens: bool = setting(True, "Let replies on the page take all the context that is left.")
-    max_tokens_second: float = setting(0, "Fastest pace of replies on the page, in tokens a second; 0 sets none.", ge=0)
-    seed: int = setting(-1, "Seed of replies on the page; -1 draws a fresh one each time.", ge=-1, lt=2**63)
+    preset: str = setting("", "Preset that the page's parameters were loaded from.")
+    max_new_tokens: int = setting(512, "Maximum number of new tokens of a reply on the page.", ge=1, le=2**24)
+    auto_max_new_tokens: bool = setting(True, "Let replies on the page use all of the remaining context.")
+    max_tokens_second: float = setting(
+        0, "Maximum speed of replies on the page, in tokens per second; 0 is no limit.", ge=0
+    )
+    seed: int = setting(-1, "Seed of replies on the page; -1 is a random one each time.", ge=-1, lt=2**63)
     custom_stopping_strings: str = setting(
         "", 'Texts that end a reply on the page, in quotes and separated by commas: "\\n", "###".'
     )
-    custom_token_bans: str = setting("", "Ids of tokens that replies on the page never hold, separated by commas.")
+    custom_token_bans: str = setting("", "IDs of tokens that are banned from replies on the page, separated by commas.")
     negative_prompt: str = setting("", "Prompt that --guidance-scale steers away from.")
-    grammar_string: str = setting("", "Grammar in GBNF that replies on the page must follow.")
-    ban_eos_token: bool = setting(False, "Forbid replies on the page to end by themselves.")
-    add_bos_token: bool = setting(True, "Begin the notebook's prompts with the model's token for a beginning.")
-    skip_special_tokens: bool = setting(True, "Leave control tokens out of the page's replies.")
-    stream: bool = setting(True, "Show replies on the page as they come.")
+    grammar_string: str = setting("", "GBNF grammar that replies on the page must follow.")
+    ban_eos_token: bool = setting(
+        False, "Keep replies on the page from ending by themselves, by banning the EOS token."
+    )
+    add_bos_token: bool = setting(True, "Add the BOS token to the notebook's prompts.")
+    skip_special_tokens: bool = setting(True, "Leave special tokens out of the page's replies.")
+    stream: bool = setting(True, "Stream replies on the page.")
     start_with: str = setting("", "Beginning of every reply on the page.")
-    include_past_attachments: bool = setting(True, "Show the model the attachments of earlier messages too.")
-    paste_to_attachment: bool = setting(False, "Make a file of long text that is pasted into the chat.")
+    include_past_attachments: bool = setting(True, "Include attachments of earlier messages in the prompt.")
+    paste_to_attachment: bool = setting(False, "Turn long text that is pasted into the chat into an attachment.")
     show_two_notebook_columns: bool = setting(False, "Show the notebook's prompt and its continuation side by side.")
     prompt_notebook: str = setting("", "Prompt that the notebook shows.", key="prompt-notebook")
-    chat_style: str = setting("panel", "Look of the conversation: panel or bubbles.")
+    chat_style: str = setting("panel", "Chat style: panel or bubbles.")

@@ -12,6 +12,7 @@ from modules.settings.values import Settings
 from modules.ui.characters.pictures import avatar
 from modules.ui.page.page import Page
 from modules.ui.page.thumbnails import Thumbnails
+from modules.ui.shell.internals import current_page
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 _CHATS: Final = ("chat", "live")
@@ -34,9 +35,9 @@ def connect_avatars(page: Page, changes: list[Any]) -> None:
 
 def chatbots() -> list[Component]:
     """The chat and the reply that is being written, of the page that is being built."""
-    root = gr.context.Context.root_block
-    blocks = () if root is None else root.blocks.values()
-    return [block for block in blocks if isinstance(block, gr.Chatbot) and block.elem_id in _CHATS]
+    return [
+        block for block in current_page().blocks.values() if isinstance(block, gr.Chatbot) and block.elem_id in _CHATS
+    ]
 
 
 class Avatars:

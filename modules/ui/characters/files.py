@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from gradio.processing_utils import save_bytes_to_cache
-
 from modules.errors import BadRequest
 from modules.library.characters.card import MAX_FILE_BYTES
 from modules.library.characters.characters import Characters, card_file, yaml_file
@@ -13,6 +11,7 @@ from modules.library.text_files import read_bytes
 from modules.ui.characters.pictures import as_png
 from modules.ui.page.access import check_saves
 from modules.ui.page.page import Page, told
+from modules.ui.shell.internals import kept_file
 
 FILE_TYPES: Final = [".yaml", ".yml", ".json", ".png", ".charx", ".webp", ".jpg", ".jpeg"]
 
@@ -57,7 +56,7 @@ class CharacterFiles:
         return await asyncio.to_thread(self._served, f"{file}.png", card_file(character, picture))
 
     def _served(self, name: str, content: bytes) -> str:
-        return str(save_bytes_to_cache(content, name, self._folder))
+        return kept_file(content, name, self._folder)
 
 
 def _chosen(file: str | None) -> str:

@@ -15,6 +15,7 @@ from modules.ui.characters.shelf import Removed, Sheet, Shelf, check_new, name_f
 from modules.ui.page.access import check_saves
 from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page, told
+from modules.ui.shell.internals import cache_folder
 
 Shown: TypeAlias = dict[Component, Any]
 
@@ -56,7 +57,7 @@ def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
         new = gr.Button("New", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-new")
     with gr.Row():
         with gr.Column(scale=3, min_width=280):
-            name = gr.Textbox(label="Name", info="What the chat calls them.", max_lines=1, elem_id=f"{prefix}-name")
+            name = gr.Textbox(label="Name", info="Name shown in chats.", max_lines=1, elem_id=f"{prefix}-name")
             texts = tuple(_text(shelf, number) for number in range(len(shelf.fields)))
         with gr.Column(scale=1, min_width=200):
             picture = gr.Image(
@@ -71,15 +72,15 @@ def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
     with gr.Row(elem_classes="tight"):
         save = _button("Save", f"{prefix}-save", can_save, variant="primary")
         save_as = _button("Save as …", f"{prefix}-save-as", can_save)
-        discard = _button("Take back changes", f"{prefix}-discard", True)
+        discard = _button("Discard changes", f"{prefix}-discard", True)
         delete = _button("Delete", f"{prefix}-delete", can_save)
         undo = gr.Button("Undo delete", size="sm", min_width=60, visible=False, elem_id=f"{prefix}-undo")
     file = gr.Textbox(
-        label=f"Name of the new {noun} in the menu, then Enter", visible=False, max_length=100, elem_id=f"{prefix}-file"
+        label=f"File name of the new {noun}, then Enter", visible=False, max_length=100, elem_id=f"{prefix}-file"
     )
     with gr.Row(visible=False, elem_classes="tight", elem_id=f"{prefix}-confirmation") as confirmation:
         confirm = gr.Button(f"Delete this {noun}", size="sm", variant="stop", elem_id=f"{prefix}-confirm")
-        keep = gr.Button("Keep it", size="sm", elem_id=f"{prefix}-keep")
+        keep = gr.Button("Cancel", size="sm", elem_id=f"{prefix}-keep")
     return FormParts(
         menu=menu,
         new=new,
@@ -157,7 +158,7 @@ class Form:
         sheet = await asyncio.to_thread(self._shelf.read, file) if file else _empty(self._shelf)
         names = await asyncio.to_thread(self._shelf.names)
         parts = self._parts
-        picture = await asyncio.to_thread(copy_for_page, sheet.picture, parts.picture.GRADIO_CACHE)
+        picture = await asyncio.to_thread(copy_for_page, sheet.picture, cache_folder(parts.picture))
         shown: Shown = {
             parts.menu: gr.Dropdown(choices=_with(names, file), value=file or None),
             parts.name: sheet.name,
@@ -200,7 +201,7 @@ class Form:
     async def _restored(self, removed: Removed | None) -> Shown:
         check_saves(self._page.settings)
         if removed is None:
-            raise BadRequest("There is nothing to bring back.")
+            raise BadRequest("There is nothing to restore.")
         await asyncio.to_thread(self._shelf.restore, removed)
         shown = await self._filled(removed.file)
         return shown | {self._parts.undo: gr.Button(visible=False), self._parts.removed: None}

@@ -6,7 +6,6 @@ import io
 from pathlib import Path
 from typing import Final
 
-from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 
 from modules.chat.attachments.attachments import read_attachment
@@ -18,6 +17,7 @@ from modules.library.text_files import read_bytes
 from modules.ui.characters.shelf import NO_PICTURE
 from modules.ui.chat.view import data_url
 from modules.ui.page.thumbnails import Thumbnails
+from modules.ui.shell.internals import kept_file
 
 _NOT_ONE: Final = "This is no picture. Choose a PNG, JPEG, WebP or GIF file."
 
@@ -44,7 +44,7 @@ def copy_for_page(picture: Path | None, folder: str) -> str | None:
         content = read_bytes(picture, limit=MAX_PICTURE_BYTES)
     except (BadRequest, FileNotFoundError):
         return None
-    return str(save_bytes_to_cache(content, f"picture{picture.suffix.lower()}", folder))
+    return kept_file(content, f"picture{picture.suffix.lower()}", folder)
 
 
 def avatar(picture: Path | None, thumbnails: Thumbnails) -> str:

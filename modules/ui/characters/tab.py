@@ -11,6 +11,7 @@ from modules.ui.characters.files import FILE_TYPES, CharacterFiles
 from modules.ui.characters.form import Form, FormParts, Shown, form_parts
 from modules.ui.characters.shelf import CharacterShelf, Shelf, UserShelf
 from modules.ui.page.page import Page
+from modules.ui.shell.internals import cache_folder, current_tab
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 _DOWNLOAD: Final = "character-download"
@@ -19,8 +20,7 @@ _FETCH: Final = f"() => window.fetchFile('{_DOWNLOAD}')"
 
 def build_character(page: Page) -> None:
     """To be called within the tab."""
-    tab = gr.context.Context.block
-    assert isinstance(tab, gr.Tab)
+    tab = current_tab()
     library = page.runtime.library
     can_save = not page.settings.multi_user
     changed: list[Any] = []
@@ -28,7 +28,7 @@ def build_character(page: Page) -> None:
         with gr.Tab("Characters", elem_id="characters-part") as characters:
             form = _form(page, CharacterShelf(library.characters), can_save=can_save)
             changed += [*form.connect(tab, characters), *_files(page, form, can_save=can_save)]
-        with gr.Tab("You", elem_id="users-part") as users:
+        with gr.Tab("User", elem_id="users-part") as users:
             changed += _form(page, UserShelf(library.users), can_save=can_save).connect(users)
     page.on_ready(lambda: connect_avatars(page, changed))
 
@@ -82,17 +82,17 @@ def _form(page: Page, shelf: Shelf, *, can_save: bool) -> _Follower:
 
 
 def _files(page: Page, form: _Follower, *, can_save: bool) -> list[Any]:
-    files = CharacterFiles(page, form.parts.picture.GRADIO_CACHE)
+    files = CharacterFiles(page, cache_folder(form.parts.picture))
     with gr.Row(elem_classes="tight"):
         upload = gr.UploadButton(
-            "Open a character from a file",
+            "Import character",
             file_types=FILE_TYPES,
             size="sm",
             interactive=can_save,
             elem_id="character-upload",
         )
-        as_yaml = gr.Button("Save to a YAML file", size="sm", elem_id="character-yaml")
-        as_card = gr.Button("Save to a picture (card)", size="sm", elem_id="character-card")
+        as_yaml = gr.Button("Export as YAML", size="sm", elem_id="character-yaml")
+        as_card = gr.Button("Export as card (PNG)", size="sm", elem_id="character-card")
         # A click on a download button fetches what it had before the click.
         download = gr.DownloadButton(visible="hidden", elem_id=_DOWNLOAD)
 

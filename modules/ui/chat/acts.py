@@ -103,7 +103,7 @@ class ChatActs:
     async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
         chat = await self._open(entered)
         if not chat.text.strip():
-            raise BadRequest("Write what is to be said into the box first.")
+            raise BadRequest("Write the text into the message box first.")
         history = await self._free_history(chat)
         chat = replace(chat, tab=await self._screen.named(chat.tab))
         changed = await self._changed(chat, act(history, chat.text, timestamp=timestamp()))
@@ -115,10 +115,10 @@ class ChatActs:
         history = session.with_message(history, chat.text) if chat.text.strip() else history
         user = await asyncio.to_thread(self._page.runtime.library.users.read, chat.settings.user)
         if not session.messages(history):
-            raise BadRequest("Nothing has been said yet.")
+            raise BadRequest("The conversation is empty.")
         tokens = await self._page.runtime.chat.encode_chat(chat_request(chat.settings, history, user))
         card = await self._page.runtime.chat.card()
-        gr.Info(f"{len(tokens)} tokens, of {card.context} that fit the context.", title="This conversation")
+        gr.Info(f"{len(tokens)} of {card.context} tokens of context are used.", title="This conversation")
 
     async def _fact(self, chat: "_Open", history: History, index: object) -> Fact | None:
         """Of the message that the tab shows at this number. Raises ChangedElsewhere."""

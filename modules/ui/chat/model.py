@@ -52,7 +52,7 @@ def gate_parts() -> GateParts:
             label=_MENU, show_label=False, container=False, elem_id="choose-model-menu", scale=2, min_width=220
         )
         # The page's script leads to the tab.
-        gr.Button("All load settings, and downloads", size="sm", elem_id="to-models", min_width=120)
+        gr.Button("Load settings and downloads", size="sm", elem_id="to-models", min_width=120)
     return GateParts(gate=gate, note=note, models=models)
 
 

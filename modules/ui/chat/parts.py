@@ -14,7 +14,7 @@ from modules.ui.page.menus import name_list, name_menu, name_ticks
 from modules.ui.page.page import Page
 from modules.ui.replies.tab_state import Tab
 
-MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Both (chat-instruct)", "chat-instruct")]
+MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Chat-instruct", "chat-instruct")]
 EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
 FILE_TYPES: Final = ["image", "text", ".pdf", ".docx", ".md", ".json", ".csv", ".py", ".yaml", ".toml", ".html", ".xml"]
 _WELCOME: Final = "### What shall we talk about?\nEverything you write stays on this machine."
@@ -135,7 +135,7 @@ def conversation(settings: Settings) -> Conversation:
         box = gr.MultimodalTextbox(
             show_label=False,
             label="Message",
-            placeholder="Write a message. Shift+Enter begins a new line.",
+            placeholder="Write a message. Shift+Enter for a new line.",
             file_count="multiple",
             file_types=FILE_TYPES,
             max_plain_text_length=2500 if settings.paste_to_attachment else 1_000_000,
@@ -147,7 +147,7 @@ def conversation(settings: Settings) -> Conversation:
         with gr.Row(elem_id="chat-actions", elem_classes="tight"):
             regenerate = _action("Regenerate", "regenerate")
             go_on = _action("Continue", "continue")
-            remove = _action("Remove last", "remove-last")
+            remove = _action("Delete last turn", "remove-last")
             impersonate = _action("Impersonate", "impersonate")
             dummy_message = _action("Send dummy message", "dummy-message")
             dummy_reply = _action("Send dummy reply", "dummy-reply")
@@ -178,23 +178,23 @@ def controls(page: Page) -> Controls:
         character = name_menu(
             [settings.character], value=settings.character, label="Character", elem_id="character", visible=False
         )
-        user = name_menu([settings.user], value=settings.user, label="You", elem_id="user", visible=False)
-        thinking = gr.Checkbox(settings.enable_thinking, label="Let the model think", elem_id="thinking")
-        effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Effort of thinking", elem_id="effort")
+        user = name_menu([settings.user], value=settings.user, label="User", elem_id="user", visible=False)
+        thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
+        effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
         _texts(page)
         with gr.Accordion("Tools", open=False):
-            tools = name_ticks(label="The model may call", elem_id="tools")
-            add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Ask before each call"))
-            refresh = gr.Button("Look for tools again", size="sm")
+            tools = name_ticks(label="Available tools", elem_id="tools")
+            add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Confirm tool calls"))
+            refresh = gr.Button("Refresh tools", size="sm")
             if not settings.multi_user:
                 add("mcp_servers", _mcp_servers(settings))
         with gr.Accordion("Attachments and files", open=False):
             add(
                 "include_past_attachments",
-                gr.Checkbox(settings.include_past_attachments, label="Show the model earlier attachments too"),
+                gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
             )
-            import_chat = gr.UploadButton("Open a chat from a file", file_types=[".json"], size="sm")
-            export_chat = gr.Button("Save this chat to a file", size="sm", elem_id="export-chat")
+            import_chat = gr.UploadButton("Import chat", file_types=[".json"], size="sm")
+            export_chat = gr.Button("Export chat", size="sm", elem_id="export-chat")
             exported = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
         page.extensions.offer_components({"mode": mode, "character_menu": character})
         with gr.Accordion("Extensions", open=False, visible=bool(page.extensions.blocks)):
@@ -222,7 +222,7 @@ def _mcp_servers(settings: Settings) -> gr.Textbox:
     return gr.Textbox(
         settings.mcp_servers,
         label="MCP servers",
-        info="One address a line; headers follow after commas, as Name: value.",
+        info="One URL per line; headers after commas, as Name: value.",
         lines=2,
         elem_id="mcp-servers",
     )
@@ -236,12 +236,12 @@ def _texts(page: Page) -> None:
             "custom_system_message",
             gr.Textbox(settings.custom_system_message, show_label=False, label="System message", lines=4),
         )
-    with gr.Accordion("Instruction of chat-instruct", open=False):
+    with gr.Accordion("Chat-instruct command", open=False):
         add(
             "chat_instruct_command",
             gr.Textbox(
                 settings.chat_instruct_command,
-                label="Instruction",
+                label="Command",
                 info="<|character|> stands for the character's name, <|prompt|> for the dialogue.",
                 lines=4,
             ),
@@ -252,7 +252,7 @@ def _chatbot(name: str, settings: Settings, **more: object) -> gr.Chatbot:
     return gr.Chatbot(
         [],
         elem_id=name,
-        label="Conversation" if name == "chat" else "Reply that is being written",
+        label="Conversation" if name == "chat" else "Current reply",
         show_label=False,
         container=False,
         height="auto",

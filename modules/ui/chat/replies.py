@@ -34,7 +34,7 @@ Entered = Mapping[Component, Any]
 _APPROVALS: Final = dict(zip(APPROVALS, (Approval.ONCE, Approval.ALWAYS, Approval.REJECT), strict=True))
 _MAX_FILES: Final = 20
 _LETTERS_PER_TOKEN: Final = 4
-_NOTHING_TO_CONTINUE: Final = "There is no reply yet that could be continued."
+_NOTHING_TO_CONTINUE: Final = "There is no reply to continue yet."
 _NOTHING_TO_SAY: Final = "Write a message first."
 
 

@@ -114,9 +114,7 @@ class ChatScreen:
             return tab
         if placed.is_kept and not settings.multi_user:
             return placed
-        gr.Warning(
-            "The program was started again. This chat was kept nowhere, so the model knows nothing of it any more."
-        )
+        gr.Warning("The server was restarted. This chat was not saved, so the model no longer sees its messages.")
         return replace(unkept(placed.place), history=await self.opening(settings))
 
     async def seen_tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:

@@ -19,10 +19,11 @@ from modules.ui.chat.replies import ChatReplies
 from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
 from modules.ui.page.page import Page, failure, told
 from modules.ui.replies.tab_state import Tab
+from modules.ui.shell.internals import upload_folder
 
 Entered = Mapping[Component, Any]
 
-_NAMELESS: Final = "This chat is not kept, so it has no name. Write a message first."
+_NAMELESS: Final = "This chat is not saved yet. Write a message first."
 
 
 class ChatShelf:
@@ -70,7 +71,7 @@ class ChatShelf:
                 yield shown
 
     async def incognito(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        gr.Info("This chat is kept nowhere. It is gone when you leave it or reload the page.", title="Incognito")
+        gr.Info("This chat is not saved. It is lost when you leave it or reload the page.", title="Incognito")
         choice = self._screen.begin(entered)
         async with aclosing(self._screen.latest(choice, self._begun(entered, choice, is_kept=False))) as steps:
             async for shown in steps:
@@ -206,7 +207,7 @@ class ChatShelf:
     async def _restored(self, removed: RemovedChat | None, settings: Settings) -> Shown:
         _refuse_visitors(settings)
         if removed is None:
-            raise BadRequest("There is nothing to bring back.")
+            raise BadRequest("There is nothing to restore.")
         chat = await asyncio.to_thread(self._histories.restore, removed)
         shown = await self._all(Tab(place=removed.place, chat=chat), settings)
         return merged(shown, {self._list.undo: gr.Button(visible=False), self._removed: None})
@@ -227,7 +228,7 @@ class ChatShelf:
 
     async def _exported(self, tab: Tab) -> str:
         if not tab.chat or not tab.is_kept:
-            raise BadRequest("This chat is not kept yet. Write a message first.")
+            raise BadRequest("This chat is not saved yet. Write a message first.")
         content = await asyncio.to_thread(self._histories.export, tab.place, tab.chat)
         return await asyncio.to_thread(_in_a_file, tab.chat, content)
 
@@ -240,7 +241,7 @@ class ChatShelf:
 
 def _refuse_visitors(settings: Settings) -> None:
     if settings.multi_user:
-        raise BadRequest("Chats are not kept here (--multi-user).")
+        raise BadRequest("Chats are not saved with --multi-user.")
 
 
 def _line(hit: ChatHit) -> str:
@@ -249,14 +250,7 @@ def _line(hit: ChatHit) -> str:
 
 
 def _in_a_file(name: str, content: bytes) -> str:
-    folder = Path(tempfile.mkdtemp(dir=_temporary()))
+    folder = Path(tempfile.mkdtemp(dir=upload_folder()))
     file = folder / f"{name}.json"
     file.write_bytes(content)
     return str(file)
-
-
-def _temporary() -> str:
-    """Gradio's own folder, from which alone it serves files."""
-    folder = Path(gr.utils.get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder)

@@ -17,6 +17,7 @@ from modules.ui.chat.replies import ChatReplies
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.chat.shelf import ChatShelf
 from modules.ui.page.page import Page
+from modules.ui.shell.internals import current_page, current_tab, sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # A tab that is reloaded says which chat it has shown.
@@ -26,8 +27,7 @@ _KEPT_PLACE = "(choices) => [choices, window.keptPlace()]"
 def build_chat(page: Page) -> None:
     """To be called within the tab, and after all tabs whose components stand for settings."""
     parts = chat_parts(page)
-    tab = gr.context.Context.block
-    assert isinstance(tab, gr.Tab)
+    tab = current_tab()
     page.on_ready(lambda: _Wiring(page, parts).connect(tab))
 
 
@@ -86,7 +86,12 @@ class _Wiring:
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
             gr.on(
-                [_blocks().load], self._shelf.first, [middle.choices, middle.place], outputs, js=_KEPT_PLACE, **_QUIET
+                [current_page().load],
+                self._shelf.first,
+                [middle.choices, middle.place],
+                outputs,
+                js=_KEPT_PLACE,
+                **_QUIET,
             ),
         ]
         middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
@@ -137,7 +142,7 @@ class _Wiring:
 
     async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
         """What the page's script asks for."""
-        asked = event._data
+        asked = sent_data(event)
         return await (self._shelf.rename if asked.get("act") == "rename" else self._acts.act)(entered, asked)
 
     async def _looked_again(self, entered: Entered) -> Shown:
@@ -197,10 +202,3 @@ class _Wiring:
 
 def _with(names: list[str], chosen: str) -> list[str]:
     return names if chosen in names else [chosen, *names]
-
-
-def _blocks() -> gr.Blocks:
-    """Those that are being built."""
-    blocks = gr.context.Context.root_block
-    assert isinstance(blocks, gr.Blocks)
-    return blocks

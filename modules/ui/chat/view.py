@@ -25,7 +25,7 @@ Picture = Callable[[Attachment], str]
 
 _MAX_SHOWN_RESULT: Final = 4000
 _EXACT_BELOW: Final = 100
-_READING: Final = "Reading the prompt … {share:.0%}"
+_READING: Final = "Processing the prompt … {share:.0%}"
 
 
 class Part(StrEnum):

@@ -72,7 +72,7 @@ class PageDownload:
         except ServiceError as error:
             self._failure = error.message
         except Exception:
-            self._failure = "The download broke down; the log says why."
+            self._failure = "The download failed. See the log."
             raise
         finally:
             asyncio.get_running_loop().call_soon(self._tell)
@@ -96,7 +96,7 @@ class DownloadActs:
 
     async def download(self, name: str, files: list[str] | None) -> AsyncGenerator[Shown, None]:
         """What the model needs, or `files`. Where the choice is not clear, the menu shows what there is."""
-        yield {self._parts.progress: "Asking the hub …"}
+        yield {self._parts.progress: "Contacting Hugging Face …"}
         shown: Shown = {self._parts.progress: ""}
         try:
             repo = await self._downloads.files(name)
@@ -122,7 +122,7 @@ class DownloadActs:
     async def stop(self) -> Shown:
         if not await self._running.stop():
             return {}
-        return {self._parts.progress: "Stopped. Download goes on from what is there."}
+        return {self._parts.progress: "Stopped. Download resumes where it stopped."}
 
     def _listed(self, repo: RepoFiles, chosen: list[str]) -> Shown:
         choices = file_choices(repo)

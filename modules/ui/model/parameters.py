@@ -29,21 +29,23 @@ _COMMON: Final = ("ctx_size", "cache_type", "parallel", "kv_cells")
 _BY_LOADER: Final = MappingProxyType({LLAMA_CPP: _LLAMA_CPP, SCRIPTED: ("ctx_size", "parallel", "kv_cells")})
 _LABELS: Final = MappingProxyType(
     {
-        "ctx_size": "Context (tokens)",
-        "gpu_layers": "Layers on the GPU",
-        "cache_type": "Format of the cache",
-        "parallel": "Requests at a time",
-        "kv_cells": "Tokens in the cache, all requests together",
-        "threads_batch": "Threads for prompts",
-        "swa_full": "Full cache of sliding windows",
-        "no_kv_offload": "Cache in main memory",
-        "no_mmap": "Read into memory instead of mapping",
-        "mlock": "Keep from being swapped out",
-        "numa": "Spread over NUMA nodes",
+        "ctx_size": "Context length",
+        "gpu_layers": "GPU layers",
+        "cache_type": "KV cache type",
+        "parallel": "Parallel requests",
+        "kv_cells": "KV cache size (tokens)",
+        "threads_batch": "Batch threads",
+        "ubatch_size": "Physical batch size",
+        "flash_attn": "Flash attention",
+        "swa_full": "Full-size SWA cache",
+        "no_kv_offload": "No KV offload",
+        "no_mmap": "No mmap",
+        "mlock": "mlock",
+        "numa": "NUMA",
         "model_draft": "Draft model",
         "draft_max": "Draft tokens",
-        "ctx_size_draft": "Context of the draft model (tokens)",
-        "gpu_layers_draft": "GPU layers of the draft model",
+        "ctx_size_draft": "Draft context length",
+        "gpu_layers_draft": "Draft GPU layers",
     }
 )
 
@@ -58,7 +60,7 @@ class Parameters:
         )
         with gr.Row():
             self._components = {name: _component(name, settings) for name in _FIRST}
-        with gr.Accordion("More about loading", open=False):
+        with gr.Accordion("Advanced load settings", open=False):
             self._components |= {name: _component(name, settings) for name in _LLAMA_CPP if name not in _FIRST}
 
     def draft_choices(self, models: Sequence[str]) -> dict[Component, Any]:

@@ -50,7 +50,7 @@ def model_parts(settings: Settings) -> ModelParts:
     status = gr.Markdown("", elem_id="model-status", container=True)
     loaded = name_menu(
         label="Loaded models",
-        info="Unload ends the one chosen here.",
+        info="Unload acts on the one selected here.",
         elem_id="loaded-models",
         visible=settings.models_max > 1,
     )
@@ -62,7 +62,7 @@ def model_parts(settings: Settings) -> ModelParts:
         load = _button("Load", "load-model", variant="primary")
         unload = _button("Unload", "unload-model")
         save = _button("Save settings", "save-model-settings")
-        check = _button("Check files", "check-model")
+        check = _button("Verify files", "check-model")
         refresh = _button("Refresh", "refresh-models")
     estimate = gr.Markdown("", elem_id="model-estimate")
     parameters = Parameters(settings)
@@ -70,7 +70,7 @@ def model_parts(settings: Settings) -> ModelParts:
         [OWN_TEMPLATE],
         value=OWN_TEMPLATE,
         label="Instruction template",
-        info="Kept for this model by Save settings, and used from then on.",
+        info="Saved for this model with Save settings.",
         elem_id="model-template",
     )
     adapters = name_menu(multiselect=True, label="LoRA adapters", elem_id="model-loras")
@@ -99,12 +99,12 @@ def download_parts() -> DownloadParts:
     gr.Markdown("### Download from Hugging Face")
     name = gr.Textbox(
         label="Model",
-        placeholder="owner/name, owner/name:Q4_K_M or an address",
-        info="GGUF models. What was fetched of an unfinished download is not fetched again.",
+        placeholder="owner/name, owner/name:Q4_K_M or a URL",
+        info="GGUF models. Interrupted downloads resume.",
         elem_id="download-name",
         max_length=1024,
     )
-    files = name_menu(multiselect=True, label="Only these files", elem_id="download-files")
+    files = name_menu(multiselect=True, label="Files (quantizations)", elem_id="download-files")
     with gr.Row(elem_classes="tight"):
         listed = _button("Get file list", "list-files")
         download = _button("Download", "download-model", variant="primary")

@@ -8,13 +8,14 @@ from modules.ui.model.acts import ModelActs
 from modules.ui.model.downloads import DownloadActs
 from modules.ui.model.parts import DownloadParts, ModelParts, download_parts, model_parts
 from modules.ui.page.page import Page
+from modules.ui.shell.internals import current_tab
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build_model(page: Page) -> None:
     """To be called within the tab."""
-    tab = gr.context.Context.block
+    tab = current_tab()
     downloads = Downloads(page.runtime.data, with_code=page.runtime.settings.trust_remote_code)
     with gr.Row():
         with gr.Column(scale=3):

@@ -68,10 +68,10 @@ def estimate_text(estimate: Estimate, room: Room) -> str:
             f"memory {shown_size(estimate.host)} ({shown_size(room.host_free)} free)."
         )
     else:
-        lines.append(f"{shown_size(room.host_free)} are free now, besides what the loaded model will give back.")
+        lines.append(f"{shown_size(room.host_free)} free now; unloading the loaded model frees more.")
     if estimate.host > room.host_total or (room.gpu_total is not None and estimate.gpu > room.gpu_total):
         lines.append(
-            "**This machine has less.** Choose a smaller context, a smaller number format of the cache, or other layers."
+            "**This does not fit into this machine's memory.** Choose a shorter context, a smaller KV cache type or fewer GPU layers."
         )
     return " ".join(lines)
 
@@ -94,7 +94,7 @@ def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
 def repo_text(repo: RepoFiles) -> str:
     models, wished = len(gguf_weights(repo.files)), repo.source.quantization
     if not models:
-        advice = "There is no GGUF model among them, and no other can be loaded here."
+        advice = "None of them is a GGUF model, and other formats cannot be loaded."
     elif models == 1 or wished or repo.source.file:
         advice = "Without a choice, what the model needs is downloaded."
     else:
@@ -104,12 +104,12 @@ def repo_text(repo: RepoFiles) -> str:
 
 def progress_text(progress: DownloadProgress) -> str:
     if progress.stage is Stage.DONE:
-        return f"**{plain(progress.target)}** is there and whole ({shown_size(progress.total)})."
+        return f"**{plain(progress.target)}** is downloaded and verified ({shown_size(progress.total)})."
     amounts = f"{shown_size(progress.done)} of {shown_size(progress.total)}"
     speed = f", {shown_size(progress.speed)}/s" if progress.speed >= 1 else ""
     left = f", {shown_seconds(progress.seconds_left)} left" if progress.seconds_left is not None else ""
     note = f" · {plain(progress.note)}" if progress.note else ""
-    verb = "Checking what is there of" if progress.stage is Stage.CHECKING else "Downloading"
+    verb = "Verifying" if progress.stage is Stage.CHECKING else "Downloading"
     share = f"{bar(progress.fraction)} {progress.fraction:.0%}"
     return f"{verb} **{plain(progress.target)}** {share} · {amounts}{speed}{left}{note}"
 
@@ -120,7 +120,7 @@ def checks_text(checks: Sequence[FileCheck], *, is_done: bool) -> str:
     if not is_done:
         return f"Checking … {count} so far."
     if not wrong:
-        return f"All is well: {count} checked."
+        return f"Verified: {count} intact."
     return "\n".join([f"{len(wrong)} of {count} must be downloaded again:", "", *wrong])
 
 

@@ -115,10 +115,10 @@ def paper(page: Page) -> tuple[Paper, Views]:
     with gr.Row():
         with gr.Column(min_width=300), gr.Tabs():
             with gr.Tab("Raw", elem_id="raw-view"):
-                text = _writable("Text that the model goes on with", "notebook-text")
+                text = _writable("Text to complete", "notebook-text")
             views = _views()
         with gr.Column(min_width=300, visible=has_columns) as column:
-            continuation = _writable("How it goes on", "notebook-continuation")
+            continuation = _writable("Completion", "notebook-continuation")
     with gr.Row(elem_classes="tight", elem_id="notebook-actions"):
         generate = _action("Generate", "generate", variant="primary")
         stop = _action("Stop", "stop-writing", variant="stop", visible=False)
@@ -149,13 +149,13 @@ def _views() -> Views:
         html = gr.HTML("", elem_id="notebook-html")
     with gr.Tab("Next token", elem_id="next-view") as next_tab:
         with gr.Row(elem_classes="tight"):
-            next_button = gr.Button("What may come next?", size="sm", elem_id="next-tokens-button")
-            with_samplers = gr.Checkbox(False, label="After the samplers", container=False, elem_id="with-samplers")
+            next_button = gr.Button("Get next token probabilities", size="sm", elem_id="next-tokens-button")
+            with_samplers = gr.Checkbox(False, label="Apply samplers", container=False, elem_id="with-samplers")
         with gr.Row():
             with gr.Column(min_width=300):
-                next_tokens = _table("Now", "next-tokens")
+                next_tokens = _table("Current", "next-tokens")
             with gr.Column(min_width=300):
-                earlier = _table("Before", "earlier-next-tokens")
+                earlier = _table("Previous", "earlier-next-tokens")
     with gr.Tab("Tokens", elem_id="tokens-view") as tokens_tab:
         tokens = gr.HTML("", apply_default_css=False, elem_id="notebook-tokens")
     return Views(
@@ -181,7 +181,7 @@ def _writable(label: str, name: str) -> gr.Textbox:
         container=False,
         lines=18,
         max_lines=18,
-        placeholder="Write the beginning of a text, and let the model go on.",
+        placeholder="Write the beginning of a text and press Generate.",
         elem_id=name,
         elem_classes="paper",
     )

@@ -177,12 +177,12 @@ def _as_shown(_notebook: OpenNotebook, shown: Sheet) -> Sheet:
 
 def _begun(notebook: OpenNotebook, _shown: Sheet) -> Sheet:
     if notebook.steps.begun is None:
-        raise BadRequest("The model has not written anything yet that could be written anew.")
+        raise BadRequest("There is no completion to regenerate yet.")
     return notebook.steps.begun
 
 
 def _progress(moment: Moment) -> str:
-    return "" if moment.reading is None or moment.words else f"Reading the text: {moment.reading:.0%}"
+    return "" if moment.reading is None or moment.words else f"Processing the prompt: {moment.reading:.0%}"
 
 
 def _speed(moment: Moment, seconds: float) -> str:

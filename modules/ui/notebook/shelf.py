@@ -15,7 +15,7 @@ from modules.ui.notebook.sheet import Sheet
 from modules.ui.page.page import Page, told
 
 _SAVE_SECONDS: Final = 1.0
-_SHARED: Final = "Where visitors are kept apart (--multi-user), notebooks are not kept."
+_SHARED: Final = "With --multi-user notebooks are not saved."
 
 
 class NotebookShelf:

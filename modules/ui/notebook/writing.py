@@ -45,7 +45,7 @@ class Writing:
         except ServiceError as error:
             self.error = error.message
         except Exception:  # noqa: BLE001 - the page tells of it, and the log
-            _log.exception("a reply in the notebook broke down")
+            _log.exception("a completion of the notebook failed")
             self.error = BROKE_DOWN
         finally:
             self._is_over = True

@@ -9,7 +9,7 @@ from modules.serving.addressing import is_addressed, own_names
 from modules.settings.values import Settings
 
 _FORWARDED: Final = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip")
-_KEPT_APART: Final = "Visitors are kept apart here (--multi-user), so nothing can be changed from the page."
+_KEPT_APART: Final = "With --multi-user nothing can be changed from the page."
 _STRANGERS: Final = (
     "Anybody who reaches this page could do that, for it asks for no password. Open it on the machine itself without "
     "--listen and --share, or start the program with --gradio-auth name:password."

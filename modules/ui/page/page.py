@@ -70,7 +70,7 @@ class Page:
 def failure(message: str) -> gr.Error:
     """What went wrong, as a notice that stays long enough to be read twice. Gradio takes it for HTML."""
     shown = html.escape(message, quote=False)
-    return gr.Error(shown, title="That did not work", duration=_NOTICE_SECONDS, print_exception=False)
+    return gr.Error(shown, title="Action failed", duration=_NOTICE_SECONDS, print_exception=False)
 
 
 async def told(work: Awaitable[_Value]) -> _Value:

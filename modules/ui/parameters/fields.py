@@ -17,9 +17,9 @@ _SEED: Final = "seed"
 _SAMPLING: Final = frozenset(field.name for field in fields(Sampling))
 # Where the whole is more than one field and the setting's name would not do as a title.
 _TITLES: Final = {
-    "dynatemp_low": "Lowest temperature",
-    "dynatemp_high": "Highest temperature",
-    "dynatemp_exponent": "Exponent",
+    "dynatemp_low": "Dynamic temperature low",
+    "dynatemp_high": "Dynamic temperature high",
+    "dynatemp_exponent": "Dynamic temperature exponent",
     "top_p": "Top P",
     "top_k": "Top K",
     "min_p": "Min P",
@@ -33,17 +33,17 @@ _TITLES: Final = {
     "dry_allowed_length": "DRY allowed length",
     "dry_base": "DRY base",
     "dry_sequence_breakers": "DRY sequence breakers",
-    "no_repeat_ngram_size": "No repeated n-grams of",
-    "do_sample": "Draw tokens at random",
-    "max_new_tokens": "Most new tokens",
-    "auto_max_new_tokens": "Fill the context",
-    "max_tokens_second": "Tokens a second",
-    "ban_eos_token": "Never end by itself",
-    "add_bos_token": "Begin prompts with BOS",
-    "skip_special_tokens": "Leave out control tokens",
-    "stream": "Show replies as they come",
-    "custom_stopping_strings": "Stopping strings",
-    "custom_token_bans": "Banned tokens",
+    "no_repeat_ngram_size": "No-repeat n-gram size",
+    "do_sample": "Sampling (do_sample)",
+    "max_new_tokens": "Max new tokens",
+    "auto_max_new_tokens": "Auto max new tokens",
+    "max_tokens_second": "Max tokens per second",
+    "ban_eos_token": "Ban the EOS token",
+    "add_bos_token": "Add the BOS token",
+    "skip_special_tokens": "Skip special tokens",
+    "stream": "Stream replies",
+    "custom_stopping_strings": "Stop sequences",
+    "custom_token_bans": "Banned token IDs",
 }
 
 
@@ -92,7 +92,7 @@ MAIN: Final = Group(
 )
 MORE: Final = (
     Group(
-        "Against repetition",
+        "Repetition control",
         (
             Field("repetition_penalty_range", 0, 4096, 1),
             Field("dry_multiplier", 0, 5),
@@ -104,7 +104,7 @@ MORE: Final = (
         ),
     ),
     Group(
-        "Temperature that varies, and curves",
+        "Dynamic temperature and smoothing",
         (
             Field("dynamic_temperature"),
             Field("dynatemp_low", 0.01, 5),
@@ -115,7 +115,7 @@ MORE: Final = (
         ),
     ),
     Group(
-        "Other ways to leave tokens out",
+        "More truncation samplers",
         (
             Field("xtc_threshold", 0, 0.5),
             Field("xtc_probability"),
@@ -128,7 +128,7 @@ MORE: Final = (
         ),
     ),
     Group(
-        "Ways to choose the token",
+        "Mirostat and adaptive sampling",
         (
             Field("do_sample"),
             Field("mirostat_mode", 0, 2, 1),
@@ -140,7 +140,7 @@ MORE: Final = (
     ),
 )
 LENGTH: Final = Group(
-    "Length and end",
+    "Length and stopping",
     (
         Field("max_new_tokens", 1, 4096, 1),
         Field("auto_max_new_tokens"),
@@ -150,7 +150,7 @@ LENGTH: Final = Group(
     ),
 )
 REPLY: Final = Group(
-    "Seed, pace and control tokens",
+    "Seed, streaming and special tokens",
     (
         Field(_SEED),
         Field("max_tokens_second", 0, 20, 1),

@@ -17,7 +17,7 @@ Fill = Callable[[str], Awaitable[Shown]]
 Save = Callable[[str, Entered], Awaitable[None]]
 
 QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
-_SHARED: Final = "Where visitors are kept apart (--multi-user), the page changes no files."
+_SHARED: Final = "With --multi-user the page changes no files."
 
 
 class Shelf(Protocol):
@@ -44,12 +44,12 @@ class FileMenu:
             self.menu = name_menu(
                 names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
             )
-            self.name = gr.Textbox(chosen, label="Name to save under", max_lines=1, elem_id=f"{name}-name")
+            self.name = gr.Textbox(chosen, label="Save as", max_lines=1, elem_id=f"{name}-name")
         with gr.Row(elem_classes="tight") as self.buttons:
             self._save = gr.Button("Save", size="sm", elem_id=f"save-{name}")
             self._delete = gr.Button("Delete", size="sm", elem_id=f"delete-{name}")
             self._confirm = gr.Button(
-                "Delete it for good", size="sm", variant="stop", visible=False, elem_id=f"confirm-delete-{name}"
+                "Delete permanently", size="sm", variant="stop", visible=False, elem_id=f"confirm-delete-{name}"
             )
 
     @property
@@ -78,7 +78,7 @@ class FileMenu:
         return await told(self._kept(entered))
 
     async def ask(self, name: str | None) -> Shown:
-        return {self._confirm: gr.Button(f"Delete {name} for good", visible=bool(name))}
+        return {self._confirm: gr.Button(f"Delete {name} permanently", visible=bool(name))}
 
     async def delete(self, name: str | None) -> Shown:
         return await told(self._deleted(name or ""))

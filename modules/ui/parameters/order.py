@@ -22,7 +22,7 @@ def build_order(page: Page) -> gr.HTML:
         css_template=(_PARTS / "order.css").read_text(encoding="utf-8"),
         js_on_load=f"const SAMPLERS = {json.dumps(SAMPLER_ORDER)};\n{(_PARTS / 'order.js').read_text(encoding='utf-8')}",
         elem_id="sampler-order",
-        label="Order of the samplers",
+        label="Sampler order",
         last=settings.temperature_last,
     )
     page.inputs.add("sampler_priority", order)

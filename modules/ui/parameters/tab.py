@@ -27,6 +27,7 @@ from modules.ui.parameters.menu import QUIET, Entered, FileMenu, Shown
 from modules.ui.parameters.order import build_order, reordered
 from modules.ui.parameters.template import build_templates
 from modules.ui.replies.requests import banned_tokens, stop_strings
+from modules.ui.shell.internals import sent_data
 
 _NEUTRAL: Final = Sampling()
 # What the settings take as it is and only a request reads is looked at as soon as it is entered.
@@ -72,10 +73,10 @@ class Parameters:
                     page, presets, "preset", self.load_preset, self._save_preset, chosen=page.settings.preset
                 )
                 with self.presets.buttons:
-                    self._restore = gr.Button("Restore", size="sm", elem_id="restore-preset")
-                    self._neutralize = gr.Button("Neutralize", size="sm", elem_id="neutralize")
+                    self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
+                    self._neutralize = gr.Button("Neutralize samplers", size="sm", elem_id="neutralize")
                 self._fits = gr.Checkbox(
-                    True, label="Show only what the loaded model's loader uses", elem_id="fits", container=False
+                    True, label="Hide parameters that the loader does not support", elem_id="fits", container=False
                 )
                 for group in (MAIN, *MORE):
                     self._build(group)
@@ -126,7 +127,8 @@ class Parameters:
 
     async def noted(self, entered: Entered, event: gr.EventData) -> None:
         """A value was entered by hand."""
-        field = event._data.get("field") if isinstance(event._data, dict) else None
+        sent = sent_data(event)
+        field = sent.get("field") if isinstance(sent, dict) else None
         for name, component in self._fields.items():
             if component.elem_id == field:
                 await told(self._noted(name, entered[component]))
@@ -160,8 +162,8 @@ class Parameters:
             menu = FileMenu(self._page, grammars, "grammar", self._open_grammar, self._save_grammar)
             text = gr.Textbox(
                 self._page.settings.grammar_string,
-                label="Grammar in GBNF",
-                info="Replies follow it; empty for none.",
+                label="GBNF grammar",
+                info="Constrains replies; empty for none.",
                 lines=8,
                 max_lines=24,
                 elem_id="grammar",
@@ -171,7 +173,7 @@ class Parameters:
         return menu
 
     def _build_order(self) -> None:
-        with gr.Accordion("Order of the samplers", open=False):
+        with gr.Accordion("Sampler order", open=False):
             self._add_fields((Field(_LAST),))
             self._fields[_ORDER] = build_order(self._page)
 

@@ -33,7 +33,7 @@ class Templates:
                 templates = page.runtime.library.templates
                 self.menu = FileMenu(page, templates, "instruction template", self._read, self._save)
                 self.source = gr.Textbox(
-                    label="Instruction template, in Jinja",
+                    label="Instruction template (Jinja)",
                     lines=14,
                     max_lines=30,
                     elem_id="template-source",
@@ -41,12 +41,12 @@ class Templates:
                 )
                 with gr.Row(elem_classes="tight"):
                     self._use = gr.Button("Use for the loaded model", size="sm", elem_id="use-template")
-                    self._leave = gr.Button("Leave it to the model", size="sm", elem_id="leave-template")
-                    self._show = gr.Button("Show the loaded model's own", size="sm", elem_id="show-template")
+                    self._leave = gr.Button("Use the model's own", size="sm", elem_id="leave-template")
+                    self._show = gr.Button("Load the model's own into the editor", size="sm", elem_id="show-template")
             with gr.Column(min_width=320):
                 self._dialogue = gr.Textbox(
                     page.settings.chat_template_str,
-                    label="Template of the dialogue, in Jinja",
+                    label="Chat template (Jinja)",
                     info=OPTIONS[_DIALOGUE].description,
                     lines=14,
                     max_lines=30,
@@ -54,7 +54,7 @@ class Templates:
                     elem_classes="source",
                 )
                 page.inputs.add(_DIALOGUE, self._dialogue)
-                self._built_in = gr.Button("Begin with the built-in one", size="sm", elem_id="built-in-dialogue")
+                self._built_in = gr.Button("Reset to the built-in template", size="sm", elem_id="built-in-dialogue")
 
     def connect(self) -> None:
         menu, source, in_use = self.menu, self.source, self.in_use

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 FRAMES_A_SECOND: Final = 12
 AUTOSAVE_SECONDS: Final = 1.0
-BROKE_DOWN: Final = "The reply broke down. The log says why."
+BROKE_DOWN: Final = "The reply failed. See the log."
 
 Keep = Callable[[History], Awaitable[None]]
 
@@ -88,7 +88,7 @@ class RunningReply:
         except ServiceError as error:
             self.error = error.message
         except Exception:  # noqa: BLE001 - the page tells of it, and the log
-            _log.exception("a reply on the page broke down")
+            _log.exception("a reply on the page failed")
             self.error = BROKE_DOWN
         finally:
             saving.cancel()

@@ -63,13 +63,13 @@ class ServiceParts:
 
 def program_parts(settings: Settings) -> ProgramParts:
     can_save = not settings.multi_user
-    gr.Markdown("### Look")
+    gr.Markdown("### Appearance")
     with gr.Row(elem_classes="tight"):
-        look = gr.Button("Dark or light", size="sm", elem_id="look")
+        look = gr.Button("Toggle light/dark theme", size="sm", elem_id="look")
     chat_style = gr.Radio(
-        list(CHAT_STYLES), value=_style(settings), label="Conversation", interactive=can_save, elem_id="chat-style"
+        list(CHAT_STYLES), value=_style(settings), label="Chat style", interactive=can_save, elem_id="chat-style"
     )
-    gr.Markdown("### From the next start on")
+    gr.Markdown("### After the next restart")
     switches = {
         switch.name: gr.Checkbox(
             switch.is_on,
@@ -81,14 +81,14 @@ def program_parts(settings: Settings) -> ProgramParts:
     }
     extensions = name_ticks(
         label="Extensions",
-        info="Those that start by themselves. What flags name (--extensions, --api) starts in any case.",
+        info="Loaded at start. Those named by flags (--extensions, --api) are always loaded.",
         interactive=can_save,
         elem_id="extensions",
     )
-    with gr.Accordion("Parameters of extensions", open=False):
+    with gr.Accordion("Extension settings", open=False):
         parameters = gr.Textbox(
             "",
-            label="One a line: character_bias-activate: true",
+            label="One per line, such as character_bias-activate: true",
             lines=6,
             max_lines=24,
             interactive=can_save,
@@ -98,8 +98,8 @@ def program_parts(settings: Settings) -> ProgramParts:
     # Until it is known what is stored, there is nothing to store.
     with gr.Row(elem_classes="tight"):
         save = gr.Button("Save", size="sm", variant="primary", interactive=False, elem_id="session-save")
-        restart = gr.Button("Save and start again", size="sm", interactive=False, elem_id="session-restart")
-    gr.Markdown("Starting again ends all replies and loads the model anew.", elem_classes="hint")
+        restart = gr.Button("Save and restart", size="sm", interactive=False, elem_id="session-restart")
+    gr.Markdown("A restart ends all replies and reloads the model.", elem_classes="hint")
     return ProgramParts(
         look=look,
         chat_style=chat_style,
@@ -113,13 +113,13 @@ def program_parts(settings: Settings) -> ProgramParts:
 
 def api_parts() -> ApiParts:
     gr.Markdown("### OpenAI-compatible API")
-    status, start, stop = _service_row(API_EXTENSION, "State")
+    status, start, stop = _service_row(API_EXTENSION, "Status")
     address = gr.Textbox(label="Address", interactive=False, buttons=["copy"], visible=False, elem_id="api-address")
     public = gr.Textbox(
         label="Public address", interactive=False, buttons=["copy"], visible=False, elem_id="api-public"
     )
     key = gr.Textbox(
-        label="Key",
+        label="API key",
         type="password",
         interactive=False,
         buttons=["copy"],
@@ -127,8 +127,8 @@ def api_parts() -> ApiParts:
         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
         elem_id="api-key",
     )
-    show_key = gr.Checkbox(False, label="Show the key", visible=False, elem_id="show-api-key")
-    with gr.Accordion("To paste", open=True, visible=False, elem_id="api-examples") as examples:
+    show_key = gr.Checkbox(False, label="Show the API key", visible=False, elem_id="show-api-key")
+    with gr.Accordion("Examples", open=True, visible=False, elem_id="api-examples") as examples:
         titles = [each.title for each in examples_of(Endpoint())]
         example = gr.Radio(titles, value=titles[0], show_label=False, label="Example", elem_id="api-example")
         # Invisible until there is something in it: its editor is large, and would be fetched with the page.
@@ -141,7 +141,7 @@ def api_parts() -> ApiParts:
             visible=False,
             elem_id="api-code",
         )
-    live = gr.Textbox(label="Replies", interactive=False, elem_id="live-requests")
+    live = gr.Textbox(label="Requests", interactive=False, elem_id="live-requests")
     return ApiParts(
         status=status,
         start=start,

@@ -46,7 +46,7 @@ class Program:
     async def save(self, request: gr.Request, extensions: list[str], parameters: str, *switches: bool) -> None:
         names = dict(zip(self._parts.switches, switches, strict=True))
         await told(self._saved(request, extensions, parameters or "", names))
-        gr.Info("Saved. It counts from the next start on.", duration=4)
+        gr.Info("Saved. Takes effect after a restart.", duration=4)
 
     async def start_again(self, request: gr.Request) -> None:
         await told(self._started_again(request))

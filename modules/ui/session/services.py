@@ -81,7 +81,7 @@ class ApiService:
             parts.key: gr.Textbox(value=endpoint.key if sees_key else "", visible=has_key and sees_key),
             parts.show_key: gr.Checkbox(visible=has_key and sees_key),
             parts.examples: gr.Accordion(
-                label="To paste (with the key)" if has_key else "To paste", open=not has_key, visible=can_paste
+                label="Examples (with the API key)" if has_key else "Examples", open=not has_key, visible=can_paste
             ),
             parts.example: first.title,
             parts.code: gr.Code(value=first.text if can_paste else "", language=first.language, visible=can_paste),

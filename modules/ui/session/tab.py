@@ -9,6 +9,7 @@ from modules.ui.page.page import Page
 from modules.ui.session.parts import ApiParts, ProgramParts, ServiceParts, api_parts, program_parts, service_parts
 from modules.ui.session.program import Program
 from modules.ui.session.services import ApiService, OtherService
+from modules.ui.shell.internals import current_tab
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 _OTHER_LOOK: Final = "() => window.wearLook(document.body.classList.contains('dark') ? 'light' : 'dark')"
@@ -17,8 +18,7 @@ _AWAIT_RESTART: Final = "() => window.awaitRestart()"
 
 def build_session(page: Page) -> None:
     """To be called within the tab."""
-    tab = gr.context.Context.block
-    assert isinstance(tab, gr.Tab)
+    tab = current_tab()
     with gr.Row():
         with gr.Column(min_width=320):
             api = api_parts()

@@ -45,10 +45,12 @@ def counts_of(registry: CollectorRegistry) -> Counts:
 
 
 def counts_shown(counts: Counts) -> str:
-    now = "No reply is being written." if not counts.running else _number(counts.running, "reply", "replies") + " now."
-    tokens = f"{counts.prompt_tokens:,} tokens read, {counts.cached_tokens:,} of them from the cache"
+    now = (
+        "No request is running." if not counts.running else _number(counts.running, "request", "requests") + " running."
+    )
+    tokens = f"{counts.prompt_tokens:,} prompt tokens ({counts.cached_tokens:,} cached)"
     ended = _number(counts.ended, "reply", "replies")
-    return f"{now} Since the start: {ended}, {tokens}, {counts.reply_tokens:,} tokens written."
+    return f"{now} Since the start: {ended}, {tokens}, {counts.reply_tokens:,} completion tokens."
 
 
 def status_shown(state: ServiceState) -> str:

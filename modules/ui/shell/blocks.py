@@ -17,8 +17,8 @@ from modules.ui.shell.queue import EventQueue
 from modules.ui.shell.turns import Turns
 
 _log = logging.getLogger(__name__)
-_UNREADABLE: Final = "The page sent something that does not belong there. Reload the page, and try again."
-_BROKE_DOWN: Final = "That broke down. The log says why."
+_UNREADABLE: Final = "Invalid request. Reload the page and try again."
+_BROKE_DOWN: Final = "Unexpected error. See the log."
 
 _SCHEMAS: Final = frozenset({"api_info", "api_info_as_input", "api_info_as_output", "example_inputs", "skip_api"})
 
@@ -43,7 +43,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return self
 
     @override
-    def get_config_file(self) -> dict[str, Any]:
+    def get_config_file(self, **more: Any) -> dict[str, Any]:
         """With the protocol that sends values whole. In the others, browsers write the differences into values that
         the page has not shown yet: what two quick steps of an event say of a component's looks is lost.
 
@@ -51,7 +51,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         browsers update the progress of all that ever were named, one by one.
 
         Schemas of components are for the documentation of events that programs may call: a quarter of the page."""
-        config: dict[str, Any] = super().get_config_file()
+        config: dict[str, Any] = super().get_config_file(**more)
         for event in config["dependencies"]:
             if event["show_progress"] == "hidden":
                 event["show_progress_on"] = []
@@ -77,19 +77,20 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         run: str | None,
         final: bool,
         simple_format: bool = False,
+        **more: Any,
     ) -> list[Any]:
         whole: list[Any] = super().handle_streaming_diffs(
-            block_fn, data, session_hash, run, final=final, simple_format=True
+            block_fn, data, session_hash, run, final=final, simple_format=True, **more
         )
         return whole
 
     @override
     async def preprocess_data(
-        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False, **more: Any
     ) -> list[Any]:
         """What was entered may be a secret or a prompt: what is wrong with it is not for the log."""
         async with self._turns.preparing(block_fn, state):
-            return await self._preprocessed(block_fn, inputs, state, explicit_call)
+            return await self._preprocessed(block_fn, inputs, state, explicit_call, more)
 
     async def _preprocessed(
         self,
@@ -97,6 +98,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         inputs: list[Any],
         state: object,
         explicit_call: bool,
+        more: Mapping[str, Any],
     ) -> list[Any]:
         if _names_address(inputs):
             raise failure(_UNREADABLE)
@@ -104,7 +106,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
             texts = _text_of(inputs)
             sent = SentNames.among(block_fn.inputs, texts)
             processed: list[Any] = await super().preprocess_data(
-                block_fn, sent.left_out_of(texts), state, explicit_call
+                block_fn, sent.left_out_of(texts), state, explicit_call, **more
             )
         except gr.Error as error:
             error.print_exception = False
@@ -114,12 +116,12 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return sent.put_into(processed)
 
     @override
-    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any, **more: Any) -> list[Any]:
         """Gradio makes components anew, with their schemas, where they are not to change, too: at each step of a reply,
         for all that an event might show. Here only those that change are gone through."""
         values = _by_output(block_fn.outputs, predictions)
         if values is None:
-            whole: list[Any] = await super().postprocess_data(block_fn, predictions, state)
+            whole: list[Any] = await super().postprocess_data(block_fn, predictions, state, **more)
             return whole
         # Asked once: Gradio takes values out of updates, and what is left of one may look like nothing to change.
         skips = [_is_skip(value) for value in values]
@@ -127,7 +129,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         changing.outputs = [each for each, skip in zip(block_fn.outputs, skips, strict=True) if not skip]
         rest = [value for value, skip in zip(values, skips, strict=True) if not skip]
         shown = iter(
-            await super().postprocess_data(changing, rest[0] if len(rest) == 1 else rest, state) if rest else ()
+            await super().postprocess_data(changing, rest[0] if len(rest) == 1 else rest, state, **more) if rest else ()
         )
         return [
             next(shown) if not skip else None if each.stateful else gr.skip()
@@ -146,7 +148,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         except gr.Error:
             raise
         except Exception:  # noqa: BLE001 - it is a stranger to the page, whatever it is
-            _log.exception("an event of the page broke down")
+            _log.exception("an event handler of the page failed")
             raise failure(_BROKE_DOWN) from None
         if result["prediction"] == {} and block_fn.outputs:
             unchanged = [gr.skip() for _ in block_fn.outputs]

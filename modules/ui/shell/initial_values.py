@@ -46,7 +46,7 @@ class Filling:
                 try:
                     await self._refresh(await _filled(fill), outputs)
                 except gr.Error as error:
-                    _log.warning("the page is sent without what is new: %s", error.message)
+                    _log.warning("the page could not be updated: %s", error.message)
                 except Exception:  # noqa: BLE001 - whatever broke, the rest of the page can be used
                     _log.exception("a part of the page could not be filled in")
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, cast
+from typing import Final
 
 from fastapi import FastAPI
-from gradio.routes import App
-from starlette.routing import Mount
+
+from modules.ui.shell.internals import gradio_app
 
 # What Gradio has besides, nobody needs here: descriptions of the events, events by name, copies of a session's state,
 # its token, pages fetched from elsewhere, dashboards, editors.
@@ -42,9 +42,7 @@ class Users:
     """Who is signed in to Gradio's app. Gradio asks on most paths, but not on all of those above."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._gradio = next(
-            cast(App, route.app) for route in app.routes if isinstance(route, Mount) and isinstance(route.app, App)
-        )
+        self._gradio = gradio_app(app)
 
     def has(self, cookies: Mapping[str, str]) -> bool:
         """Whether these are of a browser that has signed in; everybody has where nobody must."""

@@ -43,7 +43,7 @@ class EventQueue(Queue):  # type: ignore[misc]  # Gradio has no types
         """What Gradio would like."""
 
     @override
-    def get_events(self) -> Any:
+    def get_events(self, **more: Any) -> Any:
         """Those that have waited longest. Gradio begins waiting events in a random order of their handlers, so the
         choice that a user made last could be handled first."""
         queues: dict[str, Any] = self.event_queue_per_concurrency_id  # type: ignore[has-type]
@@ -51,14 +51,14 @@ class EventQueue(Queue):  # type: ignore[misc]  # Gradio has no types
         try:
             for name in sorted(waiting, key=lambda each: queues[each].queue[0].enqueue_time):
                 self.event_queue_per_concurrency_id = {name: queues[name]}
-                if (found := super().get_events()) is not None:
+                if (found := super().get_events(**more)) is not None:
                     return found
         finally:
             self.event_queue_per_concurrency_id = queues
         return None
 
     @override
-    async def push(self, body: Any, request: Request, username: str | None) -> tuple[bool, Any, str]:
+    async def push(self, body: Any, request: Request, username: str | None, **more: Any) -> tuple[bool, Any, str]:
         self._last_event = time.monotonic()
-        pushed: tuple[bool, Any, str] = await super().push(body, request, username)
+        pushed: tuple[bool, Any, str] = await super().push(body, request, username, **more)
         return pushed

@@ -83,6 +83,6 @@ async def test_what_is_no_character_is_refused(tmp_path: Path) -> None:
 async def test_visitors_who_are_kept_apart_bring_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"char_name": "A", "char_persona": "p"}))
     async with open_page(tmp_path, multi_user=True) as page:
-        with pytest.raises(gr.Error, match="kept apart"):
+        with pytest.raises(gr.Error, match="--multi-user"):
             await CharacterFiles(page, str(tmp_path)).take_in(str(tmp_path / "a.json"))
         assert page.runtime.library.characters.names() == []

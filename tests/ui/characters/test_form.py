@@ -233,7 +233,7 @@ async def test_visitors_who_are_kept_apart_change_nothing(tmp_path: Path) -> Non
             if removed is not None:
                 shelf.restore(removed)
             for attempt in (tab.save(), tab.save_as("New"), tab.delete(), tab.form.undo(removed)):
-                with pytest.raises(gr.Error, match="kept apart"):
+                with pytest.raises(gr.Error, match="--multi-user"):
                     await attempt
         assert (library.characters.names(), library.users.names()) == (["Ann"], [])
 

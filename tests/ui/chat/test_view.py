@@ -122,7 +122,7 @@ def test_a_call_that_waits_can_be_decided() -> None:
 
 def test_a_reply_that_is_written_says_how_far_it_is() -> None:
     assert texts(live_messages(Draft())) == [("assistant", "…")]
-    assert texts(live_messages(Draft(reading=0.5))) == [("assistant", "Reading the prompt … 50%")]
+    assert texts(live_messages(Draft(reading=0.5))) == [("assistant", "Processing the prompt … 50%")]
     thinking = live_messages(Draft(reasoning="hm"))
     assert metadata(thinking[0]) == {"title": "Thinking …", "status": "pending"}
     assert texts(live_messages(Draft(reasoning="hm", content="so")))[1] == ("assistant", "so")

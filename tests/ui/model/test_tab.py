@@ -344,14 +344,14 @@ async def test_download_list_choice_and_menu(tmp_path: Path) -> None:
             with refusal("no Q6_K GGUF"):
                 await page.all(page.hub.download("ann/m:Q6_K", []))
             await page.all(page.hub.download("hf.co/ann/m:q8_0", []))
-            assert "is there and whole (8 KiB)" in page.progress
+            assert "is downloaded and verified (8 KiB)" in page.progress
             await page.all(page.hub.download("ann/m", ["m-Q8_0.gguf"]))
-            assert "is there and whole (8 KiB)" in page.progress
+            assert "is downloaded and verified (8 KiB)" in page.progress
             page.show(await page.acts.refreshed(page.entered))
             assert (tmp_path / "m-Q8_0.gguf").read_bytes() == b"y" * 8192
             page.entered[page.parts.models] = "m-Q8_0.gguf"
             await page.all(page.acts.check(page.entered))
-            assert page.estimate == "All is well: 1 file checked."
+            assert page.estimate == "Verified: 1 file intact."
 
 
 async def test_a_repository_that_nothing_here_loads_is_refused(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ async def test_a_repository_that_nothing_here_loads_is_refused(tmp_path: Path) -
         async with tab(tmp_path, server=server) as page:
             with refusal("look for a GGUF repository"):
                 await page.all(page.hub.download("ann/m", []))
-            assert "no GGUF model among them" in page.progress
+            assert "None of them is a GGUF model" in page.progress
             shown = await page.hub.list_files("ann/m")
             assert shown[page.loading.files]["choices"] == [("2 B · config.json", "config.json")]
             assert not any("/resolve/" in request.path for request in server.requests)
@@ -378,7 +378,7 @@ async def test_a_download_outlives_its_tab_and_can_be_stopped(tmp_path: Path) ->
             with refusal("already"):
                 await page.all(page.hub.download("ann/m", []))
             another = asyncio.create_task(page.all(page.hub.follow()))
-            assert await page.hub.stop() == {page.loading.progress: "Stopped. Download goes on from what is there."}
+            assert await page.hub.stop() == {page.loading.progress: "Stopped. Download resumes where it stopped."}
             await another
             assert await page.hub.stop() == {}
             server.held.clear()

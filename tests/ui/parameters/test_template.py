@@ -87,7 +87,7 @@ async def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
 async def test_where_visitors_are_kept_apart_no_model_is_changed(tmp_path: Path) -> None:
     async with a_tab(tmp_path, multi_user=True) as tab:
         for refused in (tab.templates.leave(), tab.templates.use("Alpaca"), tab.keep("Shout", SHOUT)):
-            with pytest.raises(gr.Error, match="kept apart"):
+            with pytest.raises(gr.Error, match="--multi-user"):
                 await refused
 
 

@@ -44,7 +44,7 @@ def test_counts_begin_at_nothing() -> None:
 def test_counts_are_sentences() -> None:
     counts = Counts(running=1, ended=1200, prompt_tokens=34567, cached_tokens=8, reply_tokens=9)
     assert counts_shown(counts) == (
-        "1 reply now. Since the start: 1,200 replies, 34,567 tokens read, 8 of them from the cache, 9 tokens written."
+        "1 request running. Since the start: 1,200 replies, 34,567 prompt tokens (8 cached), 9 completion tokens."
     )
 
 
