@@ -41,6 +41,7 @@ def _with_key(settings: Settings, announce: Announce) -> Settings:
     """Whoever can be reached from other machines has a key."""
     if not settings.is_exposed or settings.api_key:
         return settings
+    # Some clients refuse keys that do not begin like OpenAI's.
     key = f"sk-{secrets.token_urlsafe(24)}"
     announce(f"Other machines can reach this API and --api-key is not set. The key until the next start: {key}")
     return settings.with_changes({"api_key": key})

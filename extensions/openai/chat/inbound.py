@@ -43,6 +43,7 @@ def reasoning_budget(body: ReasoningFields) -> int | None:
 def reasoning_arguments(body: ReasoningFields, settings: Settings) -> dict[str, Any]:
     """Who wants no thought, whether by effort or by budget, gets none from templates with a switch for it."""
     options = body.reasoning or ReasoningOptions()
+    # The top-level field is OpenAI's, the object OpenRouter's.
     effort = body.reasoning_effort or options.effort or settings.wanted_effort
     asked = options.enabled if body.enable_thinking is None else body.enable_thinking
     preserves = settings.preserve_thinking if body.preserve_thinking is None else body.preserve_thinking
@@ -85,6 +86,7 @@ def chat_tools(body: ToolFields) -> ChatTools:
         raise BadRequest("functions is the older form of tools; send only one of them.", param="functions")
     is_legacy = bool(body.functions)
     tools = tuple(_functions(body.functions) if body.functions else _offered(body.tools or ()))
+    # The model's call names one tool; with two of a name nobody could say which.
     _refuse_duplicates(tools, "functions" if is_legacy else "tools")
     if is_legacy or body.function_call is not None:
         choice = _legacy_choice(body.function_call, tools)
@@ -269,12 +271,14 @@ def chat_request(
         continue_last=_continues(body),
         add_generation_prompt=body.add_generation_prompt is not False,
         truncates=body.truncation == "auto",
+        # What is addressed to the template by name wins over what is derived from other fields.
         template_arguments=reasoning_arguments(body, settings) | _plain_values(body.chat_template_kwargs or {}),
     )
 
 
 def _messages(body: ChatCompletionRequest) -> tuple[Message, ...]:
     if body.messages is not None:
+        # Only the user's last message has to be read as it is: a chat with an old picture goes on without it.
         last = max((i for i, message in enumerate(body.messages) if message.role == "user"), default=0)
         return tuple(
             message_of(message, f"messages[{number}]", is_past=number < last)

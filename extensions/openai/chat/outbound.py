@@ -220,8 +220,10 @@ class ChatStream:
     def _start(self, started: Started) -> bytes:
         self._chunks.start(started)
         head, tail = self._chunks.head, self._chunks.tail
+        # A chunk of text is by far the most frequent event; everything around the text is made once.
         self._text_heads = [head + b'{"index":%d,"delta":{"content":' % index for index in range(self._n)]
         self._text_tail = b'},"logprobs":null,"finish_reason":null}' + tail
+        # Many clients take the role from the first chunk only.
         first = b'{"role":"assistant","content":%b}' % orjson.dumps(self._presentation.continued)
         return b"".join(self._chunk(index, first) for index in range(self._n))
 
@@ -242,6 +244,7 @@ class ChatStream:
     def _end(self, done: Done) -> bytes:
         self._chunks.finish(done)
         finish = orjson.dumps(finish_word(done.reason, self._presentation.calls))
+        # Loops of older scripts read content in every delta, the last one too.
         return self._chunk(done.index, b'{"content":""}', finish=finish)
 
     def _chunk(self, index: int, delta: bytes, *, logprobs: bytes = b"null", finish: bytes = b"null") -> bytes:

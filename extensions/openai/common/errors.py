@@ -179,6 +179,7 @@ def log_unexpected(error: Exception) -> None:
 def _headers(error: ServiceError, fault: HttpError) -> dict[str, str]:
     headers = {}
     if not fault.is_worth_retrying:
+        # The official clients of OpenAI and Anthropic obey it.
         headers["x-should-retry"] = "false"
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after)

@@ -50,6 +50,7 @@ class RequestLog:
 
         async def noting_send(message: Message) -> None:
             nonlocal status
+            # Only the first message of an answer has one.
             status = message.get("status", status)
             await send(message)
 

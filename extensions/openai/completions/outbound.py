@@ -21,6 +21,7 @@ class LogprobTable:
 
     def __init__(self, offset: int = 0) -> None:
         self._offset = offset
+        # Offsets count characters, and a token may end within one.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def prompt(self, text: str, scored: Sequence[TokenLogprob | None]) -> CompletionLogprobs:
@@ -107,6 +108,7 @@ def _kept(choices: Sequence[Choice], choosing: Choosing) -> list[Choice]:
 
 
 def _likelihood(choice: Choice) -> float:
+    # Per token, as OpenAI documents best_of: a sum would prefer short replies.
     return sum(token.logprob for token in choice.logprobs) / max(1, len(choice.logprobs))
 
 
@@ -128,6 +130,7 @@ def _logprobs(choice: Choice, echo: str) -> CompletionLogprobs:
 
 
 def _reason(reason: FinishReason) -> Literal["stop", "length"]:
+    # Text completions have no calls, so there are only these two.
     return "length" if reason is FinishReason.LENGTH else "stop"
 
 

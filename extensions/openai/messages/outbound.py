@@ -100,6 +100,7 @@ class BlockBuilder:
 
     def _say(self, kind: BlockKind, text: str) -> Iterator[Step]:
         if self._open is not kind:
+            # It may yet be the beginning of a text, or blanks before a call.
             if text.isspace():
                 self._hold(kind, text)
                 return
@@ -131,6 +132,7 @@ class BlockBuilder:
 
 def _tool_use_id(call_id: str) -> str:
     """With the prefix that Anthropic's clients know."""
+    # A replayed call keeps its id, whichever API it came from first.
     return f"toolu_{call_id.removeprefix('call_').removeprefix('toolu_')}"
 
 
@@ -328,6 +330,7 @@ class MessageStream:
 
 
 def _first(started: Started, event: Event) -> bytes:
+    # Told with the first progress of reading the prompt; a short one may have none before its end.
     cached = event.prompt.cached if isinstance(event, Progress) else 0
     if isinstance(event, Done):
         cached = event.usage.cached_tokens

@@ -142,6 +142,7 @@ class ResponseStream:
             return b""
         if isinstance(self._open, OpenMessage):
             return self._said(self._open, content)
+        # Blanks before a call would become a message item of their own.
         self._held.append(content)
         return b"" if not content.text.strip() else self._message()
 
@@ -208,6 +209,7 @@ class ResponseStream:
 
     def _done(self, done: Done) -> bytes:
         was_cut = done.reason is FinishReason.LENGTH
+        # Clients expect at least one item, even of an empty reply.
         said = self._message() if not self._items and self._open is None else b""
         closed = self._close("incomplete" if was_cut else "completed")
         status: ResponseStatus = "incomplete" if was_cut else "completed"

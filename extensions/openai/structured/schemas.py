@@ -26,6 +26,7 @@ def with_names_enforced(node: Schema) -> Schema:
     if not isinstance(names, dict):
         return node
     if not names.keys() - _ANNOTATIONS and names.get("type", "string") == "string":
+        # It says no more than that names are strings, which they always are.
         return {key: value for key, value in node.items() if key != "propertyNames"}
     if "patternProperties" in node or names.get("type", "string") != "string":
         return node
@@ -89,6 +90,7 @@ def _with_pattern(node: Schema, pattern: str) -> Schema:
         return node
     kept = {key: value for key, value in node.items() if key not in ("propertyNames", "properties")}
     others = node.get("additionalProperties", {})
+    # Whatever is not matched by the pattern is refused: together this means the same as propertyNames.
     return {**kept, "patternProperties": {pattern: others}, "additionalProperties": False}
 
 

@@ -113,6 +113,7 @@ class _Writer:
     def _tag(self, tag: Tag, begin: str, *, is_last: bool) -> str:
         """`begin` is what is left of the tag's own beginning."""
         if isinstance(tag.content, AnyText) and tag.end:
+            # Lazy, so that the text ends at the first end mark, as whoever reads the reply will cut it.
             content = self._rule("text", f"{_ANY} {_quoted(tag.end)}", options="[lazy]")
             return _all([_quoted(begin), content])
         content = self.body(tag.content, is_last=is_last and not tag.end)
@@ -312,6 +313,7 @@ class StructuresTag(RequestModel):
 def structural_tag_constraint(tag: object, *, param: str) -> Constraint:
     """Raises BadRequest for what is no structural tag, and for one that no grammar can express."""
     has_format = isinstance(tag, dict) and tag.get("format") is not None
+    # Not a union of both: its error would name the fields of the form that was not meant.
     kind: TypeAdapter[FormatTag | StructuresTag] = TypeAdapter(FormatTag if has_format else StructuresTag)
     try:
         node = kind.validate_python(tag).node()
