@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 from extensions.openai.app import create_app
-from extensions.openai.common.waiting import end
+from extensions.openai.common.context import end
 from extensions.openai.tunnel import TunnelFailed, find_cloudflared, open_tunnel
 from modules.logs import announce as announce_line
 from modules.runtime import Runtime

@@ -58,7 +58,7 @@ from extensions.openai.common.items.schema import (
     SummaryText,
     TopTokenLogprob,
 )
-from extensions.openai.common.messages.schema import ChatMessage, ContentPart, CustomCall, FunctionCall, MessageToolCall
+from extensions.openai.common.messages import ChatMessage, ContentPart, CustomCall, FunctionCall, MessageToolCall
 from extensions.openai.completions.schema import (
     CompletionLogprobs,
     TextChoice,

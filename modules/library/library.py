@@ -2,9 +2,8 @@
 
 from modules.library.characters.characters import Characters
 from modules.library.chats.histories import Histories
-from modules.library.model_settings import PerModelSettings
 from modules.library.notebooks import Grammars, Notebooks
-from modules.library.presets import Presets
+from modules.library.presets import PerModelSettings, Presets
 from modules.library.templates import InstructionTemplates
 from modules.library.users import UserProfiles
 from modules.paths import UserData

@@ -9,7 +9,7 @@ from typing import Final
 from modules.backends.registry import LLAMA_CPP, SCRIPTED, detect_loader, kind_of
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
-from modules.library.model_settings import PerModelSettings
+from modules.library.presets import PerModelSettings
 from modules.models.catalog import Catalog, ListedModel
 from modules.models.options import LoadOptions, load_spec, with_model_settings
 from modules.settings.values import Settings

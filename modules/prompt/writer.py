@@ -9,12 +9,10 @@ from modules.engine.types import ModelCard
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
 from modules.prompt.conversation.messages import Quote, fitted_tools, quoted, template_messages, with_pairs
-from modules.prompt.conversation.persona import Cast, with_names
 from modules.prompt.conversation.repair import repaired
-from modules.prompt.plan import PromptPlan, joined_system, leading_system
-from modules.prompt.templates.abilities import Abilities, TemplateAbilities
+from modules.prompt.plan import Cast, PromptPlan, joined_system, leading_system, with_names
+from modules.prompt.templates.abilities import Abilities, TemplateAbilities, TemplateNeed
 from modules.prompt.templates.choice import ChatTemplate, Rendering
-from modules.prompt.templates.needs import TemplateNeed
 from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.templates.sandbox import TemplateExhausted
 from modules.prompt.templates.shape import tags_for

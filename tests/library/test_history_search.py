@@ -13,8 +13,7 @@ import pytest
 from modules.errors import NotSupported
 from modules.library.chats.histories import ChatHit, Histories, Place
 from modules.library.chats.history import Attachment, ChatTurn, History, Row
-from modules.library.chats.index import HistoryIndex
-from modules.library.chats.indexing import HistoryIndexing
+from modules.library.chats.index import HistoryIndex, HistoryIndexing
 from modules.library.chats.places import Places
 from modules.paths import UserData
 from tests.library.history_files import PIXEL, full

@@ -5,7 +5,7 @@ import yaml
 
 from modules.errors import BadRequest
 from modules.library.library import Library
-from modules.library.model_settings import PerModelSettings
+from modules.library.presets import PerModelSettings
 from modules.paths import PROGRAM_FOLDER, UserData
 from tests.library.names import write_old
 

@@ -22,7 +22,7 @@ from extensions.openai.chat.schema import (
 from extensions.openai.common.generation import keep_alive_of, limits_of, refuse_unavailable, sampling_of, unavailable
 from extensions.openai.common.items.inbound import items_of
 from extensions.openai.common.items.messages import turns_of
-from extensions.openai.common.messages.inbound import message_of
+from extensions.openai.common.messages import message_of
 from extensions.openai.structured.constraint import text_constraint
 from extensions.openai.structured.schemas import plain_schema
 from modules.errors import BadRequest

@@ -18,7 +18,7 @@ from extensions.openai.common.field_types import (
 )
 from extensions.openai.common.generation import GenerationFields
 from extensions.openai.common.items.schema import InputItems
-from extensions.openai.common.messages.schema import Messages
+from extensions.openai.common.messages import Messages
 from extensions.openai.structured.constraint import ResponseText
 
 ToolName = Annotated[str, Field(min_length=1, max_length=256)]

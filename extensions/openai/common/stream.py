@@ -12,9 +12,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from extensions.openai.common.answers import Stamp, UsageTally, usage_body
-from extensions.openai.common.context import Caller
+from extensions.openai.common.context import Caller, end, hung_up, stopped, unless
 from extensions.openai.common.errors import ClientGone, ShuttingDown, error_event
-from extensions.openai.common.waiting import end, hung_up, stopped, unless
 from modules.events import Done, Started
 
 # Proxies drop a connection that is silent for 30 to 60 seconds, and a prompt may take minutes to read.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from extensions.openai.common.generation import keep_alive_of, limits_of, sampling_of
-from extensions.openai.common.messages.inbound import message_of
+from extensions.openai.common.messages import message_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
 from extensions.openai.structured.constraint import constraint_of
 from modules.errors import BadRequest

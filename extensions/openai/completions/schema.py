@@ -9,7 +9,7 @@ from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 from extensions.openai.common.answers import CompletionUsage
 from extensions.openai.common.field_types import Alternatives, BestOf, Bound, Choices, TokenId, TokenIds
 from extensions.openai.common.generation import GenerationFields
-from extensions.openai.common.messages.schema import Messages
+from extensions.openai.common.messages import Messages
 
 # text-generation-webui's default. OpenAI's is 16, at which scripts for local models break off mid-sentence.
 DEFAULT_MAX_TOKENS = 512

@@ -10,12 +10,11 @@ from typing import Annotated, Final
 from fastapi import Depends
 from starlette.requests import Request
 
-from extensions.openai.common.context import AnsweringRuntime
+from extensions.openai.common.context import AnsweringRuntime, end, stopped, unless
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.items.inbound import items_of, references
 from extensions.openai.common.items.outbound import EventEncoder
 from extensions.openai.common.items.schema import Item
-from extensions.openai.common.waiting import end, stopped, unless
 from extensions.openai.responses.inbound import (
     chat_request,
     draft_of,

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.characters.card import MAX_CARD_BYTES, read_card
-from modules.library.characters.formats import CharacterText, character_text
+from modules.library.characters.card import MAX_CARD_BYTES, CharacterText, character_text, read_card
 from modules.library.characters.pictures import (
     PICTURE_SUFFIXES,
     PNG_MAGIC,

@@ -3,16 +3,218 @@
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import orjson
 
 from modules.errors import BadRequest
-from modules.library.chats.history import ChatTurn, History, Row, Side
-from modules.library.chats.turns import list_at, mapping_at, stored_turn, turn_from
-from modules.library.text_files import decoded, parse_json, read_bytes
+from modules.library.chats.history import (
+    Attachment,
+    ChatTurn,
+    History,
+    Row,
+    Side,
+    Version,
+    appended,
+    version_of,
+    with_current,
+)
+from modules.library.text_files import decoded, parse_json, read_bytes, text_at
+from modules.messages import Message, Role, TextPart, ToolCall
+
+# Beyond it JSON readers in other languages lose digits.
+_LARGEST: Final = 2**53
+
+
+def mapping_at(content: Mapping[str, object], key: str, place: str) -> Mapping[str, object]:
+    """Raises BadRequest, as all of these do."""
+    value = content.get(key)
+    if value is None:
+        return {}
+    return as_object(value, f"{place}: `{key}`")
+
+
+def list_at(content: Mapping[str, object], key: str, place: str) -> list[object]:
+    value = content.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BadRequest(f"{place}: `{key}` must be a list.")
+    return value
+
+
+def objects_at(content: Mapping[str, object], key: str, place: str) -> list[Mapping[str, object]]:
+    return [as_object(each, f"{place}: an entry of `{key}`") for each in list_at(content, key, place)]
+
+
+def number_at(content: Mapping[str, object], key: str, place: str) -> float:
+    """0 where there is none."""
+    value = content.get(key)
+    if value is None:
+        return 0
+    if not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+        raise BadRequest(f"{place}: `{key}` must be a number.")
+    return value
+
+
+def as_object(value: object, place: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise BadRequest(f"{place} must be a JSON object.")
+    return value
+
+
+def without(content: Mapping[str, object], *known: str) -> dict[str, object]:
+    return {key: value for key, value in content.items() if key not in known}
+
+
+def filled(content: Mapping[str, object]) -> dict[str, object]:
+    """Without what is empty or 0."""
+    return {key: value for key, value in content.items() if value}
+
+
+def tools_from(sequence: Sequence[object], place: str) -> tuple[Message, ...]:
+    """Raises BadRequest that names `place`."""
+    entry = f"{place}: an entry of `tool_sequence`"
+    return tuple(_message(as_object(each, entry), entry) for each in sequence)
+
+
+def stored_tools(messages: Iterable[Message]) -> list[dict[str, object]]:
+    """Of results, their text alone is kept."""
+    return [_stored(message) for message in messages]
+
+
+def _message(content: Mapping[str, object], place: str) -> Message:
+    text = text_at(content, "content", place)
+    parts = (TextPart(text),) if text else ()
+    if content.get("role") == Role.TOOL:
+        name = text_at(content, "name", place) or None
+        return Message(role=Role.TOOL, parts=parts, name=name, tool_call_id=text_at(content, "tool_call_id", place))
+    return Message(
+        role=Role.ASSISTANT,
+        parts=parts,
+        tool_calls=tuple(_call(each, place) for each in objects_at(content, "tool_calls", place)),
+        reasoning=text_at(content, "reasoning_content", place) or None,
+    )
+
+
+def _call(content: Mapping[str, object], place: str) -> ToolCall:
+    function = mapping_at(content, "function", place)
+    name = text_at(function, "name", place)
+    if not name:
+        raise BadRequest(f"{place}: a call of a tool has no name.")
+    arguments = function.get("arguments")
+    written = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    return ToolCall(text_at(content, "id", place), name, written)
+
+
+def _stored(message: Message) -> dict[str, object]:
+    if message.role is Role.TOOL:
+        result = {"role": "tool", "content": message.text, "tool_call_id": message.tool_call_id or ""}
+        return {**result, **filled({"name": message.name})}
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.tool_calls
+    ]
+    return {"tool_calls": calls, **filled({"content": message.text, "reasoning_content": message.reasoning})}
+
+
+_ATTACHMENT: Final = ("name", "type", "content", "image_data", "url", "image_id")
+_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", "tool_sequence")
+_VERSION: Final = ("content", "visible_content", *_SHARED)
+_TURN: Final = ("attachments", "versions", "current_version_index", *_SHARED)
+
+
+def turn_from(text: str, visible: str, content: Mapping[str, object], place: str) -> ChatTurn:
+    """`content` is the turn's metadata; `place` names it in what BadRequest says."""
+    current = _version({**content, "content": text, "visible_content": visible}, place)
+    turn = ChatTurn(
+        attachments=tuple(_attachment(each, place) for each in objects_at(content, "attachments", place)),
+        versions=tuple(_version(each, place) for each in objects_at(content, "versions", place)),
+        extra=without(content, *_TURN),
+    )
+    return _settled(turn, int(number_at(content, "current_version_index", place)), replace(current, extra={}))
+
+
+def stored_turn(turn: ChatTurn) -> dict[str, object]:
+    shared = _stored_shared(version_of(turn))
+    if not turn.versions:
+        versions: dict[str, object] = {}
+    else:
+        stored = [_stored_version(version) for version in turn.versions]
+        versions = {"versions": stored, "current_version_index": turn.version}
+    attachments = [_stored_attachment(attachment) for attachment in turn.attachments]
+    return {**turn.extra, **shared, **filled({"attachments": attachments}), **versions}
+
+
+def _settled(turn: ChatTurn, index: int, current: Version) -> ChatTurn:
+    """The text of the row counts: a file may have been written while a version grew or was about to be added."""
+    if not turn.versions:
+        return with_current(turn, current)
+    turn = replace(turn, version=min(max(index, 0), len(turn.versions) - 1))
+    listed = turn.versions[turn.version]
+    if current.text.startswith(listed.text):
+        return with_current(turn, _completed(current, listed))
+    return appended(turn, current) if current.text else with_current(turn, listed)
+
+
+def _completed(current: Version, listed: Version) -> Version:
+    """What the turn says of itself, and for the rest what its entry among the versions says."""
+    return replace(
+        current,
+        timestamp=current.timestamp or listed.timestamp,
+        tool_messages=current.tool_messages or listed.tool_messages,
+        model=current.model or listed.model,
+        extra=listed.extra,
+    )
+
+
+def _version(content: Mapping[str, object], place: str) -> Version:
+    text = text_at(content, "content", place)
+    return Version(
+        text=text,
+        visible=html.escape(text)
+        if content.get("visible_content") is None
+        else text_at(content, "visible_content", place),
+        timestamp=text_at(content, "timestamp", place),
+        tool_messages=tools_from(list_at(content, "tool_sequence", place), place),
+        model=text_at(content, "model_name", place),
+        tokens=int(number_at(content, "tokens", place)),
+        seconds=float(number_at(content, "seconds", place)),
+        extra=without(content, *_VERSION),
+    )
+
+
+def _stored_version(version: Version) -> dict[str, object]:
+    texts = {"content": version.text, "visible_content": version.visible}
+    return {**version.extra, **texts, **_stored_shared(version)}
+
+
+def _stored_shared(version: Version) -> dict[str, object]:
+    return {
+        "timestamp": version.timestamp,
+        **filled(
+            {
+                "model_name": version.model,
+                "tokens": version.tokens,
+                "seconds": version.seconds,
+                "tool_sequence": stored_tools(version.tool_messages),
+            }
+        ),
+    }
+
+
+def _attachment(content: Mapping[str, object], place: str) -> Attachment:
+    texts = {key: text_at(content, key, f"{place}: an attachment") for key in _ATTACHMENT}
+    return Attachment(**texts, extra=without(content, *_ATTACHMENT))
+
+
+def _stored_attachment(attachment: Attachment) -> dict[str, object]:
+    texts = {key: getattr(attachment, key) for key in _ATTACHMENT}
+    return {**attachment.extra, "name": attachment.name, "type": attachment.type, **filled(texts)}
+
 
 # What stands for the user's text in the row of a greeting.
 GREETING: Final = "<|BEGIN-VISIBLE-CHAT|>"

@@ -15,8 +15,7 @@ from modules.errors import BadRequest, NotFound, NotSupported
 from modules.library.chats.file import MAX_CHAT_BYTES, history_bytes, history_in, read_history
 from modules.library.chats.history import History, id_at, is_named
 from modules.library.chats.importing import made_safe, move_into_place
-from modules.library.chats.index import ChatHit, HistoryIndex
-from modules.library.chats.indexing import HistoryIndexing
+from modules.library.chats.index import ChatHit, HistoryIndex, HistoryIndexing
 from modules.library.chats.places import CHAT, ChatState, Place, Places, Removals, RemovedChat, RemovedFile
 from modules.library.folder import blaming
 from modules.library.text_files import read_bytes

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
-from modules.reply.syntax.argument_grammar import Parameter, members_of, parameter_list, text_until
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
+from modules.reply.syntax.parameters import Parameter, members_of, parameter_list, text_until
 from modules.reply.syntax.reading import give_call, read_name
 from modules.reply.syntax.schema import OfferedTools, Schema, parameters_of
 from modules.reply.syntax.source import ReplySource, Steps

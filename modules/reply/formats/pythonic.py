@@ -10,8 +10,8 @@ from typing import ClassVar
 from modules.messages import ToolSpec
 from modules.reply.formats.base import MarkedFormat
 from modules.reply.formats.json_calls import read_objects
-from modules.reply.syntax.argument_grammar import Parameter, parameter_list, parameters_in
 from modules.reply.syntax.lark import Grammar, literal, one_of, repeated, sequence
+from modules.reply.syntax.parameters import Parameter, parameter_list, parameters_in
 from modules.reply.syntax.reading import give_call, read_name
 from modules.reply.syntax.schema import OfferedTools
 from modules.reply.syntax.source import NotACall, ReplySource, Steps

@@ -10,8 +10,7 @@ from modules.events import Content, Done, Event, FinishReason, Progress, PromptS
 from modules.reply.format import PLAIN, ReplyFormat
 from modules.reply.reasoning.harmony_reader import reader_of
 from modules.reply.reasoning.reader import Span, SpanKind
-from modules.reply.split.answer import AnswerReader, CallingAnswer, PlainAnswer
-from modules.reply.split.tokens import TokenLedger, Tokens
+from modules.reply.split.answer import AnswerReader, CallingAnswer, PlainAnswer, TokenLedger, Tokens
 from modules.reply.tool_format import CallEnd, Piece, Text, ToolParser
 from modules.text.held_text import ControlFilter
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modules.messages import ToolCall, ToolSpec
-from modules.prompt.conversation.calls import calls_as_text
+from modules.prompt.conversation.repair import calls_as_text
 from modules.reply.formats.registry import choose_tool_format
 from modules.reply.tool_format import CallArguments, CallEnd, CallStart
 from tests.model_files import template_files
