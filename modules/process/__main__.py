@@ -1,6 +1,6 @@
 """The first code of every child: it ties its life to the parent's and takes its limits.
 
-Arguments: the limits as JSON, then "run" and an entry, or "exec" and a program with its arguments.
+Arguments: parent, folder and limits as JSON, then "run" and an entry, or "exec" and a program with its arguments.
 """
 
 import ctypes
@@ -26,6 +26,7 @@ _COMMAND_NOT_FOUND: Final = 127
 def main(arguments: Sequence[str]) -> None:
     options = json.loads(arguments[0])
     _tie_to(options.pop("parent"))
+    os.chdir(options.pop("folder"))
     ProcessLimits(**options).apply()
     if arguments[1] == "exec":
         _become(list(arguments[2:]))

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 import psutil
 
+from modules.paths import PROGRAM_FOLDER
 from modules.process.output import ErrorLog
 from modules.process.spec import ErrorOutput, ProcessSpec
 
@@ -46,7 +47,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         spec = self.spec
         try:
             await asyncio.get_running_loop().subprocess_exec(
-                lambda: self, *spec.launch_command, cwd=spec.folder, env=dict(spec.environment)
+                lambda: self, *spec.launch_command, cwd=PROGRAM_FOLDER, env=dict(spec.environment)
             )
         except asyncio.CancelledError:
             # The event loop ends a process whose start was cancelled.

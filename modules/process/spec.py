@@ -73,7 +73,8 @@ class ProcessSpec:
 
     @property
     def launch_command(self) -> tuple[str, ...]:
-        """Starts `modules.process.__main__`, which applies the limits before anything else of the child is read."""
+        """To be run in the program's own folder: starts `modules.process.__main__`, which applies the limits before
+        anything else of the child is read, and goes to the child's `folder`."""
         what = ("run", self.entry) if self.entry else ("exec", *self.command)
-        options = json.dumps({"parent": os.getpid(), **asdict(self.limits)})
+        options = json.dumps({"parent": os.getpid(), "folder": str(self.folder), **asdict(self.limits)})
         return sys.executable, "-m", "modules.process", options, *what

@@ -69,6 +69,11 @@ async def test_lines_of_a_program_are_read_until_its_end() -> None:
         assert not program.is_running
 
 
+async def test_a_program_runs_in_its_folder(tmp_path: Path) -> None:
+    async with SupervisedProgram(shell("pwd -P", folder=tmp_path)) as program:
+        assert await program.next_line() == os.path.realpath(tmp_path)
+
+
 async def test_a_program_that_nobody_reads_does_not_wait() -> None:
     async with SupervisedProgram(
         shell("seq 100000; echo done >&2; exec sleep 60", error_output=ErrorOutput.OUTPUT)

@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import os
+import shutil
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -16,6 +19,8 @@ from mcp.types import CallToolResult, TextContent, Tool
 
 from modules.chat.tools.base import ToolFailed, answer_text
 from modules.chat.tools.mcp_servers import CommandServer, McpServer
+from modules.paths import PROGRAM_FOLDER
+from modules.process.spec import ProcessSpec, harmless_environment
 
 # A server may answer with a next page without end.
 _MAX_PAGES: Final = 20
@@ -95,12 +100,26 @@ class McpSession:
             self._failure = _told(error)
 
 
+def _parameters(server: CommandServer) -> StdioServerParameters:
+    """Through the launcher of `modules.process`, so that Linux ends the server with this program, however that ends.
+    Elsewhere a server sees the end of its stdin, and the client ends what it started."""
+    env = dict(server.env)
+    is_found = shutil.which(server.command, path=env.get("PATH")) is not None
+    # Variables of Python are meant for the server's own Python, and would break the launcher's.
+    if sys.platform != "linux" or not is_found or any(name.startswith("PYTHON") for name in env):
+        return StdioServerParameters(command=server.command, args=list(server.args), env=env)
+    spec = ProcessSpec(name=server.name, command=(server.command, *server.args), folder=Path.cwd())
+    command, *args = spec.launch_command
+    return StdioServerParameters(
+        command=command, args=args, env={**harmless_environment(), **env}, cwd=str(PROGRAM_FOLDER)
+    )
+
+
 @asynccontextmanager
 async def _opened(server: McpServer) -> AsyncGenerator[Client, None]:
     if isinstance(server, CommandServer):
-        parameters = StdioServerParameters(command=server.command, args=list(server.args), env=dict(server.env))
         with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230 - the null device never waits
-            async with Client(stdio_client(parameters, errlog=nowhere), cache=None) as client:
+            async with Client(stdio_client(_parameters(server), errlog=nowhere), cache=None) as client:
                 yield client
     else:
         async with (

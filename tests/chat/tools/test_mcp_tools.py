@@ -288,3 +288,35 @@ async def test_a_redirect_to_another_host_is_not_followed() -> None:
                 await connection.tools()
             await connection.aclose()
     assert connections >= 1
+
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from modules.chat.tools.mcp_connection import McpConnection
+from modules.chat.tools.mcp_servers import CommandServer
+
+async def main():
+    server = CommandServer("tests", sys.executable, (sys.argv[1], "stdio"), (("EXTRA", "1"),))
+    connection = McpConnection(server, call_seconds=60)
+    print(await connection.call("pid", {}), flush=True)
+    await connection.call("hang", {})
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_server_ends_with_a_program_that_is_killed() -> None:
+    """Even one that is stopped, which does not see the end of its stdin."""
+    root = SERVER.parents[3]
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(SERVER)], cwd=root, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        process = psutil.Process(int(owner.stdout.readline()))
+        environment = process.environ()
+        process.suspend()
+        owner.kill()
+    assert psutil.wait_procs([process], timeout=10)[1] == []
+    assert environment["EXTRA"] == "1"
