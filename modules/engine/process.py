@@ -15,6 +15,7 @@ from modules.errors import EngineFailed, LoadFailed, ServiceError
 from modules.process.failures import error_of
 from modules.process.framed import FramedChild
 from modules.process.frames import Frame
+from modules.process.limits import ProcessLimits
 from modules.process.spec import ErrorOutput, ProcessSpec
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ T = TypeVar("T")
 _ENTRY: Final = "modules.backends.serving:run"
 # Freeing a large model takes a second or two; after this the process is killed.
 _CLOSE_SECONDS: Final = 5.0
+# It computes on every core for minutes: this process's event loop and the user's other programs go first.
+_NICENESS: Final = 3
 
 
 class ProcessEngine:
@@ -198,6 +201,7 @@ def _process_spec(spec: LoadSpec, command: Sequence[str]) -> ProcessSpec:
         entry="" if command else _ENTRY,
         command=tuple(command),
         environment=dict(os.environ),
+        limits=ProcessLimits(niceness=_NICENESS),
         error_output=ErrorOutput.LOG,
         close_seconds=_CLOSE_SECONDS,
     )

@@ -207,6 +207,12 @@ async def test_what_cannot_be_sent_is_refused_and_takes_no_place(stop: str) -> N
         assert await reply(engine, "echo: a place is free") == "a place is free"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="niceness of POSIX systems")
+async def test_a_model_process_lets_others_go_first() -> None:
+    async with loaded() as engine:
+        assert psutil.Process(engine.pid).nice() > psutil.Process().nice()
+
+
 async def test_an_idle_child_uses_no_processor() -> None:
     async with loaded() as engine:
         assert await reply(engine, "echo: x") == "x"

@@ -71,7 +71,7 @@ async def test_lines_of_a_program_are_read_until_its_end() -> None:
 
 async def test_a_program_runs_in_its_folder(tmp_path: Path) -> None:
     async with SupervisedProgram(shell("pwd -P", folder=tmp_path)) as program:
-        assert await program.next_line() == os.path.realpath(tmp_path)
+        assert await program.next_line() == await asyncio.to_thread(os.path.realpath, tmp_path)
 
 
 async def test_a_program_that_nobody_reads_does_not_wait() -> None:
