@@ -13,7 +13,7 @@ import psutil
 
 from modules.paths import PROGRAM_FOLDER
 from modules.process.output import ErrorLog
-from modules.process.spec import ErrorOutput, ProcessSpec
+from modules.process.spec import ProcessSpec
 
 _log = logging.getLogger(__name__)
 
@@ -27,16 +27,23 @@ class ChildProcess(asyncio.SubprocessProtocol):
     """A process with pipes as stdin, stdout and stderr.
 
     `on_output` gets each piece of stdout in the callback that read it: a token should not wait for a task's turn.
+    `on_error_output` gets the pieces of stderr instead of the log.
     `on_exit` is called once, with the exit code, when the process is gone and its output was read.
     """
 
     def __init__(
-        self, spec: ProcessSpec, *, on_output: Callable[[bytes], None], on_exit: Callable[[int | None], None]
+        self,
+        spec: ProcessSpec,
+        *,
+        on_output: Callable[[bytes], None],
+        on_exit: Callable[[int | None], None],
+        on_error_output: Callable[[bytes], None] | None = None,
     ) -> None:
         self.spec = spec
         self._on_output = on_output
         self._on_exit = on_exit
         self._errors = ErrorLog(spec.name, spec.error_output)
+        self._on_error_output = on_error_output or self._errors.feed
         self._transport: asyncio.SubprocessTransport | None = None
         self._gone = asyncio.Event()
         self._last_output: asyncio.TimerHandle | None = None
@@ -108,10 +115,10 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if fd == 1 or self.spec.error_output is ErrorOutput.OUTPUT:
+        if fd == 1:
             self._on_output(data)
         else:
-            self._errors.feed(data)
+            self._on_error_output(data)
 
     def process_exited(self) -> None:
         """What it left behind in its group goes too; then its pipes close by themselves."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from modules.process.child import ChildProcess
 from modules.process.output import Lines
-from modules.process.spec import ProcessSpec
+from modules.process.spec import ErrorOutput, ProcessSpec
 
 # A program must never wait for somebody to read it; of more unread lines than these, the oldest are dropped.
 _BACKLOG: Final = 1000
@@ -21,7 +21,14 @@ class SupervisedProgram:
         self._lines: deque[str] = deque(maxlen=_BACKLOG)
         self._reader = Lines(self._put)
         self._news = asyncio.Event()
-        self._process = ChildProcess(spec, on_output=self._reader.feed, on_exit=self._on_exit)
+        # Of its own: a line of one must not begin with half a line of the other.
+        self._error_reader = Lines(self._put)
+        self._process = ChildProcess(
+            spec,
+            on_output=self._reader.feed,
+            on_exit=self._on_exit,
+            on_error_output=self._error_reader.feed if spec.error_output is ErrorOutput.OUTPUT else None,
+        )
         self.exit_code: int | None = None
         self._is_over = False
 
@@ -57,5 +64,6 @@ class SupervisedProgram:
 
     def _on_exit(self, exit_code: int | None) -> None:
         self._reader.end()
+        self._error_reader.end()
         self.exit_code, self._is_over = exit_code, True
         self._news.set()

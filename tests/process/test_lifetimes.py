@@ -59,7 +59,7 @@ def shell(script: str, **fields: object) -> ProcessSpec:
 
 
 async def test_lines_of_a_program_are_read_until_its_end() -> None:
-    script = "echo one; printf 'two\\r\\n'; echo three >&2; printf last; exit 3"
+    script = "echo one; printf 'two\\r\\n'; printf la; echo three >&2; printf st; exit 3"
     async with SupervisedProgram(shell(script, error_output=ErrorOutput.OUTPUT)) as program:
         lines = []
         while (line := await program.next_line()) is not None:
