@@ -24,7 +24,10 @@ _PICTURE_HEIGHT: Final = 260
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormParts:
+    """`source` is the file that the form shows, which is another one than `menu` says while a choice is on its way."""
+
     menu: gr.Dropdown
+    source: gr.Textbox
     new: gr.Button
     name: gr.Textbox
     texts: tuple[gr.Textbox, ...]
@@ -43,7 +46,7 @@ class FormParts:
     @property
     def entered(self) -> list[Component]:
         """In the order in which the handlers take them."""
-        return [self.menu, self.picture, self.name, *self.texts]
+        return [self.menu, self.source, self.picture, self.name, *self.texts]
 
     @property
     def outputs(self) -> list[Component]:
@@ -55,6 +58,7 @@ def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
     with gr.Row(elem_classes="tight"):
         menu = name_menu(label=noun.capitalize(), elem_id=f"{prefix}-menu", scale=4)
         new = gr.Button("New", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-new")
+        source = gr.Textbox("", visible="hidden", elem_id=f"{prefix}-source")
     with gr.Row():
         with gr.Column(scale=3, min_width=280):
             name = gr.Textbox(label="Name", info="Name shown in chats.", max_lines=1, elem_id=f"{prefix}-name")
@@ -83,6 +87,7 @@ def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
         keep = gr.Button("Cancel", size="sm", elem_id=f"{prefix}-keep")
     return FormParts(
         menu=menu,
+        source=source,
         new=new,
         name=name,
         texts=texts,
@@ -129,11 +134,14 @@ class Form:
     async def blank(self) -> Shown:
         return await told(self._filled(None))
 
-    async def save(self, file: str | None, picture: str | None, name: str, *texts: str) -> Shown:
-        return await told(self._saved(file, file, picture, Sheet(name=name, texts=texts)))
+    async def save(self, file: str | None, source: str, picture: str | None, name: str, *texts: str) -> Shown:
+        return await told(self._saved_shown(file, source, picture, Sheet(name=name, texts=texts)))
 
-    async def save_as(self, new: str, file: str | None, picture: str | None, name: str, *texts: str) -> Shown:
-        return await told(self._saved_as(new, file, picture, Sheet(name=name, texts=texts)))
+    async def save_as(
+        self, new: str, file: str | None, source: str, picture: str | None, name: str, *texts: str
+    ) -> Shown:
+        sheet = Sheet(name=name, texts=texts)
+        return await told(self._saved_as(new, source or None, picture, sheet))
 
     def ask_file(self, name: str) -> Shown:
         return {self._parts.file: gr.Textbox(value=name.strip(), visible=True)}
@@ -144,8 +152,8 @@ class Form:
     def keep(self) -> Shown:
         return {self._parts.confirmation: gr.Row(visible=False)}
 
-    async def delete(self, file: str | None) -> Shown:
-        return await told(self._deleted(file))
+    async def delete(self, file: str | None, source: str) -> Shown:
+        return await told(self._deleted(file, source))
 
     async def undo(self, removed: Removed | None) -> Shown:
         return await told(self._restored(removed))
@@ -161,12 +169,17 @@ class Form:
         picture = await asyncio.to_thread(copy_for_page, sheet.picture, cache_folder(parts.picture))
         shown: Shown = {
             parts.menu: gr.Dropdown(choices=_with(names, file), value=file or None),
+            parts.source: file or "",
             parts.name: sheet.name,
             parts.picture: picture,
             parts.file: gr.Textbox(visible=False),
             parts.confirmation: gr.Row(visible=False),
         }
         return shown | dict(zip(parts.texts, sheet.texts, strict=True))
+
+    async def _saved_shown(self, file: str | None, source: str, picture: str | None, sheet: Sheet) -> Shown:
+        _check_shown(file, source, "saved")
+        return await self._saved(file, file, picture, sheet)
 
     async def _saved(self, file: str | None, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
         """`source` is the one that the form was filled with, `file` the one to write: a new one, called after the
@@ -189,10 +202,11 @@ class Form:
         file = await asyncio.to_thread(check_new, self._shelf, new)
         return await self._saved(file, source, picture, sheet)
 
-    async def _deleted(self, file: str | None) -> Shown:
+    async def _deleted(self, file: str | None, source: str) -> Shown:
         check_saves(self._page.settings)
         if not file:
             raise BadRequest(f"Choose the {self._shelf.noun} to delete.", param=self._shelf.setting)
+        _check_shown(file, source, "deleted")
         removed = await asyncio.to_thread(self._shelf.delete, file)
         names = await asyncio.to_thread(self._shelf.names)
         shown = await self._filled(next(iter(names), None))
@@ -205,6 +219,12 @@ class Form:
         await asyncio.to_thread(self._shelf.restore, removed)
         shown = await self._filled(removed.file)
         return shown | {self._parts.undo: gr.Button(visible=False), self._parts.removed: None}
+
+
+def _check_shown(file: str | None, source: str, done: str) -> None:
+    """Raises BadRequest where the texts of the form are those of another file than the chosen one."""
+    if (file or "") != source:
+        raise BadRequest(f"{file or 'A new one'} was not shown yet, so nothing was {done}. Try again.")
 
 
 def _empty(shelf: Shelf) -> Sheet:

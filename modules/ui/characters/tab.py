@@ -54,7 +54,7 @@ class _Follower(Form):
         changes = [
             parts.save.click(self.save, parts.entered, outputs, **_QUIET),
             parts.file.submit(self.save_as, [parts.file, *parts.entered], outputs, **_QUIET),
-            parts.confirm.click(self.delete, [parts.menu], outputs, **_QUIET),
+            parts.confirm.click(self.delete, [parts.menu, parts.source], outputs, **_QUIET),
             parts.undo.click(self.undo, [parts.removed], outputs, **_QUIET),
         ]
         for change in changes:
