@@ -15,8 +15,7 @@ from modules.library.characters.pictures import MAX_PICTURE_BYTES, PNG_MAGIC
 from modules.library.chats.history import Attachment
 from modules.library.text_files import read_bytes
 from modules.ui.characters.shelf import NO_PICTURE
-from modules.ui.chat.view import data_url
-from modules.ui.page.thumbnails import Thumbnails
+from modules.ui.page.thumbnails import Thumbnails, data_url
 from modules.ui.shell.internals import kept_file
 
 _NOT_ONE: Final = "This is no picture. Choose a PNG, JPEG, WebP or GIF file."

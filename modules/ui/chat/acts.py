@@ -13,13 +13,12 @@ from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import History, Side
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch
-from modules.ui.chat.marks import ChangedElsewhere
 from modules.ui.chat.parts import Conversation
 from modules.ui.chat.screen import ChatScreen, Shown, merged
-from modules.ui.chat.view import Fact, Part
 from modules.ui.page.escape import as_written
 from modules.ui.page.page import Page, failure, told
 from modules.ui.replies.draft import divided, joined
+from modules.ui.replies.marks import ChangedElsewhere, Fact, Part
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import timestamp
 from modules.ui.replies.tab_state import Tab

@@ -8,8 +8,8 @@ from gradio.components import Component
 
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitches
-from modules.ui.chat.formulas import DELIMITERS
 from modules.ui.chat.model import GateParts, gate_parts
+from modules.ui.page.formulas import DELIMITERS
 from modules.ui.page.menus import name_list, name_menu, name_ticks
 from modules.ui.page.page import Page
 from modules.ui.replies.tab_state import Tab

@@ -17,13 +17,13 @@ from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
-from modules.ui.chat.marks import ChangedElsewhere
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.parts import Conversation
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
 from modules.ui.chat.view import APPROVALS, live_messages
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.draft import Draft, divided
+from modules.ui.replies.marks import ChangedElsewhere
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.replies.tab_state import Tab

@@ -17,11 +17,11 @@ from modules.prompt.plan import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
-from modules.ui.chat.marks import marks_of
 from modules.ui.chat.parts import ChatList, Conversation
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
 from modules.ui.page.page import Page
 from modules.ui.page.thumbnails import Thumbnails
+from modules.ui.replies.marks import marks_of
 from modules.ui.replies.requests import persona
 from modules.ui.replies.tab_state import Tab, place_text, placed_tab, unkept
 

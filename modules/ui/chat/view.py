@@ -3,12 +3,10 @@
 Thoughts and calls of tools are messages of their own that can be folded. Pure.
 """
 
-import base64
 import html
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from gradio.components.chatbot import Message as ChatMessage
@@ -19,6 +17,7 @@ from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.page.escape import shown_markdown
 from modules.ui.replies.draft import CallSoFar, Draft, divided
+from modules.ui.replies.marks import Fact, Part
 
 APPROVALS: Final = ("Approve", "Always approve", "Reject")
 Picture = Callable[[Attachment], str]
@@ -28,29 +27,7 @@ _EXACT_BELOW: Final = 100
 _READING: Final = "Processing the prompt … {share:.0%}"
 
 
-class Part(StrEnum):
-    """What of a turn a message shows."""
-
-    TEXT = "text"
-    THOUGHT = "thought"
-    TOOL = "tool"
-
-
 _Shown = tuple[Part, ChatMessage]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """Where a message stands in the conversation; `versions` is how many its turn has had, `pace` how fast it was
-    written, `info` what else to say of it."""
-
-    row: int
-    side: Side
-    part: Part
-    version: int = 0
-    versions: int = 1
-    pace: str = ""
-    info: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +214,3 @@ def _metadata(title: str, *, is_open: bool) -> MetadataDict:
 
 def _text(role: str, text: str) -> ChatMessage:
     return ChatMessage(role=role, content=[TextMessage(text=text)])
-
-
-def data_url(image: bytes, mime: str) -> str:
-    return f"data:{mime};base64,{base64.b64encode(image).decode()}"

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from modules.ui.chat.formulas import DELIMITERS
+from modules.ui.page.formulas import DELIMITERS
 from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from modules.ui.chat.formulas import MARK, is_display_formula, is_inline_formula
+from modules.ui.page.formulas import MARK, is_display_formula, is_inline_formula
 
 # What is code or a formula is shown as it is by the page; everything else may hold tags.
 _KEPT: Final = re.compile(

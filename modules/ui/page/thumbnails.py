@@ -39,9 +39,9 @@ class Thumbnails:
         return made
 
 
-def _thumbnail(data_url: str) -> str:
+def _thumbnail(image_data: str) -> str:
     try:
-        content = base64.b64decode(data_url.partition(",")[2], validate=True)
+        content = base64.b64decode(image_data.partition(",")[2], validate=True)
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             if image.width * image.height > _MAX_PIXELS:
                 return ""
@@ -50,4 +50,8 @@ def _thumbnail(data_url: str) -> str:
             image.convert("RGB").save(small, "JPEG", quality=80)
     except (OSError, ValueError, binascii.Error, Image.DecompressionBombError):
         return ""
-    return f"data:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"
+    return data_url(small.getvalue(), "image/jpeg")
+
+
+def data_url(image: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(image).decode()}"

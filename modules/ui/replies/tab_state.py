@@ -7,7 +7,7 @@ from typing import Final
 
 from modules.library.chats.histories import INCOGNITO, Place
 from modules.library.chats.history import History
-from modules.ui.chat.marks import Marks
+from modules.ui.replies.marks import Marks
 
 _HEX_BYTES: Final = 6
 

@@ -10,8 +10,9 @@ from gradio.components.chatbot import Message as ChatMessage
 from modules.chat.session import session
 from modules.library.chats.history import Attachment, History, Side
 from modules.messages import Message, Role, TextPart, ToolCall
-from modules.ui.chat.view import APPROVALS, Part, facts_json, live_messages, view_of, without_last_reply
+from modules.ui.chat.view import APPROVALS, facts_json, live_messages, view_of, without_last_reply
 from modules.ui.replies.draft import CallSoFar, Draft
+from modules.ui.replies.marks import Part
 
 
 def no_picture(attachment: Attachment) -> str:

@@ -4,11 +4,11 @@ have changed the chat meanwhile. Pure."""
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from modules.errors import BadRequest
 from modules.library.chats.history import ChatTurn, History, Row, Side
-from modules.ui.chat.view import Fact
 
 _CHANGED: Final = "This chat was changed in another tab. It is shown as it is now; do it again if you still want to."
 _BYTES: Final = 12
@@ -19,6 +19,28 @@ class ChangedElsewhere(BadRequest):
 
     def __init__(self) -> None:
         super().__init__(_CHANGED)
+
+
+class Part(StrEnum):
+    """What of a turn a message shows."""
+
+    TEXT = "text"
+    THOUGHT = "thought"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Where a message stands in the conversation; `versions` is how many its turn has had, `pace` how fast it was
+    written, `info` what else to say of it."""
+
+    row: int
+    side: Side
+    part: Part
+    version: int = 0
+    versions: int = 1
+    pace: str = ""
+    info: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

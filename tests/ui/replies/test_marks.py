@@ -7,8 +7,8 @@ import pytest
 from modules.chat.session import session
 from modules.library.chats.file import parse, stored
 from modules.library.chats.history import History, Side
-from modules.ui.chat.marks import ChangedElsewhere, marks_of
 from modules.ui.chat.view import view_of
+from modules.ui.replies.marks import ChangedElsewhere, marks_of
 from tests.library.history_files import full
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modules.ui.chat.formulas import MARK
 from modules.ui.page.escape import as_written, literal_html, shown_markdown
+from modules.ui.page.formulas import MARK
 
 
 @pytest.mark.parametrize(
