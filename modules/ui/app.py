@@ -20,6 +20,7 @@ from modules.ui.shell.blocks import PageBlocks
 
 TITLE: Final = "Local models"
 _ASSETS: Final = Path(__file__).parent / "assets"
+# Twice what an attachment may have: larger ones are refused by Gradio before they are stored.
 _MAX_UPLOAD: Final = "64mb"
 
 

@@ -19,6 +19,7 @@ from modules.ui.shell.internals import cache_folder
 
 Shown: TypeAlias = dict[Component, Any]
 
+# In pixels: the picture stands beside the fields without making the form scroll.
 _PICTURE_HEIGHT: Final = 260
 
 

@@ -18,6 +18,7 @@ from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.requests import chat_request, sampling
 
+# A message that a user would write; what is longer is the model answering itself.
 _MAX_TOKENS: Final = 300
 
 

@@ -32,7 +32,9 @@ from modules.ui.replies.throttle import Pace
 Entered = Mapping[Component, Any]
 
 _APPROVALS: Final = dict(zip(APPROVALS, (Approval.ONCE, Approval.ALWAYS, Approval.REJECT), strict=True))
+# Each becomes part of the prompt.
 _MAX_FILES: Final = 20
+# Only for the pace of showing a saved reply; nothing is counted with it.
 _LETTERS_PER_TOKEN: Final = 4
 _NOTHING_TO_CONTINUE: Final = "There is no reply to continue yet."
 _NOTHING_TO_SAY: Final = "Write a message first."

@@ -27,6 +27,7 @@ from modules.ui.replies.tab_state import Tab, place_text, placed_tab, unkept
 
 Shown = dict[Component, Any]
 
+# Gradio draws every entry of a list, and the browser keeps them all.
 SHOWN_CHATS: Final = 100
 
 

@@ -22,7 +22,9 @@ from modules.ui.replies.marks import Fact, Part
 APPROVALS: Final = ("Approve", "Always approve", "Reject")
 Picture = Callable[[Attachment], str]
 
+# The model reads the whole result; on the page it is only looked at.
 _MAX_SHOWN_RESULT: Final = 4000
+# A decimal of a hundred tokens a second tells nothing.
 _EXACT_BELOW: Final = 100
 _READING: Final = "Processing the prompt … {share:.0%}"
 

@@ -11,7 +11,9 @@ from modules.models.downloads.progress import DownloadProgress, Stage, shown_sec
 from modules.models.gauge import Room
 from modules.models.state import ModelState, Status
 
+# Names of files and repositories are shown in Markdown, and must not become markup.
 _MARKS: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|<>~$"})
+# Fits a phone in one line.
 _BAR: Final = 24
 
 

@@ -7,6 +7,7 @@ from modules.requests import CompletionRequest
 from modules.settings.values import Settings
 from modules.ui.replies.requests import constraint, limits, sampling
 
+# Each step keeps a whole text in memory.
 _MOST_STEPS_BACK: Final = 50
 
 

@@ -18,8 +18,11 @@ from modules.ui.page.page import Page, told
 from modules.ui.replies.requests import sampling
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
+# More than anybody reads; the rest of a vocabulary has next to no probability.
 _LIKELIEST: Final = 50
+# Each token is an element of the page.
 _SHOWN_TOKENS: Final = 2000
+# One question to the model's process per token would take a round trip each.
 _AT_ONCE: Final = 64
 
 

@@ -8,6 +8,7 @@ from modules.errors import BadRequest
 from modules.serving.addressing import is_addressed, own_names
 from modules.settings.values import Settings
 
+# Headers that proxies add: the sender is then another machine, whatever its address says.
 _FORWARDED: Final = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip")
 _KEPT_APART: Final = "With --multi-user nothing can be changed from the page."
 _STRANGERS: Final = (

@@ -17,6 +17,7 @@ _KEPT: Final = re.compile(
 )
 # An entity that people hardly write themselves, so that it can be taken out again where the text is copied or edited.
 _ESCAPED: Final = "&#60;"
+# What HTML reads as the beginning of a tag, comment or declaration; `a < b` stays as it is.
 _TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
 _MARKS: Final = re.compile(rf"{MARK}(?=\$|\\[\[(])|(?<=[$)\]]){MARK}")
 

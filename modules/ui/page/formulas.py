@@ -20,17 +20,23 @@ _ALNUM: Final = re.compile(r"[A-Za-z0-9_]")
 _SUFFIX: Final = re.compile(r"(?:th|st|nd|rd|s|d)(?![A-Za-z0-9_])")
 # Goes on from the letter before it: CO$_2$, 3$\times$3.
 _JOINED: Final = re.compile(r"\\[A-Za-z,;:!]|[_^](?:\{|\\|.$|[-+]?\d+$)")
+# Shell variables such as `${HOME}`, and currency codes behind a hyphen.
 _VARIABLE: Final = re.compile(r"\{\w+[}:]|-[A-Za-z]{3}")
+# Other currencies and bold text do not occur within a formula.
 _FOREIGN: Final = re.compile(r"[€£¥₹₽₩]|\*\*")
 _AMOUNT: Final = re.compile(r"[-+]?\d[\d,.]*")
+# `$5 and $10`: what looks like a closing sign begins the next price.
 _PRICE: Final = re.compile(r"\s*\d")
 _UNIT: Final = re.compile(r"\s*[A-Za-z/]*")
 _WORD: Final = re.compile(
     r"\s\(?(?!(?:mod|sin|cos|tan|log|ln|exp|min|max|gcd|lim)\b)[^\W\d_]{2,}(?![\w(])|[\u3040-\u9fff\uac00-\ud7af]"
 )
+# Words within these commands are text of the formula, not prose around it.
 _COMMAND: Final = re.compile(r"\\(?:text|mathrm|operatorname|mbox)\*?\{[^}]*\}|\\[A-Za-z]+")
+# What only formulas have; with one of them nothing else has to be guessed.
 _SIGN: Final = re.compile(r"[\\^_={}<>]")
 _NAME: Final = re.compile(r"[^\W\d_]{2}")
+# A formula does not begin with closing punctuation: that sign closed another one.
 _NEVER_FIRST: Final = frozenset("),.;?/%")
 _NEVER_LAST: Final = frozenset("(/")
 

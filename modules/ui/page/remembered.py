@@ -11,6 +11,7 @@ from modules.settings.file import save_settings
 from modules.settings.values import OPTIONS, Settings
 
 _log = logging.getLogger(__name__)
+# Sliders send many values while they are dragged; only the last one is written.
 _QUIET_SECONDS: Final = 1.0
 
 

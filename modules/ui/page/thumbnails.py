@@ -12,8 +12,11 @@ from PIL import Image
 
 from modules.library.chats.history import Attachment
 
+# Twice the size at which it is shown, for screens with two pixels to a point.
 _SIDE: Final = 320
+# Decoding takes four bytes for each pixel, whatever the file's size.
 _MAX_PIXELS: Final = 50_000_000
+# More than a gallery shows at a time; one takes some tens of kilobytes.
 _KEPT: Final = 200
 
 

@@ -20,6 +20,7 @@ from modules.ui.replies.running import RunningReply
 from modules.ui.replies.tab_state import Tab
 
 _log = logging.getLogger(__name__)
+# A reply ends within one step of the model; what takes longer is left to end by itself.
 _END_SECONDS: Final = 5.0
 _BUSY: Final = "A reply is being written to this chat. Stop it first."
 

@@ -15,6 +15,7 @@ from modules.requests import ChatRequest, Limits, Mode, Persona
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 
+# Each banned token costs work for every token of the reply.
 _MAX_BANS: Final = 10_000
 
 

@@ -18,7 +18,9 @@ from modules.ui.replies.draft import Draft, Drafting, joined
 
 _log = logging.getLogger(__name__)
 
+# Gradio draws the whole message anew each time, and more often makes phones slow.
 FRAMES_A_SECOND: Final = 12
+# What a crash of the program may cost, against the writes of a long reply.
 AUTOSAVE_SECONDS: Final = 1.0
 BROKE_DOWN: Final = "The reply failed. See the log."
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.settings.values import Settings
 
+# The official clients refuse an empty key.
 NO_KEY: Final = "not-needed"
 ANY_MODEL: Final = "any"
 QUESTION: Final = "Name three colours."

@@ -12,6 +12,7 @@ from modules.ui.page.menus import name_ticks
 from modules.ui.session.examples import Endpoint, examples_of
 from modules.ui.session.switches import CHAT_STYLES, switches_of
 
+# Only while the tab is open.
 _REFRESH_SECONDS: Final = 2.0
 
 

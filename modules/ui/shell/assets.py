@@ -23,6 +23,7 @@ _ASSETS: Final = "/assets/"
 _FOR_GOOD: Final = {"cache-control": "public, max-age=31536000, immutable"}
 # Half a megabyte that each browser looks through, for live streams.
 _STREAMING: Final = re.compile(r"hls-[\w-]+\.js")
+# Where a module's names are exported at its end, as Gradio's build writes them.
 _EXPORTS: Final = re.compile(rb"export\s*\{([^}]*)\}\s*;?\s*$")
 # What the first browser asks for, in its order; tests/browser tells when Gradio has others.
 _SHEETS: Final = Path(__file__).parents[1] / "assets" / "gradio_sheets.txt"

@@ -40,10 +40,15 @@ _HEADERS: Final = (
 _JSON: Final = ("application/json",)
 _UPLOAD: Final = "/gradio_api/upload"
 _FORM: Final = "multipart/form-data"
+# Every other body is JSON: a page of another origin cannot send that without a preflight.
 _FORMS: Final = {"/login": (_FORM, "application/x-www-form-urlencoded"), _UPLOAD: (_FORM,)}
+# Longer than any that a browser sends.
 _MAX_CONTENT_TYPE: Final = 200
+# An event's body has a whole chat in it at most.
 _MAX_BYTES: Final = 16 * 2**20
+# Several files in one request.
 _MAX_UPLOAD_BYTES: Final = 512 * 2**20
+# Fetch metadata, which browsers set and pages cannot change.
 _FROM_ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
 
 

@@ -7,9 +7,12 @@ from gradio.queueing import Queue
 from starlette.requests import Request
 from typing_extensions import override
 
+# After an event more follow soon, while a page that is only open causes none.
 _SECONDS_IN_USE: Final = 3.0
 _BETWEEN_LOOKS_IN_USE: Final = 0.002
+# Looking costs processor time on a machine that does nothing else; this delay is not noticed.
 _BETWEEN_LOOKS_AT_REST: Final = 0.04
+# Gradio looks a hundred times a second; no event here reports progress that way.
 _BETWEEN_LOOKS_FOR_PROGRESS: Final = 0.5
 # A reply that somebody follows is an event for as long as it takes; Gradio allows 40, whoever they belong to.
 _MOST_EVENTS_AT_ONCE: Final = 1000
