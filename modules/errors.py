@@ -87,5 +87,19 @@ class ExtensionFailed(EngineFailed):
     code = "extension_failed"
 
 
+class UpstreamFailed(EngineFailed):
+    """Another server, whose model was asked for, failed or sent what cannot be used."""
+
+    code = "upstream_failed"
+
+
+class UpstreamUnavailable(UpstreamFailed):
+    """It cannot be reached, or says that it is not available."""
+
+
+class UpstreamSilent(UpstreamFailed):
+    """It took too long."""
+
+
 class SettingsError(ServiceError):
     """A flag, environment variable or settings file holds something that cannot be used."""

@@ -63,7 +63,8 @@ class ChatRequest:
     `add_generation_prompt` the prompt ends where the conversation does, and what follows may be anybody's turn.
     `reasoning_budget` is the most tokens of thought before the answer; None sets no bound. With `truncates`, the oldest
     turns of a conversation that does not fit are left out; without, it is refused. `keep_alive` is how many seconds the
-    model stays loaded after its last reply, from now on; below 0 for ever.
+    model stays loaded after its last reply, from now on; below 0 for ever. `explicit` names the fields of `sampling`,
+    `limits` and `template_arguments` that the caller set, to their defaults even.
     """
 
     model: str | None
@@ -82,6 +83,7 @@ class ChatRequest:
     truncates: bool = False
     template_arguments: dict[str, Any] = field(default_factory=dict)
     keep_alive: float | None = None
+    explicit: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class CompletionRequest:
     """Going on from raw prompts, each a text or token ids; choice `i * n + j` is sample `j` of prompt `i`.
 
     With a `suffix` the reply is what stands between the prompt and it, by the model's fill-in-the-middle tokens.
-    Without `skip_special_tokens` control tokens in the reply are text. `keep_alive` is as in a ChatRequest.
+    Without `skip_special_tokens` control tokens in the reply are text. `keep_alive` and `explicit` are as in a ChatRequest.
     """
 
     model: str | None
@@ -103,6 +105,7 @@ class CompletionRequest:
     add_bos: bool = True
     skip_special_tokens: bool = True
     keep_alive: float | None = None
+    explicit: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

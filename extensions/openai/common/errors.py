@@ -26,6 +26,9 @@ from modules.errors import (
     NotSupported,
     ServiceError,
     SettingsError,
+    UpstreamFailed,
+    UpstreamSilent,
+    UpstreamUnavailable,
 )
 
 logger = logging.getLogger(__name__)
@@ -107,6 +110,9 @@ HTTP_ERRORS: Final[Mapping[type[ServiceError], HttpError]] = MappingProxyType(
         LoadFailed: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
         SettingsError: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
         ExtensionFailed: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
+        UpstreamFailed: HttpError(502, "server_error", "api_error"),
+        UpstreamUnavailable: HttpError(503, "server_error", "overloaded_error"),
+        UpstreamSilent: HttpError(504, "server_error", "api_error", is_worth_retrying=False),
         EngineFailed: HttpError(503, "server_error", "api_error", is_worth_retrying=False),
         NoRoom: HttpError(503, "server_error", "overloaded_error", is_worth_retrying=False),
         NotLoaded: HttpError(503, "server_error", "overloaded_error", is_worth_retrying=False),

@@ -1,0 +1,191 @@
+"""Our requests → bodies for an OpenAI-compatible server. Pure.
+
+What the caller left out is left out here: the server's own defaults count then. Beyond OpenAI's fields the names are
+vLLM's, where it has one, and else ours.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from modules.engine.types import Constraint
+from modules.errors import NotSupported
+from modules.messages import AudioPart, ImagePart, Message, Part, TextPart, ToolSpec, ToolUse
+from modules.requests import ChatRequest, CompletionRequest, Limits
+from modules.sampling import Sampling
+
+_NEUTRAL_SAMPLING: Final = Sampling()
+_NEUTRAL_LIMITS: Final = Limits()
+# Sampling fields that are written in another way than by their own name.
+_TRANSLATED: Final = frozenset({"logit_bias", "banned_tokens", "do_sample", "temperature"})
+# OpenAI: "values between -100 and 100"; -100 "should result in a ban".
+_BAN: Final = -100
+# What templates are told when nobody asks for anything else.
+_USUAL_ARGUMENTS: Final = (("enable_thinking", True), ("preserve_thinking", False))
+
+
+def chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
+    """For POST /chat/completions."""
+    return {
+        "model": model,
+        "messages": [_message(message) for message in request.messages],
+        **_generation(request),
+        **_chat_logprobs(request.logprobs),
+        **_tools(request),
+        **_template(request),
+    }
+
+
+def completion_body(request: CompletionRequest, model: str) -> dict[str, Any]:
+    """For POST /completions. Raises NotSupported."""
+    if request.prompt_logprobs is not None:
+        raise NotSupported(
+            "Log probabilities of the prompt cannot be had from a model on another server. Leave out echo with logprobs.",
+            param="echo",
+        )
+    body = {"model": model, "prompt": _prompts(request.prompts), **_generation(request)}
+    if request.logprobs is not None:
+        body["logprobs"] = request.logprobs
+    if request.suffix is not None:
+        body["suffix"] = request.suffix
+    if not request.add_bos:
+        body["add_special_tokens"] = False
+    if not request.skip_special_tokens:
+        body["skip_special_tokens"] = False
+    return body
+
+
+def _generation(request: ChatRequest | CompletionRequest) -> dict[str, Any]:
+    body = dict(_sampling(request.sampling, request.explicit))
+    for field in fields(Limits):
+        value = getattr(request.limits, field.name)
+        if value is not None and (value != getattr(_NEUTRAL_LIMITS, field.name) or field.name in request.explicit):
+            body[field.name] = list(value) if isinstance(value, tuple) else value
+    if request.constraint is not None:
+        body |= _constraint(request.constraint)
+    return body
+
+
+def _sampling(sampling: Sampling, explicit: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    for field in fields(Sampling):
+        value = getattr(sampling, field.name)
+        is_set = field.name in explicit or value != getattr(_NEUTRAL_SAMPLING, field.name)
+        if is_set and value is not None and field.name not in _TRANSLATED:
+            yield field.name, list(value) if isinstance(value, tuple) else value
+    if not sampling.do_sample:
+        yield "temperature", 0
+    elif sampling.temperature != _NEUTRAL_SAMPLING.temperature or "temperature" in explicit:
+        yield "temperature", sampling.temperature
+    bias = {str(token): value for token, value in sampling.logit_bias.items()}
+    bias |= {str(token): _BAN for token in sampling.banned_tokens}
+    if bias:
+        yield "logit_bias", bias
+
+
+def _constraint(constraint: Constraint) -> dict[str, Any]:
+    match constraint.kind:
+        case "json_schema":
+            schema = json.loads(constraint.text)
+            form = {"name": "reply", "schema": schema, "strict": True}
+            return {"response_format": {"type": "json_schema", "json_schema": form}}
+        case "regex":
+            return {"structured_outputs": {"regex": constraint.text}}
+    return {"structured_outputs": {"grammar": constraint.text}}
+
+
+def _chat_logprobs(alternatives: int | None) -> dict[str, Any]:
+    if alternatives is None:
+        return {}
+    return {"logprobs": True} | ({"top_logprobs": alternatives} if alternatives else {})
+
+
+def _prompts(prompts: Sequence[str | tuple[int, ...]]) -> Any:
+    written = [prompt if isinstance(prompt, str) else list(prompt) for prompt in prompts]
+    return written[0] if len(written) == 1 else written
+
+
+def _tools(request: ChatRequest) -> dict[str, Any]:
+    choice = request.tool_choice
+    tools = [tool for tool in request.tools if not choice.names or tool.name in choice.names]
+    if not tools:
+        return {}
+    body: dict[str, Any] = {"tools": [_tool(tool) for tool in tools]}
+    if choice.use is ToolUse.REQUIRED and len(choice.names) == 1:
+        body["tool_choice"] = {"type": "function", "function": {"name": choice.names[0]}}
+    elif choice.use is not ToolUse.AUTO:
+        body["tool_choice"] = choice.use.value
+    if not choice.parallel:
+        body["parallel_tool_calls"] = False
+    return body
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters is not None:
+        function["parameters"] = tool.parameters
+    if tool.strict:
+        function["strict"] = True
+    return {"type": "function", "function": function}
+
+
+def _template(request: ChatRequest) -> dict[str, Any]:
+    """Switches of the chat template, which vLLM, SGLang and llama-server hand on to it."""
+    arguments = dict(request.template_arguments)
+    body: dict[str, Any] = {}
+    if (effort := arguments.pop("reasoning_effort", None)) is not None:
+        body["reasoning_effort"] = effort
+    for name, usual in _USUAL_ARGUMENTS:
+        if arguments.get(name) == usual and name not in request.explicit:
+            arguments.pop(name, None)
+    if arguments:
+        body["chat_template_kwargs"] = arguments
+    if request.reasoning_budget is not None:
+        body["thinking_token_budget"] = request.reasoning_budget
+    if request.continue_last:
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    elif not request.add_generation_prompt:
+        body["add_generation_prompt"] = False
+    if request.truncates:
+        body["truncate_prompt_tokens"] = -1
+    return body
+
+
+def _message(message: Message) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": message.role.value, "content": _content(message)}
+    if message.name:
+        written["name"] = message.name
+    if message.tool_call_id is not None:
+        written["tool_call_id"] = message.tool_call_id
+    if message.reasoning:
+        written["reasoning_content"] = message.reasoning
+    if message.tool_calls:
+        written["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    return written
+
+
+def _content(message: Message) -> Any:
+    if message.tool_calls and not message.parts:
+        return None
+    if all(isinstance(part, TextPart) for part in message.parts):
+        return message.text
+    return [_part(part) for part in message.parts]
+
+
+def _part(part: Part) -> Mapping[str, Any]:
+    match part:
+        case TextPart(text):
+            return {"type": "text", "text": text}
+        case ImagePart(data, mime):
+            url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
+            return {"type": "image_url", "image_url": {"url": url}}
+        case AudioPart(data, mime):
+            form = mime.rpartition("/")[2].removeprefix("x-")
+            sound = {"data": base64.b64encode(data).decode(), "format": {"mpeg": "mp3"}.get(form, form)}
+            return {"type": "input_audio", "input_audio": sound}
