@@ -18,6 +18,7 @@ from modules.settings.groups.generation import GenerationSettings
 from modules.settings.groups.model import LlamaCppSettings, ModelSettings
 from modules.settings.groups.page import PageSettings
 from modules.settings.groups.program import ProgramSettings, WebSettings
+from modules.settings.groups.upstream import UpstreamAddress, UpstreamSettings, upstream_addresses, upstream_keys
 from modules.settings.options import Option, SettingsGroup, did_you_mean, options_of
 
 API_EXTENSION = "openai"
@@ -33,6 +34,7 @@ class Settings(
     GenerationSettings,
     PageSettings,
     ChatSettings,
+    UpstreamSettings,
     LlamaCppSettings,
     ModelSettings,
     ApiSettings,
@@ -82,7 +84,18 @@ class Settings(
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every key that must not appear in a log."""
-        return tuple(key for key in (self.api_key, self.admin_key, *self.passwords.values()) if key)
+        keys = (self.api_key, self.admin_key, *self.passwords.values(), *self.upstream_keys.values())
+        return tuple(key for key in keys if key)
+
+    @property
+    def upstreams(self) -> tuple[UpstreamAddress, ...]:
+        """The servers whose models are offered beside the ones of this machine."""
+        return upstream_addresses(self.upstream)
+
+    @property
+    def upstream_keys(self) -> Mapping[str, str]:
+        """The key of each upstream that has one, by its name."""
+        return MappingProxyType(upstream_keys(self.upstream_key))
 
     @property
     def passwords(self) -> Mapping[str, str]:
@@ -149,6 +162,9 @@ class Settings(
             raise SettingsError(
                 "--api-disable-ipv4 leaves the API without an address; give --api-enable-ipv6 too, or leave it out."
             )
+        names = {upstream.name for upstream in self.upstreams}
+        if unknown := sorted(self.upstream_keys.keys() - names):
+            raise SettingsError(f"--upstream-key: there is no --upstream named {unknown[0]}.", param="upstream_key")
         return self
 
 
