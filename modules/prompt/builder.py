@@ -11,7 +11,7 @@ from modules.engine.types import ModelCard, Prompt
 from modules.library.library import Library
 from modules.messages import Message
 from modules.prompt.conversation.trim import shortened
-from modules.prompt.plan import Planner, PromptPlan
+from modules.prompt.plan import Planner, PromptPlan, conversation_of
 from modules.prompt.stops import StopTexts
 from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.tokens import (
@@ -122,6 +122,11 @@ class PromptBuilder:
         plan = await self._plan(card, request)
         written = await self._writer.write(plan, plan.messages)
         return replace(written, text=without_reserved(written.text))
+
+    async def conversation(self, card: ModelCard, request: ChatRequest) -> tuple[Message, ...]:
+        """The messages of a chat request for a model whose template is not here: with what the settings and the
+        character have to say. Raises BadRequest."""
+        return conversation_of(await self._plan(card, request))
 
     async def text(self, card: ModelCard, request: ChatRequest) -> str:
         return (await self.written(card, request)).text

@@ -178,6 +178,16 @@ class Planner:
         return [joined_system(messages[:count]), *messages[count:]]
 
 
+def conversation_of(plan: PromptPlan) -> tuple[Message, ...]:
+    """The plan's messages; those of a character begin with who it is and whom it speaks to."""
+    if plan.cast is None:
+        return plan.messages
+    count = leading_system(plan.messages)
+    about = [text for text in (plan.cast.context, plan.cast.user_bio) if text]
+    system = [*(text_message(Role.SYSTEM, text) for text in about), *plan.messages[:count]]
+    return (*([joined_system(system)] if system else []), *plan.messages[count:])
+
+
 def _names(cast: Cast) -> dict[str, Any]:
     return {"name1": cast.user, "name2": cast.bot, "user_bio": cast.user_bio}
 

@@ -60,7 +60,9 @@ async def gather(events: AsyncGenerator[Event, None]) -> Reply:
 
 
 def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
-    """The cost of a request whose prompts have `prompt_tokens` together, from that of each choice."""
+    """The cost of a request whose prompts have `prompt_tokens` together, from that of each choice. 0 is not known: then
+    the choices say it, each of its own share."""
+    prompt_tokens = prompt_tokens or sum(usage.prompt_tokens for usage in choices)
     computed = sum(usage.prompt_tokens - usage.cached_tokens for usage in choices)
     completion = sum(usage.completion_tokens for usage in choices)
     return Usage(

@@ -19,7 +19,14 @@ from extensions.openai.chat.schema import (
     ToolChoiceObject,
     ToolFields,
 )
-from extensions.openai.common.generation import keep_alive_of, limits_of, refuse_unavailable, sampling_of, unavailable
+from extensions.openai.common.generation import (
+    explicit_of,
+    keep_alive_of,
+    limits_of,
+    refuse_unavailable,
+    sampling_of,
+    unavailable,
+)
 from extensions.openai.common.items.inbound import items_of
 from extensions.openai.common.items.messages import turns_of
 from extensions.openai.common.messages import message_of
@@ -257,6 +264,7 @@ def chat_request(
     toolbox = toolbox or chat_tools(body)
     return ChatRequest(
         model=body.model,
+        explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
         messages=_messages(body),
         sampling=sampling_of(body, defaults or settings.sampling),

@@ -156,6 +156,9 @@ _TAKEN_OVER: Final = tuple(
     name for name in SamplingFields.model_fields if name in Sampling.__dataclass_fields__ and name not in _TRANSLATED
 )
 # Fields of other servers with the values that ask for nothing; any other value is named in a header.
+_SET_BY_NAME: Final = frozenset(
+    {*_TAKEN_OVER, "top_k", "min_tokens", "ignore_eos", "n", "enable_thinking", "preserve_thinking"}
+)
 _WITHOUT_EFFECT: Final = MappingProxyType(
     {
         "penalty_alpha": 0,
@@ -194,6 +197,12 @@ def limits_of(fields: GenerationFields, *, max_tokens: int | None, n: int) -> Li
         ignore_eos=bool(fields.ignore_eos or fields.ban_eos_token),
         n=n,
     )
+
+
+def explicit_of(fields: GenerationFields) -> frozenset[str]:
+    """The names of what the request sets of a Sampling, of Limits and of template arguments, to whatever value."""
+    names = {name for name in _SET_BY_NAME if getattr(fields, name, None) is not None}
+    return frozenset(names | {"seed"} if fields.seed is not None and fields.seed != -1 else names)
 
 
 def keep_alive_of(fields: GenerationFields) -> float | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from extensions.openai.common.generation import keep_alive_of, limits_of, sampling_of
+from extensions.openai.common.generation import explicit_of, keep_alive_of, limits_of, sampling_of
 from extensions.openai.common.messages import message_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
 from extensions.openai.structured.constraint import constraint_of
@@ -34,6 +34,7 @@ def completion_request(
         raise BadRequest(f"One request can ask for {_MAX_REPLIES} replies at most.", param="prompt")
     return CompletionRequest(
         model=body.model,
+        explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
         prompts=prompts,
         sampling=sampling_of(body, defaults or settings.sampling),

@@ -9,7 +9,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.common.generation import keep_alive_of, limits_of, plain_places, sampling_of
+from extensions.openai.common.generation import explicit_of, keep_alive_of, limits_of, plain_places, sampling_of
 from extensions.openai.messages.schema import (
     BlockSource,
     ContentBlock,
@@ -263,6 +263,7 @@ def message_request(body: MessagesRequest, settings: Settings, defaults: Samplin
     limits = limits_of(body, max_tokens=body.max_tokens, n=1)
     return replace(
         _conversation(body, body.model, settings),
+        explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
         sampling=sampling_of(body, defaults),
         limits=replace(limits, stop=(*stop_sequences_of(body), *limits.stop)),

@@ -11,7 +11,11 @@ from modules.events import Done, Event, FinishReason, Reasoning
 from modules.reply.format import ReplyFormat
 from modules.reply.split.splitter import ReplySplitter
 
-_REASONS: Final = {"length": FinishReason.LENGTH, "max_tokens": FinishReason.LENGTH, "model_length": FinishReason.LENGTH}
+_REASONS: Final = {
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+}
 
 
 class UpstreamError(ValueError):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from modules.chatmodels.remote.connection import Connection, error_object
 from modules.chatmodels.remote.replicas import Replica, Replicas
 from modules.chatmodels.remote.replies import ReplyReader, UpstreamError
-from modules.errors import BadRequest, Busy, NotFound, ServiceError, UpstreamUnavailable
+from modules.errors import BadRequest, Busy, NotFound, ServiceError
 from modules.events import Event
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ class Upstream:
 
     async def aclose(self) -> None:
         await self._connection.aclose()
+
+    @property
+    def known(self) -> tuple[UpstreamModel, ...]:
+        """What the servers listed when they were last asked."""
+        return self._models
 
     async def models(self) -> tuple[UpstreamModel, ...]:
         """What the servers list, asked for at most twice a minute; what they listed last while none answers."""
@@ -140,10 +145,6 @@ def prefix_hashes(parts: Sequence[str]) -> tuple[int, ...]:
         running.update(part.encode("utf-8", "surrogatepass") + b"\0")
         hashes.append(int.from_bytes(running.digest()))
     return tuple(hashes)
-
-
-def unreachable(name: str) -> UpstreamUnavailable:
-    return UpstreamUnavailable(f"The upstream {name} lists no model. Check that its server runs.")
 
 
 def _context(entry: Mapping[str, Any]) -> int:

@@ -65,7 +65,9 @@ def test_reasoning_of_each_dialect(thought: dict[str, Any]) -> None:
 
 def test_reasoning_in_tags_is_read_as_such() -> None:
     thinks = ReplyFormat(reasoning=reasoning.Reasoning(formats=(reasoning.THINK,)))
-    events = _read(*(delta(part) for part in ("<th", "ink>h", "m</think>", "yes")), delta(finish="stop"), reply_format=thinks)
+    events = _read(
+        *(delta(part) for part in ("<th", "ink>h", "m</think>", "yes")), delta(finish="stop"), reply_format=thinks
+    )
     assert (_text(events, Reasoning), _text(events).strip()) == ("hm", "yes")
 
 
@@ -113,21 +115,38 @@ def test_tool_calls_of_each_dialect(chunks: list[dict[str, Any]]) -> None:
 
 
 def test_old_function_call() -> None:
-    events = _read(delta(function_call={"name": "f", "arguments": "{"}), delta(function_call={"arguments": "}"}), delta(finish="function_call"))
+    events = _read(
+        delta(function_call={"name": "f", "arguments": "{"}),
+        delta(function_call={"arguments": "}"}),
+        delta(finish="function_call"),
+    )
     assert _calls(events) == [("f", "{}")]
 
 
 def test_choices_are_told_apart_and_strange_ones_dropped() -> None:
-    events = _read(delta("a", index=0), delta("b", index=1), delta("c", index=2), delta(finish="stop", index=1), delta(finish="length"), choices=2)
+    events = _read(
+        delta("a", index=0),
+        delta("b", index=1),
+        delta("c", index=2),
+        delta(finish="stop", index=1),
+        delta(finish="length"),
+        choices=2,
+    )
     assert [(event.index, event.text) for event in events if isinstance(event, Content)] == [(0, "a"), (1, "b")]
-    assert [(event.index, event.reason.value) for event in events if isinstance(event, Done)] == [(0, "length"), (1, "stop")]
+    assert [(event.index, event.reason.value) for event in events if isinstance(event, Done)] == [
+        (0, "length"),
+        (1, "stop"),
+    ]
 
 
 def test_text_completions_with_log_probabilities() -> None:
     logprobs = {"tokens": ["a", "b"], "token_logprobs": [-0.5, None], "top_logprobs": [{"a": -0.5, "x": -1.0}, None]}
     events = _read({"choices": [{"index": 0, "text": "ab", "logprobs": logprobs, "finish_reason": "stop"}]})
     (content,) = [event for event in events if isinstance(event, Content)]
-    assert [(each.data, each.logprob, len(each.top)) for each in content.logprobs] == [(b"a", -0.5, 2), (b"b", -9999.0, 0)]
+    assert [(each.data, each.logprob, len(each.top)) for each in content.logprobs] == [
+        (b"a", -0.5, 2),
+        (b"b", -9999.0, 0),
+    ]
 
 
 def test_chat_log_probabilities() -> None:
@@ -158,7 +177,14 @@ def test_usage_that_is_no_count_is_none_or_zero(usage: object, expected: Usage |
 
 
 def test_usage_of_several_choices_counts_once() -> None:
-    events = _read(delta("a"), delta("b", index=1), delta(finish="stop"), delta(finish="stop", index=1), {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 6}}, choices=2)
+    events = _read(
+        delta("a"),
+        delta("b", index=1),
+        delta(finish="stop"),
+        delta(finish="stop", index=1),
+        {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 6}},
+        choices=2,
+    )
     assert [event.usage for event in events if isinstance(event, Done)] == [Usage(5, 6), Usage()]
 
 

@@ -146,7 +146,9 @@ async def test_upstream_that_cannot_be_reached() -> None:
         await _outcome(NOWHERE)
 
 
-@pytest.mark.parametrize(("status", "error"), [("400 Bad", BadRequest), ("404 None", NotFound), ("422 Odd", BadRequest)])
+@pytest.mark.parametrize(
+    ("status", "error"), [("400 Bad", BadRequest), ("404 None", NotFound), ("422 Odd", BadRequest)]
+)
 async def test_upstream_refusal_keeps_its_words_but_not_the_key(status: str, error: type[ServiceError]) -> None:
     async with raw_server(fails(status, "no such thing as k3y")) as first, raw_server(streams(*HELLO)) as second:
         with pytest.raises(error) as caught:
@@ -164,7 +166,10 @@ async def test_upstream_busy_says_for_how_long() -> None:
 
 
 async def test_upstream_never_tries_another_server_after_the_first_token() -> None:
-    async with raw_server(sends(head(), event(delta("Hel")), closes=True)) as first, raw_server(streams(*HELLO)) as second:
+    async with (
+        raw_server(sends(head(), event(delta("Hel")), closes=True)) as first,
+        raw_server(streams(*HELLO)) as second,
+    ):
         upstream = Upstream("up", [first.url, second.url])
         said = []
         with pytest.raises(UpstreamFailed):
@@ -180,7 +185,10 @@ async def test_upstream_never_tries_another_server_after_the_first_token() -> No
 
 
 async def test_upstream_balances_by_requests_under_way() -> None:
-    async with raw_server(hangs(head(), event(delta("a")))) as first, raw_server(hangs(head(), event(delta("b")))) as second:
+    async with (
+        raw_server(hangs(head(), event(delta("a")))) as first,
+        raw_server(hangs(head(), event(delta("b")))) as second,
+    ):
         upstream = Upstream("up", [first.url, second.url])
         open_replies = []
         for _ in range(6):
