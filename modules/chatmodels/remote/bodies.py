@@ -101,7 +101,7 @@ def _chat_logprobs(alternatives: int | None) -> dict[str, Any]:
     return {"logprobs": True} | ({"top_logprobs": alternatives} if alternatives else {})
 
 
-def _prompts(prompts: Sequence[str | tuple[int, ...]]) -> Any:
+def _prompts(prompts: Sequence[str | tuple[int, ...]]) -> object:
     written = [prompt if isinstance(prompt, str) else list(prompt) for prompt in prompts]
     return written[0] if len(written) == 1 else written
 
@@ -170,7 +170,7 @@ def _message(message: Message) -> dict[str, Any]:
     return written
 
 
-def _content(message: Message) -> Any:
+def _content(message: Message) -> object:
     if message.tool_calls and not message.parts:
         return None
     if all(isinstance(part, TextPart) for part in message.parts):

@@ -30,6 +30,7 @@ _MAX_BODY_BYTES: Final = 64 * 2**20
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 _DONE: Final = b"[DONE]"
 _LONGEST_WAIT_SECONDS: Final = 3600
+_NOT_THE_CALLERS_FAULT: Final = frozenset({401, 403, 407, 408})
 
 Ended: TypeAlias = Callable[[], bool]
 
@@ -57,7 +58,7 @@ class Connection:
         async with response:
             raise await self._refusal(response)
 
-    async def json(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
+    async def json(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> object:
         """The JSON of a short answer. Raises ServiceError."""
         data = None if body is None else orjson.dumps(body)
         try:
@@ -126,24 +127,29 @@ class Connection:
         return self.cut() if isinstance(error, aiohttp.ClientError | OSError) else self.garbled()
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> ServiceError:
-        status = response.status
-        if 300 <= status < 400:
-            return UpstreamFailed(
-                f"The upstream {self._name} redirects, which is not followed. Give --upstream the address it redirects to."
-            )
-        if status in (401, 403, 407):
-            return UpstreamFailed(f"The upstream {self._name} refused its key. Check --upstream-key.")
-        if status == 429:
-            return Busy(
-                f"The upstream {self._name} is busy. Try again later.",
-                retry_after=retry_seconds(response.headers.get("Retry-After")),
-            )
-        if status == 408 or status == 504:
+        match response.status:
+            case 429:
+                return Busy(
+                    f"The upstream {self._name} is busy. Try again later.",
+                    retry_after=retry_seconds(response.headers.get("Retry-After")),
+                )
+            case status if 400 <= status < 500 and status not in _NOT_THE_CALLERS_FAULT:
+                return self.refused(status, await self._error_of(response))
+            case status:
+                return self._failure(status)
+
+    def _failure(self, status: int) -> UpstreamFailed:
+        if status in (408, 504):
             return UpstreamSilent(f"The upstream {self._name} took too long.")
         if status == 503:
             return UpstreamUnavailable(f"The upstream {self._name} is not available now.")
-        if 400 <= status < 500:
-            return self.refused(status, await self._error_of(response))
+        if status in _NOT_THE_CALLERS_FAULT:
+            return UpstreamFailed(f"The upstream {self._name} refused its key. Check --upstream-key.")
+        if 300 <= status < 400:
+            return UpstreamFailed(
+                f"The upstream {self._name} redirects, which is not followed. Give --upstream the address that it "
+                "redirects to."
+            )
         return UpstreamFailed(f"The upstream {self._name} failed with status {status}.")
 
     def refused(self, status: int, error: Mapping[str, Any]) -> ServiceError:

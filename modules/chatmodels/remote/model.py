@@ -15,14 +15,14 @@ from modules.errors import NotLoaded, NotSupported, ServiceError
 from modules.events import Done, Event, Started
 from modules.prompt.builder import PromptBuilder
 from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, choose_format
-from modules.reply.reasoning.formats import THINK, Reasoning
+from modules.reply.reasoning.formats import THINK, ReplyReasoning
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 
 LOADER: Final = "upstream"
 # Prompts are measured where they are read.
 _BOUNDLESS: Final = 2**24
 # Servers that do not divide replies themselves send thoughts in the tags that nearly all models use.
-_TAGGED: Final = ReplyFormat(reasoning=Reasoning(formats=(THINK,)))
+_TAGGED: Final = ReplyFormat(reasoning=ReplyReasoning(formats=(THINK,)))
 _OPERATIONS: Final = EVERYTHING - {Operation.SCORE, Operation.NEXT_TOKEN, Operation.EDIT_PROMPT}
 
 

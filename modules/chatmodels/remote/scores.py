@@ -10,13 +10,13 @@ UNKNOWN_TOKEN: Final = -1
 _IMPOSSIBLE: Final = -9999.0
 
 
-def chat_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
+def chat_logprobs(logprobs: object) -> tuple[TokenLogprob, ...]:
     """Of `logprobs.content` in a chat chunk; entries that make no sense are left out."""
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     return tuple(_entry(entry) for entry in content or () if isinstance(entry, Mapping))
 
 
-def completion_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...]:
+def completion_logprobs(logprobs: object) -> tuple[TokenLogprob, ...]:
     """Of the three parallel lists in a text completion's chunk."""
     if not isinstance(logprobs, Mapping):
         return ()

@@ -33,7 +33,7 @@ class ToolCallReader:
     def __bool__(self) -> bool:
         return bool(self._calls)
 
-    def feed(self, deltas: Any) -> Iterator[Event]:
+    def feed(self, deltas: object) -> Iterator[Event]:
         """`deltas` is what stands under `tool_calls`, or a single one under `function_call`."""
         for delta in deltas if isinstance(deltas, list) else [deltas]:
             if isinstance(delta, Mapping):

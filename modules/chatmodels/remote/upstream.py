@@ -88,7 +88,7 @@ class Upstream:
                 failures.append(failure)
         raise next((failure for failure in failures if isinstance(failure, Busy)), failures[-1])
 
-    async def ask(self, path: str, body: Mapping[str, Any]) -> Any:
+    async def ask(self, path: str, body: Mapping[str, Any]) -> object:
         """The answer of the server's own routes, which are beside `/v1`. Raises ServiceError."""
         replica = self._replicas.choose((), time.monotonic())
         assert replica is not None, "an upstream without servers"

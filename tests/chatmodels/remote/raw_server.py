@@ -41,8 +41,8 @@ async def raw_server(answer: Answer) -> AsyncGenerator[RawServer, None]:
                 served.requests.append(request)
                 watch = asyncio.create_task(_watch(reader, served.gone))
                 await served.answer(request, writer)
-                await writer.drain()
                 watch.cancel()
+                await writer.drain()
                 if writer.is_closing():
                     break
         except (ConnectionError, asyncio.CancelledError):
@@ -65,9 +65,8 @@ async def raw_server(answer: Answer) -> AsyncGenerator[RawServer, None]:
 
 async def _watch(reader: asyncio.StreamReader, gone: asyncio.Event) -> None:
     """A client that sends nothing more but its end."""
-    while not reader.at_eof():
-        await asyncio.sleep(0.01)
-    gone.set()
+    if not await reader.read(1):
+        gone.set()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

@@ -1,5 +1,6 @@
 """ReplyReader: one reply in every dialect."""
 
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_reasoning_of_each_dialect(thought: dict[str, Any]) -> None:
 
 
 def test_reasoning_in_tags_is_read_as_such() -> None:
-    thinks = ReplyFormat(reasoning=reasoning.Reasoning(formats=(reasoning.THINK,)))
+    thinks = ReplyFormat(reasoning=reasoning.ReplyReasoning(formats=(reasoning.THINK,)))
     events = _read(
         *(delta(part) for part in ("<th", "ink>h", "m</think>", "yes")), delta(finish="stop"), reply_format=thinks
     )
@@ -111,7 +112,8 @@ def test_tool_calls_of_each_dialect(chunks: list[dict[str, Any]]) -> None:
     assert _calls(events) == TWO
     assert _done(events).reason is FinishReason.TOOL_CALLS
     ids = [event.id for event in events if isinstance(event, ToolCallStart)]
-    assert len(set(ids)) == 2 and all(ids)
+    assert len(set(ids)) == 2
+    assert all(ids)
 
 
 def test_old_function_call() -> None:
@@ -206,6 +208,6 @@ def test_event_decoder_gives_a_last_event_without_its_blank_line() -> None:
 @pytest.mark.parametrize("ending", [b"", b"\n"])
 def test_event_decoder_is_bounded(ending: bytes) -> None:
     decoder = EventDecoder()
+    lines = [b"data: " + b"x" * 2**20 + ending] * (MAX_EVENT_BYTES // 2**20 + 2)
     with pytest.raises(EventTooLarge):
-        for _ in range(MAX_EVENT_BYTES // 2**20 + 2):
-            list(decoder.feed(b"data: " + b"x" * 2**20 + ending))
+        list(chain.from_iterable(map(decoder.feed, lines)))

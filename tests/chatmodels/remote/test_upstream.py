@@ -56,8 +56,8 @@ async def _said(upstream: Upstream) -> str:
     return "".join(each.text for each in found if isinstance(each, Content))
 
 
-async def _outcome(*urls: str, timeout: float = 5.0, key: str = "") -> str:
-    upstream = Upstream("up", urls, key=key, timeout=timeout)
+async def _outcome(*urls: str, silence: float = 5.0, key: str = "") -> str:
+    upstream = Upstream("up", urls, key=key, timeout=silence)
     try:
         return await _said(upstream)
     finally:
@@ -129,7 +129,7 @@ FAILURES: list[tuple[str, Answer, type[ServiceError]]] = [
 async def test_upstream_that_fails_is_told_in_our_words(answer: Answer, error: type[ServiceError]) -> None:
     async with raw_server(answer) as server:
         with pytest.raises(error) as caught:
-            await _outcome(server.url, timeout=0.5, key="secret-key")
+            await _outcome(server.url, silence=0.5, key="secret-key")
     assert "secret" not in caught.value.message
     assert caught.type is error
 
@@ -137,7 +137,7 @@ async def test_upstream_that_fails_is_told_in_our_words(answer: Answer, error: t
 @pytest.mark.parametrize("answer", [row[1] for row in FAILURES], ids=[row[0] for row in FAILURES])
 async def test_upstream_tries_another_server_before_the_first_token(answer: Answer) -> None:
     async with raw_server(answer) as first, raw_server(streams(*HELLO)) as second:
-        assert await _outcome(first.url, second.url, timeout=0.5) == "Hello"
+        assert await _outcome(first.url, second.url, silence=0.5) == "Hello"
         assert len(first.requests) == len(second.requests) == 1
 
 
@@ -171,12 +171,12 @@ async def test_upstream_never_tries_another_server_after_the_first_token() -> No
         raw_server(streams(*HELLO)) as second,
     ):
         upstream = Upstream("up", [first.url, second.url])
-        said = []
-        with pytest.raises(UpstreamFailed):
-            async with aclosing(_events(upstream)) as events:
-                async for each in events:
-                    said.append(each)
-        assert [each.text for each in said if isinstance(each, Content)] == ["Hel"]
+        async with aclosing(_events(upstream)) as events:
+            said = await anext(events)
+            with pytest.raises(UpstreamFailed):
+                await anext(events)
+        assert isinstance(said, Content)
+        assert said.text == "Hel"
         assert not second.requests
         # The server that failed is left alone for a while.
         assert await _said(upstream) == "Hello"
@@ -257,4 +257,5 @@ async def test_upstream_lists_models_of_all_servers() -> None:
 def test_reply_ends_with_the_reason_it_was_given() -> None:
     reader = _reader()
     events = [*reader.feed(delta("a", finish="length")), *reader.close()]
-    assert isinstance(done := events[-1], Done) and done.reason is FinishReason.LENGTH
+    assert isinstance(done := events[-1], Done)
+    assert done.reason is FinishReason.LENGTH
