@@ -5,7 +5,7 @@ from typing import Self
 
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
-from modules.chatmodels.sources import chat_models
+from modules.chatmodels.sources import chat_models, remote_sources
 from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
@@ -30,9 +30,11 @@ class Runtime:
         self._prompts = PromptBuilder(self.library, settings)
         self.embeddings = EmbeddingService(self.models)
         hooks = hooks or Hooks()
-        self.chat = ChatService(chat_models(self.models, hooks, self._prompts), self.work, hooks)
+        self.remote = remote_sources(settings, self._prompts)
+        self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks)
         # For extensions that ask the model themselves: their hooks do not see what they ask.
-        self.unhooked_chat = ChatService(chat_models(self.models, Hooks(), self._prompts), self.work)
+        unhooked = chat_models(self.models, Hooks(), self._prompts, self.remote)
+        self.unhooked_chat = ChatService(unhooked, self.work)
 
     async def __aenter__(self) -> Self:
         self.models.start()
@@ -42,6 +44,8 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.work.stop_all()
+        for source in self.remote.values():
+            await source.aclose()
         await self._prompts.aclose()
         await self.models.aclose()
         self.library.histories.close()

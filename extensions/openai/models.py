@@ -172,9 +172,27 @@ async def _models(runtime: Runtime) -> list[Model]:
     entries = [entry for state in present for entry in _present(state, runtime)]
     listed = {entry.id for entry in entries}
     sleeping = {state.name: state for state in states}
-    return entries + await asyncio.to_thread(
+    resting = await asyncio.to_thread(
         lambda: [_entry(runtime, name, sleeping.get(name)) for name in on_disk if name not in listed]
     )
+    return [*entries, *resting, *await _remote_models(runtime)]
+
+
+async def _remote_models(runtime: Runtime) -> list[Model]:
+    lists = await asyncio.gather(*(source.list_cards() for source in runtime.remote.values()))
+    return [
+        Model(
+            id=card.model.name,
+            object="model",
+            created=int(time.time()),
+            owned_by=card.model.name.partition("/")[0],
+            type="chat",
+            status="loaded",
+            max_model_len=card.model.context or None,
+        )
+        for cards in lists
+        for card in cards
+    ]
 
 
 def _present(state: ModelState, runtime: Runtime) -> Iterator[Model]:

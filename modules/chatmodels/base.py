@@ -184,3 +184,13 @@ class ChatModels(Protocol):
     def known_card(self, name: str | None) -> ChatModelCard | None:
         """The card of the model that `name` means, as far as it is known without loading anything."""
         ...
+
+
+class ChatModelSource(ChatModels, Protocol):
+    """Chat models that are elsewhere, and are listed there."""
+
+    async def list_cards(self) -> tuple[ChatModelCard, ...]:
+        """Of those that are offered now; empty when nobody answers."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -9,4 +9,4 @@ from modules.prompt.builder import PromptBuilder
 
 
 def chat_service(models: ModelPool, work: WorkRegister, hooks: Hooks | None = None) -> ChatService:
-    return ChatService(chat_models(models, hooks or Hooks(), PromptBuilder()), work, hooks)
+    return ChatService(chat_models(models, hooks or Hooks(), PromptBuilder(), {}), work, hooks)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope
 from modules.chatmodels.extension import NullEngine
@@ -17,6 +17,7 @@ from modules.prompt.builder import PromptBuilder
 from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, choose_format
 from modules.reply.reasoning.formats import THINK, ReplyReasoning
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
+from modules.settings.groups.upstream import UpstreamAddress
 
 LOADER: Final = "upstream"
 # Prompts are measured where they are read.
@@ -173,7 +174,12 @@ class RemoteModel:
 
 
 class RemoteModels:
-    """The ChatModels of one upstream, by the names that its servers give them."""
+    """A ChatModelSource: the models of one upstream, by the names that its servers give them."""
+
+    @classmethod
+    def of(cls, address: UpstreamAddress, *, key: str, timeout: float, prompts: PromptBuilder) -> Self:
+        """`timeout` is in seconds of silence."""
+        return cls(Upstream(address.name, address.urls, key=key, timeout=timeout), prompts)
 
     def __init__(self, upstream: Upstream, prompts: PromptBuilder) -> None:
         self.upstream = upstream
@@ -187,6 +193,12 @@ class RemoteModels:
     def known_card(self, name: str | None) -> ChatModelCard | None:
         known = next((model for model in self.upstream.known if model.name == name), None)
         return remote_card(self.upstream.name, known) if known else None
+
+    async def list_cards(self) -> tuple[ChatModelCard, ...]:
+        return tuple(remote_card(self.upstream.name, model) for model in await self.upstream.models())
+
+    async def aclose(self) -> None:
+        await self.upstream.aclose()
 
     async def _listed(self, name: str | None) -> UpstreamModel:
         if not name:

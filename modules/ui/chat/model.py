@@ -67,7 +67,7 @@ class ModelGate:
     @property
     def is_open(self) -> bool:
         """Whether there is a model that answers."""
-        return self._models.has_model
+        return self._models.has_model or bool(self._page.runtime.remote)
 
     async def filled(self) -> Shown:
         names = [] if self._page.settings.multi_user else await asyncio.to_thread(self._models.list_models)

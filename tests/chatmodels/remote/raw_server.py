@@ -19,12 +19,14 @@ class Request:
 
 @dataclass(slots=True)
 class RawServer:
-    """`url` ends in /v1. `requests` are those that came, `gone` is set when a client has closed its connection."""
+    """`url` ends in /v1. `requests` are those that came, `gone` is set when a client has closed its connection, `asked` when
+    one has sent a body."""
 
     url: str
     answer: Answer
     requests: list[Request] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @asynccontextmanager
@@ -39,6 +41,8 @@ async def raw_server(answer: Answer) -> AsyncGenerator[RawServer, None]:
         try:
             while (request := await _read(reader)) is not None:
                 served.requests.append(request)
+                if request.body:
+                    served.asked.set()
                 watch = asyncio.create_task(_watch(reader, served.gone))
                 await served.answer(request, writer)
                 watch.cancel()

@@ -1,0 +1,223 @@
+"""Models of other servers through the API: what is sent there, and what callers get."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.serving import CHAT, TEXT, Served, chunks_of, events_of, says, served, text_of
+from tests.chatmodels.remote.raw_server import (
+    Answer,
+    RawServer,
+    Request,
+    delta,
+    event,
+    fails,
+    hangs,
+    head,
+    piece,
+    raw_server,
+    sends,
+    streams,
+)
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 3}}
+HELLO = (delta("Hel"), delta("lo"), delta(finish="stop"), {"choices": [], "usage": USAGE})
+
+
+def _serves(answer: Answer) -> Answer:
+    """A server with the model `m`, which replies with `answer`."""
+
+    async def served_by(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.path != "/v1/models":
+            return await answer(request, writer)
+        body = json.dumps({"object": "list", "data": [{"id": "m", "max_model_len": 4096}]}).encode()
+        writer.write(head(kind="application/json") + piece(body) + piece(b""))
+        return None
+
+    return served_by
+
+
+@asynccontextmanager
+async def _before(folder: Path, *servers: RawServer, **settings: Any) -> AsyncIterator[Served]:
+    address = ("up=" + servers[0].url, *(server.url for server in servers[1:]))
+    async with served(folder, loader=None, upstream=address, **settings) as api:
+        yield api
+
+
+@asynccontextmanager
+async def _upstream(folder: Path, answer: Answer, **settings: Any) -> AsyncIterator[tuple[Served, RawServer]]:
+    async with raw_server(_serves(answer)) as server, _before(folder, server, **settings) as api:
+        yield api, server
+
+
+async def test_upstream_models_are_listed_and_answer(tmp_path: Path) -> None:
+    async with _upstream(tmp_path, streams(*HELLO), upstream_key=("up=k3y",)) as (api, server):
+        (listed,) = (await api.http.get("/v1/models")).json()["data"]
+        assert (listed["id"], listed["type"], listed["status"], listed["max_model_len"]) == (
+            "up/m",
+            "chat",
+            "loaded",
+            4096,
+        )
+        assert (await api.http.get("/v1/models/up/m")).status_code == 200
+        reply = (await api.post(CHAT, says("hi", model="up/m"), authorization="Bearer caller")).json()
+        assert reply["model"] == "up/m"
+        assert reply["choices"][0]["message"]["content"] == "Hello"
+        assert reply["usage"]["prompt_tokens"] == 7
+        assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] == 3
+        assert reply["usage"]["total_tokens"] == 9
+    assert all(request.headers["authorization"] == "Bearer k3y" for request in server.requests)
+    assert "caller" not in str([request.headers for request in server.requests])
+
+
+async def test_upstream_is_sent_what_was_set_and_nothing_else(tmp_path: Path) -> None:
+    async with _upstream(tmp_path, streams(*HELLO)) as (api, server):
+        await api.post(CHAT, says("hi", model="up/m"))
+        await api.post(
+            CHAT, says("hi", model="up/m", temperature=1.0, top_k=0, seed=7, min_p=0.1, stop=["x"], max_tokens=5)
+        )
+    plain, tuned = (request.body for request in server.requests)
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    assert plain == {"model": "m", "messages": [{"role": "user", "content": "hi"}], **streamed}
+    assert {name: value for name, value in tuned.items() if name not in plain} == {
+        "temperature": 1.0,
+        "top_k": 0,
+        "seed": 7,
+        "min_p": 0.1,
+        "stop": ["x"],
+        "max_tokens": 5,
+    }
+
+
+async def test_upstream_is_sent_tools_forms_and_switches_in_its_words(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    bodies = [
+        says(
+            "hi", tools=[tool], tool_choice={"type": "function", "function": {"name": "f"}}, parallel_tool_calls=False
+        ),
+        says("hi", response_format=form),
+        says("hi", guided_regex="[0-9]+"),
+        says("hi", reasoning_effort="high", enable_thinking=False),
+        says("hi", logprobs=True, top_logprobs=2, n=2),
+    ]
+    async with _upstream(tmp_path, streams(*HELLO, delta("x", finish="stop", index=1))) as (api, server):
+        for body in bodies:
+            assert (await api.post(CHAT, body | {"model": "up/m"})).status_code == 200
+    tools, structured, regex, switches, scored = (request.body for request in server.requests)
+    assert tools["tools"] == [tool]
+    assert tools["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+    assert tools["parallel_tool_calls"] is False
+    assert structured["response_format"]["json_schema"]["schema"]["properties"] == schema["properties"]
+    assert regex["structured_outputs"] == {"regex": "[0-9]+"}
+    assert switches["reasoning_effort"] == "high"
+    assert switches["chat_template_kwargs"] == {"enable_thinking": False}
+    assert (scored["logprobs"], scored["top_logprobs"], scored["n"]) == (True, 2, 2)
+
+
+async def test_upstream_answers_any_name_where_no_model_is_loaded(tmp_path: Path) -> None:
+    async with _upstream(tmp_path, streams(*HELLO)) as (api, _):
+        assert (await api.post(CHAT, says("hi", model="gpt-4o"))).json()["model"] == "up/m"
+        assert (await api.http.get("/health")).status_code == 200
+
+
+async def test_upstream_gets_characters_as_messages(tmp_path: Path) -> None:
+    persona = {"mode": "chat", "name1": "Ann", "name2": "Bot", "context": "{{char}} likes {{user}}.", "greeting": "Hey"}
+    async with _upstream(tmp_path, streams(*HELLO)) as (api, server):
+        await api.post(CHAT, says("hi", **persona))
+    messages = [(each["role"], each["content"]) for each in server.requests[-1].body["messages"]]
+    assert messages == [("system", "Bot likes Ann."), ("assistant", "Hey"), ("user", "hi")]
+
+
+async def test_upstream_gets_templates_and_raw_text_as_completions(tmp_path: Path) -> None:
+    text = {"choices": [{"index": 0, "text": "Hello", "finish_reason": "stop"}]}
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<bot>"
+    async with _upstream(tmp_path, streams(text)) as (api, server):
+        reply = await api.post(CHAT, says("hi", instruction_template_str=template))
+        raw = await api.post(TEXT, {"prompt": "Once", "max_tokens": 3, "logprobs": 1, "model": "up/m"})
+        echo = await api.post(TEXT, {"prompt": "Once", "logprobs": 1, "echo": True, "model": "up/m"})
+    assert reply.json()["choices"][0]["message"]["content"] == "Hello"
+    assert raw.json()["choices"][0]["text"] == "Hello"
+    posts = [request for request in server.requests if request.path != "/v1/models"]
+    assert [request.path for request in posts] == ["/v1/completions"] * 2
+    assert posts[0].body["prompt"] == "<user>hi<bot>"
+    assert (posts[1].body["prompt"], posts[1].body["max_tokens"]) == ("Once", 3)
+    assert echo.status_code == 400
+    assert echo.json()["error"]["param"] == "echo"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (fails("400 Bad"), 400, "its_code"),
+        (fails("404 None"), 404, "its_code"),
+        (fails("429 Busy", Retry_After=9), 429, "queue_full"),
+        (fails("401 Who"), 502, "upstream_failed"),
+        (fails("500 Oops"), 502, "upstream_failed"),
+        (fails("503 Not now"), 503, "upstream_failed"),
+        (sends(head(), closes=True), 502, "upstream_failed"),
+    ],
+)
+async def test_upstream_failure_is_an_error_of_ours(tmp_path: Path, answer: Answer, status: int, code: str) -> None:
+    async with _upstream(tmp_path, answer, upstream_key=("up=k3y",)) as (api, _):
+        for stream in (False, True):
+            failed = await api.post(CHAT, says("hi", model="up/m", stream=stream))
+            assert failed.status_code == status
+            assert failed.json()["error"]["code"] == code
+            assert "k3y" not in failed.text
+            assert ("secret words" in failed.text) == (status in {400, 404})
+            if status == 429:
+                assert failed.headers["retry-after"] == "9"
+
+
+async def test_upstream_that_breaks_off_ends_the_stream_with_an_error(tmp_path: Path) -> None:
+    async with _upstream(tmp_path, sends(head(), event(delta("Hel")), closes=True)) as (api, _):
+        broken = (await api.post(CHAT, says("hi", model="up/m", stream=True))).text
+    chunks = chunks_of(broken)
+    assert text_of(broken) == "Hel"
+    assert chunks[-1]["error"]["code"] == "upstream_failed"
+    assert "[DONE]" not in events_of(broken)
+
+
+async def test_upstream_is_left_at_once_by_a_stop(tmp_path: Path) -> None:
+    async with _upstream(tmp_path, hangs(head(), event(delta("Hel")))) as (api, server):
+        asked = asyncio.create_task(api.post(CHAT, says("hi", model="up/m")))
+        async with asyncio.timeout(20):
+            await server.asked.wait()
+            await api.post("/v1/internal/stop-generation", {})
+            reply = (await asked).json()
+            await server.gone.wait()
+    assert reply["choices"][0]["finish_reason"] == "stop"
+
+
+async def test_upstream_counts_tokens_where_it_can(tmp_path: Path) -> None:
+    async def counts(request: Request, writer: asyncio.StreamWriter) -> None:
+        found = request.path == "/tokenize"
+        body = json.dumps({"tokens": [1, 2, 3]} if found else {"error": {"message": "none"}}).encode()
+        writer.write(head("200 OK" if found else "404 None", "application/json") + piece(body) + piece(b""))
+
+    body = {"model": "up/m", "messages": [{"role": "user", "content": "hi"}]}
+    async with _upstream(tmp_path, counts) as (api, _):
+        assert (await api.post("/v1/messages/count_tokens", body)).json()["input_tokens"] == 3
+        refused = await api.post("/v1/internal/decode", {"tokens": [1], "model": "up/m"})
+        assert refused.status_code == 400
+        logits = await api.post("/v1/internal/logits", {"prompt": "hi", "model": "up/m"})
+        assert (logits.status_code, logits.json()["error"]["code"]) == (400, "not_supported")
+
+
+async def test_upstream_serves_the_other_apis(tmp_path: Path) -> None:
+    call = delta(tool_calls=[{"id": "c", "function": {"name": "f", "arguments": '{"a":1}'}}], reasoning="hm")
+    tool = {"name": "f", "input_schema": {"type": "object"}}
+    async with _upstream(tmp_path, streams(call, delta(finish="stop"))) as (api, _):
+        body = says("hi", model="up/m", max_tokens=50, tools=[tool])
+        message = (await api.post("/v1/messages", body)).json()
+        response = (await api.post("/v1/responses", {"model": "up/m", "input": "hi"})).json()
+    assert [block["type"] for block in message["content"]] == ["thinking", "tool_use"]
+    assert message["stop_reason"] == "tool_use"
+    assert [item["type"] for item in response["output"]] == ["reasoning", "function_call"]
