@@ -83,7 +83,7 @@ class ChatRequest:
     truncates: bool = False
     template_arguments: dict[str, Any] = field(default_factory=dict)
     keep_alive: float | None = None
-    explicit: frozenset[str] = frozenset()
+    explicit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class CompletionRequest:
     add_bos: bool = True
     skip_special_tokens: bool = True
     keep_alive: float | None = None
-    explicit: frozenset[str] = frozenset()
+    explicit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ class NamedSources:
     """`NAME/model` is the model of the source NAME, for which none of `local` has to be loaded; other names are those of
     `local` or, while there is no model, mean what the first source offers."""
 
-    def __init__(self, local: ChatModels, sources: Mapping[str, ChatModelSource]) -> None:
+    def __init__(self, local: ChatModels, sources: Mapping[str, ChatModels]) -> None:
         self._local = local
         self._sources = sources
 
@@ -62,9 +62,7 @@ def remote_sources(settings: Settings, prompts: PromptBuilder) -> Mapping[str, C
     }
 
 
-def chat_models(
-    pool: ModelPool, hooks: Hooks, prompts: PromptBuilder, sources: Mapping[str, ChatModelSource]
-) -> ChatModels:
+def chat_models(pool: ModelPool, hooks: Hooks, prompts: PromptBuilder, sources: Mapping[str, ChatModels]) -> ChatModels:
     """Those that `pool` loads and those of other `sources` by name, with the replies of an extension if one gives any."""
     local = LocalModels(pool, prompts)
     models = NamedSources(local, sources) if sources else local

@@ -156,9 +156,7 @@ _TAKEN_OVER: Final = tuple(
     name for name in SamplingFields.model_fields if name in Sampling.__dataclass_fields__ and name not in _TRANSLATED
 )
 # Fields of other servers with the values that ask for nothing; any other value is named in a header.
-_SET_BY_NAME: Final = frozenset(
-    {*_TAKEN_OVER, "top_k", "min_tokens", "ignore_eos", "n", "enable_thinking", "preserve_thinking"}
-)
+_SET_BY_NAME: Final = (*_TAKEN_OVER, "top_k", "min_tokens", "ignore_eos", "n", "enable_thinking", "preserve_thinking")
 _WITHOUT_EFFECT: Final = MappingProxyType(
     {
         "penalty_alpha": 0,
@@ -199,10 +197,10 @@ def limits_of(fields: GenerationFields, *, max_tokens: int | None, n: int) -> Li
     )
 
 
-def explicit_of(fields: GenerationFields) -> frozenset[str]:
+def explicit_of(fields: GenerationFields) -> tuple[str, ...]:
     """The names of what the request sets of a Sampling, of Limits and of template arguments, to whatever value."""
-    names = {name for name in _SET_BY_NAME if getattr(fields, name, None) is not None}
-    return frozenset(names | {"seed"} if fields.seed is not None and fields.seed != -1 else names)
+    names = [name for name in _SET_BY_NAME if getattr(fields, name, None) is not None]
+    return (*names, "seed") if fields.seed not in (None, -1) else tuple(names)
 
 
 def keep_alive_of(fields: GenerationFields) -> float | None:

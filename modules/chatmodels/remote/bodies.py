@@ -68,7 +68,7 @@ def _generation(request: ChatRequest | CompletionRequest) -> dict[str, Any]:
     return body
 
 
-def _sampling(sampling: Sampling, explicit: frozenset[str]) -> Iterator[tuple[str, Any]]:
+def _sampling(sampling: Sampling, explicit: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     for field in fields(Sampling):
         value = getattr(sampling, field.name)
         is_set = field.name in explicit or value != getattr(_NEUTRAL_SAMPLING, field.name)

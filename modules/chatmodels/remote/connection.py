@@ -47,14 +47,14 @@ class Connection:
         self._session: aiohttp.ClientSession | None = None
         self._drains: set[asyncio.Task[None]] = set()
 
-    async def stream(self, url: str, body: Mapping[str, Any]) -> "Answer":
+    async def stream(self, url: str, body: Mapping[str, Any]) -> "UpstreamAnswer":
         """The answer to a POST, once its status says that it is one. Raises ServiceError."""
         try:
             response = await self._opened().post(url, data=orjson.dumps(body), allow_redirects=False)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise self._unreachable(error) from None
         if response.status == 200:
-            return Answer(response, self)
+            return UpstreamAnswer(response, self)
         async with response:
             raise await self._refusal(response)
 
@@ -172,7 +172,7 @@ class Connection:
         return error_object(body)
 
 
-class Answer:
+class UpstreamAnswer:
     """The body of a reply: JSON objects, one for each event of a stream, or the only one of a whole answer."""
 
     def __init__(self, response: aiohttp.ClientResponse, connection: Connection) -> None:

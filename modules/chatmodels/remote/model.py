@@ -1,4 +1,4 @@
-"""Chat models of other servers: conversations go there as messages, prompts that a template of ours writes as text."""
+"""Chat models of other servers: conversations as messages, prompts of our templates as text."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager

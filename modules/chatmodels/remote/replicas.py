@@ -1,4 +1,4 @@
-"""Which of several servers with the same models answers the next request. Pure: the clock is the caller's."""
+"""Which of several servers with the same models answers next. Pure: the clock is the caller's."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence

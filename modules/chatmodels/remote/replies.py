@@ -1,4 +1,4 @@
-"""The chunks of an OpenAI-compatible server → our events: one shape, whatever dialect it speaks. Pure."""
+"""The chunks of an OpenAI-compatible server, in whatever dialect → our events. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""Log probabilities as OpenAI-compatible servers send them → ours. Pure. Their token ids are unknown here."""
+"""Log probabilities as other servers send them → ours, without token ids. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from modules.engine.types import Alternative, TokenLogprob
@@ -26,7 +26,7 @@ def completion_logprobs(logprobs: object) -> tuple[TokenLogprob, ...]:
 def _rows(logprobs: Mapping[str, Any]) -> Iterator[TokenLogprob]:
     tokens = logprobs.get("tokens") or ()
     values = logprobs.get("token_logprobs") or ()
-    tops = logprobs.get("top_logprobs") or ({},) * len(tokens)
+    tops: Sequence[Mapping[str, Any] | None] = logprobs.get("top_logprobs") or ({},) * len(tokens)
     for token, value, top in zip(tokens, values, tops, strict=False):
         alternatives = sorted(((_number(each), text) for text, each in (top or {}).items()), reverse=True)
         yield TokenLogprob(

@@ -1,4 +1,4 @@
-"""Bytes of a server-sent event stream → the data of its events (WHATWG HTML, section 9.2.6), within a size limit."""
+"""Bytes of a server-sent event stream (WHATWG HTML, 9.2.6) → the data of its events."""
 
 from collections.abc import Iterator
 from typing import Final

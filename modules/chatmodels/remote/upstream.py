@@ -1,4 +1,4 @@
-"""The servers behind one `--upstream`: which of them answers, and another one when it fails before its first token."""
+"""The servers behind one `--upstream`: which one answers, and which when it fails."""
 
 import asyncio
 import hashlib
