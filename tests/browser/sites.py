@@ -56,15 +56,20 @@ class Site:
 @asynccontextmanager
 async def scripted_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
     """Its model says what it is told to and can call tools; it needs no file. There is one chat from an earlier day."""
-    earlier = folder / "logs" / "instruct" / "20260102-10-00-00.json"
-    earlier.parent.mkdir(parents=True, exist_ok=True)
-    words = [["Good morning", "Good morning to you"]]
-    earlier.write_text(json.dumps({"internal": words, "visible": words}), encoding="utf-8")
+    keep_earlier_chat(folder)
     template = folder / "tools.jinja"
     template.write_text(TEMPLATE, encoding="utf-8")
     settings = {"auto_max_new_tokens": True, **settings}
     async with _site(folder, settings, "--loader", "scripted", "--chat-template-file", template) as site:
         yield site
+
+
+def keep_earlier_chat(folder: Path) -> None:
+    """In the user data of a site: the page opens with it."""
+    earlier = folder / "logs" / "instruct" / "20260102-10-00-00.json"
+    earlier.parent.mkdir(parents=True, exist_ok=True)
+    words = [["Good morning", "Good morning to you"]]
+    earlier.write_text(json.dumps({"internal": words, "visible": words}), encoding="utf-8")
 
 
 @asynccontextmanager

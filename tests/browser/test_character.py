@@ -1,6 +1,5 @@
 """Characters on the page: written, copied, spoken with, given away, deleted and brought back."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -67,7 +66,8 @@ async def test_the_chat_speaks_with_who_was_saved(tab: Page, site: Site) -> None
     await open_tab(tab, "Character")
     await field(tab, "character-greeting").fill("Something else.")
     await tab.click("#character-save")
-    await asyncio.to_thread(_until_in, site.data / "characters" / "Berta.yaml", "Something else.")
+    saved = site.data / "characters" / "Berta.yaml"
+    await site.server.until(lambda: "Something else." in saved.read_text("utf-8"))
     await open_tab(tab, "Chat")
     await expect(chat.replies).to_have_text(["Welcome aboard!"])
 
@@ -118,9 +118,3 @@ async def test_other_programs_cards_come_in(tab: Page, site: Site, suffix: str) 
     await expect(field(tab, "character-menu")).to_have_value(name)
     await expect(field(tab, "character-greeting")).to_have_value("Good day.")
     assert (site.data / "characters" / f"{name}.yaml").is_file()
-
-
-def _until_in(file: Path, words: str) -> None:
-    """Returns when the file holds the words; pytest's time limit ends the wait."""
-    while words not in file.read_text("utf-8"):
-        pass

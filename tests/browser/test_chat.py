@@ -1,18 +1,20 @@
 """A first visit with a real model, and all that can become of a conversation."""
 
 import re
+import shutil
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.sites import Site
+from tests.browser.sites import Site, keep_earlier_chat
 from tests.browser.visits import visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, real: Site) -> None:
+    shutil.rmtree(real.data / "logs", ignore_errors=True)
     async with visiting(browser, real.url) as page:
         chat = ChatPage(page)
         await expect(page.get_by_text("What shall we talk about?")).to_be_visible()
@@ -54,7 +56,7 @@ async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, r
 
 
 async def test_chat_with_a_character(browser: Browser, real: Site) -> None:
-    """After the first visit, so that there is a chat that the page opens with."""
+    keep_earlier_chat(real.data)
     async with visiting(browser, real.url) as page:
         chat = ChatPage(page)
         await expect(chat.chosen).to_have_count(1)

@@ -87,9 +87,9 @@ async def test_chat_is_renamed_where_its_name_stands(chat: ChatPage) -> None:
     await expect(chat.chosen).to_have_text("echo: A name to be")
     await chat.chosen.dblclick()
     await expect(name).to_be_focused()
-    await keyboard.type("Badgers")
+    await keyboard.type("Marmots")
     await keyboard.press("Enter")
-    await expect(chat.chosen).to_have_text("Badgers")
+    await expect(chat.chosen).to_have_text("Marmots")
     await expect(name).to_have_count(0)
     await expect(chat.replies).to_have_text("A name to be")
 
@@ -114,6 +114,8 @@ async def test_new_chat_without_a_message_has_no_name(chat: ChatPage) -> None:
 async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage) -> None:
     await chat.speak_with("Example")
     await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
+    await chat.page.click("#new-chat")
+    await expect(chat.replies).to_have_count(1)
     await chat.say("echo: Still here")
     await chat.page.get_by_label("Chat-instruct").check()
     await chat.choose("#character", "Example")

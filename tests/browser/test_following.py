@@ -88,9 +88,13 @@ async def test_jump_to_latest(browser: Browser, scripted: Site, size: dict[str, 
 
 async def test_reader_who_has_scrolled_up_is_left_alone(browser: Browser, scripted: Site) -> None:
     async with _long_chat(browser, scripted, DESKTOP) as chat:
-        await chat.write("talk 6 40")
+        # It goes on for a minute, however slow this machine is.
+        await chat.write("slow 3000")
         await expect(chat.live.last).to_be_in_viewport()
         await _scroll_up(chat)
+        await chat.growing()
+        await expect(chat.live.last).not_to_be_in_viewport()
+        await chat.stop_button.click()
         await chat.until_done()
         await expect(chat.replies.last).not_to_be_in_viewport()
         await expect(_jump(chat)).to_be_visible()

@@ -1,0 +1,51 @@
+"""Sites for the tests of the page: one for all tests of a file, and another one after a test that failed."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+from tests.browser.visits import Watch, watched
+
+HAS_FAILED: Final = pytest.StashKey[bool]()
+
+
+class SiteKeeper:
+    """`start` makes a site with a user data folder of its own. What tests of one file leave there, chats and remembered
+    settings, no test of another file meets, and what a broken one leaves none at all."""
+
+    def __init__(self, start: Callable[[], AbstractAsyncContextManager[Site]], browser: Browser) -> None:
+        self._start = start
+        self._browser = browser
+        self._opened = AsyncExitStack()
+        self._owner = ""
+        self._site: Site | None = None
+        self._visitor: tuple[ChatPage, Watch] | None = None
+
+    async def site(self, owner: str) -> Site:
+        """That of the file `owner`."""
+        if self._site is None or owner != self._owner:
+            await self.aclose()
+            self._owner = owner
+            self._site = await self._opened.enter_async_context(self._start())
+        return self._site
+
+    async def visitor(self, owner: str) -> tuple[ChatPage, Watch]:
+        """Somebody who has its page open."""
+        site = await self.site(owner)
+        if self._visitor is None:
+            context, watch = await self._opened.enter_async_context(watched(self._browser, site.url))
+            page = ChatPage(await context.new_page())
+            await page.arrive()
+            self._visitor = page, watch
+        return self._visitor
+
+    async def aclose(self) -> None:
+        """Ends the site and the visit; the next test gets others."""
+        opened, self._opened = self._opened, AsyncExitStack()
+        self._site, self._visitor = None, None
+        await opened.aclose()
