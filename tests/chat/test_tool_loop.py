@@ -278,7 +278,7 @@ async def test_several_choices_are_refused(scene: Scene) -> None:
 async def test_a_real_model_reads_what_its_tool_says(model_file: Callable[[str], Path], tmp_path: Path) -> None:
     path = model_file(QWEN)
     settings = Settings.model_validate(
-        {"user_data_dir": tmp_path, "model_dir": path.parent, "model": path.name, "ctx_size": 4096}
+        {"user_data_dir": tmp_path, "model_dir": path.parent, "model": path.name, "ctx_size": 4096, "threads": 1}
     )
     tools = ToolBox(UserData(tmp_path))
 

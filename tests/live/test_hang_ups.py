@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.live, pytest.mark.model, pytest.mark.timeout(240)]
 
 WAVES, WAVE, AT_ONCE = 4, 15, 60
 UNANSWERED, UNREAD = 40, 40
-WINDOWS: Final = 3
+WINDOWS: Final = 5
 WINDOW_SECONDS: Final = 2
 IDLE_SHARE: Final = 0.02
 
@@ -85,8 +85,12 @@ def reading(number: int, **fields: object) -> dict[str, object]:
 
 async def expect_rest(server: LiveServer) -> None:
     """All its processes together use next to nothing, when what was under way has been dropped."""
-    spent = [await seconds_spent(server) for _ in range(WINDOWS)]
-    assert min(spent) < IDLE_SHARE * WINDOW_SECONDS, f"{spent} s of CPU, each in {WINDOW_SECONDS} s"
+    spent: list[float] = []
+    while len(spent) < WINDOWS:
+        spent.append(await seconds_spent(server))
+        if spent[-1] < IDLE_SHARE * WINDOW_SECONDS:
+            return
+    pytest.fail(f"{spent} s of CPU, each in {WINDOW_SECONDS} s")
 
 
 async def seconds_spent(server: LiveServer) -> float:

@@ -1,33 +1,37 @@
 """Reading costs the same for each character, however long the reply is."""
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
 
+from tests.effort import effort_ratio
 from tests.reply.formats.golden import FORMATS, joined, pieces_of
 from tests.reply.formats.offered_tools import TOOLS
 from tests.reply.formats.test_constraints import CALLS
 
 LINE = 'Some text with < and { " in it, a line long.\n'
-LINES = 800
-SECONDS = 6.0
+LINES = 400
 # Four times as much takes four times as long where the cost per character stays the same, and sixteen where it grows.
 GROWTH = 10.0
-
-
-def seconds_of(read: Callable[[], object]) -> float:
-    started = time.process_time()
-    read()
-    return time.process_time() - started
+# In multiples of the effort for plain text of the same length.
+MADE_TO_BE_SLOW = 10.0
 
 
 def assert_steady(read: Callable[[str], object]) -> None:
-    """`read` takes a text of 9 and of 36 kB; the quickest of several times is what it costs."""
-    few = min(seconds_of(lambda: read(LINE * (LINES // 4))) for _ in range(3))
-    many = min(seconds_of(lambda: read(LINE * LINES)) for _ in range(2))
-    assert many < min(SECONDS, GROWTH * few + 0.05)
+    """`read` takes a text of 4.5 and of 18 kB."""
+    many, few = LINE * LINES, LINE * (LINES // 4)
+    assert effort_ratio(lambda: read(many), lambda: read(few), times=2) < GROWTH
+
+
+def assert_no_trap(name: str, reply: str) -> None:
+    plain = (LINE * (len(reply) // len(LINE) + 1))[: len(reply)]
+    ratio = effort_ratio(
+        lambda: joined(pieces_of(FORMATS[name], reply, TOOLS)),
+        lambda: joined(pieces_of(FORMATS[name], plain, TOOLS)),
+        times=1,
+    )
+    assert ratio < MADE_TO_BE_SLOW
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -61,7 +65,7 @@ def test_long_arguments_come_letter_by_letter(name: str) -> None:
     ],
 )
 def test_replies_made_to_be_slow(reply: str) -> None:
-    assert seconds_of(lambda: joined(pieces_of(FORMATS["json"], reply, TOOLS))) < SECONDS
+    assert_no_trap("json", reply)
 
 
 EDIT = "<tool_call>\n<function=plan>\n<parameter=free>\n"
@@ -85,4 +89,4 @@ EDIT = "<tool_call>\n<function=plan>\n<parameter=free>\n"
     ],
 )
 def test_marks_in_values_cost_no_more(name: str, reply: str) -> None:
-    assert seconds_of(lambda: joined(pieces_of(FORMATS[name], reply, TOOLS))) < SECONDS
+    assert_no_trap(name, reply)
