@@ -1,5 +1,4 @@
-"""How many threads are worth starting: what this process may use of the machine, which in a container is less than all
-of it."""
+"""How many threads to start: the cores this process may use, fewer than the machine's in a container."""
 
 import math
 import os

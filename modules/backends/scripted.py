@@ -1,4 +1,4 @@
-"""A backend without a model. Its last prompt words say what it does; for demos, and for tests that need no weights.
+"""A backend without a model, for demos and tests: the last words of its prompt say what it does.
 
 "echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N R" says N
 words, R tokens a second, or 500 · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else

@@ -1,4 +1,4 @@
-"""What replies cost, as numbers for Prometheus: how many, how long, how many tokens. Nothing of what was said."""
+"""Prometheus metrics of replies: counts, times and tokens. No texts."""
 
 import time
 from collections.abc import AsyncGenerator

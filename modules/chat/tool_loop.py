@@ -1,4 +1,4 @@
-"""A reply that may call tools: generate → calls → approve → run → generate, until the model has said what it has to."""
+"""A reply that may call tools: generate → calls → approve → run → generate, to the end."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing

@@ -1,5 +1,4 @@
-"""What hooks of extensions return, checked where it comes back: a value of a wrong type fails the request that it was
-made for, before anything else sees it."""
+"""Checks what extension hooks return: a value of a wrong type fails its request with a clear error."""
 
 import logging
 import operator

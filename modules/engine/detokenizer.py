@@ -1,4 +1,4 @@
-"""One job's outputs → chunks: joins bytes into characters, cuts at stop strings, counts tokens. Once for all backends."""
+"""One job's tokens → chunks: joins bytes to characters, cuts at stop strings, counts tokens."""
 
 import codecs
 from collections import deque

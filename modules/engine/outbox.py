@@ -1,4 +1,4 @@
-"""When news leaves a stepper: at once where somebody waits for it, joined with what follows where nobody could tell.
+"""When chunks leave the stepper: at once for first tokens and ends, joined with later ones otherwise.
 
 Every delivery wakes up this process's parent and the client, which then compete with the model for the same cores; a
 screen shows sixty pictures a second at best. So the replies under way share a budget of deliveries.

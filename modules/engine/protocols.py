@@ -1,4 +1,4 @@
-"""The two faces of the seam: `Engine` for asyncio callers above, `Backend` for the one thread that owns a model below."""
+"""`Engine`, for asyncio callers, and `Backend`, for the one thread that owns a model."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias

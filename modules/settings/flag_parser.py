@@ -1,4 +1,4 @@
-"""The grammar of the command line: which flags there are, how their values are written, what --help shows."""
+"""The command line's grammar: flags, their values, and --help."""
 
 import argparse
 import logging

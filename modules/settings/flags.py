@@ -1,4 +1,4 @@
-"""From a start of the program to its settings: the command line, CMD_FLAGS.txt, settings.yaml and the environment."""
+"""Reads the settings: command line, CMD_FLAGS.txt, settings.yaml and environment."""
 
 import os
 import shlex

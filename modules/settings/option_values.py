@@ -1,4 +1,4 @@
-"""What the type of a setting's field says: its kind of value, how text and YAML become one, what is allowed in words."""
+"""What the type of a setting's field means: its kind, conversion of text and YAML, allowed values."""
 
 import json
 import types

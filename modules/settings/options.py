@@ -1,4 +1,4 @@
-"""What one setting is: a typed field that carries its flag, its settings.yaml key, its variable and its documentation."""
+"""One setting: a typed field with its flag, settings.yaml key, variable and documentation."""
 
 import difflib
 import json

@@ -1,4 +1,4 @@
-"""All settings of the program as one frozen value. Adding a setting is adding a field to one of the groups."""
+"""All settings as one frozen value. To add a setting, add a field to one of the groups."""
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence

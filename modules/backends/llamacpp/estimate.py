@@ -1,4 +1,4 @@
-"""How much memory a model will take, before it is loaded: from the file's header and the way it is to be loaded.
+"""Estimates a model's memory before loading, from the file's header and the load options.
 
 The formulas follow what llama.cpp allocates. Weights are counted once: of a mapped file that the CPU's own arrangement
 copies, the system can take the original's pages back.

@@ -1,4 +1,4 @@
-"""Reads the beginning of a GGUF file: metadata, what the model is for, where its tensors are; never the weights.
+"""Reads a GGUF file's header: metadata, what the model is for, places of tensors; no weights.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """

@@ -1,4 +1,4 @@
-"""Samplers that llama.cpp does not have, on the candidates' logits. Each runs only when a request asks for it."""
+"""Samplers that llama.cpp lacks, on the candidates' logits; each runs only on request."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,7 @@
-"""What can be chosen of llama.cpp, and figures that its memory is made of. Importable without it: settings, the page and
-estimates read the same tables as the loader."""
+"""llama.cpp's options, and the figures that its memory is made of.
+
+Importable without llama.cpp: settings, the page and estimates read the same tables as the loader.
+"""
 
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with the options of a load before the weights are read. Pure but for adapters' headers."""
+"""Load options that can be known to be wrong before the weights are read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The text of PDF and DOCX documents, page by page and paragraph by paragraph; runs in the attachments' own process."""
+"""Extracts the text of PDF and DOCX documents; runs in the attachments' own process."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""Pictures from anywhere, as PNG or JPEG of a size that models look at; runs in the attachments' own process."""
+"""Converts pictures to PNG or JPEG of a bounded size; runs in the attachments' own process."""
 
 import base64
 import io

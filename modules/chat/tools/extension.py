@@ -1,4 +1,4 @@
-"""Tools that extensions bring: functions of this process, each called in a thread of its own or as a coroutine."""
+"""Tools of extensions: functions of this process, called on a thread or as coroutines."""
 
 import asyncio
 import inspect

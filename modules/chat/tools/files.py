@@ -1,5 +1,7 @@
-"""The user's own tools: `tools/<name>.py` with a dict `tool` and a function `execute`, each run in a process that can be
-killed. A file is read again for every call, so edits count at once."""
+"""The user's own tools: `tools/<name>.py` with a dict `tool` and a function `execute`.
+
+Each runs in a process that can be killed. A file is read again for every call, so edits count at once.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""One open MCP connection, by the official client, in a task of its own: the client must be left where it was entered."""
+"""One open MCP connection, in a task of its own: the client must be left where it was entered."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Constraints → guides: compiled once, remembered, and refused with a reason when they cannot be enforced.
+"""Constraints → matchers: compiled once, cached, and refused with a reason if not enforceable.
 
 Source of the engine behind it: llguidance, https://github.com/guidance-ai/llguidance
 """

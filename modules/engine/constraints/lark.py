@@ -1,5 +1,7 @@
-"""Lark grammars before llguidance reads them: embedded JSON schemas are made strict, and quoted texts that the model
-has as control tokens may be said in either way."""
+"""Prepares Lark grammars for llguidance.
+
+Embedded JSON schemas are made strict, and quoted texts that the model has as control tokens may be said in either way.
+"""
 
 import json
 import re

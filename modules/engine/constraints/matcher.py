@@ -1,4 +1,4 @@
-"""What may come next in one reply: first its thought, which is free, then its answer, which may be constrained."""
+"""Which tokens may come next in one reply: free reasoning first, then the constrained answer."""
 
 from collections import deque
 

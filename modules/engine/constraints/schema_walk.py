@@ -1,4 +1,4 @@
-"""Walking JSON schemas: their parts, what their references mean, and whether anything finite can match them."""
+"""Walks JSON schemas: their parts, their references, and whether anything finite can match."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias

@@ -1,4 +1,4 @@
-"""The settings of conversations: who speaks in the chat modes, and what stands in a prompt that no request asked for."""
+"""The settings of conversations: names, characters and instructions of the chat modes."""
 
 from typing import ClassVar, Final, Literal
 

@@ -1,4 +1,4 @@
-"""The settings that stand in for what an API request leaves out: sampling, reasoning, the chat template."""
+"""Defaults of API requests: sampling, reasoning, chat template."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""The settings of the web page: how it looks, what it remembers between visits, how it asks for replies."""
+"""The settings of the web page: look, memory between visits, defaults of replies."""
 
 from typing import ClassVar
 

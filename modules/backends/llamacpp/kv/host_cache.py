@@ -1,4 +1,4 @@
-"""Finished sequences that were moved out of the KV cache, so that they do not slow every later step down. Pure.
+"""Finished sequences that were moved out of the KV cache to keep later steps fast. Pure.
 
 What lies in the cache costs each decode time, used or not; what lies here costs memory, of a fixed size. A ring buffer: the
 oldest give way to the newest.

@@ -1,4 +1,4 @@
-"""What the scheduler decides on and decides: jobs' places, cells to copy or give up, tokens to compute. Plain values."""
+"""The scheduler's input and output: jobs' slots, cells to copy or free, tokens to compute. Values."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What the KV cache holds, as a radix tree: which sequence holds which tokens, and how many cells that takes. Pure.
+"""The KV cache as a radix tree: which sequence holds which tokens, and their cells. Pure.
 
 The tree mirrors llama.cpp's unified cache, where one cell may belong to several sequences: a node is a run of cells,
 its holders are the sequences that those cells belong to. (Radix-tree prefix sharing: SGLang, arXiv:2312.07104.)

@@ -1,4 +1,4 @@
-"""Which tokens go into the next batch, and whose cells make room for them. Pure: it decides, the backend acts.
+"""Chooses the tokens of the next batch, and the cells that make room for them. Pure.
 
 Every step decodes one token of each running reply and reads a bounded slice of the prompts that wait (chunked prefill,
 arXiv:2308.16369). Jobs with a common beginning share its cells; those that arrive together wait for one of them to

@@ -1,4 +1,4 @@
-"""Whether one model can draft for another: what it proposes are token ids, so they have to mean the same."""
+"""Whether one model can draft for another: their token ids have to mean the same."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which sequence of a draft model's cache holds which tokens, for which job. Pure: it decides, the draft model acts."""
+"""Which sequence of a draft model's cache holds which tokens, for which job. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence

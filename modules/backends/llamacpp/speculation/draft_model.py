@@ -1,4 +1,4 @@
-"""A small model of the same vocabulary that guesses how replies go on: all of them in one batch per token."""
+"""A small model of the same vocabulary that drafts for all replies in one batch per token."""
 
 import ctypes
 import time

@@ -1,4 +1,4 @@
-"""How many tokens to draft for each reply, by what drafts cost on this machine and how often they come true.
+"""How many tokens to draft for each reply, by measured cost and acceptance.
 
 A step computes one token of each running reply; drafted ones make it a little longer, and each that comes true saves a
 step (arXiv:2211.17192). A draft is worth having where it raises the tokens per second of all replies together.
