@@ -74,7 +74,9 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
         return _spec(catalog, settings, LoadOptions(), catalog.find(names[0]))
-    if names:
+    if settings.upstreams:
+        _log.info("No model is loaded here: the upstream %s answers.", settings.upstreams[0].name)
+    elif names:
         _log.warning("No model is loaded: there are %d in the model folder. %s", len(names), _HOW_TO_CHOOSE)
     else:
         _log.warning("No model is loaded: there is none in the model folder. Put a GGUF file there.")
