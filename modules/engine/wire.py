@@ -6,8 +6,8 @@ import msgspec
 
 from modules.engine.types import Chunk, Job, LoadSpec, ModelCard
 from modules.errors import BadRequest, EngineFailed
-from modules.process.failures import ServiceFault
-from modules.process.frames import FrameKind, pack
+from modules.process.failures import FrameTooLarge, ServiceFault
+from modules.process.frames import FrameKind, pack_request
 from modules.process.spec import MAX_FRAME_BYTES
 
 
@@ -88,14 +88,11 @@ _WRONG_TYPE: Final = "The request holds a value of a wrong type, so the model ca
 def pack_to_worker(message: ToWorker) -> bytearray:
     """Raises BadRequest for what no message can hold, EngineFailed for what has no place in one."""
     try:
-        frame = pack(FrameKind.MESSAGE, 0, message)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise BadRequest("The request holds half of a surrogate pair, or a number of more than 64 bits.") from error
+        return pack_request(FrameKind.MESSAGE, 0, message, max_bytes=MAX_FRAME_BYTES)
+    except FrameTooLarge as error:
+        raise BadRequest(f"The request needs more than {MAX_FRAME_BYTES // 2**20} MiB.") from error
     except TypeError as error:
         raise EngineFailed("The request holds a value of a type that the model process cannot be sent.") from error
-    if len(frame) > MAX_FRAME_BYTES:
-        raise BadRequest(f"The request needs more than {MAX_FRAME_BYTES // 2**20} MiB.")
-    return frame
 
 
 def unpack_to_worker() -> "msgspec.msgpack.Decoder[ToWorker]":

@@ -10,7 +10,6 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from modules.process.failures import (
-    FrameTooLarge,
     ProcessClosed,
     ProcessDied,
     ProcessFailed,
@@ -22,7 +21,7 @@ from modules.process.failures import (
     error_of,
 )
 from modules.process.framed import FramedChild
-from modules.process.frames import Frame, FrameKind, pack
+from modules.process.frames import Frame, FrameKind, pack, pack_request
 from modules.process.spec import ProcessSpec
 from modules.process.time_limit import TimeLimit
 
@@ -111,8 +110,9 @@ class ProcessClient(Generic[A]):
             raise
 
     async def ask(self, question: object, *, seconds: float | None = None) -> A:
-        """The one answer. Raises ProcessFailed, or the ServiceError that the child's code raised. A question that takes
-        longer than `seconds`, counted while this program runs, ends the process."""
+        """The one answer. Raises ProcessFailed, the ServiceError that the child's code raised, or BadRequest for a
+        question that no frame can hold. One that takes longer than `seconds`, counted while this program runs, ends
+        the process."""
         async with aclosing(self.stream(question, seconds=seconds)) as stream:
             answers = [answer async for answer in stream]
         if len(answers) != 1:
@@ -123,7 +123,7 @@ class ProcessClient(Generic[A]):
         """The answers as they come. Closing the stream cancels the question. `seconds` count while the process is waited
         for, not while the caller does something else. Raises like `ask`, after the answers before the failure."""
         number, pending = next(self._numbers), _Pending[A]()
-        frame = self._packed(number, question)
+        frame = pack_request(FrameKind.ASK, number, question, max_bytes=self._spec.max_frame_bytes)
         if not self.is_alive:
             raise self._failure or ProcessClosed(f"{self._spec.name} was closed")
         self._pending[number] = pending
@@ -155,12 +155,6 @@ class ProcessClient(Generic[A]):
         """Give everything back: the process has `close_seconds` to end by itself."""
         self._fail(ProcessClosed(f"{self._spec.name} was closed"))
         await self._child.aclose()
-
-    def _packed(self, number: int, question: object) -> bytearray:
-        frame = pack(FrameKind.ASK, number, question)
-        if len(frame) > self._spec.max_frame_bytes:
-            raise FrameTooLarge(f"the question has {len(frame)} bytes")
-        return frame
 
     def _count_taken(self, number: int, taken: int) -> int:
         if taken + 1 < _TELL_TAKEN:

@@ -10,6 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from modules.errors import BadRequest
+from modules.process.failures import FrameTooLarge
+
 # Length of the body, kind, number of the question that it belongs to.
 _HEADER: Final = struct.Struct(">IBI")
 HEADER_BYTES: Final = _HEADER.size
@@ -56,6 +59,18 @@ def pack(kind: FrameKind, number: int = 0, message: object = None) -> bytearray:
     if message is not None:
         _ENCODER.encode_into(message, frame, HEADER_BYTES)
     _HEADER.pack_into(frame, 0, len(frame) - HEADER_BYTES, kind, number)
+    return frame
+
+
+def pack_request(kind: FrameKind, number: int, message: object, *, max_bytes: int) -> bytearray:
+    """Like `pack`, for messages that hold what users sent. Raises BadRequest for values that no frame can hold, TypeError
+    for those of a type that has no place in one."""
+    try:
+        frame = pack(kind, number, message)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise BadRequest("The request holds half of a surrogate pair, or a number of more than 64 bits.") from error
+    if len(frame) > max_bytes:
+        raise FrameTooLarge(f"the message has {len(frame)} bytes, of which {max_bytes} are allowed")
     return frame
 
 

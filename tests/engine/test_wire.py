@@ -121,6 +121,7 @@ CHUNK = Chunk(
 )
 SPEC = LoadSpec(
     idle_cells=7,
+    device="cuda",
     name="a/b.gguf",
     path="/models/ü.gguf",
     loader="llama.cpp",
@@ -175,6 +176,7 @@ CARD = ModelCard(
     kind=ModelKind.EMBEDDING,
     embedding_size=384,
     embedding_frame=((101,), (102,)),
+    pair_frame=((101,), (102,), (102,)),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.ProbeModel(SPEC),

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import uvloop
 
-from modules.errors import Busy
+from modules.errors import BadRequest, Busy
 from modules.process.client import ProcessClient, ask_once
 from modules.process.failures import (
     FrameTooLarge,
@@ -89,6 +89,9 @@ async def test_a_failure_is_of_its_question_alone() -> None:
         with pytest.raises(Busy) as busy:
             await client.ask(Do("busy"))
         assert busy.value.retry_after == 7
+        for what, number in (("\ud800", 0), ("echo", 2**70)):
+            with pytest.raises(BadRequest):
+                await client.ask(Do(what, number))
         with pytest.raises(QuestionFailed, match="wrong type"):
             await client.ask({"what": 5})
         assert (await client.ask(Do("echo", 1))).number == 1
