@@ -7,8 +7,7 @@ import msgspec
 from modules.engine.types import Chunk, Job, LoadSpec, ModelCard
 from modules.errors import BadRequest, EngineFailed
 from modules.process.failures import FrameTooLarge, ServiceFault
-from modules.process.frames import FrameKind, pack_request
-from modules.process.spec import MAX_FRAME_BYTES
+from modules.process.frames import MAX_FRAME_BYTES, FrameKind, pack_request
 
 
 class ProbeModel(msgspec.Struct, frozen=True, tag=True):

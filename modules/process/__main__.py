@@ -8,13 +8,15 @@ import importlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
 from modules.process.limits import ProcessLimits
+
+if sys.platform == "win32":
+    import subprocess
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 # Orphans of this child's programs become its own, so that they can be ended with it.

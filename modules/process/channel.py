@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from typing import Final, NoReturn
 
-from modules.process.frames import Frame, FrameKind, FrameReader, pack
+from modules.process.frames import MAX_FRAME_BYTES, Frame, FrameKind, FrameReader, pack
 from modules.process.progress import ThreadProgress
-from modules.process.spec import MAX_FRAME_BYTES
 
 _log = logging.getLogger(__name__)
 _FAILURE: Final = 1

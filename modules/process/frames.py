@@ -15,6 +15,7 @@ from modules.process.failures import FrameTooLarge
 
 # Length of the body, kind, number of the question that it belongs to.
 _HEADER: Final = struct.Struct(">IBI")
+MAX_FRAME_BYTES: Final = 256 * 2**20
 HEADER_BYTES: Final = _HEADER.size
 _ENCODER: Final = msgspec.msgpack.Encoder()
 BadMessage: Final = msgspec.DecodeError

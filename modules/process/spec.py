@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from modules.paths import PROGRAM_FOLDER
+from modules.process.frames import MAX_FRAME_BYTES
 from modules.process.limits import ProcessLimits
 
 # Room for the largest attachments; a length beyond it is a damaged stream.
-MAX_FRAME_BYTES: Final = 256 * 2**20
 # What any program needs to run at all; nothing of the server's.
 _HARMLESS: Final = (
     "PATH",
