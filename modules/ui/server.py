@@ -19,13 +19,13 @@ from modules.serving.sockets import listen, url_of
 from modules.settings.values import Settings
 from modules.ui.app import build_blocks, mount
 from modules.ui.page.page import Page
-from modules.ui.shell.assets import Delivery
+from modules.ui.shell.assets import AssetDelivery
 from modules.ui.shell.blocks import PageBlocks
-from modules.ui.shell.document import FrontPage
+from modules.ui.shell.document import PageDocument
 from modules.ui.shell.guard import Guard
-from modules.ui.shell.initial_values import Filling
+from modules.ui.shell.initial_values import InitialValues
 from modules.ui.shell.internals import gradio_app, takes_foreign_files, use_own_folder
-from modules.ui.shell.paths import Users
+from modules.ui.shell.paths import SignedInUsers
 from modules.ui.shell.share import shared
 from modules.ui.shell.surface import UntestedGradio
 
@@ -59,9 +59,11 @@ async def _serve(runtime: Runtime, extensions: Extensions, announce: Announce) -
             raise UntestedGradio("now events may name files that were not uploaded")
         names = None if settings.listen or settings.share else own_names(settings.api_allowed_hosts)
         closing: asyncio.Event = gradio_app(app).stop_event
-        delivery = Delivery(app, has_streams=any(getattr(part, "streaming", False) for part in blocks.blocks.values()))
-        front = FrontPage(delivery, Filling(blocks, page.fills), is_open=not settings.passwords)
-        guard = Guard(front, names, Users(app))
+        delivery = AssetDelivery(
+            app, has_streams=any(getattr(part, "streaming", False) for part in blocks.blocks.values())
+        )
+        front = PageDocument(delivery, InitialValues(blocks, page.fills), is_open=not settings.passwords)
+        guard = Guard(front, names, SignedInUsers(app))
         config = server_config(guard, settings, lifespan="on", root_path=settings.subpath)
         server = OrderlyServer(config, closing)
         url = url_of(listeners[0], is_secure=server.config.is_ssl)
@@ -92,7 +94,7 @@ async def _visit(app: ASGIApp, url: str, root_path: str) -> None:
 async def _end_replies(closing: asyncio.Event, page: Page) -> None:
     """Once the page is to end, what tabs follow ends too, so that none holds up the end."""
     await closing.wait()
-    await page.desk.aclose()
+    await page.active_replies.aclose()
 
 
 def _built(page: Page) -> PageBlocks:

@@ -15,10 +15,10 @@ from modules.extend.extensions import Extensions, RunningProgram
 from modules.models.loading import launch_in_process
 from modules.runtime import Runtime
 from modules.settings.values import Settings
-from modules.ui.notebook.desk import NotebookDesk
-from modules.ui.notebook.parts import Shown, menu, paper
+from modules.ui.notebook.layout import Shown, menu, paper
+from modules.ui.notebook.notebook_list import NotebookListHandlers
+from modules.ui.notebook.open_notebooks import OpenNotebooks
 from modules.ui.notebook.replies import NotebookReplies
-from modules.ui.notebook.shelf import NotebookShelf
 from modules.ui.notebook.tab import NotebookLooks, build_notebook
 from modules.ui.page.page import Page
 from tests.ui.open_page import open_page
@@ -34,9 +34,9 @@ class Tab:
             self.menu = menu(page)
             self.paper, self.views = paper(page)
         self.page = page
-        self.desk = NotebookDesk(page)
-        self.replies = NotebookReplies(page, self.desk, self.paper)
-        self.shelf = NotebookShelf(page, self.desk, self.menu, self.paper, self.replies)
+        self.open_notebooks = OpenNotebooks(page)
+        self.replies = NotebookReplies(page, self.open_notebooks, self.paper)
+        self.shelf = NotebookListHandlers(page, self.open_notebooks, self.menu, self.paper, self.replies)
         self.looks = NotebookLooks(page, self.replies, self.views)
         self.entered: dict[Component, Any] = dict.fromkeys(
             [self.menu.notebooks, *self.paper.shown, self.views.next_tokens, self.views.with_samplers]
@@ -261,9 +261,9 @@ async def test_what_is_typed_is_kept(tmp_path: Path) -> None:
 
 async def test_two_at_once_make_one_file(tmp_path: Path) -> None:
     async with a_tab(tmp_path) as tab:
-        notebook = tab.desk.of(tab.owner)
+        notebook = tab.open_notebooks.of(tab.owner)
         sheet = tab.replies.sheet({**tab.entered, tab.paper.text: "a text"})
-        kept = await asyncio.gather(tab.desk.keep(notebook, sheet), tab.desk.keep(notebook, sheet))
+        kept = await asyncio.gather(tab.open_notebooks.keep(notebook, sheet), tab.open_notebooks.keep(notebook, sheet))
         assert sorted(kept) == [False, True]
         assert len(tab.files) == 1
 
@@ -334,7 +334,7 @@ async def test_where_visitors_are_kept_apart_nothing_is_kept(tmp_path: Path) -> 
 
 async def test_a_tab_that_nobody_opened_has_no_notebook(tmp_path: Path) -> None:
     async with a_tab(tmp_path) as tab:
-        tab.desk.forget(tab.owner)
+        tab.open_notebooks.forget(tab.owner)
         with pytest.raises(gr.Error, match="Reload"):
             await tab.generate()
 

@@ -15,8 +15,8 @@ from modules.library.presets import PRESET_KEYS
 from modules.sampling import SAMPLER_ORDER, Sampling
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.page import Page
-from modules.ui.parameters.fields import FIELDS, Field, refilled, shown_value, stretched
-from modules.ui.parameters.tab import Parameters, build_parameters, unused_fields
+from modules.ui.parameters.fields import FIELDS, ParameterField, refilled, shown_value, stretched
+from modules.ui.parameters.tab import ParametersTab, build_parameters, unused_fields
 from tests.scripted import scripted_card
 from tests.ui.open_page import Seen, open_page
 
@@ -26,7 +26,7 @@ class Tab:
 
     def __init__(self, page: Page) -> None:
         with gr.Blocks():
-            self.parameters = Parameters(page)
+            self.parameters = ParametersTab(page)
         self.page = page
         self.seen = Seen(page.inputs.shown(page.settings))
 
@@ -214,10 +214,10 @@ async def test_fields_that_the_loader_ignores_are_hidden(tmp_path: Path) -> None
 
 
 def test_a_value_outside_stretches_its_slider() -> None:
-    field = Field("max_new_tokens", 1, 4096, 1)
+    field = ParameterField("max_new_tokens", 1, 4096, 1)
     assert stretched(field, 512) == (1, 4096)
     assert stretched(field, 9000) == (1, 9000)
-    assert stretched(Field("repetition_penalty", 1, 1.5), 0.9) == (0.9, 1.5)
+    assert stretched(ParameterField("repetition_penalty", 1, 1.5), 0.9) == (0.9, 1.5)
     settings = Settings(max_new_tokens=9000, top_k=5, seed=7)
     update = refilled(FIELDS["max_new_tokens"], settings)
     assert update == gr.update(minimum=1, maximum=9000, value=9000)

@@ -10,7 +10,7 @@ from modules.library.characters.characters import Characters, card_file, yaml_fi
 from modules.library.text_files import read_bytes
 from modules.ui.characters.pictures import as_png
 from modules.ui.page.access import check_saves
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 from modules.ui.shell.internals import kept_file
 
 FILE_TYPES: Final = [".yaml", ".yml", ".json", ".png", ".charx", ".webp", ".jpg", ".jpeg"]
@@ -29,15 +29,15 @@ class CharacterFiles:
 
     async def take_in(self, path: str) -> str:
         """Adds the character in the file; returns the name it got in the menu."""
-        return await told(self._taken_in(Path(path)))
+        return await notify_errors(self._taken_in(Path(path)))
 
     async def as_yaml(self, file: str | None) -> str:
         """The path of a file for the browser to fetch."""
-        return await told(self._yaml(file))
+        return await notify_errors(self._yaml(file))
 
     async def as_card(self, file: str | None) -> str:
         """As `as_yaml`: the character's picture, which carries the character."""
-        return await told(self._card(file))
+        return await notify_errors(self._card(file))
 
     async def _taken_in(self, path: Path) -> str:
         check_saves(self._page.settings)

@@ -11,10 +11,10 @@ from gradio.components import Component
 
 from modules.errors import BadRequest
 from modules.ui.characters.pictures import copy_for_page, taken_in
-from modules.ui.characters.shelf import Removed, Sheet, Shelf, check_new, name_for_new
+from modules.ui.characters.stores import DeletedFile, FormContent, FormStore, check_new, name_for_new
 from modules.ui.page.access import check_saves
 from modules.ui.page.menus import name_menu
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 from modules.ui.shell.internals import cache_folder
 
 Shown: TypeAlias = dict[Component, Any]
@@ -54,8 +54,8 @@ class FormParts:
         return [*self.entered, self.file, self.confirmation, self.undo, self.removed]
 
 
-def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
-    noun, prefix = shelf.noun, shelf.setting
+def form_parts(store: FormStore, *, can_save: bool) -> FormParts:
+    noun, prefix = store.noun, store.setting
     with gr.Row(elem_classes="tight"):
         menu = name_menu(label=noun.capitalize(), elem_id=f"{prefix}-menu", scale=4)
         new = gr.Button("New", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-new")
@@ -63,7 +63,7 @@ def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
     with gr.Row():
         with gr.Column(scale=3, min_width=280):
             name = gr.Textbox(label="Name", info="Name shown in chats.", max_lines=1, elem_id=f"{prefix}-name")
-            texts = tuple(_text(shelf, number) for number in range(len(shelf.fields)))
+            texts = tuple(_text(store, number) for number in range(len(store.fields)))
         with gr.Column(scale=1, min_width=200):
             picture = gr.Image(
                 label="Picture",
@@ -109,40 +109,40 @@ def form_parts(shelf: Shelf, *, can_save: bool) -> FormParts:
 class Form:
     """Handlers return what is to be shown. Whatever writes asks first whether this page may."""
 
-    def __init__(self, page: Page, shelf: Shelf, parts: FormParts) -> None:
+    def __init__(self, page: Page, store: FormStore, parts: FormParts) -> None:
         self._page = page
-        self._shelf = shelf
+        self._store = store
         self._parts = parts
 
     async def entered(self, file: str | None, name: str) -> Shown:
         """Somebody comes to the form: the first time it is filled; later only the menu is, for there may be new files."""
         if not file and not name:
             return await self.opened()
-        return {self._parts.menu: gr.Dropdown(choices=_with(await asyncio.to_thread(self._shelf.names), file))}
+        return {self._parts.menu: gr.Dropdown(choices=_with(await asyncio.to_thread(self._store.names), file))}
 
     async def opened(self) -> Shown:
         """With the one that chats use."""
-        chosen = str(getattr(self._page.settings, self._shelf.setting))
+        chosen = str(getattr(self._page.settings, self._store.setting))
         try:
             return await self._filled(chosen)
         except BadRequest:
-            names = await asyncio.to_thread(self._shelf.names)
+            names = await asyncio.to_thread(self._store.names)
             return await self._filled(next(iter(names), None))
 
     async def chosen(self, file: str | None) -> Shown:
-        return await told(self._filled(file))
+        return await notify_errors(self._filled(file))
 
     async def blank(self) -> Shown:
-        return await told(self._filled(None))
+        return await notify_errors(self._filled(None))
 
     async def save(self, file: str | None, source: str, picture: str | None, name: str, *texts: str) -> Shown:
-        return await told(self._saved_shown(file, source, picture, Sheet(name=name, texts=texts)))
+        return await notify_errors(self._saved_shown(file, source, picture, FormContent(name=name, texts=texts)))
 
     async def save_as(
         self, new: str, file: str | None, source: str, picture: str | None, name: str, *texts: str
     ) -> Shown:
-        sheet = Sheet(name=name, texts=texts)
-        return await told(self._saved_as(new, source or None, picture, sheet))
+        sheet = FormContent(name=name, texts=texts)
+        return await notify_errors(self._saved_as(new, source or None, picture, sheet))
 
     def ask_file(self, name: str) -> Shown:
         return {self._parts.file: gr.Textbox(value=name.strip(), visible=True)}
@@ -154,18 +154,18 @@ class Form:
         return {self._parts.confirmation: gr.Row(visible=False)}
 
     async def delete(self, file: str | None, source: str) -> Shown:
-        return await told(self._deleted(file, source))
+        return await notify_errors(self._deleted(file, source))
 
-    async def undo(self, removed: Removed | None) -> Shown:
-        return await told(self._restored(removed))
+    async def undo(self, removed: DeletedFile | None) -> Shown:
+        return await notify_errors(self._restored(removed))
 
     async def added(self, file: str) -> Shown:
         """What is shown once `file` has come from elsewhere."""
-        return await told(self._filled(file))
+        return await notify_errors(self._filled(file))
 
     async def _filled(self, file: str | None) -> Shown:
-        sheet = await asyncio.to_thread(self._shelf.read, file) if file else _empty(self._shelf)
-        names = await asyncio.to_thread(self._shelf.names)
+        sheet = await asyncio.to_thread(self._store.read, file) if file else _empty(self._store)
+        names = await asyncio.to_thread(self._store.names)
         parts = self._parts
         picture = await asyncio.to_thread(copy_for_page, sheet.picture, cache_folder(parts.picture))
         shown: Shown = {
@@ -178,46 +178,46 @@ class Form:
         }
         return shown | dict(zip(parts.texts, sheet.texts, strict=True))
 
-    async def _saved_shown(self, file: str | None, source: str, picture: str | None, sheet: Sheet) -> Shown:
+    async def _saved_shown(self, file: str | None, source: str, picture: str | None, sheet: FormContent) -> Shown:
         _check_shown(file, source, "saved")
         return await self._saved(file, file, picture, sheet)
 
-    async def _saved(self, file: str | None, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
+    async def _saved(self, file: str | None, source: str | None, picture: str | None, sheet: FormContent) -> Shown:
         """`source` is the one that the form was filled with, `file` the one to write: a new one, called after the
         name, where there is none."""
-        shelf = self._shelf
+        store = self._store
         check_saves(self._page.settings)
         if not sheet.name.strip():
-            raise BadRequest(f"Give the {shelf.noun} a name.", param=shelf.setting)
-        new = "" if file else await asyncio.to_thread(name_for_new, shelf, sheet.name)
+            raise BadRequest(f"Give the {store.noun} a name.", param=store.setting)
+        new = "" if file else await asyncio.to_thread(name_for_new, store, sheet.name)
         target = file or new
-        shown = (await asyncio.to_thread(shelf.read, source)).picture if source else None
+        shown = (await asyncio.to_thread(store.read, source)).picture if source else None
         content = await taken_in(picture, shown, is_copy=source != target)
-        stripped = Sheet(name=sheet.name.strip(), texts=tuple(text.strip() for text in sheet.texts))
-        await asyncio.to_thread(shelf.save, target, stripped, content)
-        gr.Info(f"The {shelf.noun} is saved as {html.escape(target)}.", duration=3)
+        stripped = FormContent(name=sheet.name.strip(), texts=tuple(text.strip() for text in sheet.texts))
+        await asyncio.to_thread(store.save, target, stripped, content)
+        gr.Info(f"The {store.noun} is saved as {html.escape(target)}.", duration=3)
         return await self._filled(target)
 
-    async def _saved_as(self, new: str, source: str | None, picture: str | None, sheet: Sheet) -> Shown:
+    async def _saved_as(self, new: str, source: str | None, picture: str | None, sheet: FormContent) -> Shown:
         check_saves(self._page.settings)
-        file = await asyncio.to_thread(check_new, self._shelf, new)
+        file = await asyncio.to_thread(check_new, self._store, new)
         return await self._saved(file, source, picture, sheet)
 
     async def _deleted(self, file: str | None, source: str) -> Shown:
         check_saves(self._page.settings)
         if not file:
-            raise BadRequest(f"Choose the {self._shelf.noun} to delete.", param=self._shelf.setting)
+            raise BadRequest(f"Choose the {self._store.noun} to delete.", param=self._store.setting)
         _check_shown(file, source, "deleted")
-        removed = await asyncio.to_thread(self._shelf.delete, file)
-        names = await asyncio.to_thread(self._shelf.names)
+        removed = await asyncio.to_thread(self._store.delete, file)
+        names = await asyncio.to_thread(self._store.names)
         shown = await self._filled(next(iter(names), None))
         return shown | {self._parts.undo: gr.Button(visible=True), self._parts.removed: removed}
 
-    async def _restored(self, removed: Removed | None) -> Shown:
+    async def _restored(self, removed: DeletedFile | None) -> Shown:
         check_saves(self._page.settings)
         if removed is None:
             raise BadRequest("There is nothing to restore.")
-        await asyncio.to_thread(self._shelf.restore, removed)
+        await asyncio.to_thread(self._store.restore, removed)
         shown = await self._filled(removed.file)
         return shown | {self._parts.undo: gr.Button(visible=False), self._parts.removed: None}
 
@@ -228,22 +228,22 @@ def _check_shown(file: str | None, source: str, done: str) -> None:
         raise BadRequest(f"{file or 'A new one'} was not shown yet, so nothing was {done}. Try again.")
 
 
-def _empty(shelf: Shelf) -> Sheet:
-    return Sheet(texts=("",) * len(shelf.fields))
+def _empty(store: FormStore) -> FormContent:
+    return FormContent(texts=("",) * len(store.fields))
 
 
 def _with(names: Sequence[str], chosen: str | None) -> list[str]:
     return [*names] if not chosen or chosen in names else [chosen, *names]
 
 
-def _text(shelf: Shelf, number: int) -> gr.Textbox:
-    field = shelf.fields[number]
+def _text(store: FormStore, number: int) -> gr.Textbox:
+    field = store.fields[number]
     return gr.Textbox(
         label=field.label,
         info=field.info,
         lines=field.lines,
         max_lines=30,
-        elem_id=f"{shelf.setting}-{field.label.lower().replace(' ', '-')}",
+        elem_id=f"{store.setting}-{field.label.lower().replace(' ', '-')}",
     )
 
 

@@ -14,7 +14,7 @@ from modules.errors import BadRequest
 from modules.library.characters.pictures import MAX_PICTURE_BYTES, PNG_MAGIC
 from modules.library.chats.history import Attachment
 from modules.library.text_files import read_bytes
-from modules.ui.characters.shelf import NO_PICTURE
+from modules.ui.characters.stores import NO_PICTURE
 from modules.ui.page.thumbnails import Thumbnails, data_url
 from modules.ui.shell.internals import kept_file
 

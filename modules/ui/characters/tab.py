@@ -9,7 +9,7 @@ from gradio.components import Component
 from modules.ui.characters.avatars import connect_avatars
 from modules.ui.characters.files import FILE_TYPES, CharacterFiles
 from modules.ui.characters.form import Form, FormParts, Shown, form_parts
-from modules.ui.characters.shelf import CharacterShelf, Shelf, UserShelf
+from modules.ui.characters.stores import CharacterStore, FormStore, UserStore
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import cache_folder, current_tab
 
@@ -26,18 +26,18 @@ def build_character(page: Page) -> None:
     changed: list[Any] = []
     with gr.Tabs():
         with gr.Tab("Characters", elem_id="characters-part") as characters:
-            form = _form(page, CharacterShelf(library.characters), can_save=can_save)
+            form = _form(page, CharacterStore(library.characters), can_save=can_save)
             changed += [*form.connect(tab, characters), *_files(page, form, can_save=can_save)]
         with gr.Tab("User", elem_id="users-part") as users:
-            changed += _form(page, UserShelf(library.users), can_save=can_save).connect(users)
+            changed += _form(page, UserStore(library.users), can_save=can_save).connect(users)
     page.on_ready(lambda: connect_avatars(page, changed))
 
 
 class _Follower(Form):
     """A form that the chat's menu of the same setting follows."""
 
-    def __init__(self, page: Page, shelf: Shelf, parts: FormParts) -> None:
-        super().__init__(page, shelf, parts)
+    def __init__(self, page: Page, store: FormStore, parts: FormParts) -> None:
+        super().__init__(page, store, parts)
         self.parts = parts
 
     def connect(self, *tabs: gr.Tab) -> list[Any]:
@@ -65,20 +65,20 @@ class _Follower(Form):
         self._page.on_ready(lambda: self._follow(change))
 
     def _follow(self, change: Any) -> None:  # noqa: ANN401 - an event of Gradio's
-        setting = self._shelf.setting
+        setting = self._store.setting
         if setting in self._page.inputs:
             menu = self._page.inputs[setting]
             change.success(self.choices, None, [menu], **_QUIET)
 
     async def choices(self) -> gr.Dropdown:
         """For the chat's menu, whose choice stays, whatever became of it."""
-        names = await asyncio.to_thread(self._shelf.names)
-        chosen = str(getattr(self._page.settings, self._shelf.setting))
+        names = await asyncio.to_thread(self._store.names)
+        chosen = str(getattr(self._page.settings, self._store.setting))
         return gr.Dropdown(choices=names if chosen in names else [chosen, *names])
 
 
-def _form(page: Page, shelf: Shelf, *, can_save: bool) -> _Follower:
-    return _Follower(page, shelf, form_parts(shelf, can_save=can_save))
+def _form(page: Page, store: FormStore, *, can_save: bool) -> _Follower:
+    return _Follower(page, store, form_parts(store, can_save=can_save))
 
 
 def _files(page: Page, form: _Follower, *, can_save: bool) -> list[Any]:

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from modules.ui.replies.tab_state import Tab
+from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.turns import InOrder
 
-Pending = Callable[[], Awaitable[Tab]]
+Pending = Callable[[], Awaitable[ChatTab]]
 
 
 class ChatSwitches(InOrder):

@@ -13,7 +13,7 @@ from modules.chat.session import session
 from modules.errors import ServiceError
 from modules.events import Content
 from modules.requests import CompletionRequest, Limits
-from modules.ui.chat.parts import Conversation
+from modules.ui.chat.layout import ConversationParts
 from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.requests import chat_request, sampling
@@ -23,7 +23,7 @@ _MAX_TOKENS: Final = 300
 
 
 class Impersonation:
-    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen) -> None:
+    def __init__(self, page: Page, middle: ConversationParts, screen: ChatScreen) -> None:
         self._page = page
         self._middle = middle
         self._screen = screen
@@ -47,7 +47,7 @@ class Impersonation:
 
     async def _request(self, entered: Mapping[Component, Any], begun: str) -> CompletionRequest:
         """The conversation as the model reads it, cut where the user's words would begin."""
-        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        settings = self._page.saved_settings.remember(self._page.inputs.values(entered))
         history = await self._screen.history(await self._screen.tab(entered, settings), settings)
         mark = f"mark{secrets.token_hex(8)}"
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)

@@ -13,9 +13,9 @@ from gradio.components import Component
 
 from modules.models.options import LoadOptions
 from modules.models.state import ModelState, Status
-from modules.ui.model.words import plain, state_text
+from modules.ui.model.texts import plain, state_text
 from modules.ui.page.menus import name_menu
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 
 Shown = dict[Component, Any]
 
@@ -100,7 +100,7 @@ class ModelGate:
     async def choose(self, name: str | None) -> Shown:
         """Loads the model as it was loaded last, or as its settings say."""
         if name and not self._page.settings.multi_user:
-            await told(self._models.load(name, LoadOptions()))
+            await notify_errors(self._models.load(name, LoadOptions()))
         return await self.looked()
 
     def refused(self, *, waits: bool) -> Shown:

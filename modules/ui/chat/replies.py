@@ -17,17 +17,17 @@ from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
+from modules.ui.chat.layout import ConversationParts
 from modules.ui.chat.model import ModelGate
-from modules.ui.chat.parts import Conversation
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
 from modules.ui.chat.view import APPROVALS, live_messages
 from modules.ui.page.page import Page, failure
-from modules.ui.replies.draft import Draft, divided
+from modules.ui.replies.draft import ReplyDraft, divided
 from modules.ui.replies.marks import ChangedElsewhere
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
-from modules.ui.replies.tab_state import Tab
-from modules.ui.replies.throttle import Pace
+from modules.ui.replies.tab_state import ChatTab
+from modules.ui.replies.throttle import ReplyPacer
 
 Entered = Mapping[Component, Any]
 
@@ -40,10 +40,10 @@ _NOTHING_TO_CONTINUE: Final = "There is no reply to continue yet."
 _NOTHING_TO_SAY: Final = "Write a message first."
 
 
-class ChatReplies:
+class ReplyHandlers:
     """Every handler gets what has been entered, by component, and yields values for components."""
 
-    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen, gate: ModelGate) -> None:
+    def __init__(self, page: Page, middle: ConversationParts, screen: ChatScreen, gate: ModelGate) -> None:
         self._page = page
         self._gate = gate
         self._middle = middle
@@ -78,16 +78,16 @@ class ChatReplies:
             async for shown in steps:
                 yield shown
 
-    async def stop(self, tab: Tab) -> None:
-        self._page.desk.stop(tab)
+    async def stop(self, tab: ChatTab) -> None:
+        self._page.active_replies.stop(tab)
 
-    async def decide(self, tab: Tab, event: gr.SelectData) -> None:
+    async def decide(self, tab: ChatTab, event: gr.SelectData) -> None:
         """The user's word about a call that waits."""
-        reply = self._page.desk.running(tab)
+        reply = self._page.active_replies.running(tab)
         if reply is not None and event.value in _APPROVALS:
             reply.decide(_APPROVALS[event.value])
 
-    async def follow(self, tab: Tab, reply: RunningReply, settings: Settings) -> AsyncGenerator[Shown, None]:
+    async def follow(self, tab: ChatTab, reply: RunningReply, settings: Settings) -> AsyncGenerator[Shown, None]:
         """The reply as it comes, then the conversation with it."""
         yield await self._screen.shown(tab, reply.history, is_running=True)
         rate = settings.max_tokens_second
@@ -125,7 +125,7 @@ class ChatReplies:
         """A message that was taken gets its reply, whatever is shown by then."""
         return self._screen.latest(choice, source, goes_on=True)
 
-    async def _opened(self, tab: Tab, settings: Settings) -> Shown:
+    async def _opened(self, tab: ChatTab, settings: Settings) -> Shown:
         history = await self._screen.history(tab, settings)
         return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
@@ -141,7 +141,7 @@ class ChatReplies:
         if text.strip() or files:
             attachments = await _attached(files)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
-            tab = await self._page.desk.keep(await self._screen.named(tab), history)
+            tab = await self._page.active_replies.keep(await self._screen.named(tab), history)
             yield {self._middle.box: None, **self._screen.at(tab)}
         elif not history.rows or history.rows[-1].is_greeting or history.rows[-1].assistant.text:
             raise BadRequest(_NOTHING_TO_SAY)
@@ -167,54 +167,56 @@ class ChatReplies:
         if turn is None or not turn.text:
             raise BadRequest(_NOTHING_TO_CONTINUE)
         reasoning, content = divided(turn.text)
-        draft = Draft(reasoning=reasoning, content=content, tool_messages=turn.tool_messages, model=turn.model)
+        draft = ReplyDraft(reasoning=reasoning, content=content, tool_messages=turn.tool_messages, model=turn.model)
         async with aclosing(self._replied(tab, history, history, settings, begun_with=draft)) as steps:
             async for shown in steps:
                 yield shown
 
-    async def _as_it_is(self, tab: Tab, history: History, settings: Settings) -> Shown:
+    async def _as_it_is(self, tab: ChatTab, history: History, settings: Settings) -> Shown:
         """In place of what was meant for a message that is not the last one any more."""
         gr.Warning(ChangedElsewhere().message)
         return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
-    async def _answered(self, tab: Tab, history: History, settings: Settings) -> AsyncGenerator[Shown, None]:
+    async def _answered(self, tab: ChatTab, history: History, settings: Settings) -> AsyncGenerator[Shown, None]:
         """A reply from its beginning, or from the one that the user wants replies to have."""
         start = settings.start_with
         asked = session.with_reply(history, start) if start else history
-        async with aclosing(self._replied(tab, history, asked, settings, begun_with=Draft(content=start))) as steps:
+        async with aclosing(
+            self._replied(tab, history, asked, settings, begun_with=ReplyDraft(content=start))
+        ) as steps:
             async for shown in steps:
                 yield shown
 
     async def _replied(
-        self, tab: Tab, base: History, asked: History, settings: Settings, *, begun_with: Draft
+        self, tab: ChatTab, base: History, asked: History, settings: Settings, *, begun_with: ReplyDraft
     ) -> AsyncGenerator[Shown, None]:
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
         tools = await self._page.tools.specs(settings.selected_tools)
         request = chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text))
         confirms = settings.confirm_tool_calls
-        reply = self._page.desk.start(tab, base, request, begun_with=begun_with, confirms=confirms)
+        reply = self._page.active_replies.start(tab, base, request, begun_with=begun_with, confirms=confirms)
         async with aclosing(self.follow(tab, reply, settings)) as steps:
             async for shown in steps:
                 yield shown
 
     def _settings(self, entered: Entered) -> Settings:
-        return self._page.remembered.remember(self._page.inputs.values(entered))
+        return self._page.saved_settings.remember(self._page.inputs.values(entered))
 
-    async def _begun_seen(self, entered: Entered) -> tuple[Settings, Tab, History]:
+    async def _begun_seen(self, entered: Entered) -> tuple[Settings, ChatTab, History]:
         settings = self._settings(entered)
         return settings, *await self._begun(await self._screen.seen_tab(entered, settings), settings)
 
-    async def _begun(self, known: Tab, settings: Settings) -> tuple[Tab, History]:
+    async def _begun(self, known: ChatTab, settings: Settings) -> tuple[ChatTab, History]:
         tab = await self._screen.named(known)
         history = (
             await self._screen.opening(settings)
             if not known.chat and tab.is_kept
-            else await self._page.desk.history(tab)
+            else await self._page.active_replies.history(tab)
         )
         return tab, history
 
 
-def _is_changed(tab: Tab, history: History) -> bool:
+def _is_changed(tab: ChatTab, history: History) -> bool:
     """Whether the last message is another one than the tab shows."""
     try:
         if tab.marks is not None:
@@ -224,10 +226,10 @@ def _is_changed(tab: Tab, history: History) -> bool:
     return False
 
 
-async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[Draft, None]:
+async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[ReplyDraft, None]:
     """The draft a few times a second, its words no faster than `rate` tokens a second, until all has been shown or the
     reply is stopped."""
-    pace, shown = Pace(rate), ""
+    pace, shown = ReplyPacer(rate), ""
     while not (reply.is_stopped or (reply.is_over and len(shown) == len(reply.draft.content))):
         words = reply.draft.content
         shown = pace.passed(words, max(1, len(words) // _LETTERS_PER_TOKEN))

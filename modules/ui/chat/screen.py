@@ -17,13 +17,13 @@ from modules.prompt.plan import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
-from modules.ui.chat.parts import ChatList, Conversation
+from modules.ui.chat.layout import ChatList, ConversationParts
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
 from modules.ui.page.page import Page
 from modules.ui.page.thumbnails import Thumbnails
 from modules.ui.replies.marks import marks_of
 from modules.ui.replies.requests import persona
-from modules.ui.replies.tab_state import Tab, place_text, placed_tab, unkept
+from modules.ui.replies.tab_state import ChatTab, place_text, placed_tab, unkept
 
 Shown = dict[Component, Any]
 
@@ -41,13 +41,13 @@ class OtherChatOpens(BadRequest):
 class ChatScreen:
     """Reads files, off the event loop."""
 
-    def __init__(self, page: Page, middle: Conversation, chats: ChatList) -> None:
+    def __init__(self, page: Page, middle: ConversationParts, chats: ChatList) -> None:
         self._page = page
         self._middle = middle
         self._list = chats
         self._pictures = Thumbnails()
 
-    async def first_tab(self, settings: Settings, kept: str = "") -> Tab:
+    async def first_tab(self, settings: Settings, kept: str = "") -> ChatTab:
         """The chat that a browser has kept, when it is one of this mode; or the one that was open last in it, or a new
         one."""
         place = place_of(settings)
@@ -63,12 +63,12 @@ class ChatScreen:
         ):
             return before
         last = await asyncio.to_thread(self._page.runtime.library.histories.last, place)
-        tab = Tab(place=place, chat=last or "")
+        tab = ChatTab(place=place, chat=last or "")
         return tab if last and await self._is_there(tab) else await self.new_tab(settings)
 
-    async def _is_there(self, tab: Tab) -> bool:
+    async def _is_there(self, tab: ChatTab) -> bool:
         try:
-            await self._page.desk.history(tab)
+            await self._page.active_replies.history(tab)
         except ServiceError:
             return False
         return True
@@ -99,15 +99,15 @@ class ChatScreen:
         finally:
             choice.leads_to(None)
 
-    def at(self, tab: Tab) -> Shown:
+    def at(self, tab: ChatTab) -> Shown:
         """Which chat it is, for this server and for the next one."""
         return {self._middle.tab: tab, self._middle.place: place_text(tab)}
 
-    async def tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:
+    async def tab(self, entered: Mapping[Component, Any], settings: Settings) -> ChatTab:
         """The tab that an event comes from. The browser says which chat it shows when the server has been started anew
         since the page was opened, and knows no tab of it."""
         tab = entered[self._middle.choices].now(self._middle.tab, entered[self._middle.tab])
-        assert isinstance(tab, Tab)
+        assert isinstance(tab, ChatTab)
         if tab.chat or not tab.is_unset:
             return tab
         placed = placed_tab(str(entered[self._middle.place] or ""))
@@ -118,7 +118,7 @@ class ChatScreen:
         gr.Warning("The server was restarted. This chat was not saved, so the model no longer sees its messages.")
         return replace(unkept(placed.place), history=await self.opening(settings))
 
-    async def seen_tab(self, entered: Mapping[Component, Any], settings: Settings) -> Tab:
+    async def seen_tab(self, entered: Mapping[Component, Any], settings: Settings) -> ChatTab:
         """As `tab`, for an event that is meant for what the browser shows. Raises BadRequest when it shows another chat
         by now."""
         tab, seen = await self.tab(entered, settings), placed_tab(str(entered[self._middle.place] or ""))
@@ -128,22 +128,22 @@ class ChatScreen:
             raise OtherChatOpens
         return tab
 
-    async def new_tab(self, settings: Settings, *, is_kept: bool = True) -> Tab:
+    async def new_tab(self, settings: Settings, *, is_kept: bool = True) -> ChatTab:
         place = place_of(settings)
         if is_kept and not settings.multi_user:
-            return Tab(place=place)
+            return ChatTab(place=place)
         return replace(unkept(place), history=await self.opening(settings))
 
-    async def named(self, tab: Tab) -> Tab:
+    async def named(self, tab: ChatTab) -> ChatTab:
         """The tab, whose chat has an id to be stored under."""
         if tab.chat or not tab.is_kept:
             return tab
         chat = await asyncio.to_thread(self._page.runtime.library.histories.new_id, tab.place)
         return replace(tab, chat=chat, is_unset=False)
 
-    async def history(self, tab: Tab, settings: Settings) -> History:
+    async def history(self, tab: ChatTab, settings: Settings) -> History:
         """Raises BadRequest, NotFound when the chat's file is damaged or gone."""
-        return await self._page.desk.history(tab) if tab.chat else await self.opening(settings)
+        return await self._page.active_replies.history(tab) if tab.chat else await self.opening(settings)
 
     async def opening(self, settings: Settings) -> History:
         """How a chat begins: with the character's greeting, if it has one."""
@@ -154,7 +154,7 @@ class ChatScreen:
     async def view(self, history: History) -> View:
         return await asyncio.to_thread(view_of, history, self._pictures.of)
 
-    async def shown(self, tab: Tab, history: History, *, is_running: bool = False) -> Shown:
+    async def shown(self, tab: ChatTab, history: History, *, is_running: bool = False) -> Shown:
         """Everything in the middle; while a reply is being written, without it."""
         seen = without_last_reply(history) if is_running else history
         view = await self.view(seen)
@@ -168,7 +168,7 @@ class ChatScreen:
             middle.box: gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running),
         }
 
-    async def listed(self, tab: Tab, settings: Settings, *, limit: int = SHOWN_CHATS) -> Shown:
+    async def listed(self, tab: ChatTab, settings: Settings, *, limit: int = SHOWN_CHATS) -> Shown:
         """The list of past chats, on which the tab's own is marked."""
         if settings.multi_user:
             return {self._list.chats: gr.Radio(choices=[], value=None), self._list.more: gr.Button(visible=False)}

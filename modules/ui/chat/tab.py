@@ -9,13 +9,13 @@ from gradio.components import Component
 from modules.errors import ServiceError
 from modules.requests import Mode
 from modules.settings.values import Settings
-from modules.ui.chat.acts import ChatActs, Entered
+from modules.ui.chat.chat_list import ChatListHandlers
+from modules.ui.chat.editing import EditHandlers, Entered
 from modules.ui.chat.impersonation import Impersonation
+from modules.ui.chat.layout import ChatParts, chat_parts
 from modules.ui.chat.model import ModelGate
-from modules.ui.chat.parts import ChatParts, chat_parts
-from modules.ui.chat.replies import ChatReplies
+from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
-from modules.ui.chat.shelf import ChatShelf
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_page, current_tab, sent_data
 
@@ -41,9 +41,9 @@ class _Wiring:
         self._removed = parts.removed
         self._screen = ChatScreen(page, middle, chats)
         self._gate = ModelGate(page, middle.gate)
-        self._replies = ChatReplies(page, middle, self._screen, self._gate)
-        self._acts = ChatActs(page, middle, self._screen)
-        self._shelf = ChatShelf(page, parts, self._screen, self._replies)
+        self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
+        self._edits = EditHandlers(page, middle, self._screen)
+        self._list = ChatListHandlers(page, parts, self._screen, self._replies)
         self._entered = {middle.tab, middle.choices, middle.place, middle.box, *page.inputs.components}
         self._outputs = [
             middle.tab,
@@ -87,7 +87,7 @@ class _Wiring:
             middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
             gr.on(
                 [current_page().load],
-                self._shelf.first,
+                self._list.first,
                 [middle.choices, middle.place],
                 outputs,
                 js=_KEPT_PLACE,
@@ -100,35 +100,35 @@ class _Wiring:
         return following
 
     def _connect_shelf(self, following: list[Any]) -> None:
-        chats, shelf, right, outputs = self._chats, self._shelf, self._right, self._outputs
+        chats, chat_list, right, outputs = self._chats, self._list, self._right, self._outputs
         entered = {*self._entered, chats.chats, chats.search, self._removed, right.import_chat}
         here = {self._middle.tab, self._middle.choices, self._middle.place}
         ends = {**_QUIET, "cancels": following}
-        opened = chats.chats.input(shelf.open, entered, outputs, **ends)
+        opened = chats.chats.input(chat_list.open, entered, outputs, **ends)
         ends["cancels"] = [*following, opened]
-        chats.new.click(shelf.new, entered, outputs, **ends)
-        chats.incognito.click(shelf.incognito, entered, outputs, **ends)
-        chats.delete.click(shelf.delete, entered, outputs, **ends)
-        chats.undo.click(shelf.undo, entered, outputs, **ends)
-        chats.search.input(shelf.search, entered, outputs, trigger_mode="always_last", **_QUIET)
-        chats.more.click(shelf.list_more, entered, outputs, **_QUIET)
-        right.import_chat.upload(shelf.take_in, entered, outputs, **ends)
-        saved = right.export_chat.click(shelf.save_as, here, [right.exported], **_QUIET)
+        chats.new.click(chat_list.new, entered, outputs, **ends)
+        chats.incognito.click(chat_list.incognito, entered, outputs, **ends)
+        chats.delete.click(chat_list.delete, entered, outputs, **ends)
+        chats.undo.click(chat_list.undo, entered, outputs, **ends)
+        chats.search.input(chat_list.search, entered, outputs, trigger_mode="always_last", **_QUIET)
+        chats.more.click(chat_list.list_more, entered, outputs, **_QUIET)
+        right.import_chat.upload(chat_list.take_in, entered, outputs, **ends)
+        saved = right.export_chat.click(chat_list.save_as, here, [right.exported], **_QUIET)
         saved.success(None, None, None, js="() => window.fetchFile('chat-file')", **_QUIET)
         # One event for both, so that the choice that was made last is the one that counts.
         moves = [right.mode.input, right.character.input]
-        gr.on(moves, shelf.elsewhere, entered, outputs, trigger_mode="always_last", **ends)
+        gr.on(moves, chat_list.elsewhere, entered, outputs, trigger_mode="always_last", **ends)
 
     def _connect_acts(self) -> None:
-        middle, acts, entered, outputs = self._middle, self._acts, self._entered, self._outputs
-        middle.chat.edit(acts.edit, entered, outputs, **_QUIET)
+        middle, edits, entered, outputs = self._middle, self._edits, self._entered, self._outputs
+        middle.chat.edit(edits.edit, entered, outputs, **_QUIET)
         middle.bridge.submit(self._acted, entered, outputs, trigger_mode="multiple", **_QUIET)
-        middle.remove.click(acts.remove_last, entered, outputs, **_QUIET)
-        middle.chat.undo(acts.remove_last, entered, outputs, **_QUIET)
-        middle.dummy_message.click(acts.dummy_message, entered, outputs, **_QUIET)
-        middle.dummy_reply.click(acts.dummy_reply, entered, outputs, **_QUIET)
-        middle.count.click(acts.count, entered, None, **_QUIET)
-        self._chats.branch.click(acts.branch, entered, outputs, **_QUIET)
+        middle.remove.click(edits.remove_last, entered, outputs, **_QUIET)
+        middle.chat.undo(edits.remove_last, entered, outputs, **_QUIET)
+        middle.dummy_message.click(edits.dummy_message, entered, outputs, **_QUIET)
+        middle.dummy_reply.click(edits.dummy_reply, entered, outputs, **_QUIET)
+        middle.count.click(edits.count, entered, None, **_QUIET)
+        self._chats.branch.click(edits.branch, entered, outputs, **_QUIET)
 
     def _connect_controls(self, following: list[Any]) -> None:
         right = self._right
@@ -143,14 +143,14 @@ class _Wiring:
     async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
         """What the page's script asks for."""
         asked = sent_data(event)
-        return await (self._shelf.rename if asked.get("act") == "rename" else self._acts.act)(entered, asked)
+        return await (self._list.rename if asked.get("act") == "rename" else self._edits.act)(entered, asked)
 
     async def _looked_again(self, entered: Entered) -> Shown:
-        settings = self._page.remembered.remember(self._page.inputs.values(entered))
+        settings = self._page.saved_settings.remember(self._page.inputs.values(entered))
         if not settings.multi_user:
             self._page.tools.use_mcp_servers(settings.mcp_servers)
         await self._page.tools.available(retry=True)
-        settings = self._page.remembered.checked(self._page.inputs.values(entered))
+        settings = self._page.saved_settings.checked(self._page.inputs.values(entered))
         return {**await self._choices(settings), self._right.tools: await self._tool_choices(settings)}
 
     async def _who_speaks(self, entered: Entered) -> Shown:

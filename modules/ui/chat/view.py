@@ -16,7 +16,7 @@ from modules.chat.session.session import versions_of
 from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.page.escape import shown_markdown
-from modules.ui.replies.draft import CallSoFar, Draft, divided
+from modules.ui.replies.draft import CallSoFar, ReplyDraft, divided
 from modules.ui.replies.marks import Fact, Part
 
 APPROVALS: Final = ("Approve", "Always approve", "Reject")
@@ -75,14 +75,14 @@ def facts_json(facts: Iterable[Fact]) -> str:
     )
 
 
-def live_messages(draft: Draft) -> list[ChatMessage]:
+def live_messages(draft: ReplyDraft) -> list[ChatMessage]:
     """A reply that is being written."""
     before = [message for _, message in _tool_messages(draft.tool_messages)]
     now = list(_under_way(draft))
     return [*before, *(now or [_text("assistant", _waiting(draft))])]
 
 
-def _under_way(draft: Draft) -> Iterator[ChatMessage]:
+def _under_way(draft: ReplyDraft) -> Iterator[ChatMessage]:
     if draft.reasoning:
         is_open = not draft.content
         yield _folded("Thinking …" if is_open else "Thought", draft.reasoning, is_open=is_open)
@@ -91,7 +91,7 @@ def _under_way(draft: Draft) -> Iterator[ChatMessage]:
     yield from (_call(call) for call in draft.calls)
 
 
-def _waiting(draft: Draft) -> str:
+def _waiting(draft: ReplyDraft) -> str:
     return "…" if draft.reading is None else _READING.format(share=draft.reading)
 
 

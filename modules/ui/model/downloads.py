@@ -13,9 +13,9 @@ from modules.models.downloads.downloads import Downloads
 from modules.models.downloads.hub import RepoFiles
 from modules.models.downloads.plan import DownloadChoice, Wish
 from modules.models.downloads.progress import DownloadProgress
-from modules.ui.model.parts import DownloadParts
-from modules.ui.model.words import file_choices, progress_text, repo_text
-from modules.ui.page.page import failure, told
+from modules.ui.model.layout import DownloadParts
+from modules.ui.model.texts import file_choices, progress_text, repo_text
+from modules.ui.page.page import failure, notify_errors
 
 Shown = dict[Component, Any]
 
@@ -82,7 +82,7 @@ class PageDownload:
         changed.set()
 
 
-class DownloadActs:
+class DownloadHandlers:
     """Handlers of the right half of the Model tab."""
 
     def __init__(self, parts: DownloadParts, downloads: Downloads) -> None:
@@ -91,7 +91,7 @@ class DownloadActs:
         self._running = PageDownload(downloads)
 
     async def list_files(self, name: str) -> Shown:
-        repo = await told(self._downloads.files(name))
+        repo = await notify_errors(self._downloads.files(name))
         return self._listed(repo, [repo.source.file or ""])
 
     async def download(self, name: str, files: list[str] | None) -> AsyncGenerator[Shown, None]:

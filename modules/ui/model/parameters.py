@@ -50,7 +50,7 @@ _LABELS: Final = MappingProxyType(
 )
 
 
-class Parameters:
+class LoadParameters:
     """Made inside the tab. They stand for one load, not for the page's settings: showing another model's changes nothing
     until that is loaded."""
 

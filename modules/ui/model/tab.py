@@ -4,9 +4,9 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.models.downloads.downloads import Downloads
-from modules.ui.model.acts import ModelActs
-from modules.ui.model.downloads import DownloadActs
-from modules.ui.model.parts import DownloadParts, ModelParts, download_parts, model_parts
+from modules.ui.model.downloads import DownloadHandlers
+from modules.ui.model.handlers import ModelHandlers
+from modules.ui.model.layout import DownloadParts, ModelParts, download_parts, model_parts
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_tab
 
@@ -22,23 +22,22 @@ def build_model(page: Page) -> None:
             parts = model_parts(page.runtime.settings)
         with gr.Column(scale=2):
             loading = download_parts()
-    acts = ModelActs(page, parts, downloads)
+    handlers = ModelHandlers(page, parts, downloads)
     entered, shown = _entered(parts), _shown(parts)
-    page.fill_in(acts.refreshed, shown)
-    page.on_open(acts.followed, [parts.status, parts.loaded])
-    if isinstance(tab, gr.Tab):
-        # It may have been loaded elsewhere meanwhile.
-        tab.select(acts.stated, None, [parts.status, parts.loaded], **_QUIET)
-    _connect_choice(parts, acts, entered, shown)
+    page.fill_in(handlers.refreshed, shown)
+    page.on_open(handlers.followed, [parts.status, parts.loaded])
+    # It may have been loaded elsewhere meanwhile.
+    tab.select(handlers.stated, None, [parts.status, parts.loaded], **_QUIET)
+    _connect_choice(parts, handlers, entered, shown)
     if page.settings.multi_user:
         # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
         loads = (parts.load, parts.unload, parts.apply, parts.check, parts.save)
         for each in (*loads, loading.name, loading.listed, loading.files, loading.download, loading.stop):
             each.visible = False
         return
-    _connect_buttons(parts, acts, entered, shown)
-    parts.save.click(acts.save, entered, shown, **_QUIET)
-    _connect_downloads(page, loading, DownloadActs(loading, downloads), acts, (entered, shown))
+    _connect_buttons(parts, handlers, entered, shown)
+    parts.save.click(handlers.save, entered, shown, **_QUIET)
+    _connect_downloads(page, loading, DownloadHandlers(loading, downloads), handlers, (entered, shown))
 
 
 def _entered(parts: ModelParts) -> set[Component]:
@@ -49,39 +48,43 @@ def _shown(parts: ModelParts) -> list[Component]:
     return [parts.status, parts.loaded, parts.waiting, parts.estimate, *_entered(parts)]
 
 
-def _connect_choice(parts: ModelParts, acts: ModelActs, entered: set[Component], shown: list[Component]) -> None:
+def _connect_choice(
+    parts: ModelParts, handlers: ModelHandlers, entered: set[Component], shown: list[Component]
+) -> None:
     """None of it changes anything but what the tab shows."""
     latest = {**_QUIET, "trigger_mode": "always_last"}
-    parts.models.input(acts.chosen, entered, shown, **latest)
-    parts.parameters.loader.input(acts.loader_chosen, entered, shown, **latest)
+    parts.models.input(handlers.chosen, entered, shown, **latest)
+    parts.parameters.loader.input(handlers.loader_chosen, entered, shown, **latest)
     fields = [each.input for each in parts.parameters.components if each is not parts.parameters.loader]
-    gr.on(fields, acts.estimated, entered, [parts.estimate], **latest)
-    parts.refresh.click(acts.refreshed, entered, shown, **_QUIET)
+    gr.on(fields, handlers.estimated, entered, [parts.estimate], **latest)
+    parts.refresh.click(handlers.refreshed, entered, shown, **_QUIET)
 
 
-def _connect_buttons(parts: ModelParts, acts: ModelActs, entered: set[Component], shown: list[Component]) -> None:
+def _connect_buttons(
+    parts: ModelParts, handlers: ModelHandlers, entered: set[Component], shown: list[Component]
+) -> None:
     waiting = [
-        parts.load.click(acts.load, entered, shown, **_QUIET),
-        parts.unload.click(acts.unload, {parts.loaded}, shown, **_QUIET),
-        parts.apply.click(acts.apply, entered, shown, **_QUIET),
+        parts.load.click(handlers.load, entered, shown, **_QUIET),
+        parts.unload.click(handlers.unload, {parts.loaded}, shown, **_QUIET),
+        parts.apply.click(handlers.apply, entered, shown, **_QUIET),
     ]
-    parts.stop_replies.click(acts.stop_replies, None, None, **_QUIET)
-    parts.give_up.click(acts.given_up, None, [parts.status, parts.loaded, parts.waiting], cancels=waiting, **_QUIET)
-    parts.check.click(acts.check, entered, [parts.estimate], **_QUIET)
+    parts.stop_replies.click(handlers.stop_replies, None, None, **_QUIET)
+    parts.give_up.click(handlers.given_up, None, [parts.status, parts.loaded, parts.waiting], cancels=waiting, **_QUIET)
+    parts.check.click(handlers.check, entered, [parts.estimate], **_QUIET)
 
 
 def _connect_downloads(
     page: Page,
     parts: DownloadParts,
-    acts: DownloadActs,
-    models: ModelActs,
+    handlers: DownloadHandlers,
+    models: ModelHandlers,
     menus: tuple[set[Component], list[Component]],
 ) -> None:
     outputs: list[Component] = [parts.files, parts.progress]
     named = [parts.name, parts.files]
-    page.on_open(acts.follow, [parts.progress])
-    parts.listed.click(acts.list_files, [parts.name], outputs, **_QUIET)
-    parts.name.submit(acts.list_files, [parts.name], outputs, **_QUIET)
-    parts.stop.click(acts.stop, None, outputs, **_QUIET)
-    done = parts.download.click(acts.download, named, outputs, **_QUIET)
+    page.on_open(handlers.follow, [parts.progress])
+    parts.listed.click(handlers.list_files, [parts.name], outputs, **_QUIET)
+    parts.name.submit(handlers.list_files, [parts.name], outputs, **_QUIET)
+    parts.stop.click(handlers.stop, None, outputs, **_QUIET)
+    done = parts.download.click(handlers.download, named, outputs, **_QUIET)
     done.success(models.refreshed, *menus, **_QUIET)

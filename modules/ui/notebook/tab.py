@@ -8,13 +8,13 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.requests import LogitsRequest
-from modules.ui.notebook.desk import NotebookDesk
-from modules.ui.notebook.parts import Menu, Paper, Shown, Views, menu, paper
+from modules.ui.notebook.layout import Menu, Paper, Shown, Views, menu, paper
+from modules.ui.notebook.notebook_list import NotebookListHandlers
+from modules.ui.notebook.open_notebooks import OpenNotebooks
 from modules.ui.notebook.replies import COLUMNS, Entered, NotebookReplies
-from modules.ui.notebook.shelf import NotebookShelf
 from modules.ui.notebook.views import framed, next_tokens_html, tokens_html
 from modules.ui.page.escape import shown_markdown
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 from modules.ui.replies.requests import sampling
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
@@ -28,9 +28,9 @@ _AT_ONCE: Final = 64
 
 def build_notebook(page: Page) -> None:
     """To be called within the tab."""
-    shelf = menu(page)
+    rows = menu(page)
     sheet, views = paper(page)
-    page.on_ready(lambda: _Wiring(page, shelf, sheet, views).connect())
+    page.on_ready(lambda: _Wiring(page, rows, sheet, views).connect())
 
 
 class NotebookLooks:
@@ -49,10 +49,10 @@ class NotebookLooks:
 
     async def next_tokens(self, entered: Entered) -> Shown:
         """What may come next, beside what was found before."""
-        return await told(self._next_tokens(entered))
+        return await notify_errors(self._next_tokens(entered))
 
     async def tokens(self, entered: Entered) -> str:
-        return await told(self._tokens(entered))
+        return await notify_errors(self._tokens(entered))
 
     async def _next_tokens(self, entered: Entered) -> Shown:
         settings = self._replies.settings(entered)
@@ -85,22 +85,22 @@ class NotebookLooks:
 
 
 class _Wiring:
-    def __init__(self, page: Page, shelf: Menu, sheet: Paper, views: Views) -> None:
+    def __init__(self, page: Page, rows: Menu, sheet: Paper, views: Views) -> None:
         self._page = page
-        self._menu = shelf
+        self._menu = rows
         self._paper = sheet
         self._views = views
-        self._desk = NotebookDesk(page)
+        self._open_notebooks = OpenNotebooks(page)
         # Gradio copies what it knows of components for each browser, and with a bound method all that it belongs to.
-        sheet.owner.delete_callback = lambda owner: self._desk.forget(owner)  # noqa: PLW0108
-        self._replies = NotebookReplies(page, self._desk, sheet)
-        self._shelf = NotebookShelf(page, self._desk, shelf, sheet, self._replies)
+        sheet.owner.delete_callback = lambda owner: self._open_notebooks.forget(owner)  # noqa: PLW0108
+        self._replies = NotebookReplies(page, self._open_notebooks, sheet)
+        self._list = NotebookListHandlers(page, self._open_notebooks, rows, sheet, self._replies)
         self._looks = NotebookLooks(page, self._replies, views)
         self._written: set[Component] = {sheet.owner, sheet.turn, sheet.text, sheet.continuation}
         if COLUMNS in page.inputs:
             self._written.add(page.inputs[COLUMNS])
         self._entered = {*self._written, *page.inputs.components}
-        self._listed: list[Component] = [shelf.notebooks, shelf.confirm, shelf.name]
+        self._listed: list[Component] = [rows.notebooks, rows.confirm, rows.name]
 
     def connect(self) -> None:
         self._connect_replies()
@@ -111,27 +111,27 @@ class _Wiring:
     def _connect_replies(self) -> None:
         sheet, replies, outputs = self._paper, self._replies, self._paper.shown
         generated = sheet.generate.click(replies.generate, self._entered, outputs, **_QUIET)
-        generated.then(self._shelf.refresh, [sheet.owner], self._listed, **_QUIET)
+        generated.then(self._list.refresh, [sheet.owner], self._listed, **_QUIET)
         sheet.go_on.click(replies.go_on, self._entered, outputs, **_QUIET)
         sheet.regenerate.click(replies.regenerate, self._entered, outputs, **_QUIET)
         sheet.undo.click(replies.undo, self._written, outputs, **_QUIET)
         sheet.stop.click(replies.stop, [sheet.owner], None, **_QUIET)
 
     def _connect_shelf(self) -> None:
-        shelf, sheet, rows = self._shelf, self._paper, self._menu
+        handlers, sheet, rows = self._list, self._paper, self._menu
         listed = self._listed
         outputs = [*listed, *sheet.shown]
-        sheet.text.input(shelf.changed, self._written, [*listed, sheet.status], trigger_mode="always_last", **_QUIET)
+        sheet.text.input(handlers.changed, self._written, [*listed, sheet.status], trigger_mode="always_last", **_QUIET)
         rows.notebooks.input(
-            shelf.choose, {*self._written, rows.notebooks}, outputs, trigger_mode="always_last", **_QUIET
+            handlers.choose, {*self._written, rows.notebooks}, outputs, trigger_mode="always_last", **_QUIET
         )
-        rows.new.click(shelf.new, self._written, outputs, **_QUIET)
-        rows.refresh.click(shelf.refresh, [sheet.owner], listed, **_QUIET)
-        rows.rename.click(shelf.ask_name, [sheet.owner], [rows.name], **_QUIET)
-        rows.name.submit(shelf.rename, [sheet.owner, rows.name], listed, **_QUIET)
-        rows.delete.click(shelf.ask, [sheet.owner], [rows.confirm], **_QUIET)
-        rows.confirm.click(shelf.delete, [sheet.owner], outputs, **_QUIET)
-        self._page.on_open(shelf.opened, [sheet.owner, sheet.column, *outputs])
+        rows.new.click(handlers.new, self._written, outputs, **_QUIET)
+        rows.refresh.click(handlers.refresh, [sheet.owner], listed, **_QUIET)
+        rows.rename.click(handlers.ask_name, [sheet.owner], [rows.name], **_QUIET)
+        rows.name.submit(handlers.rename, [sheet.owner, rows.name], listed, **_QUIET)
+        rows.delete.click(handlers.ask, [sheet.owner], [rows.confirm], **_QUIET)
+        rows.confirm.click(handlers.delete, [sheet.owner], outputs, **_QUIET)
+        self._page.on_open(handlers.opened, [sheet.owner, sheet.column, *outputs])
 
     def _connect_views(self) -> None:
         views, looks = self._views, self._looks
@@ -149,7 +149,7 @@ class _Wiring:
             return
 
         async def lay_out(has_columns: bool) -> Shown:
-            return self._shelf.layout(has_columns=has_columns)
+            return self._list.layout(has_columns=has_columns)
 
         columns = self._page.inputs[COLUMNS]
         columns.input(lay_out, [columns], [self._paper.column, self._paper.go_on], **_QUIET)

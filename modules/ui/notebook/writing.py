@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from modules.errors import ServiceError
 from modules.events import Content, Done, Event, Progress
 from modules.ui.replies.running import BROKE_DOWN, FRAMES_A_SECOND
-from modules.ui.replies.throttle import Pace
+from modules.ui.replies.throttle import ReplyPacer
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Moment:
 class Writing:
     """`moment` is what is shown of it by now, which with a `pace` is less than there is."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: ReplyPacer) -> None:
         self.moment = Moment()
         self.error: str | None = None
         self._read = Moment()
@@ -91,7 +91,7 @@ class Writing:
 
 
 @asynccontextmanager
-async def written(events: AsyncGenerator[Event, None], pace: Pace) -> AsyncIterator[Writing]:
+async def written(events: AsyncGenerator[Event, None], pace: ReplyPacer) -> AsyncIterator[Writing]:
     """Reads `events` for as long as the block lasts."""
     writing = Writing(pace)
     task = asyncio.create_task(writing.run(events))

@@ -13,8 +13,8 @@ from modules.extend.extensions import Extensions
 from modules.runtime import Runtime
 from modules.settings.values import Settings
 from modules.ui.page.inputs import Inputs
-from modules.ui.page.remembered import Remembered
-from modules.ui.replies.active import Desk
+from modules.ui.page.saved_settings import SavedSettings
+from modules.ui.replies.active import ActiveReplies
 
 _Value = TypeVar("_Value")
 Fill = Callable[[], Awaitable[Mapping[Component, Any]]]
@@ -34,8 +34,8 @@ class Page:
         self.extensions = extensions
         self.tools = tools
         self.inputs = Inputs()
-        self.remembered = Remembered(runtime.settings)
-        self.desk = Desk(runtime, tools)
+        self.saved_settings = SavedSettings(runtime.settings)
+        self.active_replies = ActiveReplies(runtime, tools)
         self.fills: list[tuple[Fill, list[Component]]] = []
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
         self._connections: list[Callable[[], None]] = []
@@ -43,7 +43,7 @@ class Page:
     @property
     def settings(self) -> Settings:
         """As they were entered last."""
-        return self.remembered.settings
+        return self.saved_settings.settings
 
     def fill_in(self, fill: Fill, outputs: list[Component]) -> None:
         """Have `fill` say what `outputs` show of the page when it is sent to anybody. None of them may be a State."""
@@ -63,8 +63,8 @@ class Page:
             connect()
 
     async def aclose(self) -> None:
-        await self.desk.aclose()
-        await self.remembered.aclose()
+        await self.active_replies.aclose()
+        await self.saved_settings.aclose()
 
 
 def failure(message: str) -> gr.Error:
@@ -73,7 +73,7 @@ def failure(message: str) -> gr.Error:
     return gr.Error(shown, title="Action failed", duration=_NOTICE_SECONDS, print_exception=False)
 
 
-async def told(work: Awaitable[_Value]) -> _Value:
+async def notify_errors(work: Awaitable[_Value]) -> _Value:
     """The result of `work`; what went wrong by the program's own account is shown to the user as it is."""
     try:
         return await work

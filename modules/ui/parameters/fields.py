@@ -48,7 +48,7 @@ _TITLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ParameterField:
     """A setting on the page. `low`, `high` and `step` are of its slider; a value beyond them stretches it."""
 
     name: str
@@ -71,92 +71,92 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ParameterGroup:
     """Fields that stand together; one without a `title` is always open."""
 
     title: str
-    fields: tuple[Field, ...]
+    fields: tuple[ParameterField, ...]
 
 
-MAIN: Final = Group(
+MAIN: Final = ParameterGroup(
     "",
     (
-        Field("temperature", 0, 5),
-        Field("top_p"),
-        Field("top_k", 0, 200, 1),
-        Field("min_p"),
-        Field("repetition_penalty", 1, 1.5),
-        Field("presence_penalty", 0, 2),
-        Field("frequency_penalty", 0, 2),
+        ParameterField("temperature", 0, 5),
+        ParameterField("top_p"),
+        ParameterField("top_k", 0, 200, 1),
+        ParameterField("min_p"),
+        ParameterField("repetition_penalty", 1, 1.5),
+        ParameterField("presence_penalty", 0, 2),
+        ParameterField("frequency_penalty", 0, 2),
     ),
 )
 MORE: Final = (
-    Group(
+    ParameterGroup(
         "Repetition control",
         (
-            Field("repetition_penalty_range", 0, 4096, 1),
-            Field("dry_multiplier", 0, 5),
-            Field("dry_allowed_length", 1, 20, 1),
-            Field("dry_base", 1, 4),
-            Field(_BREAKERS),
-            Field("no_repeat_ngram_size", 0, 20, 1),
-            Field("encoder_repetition_penalty", 0.8, 1.5),
+            ParameterField("repetition_penalty_range", 0, 4096, 1),
+            ParameterField("dry_multiplier", 0, 5),
+            ParameterField("dry_allowed_length", 1, 20, 1),
+            ParameterField("dry_base", 1, 4),
+            ParameterField(_BREAKERS),
+            ParameterField("no_repeat_ngram_size", 0, 20, 1),
+            ParameterField("encoder_repetition_penalty", 0.8, 1.5),
         ),
     ),
-    Group(
+    ParameterGroup(
         "Dynamic temperature and smoothing",
         (
-            Field("dynamic_temperature"),
-            Field("dynatemp_low", 0.01, 5),
-            Field("dynatemp_high", 0.01, 5),
-            Field("dynatemp_exponent", 0.01, 5),
-            Field("smoothing_factor", 0, 10),
-            Field("smoothing_curve", 1, 10),
+            ParameterField("dynamic_temperature"),
+            ParameterField("dynatemp_low", 0.01, 5),
+            ParameterField("dynatemp_high", 0.01, 5),
+            ParameterField("dynatemp_exponent", 0.01, 5),
+            ParameterField("smoothing_factor", 0, 10),
+            ParameterField("smoothing_curve", 1, 10),
         ),
     ),
-    Group(
+    ParameterGroup(
         "More truncation samplers",
         (
-            Field("xtc_threshold", 0, 0.5),
-            Field("xtc_probability"),
-            Field("top_n_sigma", 0, 5),
-            Field("typical_p"),
-            Field("tfs"),
-            Field("top_a"),
-            Field("epsilon_cutoff", 0, 9),
-            Field("eta_cutoff", 0, 20),
+            ParameterField("xtc_threshold", 0, 0.5),
+            ParameterField("xtc_probability"),
+            ParameterField("top_n_sigma", 0, 5),
+            ParameterField("typical_p"),
+            ParameterField("tfs"),
+            ParameterField("top_a"),
+            ParameterField("epsilon_cutoff", 0, 9),
+            ParameterField("eta_cutoff", 0, 20),
         ),
     ),
-    Group(
+    ParameterGroup(
         "Mirostat and adaptive sampling",
         (
-            Field("do_sample"),
-            Field("mirostat_mode", 0, 2, 1),
-            Field("mirostat_tau", 0, 10),
-            Field("mirostat_eta", 0, 1),
-            Field("adaptive_target"),
-            Field("adaptive_decay", 0, 0.99),
+            ParameterField("do_sample"),
+            ParameterField("mirostat_mode", 0, 2, 1),
+            ParameterField("mirostat_tau", 0, 10),
+            ParameterField("mirostat_eta", 0, 1),
+            ParameterField("adaptive_target"),
+            ParameterField("adaptive_decay", 0, 0.99),
         ),
     ),
 )
-LENGTH: Final = Group(
+LENGTH: Final = ParameterGroup(
     "Length and stopping",
     (
-        Field("max_new_tokens", 1, 4096, 1),
-        Field("auto_max_new_tokens"),
-        Field("ban_eos_token"),
-        Field("custom_stopping_strings"),
-        Field("custom_token_bans"),
+        ParameterField("max_new_tokens", 1, 4096, 1),
+        ParameterField("auto_max_new_tokens"),
+        ParameterField("ban_eos_token"),
+        ParameterField("custom_stopping_strings"),
+        ParameterField("custom_token_bans"),
     ),
 )
-REPLY: Final = Group(
+REPLY: Final = ParameterGroup(
     "Seed, streaming and special tokens",
     (
-        Field(_SEED),
-        Field("max_tokens_second", 0, 20, 1),
-        Field("stream"),
-        Field("add_bos_token"),
-        Field("skip_special_tokens"),
+        ParameterField(_SEED),
+        ParameterField("max_tokens_second", 0, 20, 1),
+        ParameterField("stream"),
+        ParameterField("add_bos_token"),
+        ParameterField("skip_special_tokens"),
     ),
 )
 FIELDS: Final = {field.name: field for group in (MAIN, *MORE, LENGTH, REPLY) for field in group.fields}
@@ -174,12 +174,12 @@ def shown_value(name: str, settings: Settings) -> Any:  # noqa: ANN401 - what Gr
             return value
 
 
-def stretched(field: Field, value: float) -> tuple[float, float]:
+def stretched(field: ParameterField, value: float) -> tuple[float, float]:
     """The ends of the slider: Gradio refuses every event while a slider's value lies outside them."""
     return min(field.low, value), max(field.high, value)
 
 
-def build_field(page: Page, field: Field) -> Component:
+def build_field(page: Page, field: ParameterField) -> Component:
     value, option = shown_value(field.name, page.settings), OPTIONS[field.name]
     traits: dict[str, Any] = {
         "label": field.title,
@@ -199,7 +199,7 @@ def build_field(page: Page, field: Field) -> Component:
     return page.inputs.add(field.name, component)
 
 
-def refilled(field: Field, settings: Settings) -> dict[str, Any]:
+def refilled(field: ParameterField, settings: Settings) -> dict[str, Any]:
     """What brings the field's component to the value in `settings`."""
     value = shown_value(field.name, settings)
     stretch: dict[str, float] = {}

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from modules.errors import BadRequest
 from modules.ui.page.menus import name_menu
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 
 Shown = dict[Component, Any]
 Entered = Mapping[Component, Any]
@@ -20,7 +20,7 @@ QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 _SHARED: Final = "With --multi-user the page changes no files."
 
 
-class Shelf(Protocol):
+class NamedFiles(Protocol):
     """What the library has for each kind of file; names out of requests are checked there."""
 
     def names(self) -> list[str]: ...
@@ -32,14 +32,14 @@ class FileMenu:
     """To be made where its components shall stand. `fill` reads a file into components, `save` writes one from what has
     been entered; both raise ServiceError."""
 
-    def __init__(self, page: Page, shelf: Shelf, kind: str, fill: Fill, save: Save, *, chosen: str = "") -> None:
+    def __init__(self, page: Page, files: NamedFiles, kind: str, fill: Fill, save: Save, *, chosen: str = "") -> None:
         self._page = page
-        self._shelf = shelf
+        self._files = files
         self._kind = kind
         self._fill = fill
         self._write = save
         name = kind.replace(" ", "-")
-        names = shelf.names()
+        names = files.names()
         with gr.Row(elem_classes="tight", equal_height=True):
             self.menu = name_menu(
                 names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
@@ -65,23 +65,23 @@ class FileMenu:
 
     async def listed(self, chosen: str | None) -> Shown:
         """The menu with the files that there are now, on which `chosen` is marked."""
-        names = await asyncio.to_thread(self._shelf.names)
+        names = await asyncio.to_thread(self._files.names)
         return {
             self.menu: gr.Dropdown(choices=names, value=chosen if chosen in names else None),
             self._confirm: gr.Button(visible=False),
         }
 
     async def choose(self, name: str | None) -> Shown:
-        return await told(self._chosen(name))
+        return await notify_errors(self._chosen(name))
 
     async def keep(self, entered: Entered) -> Shown:
-        return await told(self._kept(entered))
+        return await notify_errors(self._kept(entered))
 
     async def ask(self, name: str | None) -> Shown:
         return {self._confirm: gr.Button(f"Delete {name} permanently", visible=bool(name))}
 
     async def delete(self, name: str | None) -> Shown:
-        return await told(self._deleted(name or ""))
+        return await notify_errors(self._deleted(name or ""))
 
     def refuse_shared(self) -> None:
         """Raises BadRequest where the page has visitors who do not know each other."""
@@ -103,5 +103,5 @@ class FileMenu:
 
     async def _deleted(self, name: str) -> Shown:
         self.refuse_shared()
-        await asyncio.to_thread(self._shelf.delete, name)
+        await asyncio.to_thread(self._files.delete, name)
         return {**await self.listed(None), self.name: ""}

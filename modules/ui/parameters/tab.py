@@ -11,15 +11,15 @@ from modules.engine.types import ModelCard
 from modules.library.presets import PRESET_KEYS
 from modules.sampling import Sampling
 from modules.settings.values import Settings
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 from modules.ui.parameters.fields import (
     FIELDS,
     LENGTH,
     MAIN,
     MORE,
     REPLY,
-    Field,
-    Group,
+    ParameterField,
+    ParameterGroup,
     build_field,
     refilled,
 )
@@ -53,13 +53,13 @@ def build_parameters(page: Page) -> None:
     """To be called within the tab."""
     with gr.Tabs():
         with gr.Tab("Generation", elem_id="generation-tab"):
-            parameters = Parameters(page)
+            parameters = ParametersTab(page)
         with gr.Tab("Instruction template", elem_id="template-tab"):
             build_templates(page)
     page.on_ready(parameters.connect)
 
 
-class Parameters:
+class ParametersTab:
     """The components, and what happens on their events. What is entered is remembered as soon as it is whole."""
 
     def __init__(self, page: Page) -> None:
@@ -114,11 +114,11 @@ class Parameters:
         return self._changed({**_neutral(), **values, "preset": name})
 
     async def neutralize(self) -> Shown:
-        return await told(self._neutralized())
+        return await notify_errors(self._neutralized())
 
     async def restore(self, name: str | None) -> Shown:
         """The chosen preset as it is on disk."""
-        return await told(self._restored(name))
+        return await notify_errors(self._restored(name))
 
     async def fitting(self, only_used: bool) -> Shown:
         """The fields that the loaded model's backend has, or all."""
@@ -131,11 +131,11 @@ class Parameters:
         field = sent.get("field") if isinstance(sent, dict) else None
         for name, component in self._fields.items():
             if component.elem_id == field:
-                await told(self._noted(name, entered[component]))
+                await notify_errors(self._noted(name, entered[component]))
 
     async def ordered(self, order: object) -> None:
         """The samplers were put in another order."""
-        await told(self._noted(_ORDER, order))
+        await notify_errors(self._noted(_ORDER, order))
 
     @property
     def _all(self) -> list[Component]:
@@ -145,14 +145,14 @@ class Parameters:
     def _sampling_fields(self) -> list[Component]:
         return [self._fields[name] for name in _SAMPLED]
 
-    def _build(self, group: Group, *, is_open: bool = False) -> None:
+    def _build(self, group: ParameterGroup, *, is_open: bool = False) -> None:
         if not group.title:
             self._add_fields(group.fields)
             return
         with gr.Accordion(group.title, open=is_open):
             self._add_fields(group.fields)
 
-    def _add_fields(self, fields: tuple[Field, ...]) -> None:
+    def _add_fields(self, fields: tuple[ParameterField, ...]) -> None:
         for field in fields:
             self._fields[field.name] = build_field(self._page, field)
 
@@ -174,7 +174,7 @@ class Parameters:
 
     def _build_order(self) -> None:
         with gr.Accordion("Sampler order", open=False):
-            self._add_fields((Field(_LAST),))
+            self._add_fields((ParameterField(_LAST),))
             self._fields[_ORDER] = build_order(self._page)
 
     def _connect_presets(self) -> None:
@@ -185,7 +185,7 @@ class Parameters:
         self._neutralize.click(self.neutralize, None, [*shown, *self._all], **QUIET)
 
     async def _noted(self, name: str, value: object) -> None:
-        self._page.remembered.remember({name: value})
+        self._page.saved_settings.remember({name: value})
         if name in _READERS:
             _READERS[name](str(value))
 
@@ -201,9 +201,9 @@ class Parameters:
 
     async def _save_preset(self, name: str, entered: Entered) -> None:
         values = {key: entered[self._fields[key]] for key in PRESET_KEYS}
-        sampling = self._page.remembered.checked(values).sampling
+        sampling = self._page.saved_settings.checked(values).sampling
         await asyncio.to_thread(self._page.runtime.library.presets.save, name, sampling)
-        self._page.remembered.remember({**values, "preset": name})
+        self._page.saved_settings.remember({**values, "preset": name})
 
     async def _open_grammar(self, name: str) -> Shown:
         return self._changed({_GRAMMAR: await asyncio.to_thread(self._page.runtime.library.grammars.read, name)})
@@ -214,7 +214,7 @@ class Parameters:
 
     def _changed(self, values: Mapping[str, object]) -> Shown:
         """The components of what is new, once it is the page's. Raises SettingsError."""
-        return self._refilled(self._page.remembered.remember(values), values)
+        return self._refilled(self._page.saved_settings.remember(values), values)
 
     def _refilled(self, settings: Settings, names: Collection[str]) -> Shown:
         shown: Shown = {self._fields[name]: refilled(FIELDS[name], settings) for name in names if name in FIELDS}

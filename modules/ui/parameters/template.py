@@ -11,7 +11,7 @@ from modules.errors import BadRequest, NotLoaded
 from modules.library.library import Library
 from modules.prompt.templates.choice import DIALOGUE
 from modules.settings.values import OPTIONS, Settings
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 from modules.ui.parameters.menu import QUIET, Entered, FileMenu, Shown
 
 _DIALOGUE: Final = "chat_template_str"
@@ -76,21 +76,21 @@ class Templates:
 
     async def use(self, name: str | None) -> Shown:
         """The model is used with the file `name` from now on, whenever it is loaded."""
-        return await told(self._used(name))
+        return await notify_errors(self._used(name))
 
     async def leave(self) -> Shown:
         """The model's own template counts again."""
-        return await told(self._left())
+        return await notify_errors(self._left())
 
     async def show(self) -> Shown:
-        return await told(self._shown())
+        return await notify_errors(self._shown())
 
     async def begin_dialogue(self) -> str:
-        self._page.remembered.remember({_DIALOGUE: DIALOGUE.source})
+        self._page.saved_settings.remember({_DIALOGUE: DIALOGUE.source})
         return DIALOGUE.source
 
     async def note_dialogue(self, source: str) -> None:
-        self._page.remembered.remember({_DIALOGUE: source})
+        self._page.saved_settings.remember({_DIALOGUE: source})
 
     async def _used(self, name: str | None) -> Shown:
         if not name:
@@ -125,7 +125,7 @@ class Templates:
 
     async def _told_in_use(self) -> Shown:
         runtime = self._page.runtime
-        text = await told(
+        text = await notify_errors(
             asyncio.to_thread(template_in_use, runtime.models.state.card, runtime.library, runtime.settings)
         )
         return {self.in_use: text}

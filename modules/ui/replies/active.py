@@ -15,9 +15,9 @@ from modules.library.chats.history import History
 from modules.messages import ToolCall
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
-from modules.ui.replies.draft import Draft
+from modules.ui.replies.draft import ReplyDraft
 from modules.ui.replies.running import RunningReply
-from modules.ui.replies.tab_state import Tab
+from modules.ui.replies.tab_state import ChatTab
 
 _log = logging.getLogger(__name__)
 # A reply ends within one step of the model; what takes longer is left to end by itself.
@@ -25,7 +25,7 @@ _END_SECONDS: Final = 5.0
 _BUSY: Final = "A reply is being written to this chat. Stop it first."
 
 
-class Desk:
+class ActiveReplies:
     """Owns the tasks of all replies; closing it stops them, and waits until what they have said is kept."""
 
     def __init__(self, runtime: Runtime, tools: ToolBox) -> None:
@@ -35,10 +35,10 @@ class Desk:
         self._replies: dict[tuple[Place, str], RunningReply] = {}
         self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
 
-    def running(self, tab: Tab) -> RunningReply | None:
+    def running(self, tab: ChatTab) -> RunningReply | None:
         return self._replies.get(tab.key)
 
-    async def history(self, tab: Tab) -> History:
+    async def history(self, tab: ChatTab) -> History:
         """The conversation as it is now. Raises BadRequest when its file is gone or damaged."""
         reply = self.running(tab)
         if reply is not None:
@@ -49,7 +49,7 @@ class Desk:
             return History()
         return await asyncio.to_thread(self._histories.read, tab.place, tab.chat)
 
-    async def keep(self, tab: Tab, history: History) -> Tab:
+    async def keep(self, tab: ChatTab, history: History) -> ChatTab:
         """Stores the conversation: on disk, or in the tab that it lives in; returns the tab as it is then."""
         if not tab.is_kept:
             return replace(tab, history=history)
@@ -57,7 +57,7 @@ class Desk:
         return tab
 
     def start(
-        self, tab: Tab, base: History, request: ChatRequest, *, begun_with: Draft, confirms: bool
+        self, tab: ChatTab, base: History, request: ChatRequest, *, begun_with: ReplyDraft, confirms: bool
     ) -> RunningReply:
         """Begin a reply to the last row of `base`. Raises Busy when one is under way already."""
         if tab.key in self._replies:
@@ -79,7 +79,7 @@ class Desk:
         self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
         return reply
 
-    def stop(self, tab: Tab) -> None:
+    def stop(self, tab: ChatTab) -> None:
         """End the tab's reply after what it has said; nobody else's is touched."""
         reply = self._replies.get(tab.key)
         if reply is not None:
@@ -90,7 +90,7 @@ class Desk:
             asyncio.get_running_loop().call_soon(self._tasks[tab.key].cancel)
         self._runtime.work.stop(_owner(tab))
 
-    async def end(self, tab: Tab) -> None:
+    async def end(self, tab: ChatTab) -> None:
         """As `stop`; waits a while for what the reply has said to be stored."""
         self.stop(tab)
         if task := self._tasks.get(tab.key):
@@ -103,17 +103,17 @@ class Desk:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _run(self, tab: Tab, work: Awaitable[None]) -> None:
+    async def _run(self, tab: ChatTab, work: Awaitable[None]) -> None:
         try:
             await work
         finally:
             del self._tasks[tab.key]
             self._replies.pop(tab.key).finish()
 
-    def _save(self, tab: Tab, history: History) -> None:
+    def _save(self, tab: ChatTab, history: History) -> None:
         self._histories.save(tab.place, tab.chat, history)
         self._histories.set_last(tab.place, tab.chat)
 
 
-def _owner(tab: Tab) -> str:
+def _owner(tab: ChatTab) -> str:
     return f"page:{tab.place.character or ''}:{tab.chat}"

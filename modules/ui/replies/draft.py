@@ -33,7 +33,7 @@ class CallSoFar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class ReplyDraft:
     """A value of one moment. `reading` is the share of the prompt that has been read, None once words come. `visible` is
     what extensions have made of the words, None where they leave them alone."""
 
@@ -71,11 +71,11 @@ class Drafting:
     """Takes in the events of a reply; `draft` is what they have come to. A reply that goes on with an older text begins
     with that."""
 
-    draft: Draft = field(default_factory=Draft)
+    draft: ReplyDraft = field(default_factory=ReplyDraft)
     clock: Callable[[], float] = time.monotonic
     _begun: float | None = None
     _tokens_before: int = 0
-    _before: Draft = field(init=False)
+    _before: ReplyDraft = field(init=False)
     _said: ChoiceAccumulator = field(default_factory=ChoiceAccumulator)
 
     def __post_init__(self) -> None:
@@ -124,4 +124,4 @@ class Drafting:
     def _finish_round(self, event: RoundFinished) -> None:
         messages = (*self.draft.tool_messages, *event.messages)
         self.draft = replace(self.draft, tool_messages=messages, reasoning="", content="", visible=None, calls=())
-        self._before, self._said = Draft(), ChoiceAccumulator()
+        self._before, self._said = ReplyDraft(), ChoiceAccumulator()

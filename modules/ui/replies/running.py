@@ -14,7 +14,7 @@ from modules.chat.tool_events import Approval, LoopEvent
 from modules.errors import ServiceError
 from modules.library.chats.history import History
 from modules.messages import ToolCall
-from modules.ui.replies.draft import Draft, Drafting, joined
+from modules.ui.replies.draft import Drafting, ReplyDraft, joined
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class RunningReply:
     """`base` is the conversation whose last row gets the reply. `keep` stores a conversation; it is called about once a
     second while the reply comes, and at its end."""
 
-    def __init__(self, base: History, begun_with: Draft, keep: Keep) -> None:
+    def __init__(self, base: History, begun_with: ReplyDraft, keep: Keep) -> None:
         self._base = base
         self._begun_with = begun_with
         self._drafting = Drafting(begun_with)
@@ -50,7 +50,7 @@ class RunningReply:
         self.is_stopped = False
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> ReplyDraft:
         return self._drafting.draft
 
     @property
@@ -99,9 +99,9 @@ class RunningReply:
             await asyncio.shield(self._keep(self.history))
             self._wake()
 
-    async def frames(self) -> AsyncGenerator[Draft, None]:
+    async def frames(self) -> AsyncGenerator[ReplyDraft, None]:
         """The draft whenever it has changed, a few times a second at most, until the reply is over."""
-        shown: Draft | None = None
+        shown: ReplyDraft | None = None
         while not self.is_over:
             changed = self._changed
             if self.draft is not shown:

@@ -13,7 +13,7 @@ _HEX_BYTES: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tab:
+class ChatTab:
     """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
     for then the file is the truth. `is_unset` until the tab shows a chat. `marks` are of the messages that it shows;
     None before it shows any."""
@@ -29,7 +29,7 @@ class Tab:
         """Whether the chat lies on disk, now or after its first message."""
         return self.history is None
 
-    def is_shown_as(self, shown: "Tab") -> bool:
+    def is_shown_as(self, shown: "ChatTab") -> bool:
         """Whether a browser that says it shows `shown` shows this chat. It may not know the chat's id yet."""
         is_there = self.place == shown.place and self.is_kept == shown.is_kept
         return is_there and (not self.is_kept or shown.chat in {"", self.chat})
@@ -39,17 +39,17 @@ class Tab:
         return self.place, self.chat
 
 
-def unkept(place: Place) -> Tab:
+def unkept(place: Place) -> ChatTab:
     """A new chat that is never written to disk."""
-    return Tab(place=place, chat=f"{INCOGNITO}{secrets.token_hex(_HEX_BYTES)}", history=History())
+    return ChatTab(place=place, chat=f"{INCOGNITO}{secrets.token_hex(_HEX_BYTES)}", history=History())
 
 
-def place_text(tab: Tab) -> str:
+def place_text(tab: ChatTab) -> str:
     """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs."""
     return json.dumps({"character": tab.place.character, "chat": tab.chat if tab.is_kept else None})
 
 
-def placed_tab(text: str) -> Tab | None:
+def placed_tab(text: str) -> ChatTab | None:
     """The tab of a browser that has kept `place_text`; a chat that lay nowhere has to begin anew. None for what is none.
 
     Names are checked where files are reached by them.
@@ -60,7 +60,7 @@ def placed_tab(text: str) -> Tab | None:
         return None
     match kept:
         case {"character": str() | None as character, "chat": str() as chat}:
-            return Tab(place=Place(character), chat=chat)
+            return ChatTab(place=Place(character), chat=chat)
         case {"character": str() | None as character, "chat": None}:
             return unkept(Place(character))
         case _:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class ReplyPacer:
     """`rate` is in tokens a second; 0 sets no bound. The clock starts with the first words."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:

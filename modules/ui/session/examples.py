@@ -36,7 +36,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ApiExample:
     title: str
     language: str
     text: str
@@ -57,13 +57,13 @@ def endpoint_of(state: ServiceState, settings: Settings, *, page_host: str, mode
     )
 
 
-def examples_of(endpoint: Endpoint) -> tuple[Example, ...]:
+def examples_of(endpoint: Endpoint) -> tuple[ApiExample, ...]:
     return (
-        Example("curl", "shell", _curl(endpoint, is_streamed=False)),
-        Example("curl, streaming", "shell", _curl(endpoint, is_streamed=True)),
-        Example("Python", "python", _python(endpoint)),
-        Example("Python, streaming", "python", _python_stream(endpoint)),
-        Example("Environment", "shell", _environment(endpoint)),
+        ApiExample("curl", "shell", _curl(endpoint, is_streamed=False)),
+        ApiExample("curl, streaming", "shell", _curl(endpoint, is_streamed=True)),
+        ApiExample("Python", "python", _python(endpoint)),
+        ApiExample("Python, streaming", "python", _python_stream(endpoint)),
+        ApiExample("Environment", "shell", _environment(endpoint)),
     )
 
 

@@ -12,16 +12,16 @@ from modules.settings.file import load_file
 from modules.settings.groups.extensions import settings_path
 from modules.settings.values import API_EXTENSION, Settings
 from modules.ui.page.access import check_operator, is_operator
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
+from modules.ui.session.layout import ProgramParts
 from modules.ui.session.parameters import parameter_changes, parameters_in, parameters_text
-from modules.ui.session.parts import ProgramParts
 from modules.ui.session.switches import CHAT_STYLES
-from modules.ui.session.words import extension_choices, ordered
+from modules.ui.session.texts import extension_choices, ordered
 
 Shown = dict[Component, Any]
 
 
-class Program:
+class ProgramHandlers:
     """Handlers ask first whether the request may change the program."""
 
     def __init__(self, page: Page, parts: ProgramParts) -> None:
@@ -33,7 +33,7 @@ class Program:
         page, parts = self._page, self._parts
         infos = await asyncio.to_thread(page.extensions.available)
         names = [info.name for info in infos]
-        stored = await told(self._stored())
+        stored = await notify_errors(self._stored())
         active = [name for name in self._active(stored) if name in names]
         sees_all = is_operator(page.settings, request.request.headers)
         text = parameters_text(parameters_in(stored, names)) if sees_all else ""
@@ -45,28 +45,28 @@ class Program:
 
     async def save(self, request: gr.Request, extensions: list[str], parameters: str, *switches: bool) -> None:
         names = dict(zip(self._parts.switches, switches, strict=True))
-        await told(self._saved(request, extensions, parameters or "", names))
+        await notify_errors(self._saved(request, extensions, parameters or "", names))
         gr.Info("Saved. Takes effect after a restart.", duration=4)
 
     async def start_again(self, request: gr.Request) -> None:
-        await told(self._started_again(request))
+        await notify_errors(self._started_again(request))
 
     async def wear(self, request: gr.Request, style: str) -> gr.Chatbot:
         """The conversation in another style, at once and from now on."""
-        return await told(self._worn(request, style))
+        return await notify_errors(self._worn(request, style))
 
     async def _saved(
         self, request: gr.Request, extensions: list[str], parameters: str, switches: dict[str, bool]
     ) -> None:
         page = self._page
         check_operator(page.settings, request.request.headers)
-        page.remembered.checked(switches)
+        page.saved_settings.checked(switches)
         stored = await self._stored()
         names = [info.name for info in await asyncio.to_thread(page.extensions.available)]
         changes = parameter_changes(parameters, stored, names)
         active = ordered(extensions, self._active(stored))
         await asyncio.to_thread(page.extensions.save, active, changes)
-        page.remembered.remember(switches)
+        page.saved_settings.remember(switches)
 
     async def _started_again(self, request: gr.Request) -> None:
         check_operator(self._page.settings, request.request.headers)
@@ -76,7 +76,7 @@ class Program:
         check_operator(self._page.settings, request.request.headers)
         if style not in {name for _, name in CHAT_STYLES}:
             raise BadRequest("A conversation is shown as panel or as bubbles.", param="chat_style")
-        self._page.remembered.remember({"chat_style": style})
+        self._page.saved_settings.remember({"chat_style": style})
         return gr.Chatbot(layout="bubble" if style == "bubbles" else "panel")
 
     async def _stored(self) -> dict[str, object]:

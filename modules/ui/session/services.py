@@ -10,10 +10,10 @@ from modules.errors import ServiceError
 from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.settings.values import API_EXTENSION
 from modules.ui.page.access import check_operator, is_operator
-from modules.ui.page.page import Page, told
+from modules.ui.page.page import Page, notify_errors
 from modules.ui.session.examples import Endpoint, endpoint_of, examples_of
-from modules.ui.session.parts import ApiParts, ServiceParts
-from modules.ui.session.words import counts_of, counts_shown, status_shown
+from modules.ui.session.layout import ApiParts, ServiceParts
+from modules.ui.session.texts import counts_of, counts_shown, status_shown
 
 Shown = dict[Component, Any]
 
@@ -49,11 +49,11 @@ class ApiService:
         return {self._parts.live: gr.skip() if now == live else now}
 
     async def start(self, request: gr.Request) -> Shown:
-        await told(_started(self._page, API_EXTENSION, request))
+        await notify_errors(_started(self._page, API_EXTENSION, request))
         return self.shown(request)
 
     async def stop(self, request: gr.Request) -> Shown:
-        await told(_stopped(self._page, API_EXTENSION, request))
+        await notify_errors(_stopped(self._page, API_EXTENSION, request))
         return self.shown(request)
 
     def reveal(self, is_shown: bool) -> gr.Textbox:
@@ -101,11 +101,11 @@ class OtherService:
         return _row(self._parts.status, self._parts.start, self._parts.stop, state)
 
     async def start(self, request: gr.Request) -> Shown:
-        await told(_started(self._page, self._parts.name, request))
+        await notify_errors(_started(self._page, self._parts.name, request))
         return self.shown()
 
     async def stop(self, request: gr.Request) -> Shown:
-        await told(_stopped(self._page, self._parts.name, request))
+        await notify_errors(_stopped(self._page, self._parts.name, request))
         return self.shown()
 
 

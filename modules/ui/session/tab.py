@@ -6,8 +6,8 @@ import gradio as gr
 
 from modules.ui.characters.avatars import chatbots
 from modules.ui.page.page import Page
-from modules.ui.session.parts import ApiParts, ProgramParts, ServiceParts, api_parts, program_parts, service_parts
-from modules.ui.session.program import Program
+from modules.ui.session.layout import ApiParts, ProgramParts, ServiceParts, api_parts, program_parts, service_parts
+from modules.ui.session.program import ProgramHandlers
 from modules.ui.session.services import ApiService, OtherService
 from modules.ui.shell.internals import current_tab
 
@@ -32,7 +32,7 @@ def build_session(page: Page) -> None:
 
 
 def _connect_program(page: Page, parts: ProgramParts, tab: gr.Tab) -> None:
-    program = Program(page, parts)
+    program = ProgramHandlers(page, parts)
     entered = [parts.extensions, parts.parameters, *parts.switches.values()]
     is_filled = gr.State(False)
 

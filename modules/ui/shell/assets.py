@@ -29,7 +29,7 @@ _EXPORTS: Final = re.compile(rb"export\s*\{([^}]*)\}\s*;?\s*$")
 _SHEETS: Final = Path(__file__).parents[1] / "assets" / "gradio_sheets.txt"
 
 
-class Delivery:
+class AssetDelivery:
     """A browser on this machine gets scripts and styles out of memory, and not packed, which would take longer than it
     saves. No browser asks for the same one twice."""
 

@@ -9,8 +9,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from modules.ui.shell.assets import NOT_KEPT, Delivery, sent
-from modules.ui.shell.initial_values import Filling
+from modules.ui.shell.assets import NOT_KEPT, AssetDelivery, sent
+from modules.ui.shell.initial_values import InitialValues
 
 _PATHS: Final = {"/", "/config"}
 # Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
@@ -36,11 +36,11 @@ class _Answer:
     body: bytes
 
 
-class FrontPage:
+class PageDocument:
     """Sees to it that the document is filled with what there is now, and that browsers are quick with it. None may keep
     it: what it was filled with would be shown, and sent back, at a later visit."""
 
-    def __init__(self, app: Delivery, filling: Filling, *, is_open: bool) -> None:
+    def __init__(self, app: AssetDelivery, filling: InitialValues, *, is_open: bool) -> None:
         """`is_open` says that nobody is asked for a password: everybody gets the same document then."""
         self._app = app
         self._filling = filling

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.serving.addressing import is_addressed, is_strange_page
 from modules.serving.protocol import BodyLimits
-from modules.ui.shell.paths import OpenTo, Users, open_to
+from modules.ui.shell.paths import OpenTo, SignedInUsers, open_to
 
 # Nothing is fetched from elsewhere, whatever a model writes: an image in a reply may not tell its address that it was
 # read. Gradio's page starts itself with inline scripts and compiles templates.
@@ -55,7 +55,7 @@ _FROM_ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
 class Guard:
     """`names` are those under which the page may be addressed, None any; `users` knows who is signed in."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str] | None, users: Users) -> None:
+    def __init__(self, app: ASGIApp, names: frozenset[str] | None, users: SignedInUsers) -> None:
         self._app = BodyLimits(app, _MAX_BYTES)
         self._uploads = BodyLimits(app, _MAX_UPLOAD_BYTES)
         self._names = names

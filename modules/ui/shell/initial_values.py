@@ -20,7 +20,7 @@ Shown = Mapping[Component, Any]
 _UPDATE: Final = "__type__"
 
 
-class Filling:
+class InitialValues:
     """Gradio sends a page as it was built, and has every browser ask for what has changed since: the page is there, and
     a moment later all of its menus are made again, closing those that were opened meanwhile. Here, what was built is
     brought up to date before it is sent, for all browsers and for the checks of what they send back."""

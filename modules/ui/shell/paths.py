@@ -38,7 +38,7 @@ def open_to(path: str) -> OpenTo:
     return OpenTo.USERS if _FOR_USERS.fullmatch(path) else OpenTo.NOBODY
 
 
-class Users:
+class SignedInUsers:
     """Who is signed in to Gradio's app. Gradio asks on most paths, but not on all of those above."""
 
     def __init__(self, app: FastAPI) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from modules.library.characters.characters import Character
 from modules.ui.characters.form import Form, form_parts
-from modules.ui.characters.shelf import CharacterShelf, Shelf, UserShelf
+from modules.ui.characters.stores import CharacterStore, FormStore, UserStore
 from modules.ui.page.page import Page
 from tests.library.names import HOSTILE
 from tests.ui.open_page import Seen, open_page
@@ -35,10 +35,10 @@ def content_of(path: Path) -> bytes:
 class Tab:
     """The form as one browser sees it."""
 
-    def __init__(self, page: Page, shelf: Shelf) -> None:
+    def __init__(self, page: Page, store: FormStore) -> None:
         with gr.Blocks():
-            self.parts = form_parts(shelf, can_save=True)
-        self.form = Form(page, shelf, self.parts)
+            self.parts = form_parts(store, can_save=True)
+        self.form = Form(page, store, self.parts)
         self.seen = Seen()
 
     @property
@@ -85,7 +85,7 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
 
 @pytest_asyncio.fixture
 async def tab(page: Page) -> Tab:
-    return Tab(page, CharacterShelf(page.runtime.library.characters))
+    return Tab(page, CharacterStore(page.runtime.library.characters))
 
 
 async def test_what_is_saved_is_what_is_read(page: Page, tab: Tab) -> None:
@@ -240,12 +240,12 @@ async def test_visitors_who_are_kept_apart_change_nothing(tmp_path: Path) -> Non
     async with open_page(tmp_path, multi_user=True) as page:
         library = page.runtime.library
         library.characters.save("Ann", Character("Ann Li"))
-        for shelf in (CharacterShelf(library.characters), UserShelf(library.users)):
-            tab = Tab(page, shelf)
+        for store in (CharacterStore(library.characters), UserStore(library.users)):
+            tab = Tab(page, store)
             await tab.open()
-            removed = shelf.delete(shelf.names()[0]) if shelf.names() else None
+            removed = store.delete(store.names()[0]) if store.names() else None
             if removed is not None:
-                shelf.restore(removed)
+                store.restore(removed)
             for attempt in (tab.save(), tab.save_as("New"), tab.delete(), tab.form.undo(removed)):
                 with pytest.raises(gr.Error, match="--multi-user"):
                     await attempt
@@ -253,7 +253,7 @@ async def test_visitors_who_are_kept_apart_change_nothing(tmp_path: Path) -> Non
 
 
 async def test_profiles_are_written_the_same_way(page: Page) -> None:
-    tab = Tab(page, UserShelf(page.runtime.library.users))
+    tab = Tab(page, UserStore(page.runtime.library.users))
     await tab.open()
     assert tab.entered == ("Default", "Default", None, "You", "")
     tab.write("Kim", "Likes tea.")
@@ -267,7 +267,7 @@ async def test_profiles_are_written_the_same_way(page: Page) -> None:
 
 async def test_the_page_opens_with_the_character_of_the_chats(tmp_path: Path) -> None:
     async with open_page(tmp_path, character="Bea") as page:
-        tab = Tab(page, CharacterShelf(page.runtime.library.characters))
+        tab = Tab(page, CharacterStore(page.runtime.library.characters))
         await tab.open()
         assert tab.entered[:1] == (None,)
         page.runtime.library.characters.save("Ann", Character("Ann Li"))

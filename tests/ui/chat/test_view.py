@@ -11,7 +11,7 @@ from modules.chat.session import session
 from modules.library.chats.history import Attachment, History, Side
 from modules.messages import Message, Role, TextPart, ToolCall
 from modules.ui.chat.view import APPROVALS, facts_json, live_messages, view_of, without_last_reply
-from modules.ui.replies.draft import CallSoFar, Draft
+from modules.ui.replies.draft import CallSoFar, ReplyDraft
 from modules.ui.replies.marks import Part
 
 
@@ -116,17 +116,17 @@ def test_calls_show_their_arguments_and_answers_and_cannot_leave_their_block() -
 
 def test_a_call_that_waits_can_be_decided() -> None:
     call = ToolCall("1", "rm -rf <b>", "{}")
-    (message,) = live_messages(Draft(calls=(CallSoFar(call=call, waits=True),)))
+    (message,) = live_messages(ReplyDraft(calls=(CallSoFar(call=call, waits=True),)))
     assert [option["value"] for option in message.options or ()] == list(APPROVALS)
     assert metadata(message)["title"] == "Allow rm -rf _b_?"
 
 
 def test_a_reply_that_is_written_says_how_far_it_is() -> None:
-    assert texts(live_messages(Draft())) == [("assistant", "…")]
-    assert texts(live_messages(Draft(reading=0.5))) == [("assistant", "Processing the prompt … 50%")]
-    thinking = live_messages(Draft(reasoning="hm"))
+    assert texts(live_messages(ReplyDraft())) == [("assistant", "…")]
+    assert texts(live_messages(ReplyDraft(reading=0.5))) == [("assistant", "Processing the prompt … 50%")]
+    thinking = live_messages(ReplyDraft(reasoning="hm"))
     assert metadata(thinking[0]) == {"title": "Thinking …", "status": "pending"}
-    assert texts(live_messages(Draft(reasoning="hm", content="so")))[1] == ("assistant", "so")
+    assert texts(live_messages(ReplyDraft(reasoning="hm", content="so")))[1] == ("assistant", "so")
 
 
 def test_without_its_last_reply_a_conversation_ends_with_the_message() -> None:

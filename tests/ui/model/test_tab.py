@@ -18,10 +18,10 @@ from modules.models.downloads.hub import Hub
 from modules.models.loading import Launch
 from modules.models.state import Status
 from modules.runtime import Runtime
-from modules.ui.model.acts import ModelActs
-from modules.ui.model.downloads import DownloadActs
+from modules.ui.model.downloads import DownloadHandlers
+from modules.ui.model.handlers import ModelHandlers
+from modules.ui.model.layout import OWN_TEMPLATE, DownloadParts, ModelParts, download_parts, model_parts
 from modules.ui.model.parameters import AUTOMATIC
-from modules.ui.model.parts import OWN_TEMPLATE, DownloadParts, ModelParts, download_parts, model_parts
 from modules.ui.model.tab import build_model
 from modules.ui.page.page import Page
 from tests.gguf_file import write_gguf
@@ -43,8 +43,8 @@ class Tab:
             self.parts: ModelParts = model_parts(runtime.settings)
             self.loading: DownloadParts = download_parts()
         page = page_of(runtime)
-        self.acts = ModelActs(page, self.parts, downloads)
-        self.hub = DownloadActs(self.loading, downloads)
+        self.handlers = ModelHandlers(page, self.parts, downloads)
+        self.hub = DownloadHandlers(self.loading, downloads)
         fields = [self.parts.models, self.parts.template, self.parts.adapters, *self.parts.parameters.components]
         self.entered: dict[Component, Any] = {each: each.value for each in fields}
         self.texts: dict[Component, str] = {}
@@ -67,7 +67,7 @@ class Tab:
 
     async def choose(self, name: str) -> None:
         self.entered[self.parts.models] = name
-        self.show(await self.acts.chosen(self.entered))
+        self.show(await self.handlers.chosen(self.entered))
 
     def field(self, name: str) -> Component:
         return self.parts.parameters._components[name]
@@ -91,7 +91,7 @@ async def tab(
 ) -> AsyncIterator[Tab]:
     async with Runtime(scripted_settings(folder, **settings), launch=launch or Launches()) as runtime:
         made = Tab(runtime, server)
-        made.show(await made.acts.refreshed())
+        made.show(await made.handlers.refreshed())
         yield made
 
 
@@ -109,7 +109,7 @@ def files_below(folder: Path) -> list[Path]:
 async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Path) -> None:
     async with Runtime(scripted_settings(tmp_path), launch=Launches()) as runtime:
         page = page_of(runtime)
-        with gr.Blocks() as blocks:
+        with gr.Blocks() as blocks, gr.Tabs(), gr.Tab("Model"):
             build_model(page)
         handlers = {function.name for function in blocks.fns.values()}
         assert {"chosen", "estimated", "load", "unload", "save", "check", "apply", "download", "stop"} <= handlers
@@ -121,7 +121,7 @@ async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Pa
 
 async def test_opening_shows_what_there_is(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
-        page.show(await page.acts.refreshed())
+        page.show(await page.handlers.refreshed())
         assert page.status.startswith("**scripted** is loaded")
         assert page.entered[page.parts.models] == "scripted"
 
@@ -130,16 +130,16 @@ async def test_choosing_changes_nothing_until_load(tmp_path: Path) -> None:
     launches = Launches()
     (tmp_path / "config-user.yaml").write_text("a.gguf$:\n  ctx_size: 1024\n  parallel: 3\n", "utf-8")
     async with tab(tmp_path, launches) as page:
-        page.show(await page.acts.refreshed())
+        page.show(await page.handlers.refreshed())
         before, settings = page.runtime.models.state, page.runtime.settings
         await page.choose("a.gguf")
         assert page.entered[page.field("ctx_size")] == 1024
         page.entered[page.field("parallel")] = 2
-        page.show(await page.acts.estimated(page.entered))
+        page.show(await page.handlers.estimated(page.entered))
         assert page.runtime.models.state == before
         assert page.runtime.settings == settings
         assert launches.probed == ["scripted"]
-        await page.all(page.acts.load(page.entered))
+        await page.all(page.handlers.load(page.entered))
         card = page.runtime.models.state.card
         assert card is not None
         assert (card.name, card.context, card.parallel) == ("a.gguf", 1024, 2)
@@ -147,10 +147,10 @@ async def test_choosing_changes_nothing_until_load(tmp_path: Path) -> None:
 
 async def half_a_load(page: Tab, launches: Launches) -> asyncio.Task[list[str]]:
     """A load that has come half the way, and goes on when the gate is opened."""
-    page.show(await page.acts.refreshed())
+    page.show(await page.handlers.refreshed())
     await page.choose("a.gguf")
     launches.gate.clear()
-    load = asyncio.create_task(page.all(page.acts.load(page.entered)))
+    load = asyncio.create_task(page.all(page.handlers.load(page.entered)))
     async with aclosing(page.runtime.models.changes()) as states:
         async for state in states:
             if state.progress == 0.5:
@@ -172,7 +172,7 @@ async def test_who_opens_the_page_during_a_load_sees_it_end(tmp_path: Path) -> N
     launches = Launches()
     async with tab(tmp_path, launches) as page:
         load = await half_a_load(page, launches)
-        followed = asyncio.create_task(page.all(page.acts.followed()))
+        followed = asyncio.create_task(page.all(page.handlers.followed()))
         launches.gate.set()
         said = await followed
         await load
@@ -184,10 +184,10 @@ async def test_a_failed_load_says_so_and_keeps_the_model(tmp_path: Path) -> None
     launches = Launches()
     launches.bad_files = {"a.gguf"}
     async with tab(tmp_path, launches) as page:
-        page.show(await page.acts.refreshed())
+        page.show(await page.handlers.refreshed())
         await page.choose("a.gguf")
         with refusal("a.gguf is no model"):
-            await page.all(page.acts.load(page.entered))
+            await page.all(page.handlers.load(page.entered))
         assert page.runtime.models.state.status is Status.READY
         assert "**scripted** is loaded" in page.status
 
@@ -197,19 +197,19 @@ async def test_refreshing_keeps_what_was_entered(tmp_path: Path) -> None:
         await page.choose("a.gguf")
         page.entered[page.field("ctx_size")] = 512
         (tmp_path / "c.gguf").touch()
-        shown = await page.acts.refreshed(page.entered)
+        shown = await page.handlers.refreshed(page.entered)
         page.show(shown)
         assert shown[page.parts.models]["choices"] == ["scripted", "a.gguf", "b.gguf", "c.gguf"]
         assert (page.entered[page.parts.models], page.entered[page.field("ctx_size")]) == ("a.gguf", 512)
         (tmp_path / "a.gguf").unlink()
-        page.show(await page.acts.refreshed(page.entered))
+        page.show(await page.handlers.refreshed(page.entered))
         assert (page.entered[page.parts.models], page.entered[page.field("ctx_size")]) == ("scripted", 8192)
 
 
 async def test_unload(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
-        page.show(await page.acts.refreshed())
-        assert (await page.all(page.acts.unload()))[-1] == "No model is loaded."
+        page.show(await page.handlers.refreshed())
+        assert (await page.all(page.handlers.unload()))[-1] == "No model is loaded."
 
 
 @pytest.mark.parametrize(
@@ -220,21 +220,21 @@ async def test_names_outside_the_menu_reach_no_file(tmp_path: Path, name: str) -
     models.mkdir()
     (tmp_path / "secret.gguf").write_bytes(b"canary")
     async with tab(models) as page:
-        page.show(await page.acts.refreshed())
+        page.show(await page.handlers.refreshed())
         before = files_below(tmp_path)
         page.entered[page.parts.models] = name
-        for handler in (page.acts.load, page.acts.check):
+        for handler in (page.handlers.load, page.handlers.check):
             with pytest.raises(gr.Error):
                 await page.all(handler(page.entered))
-        for act in (page.acts.save, page.acts.estimated, page.acts.loader_chosen):
+        for act in (page.handlers.save, page.handlers.estimated, page.handlers.loader_chosen):
             with pytest.raises(gr.Error):
                 await act(page.entered)
         page.entered[page.parts.adapters] = [name]
         with pytest.raises(gr.Error):
-            await page.all(page.acts.apply(page.entered))
+            await page.all(page.handlers.apply(page.entered))
         page.entered |= {page.parts.models: "a.gguf", page.parts.template: name}
         with pytest.raises(gr.Error):
-            await page.acts.save(page.entered)
+            await page.handlers.save(page.entered)
         assert files_below(tmp_path) == before
         assert page.runtime.models.state.name == "scripted"
 
@@ -244,17 +244,17 @@ async def test_values_that_no_parameter_may_have(tmp_path: Path) -> None:
         await page.choose("a.gguf")
         page.entered[page.field("ctx_size")] = -5
         with refusal("ctx_size"):
-            await page.all(page.acts.load(page.entered))
+            await page.all(page.handlers.load(page.entered))
         page.entered[page.parts.parameters.loader] = "../x"
         with refusal("loader"):
-            await page.acts.loader_chosen(page.entered)
+            await page.handlers.loader_chosen(page.entered)
 
 
 async def test_saved_settings_come_back(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
         await page.choose("a.gguf")
         page.entered[page.field("ctx_size")] = 2048
-        page.show(await page.acts.save(page.entered))
+        page.show(await page.handlers.save(page.entered))
         await page.choose("b.gguf")
         assert page.entered[page.field("ctx_size")] == 8192
         await page.choose("a.gguf")
@@ -271,13 +271,13 @@ async def test_a_template_is_kept_with_the_settings(tmp_path: Path) -> None:
         await page.choose("a.gguf")
         assert page.entered[page.parts.template] == OWN_TEMPLATE
         page.entered[page.parts.template] = "Mine"
-        await page.acts.save(page.entered)
+        await page.handlers.save(page.entered)
         assert page.runtime.library.model_settings.own_template("a.gguf") == "Mine"
         await page.choose("b.gguf")
         await page.choose("a.gguf")
         assert page.entered[page.parts.template] == "Mine"
         page.entered[page.parts.template] = OWN_TEMPLATE
-        await page.acts.save(page.entered)
+        await page.handlers.save(page.entered)
         assert page.runtime.library.model_settings.own_template("a.gguf") is None
 
 
@@ -287,9 +287,9 @@ async def test_adapters_are_applied_by_loading_again(tmp_path: Path) -> None:
     (loras / "style.gguf").touch()
     launches = Launches()
     async with tab(tmp_path, launches, lora_dir=loras) as page:
-        page.show(await page.acts.refreshed())
+        page.show(await page.handlers.refreshed())
         page.entered[page.parts.adapters] = ["style.gguf"]
-        await page.all(page.acts.apply(page.entered))
+        await page.all(page.handlers.apply(page.entered))
         assert launches.probed == ["scripted", "scripted"]
 
 
@@ -298,10 +298,10 @@ async def test_only_the_loaders_parameters_are_shown(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
         await page.choose("real.gguf")
         page.entered[page.parts.parameters.loader] = "llama.cpp"
-        shown = await page.acts.loader_chosen(page.entered)
+        shown = await page.handlers.loader_chosen(page.entered)
         assert all(update["visible"] for component, update in shown.items() if component is not page.parts.estimate)
         page.entered[page.parts.parameters.loader] = AUTOMATIC
-        shown = await page.acts.loader_chosen(page.entered)
+        shown = await page.handlers.loader_chosen(page.entered)
         assert not shown[page.field("threads")]["visible"]
 
 
@@ -317,7 +317,7 @@ async def test_the_estimate_follows_what_is_entered(tmp_path: Path) -> None:
         await page.choose("real.gguf")
         assert "weights 1 MiB, cache 96 MiB" in page.estimate
         page.entered[page.field("ctx_size")] = 2048
-        page.show(await page.acts.estimated(page.entered))
+        page.show(await page.handlers.estimated(page.entered))
         assert "cache 24 MiB" in page.estimate
         await page.choose("a.gguf")
         assert "no usable GGUF file" in page.estimate
@@ -347,10 +347,10 @@ async def test_download_list_choice_and_menu(tmp_path: Path) -> None:
             assert "is downloaded and verified (8 KiB)" in page.progress
             await page.all(page.hub.download("ann/m", ["m-Q8_0.gguf"]))
             assert "is downloaded and verified (8 KiB)" in page.progress
-            page.show(await page.acts.refreshed(page.entered))
+            page.show(await page.handlers.refreshed(page.entered))
             assert (tmp_path / "m-Q8_0.gguf").read_bytes() == b"y" * 8192
             page.entered[page.parts.models] = "m-Q8_0.gguf"
-            await page.all(page.acts.check(page.entered))
+            await page.all(page.handlers.check(page.entered))
             assert page.estimate == "Verified: 1 file intact."
 
 

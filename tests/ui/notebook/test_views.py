@@ -5,7 +5,7 @@ import math
 import pytest
 
 from modules.engine.types import Alternative
-from modules.ui.notebook.sheet import Sheet, Steps
+from modules.ui.notebook.text import NotebookText, UndoSteps
 from modules.ui.notebook.views import counted, framed, next_tokens_html, shown_piece, tokens_html
 
 
@@ -44,19 +44,19 @@ def test_counts() -> None:
 
 
 def test_a_sheet_goes_on_where_it_should() -> None:
-    one = Sheet(text="a", continuation="hidden")
+    one = NotebookText(text="a", continuation="hidden")
     assert one.with_words("b").whole == "ab"
-    two = Sheet(text="a", continuation="b", has_columns=True)
+    two = NotebookText(text="a", continuation="b", has_columns=True)
     assert two.with_words("c").whole == "abc"
     assert two.afresh().whole == "a"
 
 
 def test_steps_back_are_bounded() -> None:
-    steps = Steps()
+    steps = UndoSteps()
     for number in range(60):
-        steps.begin(Sheet(text=str(number)), Sheet(text="begun"))
-    assert steps.begun == Sheet(text="begun")
+        steps.begin(NotebookText(text=str(number)), NotebookText(text="begun"))
+    assert steps.begun == NotebookText(text="begun")
     back = [steps.back() for _ in range(51)]
-    assert back[0] == Sheet(text="59")
-    assert back[49] == Sheet(text="10")
+    assert back[0] == NotebookText(text="59")
+    assert back[49] == NotebookText(text="10")
     assert back[50] is None

@@ -19,11 +19,11 @@ from modules.requests import ChatRequest
 from modules.runtime import Runtime
 from modules.settings.values import Settings
 from modules.ui.replies import running as replies
-from modules.ui.replies.active import Desk
-from modules.ui.replies.draft import Draft
+from modules.ui.replies.active import ActiveReplies
+from modules.ui.replies.draft import ReplyDraft
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import RunningReply
-from modules.ui.replies.tab_state import Tab, unkept
+from modules.ui.replies.tab_state import ChatTab, unkept
 
 INSTRUCT = Place(None)
 
@@ -31,13 +31,15 @@ INSTRUCT = Place(None)
 @dataclass
 class Room:
     runtime: Runtime
-    desk: Desk
+    active_replies: ActiveReplies
 
-    def begin(self, tab: Tab, words: str, *, draft: Draft | None = None) -> RunningReply:
+    def begin(self, tab: ChatTab, words: str, *, draft: ReplyDraft | None = None) -> RunningReply:
         history = session.with_message(History(), words)
-        return self.desk.start(tab, history, request(history), begun_with=draft or Draft(), confirms=False)
+        return self.active_replies.start(
+            tab, history, request(history), begun_with=draft or ReplyDraft(), confirms=False
+        )
 
-    def stored(self, tab: Tab) -> History:
+    def stored(self, tab: ChatTab) -> History:
         return self.runtime.library.histories.read(tab.place, tab.chat)
 
 
@@ -51,9 +53,9 @@ async def room(folder: Path) -> AsyncIterator[Room]:
     async with (
         Runtime(settings, launch=launch_in_process) as runtime,
         aclosing(ToolBox(runtime.data)) as tools,
-        aclosing(Desk(runtime, tools)) as desk,
+        aclosing(ActiveReplies(runtime, tools)) as active_replies,
     ):
-        yield Room(runtime, desk)
+        yield Room(runtime, active_replies)
 
 
 async def ended(reply: RunningReply) -> None:
@@ -90,22 +92,22 @@ def files_below(folder: Path) -> list[str]:
 
 async def test_a_reply_is_kept_in_its_chat(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         reply = here.begin(tab, "echo: well")
         await ended(reply)
         assert here.stored(tab).rows[-1].assistant.text == "well"
         assert here.runtime.library.histories.last(INSTRUCT) == "one"
-        assert (reply.error, here.desk.running(tab)) == (None, None)
+        assert (reply.error, here.active_replies.running(tab)) == (None, None)
         turn = here.stored(tab).rows[-1].assistant
         assert (turn.model, turn.tokens) == ("scripted", 4)
 
 
 async def test_a_reply_goes_on_when_nobody_follows_it(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         reply = here.begin(tab, "slow 20")
         await spoken(reply)
-        again = here.desk.running(tab)
+        again = here.active_replies.running(tab)
         assert again is reply
         await ended(again)
         assert len(here.stored(tab).rows[-1].assistant.text) == 20
@@ -117,43 +119,43 @@ async def test_what_has_been_said_is_on_disk_before_the_reply_ends(
     monkeypatch.setattr(replies, "AUTOSAVE_SECONDS", 0.01)
     async with room(tmp_path) as here:
         saved = saving(here.runtime.library.histories, monkeypatch)
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         reply = here.begin(tab, "stall")
         await spoken(reply)
         await saved.wait()
         assert here.stored(tab).rows[-1].assistant.text
-        here.desk.stop(tab)
+        here.active_replies.stop(tab)
         await ended(reply)
 
 
 async def test_stopping_ends_this_reply_and_no_other(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        first, second = Tab(place=INSTRUCT, chat="one"), Tab(place=Place("Example"), chat="one")
+        first, second = ChatTab(place=INSTRUCT, chat="one"), ChatTab(place=Place("Example"), chat="one")
         replies_ = here.begin(first, "stall"), here.begin(second, "stall")
         for reply in replies_:
             await spoken(reply)
-        here.desk.stop(first)
+        here.active_replies.stop(first)
         await ended(replies_[0])
-        assert here.desk.running(second) is replies_[1]
+        assert here.active_replies.running(second) is replies_[1]
         assert here.stored(first).rows[-1].assistant.text
-        here.desk.stop(second)
+        here.active_replies.stop(second)
         await ended(replies_[1])
 
 
 async def test_one_chat_gets_one_reply_at_a_time(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         reply = here.begin(tab, "stall")
         with pytest.raises(Busy):
             here.begin(tab, "echo: no")
-        here.desk.stop(tab)
+        here.active_replies.stop(tab)
         await ended(reply)
 
 
 async def test_a_failure_is_told_and_what_was_said_stays(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
-        reply = here.begin(tab, "fail", draft=Draft(content="so far"))
+        tab = ChatTab(place=INSTRUCT, chat="one")
+        reply = here.begin(tab, "fail", draft=ReplyDraft(content="so far"))
         await ended(reply)
         assert reply.error
         assert here.stored(tab).rows[-1].assistant.text.startswith("so far")
@@ -170,16 +172,16 @@ async def test_a_chat_that_is_not_kept_is_not_written(tmp_path: Path) -> None:
 
 async def test_a_stop_that_comes_at_once_counts(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         reply = here.begin(tab, "stall")
-        here.desk.stop(tab)
+        here.active_replies.stop(tab)
         await ended(reply)
-        assert (reply.error, here.desk.running(tab)) == (None, None)
+        assert (reply.error, here.active_replies.running(tab)) == (None, None)
 
 
 async def test_closing_keeps_what_has_been_said(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         await spoken(here.begin(tab, "stall"))
         histories = here.runtime.library.histories
     assert histories.read(tab.place, tab.chat).rows[-1].assistant.text
@@ -187,11 +189,11 @@ async def test_closing_keeps_what_has_been_said(tmp_path: Path) -> None:
 
 async def test_a_regeneration_of_which_nothing_comes_leaves_the_old_reply(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
-        tab = Tab(place=INSTRUCT, chat="one")
+        tab = ChatTab(place=INSTRUCT, chat="one")
         await ended(here.begin(tab, "echo: old"))
         again = session.begin_regeneration(here.stored(tab))
         asked = request(session.with_message(History(), "fail"))
-        reply = here.desk.start(tab, again, asked, begun_with=Draft(), confirms=False)
+        reply = here.active_replies.start(tab, again, asked, begun_with=ReplyDraft(), confirms=False)
         await ended(reply)
         assert reply.error
         assert here.stored(tab).rows[-1].assistant.text.startswith("old") or reply.draft.text

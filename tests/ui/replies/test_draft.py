@@ -7,7 +7,7 @@ from modules.engine.types import PromptProgress, Usage
 from modules.events import Content, Done, FinishReason, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
 from modules.events import Draft as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
-from modules.ui.replies.draft import CallSoFar, Draft, Drafting, divided, joined
+from modules.ui.replies.draft import CallSoFar, Drafting, ReplyDraft, divided, joined
 
 
 class Clock:
@@ -81,7 +81,7 @@ def test_what_extensions_make_of_the_words_is_shown_and_the_words_are_kept() -> 
 
 
 def test_a_reply_goes_on_with_what_there_is() -> None:
-    drafting = Drafting(Draft(content="once upon"))
+    drafting = Drafting(ReplyDraft(content="once upon"))
     drafting.add(Content(index=0, text=" a time"))
     assert drafting.draft.text == "once upon a time"
 

@@ -3,13 +3,19 @@
 import pytest
 
 from modules.library.chats.histories import Place
-from modules.ui.replies.tab_state import Tab, place_text, placed_tab, unkept
+from modules.ui.replies.tab_state import ChatTab, place_text, placed_tab, unkept
 
 
 @pytest.mark.parametrize(
-    "tab", [Tab(), Tab(chat="20260102-10-00-00"), Tab(place=Place("Ann")), Tab(place=Place("Zoë/.."), chat="../x")]
+    "tab",
+    [
+        ChatTab(),
+        ChatTab(chat="20260102-10-00-00"),
+        ChatTab(place=Place("Ann")),
+        ChatTab(place=Place("Zoë/.."), chat="../x"),
+    ],
 )
-def test_a_tab_comes_back_as_it_was(tab: Tab) -> None:
+def test_a_tab_comes_back_as_it_was(tab: ChatTab) -> None:
     assert placed_tab(place_text(tab)) == tab
 
 

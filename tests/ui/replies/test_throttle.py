@@ -1,6 +1,6 @@
 """The pace of replies: by a clock that the test turns."""
 
-from modules.ui.replies.throttle import Pace
+from modules.ui.replies.throttle import ReplyPacer
 
 
 class Clock:
@@ -12,12 +12,12 @@ class Clock:
 
 
 def test_without_a_rate_everything_passes() -> None:
-    assert Pace(0).passed("words", 0) == "words"
+    assert ReplyPacer(0).passed("words", 0) == "words"
 
 
 def test_as_many_tokens_pass_as_the_clock_allows() -> None:
     clock = Clock()
-    pace = Pace(2, clock)
+    pace = ReplyPacer(2, clock)
     assert pace.passed("", 0) == ""
     clock.now += 60
     assert pace.passed("x" * 40, 10) == "x" * 4, "the clock starts with the first words"
@@ -29,6 +29,6 @@ def test_as_many_tokens_pass_as_the_clock_allows() -> None:
 
 def test_what_has_passed_stays() -> None:
     clock = Clock()
-    pace = Pace(1, clock)
+    pace = ReplyPacer(1, clock)
     pace.passed("xxxx", 1)
     assert pace.passed("xxxx" + "y" * 4, 100) == "xxxx"

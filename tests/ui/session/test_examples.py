@@ -10,7 +10,7 @@ import pytest
 
 from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.settings.values import API_EXTENSION, Settings
-from modules.ui.session.examples import QUESTION, Endpoint, Example, endpoint_of, examples_of
+from modules.ui.session.examples import QUESTION, ApiExample, Endpoint, endpoint_of, examples_of
 from tests.ui.open_page import open_page
 
 ODD_KEY = "k\"e'y$HOME`x`\\n!"
@@ -26,7 +26,7 @@ def settings(**values: Any) -> Settings:
     return Settings.model_validate(values)
 
 
-def run(example: Example) -> "subprocess.CompletedProcess[str]":
+def run(example: ApiExample) -> "subprocess.CompletedProcess[str]":
     script = f"{example.text}\nenv" if example.title == "Environment" else example.text
     command = [sys.executable, "-c", script] if example.language == "python" else ["bash", "-c", script]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

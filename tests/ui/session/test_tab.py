@@ -11,8 +11,8 @@ import yaml
 
 from modules.settings.values import API_EXTENSION
 from modules.ui.page.page import Page
-from modules.ui.session.parts import ApiParts, ProgramParts, api_parts, program_parts
-from modules.ui.session.program import Program
+from modules.ui.session.layout import ApiParts, ProgramParts, api_parts, program_parts
+from modules.ui.session.program import ProgramHandlers
 from modules.ui.session.services import ApiService
 from tests.extend.loaded import write_extension
 from tests.ui.open_page import Seen, asked_from, open_page
@@ -30,7 +30,7 @@ class Session:
             self.program_parts: ProgramParts = program_parts(page.settings)
             self.api_parts: ApiParts = api_parts()
         self.page = page
-        self.program = Program(page, self.program_parts)
+        self.program = ProgramHandlers(page, self.program_parts)
         self.api = ApiService(page, self.api_parts)
         self.seen = Seen()
 
@@ -57,7 +57,7 @@ async def session(tmp_path: Path) -> AsyncIterator[Session]:
 
 async def stored(session: Session) -> dict[str, Any]:
     """What the settings file holds once everything is written."""
-    await session.page.remembered.aclose()
+    await session.page.saved_settings.aclose()
     content: dict[str, Any] = yaml.safe_load(session.page.runtime.data.settings.read_text("utf-8"))
     return content
 
@@ -96,7 +96,7 @@ async def test_nothing_is_saved_when_a_part_is_wrong(session: Session, extension
     await session.open()
     with pytest.raises(gr.Error):
         await session.save(extensions, parameters, verbose=True)
-    await session.page.remembered.aclose()
+    await session.page.saved_settings.aclose()
     assert not session.page.runtime.data.settings.exists()
     assert not session.page.settings.verbose
 
@@ -174,7 +174,7 @@ async def test_strangers_change_nothing_and_see_no_key(tmp_path: Path, values: d
         ):
             with pytest.raises(gr.Error):
                 await attempt
-        await page.remembered.aclose()
+        await page.saved_settings.aclose()
         assert page.settings == before
         assert not page.runtime.data.settings.exists()
         assert not page.extensions.is_restart_requested

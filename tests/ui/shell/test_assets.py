@@ -10,7 +10,7 @@ import pytest_asyncio
 from gradio.routes import BUILD_PATH_LIB
 from starlette.responses import PlainTextResponse
 
-from modules.ui.shell.assets import Delivery
+from modules.ui.shell.assets import AssetDelivery
 from tests.ui.served import ServedPage, served_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -157,7 +157,7 @@ async def test_a_page_without_streams_comes_without_what_plays_them(page: Served
 
 
 async def test_a_page_with_streams_gets_what_plays_them() -> None:
-    delivery = Delivery(PlainTextResponse("nothing", 404), has_streams=True)
+    delivery = AssetDelivery(PlainTextResponse("nothing", 404), has_streams=True)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(delivery), base_url="http://localhost") as http:
         answer = await http.get(f"/assets/{PLAYER.name}")
     assert answer.content == PLAYER.read_bytes()

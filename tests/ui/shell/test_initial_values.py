@@ -10,7 +10,7 @@ import pytest_asyncio
 from gradio.components import Component
 
 from modules.ui.shell.blocks import PageBlocks
-from modules.ui.shell.initial_values import Filling
+from modules.ui.shell.initial_values import InitialValues
 from tests.ui.served import ServedPage, served_page
 from tests.ui.wire import Tab, new_tab
 
@@ -74,7 +74,7 @@ class Made:
             self.menu = gr.Dropdown(["a"], value="a")
             self.text = gr.Textbox("old")
         self.now: dict[Component, Any] = {}
-        self.filling = Filling(self.blocks, [(self.break_down, [self.menu]), (self.fill, [self.menu, self.text])])
+        self.filling = InitialValues(self.blocks, [(self.break_down, [self.menu]), (self.fill, [self.menu, self.text])])
 
     async def fill(self) -> dict[Component, Any]:
         return self.now

@@ -7,12 +7,12 @@ import pytest
 from modules.errors import SettingsError
 from modules.settings.file import read_settings_file
 from modules.settings.values import Settings
-from modules.ui.page import remembered
-from modules.ui.page.remembered import Remembered
+from modules.ui.page import saved_settings
+from modules.ui.page.saved_settings import SavedSettings
 
 
-def memory(folder: Path, **settings: object) -> Remembered:
-    return Remembered(Settings(user_data_dir=folder).with_changes(settings))
+def memory(folder: Path, **settings: object) -> SavedSettings:
+    return SavedSettings(Settings(user_data_dir=folder).with_changes(settings))
 
 
 async def test_a_change_is_written_when_the_page_closes(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ async def test_a_change_is_written_when_the_page_closes(tmp_path: Path) -> None:
 
 
 async def test_a_change_is_written_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(saved_settings, "_QUIET_SECONDS", 0.0)
     page = memory(tmp_path)
     page.remember({"mode": "chat"})
     saving = page._saving

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 _QUIET_SECONDS: Final = 1.0
 
 
-class Remembered:
+class SavedSettings:
     """Begins with the program's settings. Where visitors are kept apart (`multi_user`), nothing is remembered."""
 
     def __init__(self, settings: Settings) -> None:

@@ -8,20 +8,22 @@ from typing import Final
 import gradio as gr
 
 from modules.errors import BadRequest
-from modules.ui.notebook.desk import NotebookDesk, OpenNotebook
-from modules.ui.notebook.parts import Menu, Paper, Shown
+from modules.ui.notebook.layout import Menu, Paper, Shown
+from modules.ui.notebook.open_notebooks import OpenNotebook, OpenNotebooks
 from modules.ui.notebook.replies import Entered, NotebookReplies
-from modules.ui.notebook.sheet import Sheet
-from modules.ui.page.page import Page, told
+from modules.ui.notebook.text import NotebookText
+from modules.ui.page.page import Page, notify_errors
 
 _SAVE_SECONDS: Final = 1.0
 _SHARED: Final = "With --multi-user notebooks are not saved."
 
 
-class NotebookShelf:
-    def __init__(self, page: Page, desk: NotebookDesk, menu: Menu, paper: Paper, replies: NotebookReplies) -> None:
+class NotebookListHandlers:
+    def __init__(
+        self, page: Page, open_notebooks: OpenNotebooks, menu: Menu, paper: Paper, replies: NotebookReplies
+    ) -> None:
         self._page = page
-        self._desk = desk
+        self._open_notebooks = open_notebooks
         self._menu = menu
         self._paper = paper
         self._replies = replies
@@ -29,12 +31,12 @@ class NotebookShelf:
 
     async def opened(self) -> Shown:
         """For a browser that opens the page: the notebook that was open last."""
-        notebook = self._desk.begin()
+        notebook = self._open_notebooks.begin()
         settings = self._page.settings
         text = ""
         if not settings.multi_user:
             text = await self._last(notebook, settings.prompt_notebook)
-        sheet = Sheet(text=text, has_columns=settings.show_two_notebook_columns)
+        sheet = NotebookText(text=text, has_columns=settings.show_two_notebook_columns)
         return {
             self._paper.owner: notebook.owner,
             **await self._listed(notebook),
@@ -52,33 +54,33 @@ class NotebookShelf:
 
     async def changed(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """Keeps what was written by hand; it takes about a second, so that letters that follow are kept together."""
-        yield await told(self._kept(entered))
+        yield await notify_errors(self._kept(entered))
         await asyncio.sleep(_SAVE_SECONDS)
 
     async def choose(self, entered: Entered) -> Shown:
-        return await told(self._chosen(entered))
+        return await notify_errors(self._chosen(entered))
 
     async def new(self, entered: Entered) -> Shown:
-        return await told(self._made(entered))
+        return await notify_errors(self._made(entered))
 
     async def refresh(self, owner: str) -> Shown:
-        return await self._listed(await told(self._notebook(owner)))
+        return await self._listed(await notify_errors(self._notebook(owner)))
 
     async def ask_name(self, owner: str) -> Shown:
         """Shows the box for the name."""
-        notebook = await told(self._notebook(owner))
+        notebook = await notify_errors(self._notebook(owner))
         return {self._menu.name: gr.Textbox(value=notebook.name, visible=bool(notebook.name))}
 
     async def rename(self, owner: str, name: str) -> Shown:
-        return await told(self._renamed(owner, name))
+        return await notify_errors(self._renamed(owner, name))
 
     async def ask(self, owner: str) -> Shown:
         """Shows the button that deletes."""
-        notebook = await told(self._notebook(owner))
+        notebook = await notify_errors(self._notebook(owner))
         return {self._menu.confirm: gr.Button(f"Delete {notebook.name} for good", visible=bool(notebook.name))}
 
     async def delete(self, owner: str) -> Shown:
-        return await told(self._deleted(owner))
+        return await notify_errors(self._deleted(owner))
 
     async def _last(self, notebook: OpenNotebook, name: str) -> str:
         try:
@@ -89,12 +91,12 @@ class NotebookShelf:
         return text
 
     async def _kept(self, entered: Entered) -> Shown:
-        notebook = self._desk.of(entered[self._paper.owner])
+        notebook = self._open_notebooks.of(entered[self._paper.owner])
         sheet = self._replies.sheet(entered)
         status = {self._paper.status: await self._replies.status(sheet)}
         if notebook.writing is not None or not self._is_current(notebook, entered):
             return status
-        if not await self._desk.keep(notebook, sheet):
+        if not await self._open_notebooks.keep(notebook, sheet):
             return status
         return {**status, **await self._listed(notebook)}
 
@@ -111,7 +113,7 @@ class NotebookShelf:
         if notebook.name and name.strip() and name.strip() != notebook.name:
             async with notebook.naming:
                 notebook.name = await asyncio.to_thread(self._notebooks.rename, notebook.name, name)
-            self._desk.note(notebook.name)
+            self._open_notebooks.note(notebook.name)
         return await self._listed(notebook)
 
     async def _deleted(self, owner: str) -> Shown:
@@ -124,14 +126,14 @@ class NotebookShelf:
         """The tab's notebook, whose text is kept before another one takes its place."""
         notebook = await self._free(entered[self._paper.owner])
         if self._is_current(notebook, entered):
-            await self._desk.keep(notebook, self._replies.sheet(entered))
+            await self._open_notebooks.keep(notebook, self._replies.sheet(entered))
         return notebook
 
     async def _shown_anew(self, notebook: OpenNotebook, name: str) -> Shown:
         text = await asyncio.to_thread(self._notebooks.read, name) if name else ""
         notebook.show(name)
-        self._desk.note(name)
-        sheet = Sheet(text=text, has_columns=self._page.settings.show_two_notebook_columns)
+        self._open_notebooks.note(name)
+        sheet = NotebookText(text=text, has_columns=self._page.settings.show_two_notebook_columns)
         status = {self._paper.status: await self._replies.status(sheet)}
         shown = {self._paper.turn: notebook.turn, **self._replies.shown(sheet), **status}
         return {**shown, **await self._listed(notebook)}
@@ -140,7 +142,7 @@ class NotebookShelf:
         """Raises BadRequest while the model writes, and where nothing is kept."""
         if self._page.settings.multi_user:
             raise BadRequest(_SHARED)
-        notebook = self._desk.of(owner)
+        notebook = self._open_notebooks.of(owner)
         notebook.refuse_busy()
         return notebook
 
@@ -149,7 +151,7 @@ class NotebookShelf:
         return bool(entered[self._paper.turn] == notebook.turn)
 
     async def _notebook(self, owner: str) -> OpenNotebook:
-        return self._desk.of(owner)
+        return self._open_notebooks.of(owner)
 
     async def _listed(self, notebook: OpenNotebook) -> Shown:
         names = [] if self._page.settings.multi_user else await asyncio.to_thread(self._notebooks.names)

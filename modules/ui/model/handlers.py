@@ -20,8 +20,8 @@ from modules.models.options import LoadOptions, with_model_settings
 from modules.models.roster import requested_spec
 from modules.models.state import ModelState, Status
 from modules.settings.values import Settings
-from modules.ui.model.parts import OWN_TEMPLATE, ModelParts
-from modules.ui.model.words import (
+from modules.ui.model.layout import OWN_TEMPLATE, ModelParts
+from modules.ui.model.texts import (
     checks_text,
     estimate_text,
     loaded_choices,
@@ -30,7 +30,7 @@ from modules.ui.model.words import (
     states_text,
     waiting_text,
 )
-from modules.ui.page.page import Page, failure, told
+from modules.ui.page.page import Page, failure, notify_errors
 
 Shown = dict[Component, Any]
 Entered = Mapping[Component, Any]
@@ -40,7 +40,7 @@ _NONE: Final = "There is no model on this machine yet."
 _TEMPLATE: Final = "instruction_template"
 
 
-class ModelActs:
+class ModelHandlers:
     """Handlers of events. A name that a browser sends is looked up among what is on disk, whatever the menu offered."""
 
     def __init__(self, page: Page, parts: ModelParts, downloads: Downloads) -> None:
@@ -98,7 +98,7 @@ class ModelActs:
         name = entered[self._parts.models]
         if not name:
             return {}
-        spec = await told(asyncio.to_thread(self._spec, name, entered))
+        spec = await notify_errors(asyncio.to_thread(self._spec, name, entered))
         return {self._parts.estimate: await self._estimate(spec)}
 
     async def loader_chosen(self, entered: Entered) -> Shown:
@@ -106,12 +106,12 @@ class ModelActs:
         name = entered[self._parts.models]
         if not name:
             return {}
-        spec = await told(asyncio.to_thread(self._spec, name, entered))
+        spec = await notify_errors(asyncio.to_thread(self._spec, name, entered))
         return self._parts.parameters.visible(spec.loader) | {self._parts.estimate: await self._estimate(spec)}
 
     async def load(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         name = _named(entered[self._parts.models])
-        options = await told(asyncio.to_thread(self._options, name, entered))
+        options = await notify_errors(asyncio.to_thread(self._options, name, entered))
         replaced = name if self._has_several else None
         async with aclosing(self._done(lambda: self._models.load(name, options), replaced)) as steps:
             async for shown in steps:
@@ -144,7 +144,7 @@ class ModelActs:
 
     async def save(self, entered: Entered) -> Shown:
         name = _named(entered[self._parts.models])
-        await told(asyncio.to_thread(self._save, name, entered))
+        await notify_errors(asyncio.to_thread(self._save, name, entered))
         gr.Info(f"The settings of {plain(name)} are saved.", duration=4)
         return {}
 
@@ -212,10 +212,10 @@ class ModelActs:
             finally:
                 await _dropped(change)
         yield self._state(self._models.state)
-        await told(work)
+        await notify_errors(work)
 
     async def _settings_of(self, name: str) -> Shown:
-        settings, template = await told(asyncio.to_thread(self._stored, name))
+        settings, template = await notify_errors(asyncio.to_thread(self._stored, name))
         try:
             spec = await asyncio.to_thread(
                 requested_spec, self._catalog, self._page.runtime.settings, name, LoadOptions()

@@ -14,11 +14,11 @@ from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.histories import ChatHit, RemovedChat
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
-from modules.ui.chat.parts import ChatParts
-from modules.ui.chat.replies import ChatReplies
+from modules.ui.chat.layout import ChatParts
+from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
-from modules.ui.page.page import Page, failure, told
-from modules.ui.replies.tab_state import Tab
+from modules.ui.page.page import Page, failure, notify_errors
+from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import upload_folder
 
 Entered = Mapping[Component, Any]
@@ -26,10 +26,10 @@ Entered = Mapping[Component, Any]
 _NAMELESS: Final = "This chat is not saved yet. Write a message first."
 
 
-class ChatShelf:
+class ChatListHandlers:
     """`replies` follows a reply that is being written to a chat that is opened."""
 
-    def __init__(self, page: Page, parts: ChatParts, screen: ChatScreen, replies: ChatReplies) -> None:
+    def __init__(self, page: Page, parts: ChatParts, screen: ChatScreen, replies: ReplyHandlers) -> None:
         self._page = page
         self._middle = parts.middle
         self._list = parts.left
@@ -82,24 +82,24 @@ class ChatShelf:
         settings, name = self._settings(entered), str(asked.get("name") or "").strip()
         tab = await self._screen.tab(entered, settings)
         chat = str(asked.get("chat") or (tab.chat if tab.is_kept else ""))
-        return await told(self._renamed(tab, chat, name, settings))
+        return await notify_errors(self._renamed(tab, chat, name, settings))
 
     async def delete(self, entered: Entered) -> Shown:
         settings = self._settings(entered)
-        tab = await told(self._screen.seen_tab(entered, settings))
+        tab = await notify_errors(self._screen.seen_tab(entered, settings))
         choice = self._screen.begin(entered)
-        return self._if_latest(choice, await told(self._deleted(tab, settings)))
+        return self._if_latest(choice, await notify_errors(self._deleted(tab, settings)))
 
     async def undo(self, entered: Entered) -> Shown:
         choice = self._screen.begin(entered)
-        shown = await told(self._restored(entered[self._removed], self._settings(entered)))
+        shown = await notify_errors(self._restored(entered[self._removed], self._settings(entered)))
         return self._if_latest(choice, shown)
 
     async def search(self, entered: Entered) -> Shown:
         """Chats of the mode or character in which all the words occur; without words, the list again."""
         words = str(entered[self._list.search] or "")
         settings = self._settings(entered)
-        return await told(self._found(await self._screen.tab(entered, settings), words, settings))
+        return await notify_errors(self._found(await self._screen.tab(entered, settings), words, settings))
 
     async def list_more(self, entered: Entered) -> Shown:
         settings = self._settings(entered)
@@ -108,12 +108,14 @@ class ChatShelf:
     async def take_in(self, entered: Entered) -> Shown:
         """A chat out of a file."""
         choice = self._screen.begin(entered)
-        shown = await told(self._imported(Path(str(entered[self._import])), self._settings(entered)))
+        shown = await notify_errors(self._imported(Path(str(entered[self._import])), self._settings(entered)))
         return self._if_latest(choice, shown)
 
     async def save_as(self, entered: Entered) -> str:
         """The path of a file for the browser to fetch."""
-        return await told(self._exported(await told(self._screen.seen_tab(entered, self._page.settings))))
+        return await notify_errors(
+            self._exported(await notify_errors(self._screen.seen_tab(entered, self._page.settings)))
+        )
 
     async def _chosen(self, entered: Entered, choice: ChatSwitch) -> AsyncGenerator[Shown, None]:
         settings, chosen = self._settings(entered), entered[self._list.chats]
@@ -121,9 +123,9 @@ class ChatShelf:
         if not chosen or settings.multi_user:
             yield {}
             return
-        opened = Tab(place=tab.place, chat=str(chosen))
+        opened = ChatTab(place=tab.place, chat=str(chosen))
 
-        async def pending() -> Tab:
+        async def pending() -> ChatTab:
             return opened
 
         choice.leads_to(pending)
@@ -150,19 +152,19 @@ class ChatShelf:
         settings = self._settings(entered)
         choice.leads_to(lambda: self._screen.new_tab(settings, is_kept=is_kept))
         yield {}
-        yield await told(self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings))
+        yield await notify_errors(self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings))
 
     def _if_latest(self, choice: ChatSwitch, shown: Shown) -> Shown:
         """What an event shows besides a chat is shown anyway."""
         besides = {self._list.undo, self._removed}
         return shown if choice.is_latest else {each: shown[each] for each in besides & shown.keys()}
 
-    async def _opened(self, tab: Tab, settings: Settings) -> AsyncGenerator[Shown, None]:
+    async def _opened(self, tab: ChatTab, settings: Settings) -> AsyncGenerator[Shown, None]:
         try:
             history = await self._screen.history(tab, settings)
         except ServiceError as error:
             raise failure(error.message) from None
-        reply = self._page.desk.running(tab)
+        reply = self._page.active_replies.running(tab)
         await self._note_last(tab)
         listed = await self._screen.listed(tab, settings)
         if reply is None:
@@ -176,28 +178,28 @@ class ChatShelf:
     async def _new(self, settings: Settings, *, is_kept: bool = True) -> Shown:
         return await self._all(await self._screen.new_tab(settings, is_kept=is_kept), settings)
 
-    async def _all(self, tab: Tab, settings: Settings) -> Shown:
+    async def _all(self, tab: ChatTab, settings: Settings) -> Shown:
         history = await self._screen.history(tab, settings)
         await self._note_last(tab)
         return merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
 
-    async def _note_last(self, tab: Tab) -> None:
+    async def _note_last(self, tab: ChatTab) -> None:
         """The next visit begins with this chat."""
         if tab.chat and tab.is_kept:
             await asyncio.to_thread(self._histories.set_last, tab.place, tab.chat)
 
-    async def _renamed(self, tab: Tab, chat: str, name: str, settings: Settings) -> Shown:
+    async def _renamed(self, tab: ChatTab, chat: str, name: str, settings: Settings) -> Shown:
         _refuse_visitors(settings)
-        if self._page.desk.running(Tab(place=tab.place, chat=chat)) is not None:
+        if self._page.active_replies.running(ChatTab(place=tab.place, chat=chat)) is not None:
             raise Busy("A reply is being written to this chat. Stop it first.")
         if not chat or not name:
             raise BadRequest(_NAMELESS)
         named = await asyncio.to_thread(self._histories.rename, tab.place, chat, name)
-        tab = Tab(place=tab.place, chat=named) if chat == tab.chat else tab
+        tab = ChatTab(place=tab.place, chat=named) if chat == tab.chat else tab
         return merged(await self._screen.listed(tab, settings), self._screen.at(tab))
 
-    async def _deleted(self, tab: Tab, settings: Settings) -> Shown:
-        await self._page.desk.end(tab)
+    async def _deleted(self, tab: ChatTab, settings: Settings) -> Shown:
+        await self._page.active_replies.end(tab)
         if not tab.chat or not tab.is_kept:
             return await self._new(settings)
         _refuse_visitors(settings)
@@ -209,10 +211,10 @@ class ChatShelf:
         if removed is None:
             raise BadRequest("There is nothing to restore.")
         chat = await asyncio.to_thread(self._histories.restore, removed)
-        shown = await self._all(Tab(place=removed.place, chat=chat), settings)
+        shown = await self._all(ChatTab(place=removed.place, chat=chat), settings)
         return merged(shown, {self._list.undo: gr.Button(visible=False), self._removed: None})
 
-    async def _found(self, tab: Tab, words: str, settings: Settings) -> Shown:
+    async def _found(self, tab: ChatTab, words: str, settings: Settings) -> Shown:
         if not words.strip() or settings.multi_user:
             return await self._screen.listed(tab, settings)
         hits = await asyncio.to_thread(self._histories.search, words, place=tab.place, limit=SHOWN_CHATS)
@@ -224,9 +226,9 @@ class ChatShelf:
         content = await asyncio.to_thread(file.read_bytes)
         place = place_of(settings)
         chat = await asyncio.to_thread(self._histories.import_file, place, file.name, content)
-        return await self._all(Tab(place=place, chat=chat), settings)
+        return await self._all(ChatTab(place=place, chat=chat), settings)
 
-    async def _exported(self, tab: Tab) -> str:
+    async def _exported(self, tab: ChatTab) -> str:
         if not tab.chat or not tab.is_kept:
             raise BadRequest("This chat is not saved yet. Write a message first.")
         content = await asyncio.to_thread(self._histories.export, tab.place, tab.chat)
@@ -234,7 +236,7 @@ class ChatShelf:
 
     def _settings(self, entered: Entered) -> Settings:
         try:
-            return self._page.remembered.remember(self._page.inputs.values(entered))
+            return self._page.saved_settings.remember(self._page.inputs.values(entered))
         except ServiceError as error:
             raise failure(error.message) from None
 

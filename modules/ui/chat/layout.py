@@ -12,7 +12,7 @@ from modules.ui.chat.model import GateParts, gate_parts
 from modules.ui.page.formulas import DELIMITERS
 from modules.ui.page.menus import name_list, name_menu, name_ticks
 from modules.ui.page.page import Page
-from modules.ui.replies.tab_state import Tab
+from modules.ui.replies.tab_state import ChatTab
 
 MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Chat-instruct", "chat-instruct")]
 EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
@@ -41,7 +41,7 @@ class ChatList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class ConversationParts:
     """The middle. `live` shows the reply that is being written, below all others in `chat`: so a long conversation
     costs nothing while words come. `place` is what the browser knows of `tab`. `choices`
     orders the events that show another one."""
@@ -84,7 +84,7 @@ class ChatParts:
     """The whole tab. `removed` is what it has deleted last."""
 
     left: ChatList
-    middle: Conversation
+    middle: ConversationParts
     right: Controls
     removed: gr.State
 
@@ -121,8 +121,8 @@ def chat_list() -> ChatList:
     )
 
 
-def conversation(settings: Settings) -> Conversation:
-    tab, choices = gr.State(Tab(is_unset=True)), gr.State(ChatSwitches())
+def conversation(settings: Settings) -> ConversationParts:
+    tab, choices = gr.State(ChatTab(is_unset=True)), gr.State(ChatSwitches())
     place = gr.Textbox("", visible="hidden", elem_id="place")
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):
@@ -152,7 +152,7 @@ def conversation(settings: Settings) -> Conversation:
             dummy_message = _action("Send dummy message", "dummy-message")
             dummy_reply = _action("Send dummy reply", "dummy-reply")
             count = _action("Count tokens", "count-tokens")
-    return Conversation(
+    return ConversationParts(
         tab=tab,
         choices=choices,
         place=place,

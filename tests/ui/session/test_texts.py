@@ -13,7 +13,7 @@ from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.session.parameters import parameter_changes, parameters_in, parameters_text
 from modules.ui.session.switches import SWITCHES, switches_of
-from modules.ui.session.words import Counts, counts_of, counts_shown, extension_choices, ordered, status_shown
+from modules.ui.session.texts import Counts, counts_of, counts_shown, extension_choices, ordered, status_shown
 
 STORED = {"mode": "chat", "gallery-items": 9, "gallery-open": True, "openai-debug": True, "other-x": 1}
 NAMES = ["gallery", "openai"]

@@ -15,7 +15,7 @@ NO_PICTURE: Final = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class FormField:
     """A text that a form asks for, besides the name."""
 
     label: str
@@ -24,8 +24,8 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """What a form shows: as many texts as the shelf has fields."""
+class FormContent:
+    """What a form shows: as many texts as the store has fields."""
 
     name: str = ""
     texts: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
+class DeletedFile:
     """What was deleted last, with all it takes to bring it back; `picture` is empty where there was none."""
 
     file: str
@@ -41,38 +41,38 @@ class Removed:
     picture: bytes
 
 
-class Shelf(Protocol):
+class FormStore(Protocol):
     """Reads and writes files; every name is checked by the library, and BadRequest says what is wrong with it.
 
     `noun` is what one is called, `setting` the name of the setting that chooses one for chats."""
 
     noun: str
     setting: str
-    fields: tuple[Field, ...]
+    fields: tuple[FormField, ...]
 
     def names(self) -> list[str]: ...
 
-    def read(self, file: str) -> Sheet: ...
+    def read(self, file: str) -> FormContent: ...
 
-    def save(self, file: str, sheet: Sheet, picture: bytes | None) -> None:
+    def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
         """`picture` is a PNG or JPEG; None keeps the one there is, NO_PICTURE takes it away."""
         ...
 
-    def delete(self, file: str) -> Removed: ...
+    def delete(self, file: str) -> DeletedFile: ...
 
-    def restore(self, removed: Removed) -> None: ...
+    def restore(self, removed: DeletedFile) -> None: ...
 
 
-class CharacterShelf:
+class CharacterStore:
     noun = "character"
     setting = "character"
-    fields: tuple[Field, ...] = (
-        Field(
+    fields: tuple[FormField, ...] = (
+        FormField(
             label="Greeting",
             info="First words of a new chat. {{user}} and {{char}} stand for the names, here and below.",
             lines=4,
         ),
-        Field(
+        FormField(
             label="Context",
             info="Who the character is, and how it speaks. Examples of dialogue may stand here too.",
             lines=10,
@@ -85,11 +85,13 @@ class CharacterShelf:
     def names(self) -> list[str]:
         return self._characters.names()
 
-    def read(self, file: str) -> Sheet:
+    def read(self, file: str) -> FormContent:
         character = self._characters.read(file)
-        return Sheet(name=character.name, texts=(character.greeting, character.context), picture=character.picture)
+        return FormContent(
+            name=character.name, texts=(character.greeting, character.context), picture=character.picture
+        )
 
-    def save(self, file: str, sheet: Sheet, picture: bytes | None) -> None:
+    def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
         greeting, context = sheet.texts
         before = self._characters.read(file).user_name if file in self.names() else None
         character = Character(sheet.name, context, greeting, before)
@@ -97,23 +99,23 @@ class CharacterShelf:
         if picture == NO_PICTURE:
             self._characters.remove_picture(file)
 
-    def delete(self, file: str) -> Removed:
+    def delete(self, file: str) -> DeletedFile:
         character = self._characters.read(file)
-        removed = Removed(file=file, value=replace(character, picture=None), picture=_content(character.picture))
+        removed = DeletedFile(file=file, value=replace(character, picture=None), picture=_content(character.picture))
         self._characters.delete(file)
         return removed
 
-    def restore(self, removed: Removed) -> None:
+    def restore(self, removed: DeletedFile) -> None:
         _check_free(self, removed.file)
         assert isinstance(removed.value, Character)
         self._characters.save(removed.file, removed.value, picture=removed.picture or None)
 
 
-class UserShelf:
+class UserStore:
     noun = "profile"
     setting = "user"
-    fields: tuple[Field, ...] = (
-        Field(
+    fields: tuple[FormField, ...] = (
+        FormField(
             label="About you",
             info="What characters are told about you. {{user}} and {{char}} stand for the names.",
             lines=8,
@@ -126,52 +128,52 @@ class UserShelf:
     def names(self) -> list[str]:
         return self._users.names()
 
-    def read(self, file: str) -> Sheet:
+    def read(self, file: str) -> FormContent:
         user = self._users.read(file)
-        return Sheet(name=user.name, texts=(user.bio,), picture=user.picture)
+        return FormContent(name=user.name, texts=(user.bio,), picture=user.picture)
 
-    def save(self, file: str, sheet: Sheet, picture: bytes | None) -> None:
+    def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
         (bio,) = sheet.texts
         self._users.save(file, User(sheet.name, bio), picture=picture or None)
         if picture == NO_PICTURE:
             self._users.remove_picture(file)
 
-    def delete(self, file: str) -> Removed:
+    def delete(self, file: str) -> DeletedFile:
         user = self._users.read(file)
-        removed = Removed(file=file, value=replace(user, picture=None), picture=_content(user.picture))
+        removed = DeletedFile(file=file, value=replace(user, picture=None), picture=_content(user.picture))
         self._users.delete(file)
         return removed
 
-    def restore(self, removed: Removed) -> None:
+    def restore(self, removed: DeletedFile) -> None:
         _check_free(self, removed.file)
         assert isinstance(removed.value, User)
         self._users.save(removed.file, removed.value, picture=removed.picture or None)
 
 
-def check_new(shelf: Shelf, file: str) -> str:
+def check_new(store: FormStore, file: str) -> str:
     """The name for a new file. Raises BadRequest for none, and for one that there is already."""
     file = file.strip()
     if not file:
-        raise BadRequest(f"Give the {shelf.noun} a name.", param=shelf.setting)
-    if file.lower() in map(str.lower, shelf.names()):
+        raise BadRequest(f"Give the {store.noun} a name.", param=store.setting)
+    if file.lower() in map(str.lower, store.names()):
         raise BadRequest(
-            f"There is a {shelf.noun} of that name already. Choose it and press Save, or take another name.",
-            param=shelf.setting,
+            f"There is a {store.noun} of that name already. Choose it and press Save, or take another name.",
+            param=store.setting,
         )
     return file
 
 
-def name_for_new(shelf: Shelf, name: str) -> str:
+def name_for_new(store: FormStore, name: str) -> str:
     """For the file of what is called `name`: one that every system takes and that is not there yet."""
     wish = file_name_for(name)
-    taken = set(map(str.lower, shelf.names()))
+    taken = set(map(str.lower, store.names()))
     names = chain([wish], (f"{wish} {number}" for number in count(2)))
     return next(each for each in names if each.lower() not in taken)
 
 
-def _check_free(shelf: Shelf, file: str) -> None:
-    if file.lower() in map(str.lower, shelf.names()):
-        raise BadRequest(f"There is a {shelf.noun} of that name again, so the old one stays deleted.")
+def _check_free(store: FormStore, file: str) -> None:
+    if file.lower() in map(str.lower, store.names()):
+        raise BadRequest(f"There is a {store.noun} of that name again, so the old one stays deleted.")
 
 
 def _content(picture: Path | None) -> bytes:

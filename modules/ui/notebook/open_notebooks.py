@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.ui.notebook.sheet import Sheet, Steps
+from modules.ui.notebook.text import NotebookText, UndoSteps
 from modules.ui.notebook.writing import Writing
 from modules.ui.page.page import Page
 
@@ -28,13 +28,13 @@ class OpenNotebook:
     owner: str
     name: str = ""
     turn: str = field(default_factory=_new_turn)
-    steps: Steps = field(default_factory=Steps)
+    steps: UndoSteps = field(default_factory=UndoSteps)
     writing: Writing | None = None
     naming: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def show(self, name: str) -> None:
         """From now on the tab shows the notebook `name`, or one that is new."""
-        self.name, self.steps, self.turn = name, Steps(), _new_turn()
+        self.name, self.steps, self.turn = name, UndoSteps(), _new_turn()
 
     def refuse_busy(self) -> None:
         """Raises BadRequest while a reply is being written."""
@@ -47,13 +47,13 @@ class OpenNotebook:
             raise BadRequest(_STALE)
 
 
-class NotebookDesk:
+class OpenNotebooks:
     """One notebook for each tab of a browser, by owner. Where visitors are kept apart, nothing is written to disk."""
 
     def __init__(self, page: Page) -> None:
         self._notebooks = page.runtime.library.notebooks
         self._keeps = not page.settings.multi_user
-        self._remembered = page.remembered
+        self._remembered = page.saved_settings
         self._open: dict[str, OpenNotebook] = {}
 
     def begin(self) -> OpenNotebook:
@@ -76,7 +76,7 @@ class NotebookDesk:
         """The notebook that the next visit begins with."""
         self._remembered.remember({"prompt_notebook": name})
 
-    async def keep(self, notebook: OpenNotebook, sheet: Sheet) -> bool:
+    async def keep(self, notebook: OpenNotebook, sheet: NotebookText) -> bool:
         """Store the text, in a file that is new if it has none. Whether it is. Raises BadRequest."""
         if not self._keeps:
             return False

@@ -12,7 +12,7 @@ _MOST_STEPS_BACK: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class NotebookText:
     """`text` is all of it or, where there are two columns, the prompt, which goes on in `continuation`."""
 
     text: str = ""
@@ -23,11 +23,11 @@ class Sheet:
     def whole(self) -> str:
         return self.text + self.continuation if self.has_columns else self.text
 
-    def afresh(self) -> "Sheet":
+    def afresh(self) -> "NotebookText":
         """Without the continuation that stands in a column of its own."""
         return replace(self, continuation="")
 
-    def with_words(self, words: str) -> "Sheet":
+    def with_words(self, words: str) -> "NotebookText":
         """As it goes on."""
         if self.has_columns:
             return replace(self, continuation=self.continuation + words)
@@ -35,18 +35,18 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Steps:
+class UndoSteps:
     """What the text was before each reply, the latest last, and where the latest reply began."""
 
-    past: list[Sheet] = field(default_factory=list)
-    begun: Sheet | None = None
+    past: list[NotebookText] = field(default_factory=list)
+    begun: NotebookText | None = None
 
-    def begin(self, shown: Sheet, start: Sheet) -> None:
+    def begin(self, shown: NotebookText, start: NotebookText) -> None:
         """A reply is about to go on from `start`, while `shown` is what there was."""
         self.past = [*self.past, shown][-_MOST_STEPS_BACK:]
         self.begun = start
 
-    def back(self) -> Sheet | None:
+    def back(self) -> NotebookText | None:
         """What there was before the latest reply, which is forgotten; None when there was none."""
         return self.past.pop() if self.past else None
 

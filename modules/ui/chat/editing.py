@@ -13,53 +13,53 @@ from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import History, Side
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch
-from modules.ui.chat.parts import Conversation
+from modules.ui.chat.layout import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.page.escape import as_written
-from modules.ui.page.page import Page, failure, told
+from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.draft import divided, joined
 from modules.ui.replies.marks import ChangedElsewhere, Fact, Part
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import timestamp
-from modules.ui.replies.tab_state import Tab
+from modules.ui.replies.tab_state import ChatTab
 
 Entered = Mapping[Component, Any]
 
 
-class ChatActs:
+class EditHandlers:
     """Handlers return values for components, by component. While a reply is being written nothing can be changed."""
 
-    def __init__(self, page: Page, middle: Conversation, screen: ChatScreen) -> None:
+    def __init__(self, page: Page, middle: ConversationParts, screen: ChatScreen) -> None:
         self._page = page
         self._middle = middle
         self._screen = screen
 
     async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
         chat = await self._open(entered)
-        return await told(self._seen(chat, self._edited(chat, event.index, as_written(str(event.value)))))
+        return await notify_errors(self._seen(chat, self._edited(chat, event.index, as_written(str(event.value)))))
 
     async def act(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
         """What the page's script asks for: a version of a message to show, or where to branch."""
         chat = await self._open(entered)
-        return await told(self._seen(chat, self._acted(chat, asked)))
+        return await notify_errors(self._seen(chat, self._acted(chat, asked)))
 
     async def branch(self, entered: Entered) -> Shown:
-        return await told(self._branched(await self._open(entered), None))
+        return await notify_errors(self._branched(await self._open(entered), None))
 
     async def remove_last(self, entered: Entered) -> Shown:
         """The last message and its reply go; what the user had said is in the box again."""
         chat = await self._open(entered)
-        return await told(self._seen(chat, self._removed(chat)))
+        return await notify_errors(self._seen(chat, self._removed(chat)))
 
     async def dummy_message(self, entered: Entered) -> Shown:
-        return await told(self._dummy(entered, session.with_dummy_message))
+        return await notify_errors(self._dummy(entered, session.with_dummy_message))
 
     async def dummy_reply(self, entered: Entered) -> Shown:
-        return await told(self._dummy(entered, session.with_dummy_reply))
+        return await notify_errors(self._dummy(entered, session.with_dummy_reply))
 
     async def count(self, entered: Entered) -> None:
         """Tells how many tokens the conversation has, with what is in the box."""
-        await told(self._counted(entered))
+        await notify_errors(self._counted(entered))
 
     async def _edited(self, chat: "_Open", index: object, text: str) -> Shown:
         history = await self._free_history(chat)
@@ -90,7 +90,7 @@ class ChatActs:
         place, histories = chat.tab.place, self._page.runtime.library.histories
         copy = await asyncio.to_thread(histories.copy, place, chat.tab.chat, copied)
         await asyncio.to_thread(histories.set_last, place, copy)
-        return await self._all(chat, Tab(place=place, chat=copy), copied)
+        return await self._all(chat, ChatTab(place=place, chat=copy), copied)
 
     async def _removed(self, chat: "_Open") -> Shown:
         history = await self._free_history(chat)
@@ -134,28 +134,28 @@ class ChatActs:
             return await self._all(chat, chat.tab, await self._screen.history(chat.tab, chat.settings))
 
     async def _changed(self, chat: "_Open", history: History) -> Shown:
-        tab = await self._page.desk.keep(await self._screen.named(chat.tab), history)
+        tab = await self._page.active_replies.keep(await self._screen.named(chat.tab), history)
         return await self._all(chat, tab, history)
 
-    async def _all(self, chat: "_Open", tab: Tab, history: History) -> Shown:
+    async def _all(self, chat: "_Open", tab: ChatTab, history: History) -> Shown:
         """Nothing where another chat was chosen meanwhile."""
         shown = merged(await self._screen.shown(tab, history), await self._screen.listed(tab, chat.settings))
         return shown if chat.choice.is_latest else {}
 
     async def _free_history(self, chat: "_Open") -> History:
         """The conversation, unless a reply is being written to it."""
-        if self._page.desk.running(chat.tab) is not None:
+        if self._page.active_replies.running(chat.tab) is not None:
             raise Busy("A reply is being written to this chat. Stop it first.")
         return await self._screen.history(chat.tab, chat.settings)
 
     async def _open(self, entered: Entered) -> "_Open":
         try:
-            settings = self._page.remembered.remember(self._page.inputs.values(entered))
+            settings = self._page.saved_settings.remember(self._page.inputs.values(entered))
         except ServiceError as error:
             raise failure(error.message) from None
         text = str((entered.get(self._middle.box) or {}).get("text") or "")
         choice = entered[self._middle.choices].current
-        return _Open(choice, await told(self._screen.seen_tab(entered, settings)), settings, text)
+        return _Open(choice, await notify_errors(self._screen.seen_tab(entered, settings)), settings, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class _Open:
     """The choice that shows a chat, the chat, what has been entered beside it, and the text in its box."""
 
     choice: ChatSwitch
-    tab: Tab
+    tab: ChatTab
     settings: Settings
     text: str
 

@@ -6,7 +6,7 @@ from typing import Final, Literal
 import gradio as gr
 
 from modules.settings.values import Settings
-from modules.ui.model.parameters import Parameters
+from modules.ui.model.parameters import LoadParameters
 from modules.ui.page.menus import name_menu
 
 OWN_TEMPLATE: Final = "The model's own"
@@ -31,7 +31,7 @@ class ModelParts:
     template: gr.Dropdown
     adapters: gr.Dropdown
     apply: gr.Button
-    parameters: Parameters
+    parameters: LoadParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def model_parts(settings: Settings) -> ModelParts:
         check = _button("Verify files", "check-model")
         refresh = _button("Refresh", "refresh-models")
     estimate = gr.Markdown("", elem_id="model-estimate")
-    parameters = Parameters(settings)
+    parameters = LoadParameters(settings)
     template = name_menu(
         [OWN_TEMPLATE],
         value=OWN_TEMPLATE,
