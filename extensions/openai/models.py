@@ -103,6 +103,7 @@ def _page(models: Sequence[AnthropicModel], *, has_more: bool) -> AnthropicModel
 router = APIRouter(tags=["Models"])
 
 ModelStatus = Literal["loaded", "loading", "sleeping"]
+# Whatever is neither is on disk only, and loaded when a request names it.
 _STATUSES: Final[Mapping[Status, ModelStatus]] = MappingProxyType({Status.READY: "loaded", Status.LOADING: "loading"})
 
 

@@ -133,6 +133,7 @@ def _base(name: str) -> str:
 
 
 _NEUTRAL: Final = Sampling()
+# Presets of other programs write -1 for off.
 _OFF_BELOW_ZERO: Final = frozenset({*OFF_BELOW_ZERO, "top_k"})
 # What belongs to one request only (its seed, its bans) has no setting either.
 PRESET_KEYS: Final = tuple(

@@ -168,6 +168,7 @@ _KEY: Final = "instruction_template"
 # Some users keep Jinja source alone in a .yaml file.
 _LOOKS_LIKE_YAML: Final = re.compile(rf"^({_KEY}|turn_template)\s*:", re.MULTILINE)
 _NO_TEMPLATE: Final = "None"
+# What most base models have seen among their training data.
 _ALPACA: Final = """\
 {%- set ns = namespace(has_system=false) -%}
 {%- for message in messages if message['role'] == 'system' -%}

@@ -15,6 +15,7 @@ from modules.settings.options import did_you_mean
 _GGUF: Final = ".gguf"
 # llama.cpp opens the first part of a split file and finds the others itself.
 _LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
+# The vision part of a model, which cannot be loaded alone.
 _PROJECTOR: Final = "mmproj"
 _FOLDER_MARK: Final = "config.json"
 # File systems keep times in steps of up to two seconds (FAT): a change within one does not show in them.
@@ -54,6 +55,7 @@ class Catalog:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Never current, so that the first question reads the folder.
         self._listing = _Listing((), {str(folder): -1}, 0)
 
     def names(self) -> list[str]:
@@ -94,6 +96,7 @@ class Catalog:
             return False
 
     def _read(self) -> _Listing:
+        # Taken before the walk: what changes during it makes the listing outdated.
         seen = time.time_ns()
         walked = list(self._walk())
         changed = {str(self._folder): -1} | {str(folder): _changed(folder) for folder, _ in walked}
@@ -120,6 +123,7 @@ class Catalog:
                 folders.clear()
                 continue
             seen.add(real)
+            # In place, which os.walk documents as the way to skip folders. Unfinished downloads are in one.
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield Path(place), [name for name in files if not name.startswith(".")]
 

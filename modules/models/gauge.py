@@ -55,6 +55,7 @@ def host_room(group: Path = _CONTROL_GROUP) -> tuple[int, int]:
         bound = int((group / "memory.max").read_text(encoding="ascii"))
         used = int((group / "memory.current").read_text(encoding="ascii"))
         stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())
+        # Mapped model files are page cache too; counted as used, no second model would ever fit.
         used -= int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0))
     except (OSError, ValueError):
         # No such group, or one without a bound, which says "max".
@@ -64,6 +65,7 @@ def host_room(group: Path = _CONTROL_GROUP) -> tuple[int, int]:
 
 def can_use_gpu() -> bool:
     """Whether llama.cpp was built for a graphics card: told by its libraries' names, so that it need not be loaded."""
+    # Not imported: that would load llama.cpp into the server's process.
     found = importlib.util.find_spec("llama_cpp")
     if found is None or not found.origin:
         return False
@@ -126,6 +128,7 @@ class SystemMemory:
     def __init__(self, settings: Settings) -> None:
         self._models = settings.models_max
         self._gib = settings.models_memory
+        # Reading a header takes some tens of milliseconds, and every request that waits for room asks.
         self._estimate = lru_cache(maxsize=_REMEMBERED)(_estimate)
 
     def need(self, spec: LoadSpec) -> MemoryUse:
@@ -138,6 +141,7 @@ class SystemMemory:
             memory = psutil.Process(pid).memory_full_info()
         except psutil.Error:
             return 0
+        # PSS exists on Linux only, USS on macOS and Windows.
         return int(getattr(memory, "pss", 0) or getattr(memory, "uss", 0) or memory.rss)
 
     def limits(self, booked: MemoryUse) -> MemoryLimits:
@@ -149,6 +153,7 @@ class SystemMemory:
             return MemoryLimits(1)
         room = room_now()
         gpu = None if room.gpu_free is None or not self._has_gpu else room.gpu_free + booked.gpu - _SMALL_RESERVE
+        # What loaded models take is not free, but theirs to give back.
         host = room.host_free + booked.host - _reserve(room.host_total)
         return MemoryLimits(self._models, max(0, host), gpu)
 

@@ -107,6 +107,7 @@ def excess(residents: Sequence[Resident], limits: MemoryLimits) -> tuple[str, ..
     movable = sorted((each for each in residents if not each.is_pinned), key=lambda each: _order(each, ()))
     kept, leaving = list(residents), []
     for resident in movable:
+        # A lone model that has outgrown the budget still answers; unloading it would only load it again.
         if _is_within(kept, limits) or len(kept) == 1:
             break
         kept.remove(resident)
@@ -115,6 +116,7 @@ def excess(residents: Sequence[Resident], limits: MemoryLimits) -> tuple[str, ..
 
 
 def _order(resident: Resident, held: Collection[str]) -> tuple[bool, bool, float]:
+    # Idle ones first: they can leave at once. Of those in use, the ones that already wait for their last reply.
     return resident.is_used, resident.name not in held, resident.last_used
 
 
@@ -141,6 +143,7 @@ def _fewest(
             break
         staying.remove(resident)
         leaving.append(resident)
+    # A large model that left late may have made the room of several small ones.
     for resident in reversed(tuple(leaving)):
         if _has_room([*staying, resident], need, limits):
             staying.append(resident)

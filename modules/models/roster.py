@@ -132,6 +132,7 @@ class Roster:
 
     def add(self, spec: LoadSpec, *, is_chosen: bool) -> None:
         """The model is loaded now; `is_chosen` by an operator."""
+        # With room for one, the model before it is not to come back by itself.
         if self.is_single and spec.kind is ModelKind.CHAT:
             for name in [name for name, other in self.wanted.items() if other.kind is ModelKind.CHAT]:
                 del self.wanted[name]
@@ -189,6 +190,7 @@ class Roster:
         return self.wanted[known] if known is not None else self._on_disk(name)
 
     def _on_disk(self, name: str) -> LoadSpec | None:
+        # Before the folder is walked and files are opened: this is asked for every request with an unknown name.
         if not (self._is_there(name) or (name == SCRIPTED and self._settings.loader == SCRIPTED)):
             return None
         try:
@@ -208,6 +210,7 @@ class Roster:
             if self._settings.swaps_models:
                 return self._default
         chosen = [self._chosen] if kind is ModelKind.CHAT and self._chosen else []
+        # What an operator chose, then what answered last, then what was loaded last.
         names = [*chosen, *recent, *reversed(wanted)]
         found = next((wanted[name] for name in names if name in wanted), None)
         if found is not None or kind is ModelKind.CHAT or not self._may_load(kind):

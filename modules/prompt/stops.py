@@ -13,6 +13,7 @@ from modules.prompt.writer import PromptWriter
 
 # Words that no template contains, so that they are found in what it renders.
 _WORDS: Final = ("f3a9c1", "b7d204", "e85c6f", "a1d93b")
+# Marks such as <|im_end|>, [INST] or {user}; longer ones are text in brackets.
 _BRACKETED: Final = re.compile(r"<[^<>\n]{1,60}>|\[[^\[\]\n]{1,60}\]|\([^()\n]{1,60}\)|\{[^{}\n]{1,60}\}")
 # What is longer is an instruction between turns, not a name before one.
 _LONGEST: Final = 200

@@ -246,6 +246,7 @@ def _need(tools: Sequence[ToolSpec]) -> None:
         )
 
 
+# Silently left out, these would change what the reply is: spoken, or with sources.
 _UNAVAILABLE: Final = ("audio", "web_search_options")
 
 

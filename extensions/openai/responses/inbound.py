@@ -235,6 +235,7 @@ def _shown_choice(choice: ResponseToolChoice) -> str | dict[str, Any]:
     return {"type": choice.type, "name": choice.name}
 
 
+# Values of `include`; others ask for what does not exist here, such as search results.
 _LOGPROBS: Final = "message.output_text.logprobs"
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 

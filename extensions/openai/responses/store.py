@@ -291,6 +291,7 @@ class ResponseRepository:
         return await asyncio.to_thread(kind.model_validate_json, body)
 
 
+# OpenAI's; clients tell the kinds of ids apart by them.
 _PREFIXES: Final = {"response": "resp_", "conversation": "conv_"}
 
 

@@ -19,6 +19,7 @@ Schema = dict[str, Any]
 _MAX_DEPTH: Final = 100
 # The names go into a header, which has to stay short.
 _MAX_NAMED: Final = 20
+# Keywords whose values hold schemas: by name, in a list, or a single one.
 _NAMED: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 _LISTED: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _SINGLE: Final = frozenset(
@@ -44,6 +45,7 @@ _NARROWING: Final = frozenset(
         "uniqueItems",
     }
 )
+# Formats that llguidance does not know, and refuses a schema for.
 _ANNOTATED_FORMATS: Final = frozenset(
     {"idn-email", "idn-hostname", "iri", "iri-reference", "json-pointer", "regex", "relative-json-pointer"}
     | {"uri-reference", "uri-template"}
@@ -51,7 +53,9 @@ _ANNOTATED_FORMATS: Final = frozenset(
 _ENFORCED_FORMATS: Final = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"}
 )
+# With one of these a property may be defined elsewhere than in `properties`.
 _APPLICATORS: Final = frozenset({"$ref", "allOf", "anyOf", "dependentSchemas", "if", "oneOf"})
+# A schema without any of these holds a reply to nothing.
 _ASSERTIONS: Final = (
     _APPLICATORS
     | {"additionalProperties", "const", "enum", "items", "patternProperties"}

@@ -12,6 +12,7 @@ Schema = dict[str, Any]
 # Keywords that restrict no name. Names are strings, so `type` restricts nothing either.
 _ANNOTATIONS: Final = frozenset({"$comment", "$schema", "default", "description", "examples", "title", "type"})
 _HEX: Final = "[0-9a-fA-F]"
+# Formats that generators use for the keys of a record.
 _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "date": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",

@@ -11,6 +11,7 @@ from extensions.openai.common.field_types import RequestModel
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 
+# A dot matches no line break in llguidance's regular expressions.
 _ANY: Final = r"/(.|\n)*/"
 
 

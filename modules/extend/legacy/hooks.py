@@ -28,6 +28,7 @@ from modules.hooks import ExtensionHook, Turn
 from modules.requests import ChatRequest, CompletionRequest
 
 _log = logging.getLogger(__name__)
+# With a blank in it, so that no hook of another extension uses the same key.
 _MEMORY: Final = "old scripts"
 
 

@@ -167,6 +167,7 @@ def title(chat_id: str, history: History) -> str:
     if is_named(chat_id):
         return chat_id
     first = next((text for row in history.rows if (text := row.user.text.strip())), chat_id)
+    # Cut before it is split: a message may be a whole pasted file.
     return " ".join(first[: 4 * _TITLE_LENGTH].split())[:_TITLE_LENGTH].rstrip()
 
 

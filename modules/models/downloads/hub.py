@@ -46,6 +46,7 @@ def hub_client(endpoint: str, authorization: str | None) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         headers={"Authorization": authorization} if authorization else {},
         follow_redirects=True,
+        # The hub leads to its storage in one or two.
         max_redirects=5,
         timeout=_TIMEOUT,
         limits=httpx2.Limits(max_connections=CONNECTIONS),
@@ -61,6 +62,7 @@ def _guard(endpoint: str) -> Callable[[httpx2.Request], Awaitable[None]]:
             return
         if hub.scheme == "https" and request.url.scheme != "https":
             raise RedirectRefused("The hub redirected the download to an address without https.")
+        # A hub that redirects into the local network would turn downloads into requests to its services (SSRF).
         if await _is_private(request.url.host) and not await _is_private(hub.hostname or ""):
             raise RedirectRefused("The hub redirected the download to an address in a private network.")
 
@@ -156,6 +158,7 @@ class Hub:
 
     def _ask(self, name: HubName) -> ModelInfo:
         headers = {"Authorization": self.authorization} if self.authorization else {}
+        # token=False: the library would otherwise send a stored token to whatever endpoint is set.
         api = HfApi(endpoint=self.endpoint, token=False, headers=headers)
         try:
             return api.model_info(name.repo, revision=name.revision, files_metadata=True, timeout=_LIST_SECONDS)

@@ -56,6 +56,7 @@ _PARAM: Final = "model"
 _MAX_LENGTH: Final = 1024
 # Names of owners and repositories on the hub; no slash and no leading dot, for they become folders.
 _PART: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_-])?")
+# Names of Git branches and tags, and commits.
 _REVISION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
 _PUBLIC_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 _FILE_VIEWS: Final = frozenset({"resolve", "blob", "raw"})

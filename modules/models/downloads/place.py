@@ -97,8 +97,10 @@ class DownloadPlaces:
 
     def _placed(self, choice: DownloadChoice, chosen: ChosenFile) -> PlacedFile:
         root = self.root(chosen.place)
+        # Checked too, although only the chosen path is used: a name that leads out means a hostile repository.
         inside_tree(root, chosen.file.name, param=_PARAM)
         final = inside_tree(root, chosen.path, param=_PARAM)
+        # On the same file system as its final place, so that moving it there is atomic.
         staged = root / _WORK / choice.target / chosen.path
         return PlacedFile(chosen, staged.with_name(staged.name + ".part"), staged, final)
 
@@ -145,6 +147,7 @@ class DownloadPlaces:
         if choice.is_folder and not folder.exists():
             staged = self.data.models / _WORK / choice.target / choice.target
             _keep_only(staged, {each.staged for each in placed})
+            # One rename: the model list never shows half a folder.
             os.replace(staged, folder)
         else:
             for each in placed:

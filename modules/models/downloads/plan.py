@@ -21,6 +21,7 @@ _PART_NUMBER: Final = re.compile(r"-\d{5}-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
 _PIECE: Final = re.compile(r"\.gguf(?:[.-](?:part|split)[-_.]?\w+|[.-]\d+|[.-][a-z]{1,2})$", re.IGNORECASE)
 # Loading a pickle runs code that is in it.
 _PICKLES: Final = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+# Configuration, tokenizers and templates: small, and some loaders need them beside the weights.
 _TEXTS: Final = frozenset({".json", ".txt", ".md", ".jinja", ".model", ".tiktoken", ".yaml", ".yml", ".vocab", ".spm"})
 # Folders with the same weights once more, for other programs.
 _COPIES: Final = frozenset({"original", "metal", "onnx", "openvino", "coreml", "gguf"})

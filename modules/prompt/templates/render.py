@@ -33,6 +33,7 @@ from modules.prompt.templates.shape import BrokenArguments, with_arguments
 _log = logging.getLogger(__name__)
 
 _OF_TEXT: Final = ("capitalize", "e", "escape", "lower", "title", "trim", "upper", "wordcount")
+# Filters that Jinja has and whose result is no larger than what they are given.
 _OF_VALUES: Final = (
     "abs attr count d default dictsort first float groupby int last length list map max min reject rejectattr "
     "reverse round safe select selectattr sort unique"

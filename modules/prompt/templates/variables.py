@@ -17,6 +17,7 @@ EFFORT_WORDS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max
 OFF: Final = ("none", "no_think")
 # What models were trained on where a template prints the word and names none itself.
 _USUAL: Final = ("low", "medium", "high")
+# Words that the template compares with stand in its source as texts.
 _QUOTED: Final = re.compile(rf"""['"]({"|".join((*EFFORT_WORDS, "no_think"))})['"]""")
 
 

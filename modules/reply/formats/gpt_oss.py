@@ -25,6 +25,7 @@ _PREFIX = "functions."
 _WORD = re.compile(r"[\w.=-]*")
 # A header has a role, a recipient, a channel and a content type; more is text that only begins like one.
 _MAX_WORDS = 6
+# Channels whose text is for the user; analysis is the model's reasoning.
 _SHOWN_CHANNELS = frozenset({"final", "commentary"})
 
 

@@ -22,6 +22,7 @@ _PREFIX = "functions."
 # Some models put their calls into a code block.
 _FENCE = "```"
 _INFORMATION = re.compile(r"[\w-]*")
+# Llama 3.1 joins several calls with a semicolon, other models with a comma.
 _SEPARATORS = (",", ";")
 _COLON = "/: ?/"
 _COMMA = "/, ?/"

@@ -58,6 +58,7 @@ class ReplyReasoning:
 
 
 THINK: Final = ReasoningFormat(name="think", start="<think>", end="</think>")
+# Templates that open the thought in the prompt leave only its end to the reply.
 END_ONLY: Final = ReasoningFormat(name="end only", end="</think>")
 ANALYSIS: Final = ReasoningFormat(
     name="analysis",

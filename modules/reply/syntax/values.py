@@ -15,6 +15,7 @@ from modules.reply.tool_format import CallArguments
 
 # Reading recurses with the nesting, which a model in a loop deepens without end.
 _MAX_DEPTH = 64
+# Strings among a call's own arguments, where a name and `=` may follow a comma.
 _ARGUMENT_DEPTH = 1
 _ANY_DEPTH = 0
 _TOKEN = re.compile(r"[\w.+-]*")

@@ -18,6 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from extensions.openai.common.field_types import CallId, RequestModel
 
+# Items of every other type are kept as they were sent, for the client to find them again.
 KNOWN_TYPES: Final = frozenset(
     {
         "message",
