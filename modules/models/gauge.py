@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -114,7 +115,8 @@ class MemoryGauge(Protocol):
         ...
 
     def taken(self, pid: int) -> int:
-        """Bytes of main memory that the process has now, shared pages counted by share; 0 when it is gone."""
+        """Bytes of main memory that the process has now, pages that it shares counted by share; 0 when it is gone. Files
+        that it maps count whole, whoever maps them as well: the others may end at any time."""
         ...
 
     def limits(self, booked: MemoryUse) -> MemoryLimits:
@@ -138,11 +140,15 @@ class SystemMemory:
 
     def taken(self, pid: int) -> int:
         try:
-            memory = psutil.Process(pid).memory_full_info()
+            process = psutil.Process(pid)
+            if sys.platform == "linux":
+                maps = process.memory_maps(grouped=True)
+                return sum(each.rss if _is_data_file(each.path) else each.pss for each in maps)
+            memory = process.memory_full_info()
         except psutil.Error:
             return 0
         # PSS exists on Linux only, USS on macOS and Windows.
-        return int(getattr(memory, "pss", 0) or getattr(memory, "uss", 0) or memory.rss)
+        return int(getattr(memory, "uss", 0) or memory.rss)
 
     def limits(self, booked: MemoryUse) -> MemoryLimits:
         if self._gib is not None:
@@ -160,6 +166,11 @@ class SystemMemory:
     @cached_property
     def _has_gpu(self) -> bool:
         return can_use_gpu()
+
+
+def _is_data_file(path: str) -> bool:
+    """Whether what is mapped are weights, and not a library, which every process of the program shares."""
+    return path.startswith("/") and ".so" not in path
 
 
 def shown_bytes(count: int) -> str:

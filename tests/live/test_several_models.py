@@ -44,13 +44,14 @@ async def entries(http: httpx.AsyncClient) -> dict[str, dict[str, object]]:
 
 
 def model_memory(server: LiveServer) -> int:
-    """Of all model processes that are there at one moment, shared pages counted once. Reading takes a while, so what has
-    ended meanwhile does not count."""
+    """Of all model processes that are there at one moment. Pages that they share count once, and files that they map
+    count whole: other tests map the same ones. Reading takes a while, so what has ended meanwhile does not count."""
     taken: dict[psutil.Process, int] = {}
     for process in server.processes():
         with suppress(psutil.Error):
             if process.pid != server.process.pid:
-                taken[process] = process.memory_full_info().pss
+                maps = process.memory_maps(grouped=True)
+                taken[process] = sum(each.rss if each.path.endswith(".gguf") else each.pss for each in maps)
     return sum(memory for process, memory in taken.items() if is_there(process))
 
 
@@ -117,9 +118,8 @@ async def expect_deaths_to_stay_apart(server: LiveServer, http: httpx.AsyncClien
 async def test_random_requests_stay_within_a_budget_for_two(
     tmp_path: Path, count: int, record_property: Callable[[str, object], None]
 ) -> None:
-    # Of mapped files that other programs map as well, only a share would count.
-    own = ("--models-max", 3, "--no-mmap")
-    async with serving(tmp_path / "weighing", *own) as (server, http):
+    several = ("--models-max", 3)
+    async with serving(tmp_path / "weighing", *several) as (server, http):
         await asyncio.gather(*(answer(http, name, 5) for name in NAMES))
         found = await entries(http)
         sizes = sorted(int(str(found[name]["memory"])) for name in NAMES)
@@ -136,7 +136,7 @@ async def test_random_requests_stay_within_a_budget_for_two(
             waits.append(time.monotonic() - began)
             return str(reply["model"])
 
-    async with serving(tmp_path / "bounded", *own, "--models-memory", budget / _GIB) as (server, http):
+    async with serving(tmp_path / "bounded", *several, "--models-memory", budget / _GIB) as (server, http):
         with sampled(server) as samples:
             answers = await asyncio.gather(*(ask_for(name, http) for name in order))
     assert answers == order
