@@ -247,6 +247,7 @@ class ModelCard:
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
     trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
     Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
+    `gpu_bytes` is what it takes on graphics cards, 0 where that is nothing or not known.
     The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
     `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
     `pair_frame`. `draft` names the model that drafts for it, `adapters` the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
@@ -261,6 +262,7 @@ class ModelCard:
     architecture: str = ""
     parameters: int = 0
     size_bytes: int = 0
+    gpu_bytes: int = 0
     chat_template: str | None = None
     instruction_template: str = ""
     bos_token: str = ""

@@ -148,8 +148,9 @@ class LoadedModels:
         self.wake()
 
     async def add(self, loaded: LoadedModel, memory: MemoryUse) -> None:
-        """The model is loaded; `memory` is what it was expected to take."""
-        loaded.memory = memory
+        """The model is loaded; `memory` is what it was expected to take. What it took is told by its backend for graphics
+        cards, and by the system for main memory."""
+        loaded.memory = replace(memory, gpu=loaded.engine.card.gpu_bytes or memory.gpu)
         await self._measure(loaded)
         self._models[loaded.spec.name] = loaded
         del self._coming[loaded.spec.name]

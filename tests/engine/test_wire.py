@@ -145,6 +145,7 @@ SPEC = LoadSpec(
     adapters=(Adapter(name="l.gguf", path="/l.gguf", scale=0.5),),
     instruction_template="{{ x }}",
     max_queue=8,
+    device="cuda",
     draft=DraftSpec(name="d.gguf", path="/d.gguf", most=3, context=9, gpu_layers=2),
     kind=ModelKind.EMBEDDING,
 )
@@ -158,6 +159,7 @@ CARD = ModelCard(
     architecture="llama",
     parameters=135_000_000,
     size_bytes=98_000_000,
+    gpu_bytes=99_000_000,
     chat_template="{{ x }}",
     bos_token="<s>",
     eos_token="</s>",

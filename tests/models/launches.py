@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modules.engine.protocols import Engine, ReportProgress
+from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
 from modules.models.gauge import GIB, SystemMemory
@@ -13,6 +15,7 @@ from modules.models.loading import Candidate, launch_in_process
 from modules.models.pool import ModelPool
 from modules.models.residency import MemoryLimits, MemoryUse
 from modules.settings.values import Settings
+from tests.scripted import CardedBackend
 
 
 class Launches:
@@ -31,6 +34,7 @@ class Launches:
         self.given_up: list[str] = []
         self.pids: dict[str, int] = {}
         self.taken: dict[int, float] = {}
+        self.on_gpu: dict[str, float] = {}
 
     async def __call__(self, spec: LoadSpec) -> Candidate:
         self.probed.append(spec.name)
@@ -59,6 +63,10 @@ class _Gated:
         if self._spec.name in self._launches.too_big:
             raise LoadFailed(f"{self._spec.name} does not fit into memory.")
         engine = await self._candidate.load(report)
+        if self._spec.name in self._launches.on_gpu:
+            await engine.aclose()
+            taken = round(self._launches.on_gpu[self._spec.name] * GIB)
+            engine = ThreadedEngine(CardedBackend(self._spec, gpu_bytes=taken))
         self._launches.engines.append(engine)
         return engine
 
@@ -74,15 +82,18 @@ class FixedGauge:
         self._system = SystemMemory(settings)
         self.needs = needs
         self.by_pid = taken or {}
+        self.on_gpu: dict[str, float] = {}
 
     def need(self, spec: LoadSpec) -> MemoryUse:
-        return MemoryUse(host=round(self.needs[spec.name] * GIB))
+        on_gpu = self.on_gpu.get(spec.name, 0.0)
+        return MemoryUse(host=round(self.needs[spec.name] * GIB), gpu=round(on_gpu * GIB))
 
     def taken(self, pid: int) -> int:
         return round(self.by_pid[pid] * GIB)
 
     def limits(self, booked: MemoryUse) -> MemoryLimits:
-        return self._system.limits(booked)
+        found = self._system.limits(booked)
+        return replace(found, gpu=found.host) if self.on_gpu else found
 
 
 def scripted_settings(folder: Path, names: Sequence[str] = ("a.gguf", "b.gguf"), **changes: Any) -> Settings:
@@ -98,10 +109,17 @@ def scripted_pool(folder: Path, launches: Launches, *, drain_seconds: float = 30
 
 
 def pool_of_several(
-    folder: Path, launches: Launches, *, needs: dict[str, float] | None = None, **changes: Any
+    folder: Path,
+    launches: Launches,
+    *,
+    needs: dict[str, float] | None = None,
+    on_gpu: dict[str, float] | None = None,
+    **changes: Any,
 ) -> ModelPool:
-    """Of a.gguf, b.gguf, c.gguf and d.gguf, two at a time; `needs` is the memory of each in GiB."""
+    """Of a.gguf, b.gguf, c.gguf and d.gguf, two at a time; `needs` is the memory of each in GiB, `on_gpu` what it is
+    expected to take on graphics cards."""
     names = ("a.gguf", "b.gguf", "c.gguf", "d.gguf")
     settings = scripted_settings(folder, names, **({"models_max": 2} | changes))
     gauge = FixedGauge(settings, needs or dict.fromkeys(names, 0.01), launches.taken)
+    gauge.on_gpu = on_gpu or {}
     return ModelPool(settings, settings.user_data, launches, drain_seconds=0.05, gauge=gauge)

@@ -60,6 +60,23 @@ async def test_what_a_model_really_took_is_booked(tmp_path: Path, launches: Laun
     await pool.aclose()
 
 
+async def test_what_a_model_took_on_a_graphics_card_is_booked(tmp_path: Path, launches: Launches) -> None:
+    """A was expected to leave room for B there, and does not; C, which takes less than expected, does."""
+    launches.on_gpu = {A: 2.0, B: 1.5, C: 0.5}
+    expected = {A: 1.0, B: 1.5, C: 2.0}
+    needs = dict.fromkeys((A, B, C), 0.1)
+    pool = pool_of_several(tmp_path, launches, needs=needs, on_gpu=expected, models_max=4, models_memory=3.0)
+    await answerer(pool, A)
+    assert state_of(pool, A).memory == round(2.1 * 2**30)
+    await answerer(pool, B)
+    assert loaded(pool) == {B}
+    await answerer(pool, C)
+    assert loaded(pool) == {C}
+    await answerer(pool, A)
+    assert loaded(pool) == {A, C}
+    await pool.aclose()
+
+
 async def test_a_full_house_makes_room_before_the_next_file_is_read(tmp_path: Path, launches: Launches) -> None:
     pool = pool_of_several(tmp_path, launches, needs={A: 1.0, B: 1.0}, models_memory=1.0)
     await answerer(pool, A)

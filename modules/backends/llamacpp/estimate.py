@@ -14,6 +14,7 @@ from modules.backends.llamacpp.options import (
     DEFAULT_CONTEXT,
     DRAFT_ROWS,
     FEW_SPARE_SEQUENCES,
+    GPU_PROGRAM,
     MAX_SEQUENCES,
     SCORING_ROWS,
     SPARE_SEQUENCES,
@@ -34,8 +35,6 @@ _GRAPH: Final = 8 * 2**20
 _PROGRAM: Final = 10 * 2**20
 # A token's text, attributes and place in the vocabulary's hash tables.
 _TOKEN: Final = 200
-# The driver's context and the compiled kernels, before anything of the model is on the GPU.
-_GPU_PROGRAM: Final = 320 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class _Room:
         host = _PROGRAM + _TOKEN * shape.vocabulary + self._sequences * shape.vocabulary * _F32
         is_whole = self.gpu_layers > len(shape.layers)
         inputs = 2 * self._ubatch * shape.embedding * _F32
-        return (compute + _GPU_PROGRAM) * bool(self.gpu_layers), host + (inputs if is_whole else compute)
+        return (compute + GPU_PROGRAM) * bool(self.gpu_layers), host + (inputs if is_whole else compute)
 
     @property
     def _layers_on_gpu(self) -> tuple[Layer, ...]:

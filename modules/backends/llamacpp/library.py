@@ -5,6 +5,7 @@ The low-level bindings are untyped; everything above this file is typed.
 
 import ctypes
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +24,40 @@ _ERROR: Final = 4
 _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 
 
+# "load_tensors:        CUDA0 model buffer size =  1918.35 MiB": the library tells what it takes nowhere but in its log.
+_BUFFER: Final = re.compile(r"(\S+) +(model|KV|RS|compute|output) buffer size += +([\d.]+) MiB")
+_MAIN_MEMORY: Final = re.compile(r"CPU|AMX|BLAS|.*_Host$")
+
+
+class DeviceBuffers:
+    """How many bytes models and their contexts take on graphics cards, out of the lines of the library's log."""
+
+    def __init__(self) -> None:
+        self._earlier = 0.0
+        self._sizes: dict[tuple[str, str], float] = {}
+
+    @property
+    def total(self) -> int:
+        return round((self._earlier + sum(self._sizes.values())) * 2**20)
+
+    def begin(self) -> None:
+        """What follows is of a first model."""
+        self._earlier = 0.0
+        self._sizes.clear()
+
+    def begin_next(self) -> None:
+        """What follows is of one more model."""
+        self._earlier += sum(self._sizes.values())
+        self._sizes.clear()
+
+    def add(self, line: str) -> None:
+        """A context may have several caches; buffers to compute in are told again where they grow."""
+        for device, kind, size in _BUFFER.findall(line):
+            if not _MAIN_MEMORY.match(device):
+                before = 0.0 if kind == "compute" else self._sizes.get((device, kind), 0.0)
+                self._sizes[device, kind] = before + float(size)
+
+
 class Log:
     """The library's log, routed to ours. It must be kept alive as long as the library runs: llama.cpp goes on calling it,
     and calls freed memory after that."""
@@ -30,10 +65,12 @@ class Log:
     def __init__(self) -> None:
         self._callback = c.llama_log_callback(self._emit)
         self.last_error = ""
+        self.buffers = DeviceBuffers()
         c.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def _emit(self, level: int, text: bytes, _user: Any) -> None:
         line = text.decode("utf-8", "replace").rstrip()
+        self.buffers.add(line)
         _log.log(_LEVELS.get(level, logging.DEBUG), "%s", line)
         if level == _ERROR:
             # Without the name of the function that it comes from.

@@ -1,6 +1,7 @@
 """Brings a GGUF file up as a backend."""
 
 import ctypes
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,14 @@ from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import apply_adapters
-from modules.backends.llamacpp.options import DEFAULT_CONTEXT, DRAFT_ROWS, SPLIT_MODES, cache_type, embedding_context
+from modules.backends.llamacpp.options import (
+    DEFAULT_CONTEXT,
+    DRAFT_ROWS,
+    GPU_PROGRAM,
+    SPLIT_MODES,
+    cache_type,
+    embedding_context,
+)
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
@@ -56,6 +64,7 @@ class LlamaCppLoader:
 
     def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend | LlamaEmbedder:
         report_main, report_draft = _shares(spec, report)
+        self._log.buffers.begin()
         model = _loaded(spec, report_main)
         if spec.kind is ModelKind.EMBEDDING:
             return self._embedder(spec, model)
@@ -73,12 +82,18 @@ class LlamaCppLoader:
             c.llama_model_free(model)
             raise
         _warm_up(context)
+        card = replace(card, gpu_bytes=self._gpu_bytes())
         return LlamaBackend(model, context, memory, card, self._log, planner=planner)
+
+    def _gpu_bytes(self) -> int:
+        found = self._log.buffers.total
+        return found + GPU_PROGRAM if found else 0
 
     def _planner(self, spec: LoadSpec, card: ModelCard, report: ReportProgress) -> DraftPlanner | None:
         draft = spec.of_draft
         if spec.draft is None or draft is None:
             return None
+        self._log.buffers.begin_next()
         model = _loaded(draft, report)
         layout = ContextLayout(model, draft, context=_context_size(draft, model))
         context = c.llama_init_from_model(model, _context_params(draft, layout))
