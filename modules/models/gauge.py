@@ -4,7 +4,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -141,7 +140,7 @@ class SystemMemory:
     def taken(self, pid: int) -> int:
         try:
             process = psutil.Process(pid)
-            if sys.platform == "linux":
+            if psutil.LINUX:
                 maps = process.memory_maps(grouped=True)
                 return sum(each.rss if _is_data_file(each.path) else each.pss for each in maps)
             memory = process.memory_full_info()
