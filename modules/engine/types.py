@@ -336,6 +336,12 @@ class LoadSpec:
     kind: ModelKind = ModelKind.CHAT
     device: str = "cpu"
     draft: DraftSpec | None = None
+    ngram_tokens: int = 0
+
+    @property
+    def speculates(self) -> bool:
+        """Whether tokens are guessed. Without a `draft` model, `ngram_tokens` at once, from what was said before."""
+        return self.draft is not None or self.ngram_tokens > 0
 
     @property
     def of_draft(self) -> "LoadSpec | None":
@@ -354,4 +360,5 @@ class LoadSpec:
             swa_full=True,
             adapters=(),
             draft=None,
+            ngram_tokens=0,
         )

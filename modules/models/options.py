@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 _LOAD_OPTIONS: Final = (
     "loader ctx_size cache_type parallel kv_cells gpu_layers threads threads_batch batch_size ubatch_size flash_attn "
     "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode model_draft draft_max ctx_size_draft "
-    "gpu_layers_draft"
+    "gpu_layers_draft speculation"
 )
 # One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
@@ -119,6 +119,7 @@ def load_spec(
         max_queue=settings.max_queue if kind is ModelKind.CHAT else max(settings.max_queue, _MAX_TEXTS),
         kind=kind,
         draft=None if draft is None else _draft_spec(settings, draft),
+        ngram_tokens=settings.draft_max if settings.speculation == "ngram" else 0,
     )
 
 

@@ -89,7 +89,8 @@ def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: Lis
     loader = chosen.loader or detect_loader(model.path)
     kind = kind_of(model.path, loader)
     draft = None
-    if loader == LLAMA_CPP and chosen.model_draft is not None and kind is ModelKind.CHAT:
+    drafts = chosen.speculation in {"auto", "draft"} and chosen.model_draft is not None
+    if drafts and chosen.model_draft is not None and loader == LLAMA_CPP and kind is ModelKind.CHAT:
         draft = _draft_model(catalog, chosen.model_draft, is_requested="model_draft" in options.changes)
     return load_spec(chosen, name=model.name, path=str(model.path), loader=loader, kind=kind, draft=draft)
 

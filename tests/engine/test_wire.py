@@ -146,6 +146,7 @@ SPEC = LoadSpec(
     instruction_template="{{ x }}",
     max_queue=8,
     device="cuda",
+    ngram_tokens=4,
     draft=DraftSpec(name="d.gguf", path="/d.gguf", most=3, context=9, gpu_layers=2),
     kind=ModelKind.EMBEDDING,
 )

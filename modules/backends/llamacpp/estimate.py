@@ -117,7 +117,7 @@ class _Room:
 
     @property
     def _outputs(self) -> int:
-        return self._sequences + SCORING_ROWS + DRAFT_ROWS * (self._spec.draft is not None)
+        return self._sequences + SCORING_ROWS + DRAFT_ROWS * self._spec.speculates
 
     @property
     def gpu_layers(self) -> int:

@@ -38,7 +38,7 @@ class ContextLayout:
         is_recurrent = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
         self.can_share = not is_recurrent and (spec.swa_full or not self.window)
         self.sequences = self.parallel + (SPARE_SEQUENCES if self.can_share else FEW_SPARE_SEQUENCES)
-        self.draft_rows = DRAFT_ROWS if spec.draft is not None else 0
+        self.draft_rows = DRAFT_ROWS if spec.speculates else 0
         self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
 
     @property

@@ -24,6 +24,7 @@ from modules.backends.llamacpp.options import (
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
+from modules.backends.llamacpp.speculation.ngrams import NgramSource
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.protocols import ReportProgress
@@ -76,7 +77,7 @@ class LlamaCppLoader:
         card = _card(spec, model, context=memory.context)
         try:
             apply_adapters(model, context, spec.adapters)
-            planner = self._planner(spec, card, report_draft)
+            planner = self._planner(spec, card, report_draft, can_cut=memory.can_share)
         except LoadFailed:
             c.llama_free(context)
             c.llama_model_free(model)
@@ -89,10 +90,14 @@ class LlamaCppLoader:
         found = self._log.buffers.total
         return found + GPU_PROGRAM if found else 0
 
-    def _planner(self, spec: LoadSpec, card: ModelCard, report: ReportProgress) -> DraftPlanner | None:
+    def _planner(
+        self, spec: LoadSpec, card: ModelCard, report: ReportProgress, *, can_cut: bool
+    ) -> DraftPlanner | None:
+        """`can_cut` says whether the cache can take back single tokens."""
         draft = spec.of_draft
         if spec.draft is None or draft is None:
-            return None
+            has_ngrams = can_cut and spec.speculates
+            return DraftPlanner(NgramSource(), most=spec.ngram_tokens, rows=DRAFT_ROWS) if has_ngrams else None
         self._log.buffers.begin_next()
         model = _loaded(draft, report)
         layout = ContextLayout(model, draft, context=_context_size(draft, model))

@@ -12,6 +12,8 @@ from modules.settings.options import SettingsGroup, setting
 # text-generation-webui's spellings.
 _LOADER_SYNONYMS = {"llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}
 
+_SPECULATION_SYNONYMS = {"none": "off", "draft-model": "draft"}
+
 
 def _read_model(value: object) -> object:
     return None if isinstance(value, str) and value.lower() == "none" else value
@@ -31,8 +33,16 @@ def _read_cache_type(value: object) -> object:
     return CACHE_TYPE_SYNONYMS.get(name, name)
 
 
+def _read_speculation(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    name = value.lower()
+    return _SPECULATION_SYNONYMS.get(name, "ngram" if name.startswith("ngram-") else name)
+
+
 ModelName = Annotated[str | None, BeforeValidator(_read_model)]
 Loader = Annotated[Literal["llama.cpp", "scripted"] | None, BeforeValidator(_read_loader)]
+Speculation = Annotated[Literal["auto", "off", "ngram", "draft"], BeforeValidator(_read_speculation)]
 CacheType = Annotated[str, BeforeValidator(_read_cache_type)]
 
 
@@ -121,6 +131,13 @@ class LlamaCppSettings(SettingsGroup, frozen=True):
     tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
     split_mode: Literal["layer", "row", "tensor", "none"] = setting(
         "layer", "How the model is split across several GPUs."
+    )
+    speculation: Speculation = setting(
+        "auto",
+        "Speculative decoding: draft proposes tokens with the draft model, ngram with what followed the same tokens in the "
+        "prompt or the reply; auto uses the draft model where one is named. Either pauses by itself where its tokens are "
+        "seldom accepted.",
+        aliases=("spec_type",),
     )
     model_draft: ModelName = setting(
         None,

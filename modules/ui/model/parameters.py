@@ -22,7 +22,7 @@ _LLAMA_CPP: Final = (
     *_FIRST,
     *("kv_cells", "threads", "threads_batch", "batch_size", "ubatch_size", "flash_attn", "split_mode", "tensor_split"),
     *("swa_full", "no_kv_offload", "no_mmap", "mlock", "numa"),
-    *("model_draft", "draft_max", "ctx_size_draft", "gpu_layers_draft"),
+    *("speculation", "model_draft", "draft_max", "ctx_size_draft", "gpu_layers_draft"),
 )
 # What a loader that is not listed here knows: what every loader does.
 _COMMON: Final = ("ctx_size", "cache_type", "parallel", "kv_cells")

@@ -1,6 +1,6 @@
 """How long steps take, by how many tokens they compute. Pure; learns from steps that read no prompts."""
 
-from bisect import bisect
+from bisect import bisect, insort
 from typing import Final
 
 _RISING: Final = 0.2
@@ -14,6 +14,7 @@ class StepCosts:
 
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
+        self._widths: list[int] = []
 
     @property
     def is_known(self) -> bool:
@@ -21,14 +22,17 @@ class StepCosts:
 
     def learn(self, width: int, seconds: float) -> None:
         """What disturbs a measurement only ever makes it larger, so lower ones are believed sooner."""
+        if width not in self._seconds:
+            insort(self._widths, width)
         old = self._seconds.get(width, seconds)
         self._seconds[width] = old + (_FALLING if seconds < old else _RISING) * (seconds - old)
 
     def of(self, width: int) -> float:
-        widths = sorted(self._seconds)
+        known = self._seconds.get(width)
+        if known is not None:
+            return known
+        widths = self._widths
         at = bisect(widths, width)
-        if at and widths[at - 1] == width:
-            return self._seconds[width]
         if at == 0 or at == len(widths):
             return self._beyond(widths, width)
         low, high = widths[at - 1], widths[at]
