@@ -89,6 +89,10 @@ def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: Lis
     loader = chosen.loader or detect_loader(model.path)
     kind = kind_of(model.path, loader)
     draft = None
+    if chosen.speculation == "draft" and chosen.model_draft is None and settings.model_draft is None:
+        raise BadRequest(
+            "--speculation draft needs a draft model. Name one with --model-draft.", param="args.speculation"
+        )
     drafts = chosen.speculation in {"auto", "draft"} and chosen.model_draft is not None
     if drafts and chosen.model_draft is not None and loader == LLAMA_CPP and kind is ModelKind.CHAT:
         draft = _draft_model(catalog, chosen.model_draft, is_requested="model_draft" in options.changes)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from modules.engine.types import LoadSpec
 from modules.errors import BadRequest, LoadFailed, SettingsError
 from modules.models.catalog import Catalog
 from modules.models.options import LoadOptions
@@ -184,3 +185,22 @@ def test_wrong_draft_models_are_refused_before_anything_is_loaded(three: Path, d
     with pytest.raises(BadRequest, match=f"--model-draft: .*{reason}") as refused:
         draft_of(three, "big", {"model_draft": draft})
     assert refused.value.param == "args.model_draft"
+
+
+def test_what_guesses_is_chosen(three: Path) -> None:
+    catalog, settings = Catalog(three), Settings.model_validate({"model": "big", "model_draft": "small"})
+
+    def spec(**args: object) -> LoadSpec:
+        return requested_spec(catalog, settings, "big", LoadOptions.parse(args))
+
+    assert [spec(speculation=each).speculates for each in ("auto", "draft", "ngram", "off")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert spec(spec_type="ngram-mod", draft=5).ngram_tokens == 5
+    assert spec(spec_type="ngram-mod").draft is None
+    assert spec(spec_type="none") == spec(speculation="off")
+    with pytest.raises(BadRequest, match="needs a draft model"):
+        requested_spec(catalog, Settings(), "big", LoadOptions.parse({"speculation": "draft"}))
