@@ -121,7 +121,6 @@ CHUNK = Chunk(
 )
 SPEC = LoadSpec(
     idle_cells=7,
-    device="cuda",
     name="a/b.gguf",
     path="/models/ü.gguf",
     loader="llama.cpp",

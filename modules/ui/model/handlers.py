@@ -86,7 +86,10 @@ class ModelHandlers:
             return menus
         name = state.name if state.name in models else next(iter(models), None)
         menus[parts.models] = gr.update(choices=models, value=name)
-        return menus | (await self._settings_of(name) if name else {parts.estimate: _NONE})
+        chosen = await self._settings_of(name) if name else {parts.estimate: _NONE}
+        return menus | {
+            each: menus.get(each, {}) | shown if isinstance(shown, dict) else shown for each, shown in chosen.items()
+        }
 
     async def chosen(self, entered: Entered) -> Shown:
         """Another model's settings and memory, and nothing else, until it is loaded."""

@@ -21,7 +21,7 @@ from modules.runtime import Runtime
 from modules.ui.model.downloads import DownloadHandlers
 from modules.ui.model.handlers import ModelHandlers
 from modules.ui.model.layout import OWN_TEMPLATE, DownloadParts, ModelParts, download_parts, model_parts
-from modules.ui.model.parameters import AUTOMATIC
+from modules.ui.model.parameters import AUTOMATIC, NO_DRAFT
 from modules.ui.model.tab import build_model
 from modules.ui.page.page import Page
 from tests.gguf_file import write_gguf
@@ -121,7 +121,8 @@ async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Pa
 
 async def test_opening_shows_what_there_is(tmp_path: Path) -> None:
     async with tab(tmp_path) as page:
-        page.show(await page.handlers.refreshed())
+        page.show(shown := await page.handlers.refreshed())
+        assert {NO_DRAFT, "a.gguf"} <= set(shown[page.field("model_draft")]["choices"])
         assert page.status.startswith("**scripted** is loaded")
         assert page.entered[page.parts.models] == "scripted"
 
@@ -319,6 +320,9 @@ async def test_the_estimate_follows_what_is_entered(tmp_path: Path) -> None:
         page.entered[page.field("ctx_size")] = 2048
         page.show(await page.handlers.estimated(page.entered))
         assert "cache 24 MiB" in page.estimate
+        page.entered[page.field("model_draft")] = "real.gguf"
+        page.show(await page.handlers.estimated(page.entered))
+        assert "weights 2 MiB, cache 40 MiB" in page.estimate
         await page.choose("a.gguf")
         assert "no usable GGUF file" in page.estimate
 
