@@ -28,6 +28,7 @@ from tests.streams import whole
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 COUNT = 16
+FEW = 5
 
 
 class FlatCosts(StepCosts):
@@ -106,7 +107,11 @@ async def test_a_copied_text_is_guessed(ngrams: ThreadedEngine, smollm2_referenc
     assert rejected < accepted
 
 
-@pytest.mark.parametrize("text", PROMPTS[:20], ids=range(20))
+@pytest.mark.parametrize(
+    "text",
+    [text if at < FEW else pytest.param(text, marks=pytest.mark.extended) for at, text in enumerate(PROMPTS[:20])],
+    ids=range(20),
+)
 async def test_greedy_replies(drafted: ThreadedEngine, smollm2_reference: Reference, text: str) -> None:
     generation = await asking(drafted, text)
     reply = await whole(drafted, generation)
@@ -116,9 +121,9 @@ async def test_greedy_replies(drafted: ThreadedEngine, smollm2_reference: Refere
 
 
 async def test_good_drafts_save_steps_and_bad_ones_are_rejected(good: ThreadedEngine, bad: ThreadedEngine) -> None:
-    generation = await asking(good, PROMPTS[0], max_tokens=60)
+    generation = await asking(good, PROMPTS[0], max_tokens=40)
     accepted, rejected = drafts_of(await whole(good, generation))
-    assert accepted > 40
+    assert accepted > 25
     assert rejected < 10
     accepted, rejected = drafts_of(await whole(bad, generation))
     assert rejected > accepted
