@@ -56,7 +56,7 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class ContentPreview:
     """Visible text of choice `index` as the model says it, while extensions hold it back: the Content that follows is
     what they made of all of it."""
 
@@ -104,5 +104,14 @@ class Done:
 
 
 Event = (
-    Started | Progress | Content | Draft | Reasoning | PromptScored | ToolCallStart | ToolCallDelta | ToolCallEnd | Done
+    Started
+    | Progress
+    | Content
+    | ContentPreview
+    | Reasoning
+    | PromptScored
+    | ToolCallStart
+    | ToolCallDelta
+    | ToolCallEnd
+    | Done
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from modules.chatmodels.base import RequestScope, Stoppable
 from modules.chatmodels.hook_values import passed_through
 from modules.engine.types import TokenLogprob
-from modules.events import Content, Done, Draft, Event, ToolCallStart
+from modules.events import Content, ContentPreview, Done, Event, ToolCallStart
 from modules.hooks import Hooks, Turn
 from modules.requests import ChatRequest, CompletionRequest
 
@@ -45,7 +45,7 @@ class RequestHooks:
                 if isinstance(event, Content) and self._hooks.reply_text:
                     texts.setdefault(event.index, _HeldText()).add(event)
                     if event.text:
-                        yield Draft(index=event.index, text=event.text)
+                        yield ContentPreview(index=event.index, text=event.text)
                     continue
                 if isinstance(event, Done | ToolCallStart) and self._hooks.reply_text:
                     held = texts.setdefault(event.index, _HeldText())

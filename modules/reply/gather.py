@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from modules.engine.types import TokenLogprob, Usage
 from modules.events import (
     Content,
+    ContentPreview,
     Done,
-    Draft,
     Event,
     FinishReason,
     PromptScored,
@@ -136,7 +136,7 @@ class ChoiceAccumulator:
                 self._text.append(text)
                 self._tokens += event.tokens
                 self._logprobs += event.logprobs
-            case Draft(text=text):
+            case ContentPreview(text=text):
                 self._drafted = self._drafted or []
                 self._drafted.append(text)
             case Reasoning(text=text):

@@ -10,7 +10,7 @@ import pytest
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.errors import BadRequest, ContextTooLong, NotLoaded
-from modules.events import Content, Done, Draft, Event, FinishReason, Started
+from modules.events import Content, ContentPreview, Done, Event, FinishReason, Started
 from modules.hooks import Hooks, Turn
 from modules.messages import Role, text_message
 from modules.models.pool import ModelPool
@@ -46,7 +46,7 @@ async def test_reply_text_is_held_back_until_it_is_whole(models: ModelPool, work
     assert isinstance(events[0], Started)
     for index in (0, 1):
         contents = [event for event in events if isinstance(event, Content) and event.index == index]
-        drafts = [event.text for event in events if isinstance(event, Draft) and event.index == index]
+        drafts = [event.text for event in events if isinstance(event, ContentPreview) and event.index == index]
         assert [content.text for content in contents] == ["SOME WORDS"]
         assert len(contents[0].tokens) == len("some words")
         assert "".join(drafts) == "some words"

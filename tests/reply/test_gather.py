@@ -8,8 +8,8 @@ from modules.engine.types import TokenLogprob, Usage
 from modules.errors import EngineFailed
 from modules.events import (
     Content,
+    ContentPreview,
     Done,
-    Draft,
     Event,
     FinishReason,
     PromptScored,
@@ -111,8 +111,8 @@ def test_accumulator_tells_how_far_a_choice_has_come() -> None:
     assert (choice.text, choice.drafted, choice.calls) == ("", None, ())
     for event in (
         Reasoning(index=0, text="hm"),
-        Draft(index=0, text="so"),
-        Draft(index=0, text=" so"),
+        ContentPreview(index=0, text="so"),
+        ContentPreview(index=0, text=" so"),
         Content(index=0, text="SO"),
         ToolCallStart(index=0, call=0, id="c0", name="f"),
         ToolCallDelta(index=0, call=0, arguments='{"a"'),

@@ -1,4 +1,4 @@
-"""Pictures of characters and users: taken in as PNG or JPEG of modest size, shown without serving the user's folder."""
+"""Pictures of characters and users, as PNG or JPEG of modest size, shown without serving folders."""
 
 import asyncio
 import base64

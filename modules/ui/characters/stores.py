@@ -1,4 +1,4 @@
-"""Characters and user profiles as one form shows them: a file's name, what it is called, its texts, its picture."""
+"""Characters and user profiles as one form shows them: file name, name, texts, picture."""
 
 from dataclasses import dataclass, replace
 from itertools import chain, count

@@ -1,4 +1,4 @@
-"""Events of the list of past chats: opening, making, naming, deleting with undo, searching; files in and out."""
+"""Events of the list of past chats: open, create, rename, delete with undo, search, import, export."""
 
 import asyncio
 import tempfile

@@ -1,4 +1,4 @@
-"""Events of the Chat tab that change a conversation at once: editing, versions, branches, removing, dummies."""
+"""Events of the Chat tab that change a conversation: editing, versions, branches, removing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

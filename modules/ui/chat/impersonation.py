@@ -1,4 +1,4 @@
-"""Writing the user's next message in the user's place: the model goes on where the user's turn has begun."""
+"""Writes the user's next message in the user's place."""
 
 import asyncio
 import secrets

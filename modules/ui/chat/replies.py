@@ -1,4 +1,4 @@
-"""Events of the Chat tab that lead to a reply: sending, regenerating, continuing; and following a reply as it comes."""
+"""Events of the Chat tab that lead to a reply: sending, regenerating, continuing, following."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence

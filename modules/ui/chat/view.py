@@ -1,4 +1,4 @@
-"""A conversation → what Gradio's chat component shows, and what the page's own buttons have to know of each message.
+"""A conversation → what Gradio's chat component shows, and what the page's buttons need.
 
 Thoughts and calls of tools are messages of their own that can be folded. Pure.
 """

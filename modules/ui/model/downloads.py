@@ -1,4 +1,7 @@
-"""Downloads in the Model tab, and the one under way: it goes on when a browser tab is closed, and every tab can follow or stop it."""
+"""Downloads in the Model tab.
+
+The one under way continues when a browser tab is closed; every tab can follow or stop it.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator

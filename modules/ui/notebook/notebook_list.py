@@ -1,5 +1,4 @@
-"""Events of the Notebook tab that concern files: choosing, making, naming and deleting notebooks, and saving as one
-writes."""
+"""Events of the Notebook tab that concern files: choose, create, rename, delete, autosave."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""What the open tabs have in their notebooks: which file, the steps back, the reply that is being written."""
+"""The notebooks of open tabs: which file, the undo steps, the running reply."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""What the notebook shows of a text besides the text: its tokens, what may come next, and how it looks as HTML."""
+"""Views of a notebook's text: its tokens, the next token's candidates, and HTML."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A reply that is being written into a notebook, read to its end in a task while a tab looks at it now and then."""
+"""A reply that is being written into a notebook, in a task that tabs look at now and then."""
 
 import asyncio
 import logging

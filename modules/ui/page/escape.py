@@ -1,4 +1,4 @@
-"""Markdown in which HTML is text and formulas are marked: a reply that mentions `<div>` or $5 shows it, in code and out of it."""
+"""Markdown with HTML escaped and formulas marked: a reply that mentions `<div>` or $5 shows it."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The components that stand for settings, wherever on the page they are, and what has been entered in them."""
+"""The components of settings, wherever on the page they are, and what is entered in them."""
 
 import json
 from collections.abc import Mapping

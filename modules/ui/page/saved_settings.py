@@ -1,4 +1,4 @@
-"""The page's settings as they were entered last: checked, kept between visits, written a moment after a change."""
+"""The page's settings as entered last: checked, kept between visits, saved after a moment."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A menu of the user's files of one kind: choosing one, saving under a name, deleting after a second click."""
+"""A menu of the user's files of one kind: choose, save under a name, delete after a second click."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""The order in which samplers are applied, as a list whose rows are dragged, moved with keys and switched off."""
+"""The order of samplers, as a list whose rows are dragged, moved with keys and switched off."""
 
 import json
 from pathlib import Path

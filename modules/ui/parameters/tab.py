@@ -1,4 +1,4 @@
-"""The Parameters tab: how replies are drawn and when they end, presets of that, grammars, and instruction templates."""
+"""The Parameters tab: sampling and length, presets, grammars, and instruction templates."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping

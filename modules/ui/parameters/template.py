@@ -1,4 +1,4 @@
-"""Instruction templates: reading, saving and deleting them, and which one the loaded model is used with."""
+"""Instruction templates: read, save, delete, and which one the loaded model uses."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""The chats that the page shows: where each one's conversation is, and which of them a reply is being written to."""
+"""The chats that the page shows: where each conversation is, and which have a running reply."""
 
 import asyncio
 import logging

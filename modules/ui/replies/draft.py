@@ -1,4 +1,4 @@
-"""What has come of a reply so far: thought, words, calls of tools and what they answered, and what it cost."""
+"""The reply so far: reasoning, text, tool calls with their results, and its cost."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from modules.chat.tool_events import (
     ToolStarted,
 )
 from modules.events import Content, Done, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
-from modules.events import Draft as Unhooked
+from modules.events import ContentPreview as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.prompt.templates.shape import with_thought_apart
 from modules.reply.gather import ChoiceAccumulator

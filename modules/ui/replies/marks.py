@@ -1,5 +1,7 @@
-"""Which messages a browser tab shows, so that what it asks for is done to one of them or not at all: another tab may
-have changed the chat meanwhile. Pure."""
+"""Which messages a browser tab shows, so that an action on one never affects another. Pure.
+
+Another tab may have changed the chat meanwhile: then the action is refused.
+"""
 
 import hashlib
 from collections.abc import Sequence

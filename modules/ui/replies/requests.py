@@ -1,4 +1,7 @@
-"""The page's settings and a conversation → what the chat service is asked for. Pure, but for reading the user's profile."""
+"""The page's settings and a conversation → a request to the chat service.
+
+Pure, but for reading the user's profile.
+"""
 
 import json
 from collections.abc import Sequence

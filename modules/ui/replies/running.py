@@ -1,5 +1,7 @@
-"""Replies under way on the page. Each is a task of its own: a tab that is closed or reloaded does not break it off, and
-finds it again."""
+"""Running replies of the page, each in a task of its own.
+
+A tab that is closed or reloaded does not end its reply, and finds it again.
+"""
 
 import asyncio
 import html

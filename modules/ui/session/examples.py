@@ -1,4 +1,4 @@
-"""What a user copies to talk to the API: commands and programs that hold the real address and key. Pure."""
+"""Commands and programs to copy, with the API's real address and key. Pure."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Parameters of extensions as a user edits them: lines `<extension>-<parameter>: value`, as settings.yaml has them. Pure."""
+"""Parameters of extensions as the user edits them: lines `<extension>-<parameter>: value`. Pure."""
 
 from collections.abc import Mapping, Sequence
 

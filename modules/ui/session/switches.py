@@ -1,5 +1,7 @@
-"""The settings that the Session tab offers to switch. Only what is harmless in anybody's hands: nothing here opens the
-program to others, runs code of models, or changes who may do what."""
+"""The settings that the Session tab can switch.
+
+Only harmless ones: nothing here opens the program to others, runs code of models, or changes who may do what.
+"""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,5 +1,4 @@
-"""Gradio's blocks, held to what the page promises: files are those that were uploaded to it, nothing is fetched for
-anybody, and what breaks down is told in the log, not to strangers."""
+"""A hardened `gr.Blocks`: serves uploaded files only, fetches no URLs, logs errors."""
 
 import logging
 from collections.abc import Iterable, Mapping

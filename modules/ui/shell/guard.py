@@ -1,4 +1,4 @@
-"""What stands between the page and strangers: names and origins on the way in, a content policy on the way out."""
+"""Protects the page: host names and origins of requests, and the content policy of answers."""
 
 from typing import Final
 

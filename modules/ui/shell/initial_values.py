@@ -1,4 +1,4 @@
-"""What browsers get with the page itself: values and choices that are known before anybody asks for them."""
+"""Values and choices that are known before the page is opened, sent with the page itself."""
 
 import asyncio
 import logging

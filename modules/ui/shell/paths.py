@@ -1,4 +1,4 @@
-"""Which of Gradio's paths are open: those that its page needs. Where users sign in, strangers get what that takes."""
+"""Which of Gradio's paths are open: those that its page needs, fewer before signing in."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Gradio's queue of events: begins them in the order in which they arrived, and polls seldom while nobody uses the page."""
+"""Gradio's queue of events: first come, first served, and rarely polled while the page is idle."""
 
 import time
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The names of Gradio's that it does not document and that `ui/shell` depends on, checked before the page is built."""
+"""Gradio's undocumented names that `ui/shell` depends on, checked before the page is built."""
 
 import importlib
 import inspect

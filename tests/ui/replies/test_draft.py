@@ -5,7 +5,7 @@ import pytest
 from modules.chat.tool_events import RoundFinished, ToolFinished, ToolProposed, ToolStarted
 from modules.engine.types import PromptProgress, Usage
 from modules.events import Content, Done, FinishReason, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
-from modules.events import Draft as Unhooked
+from modules.events import ContentPreview as Unhooked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.ui.replies.draft import CallSoFar, Drafting, ReplyDraft, divided, joined
 
