@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from modules.backends.scripted import ScriptedBackend
+from modules.backends.scripted.backend import ScriptedBackend
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec, ModelCard
 

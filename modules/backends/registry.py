@@ -1,47 +1,78 @@
-"""Which loader reads which file. A backend's libraries are imported only when its loader is asked for."""
+"""The backends there are.
 
+Settings, menus, the list of models, estimates and documentation are made from them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from modules.backends.llamacpp.gguf_header import kind_of_gguf
+from modules.backends.base import BackendSpec
+from modules.backends.llamacpp.spec import LlamaCpp
+from modules.backends.scripted.spec import Scripted
 from modules.engine.protocols import Loader
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
-LLAMA_CPP: Final = "llama.cpp"
-SCRIPTED: Final = "scripted"
-LOADERS: Final = (LLAMA_CPP, SCRIPTED)
+
+class Backends:
+    """Some backends, in order of preference where several read a file. A value: it never changes."""
+
+    def __init__(self, specs: Sequence[BackendSpec]) -> None:
+        self._specs = tuple(specs)
+
+    def __iter__(self) -> Iterator[BackendSpec]:
+        return iter(self._specs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self._specs)
+
+    @property
+    def spellings(self) -> Mapping[str, str]:
+        """Further names, in lower case, with the one that each means."""
+        return {spelling.lower(): spec.name for spec in self._specs for spelling in spec.spellings}
+
+    @property
+    def formats(self) -> str:
+        """What kinds of files are read, for messages: "GGUF", "GGUF or safetensors"."""
+        return " or ".join(dict.fromkeys(spec.format for spec in self._specs if spec.format))
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(ending for spec in self._specs for ending in spec.endings))
+
+    def named(self, name: str) -> BackendSpec:
+        """Raises LoadFailed for one that does not exist."""
+        for spec in self._specs:
+            if spec.name == name:
+                return spec
+        raise LoadFailed(f"There is no loader named {name!r}. Choose one of: {', '.join(self.names)}.")
+
+    def reader_of(self, path: Path) -> BackendSpec:
+        """The first that loads the model file or folder. Raises LoadFailed when none does."""
+        for spec in self._specs:
+            if spec.reads(path):
+                return spec
+        raise LoadFailed(f"No loader can read {path.name}. This version reads {self.formats} files.")
+
+    def kind_of(self, path: Path) -> ModelKind:
+        """What the model at `path` is for, as far as its file says so."""
+        return next((spec.kind_of(path) for spec in self._specs if spec.reads(path)), ModelKind.CHAT)
+
+    def can_use_gpu(self) -> bool:
+        return any(spec.can_use_gpu() for spec in self._specs)
+
+    def loader_for(self, name: str) -> Loader:
+        """Imports the backend's library. Raises LoadFailed when there is no such backend, or its package is missing or
+        broken."""
+        spec = self.named(name)
+        try:
+            return spec.loader()
+        except (ImportError, OSError, RuntimeError) as error:
+            raise LoadFailed(
+                f"The {name} loader cannot be used: {error}. Run `python3 one_click.py doctor` to see what is missing."
+            ) from error
 
 
-def loader_for(name: str) -> Loader:
-    """Raises LoadFailed for a loader that does not exist here, or whose package is missing or broken."""
-    try:
-        return _imported(name)
-    except (ImportError, OSError, RuntimeError) as error:
-        raise LoadFailed(
-            f"The {name} loader cannot be used: {error}. Run `python3 one_click.py doctor` to see what is missing."
-        ) from error
-
-
-def detect_loader(path: Path) -> str:
-    """The loader for a model file or folder. Raises LoadFailed when none reads it."""
-    if path.suffix.lower() == ".gguf":
-        return LLAMA_CPP
-    raise LoadFailed(f"No loader can read {path.name}. This version reads GGUF files.")
-
-
-def kind_of(path: Path, loader: str) -> ModelKind:
-    """What the model at `path` is for, as far as its file says so."""
-    return kind_of_gguf(path) if loader == LLAMA_CPP and path.is_file() else ModelKind.CHAT
-
-
-def _imported(name: str) -> Loader:
-    if name == LLAMA_CPP:
-        from modules.backends.llamacpp.loader import LlamaCppLoader  # noqa: PLC0415
-
-        return LlamaCppLoader()
-    if name == SCRIPTED:
-        from modules.backends.scripted import ScriptedLoader  # noqa: PLC0415
-
-        return ScriptedLoader()
-    raise LoadFailed(f"There is no loader named {name!r}. Choose one of: {', '.join(LOADERS)}.")
+BACKENDS: Final = Backends((LlamaCpp(), Scripted()))

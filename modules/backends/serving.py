@@ -2,9 +2,9 @@
 
 from typing import NoReturn
 
-from modules.backends.registry import loader_for
+from modules.backends.registry import BACKENDS
 from modules.engine import worker
 
 
 def run() -> NoReturn:
-    worker.run(loader_for)
+    worker.run(BACKENDS.loader_for)

@@ -169,7 +169,7 @@ class ProcessEngine:
             )
         return LoadFailed(
             f"The loader crashed while it read {self._spec.name}. "
-            "The file may be damaged, need more memory than there is, or need a newer llama-cpp-python."
+            "The file may be damaged, need more memory than there is, or need a newer version of the loader's library."
         )
 
     def _death(self) -> EngineFailed:

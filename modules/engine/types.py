@@ -1,8 +1,9 @@
 """The values that cross the seam between the product and a model."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, TypeAlias
 
 from modules.sampling import Sampling
 
@@ -226,18 +227,22 @@ class Adapter:
     scale: float = 1.0
 
 
+# Tokens of one draft, at most: beyond, hardly any are right.
+MAX_DRAFT: Final = 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftSpec:
-    """A smaller model that guesses what the main one will say, and how to load it; `path` is absolute.
+    """A smaller model that guesses what the main one will say; `path` is absolute.
 
-    A draft has at most `most` tokens. `context` 0 means that of the main model, `gpu_layers` -1 all.
+    A draft has at most `most` tokens. `context` 0 means that of the main model. How else it is loaded is among the options
+    of the loader.
     """
 
     name: str
     path: str
     most: int = 4
     context: int = 0
-    gpu_layers: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,36 +305,23 @@ class ModelCard:
         return tuple(name for name, can in found.items() if can)
 
 
+OptionValue: TypeAlias = bool | int | float | str | tuple[float | str, ...] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSpec:
-    """Everything a loader needs to bring a model up; `path` is absolute.
+    """Everything a loader needs to bring a model up; `path` is absolute, and empty for a model without a file.
 
-    `context` 0 means what the model was trained for. `kv_cells` is the number of tokens that all requests together may
-    hold (0: the same as `context`), `idle_cells` of finished requests are kept beside them (-1: half as many).
-    `threads` 0 means one per physical core, `ubatch_size` 0 what suits the hardware, `gpu_layers` -1 all. `device` is where encoders compute: cpu, cuda, cuda:1 or auto.
+    `context` 0 means what the model was trained for. `options` are the loader's own, by setting name: it gives them their
+    types, and those that are left out have its defaults. `device` is where encoders compute: cpu, cuda, cuda:1 or auto.
     """
 
     name: str
     path: str
     loader: str
     context: int = 8192
-    kv_cells: int = 0
-    idle_cells: int = -1
     parallel: int = 8
-    threads: int = 0
-    threads_batch: int = 0
-    batch_size: int = 2048
-    ubatch_size: int = 0
-    gpu_layers: int = -1
-    cache_type: str = "fp16"
-    flash_attn: str = "auto"
-    split_mode: str = "layer"
-    tensor_split: tuple[float, ...] = ()
-    no_mmap: bool = False
-    mlock: bool = False
-    numa: bool = False
-    no_kv_offload: bool = False
-    swa_full: bool = True
+    options: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
     adapters: tuple[Adapter, ...] = ()
     instruction_template: str = ""
     max_queue: int = 256
@@ -342,23 +334,3 @@ class LoadSpec:
     def speculates(self) -> bool:
         """Whether tokens are guessed. Without a `draft` model, `ngram_tokens` at once, from what was said before."""
         return self.draft is not None or self.ngram_tokens > 0
-
-    @property
-    def of_draft(self) -> "LoadSpec | None":
-        """How the draft model is loaded beside this one."""
-        if self.draft is None:
-            return None
-        return replace(
-            self,
-            name=self.draft.name,
-            path=self.draft.path,
-            context=self.draft.context or max(self.context, self.kv_cells),
-            kv_cells=0,
-            idle_cells=0,
-            gpu_layers=self.draft.gpu_layers,
-            cache_type="fp16",
-            swa_full=True,
-            adapters=(),
-            draft=None,
-            ngram_tokens=0,
-        )

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from modules.backends.registry import BACKENDS, Backends
 from modules.engine.types import Adapter
 from modules.errors import LoadFailed, NotFound
 from modules.settings.options import did_you_mean
 
-_GGUF: Final = ".gguf"
-# llama.cpp opens the first part of a split file and finds the others itself.
-_LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
-# The vision part of a model, which cannot be loaded alone.
-_PROJECTOR: Final = "mmproj"
 _FOLDER_MARK: Final = "config.json"
 # File systems keep times in steps of up to two seconds (FAT): a change within one does not show in them.
 _HIDDEN_NANOSECONDS: Final = 2 * 10**9
@@ -53,32 +49,33 @@ class Catalog:
     """The models under `folder`. A file that was just put there is found: what was read before counts for as long as no
     folder has changed. Every method reads the disk; they may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, backends: Backends = BACKENDS) -> None:
         self._folder = folder
+        self._backends = backends
         # Never current, so that the first question reads the folder.
         self._listing = _Listing((), {str(folder): -1}, 0)
 
     def names(self) -> list[str]:
-        """What a loader reads: GGUF files by their path below the folder, in natural order. Of a model in several files
-        only the first is named."""
+        """What some loader reads, files and folders, by their path below the folder and in natural order."""
         listing = self._listing
         if not listing.is_current():
             listing = self._listing = self._read()
         return list(listing.names)
 
     def find(self, name: str) -> ListedModel:
-        """The listed model of that name; `.gguf` may be left out. Raises LoadFailed for a model in a format that no
+        """The listed model of that name; the ending of a file may be left out. Raises LoadFailed for a model in a format that no
         loader reads, NotFound for everything else.
 
         Only what was found by walking the folder is ever returned, so a name cannot lead out of it. A link that the
         operator put there counts as what it links to.
         """
         names = self.names()
-        for candidate in (name, name + _GGUF):
+        for candidate in self._spellings(name):
             if candidate in names:
                 return ListedModel(candidate, (self._folder / candidate).absolute())
         if name in self._folder_names():
-            raise LoadFailed(f"No loader can read {_shown(name)}. This version reads GGUF files.", param="model")
+            formats = self._backends.formats
+            raise LoadFailed(f"No loader can read {_shown(name)}. This version reads {formats} files.", param="model")
         raise NotFound(
             f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], names)}.",
             param="model",
@@ -91,7 +88,7 @@ class Catalog:
     def may_have(self, name: str) -> bool:
         """False where `find` would not find it: cheaper than going through the folder."""
         try:
-            return any((self._folder / candidate).exists() for candidate in (name, name + _GGUF))
+            return any((self._folder / candidate).exists() for candidate in self._spellings(name))
         except (OSError, ValueError):
             return False
 
@@ -100,13 +97,20 @@ class Catalog:
         seen = time.time_ns()
         walked = list(self._walk())
         changed = {str(self._folder): -1} | {str(folder): _changed(folder) for folder, _ in walked}
-        return _Listing(tuple(sorted(self._gguf_names(walked), key=_natural_key)), changed, seen)
+        return _Listing(tuple(sorted(self._readable(walked), key=_natural_key)), changed, seen)
 
-    def _gguf_names(self, walked: Iterable[tuple[Path, list[str]]]) -> Iterator[str]:
+    def _spellings(self, name: str) -> tuple[str, ...]:
+        """Under which names it may be listed."""
+        return (name, *(name + ending for ending in self._backends.endings))
+
+    def _readable(self, walked: Iterable[tuple[Path, list[str]]]) -> Iterator[str]:
         for folder, files in walked:
-            for file in files:
-                if file.lower().endswith(_GGUF) and _PROJECTOR not in file.lower() and not _LATER_PART.search(file):
-                    yield (folder / file).relative_to(self._folder).as_posix()
+            places = [folder / file for file in files]
+            if folder != self._folder:
+                places.append(folder)
+            for path in places:
+                if any(backend.reads(path) for backend in self._backends):
+                    yield path.relative_to(self._folder).as_posix()
 
     def _folder_names(self) -> Iterator[str]:
         """Models in a format that no loader here reads."""
@@ -151,17 +155,18 @@ _ADAPTER_FOLDER_MARK: Final = "adapter_config.json"
 
 @dataclass(frozen=True, slots=True)
 class AdapterCatalog:
-    """The adapters in `folder`: GGUF files, and folders in PEFT's format. It is read anew each time."""
+    """The adapters in `folder`: what a loader applies, and folders in PEFT's format. It is read anew each time."""
 
     folder: Path
+    backends: Backends = BACKENDS
 
     def names(self) -> list[str]:
         return sorted(self._names(), key=str.lower)
 
     def find(self, name: str) -> Adapter:
-        """The listed adapter of that name; `.gguf` may be left out. Raises NotFound for everything else."""
+        """The listed adapter of that name; the ending of a file may be left out. Raises NotFound for everything else."""
         names = self.names()
-        for candidate in (name, name + _GGUF):
+        for candidate in (name, *(name + ending for ending in self.backends.endings)):
             if candidate in names:
                 return Adapter(name=candidate, path=str((self.folder / candidate).absolute()))
         raise NotFound(
@@ -174,6 +179,7 @@ class AdapterCatalog:
             return
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                is_file = entry.name.lower().endswith(_GGUF)
-                if not entry.name.startswith(".") and (is_file or (Path(entry) / _ADAPTER_FOLDER_MARK).is_file()):
+                path = Path(entry)
+                is_read = any(backend.reads_adapter(path) for backend in self.backends)
+                if not entry.name.startswith(".") and (is_read or (path / _ADAPTER_FOLDER_MARK).is_file()):
                     yield entry.name

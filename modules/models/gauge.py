@@ -1,6 +1,5 @@
 """How much memory a model needs, what its process has, and what there is for all of them."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,13 +10,10 @@ from typing import Final, Protocol
 
 import psutil
 
-from modules.backends.llamacpp.estimate import embedder_bytes, estimate
-from modules.backends.registry import LLAMA_CPP
-from modules.engine.types import LoadSpec, ModelKind
+from modules.engine.types import LoadSpec
 from modules.models.residency import MemoryLimits, MemoryUse
 from modules.settings.values import Settings
 
-_GPU_LIBRARIES: Final = ("cuda", "hip", "vulkan", "metal", "sycl", "musa", "cann")
 # nvidia-smi comes with the driver; a Python binding would be one more dependency.
 _QUERY: Final = ("--query-gpu=memory.free,memory.total", "--format=csv,noheader,nounits")
 # The first answer wakes the driver, which takes some seconds where no display holds it awake.
@@ -27,22 +23,33 @@ _CONTROL_GROUP: Final = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """Of one graphics card, in bytes."""
+
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes. `gpu_free` and `gpu_total` are sums over all graphics cards, None where that is not known."""
+    """Bytes. `gpus` are the graphics cards whose memory is known."""
 
     host_free: int
     host_total: int
-    gpu_free: int | None = None
-    gpu_total: int | None = None
+    gpus: tuple[GpuMemory, ...] = ()
+
+    @property
+    def gpu_free(self) -> int | None:
+        return sum(card.free for card in self.gpus) if self.gpus else None
+
+    @property
+    def gpu_total(self) -> int | None:
+        return sum(card.total for card in self.gpus) if self.gpus else None
 
 
 def room_now() -> Room:
     """Blocks while the driver answers."""
-    free, total = host_room()
-    cards = _nvidia_cards()
-    if not cards:
-        return Room(free, total)
-    return Room(free, total, sum(free for free, _ in cards), sum(total for _, total in cards))
+    return Room(*host_room(), gpus_now())
 
 
 def host_room(group: Path = _CONTROL_GROUP) -> tuple[int, int]:
@@ -63,21 +70,11 @@ def host_room(group: Path = _CONTROL_GROUP) -> tuple[int, int]:
     return min(memory.available, max(0, bound - used)), min(memory.total, bound)
 
 
-def can_use_gpu() -> bool:
-    """Whether llama.cpp was built for a graphics card: told by its libraries' names, so that it need not be loaded."""
-    # Not imported: that would load llama.cpp into the server's process.
-    found = importlib.util.find_spec("llama_cpp")
-    if found is None or not found.origin:
-        return False
-    names = [path.name.lower() for path in (Path(found.origin).parent / "lib").glob("*ggml-*")]
-    return any(f"ggml-{library}" in name for name in names for library in _GPU_LIBRARIES)
-
-
-def _nvidia_cards() -> list[tuple[int, int]]:
-    """Free and whole memory of each card, in bytes; empty without NVIDIA's tool."""
+def gpus_now() -> tuple[GpuMemory, ...]:
+    """The graphics cards that NVIDIA's tool tells of; empty without it. Blocks while the driver answers."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return []
+        return ()
     try:
         done = subprocess.run(
             [tool, *_QUERY],
@@ -87,14 +84,14 @@ def _nvidia_cards() -> list[tuple[int, int]]:
             check=True,
             stdin=subprocess.DEVNULL,
         )
-        return [_card(line) for line in done.stdout.splitlines() if line.strip()]
+        return tuple(_card(line) for line in done.stdout.splitlines() if line.strip())
     except (OSError, subprocess.SubprocessError, ValueError):
-        return []
+        return ()
 
 
-def _card(line: str) -> tuple[int, int]:
+def _card(line: str) -> GpuMemory:
     free, total = line.split(",")
-    return int(free) * 2**20, int(total) * 2**20
+    return GpuMemory(int(free) * 2**20, int(total) * 2**20)
 
 
 GIB: Final = 2**30
@@ -130,12 +127,11 @@ class SystemMemory:
         self._models = settings.models_max
         self._gib = settings.models_memory
         # Reading a header takes some tens of milliseconds, and every request that waits for room asks.
-        self._estimate = lru_cache(maxsize=_REMEMBERED)(_estimate)
+        self._backends = settings.backends
+        self._estimated = lru_cache(maxsize=_REMEMBERED)(self._estimate)
 
     def need(self, spec: LoadSpec) -> MemoryUse:
-        if spec.loader != LLAMA_CPP:
-            return MemoryUse(host=_PROCESS)
-        return self._estimate(spec, _stamp(spec.path))
+        return self._estimated(spec, _stamp(spec.path))
 
     def taken(self, pid: int) -> int:
         try:
@@ -164,7 +160,12 @@ class SystemMemory:
 
     @cached_property
     def _has_gpu(self) -> bool:
-        return can_use_gpu()
+        return self._backends.can_use_gpu()
+
+    def _estimate(self, spec: LoadSpec, _stamp: tuple[int, int]) -> MemoryUse:
+        backend = self._backends.named(spec.loader)
+        found = backend.estimate(spec, tuple(card.free for card in gpus_now()) if backend.can_use_gpu() else ())
+        return MemoryUse(host=found.host + _PROCESS, gpu=found.gpu)
 
 
 def _is_data_file(path: str) -> bool:
@@ -179,13 +180,6 @@ def shown_bytes(count: int) -> str:
 def _reserve(total: int) -> int:
     """What is left to everything else on the machine."""
     return min(max(total // 16, _SMALL_RESERVE), _LARGE_RESERVE)
-
-
-def _estimate(spec: LoadSpec, _stamp: tuple[int, int]) -> MemoryUse:
-    if spec.kind is not ModelKind.CHAT:
-        return MemoryUse(host=embedder_bytes(Path(spec.path), spec) + _PROCESS)
-    found = estimate(Path(spec.path), spec, has_gpu=can_use_gpu())
-    return MemoryUse(host=found.host + _PROCESS, gpu=found.gpu)
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
-from modules.backends.registry import loader_for
+from modules.backends.registry import BACKENDS, Backends
 from modules.engine.process import ProcessEngine
 from modules.engine.protocols import Engine, Loader, ReportProgress
 from modules.engine.threaded import ThreadedEngine
@@ -40,14 +40,14 @@ class Candidate(Protocol):
 Launch: TypeAlias = Callable[[LoadSpec], Awaitable[Candidate]]
 
 
-async def launch_engine(spec: LoadSpec) -> Candidate:
-    """In a child process: the way for every real model. Raises LoadFailed."""
-    return _ChildCandidate(await ProcessEngine.probe(spec))
+async def launch_engine(spec: LoadSpec, command: Sequence[str] = ()) -> Candidate:
+    """In a child process, the usual one or that of `command`: the way for every real model. Raises LoadFailed."""
+    return _ChildCandidate(await ProcessEngine.probe(spec, command=command))
 
 
-async def launch_in_process(spec: LoadSpec) -> Candidate:
+async def launch_in_process(spec: LoadSpec, backends: Backends = BACKENDS) -> Candidate:
     """On a thread of this process: for the scripted backend, where starting a process costs more than running it."""
-    loader = loader_for(spec.loader)
+    loader = backends.loader_for(spec.loader)
     await asyncio.to_thread(loader.probe, spec)
     return _ThreadCandidate(spec, loader)
 

@@ -4,28 +4,35 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from modules.engine.types import DraftSpec, LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
 from modules.models.catalog import ListedModel
-from modules.settings.options import did_you_mean
-from modules.settings.values import OPTIONS, Settings
+from modules.settings.options import Option, did_you_mean
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 
-# Left out on purpose is what only the operator may decide: folders, and whether a model may bring code of its own.
-_LOAD_OPTIONS: Final = (
-    "loader ctx_size cache_type parallel kv_cells gpu_layers threads threads_batch batch_size ubatch_size flash_attn "
-    "swa_full no_mmap mlock numa no_kv_offload tensor_split split_mode model_draft draft_max ctx_size_draft "
-    "gpu_layers_draft speculation"
-)
+# What every loader has. Left out on purpose is what only the operator may decide: folders, and whether a model may bring
+# code of its own.
+COMMON_OPTIONS: Final = ("ctx_size", "parallel")
+# And what those have that use draft models.
+DRAFT_OPTIONS: Final = ("speculation", "model_draft", "draft_max", "ctx_size_draft")
 # One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
-_NAMES: Final = MappingProxyType(
-    {alias: name for name in _LOAD_OPTIONS.split() for alias in (name, *OPTIONS[name].aliases)}
-)
+
+
+def load_options(settings: type[Settings]) -> Mapping[str, Option]:
+    """What can be set for one load, by setting name."""
+    own = (name for backend in settings.backends for name in backend.options.model_fields)
+    return {name: settings.declared[name] for name in ("loader", *COMMON_OPTIONS, *own, *DRAFT_OPTIONS)}
+
+
+def options_of_loader(settings: type[Settings], loader: str) -> tuple[str, ...]:
+    """What can be set for a load with that loader. Raises LoadFailed when it does not exist."""
+    backend = settings.backends.named(loader)
+    return (*COMMON_OPTIONS, *backend.options.model_fields, *(DRAFT_OPTIONS if backend.can_draft else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +42,22 @@ class LoadOptions:
     changes: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, args: Mapping[str, object]) -> "LoadOptions":
+    def parse(cls, args: Mapping[str, object], settings: type[Settings] = Settings) -> "LoadOptions":
         """Reads the `args` of a load request; those that are None count as left out.
 
         Raises BadRequest that names the argument: one that does not exist or cannot be set here, or a wrong value.
         """
+        names = {alias: name for name, option in load_options(settings).items() for alias in (name, *option.aliases)}
         given = {name: value for name, value in args.items() if value is not None}
         for name in given:
-            if name not in _NAMES:
+            if name not in names:
                 raise BadRequest(
-                    f"A model cannot be loaded with {name[:60]!r}{did_you_mean(name[:60], _NAMES)}. "
-                    f"What can be set: {', '.join(sorted(_NAMES))}.",
+                    f"A model cannot be loaded with {name[:60]!r}{did_you_mean(name[:60], names)}. "
+                    f"What can be set: {', '.join(sorted(names))}.",
                     param=f"args.{name[:60]}",
                 )
-        options = cls({_NAMES[name]: value for name, value in given.items()})
-        options.applied_to(Settings())
+        options = cls({names[name]: value for name, value in given.items()})
+        options.applied_to(settings())
         return options
 
     def applied_to(self, settings: Settings) -> Settings:
@@ -66,8 +74,9 @@ def with_model_settings(settings: Settings, model: str, stored: Mapping[str, obj
     """
     if "model_draft" in settings.explicit and not _is_drafted_for(settings, model):
         settings = settings.without("model_draft")
+    known = load_options(type(settings))
     for name, value in stored.items():
-        if name not in settings.explicit and name in _NAMES.values() and value is not None:
+        if name not in settings.explicit and name in known and value is not None:
             try:
                 settings = settings.with_changes({name: value})
             except SettingsError as error:
@@ -78,9 +87,10 @@ def with_model_settings(settings: Settings, model: str, stored: Mapping[str, obj
 def _is_drafted_for(settings: Settings, model: str) -> bool:
     """Whether `--model-draft` is meant for this model: for that of `--model`, as another would have other tokens."""
     main = settings.model
+    endings = ("", *settings.backends.endings)
     if main is not None:
-        return model in {main, f"{main}.gguf", Path(main).name}
-    return settings.model_draft not in {model, model.removesuffix(".gguf")}
+        return model in {Path(main).name, *(main + ending for ending in endings)}
+    return settings.model_draft not in {model.removesuffix(ending) for ending in endings}
 
 
 def load_spec(
@@ -93,28 +103,14 @@ def load_spec(
     draft: ListedModel | None = None,
 ) -> LoadSpec:
     """What a loader needs to know to bring up the model at `path` under these settings."""
+    own = settings.backends.named(loader).options.model_fields
     return LoadSpec(
         name=name,
         path=path,
         loader=loader,
         context=settings.ctx_size,
-        kv_cells=settings.kv_cells,
-        idle_cells=settings.idle_cells,
         parallel=settings.parallel,
-        threads=settings.threads,
-        threads_batch=settings.threads_batch,
-        batch_size=settings.batch_size,
-        ubatch_size=settings.ubatch_size,
-        gpu_layers=settings.gpu_layers,
-        cache_type=settings.cache_type,
-        flash_attn=settings.flash_attn,
-        split_mode=settings.split_mode,
-        tensor_split=settings.tensor_split,
-        no_mmap=settings.no_mmap,
-        mlock=settings.mlock,
-        numa=settings.numa,
-        no_kv_offload=settings.no_kv_offload,
-        swa_full=settings.swa_full,
+        options={option: getattr(settings, option) for option in own},
         # A list of texts is many short jobs.
         max_queue=settings.max_queue if kind is ModelKind.CHAT else max(settings.max_queue, _MAX_TEXTS),
         kind=kind,
@@ -124,10 +120,4 @@ def load_spec(
 
 
 def _draft_spec(settings: Settings, model: ListedModel) -> DraftSpec:
-    return DraftSpec(
-        name=model.name,
-        path=str(model.path),
-        most=settings.draft_max,
-        context=settings.ctx_size_draft,
-        gpu_layers=settings.gpu_layers_draft,
-    )
+    return DraftSpec(name=model.name, path=str(model.path), most=settings.draft_max, context=settings.ctx_size_draft)

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from modules.backends.registry import SCRIPTED
 from modules.engine.protocols import Engine
 from modules.engine.types import Adapter, LoadSpec, ModelCard, ModelKind
 from modules.errors import NotFound, NotLoaded, SettingsError
@@ -17,7 +16,7 @@ from modules.models.loaded_model import LoadedModel, ModelEvents
 from modules.models.loaded_models import LoadedModels
 from modules.models.loading import Launch, ModelLoading, launch_engine
 from modules.models.options import LoadOptions
-from modules.models.roster import Roster, first_spec, pinned_names, requested_spec
+from modules.models.roster import Roster, first_spec, own_model, pinned_names, requested_spec
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
 from modules.settings.values import Settings
@@ -29,7 +28,7 @@ _T = TypeVar("_T")
 DRAIN_SECONDS: Final = 30.0
 _DIED: Final = "The model process ended unexpectedly. The next request loads the model again."
 _NONE_OF_KIND: Final = (
-    "There is no {kind} model. Put a GGUF file of one into the model folder, or load one by its name."
+    "There is no {kind} model. Put a {formats} file of one into the model folder, or load one by its name."
 )
 _IDLE: Final = "Unloaded because it was idle. The next request loads it again."
 
@@ -73,8 +72,8 @@ class ModelPool:
         gauge: MemoryGauge | None = None,
     ) -> None:
         self._settings = settings
-        self._catalog = Catalog(data.models)
-        self._adapters = AdapterCatalog(data.loras)
+        self._catalog = Catalog(data.models, settings.backends)
+        self._adapters = AdapterCatalog(data.loras, settings.backends)
         self._drain_seconds = drain_seconds
         self._feed = StateFeed()
         self._roster = Roster(settings, self._catalog)
@@ -142,8 +141,8 @@ class ModelPool:
 
     def list_models(self) -> list[str]:
         """Names on disk, as `load` takes them."""
-        scripted = [SCRIPTED] if self._settings.loader == SCRIPTED else []
-        return scripted + self._catalog.names()
+        own = own_model(self._settings)
+        return [*([own] if own else []), *self._catalog.names()]
 
     def kind_of(self, name: str) -> ModelKind:
         """What a model on disk is for; looks at its file."""
@@ -292,7 +291,8 @@ class ModelPool:
     async def _spec_of(self, name: str | None, kind: ModelKind) -> LoadSpec:
         spec = await self._meant(name, kind)
         if spec is None:
-            raise NotLoaded(_advice(self._feed.current) if kind is ModelKind.CHAT else _NONE_OF_KIND.format(kind=kind))
+            none = _NONE_OF_KIND.format(kind=kind, formats=self._settings.backends.formats)
+            raise NotLoaded(_advice(self._feed.current) if kind is ModelKind.CHAT else none)
         return spec
 
     async def _swap(self, spec: LoadSpec, *, is_chosen: bool = True) -> ModelCard:

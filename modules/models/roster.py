@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from modules.backends.registry import LLAMA_CPP, SCRIPTED, detect_loader, kind_of
+from modules.backends.base import BackendSpec
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
 from modules.library.presets import PerModelSettings
@@ -19,6 +19,11 @@ _log = logging.getLogger(__name__)
 _HOW_TO_CHOOSE: Final = "Name one with --model, or load one through the API."
 
 
+def own_model(settings: Settings) -> str | None:
+    """The model without a file that the operator's loader brings along, if it does."""
+    return settings.backends.named(settings.loader).own_model if settings.loader is not None else None
+
+
 def requested_spec(catalog: Catalog, settings: Settings, name: str, options: LoadOptions) -> LoadSpec:
     """For a name out of a request. Raises NotFound, BadRequest, and LoadFailed when no loader reads such a model.
 
@@ -26,8 +31,8 @@ def requested_spec(catalog: Catalog, settings: Settings, name: str, options: Loa
     defaults.
     """
     chosen = options.applied_to(settings)
-    if chosen.loader == SCRIPTED and name == SCRIPTED:
-        return load_spec(chosen, name=name, path="", loader=SCRIPTED)
+    if chosen.loader is not None and name == own_model(chosen):
+        return load_spec(chosen, name=name, path="", loader=chosen.loader)
     return _spec(catalog, settings, options, catalog.find(name))
 
 
@@ -36,8 +41,8 @@ def first_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
 
     Raises SettingsError when `--model` means nothing, or what is stored for models cannot be read.
     """
-    if settings.loader == SCRIPTED:
-        return load_spec(settings, name=settings.model or SCRIPTED, path="", loader=SCRIPTED)
+    if settings.loader is not None and (own := own_model(settings)):
+        return load_spec(settings, name=settings.model or own, path="", loader=settings.loader)
     try:
         return (
             _only_spec(catalog, settings) if settings.model is None else _named_spec(catalog, settings, settings.model)
@@ -65,11 +70,12 @@ def _operators_model(catalog: Catalog, name: str) -> ListedModel:
 
 
 def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
-    drafts = {settings.model_draft, f"{settings.model_draft}.gguf"}
+    backends = settings.backends
+    drafts = {settings.model_draft, *(f"{settings.model_draft}{ending}" for ending in backends.endings)}
     names = [
         name
         for name in catalog.names()
-        if name not in drafts and kind_of(catalog.path_of(name), LLAMA_CPP) is ModelKind.CHAT
+        if name not in drafts and backends.kind_of(catalog.path_of(name)) is ModelKind.CHAT
     ]
     if len(names) == 1:
         _log.info("%s is the only model in the model folder, so it is loaded. %s", names[0], _HOW_TO_CHOOSE)
@@ -79,33 +85,34 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
     elif names:
         _log.warning("No model is loaded: there are %d in the model folder. %s", len(names), _HOW_TO_CHOOSE)
     else:
-        _log.warning("No model is loaded: there is none in the model folder. Put a GGUF file there.")
+        _log.warning("No model is loaded: there is none in the model folder. Put a %s file there.", backends.formats)
     return None
 
 
 def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: ListedModel) -> LoadSpec:
     stored = PerModelSettings(settings.user_data).for_model(model.name)
     chosen = options.applied_to(with_model_settings(settings, model.name, stored))
-    loader = chosen.loader or detect_loader(model.path)
-    kind = kind_of(model.path, loader)
+    backends = settings.backends
+    backend = backends.named(chosen.loader) if chosen.loader else backends.reader_of(model.path)
+    kind = backend.kind_of(model.path)
     draft = None
     if chosen.speculation == "draft" and chosen.model_draft is None and settings.model_draft is None:
         raise BadRequest(
             "--speculation draft needs a draft model. Name one with --model-draft.", param="args.speculation"
         )
-    drafts = chosen.speculation in {"auto", "draft"} and chosen.model_draft is not None
-    if drafts and chosen.model_draft is not None and loader == LLAMA_CPP and kind is ModelKind.CHAT:
-        draft = _draft_model(catalog, chosen.model_draft, is_requested="model_draft" in options.changes)
-    return load_spec(chosen, name=model.name, path=str(model.path), loader=loader, kind=kind, draft=draft)
+    drafts = backend.can_draft and chosen.speculation in {"auto", "draft"}
+    if drafts and chosen.model_draft is not None and kind is ModelKind.CHAT:
+        draft = _draft_model(catalog, backend, chosen.model_draft, is_requested="model_draft" in options.changes)
+    return load_spec(chosen, name=model.name, path=str(model.path), loader=backend.name, kind=kind, draft=draft)
 
 
-def _draft_model(catalog: Catalog, name: str, *, is_requested: bool) -> ListedModel:
+def _draft_model(catalog: Catalog, backend: BackendSpec, name: str, *, is_requested: bool) -> ListedModel:
     """Raises BadRequest. Whether its tokens are the main model's is found out by loading it."""
     try:
         found = catalog.find(name) if is_requested else _operators_model(catalog, name)
     except (NotFound, LoadFailed) as error:
         raise BadRequest(f"--model-draft: {error.message}", param="args.model_draft") from error
-    if found.path.suffix.lower() != ".gguf" or kind_of(found.path, LLAMA_CPP) is not ModelKind.CHAT:
+    if not backend.reads(found.path) or backend.kind_of(found.path) is not ModelKind.CHAT:
         raise BadRequest(
             f"--model-draft: {found.name} does not write text, so it cannot draft. Choose a smaller model of the same "
             "family.",
@@ -129,7 +136,7 @@ class Roster:
         self._catalog = catalog
         self._default: LoadSpec | None = None
         self._chosen: str | None = None
-        self._kinds = lru_cache(maxsize=_REMEMBERED)(lambda path, _stamp: kind_of(path, detect_loader(path)))
+        self._kinds = lru_cache(maxsize=_REMEMBERED)(lambda path, _stamp: settings.backends.kind_of(path))
 
     def begin_with(self, spec: LoadSpec) -> None:
         """`spec` answers every name that means no model."""
@@ -154,8 +161,9 @@ class Roster:
             self.remove(name)
 
     def known(self, name: str) -> str | None:
-        """The whole name of a wanted model, whose `.gguf` may be left out."""
-        return next((each for each in (name, f"{name}.gguf") if each in self.wanted), None)
+        """The whole name of a wanted model, whose ending may be left out."""
+        names = (name, *(name + ending for ending in self._settings.backends.endings))
+        return next((each for each in names if each in self.wanted), None)
 
     def meant(self, name: str | None, kind: ModelKind, recent: Sequence[str]) -> LoadSpec | None:
         """What a request with that name is to be answered by; None when there is nothing. `recent` are the loaded
@@ -182,7 +190,10 @@ class Roster:
         spec = self.wanted.get(name)
         if spec is not None:
             return spec.kind
-        return ModelKind.CHAT if name == SCRIPTED else self._kinds(path := self._catalog.path_of(name), _stamp(path))
+        if name == own_model(self._settings):
+            return ModelKind.CHAT
+        path = self._catalog.path_of(name)
+        return self._kinds(path, _stamp(path))
 
     def _may_load(self, kind: ModelKind) -> bool:
         """Whether requests may have models of that kind loaded. Only chat models take each other's place."""
@@ -196,7 +207,7 @@ class Roster:
 
     def _on_disk(self, name: str) -> LoadSpec | None:
         # Before the folder is walked and files are opened: this is asked for every request with an unknown name.
-        if not (self._is_there(name) or (name == SCRIPTED and self._settings.loader == SCRIPTED)):
+        if not (self._is_there(name) or name == own_model(self._settings)):
             return None
         try:
             return requested_spec(self._catalog, self._settings, name, LoadOptions())
@@ -239,7 +250,8 @@ def pinned_names(settings: Settings, catalog: Catalog) -> frozenset[str]:
     """The whole names of the models to be pinned. Raises SettingsError that names the one that is no model."""
     names = set()
     for name in settings.pin:
-        if settings.loader == SCRIPTED and name in {SCRIPTED, settings.model}:
+        own = own_model(settings)
+        if own is not None and name in {own, settings.model}:
             names.add(name)
             continue
         try:

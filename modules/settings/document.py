@@ -2,8 +2,8 @@
 
 from modules.paths import PROGRAM_FOLDER, atomic_write
 from modules.settings.flag_parser import REMOVED_FLAGS
-from modules.settings.options import Option, SettingsGroup, options_of
-from modules.settings.values import GROUPS
+from modules.settings.options import Option, SettingsGroup
+from modules.settings.values import Settings
 
 SETTINGS_PAGE = PROGRAM_FOLDER / "docs" / "SETTINGS.md"
 
@@ -28,14 +28,14 @@ on by `--api` and off by `--no-api` or `--api=false`. A list is given as `--exte
 """
 
 
-def settings_page() -> str:
+def settings_page(kind: type[Settings] = Settings) -> str:
     """The page's text in Markdown."""
-    sections = [_section(group) for group in GROUPS]
+    sections = [_section(group, kind) for group in kind.groups]
     return "\n".join((_INTRODUCTION, *sections, _removed()))
 
 
-def _section(group: type[SettingsGroup]) -> str:
-    rows = "".join(map(_row, options_of(group)))
+def _section(group: type[SettingsGroup], kind: type[Settings]) -> str:
+    rows = "".join(_row(kind.declared[name]) for name in group.model_fields)
     return f"## {group.title}\n\n| Setting | Default | Allowed | Meaning |\n|---|---|---|---|\n{rows}"
 
 

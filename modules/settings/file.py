@@ -3,35 +3,31 @@
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import yaml
 
 from modules.errors import SettingsError
 from modules.paths import atomic_write
-from modules.settings.options import nearest
-from modules.settings.values import OPTIONS, Settings
+from modules.settings.options import Option, nearest
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 
-_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        spelling.replace("-", "_"): option.name
-        for option in OPTIONS.values()
-        for spelling in (option.name, option.key, *option.aliases)
-    }
-)
 
-
-def read_settings_file(path: Path) -> dict[str, object]:
+def read_settings_file(path: Path, kind: type[Settings] = Settings) -> dict[str, object]:
     """The settings that the file at `path` holds, by field name; keys may be spelt with dashes. No file, no settings.
 
     A key without a value counts as absent. Keys that mean nothing here are named in one warning, except for the
     form `<extension>-<parameter>`, which belongs to extensions. Raises SettingsError when the file is no YAML mapping.
     """
     content = load_file(path)
-    _warn_of_unknown(path, content)
-    return {name: value for key, value in content.items() if value is not None and (name := _stored_name(key))}
+    names = _names(kind)
+    _warn_of_unknown(path, content, names)
+    return {
+        option.name: value
+        for key, value in content.items()
+        if value is not None and (option := _stored(key, names)) is not None
+    }
 
 
 def save_settings(path: Path, settings: Settings, names: Collection[str]) -> None:
@@ -40,12 +36,17 @@ def save_settings(path: Path, settings: Settings, names: Collection[str]) -> Non
     A field at its default is taken out of the file. Raises SettingsError for fields that the file cannot hold, and for
     a file that cannot be read, which is then left alone.
     """
+    declared, spellings = settings.declared, _names(type(settings))
     for name in names:
-        if name not in OPTIONS or not OPTIONS[name].stored:
+        if name not in declared or not declared[name].stored:
             raise SettingsError(f"{name} cannot be saved in {path.name}.", param=name)
-    kept = {key: value for key, value in load_file(path).items() if _stored_name(key) not in names}
+    kept = {
+        key: value
+        for key, value in load_file(path).items()
+        if (option := _stored(key, spellings)) is None or option.name not in names
+    }
     values = {name: getattr(settings, name) for name in names}
-    changed = {OPTIONS[name].key: _plain(value) for name, value in values.items() if value != OPTIONS[name].default}
+    changed = {declared[name].key: _plain(value) for name, value in values.items() if value != declared[name].default}
     atomic_write(path, yaml.safe_dump({**kept, **changed}, sort_keys=False, allow_unicode=True))
 
 
@@ -70,33 +71,42 @@ def _place(failure: yaml.YAMLError) -> str:
     return f" in line {mark.line + 1}" if mark else ""
 
 
-def _stored_name(key: str) -> str | None:
-    name = _NAMES.get(key.replace("-", "_"))
-    return name if name and OPTIONS[name].stored else None
+def _names(kind: type[Settings]) -> Mapping[str, Option]:
+    """Every spelling of a setting, with underscores."""
+    return {
+        spelling.replace("-", "_"): option
+        for option in kind.declared.values()
+        for spelling in (option.name, option.key, *option.aliases)
+    }
 
 
-def _warn_of_unknown(path: Path, content: Mapping[str, object]) -> None:
-    remarks = [remark for key in content if _stored_name(key) is None and (remark := _remark(key))]
+def _stored(key: str, names: Mapping[str, Option]) -> Option | None:
+    option = names.get(key.replace("-", "_"))
+    return option if option is not None and option.stored else None
+
+
+def _warn_of_unknown(path: Path, content: Mapping[str, object], names: Mapping[str, Option]) -> None:
+    remarks = [remark for key in content if _stored(key, names) is None and (remark := _remark(key, names)) is not None]
     if remarks:
         _log.warning("%s: keys that are ignored: %s", path.name, ", ".join(remarks))
 
 
-def _remark(key: str) -> str | None:
+def _remark(key: str, names: Mapping[str, Option]) -> str | None:
     name = key.replace("-", "_")
-    if name in _NAMES:
+    if name in names:
         return f"{key} (works only as a flag)"
-    if _is_of_extension(key):
+    if _is_of_extension(key, names):
         return None
-    suggestion = nearest(name, _NAMES)
+    suggestion = nearest(name, names)
     if suggestion:
         return f"{key} (did you mean {suggestion}?)"
     return None if "-" in key else key
 
 
-def _is_of_extension(key: str) -> bool:
+def _is_of_extension(key: str, names: Mapping[str, Option]) -> bool:
     """`<extension>-<parameter>`, where no setting begins with the same word."""
     word, dash, _ = key.partition("-")
-    return bool(dash) and not any(name.startswith(f"{word}_") for name in _NAMES)
+    return bool(dash) and not any(name.startswith(f"{word}_") for name in names)
 
 
 def _plain(value: object) -> object:

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from modules.errors import SettingsError
 from modules.settings.option_values import OptionKind
-from modules.settings.options import Option, did_you_mean, options_of
-from modules.settings.values import GROUPS, OPTIONS
+from modules.settings.options import Option, did_you_mean
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -45,24 +45,24 @@ class HelpRequested(Exception):
     """The operator asked for --help. Its text is what to print; the program then ends well."""
 
 
-def read_flags(argv: Sequence[str]) -> dict[str, object]:
+def read_flags(argv: Sequence[str], kind: type[Settings] = Settings) -> dict[str, object]:
     """The values that `argv` gives, by field name, still as text. Flags may be written with dashes or underscores.
 
     Removed flags are named in one warning. Raises SettingsError for what is no flag, HelpRequested for --help.
     """
-    given, rest = _parser().parse_known_args([_with_dashes(argument) for argument in argv])
+    given, rest = _parser(kind).parse_known_args([_with_dashes(argument) for argument in argv])
     values = vars(given)
     if "help" in values:
-        raise HelpRequested(help_text())
+        raise HelpRequested(help_text(kind))
     if rest:
-        raise SettingsError(_unexpected(rest[0]))
+        raise SettingsError(_unexpected(rest[0], kind))
     _warn_of_removed([name for name in values if name in REMOVED_FLAGS])
-    return {name: _as_text(value) for name, value in values.items() if name in OPTIONS}
+    return {name: _as_text(value) for name, value in values.items() if name in kind.declared}
 
 
-def help_text() -> str:
+def help_text(kind: type[Settings] = Settings) -> str:
     """What --help prints: every flag by group, with its default."""
-    return _parser().format_help()
+    return _parser(kind).format_help()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,7 +70,7 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError(f"{message.removeprefix('argument ')}; --help shows how every flag is written")
 
 
-def _parser() -> _Parser:
+def _parser(kind: type[Settings]) -> _Parser:
     parser = _Parser(
         prog="server.py",
         usage="%(prog)s [flags]",
@@ -81,10 +81,10 @@ def _parser() -> _Parser:
         "Flags may also stand in CMD_FLAGS.txt in the user data folder, and settings in its settings.yaml.",
     )
     parser.add_argument("-h", "--help", action="store_true", help="Show this list.")
-    for group in GROUPS:
+    for group in kind.groups:
         section = parser.add_argument_group(group.title)
-        for option in options_of(group):
-            _add_option(section, option)
+        for name in group.model_fields:
+            _add_option(section, kind.declared[name])
     for flag in REMOVED_FLAGS:
         parser.add_argument(flag, dest=flag, nargs="?", help=argparse.SUPPRESS)
     return parser
@@ -121,11 +121,11 @@ def _as_text(value: object) -> object:
     return ",".join(value) if isinstance(value, list) else value
 
 
-def _unexpected(argument: str) -> str:
+def _unexpected(argument: str, kind: type[Settings]) -> str:
     if not argument.startswith("-"):
         return f"unexpected argument {argument!r}; flags begin with --, and a value with spaces needs quotes"
     flag = argument.partition("=")[0]
-    known = [name for option in OPTIONS.values() for name in (*option.flags, option.negation) if name]
+    known = [name for option in kind.declared.values() for name in (*option.flags, option.negation) if name]
     return f"unknown flag {flag}{did_you_mean(flag, known)}"
 
 

@@ -10,40 +10,41 @@ from modules.settings.file import read_settings_file
 from modules.settings.flag_parser import read_flags
 from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
-from modules.settings.values import OPTIONS, Settings, SettingSource, settings_from
+from modules.settings.values import Settings, SettingSource, settings_from
 
 # What text-generation-webui's environment variables and shell scripts use for off.
 _NO = frozenset({"0", "false", "no", "off"})
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+def parse(argv: Sequence[str], environ: Mapping[str, str], kind: type[Settings] = Settings) -> Settings:
     """The settings for a start with the arguments `argv` (without the program's name) in the environment `environ`.
 
     Above each other stand: `OPENEDAI_*` variables, the command line, CMD_FLAGS.txt and settings.yaml in the user data
     folder, the defaults. Raises SettingsError for whatever cannot be used, HelpRequested for --help.
     """
-    command_line = SettingSource(read_flags(argv), _flag)
-    user_data = _ahead("user_data_dir", [command_line]).user_data
+    command_line = SettingSource(read_flags(argv, kind), _flag)
+    user_data = _ahead("user_data_dir", [command_line], kind).user_data
     kept = SettingSource(
-        _read_cmd_flags(user_data.cmd_flags), lambda option: f"{user_data.cmd_flags.name}: {option.flag}"
+        _read_cmd_flags(user_data.cmd_flags, kind), lambda option: f"{user_data.cmd_flags.name}: {option.flag}"
     )
-    file = _ahead("settings", [kept, command_line]).settings or user_data.settings
-    stored = SettingSource(read_settings_file(file), lambda option: f"{file.name}: {option.key}")
-    environment = SettingSource(_read_environment(environ), lambda option: option.env)
-    return settings_from([stored, kept, command_line, environment])
+    file = _ahead("settings", [kept, command_line], kind).settings or user_data.settings
+    stored = SettingSource(read_settings_file(file, kind), lambda option: f"{file.name}: {option.key}")
+    environment = SettingSource(_read_environment(environ, kind), lambda option: option.env)
+    return settings_from([stored, kept, command_line, environment], kind)
 
 
-def _ahead(name: str, sources: Sequence[SettingSource]) -> Settings:
+def _ahead(name: str, sources: Sequence[SettingSource], kind: type[Settings]) -> Settings:
     """Settings in which only the one called `name` is set: it says where the others are."""
     return settings_from(
-        [SettingSource({name: source.values[name]}, source.call) for source in sources if name in source.values]
+        [SettingSource({name: source.values[name]}, source.call) for source in sources if name in source.values],
+        kind,
     )
 
 
-def _read_cmd_flags(path: Path) -> dict[str, object]:
+def _read_cmd_flags(path: Path, kind: type[Settings]) -> dict[str, object]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-        values = read_flags([word for line in lines for word in _words(line)])
+        values = read_flags([word for line in lines for word in _words(line)], kind)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as failure:
@@ -69,8 +70,8 @@ def _words(line: str) -> list[str]:
     return list(lexer)
 
 
-def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    given = {option: environ.get(option.env, "").strip() for option in OPTIONS.values() if option.env}
+def _read_environment(environ: Mapping[str, str], kind: type[Settings]) -> dict[str, object]:
+    given = {option: environ.get(option.env, "").strip() for option in kind.declared.values() if option.env}
     return {option.name: _variable(option, value) for option, value in given.items() if value}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import types
+from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -56,9 +57,14 @@ def _value_type(field: FieldInfo) -> Any:  # noqa: ANN401 - a type form, such as
 
 
 def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """The texts of a field that is a Literal; empty for others."""
+    """The texts of a field that is a Literal, or that was declared with choices; empty for others."""
     value_type = _value_type(field)
-    return get_args(value_type) if get_origin(value_type) is Literal else ()
+    return get_args(value_type) if get_origin(value_type) is Literal else tuple(_traits(field).get("choices", ()))
+
+
+def _traits(field: FieldInfo) -> Mapping[str, Any]:
+    """What `setting` noted of the field."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 _KINDS = {
@@ -109,7 +115,13 @@ def _read_choice(field: FieldInfo, value: object) -> object:
         value = "on" if value else "off"
     if not isinstance(value, str):
         return value
-    return next((choice for choice in choices_of(field) if choice.lower() == value.lower()), value)
+    synonyms, choices = _traits(field).get("synonyms", {}), choices_of(field)
+    if value.lower() in synonyms:
+        return synonyms[value.lower()]
+    chosen = next((choice for choice in choices if choice.lower() == value.lower()), None)
+    if chosen is None and _traits(field).get("choices"):
+        raise ValueError("not one of the choices")
+    return value if chosen is None else chosen
 
 
 _ALLOWED = {

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -21,7 +22,8 @@ class Option:
     """One setting as seen from outside.
 
     `allowed` completes the sentence "it must be …". `key` is its name in settings.yaml, which holds it if it is
-    `stored`. `env` is the variable that stands above everything, empty where there is none.
+    `stored`. `env` is the variable that stands above everything, empty where there is none. `label` is what the page
+    calls it; what `is_main` the Model tab shows at once.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Option:
     secret: bool
     stored: bool
     is_file: bool
+    label: str
+    is_main: bool
 
     @property
     def flag(self) -> str:
@@ -70,6 +74,8 @@ def setting(  # noqa: PLR0913 - every argument but two is a keyword that a decla
     le: float | None = None,
     lt: float | None = None,
     pattern: str | None = None,
+    choices: Sequence[str] = (),
+    synonyms: Mapping[str, str | None] = MappingProxyType({}),
     allowed: str = "",
     key: str = "",
     aliases: Sequence[str] = (),
@@ -77,14 +83,19 @@ def setting(  # noqa: PLR0913 - every argument but two is a keyword that a decla
     secret: bool = False,
     stored: bool = True,
     is_file: bool = False,
+    label: str = "",
+    is_main: bool = False,
 ) -> _Value:
     """Declare a field of a `SettingsGroup`. `allowed` says in words what `pattern` or a validator of the type accepts.
+
+    `choices` are the values of a text where they are no Literal; `synonyms` are further spellings of them in lower case.
 
     `key` is the settings.yaml key where it is not the field's name; `secret` values appear in no message or repr;
     `is_file` paths must exist when the program starts.
     """
     traits: dict[str, Any] = {"allowed": allowed, "key": key, "aliases": list(aliases), "env": env}
-    traits |= {"secret": secret, "stored": stored, "is_file": is_file}
+    traits |= {"secret": secret, "stored": stored, "is_file": is_file, "label": label, "is_main": is_main}
+    traits |= {"choices": list(choices), "synonyms": dict(synonyms)}
     field: _Value = Field(
         default,
         description=description,
@@ -115,7 +126,7 @@ class SettingsGroup(
 
 def options_of(group: type[SettingsGroup]) -> tuple[Option, ...]:
     """The settings that `group` declares, in its order."""
-    return tuple(_option(name, field, group.title) for name, field in group.model_fields.items())
+    return tuple(option_of(name, field, group.title) for name, field in group.model_fields.items())
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -129,7 +140,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {suggestion}?" if suggestion else ""
 
 
-def _option(name: str, field: FieldInfo, group: str) -> Option:
+def option_of(name: str, field: FieldInfo, group: str) -> Option:
+    """`field` of the group with that title, as seen from outside."""
     traits = field.json_schema_extra
     assert isinstance(traits, dict)
     declared: Mapping[str, Any] = traits
@@ -147,6 +159,8 @@ def _option(name: str, field: FieldInfo, group: str) -> Option:
         secret=declared["secret"],
         stored=declared["stored"],
         is_file=declared["is_file"],
+        label=declared["label"] or name.replace("_", " ").capitalize(),
+        is_main=declared["is_main"],
     )
 
 

@@ -1,41 +1,43 @@
-"""All settings as one frozen value. To add a setting, add a field to one of the groups."""
+"""All settings of the program as one frozen value.
+
+Adding a setting is adding a field to one of the groups; those of the backends are added by `settings_with`.
+"""
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
-from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError, ValidationInfo, create_model, field_validator, model_validator
 
+from modules.backends.registry import BACKENDS, Backends
 from modules.errors import SettingsError
 from modules.paths import UserData
 from modules.settings.groups.api import ApiSettings, OpenaiExtensionSettings
 from modules.settings.groups.chat import ChatSettings
 from modules.settings.groups.generation import GenerationSettings
-from modules.settings.groups.model import LlamaCppSettings, ModelSettings
+from modules.settings.groups.model import ModelSettings, loader_field
 from modules.settings.groups.page import PageSettings
 from modules.settings.groups.program import ProgramSettings, WebSettings
 from modules.settings.groups.upstream import UpstreamAddress, UpstreamSettings, upstream_addresses, upstream_keys
-from modules.settings.options import Option, SettingsGroup, did_you_mean, options_of
+from modules.settings.options import Option, SettingsGroup, did_you_mean, option_of
 
 API_EXTENSION = "openai"
 
 # A wrong value may be a whole file that was pasted by mistake.
 _MAX_SHOWN = 60
-_AnySettings = TypeVar("_AnySettings", bound="Settings")
+_AnySettings = TypeVar("_AnySettings", bound="CoreSettings")
 
 
 # Fields are read from the last group to the first; `api` needs what stands in the groups before its own.
-class Settings(
+class CoreSettings(
     OpenaiExtensionSettings,
     GenerationSettings,
     PageSettings,
     ChatSettings,
     UpstreamSettings,
-    LlamaCppSettings,
     ModelSettings,
     ApiSettings,
     WebSettings,
@@ -46,9 +48,14 @@ class Settings(
 
     Built directly, a bad value raises pydantic's ValidationError; `settings_from` raises SettingsError only, in the
     operator's words. Unknown names and settings that contradict each other raise SettingsError either way.
+
+    `backends` are those that can be chosen, `groups` the settings as they are documented, `declared` each by its name.
     """
 
     title: ClassVar[str] = "Settings"
+    backends: ClassVar[Backends]
+    groups: ClassVar[tuple[type[SettingsGroup], ...]]
+    declared: ClassVar[Mapping[str, Option]]
 
     @property
     def explicit(self) -> frozenset[str]:
@@ -168,10 +175,33 @@ class Settings(
         return self
 
 
-GROUPS = tuple(group for group in reversed(Settings.__bases__) if issubclass(group, SettingsGroup))
-OPTIONS: Mapping[str, Option] = MappingProxyType(
-    {option.name: option for group in GROUPS for option in options_of(group)}
-)
+def settings_with(backends: Backends) -> type[CoreSettings]:
+    """All settings, where there are these backends: with the options of each."""
+    own = tuple(backend.options for backend in backends if backend.options.model_fields)
+    bases: Any = (CoreSettings, *own)
+    kind: type[CoreSettings] = create_model(
+        "Settings", __base__=bases, __module__=__name__, loader=(str | None, loader_field(backends))
+    )
+    core = [group for group in reversed(CoreSettings.__bases__) if issubclass(group, SettingsGroup)]
+    after_model = core.index(ModelSettings) + 1
+    kind.backends = backends
+    kind.groups = (*core[:after_model], *own, *core[after_model:])
+    kind.declared = MappingProxyType(
+        {name: option for group in kind.groups for name, option in _declared(group, kind).items()}
+    )
+    return kind
+
+
+def _declared(group: type[SettingsGroup], kind: type[CoreSettings]) -> Mapping[str, Option]:
+    """The options of a group as `kind` has them, which knows more of some."""
+    return {name: option_of(name, kind.model_fields[name], group.title) for name in group.model_fields}
+
+
+if TYPE_CHECKING:
+    Settings: TypeAlias = CoreSettings
+else:
+    Settings = settings_with(BACKENDS)
+OPTIONS: Mapping[str, Option] = Settings.declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +212,13 @@ class SettingSource:
     call: Callable[[Option], str]
 
 
-def settings_from(sources: Sequence[SettingSource]) -> Settings:
+def settings_from(sources: Sequence[SettingSource], kind: type[Settings] = Settings) -> Settings:
     """Settings out of several places, the last above the others. Raises SettingsError for values that cannot be used.
 
     Paths of files that are to be read must exist.
     """
-    settings = _build(Settings, sources)
-    for option in OPTIONS.values():
+    settings = _build(kind, sources)
+    for option in kind.declared.values():
         path = getattr(settings, option.name) if option.is_file else None
         if path is not None and not path.is_file():
             raise SettingsError(f"{_called(option, sources)}: there is no file {path}.", param=option.name)
@@ -201,12 +231,11 @@ def _build(kind: type[_AnySettings], sources: Sequence[SettingSource]) -> _AnySe
         return kind.model_validate(values)
     except ValidationError as failure:
         errors = failure.errors()
-        complaints = dict.fromkeys(_complaint(error, values, sources) for error in errors)
+        complaints = dict.fromkeys(_complaint(kind.declared[str(error["loc"][0])], values, sources) for error in errors)
         raise SettingsError("\n".join(complaints), param=str(errors[0]["loc"][0])) from None
 
 
-def _complaint(error: ErrorDetails, values: Mapping[str, object], sources: Sequence[SettingSource]) -> str:
-    option = OPTIONS[str(error["loc"][0])]
+def _complaint(option: Option, values: Mapping[str, object], sources: Sequence[SettingSource]) -> str:
     value = "this value" if option.secret else _shortened(repr(values[option.name]))
     return f"{_called(option, sources)}: {value} is not allowed; it must be {option.allowed}."
 

@@ -14,8 +14,15 @@ from modules.engine.types import LoadSpec
 
 def llama_spec(path: Path, **changes: Any) -> LoadSpec:
     """One thread per model: two would wait for each other wherever the machine has something else to do."""
-    spec = LoadSpec(name=path.name, path=str(path), loader="llama.cpp", context=2048, threads=1)
-    return replace(spec, **changes)
+    spec = LoadSpec(name=path.name, path=str(path), loader="llama.cpp", context=2048, options={"threads": 1})
+    return changed_spec(spec, **changes)
+
+
+def changed_spec(spec: LoadSpec, **changes: Any) -> LoadSpec:
+    """`changes` are fields of the spec and options of the loader."""
+    fields = {name: value for name, value in changes.items() if hasattr(spec, name)}
+    options = {name: value for name, value in changes.items() if name not in fields}
+    return replace(spec, options={**spec.options, **options}, **fields)
 
 
 @asynccontextmanager

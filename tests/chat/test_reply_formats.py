@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from modules.backends.scripted import CHAT_TEMPLATE
+from modules.backends.scripted.backend import CHAT_TEMPLATE
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.engine.protocols import Engine, ReportProgress

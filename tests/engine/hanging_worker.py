@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from typing_extensions import override
 
-from modules.backends.scripted import ScriptedBackend, ScriptedLoader, ScriptedTokenizer
+from modules.backends.scripted.backend import ScriptedBackend, ScriptedLoader, ScriptedTokenizer
 from modules.engine import worker
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard, Output

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from modules.backends.scripted import ScriptedBackend
+from modules.backends.scripted.backend import ScriptedBackend
 from modules.engine.outbox import News
 from modules.engine.stepper import Stepper
 from modules.engine.types import Chunk, Constraint, Finish, Generation, Job, Output, Prompt

@@ -8,7 +8,7 @@ from threading import enumerate as running_threads
 import pytest
 from typing_extensions import override
 
-from modules.backends.scripted import ScriptedBackend
+from modules.backends.scripted.backend import ScriptedBackend
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Chunk, Finish, Output
 from modules.errors import BadRequest, Busy, EngineFailed

@@ -13,6 +13,7 @@ import psutil
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.types import LoadSpec
+from tests.backends.loading import changed_spec
 
 BUFFER = re.compile(r"(KV|compute|output) buffer size = +([\d.]+) MiB")
 
@@ -34,7 +35,7 @@ def main(path: str, fields: str) -> None:
     logging.basicConfig(level=logging.DEBUG, handlers=[sizes])
     loader = LlamaCppLoader()
     before = psutil.Process().memory_full_info()
-    spec = LoadSpec(name="model", path=path, loader="llama.cpp", **json.loads(fields))
+    spec = changed_spec(LoadSpec(name="model", path=path, loader="llama.cpp"), **json.loads(fields))
     backend = loader.load(spec, lambda _fraction: None)
     read_prompt(backend._context, 128)
     after = psutil.Process().memory_full_info()

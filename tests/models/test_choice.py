@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from modules.backends.base import read_options
+from modules.backends.llamacpp.options import LlamaCppOptions, spec_of_draft
 from modules.engine.types import LoadSpec
 from modules.errors import BadRequest, LoadFailed, SettingsError
 from modules.models.catalog import Catalog
@@ -91,14 +93,14 @@ def test_stored_settings_apply_at_the_start(tmp_path: Path) -> None:
     catalog = folder_with_rules(tmp_path, RULES)
     spec = first_spec(catalog, Settings.model_validate({"user_data_dir": tmp_path, "threads": 5}))
     assert spec is not None
-    assert (spec.context, spec.gpu_layers, spec.threads) == (4096, 3, 5)
+    assert (spec.context, spec.options["gpu_layers"], spec.options["threads"]) == (4096, 3, 5)
 
 
 def test_a_request_goes_above_the_operator_and_he_above_what_is_stored(tmp_path: Path) -> None:
     catalog = folder_with_rules(tmp_path, RULES)
     settings = Settings.model_validate({"user_data_dir": tmp_path, "threads": 5, "gpu_layers": 9})
     spec = requested_spec(catalog, settings, "a.gguf", LoadOptions.parse({"threads": 6}))
-    assert (spec.context, spec.gpu_layers, spec.threads) == (4096, 9, 6)
+    assert (spec.context, spec.options["gpu_layers"], spec.options["threads"]) == (4096, 9, 6)
 
 
 def test_one_models_stored_settings_do_not_stay_for_the_next(tmp_path: Path) -> None:
@@ -161,10 +163,11 @@ def test_how_the_draft_model_is_loaded(three: Path) -> None:
     args = {"model_draft": "small", "draft_max": 3, "ctx_size_draft": 512, "n_gpu_layers_draft": 0, "ctx_size": 4096}
     loaded = requested_spec(Catalog(three), Settings(), "big", LoadOptions.parse(args))
     assert loaded.draft is not None
-    assert (loaded.draft.most, loaded.draft.context, loaded.draft.gpu_layers) == (3, 512, 0)
-    beside = loaded.of_draft
+    assert (loaded.draft.most, loaded.draft.context) == (3, 512)
+    beside = spec_of_draft(loaded, read_options(LlamaCppOptions, loaded))
     assert beside is not None
     assert (beside.name, beside.path, beside.context) == ("small.gguf", str(three / "small.gguf"), 512)
+    assert beside.options["gpu_layers"] == 0
     assert beside.draft is None
 
 

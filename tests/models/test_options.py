@@ -18,18 +18,18 @@ def spec(args: dict[str, object], **settings: Any) -> LoadSpec:
 
 def test_known_arguments_and_their_other_names() -> None:
     loaded = spec({"n_ctx": 4096, "n_gpu_layers": 3, "threads": 2, "tensor_split": "3,1", "no_mmap": True})
-    assert (loaded.context, loaded.gpu_layers, loaded.threads) == (4096, 3, 2)
-    assert (loaded.tensor_split, loaded.no_mmap) == ((3.0, 1.0), True)
+    assert (loaded.context, loaded.options["gpu_layers"], loaded.options["threads"]) == (4096, 3, 2)
+    assert (loaded.options["tensor_split"], loaded.options["no_mmap"]) == ((3.0, 1.0), True)
 
 
 @pytest.mark.parametrize(("value", "mode"), [(True, "on"), (False, "off"), ("auto", "auto")])
 def test_flash_attention_may_be_a_switch(value: object, mode: str) -> None:
-    assert spec({"flash_attn": value}).flash_attn == mode
+    assert spec({"flash_attn": value}).options["flash_attn"] == mode
 
 
 def test_documented_example() -> None:
     loaded = spec({"ctx_size": 32768, "flash_attn": True, "cache_type": "q8_0"})
-    assert (loaded.context, loaded.flash_attn, loaded.cache_type) == (32768, "on", "q8_0")
+    assert (loaded.context, loaded.options["flash_attn"], loaded.options["cache_type"]) == (32768, "on", "q8_0")
 
 
 def test_what_the_operator_set_holds_where_the_request_is_silent() -> None:
@@ -90,7 +90,7 @@ def test_wrong_values_name_their_argument(name: str, value: object) -> None:
 def test_what_is_stored_for_a_model_stands_between_defaults_and_operator() -> None:
     stored = {"ctx_size": 4096, "threads": 3, "instruction_template": "ChatML"}
     changed = with_model_settings(Settings.model_validate({"threads": 7}), "m", stored)
-    assert (changed.ctx_size, changed.threads) == (4096, 7)
+    assert (changed.ctx_size, changed.model_dump()["threads"]) == (4096, 7)
 
 
 def test_an_operators_choice_of_the_default_is_a_choice() -> None:
@@ -101,7 +101,12 @@ def test_stored_settings_of_other_programs_are_left_out(caplog: pytest.LogCaptur
     stored = {"loader": "ExLlamav2_HF", "wbits": 4, "threads": None, "gpu_layers": "all", "ctx_size": 2048}
     with caplog.at_level(logging.WARNING):
         changed = with_model_settings(Settings(), "m", stored)
-    assert (changed.loader, changed.gpu_layers, changed.threads, changed.ctx_size) == (None, -1, 0, 2048)
+    assert (changed.loader, changed.model_dump()["gpu_layers"], changed.model_dump()["threads"], changed.ctx_size) == (
+        None,
+        -1,
+        0,
+        2048,
+    )
     assert [("loader" in text, "gpu_layers" in text) for text in caplog.messages] == [(True, False), (False, True)]
 
 

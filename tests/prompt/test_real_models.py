@@ -19,7 +19,7 @@ pytestmark = pytest.mark.model
 
 @asynccontextmanager
 async def loaded(path: Path) -> AsyncIterator[ProcessEngine]:
-    spec = LoadSpec(name=path.name, path=str(path), loader="llama.cpp", context=512, parallel=1, threads=1)
+    spec = LoadSpec(name=path.name, path=str(path), loader="llama.cpp", context=512, parallel=1, options={"threads": 1})
     engine = await ProcessEngine.probe(spec)
     await engine.load(lambda fraction: None)
     try:

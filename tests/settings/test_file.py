@@ -86,16 +86,18 @@ def test_saving_keeps_what_it_does_not_know_or_was_not_told_to_change(file: Path
 
 
 def test_what_is_saved_is_read_back_as_it_was(file: Path) -> None:
-    settings = Settings(
-        extensions=("eins", "zwei, drei"),
-        tensor_split=(3.0, 1.0),
-        dry_sequence_breakers=("\n", ","),
-        flash_attn="off",
-        model="Ünï: yes # no",
-        model_dir=Path("m o"),
-        openai_embedding_model="e",
-        api_key="12345",
-        idle_timeout=0.5,
+    settings = Settings.model_validate(
+        {
+            "extensions": ("eins", "zwei, drei"),
+            "tensor_split": (3.0, 1.0),
+            "dry_sequence_breakers": ("\n", ","),
+            "flash_attn": "off",
+            "model": "Ünï: yes # no",
+            "model_dir": Path("m o"),
+            "openai_embedding_model": "e",
+            "api_key": "12345",
+            "idle_timeout": 0.5,
+        }
     )
     save_settings(file, settings, settings.explicit)
     assert Settings.model_validate(read_settings_file(file)) == settings

@@ -93,7 +93,7 @@ async def load_model(body: LoadRequest, context: CurrentContext) -> Literal["OK"
     """Loads a model; answers when it is ready. Others are unloaded only where there is no room: with --models-max 1,
     the one before."""
     args = {name: value for name, value in (body.settings or {}).items() if name not in _TEMPLATE_FIELDS}
-    options = LoadOptions.parse(args | (body.args or {}))
+    options = LoadOptions.parse(args | (body.args or {}), type(context.runtime.settings))
     template = await asyncio.to_thread(_template, body, context)
     await program_of(context).models.load(body.model_name, options, instruction_template=template)
     return "OK"

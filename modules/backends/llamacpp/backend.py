@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp import logprobs
-from modules.backends.llamacpp.candidates import Candidates, Row
+from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.kv.host_cache import HostCache
 from modules.backends.llamacpp.kv.plan import (
     Action,
@@ -32,6 +31,8 @@ from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.sampler import Sampler, SamplerVocabulary
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.sampling import logprobs
+from modules.backends.sampling.logprobs import Row
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
@@ -60,7 +61,7 @@ class LlamaBackend:
         self,
         model: Any,
         context: Any,
-        memory: ContextLayout,
+        layout: ContextLayout,
         card: ModelCard,
         log: object,
         *,
@@ -75,25 +76,25 @@ class LlamaBackend:
         self._card = card
         self._tokenizer = LlamaTokenizer(c.llama_model_get_vocab(model))
         ends = tuple(sorted(self._tokenizer.end_ids))
-        self._vocabulary = SamplerVocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, memory.context)
+        self._vocabulary = SamplerVocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, layout.context)
         self._candidates = Candidates(self._tokenizer.size)
         self._constraints = Constraints(self._tokenizer)
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
-        self._window = memory.window
-        self._budget = PrefillBudget(capacity - memory.parallel - memory.draft_rows)
-        self._host_buffer = HostBuffer(context, memory.host_cache_bytes)
+        self._window = layout.window
+        self._budget = PrefillBudget(capacity - layout.parallel - layout.draft_rows)
+        self._host_buffer = HostBuffer(context, layout.host_cache_bytes)
         traits = CacheTraits(
             cells=int(c.llama_n_ctx(context)),
-            parallel=memory.parallel,
-            sequences=memory.sequences,
-            can_share=memory.can_share,
-            keeps_idle=memory.keeps_idle,
+            parallel=layout.parallel,
+            sequences=layout.sequences,
+            can_share=layout.can_share,
+            keeps_idle=layout.keeps_idle,
         )
         self._scheduler = Scheduler(
             traits,
-            host_cache=HostCache(memory.host_cache_bytes, self._host_buffer.measure),
-            still_holds=self._still_holds if memory.window else None,
+            host_cache=HostCache(layout.host_cache_bytes, self._host_buffer.measure),
+            still_holds=self._still_holds if layout.window else None,
         )
         self._tasks: dict[int, _Task] = {}
 

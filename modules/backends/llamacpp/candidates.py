@@ -5,13 +5,14 @@ buffer through numpy, so that both kinds can follow each other in any order.
 """
 
 import ctypes
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp as c
 
-Row: TypeAlias = npt.NDArray[np.float32]
+from modules.backends.sampling.logprobs import Row
+
 _ENTRY: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 

@@ -4,24 +4,27 @@ The formulas follow what llama.cpp allocates. Weights are counted once: of a map
 copies, the system can take the original's pages back.
 """
 
+import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
+from modules.backends.base import read_options
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
     DEFAULT_CONTEXT,
     DRAFT_ROWS,
-    FEW_SPARE_SEQUENCES,
     GPU_PROGRAM,
-    MAX_SEQUENCES,
     SCORING_ROWS,
-    SPARE_SEQUENCES,
-    UBATCH_WITH_GPU,
-    UBATCH_WITHOUT,
-    cache_type,
+    LlamaCppOptions,
+    can_share_cells,
     embedding_context,
+    sequences_for,
+    spec_of_draft,
+    usual_ubatch,
 )
 from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
@@ -35,33 +38,41 @@ _GRAPH: Final = 8 * 2**20
 _PROGRAM: Final = 10 * 2**20
 # A token's text, attributes and place in the vocabulary's hash tables.
 _TOKEN: Final = 200
+_GPU_LIBRARIES: Final = ("cuda", "hip", "vulkan", "metal", "sycl", "musa", "cann")
+_BY_ROWS: Final = ("row", "tensor")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Bytes. `cache` holds the requests under way and the finished ones that are kept, `buffers` everything else that is
-    needed to compute. `gpu` and `host` are shares of `total`; `gpu_layers` of `layers` are on the GPU."""
+    needed to compute. `gpus` (one number for each card) and `host` are shares of `total`; `gpu_layers` of `layers` are
+    on the cards."""
 
     weights: int
     cache: int
     buffers: int
-    gpu: int
+    gpus: tuple[int, ...]
     host: int
     layers: int
     gpu_layers: int
-    context: int
+
+    @property
+    def gpu(self) -> int:
+        return sum(self.gpus)
 
     @property
     def total(self) -> int:
         return self.weights + self.cache + self.buffers
 
 
-def estimate(path: Path, spec: LoadSpec, *, has_gpu: bool) -> Estimate:
-    """For the GGUF model at `path`, loaded as `spec` says, with its draft model. Blocks while the headers are read.
-    Raises LoadFailed."""
-    found = estimate_shape(shape_of(read_gguf(path)), spec, has_gpu=has_gpu)
-    draft = spec.of_draft
-    return found if draft is None else _with_draft(found, estimate(Path(draft.path), draft, has_gpu=has_gpu))
+def estimate(path: Path, spec: LoadSpec, options: LlamaCppOptions, gpus: Sequence[int] = ()) -> Estimate:
+    """For the GGUF model at `path`, loaded as `spec` says, with its draft model. `gpus` are the free bytes of each card,
+    0 where that is not known; empty without a card. Blocks while the headers are read. Raises LoadFailed."""
+    found = estimate_shape(shape_of(read_gguf(path)), spec, options, gpus)
+    draft = spec_of_draft(spec, options)
+    if draft is None:
+        return found
+    return _with_draft(found, estimate(Path(draft.path), draft, read_options(LlamaCppOptions, draft), gpus))
 
 
 def embedder_bytes(path: Path, spec: LoadSpec) -> int:
@@ -73,21 +84,29 @@ def embedder_bytes(path: Path, spec: LoadSpec) -> int:
     return shape.weights + scores + numbers + _TOKEN * shape.vocabulary + _GRAPH
 
 
-def estimate_shape(shape: ModelShape, spec: LoadSpec, *, has_gpu: bool) -> Estimate:
-    room = _Room(shape, spec, has_gpu)
-    on_gpu = room.gpu_layers
+def can_use_gpu() -> bool:
+    """Whether llama.cpp was built for a graphics card: told by its libraries' names, so that it need not be loaded."""
+    # Not imported: that would load llama.cpp into the server's process.
+    found = importlib.util.find_spec("llama_cpp")
+    if found is None or not found.origin:
+        return False
+    names = [path.name.lower() for path in (Path(found.origin).parent / "lib").glob("*ggml-*")]
+    return any(f"ggml-{library}" in name for name in names for library in _GPU_LIBRARIES)
+
+
+def estimate_shape(shape: ModelShape, spec: LoadSpec, options: LlamaCppOptions, gpus: Sequence[int]) -> Estimate:
+    room = _Room(shape, spec, options, gpus)
     gpu_weights, host_weights = room.weights()
     gpu_cache, host_cache = room.caches()
     gpu_buffers, host_buffers = room.buffers()
     return Estimate(
         weights=gpu_weights + host_weights,
         cache=gpu_cache + host_cache,
-        buffers=gpu_buffers + host_buffers,
-        gpu=gpu_weights + gpu_cache + gpu_buffers,
+        buffers=sum(gpu_buffers) + host_buffers,
+        gpus=tuple(map(sum, zip(room.weights_by_card(), room.caches_by_card(), gpu_buffers, strict=True))),
         host=host_weights + host_cache + host_buffers,
         layers=len(shape.layers),
-        gpu_layers=min(on_gpu, len(shape.layers)),
-        context=room.context,
+        gpu_layers=min(room.gpu_layers, len(shape.layers)),
     )
 
 
@@ -97,27 +116,30 @@ def _with_draft(main: Estimate, draft: Estimate) -> Estimate:
         weights=main.weights + draft.weights,
         cache=main.cache + draft.cache,
         buffers=main.buffers + draft.buffers,
-        gpu=main.gpu + draft.gpu,
+        gpus=tuple(map(sum, zip(main.gpus, draft.gpus, strict=True))),
         host=main.host + draft.host,
     )
 
 
 class _Room:
-    def __init__(self, shape: ModelShape, spec: LoadSpec, has_gpu: bool) -> None:
+    def __init__(self, shape: ModelShape, spec: LoadSpec, options: LlamaCppOptions, gpus: Sequence[int]) -> None:
         self._shape = shape
-        self._spec = spec
-        self._uses_gpu = has_gpu and spec.gpu_layers != 0
-        self.context = spec.context or shape.trained_context or DEFAULT_CONTEXT
-        self._cells = _padded(max(self.context, spec.kv_cells))
-        parallel = min(spec.parallel, MAX_SEQUENCES - SPARE_SEQUENCES)
-        can_share = not shape.has_states and (spec.swa_full or not shape.window)
-        self._sequences = parallel + (SPARE_SEQUENCES if can_share else FEW_SPARE_SEQUENCES)
-        usual = UBATCH_WITH_GPU if self._uses_gpu else UBATCH_WITHOUT
-        self._ubatch = min(spec.ubatch_size or usual, max(spec.batch_size, self._outputs))
+        self._options = options
+        self._drafts = spec.speculates
+        self._uses_gpu = bool(gpus) and options.gpu_layers != 0
+        self._shares = _shares(gpus, options)
+        context = spec.context or shape.trained_context or DEFAULT_CONTEXT
+        self._cells = _padded(max(context, options.kv_cells))
+        can_share = can_share_cells(
+            has_states=shape.has_states, has_window=bool(shape.window), is_full=options.swa_full
+        )
+        self._sequences = sequences_for(spec.parallel, can_share=can_share)
+        usual = usual_ubatch(uses_gpu=self._uses_gpu)
+        self._ubatch = min(options.ubatch_size or usual, max(options.batch_size, self._outputs))
 
     @property
     def _outputs(self) -> int:
-        return self._sequences + SCORING_ROWS + DRAFT_ROWS * self._spec.speculates
+        return self._sequences + SCORING_ROWS + DRAFT_ROWS * self._drafts
 
     @property
     def gpu_layers(self) -> int:
@@ -125,28 +147,55 @@ class _Room:
         if not self._uses_gpu:
             return 0
         everything = len(self._shape.layers) + 1
-        return everything if self._spec.gpu_layers < 0 else min(self._spec.gpu_layers, everything)
+        return everything if self._options.gpu_layers < 0 else min(self._options.gpu_layers, everything)
 
     def weights(self) -> tuple[int, int]:
-        """On the GPU and on the host. The input stays on the host; the GPU gets a copy where it is the output too."""
-        shape, gpu = self._shape, 0
-        if self.gpu_layers:
-            gpu = shape.output + shape.input * shape.is_tied
-            gpu += sum(layer.weights for layer in self._layers_on_gpu)
+        """On the cards and on the host. The input stays on the host; a card gets a copy where it is the output too."""
+        shape, gpu = self._shape, sum(self.weights_by_card())
         return gpu, shape.weights + shape.input * (shape.is_tied and gpu > 0) - gpu
 
     def caches(self) -> tuple[int, int]:
-        gpu = 0 if self._spec.no_kv_offload else sum(map(self._cache_of, self._layers_on_gpu))
+        gpu = sum(self.caches_by_card())
         return gpu, sum(map(self._cache_of, self._shape.layers)) - gpu + self._idle()
 
-    def buffers(self) -> tuple[int, int]:
-        """What each of the two computes with, and what the program takes besides."""
+    def buffers(self) -> tuple[tuple[int, ...], int]:
+        """What each device computes with, and what the program takes besides."""
         compute = self._compute()
         shape = self._shape
         host = _PROGRAM + _TOKEN * shape.vocabulary + self._sequences * shape.vocabulary * _F32
         is_whole = self.gpu_layers > len(shape.layers)
         inputs = 2 * self._ubatch * shape.embedding * _F32
-        return (compute + GPU_PROGRAM) * bool(self.gpu_layers), host + (inputs if is_whole else compute)
+        held = zip(self.weights_by_card(), self.caches_by_card(), strict=True)
+        cards = tuple((compute + GPU_PROGRAM) * any(each) for each in held)
+        return cards, host + (inputs if is_whole else compute)
+
+    def weights_by_card(self) -> tuple[int, ...]:
+        if not self.gpu_layers:
+            return (0,) * len(self._shares)
+        output = self._shape.output + self._shape.input * self._shape.is_tied
+        sizes = [*(layer.weights for layer in self._layers_on_gpu), output]
+        if self._options.split_mode in _BY_ROWS:
+            return _divided(sum(sizes), self._shares)
+        return self._by_layer(sizes)
+
+    def caches_by_card(self) -> tuple[int, ...]:
+        sizes = [0 if self._options.no_kv_offload else self._cache_of(layer) for layer in self._layers_on_gpu]
+        match self._options.split_mode:
+            case "tensor":
+                return _divided(sum(sizes), self._shares)
+            case "row":
+                return (sum(sizes), *(0 for _ in self._shares[1:])) if self._shares else ()
+            case _:
+                return self._by_layer([*sizes, 0])
+
+    def _by_layer(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """Whole layers, in order, as many on each card as its share says; the output counts as the last one."""
+        cards = [0] * len(self._shares)
+        bounds = list(accumulate(self._shares))
+        for index, size in enumerate(sizes if cards else ()):
+            card = next((at for at, bound in enumerate(bounds) if index / len(sizes) < bound), len(cards) - 1)
+            cards[card] += size
+        return tuple(cards)
 
     @property
     def _layers_on_gpu(self) -> tuple[Layer, ...]:
@@ -156,14 +205,14 @@ class _Room:
 
     def _cache_of(self, layer: Layer) -> int:
         cells = self._cells
-        if layer.is_windowed and not self._spec.swa_full:
+        if layer.is_windowed and not self._options.swa_full:
             cells = min(cells, _padded(self._shape.window * self._sequences + self._ubatch))
-        chosen = cache_type(self._spec.cache_type) or CACHE_TYPES["fp16"]
-        return int((layer.keys + layer.values) * chosen.bytes_each) * cells + layer.state * self._sequences
+        bytes_each = CACHE_TYPES[self._options.cache_type].bytes_each
+        return int((layer.keys + layer.values) * bytes_each) * cells + layer.state * self._sequences
 
     def _idle(self) -> int:
         """Finished sequences that are kept on the host, always as 16-bit numbers."""
-        cells = self._cells // 2 if self._spec.idle_cells < 0 else self._spec.idle_cells
+        cells = self._cells // 2 if self._options.idle_cells < 0 else self._options.idle_cells
         return cells * _F16 * sum(layer.keys + layer.values for layer in self._shape.layers)
 
     def _compute(self) -> int:
@@ -179,8 +228,22 @@ class _Room:
 
     @property
     def _has_flash(self) -> bool:
-        return self._spec.flash_attn != "off"
+        return self._options.flash_attn != "off"
 
 
 def _padded(cells: int) -> int:
     return -(-cells // _PADDING) * _PADDING
+
+
+def _shares(gpus: Sequence[int], options: LlamaCppOptions) -> tuple[float, ...]:
+    """What part of the model each card gets: as --tensor-split says, else by what is free on it."""
+    if options.split_mode == "none":
+        return tuple(float(index == 0) for index in range(len(gpus)))
+    wanted = [*options.tensor_split, *([0.0] * len(gpus))][: len(gpus)]
+    sizes = wanted if any(wanted) else [float(free) for free in gpus]
+    total = sum(sizes)
+    return tuple(size / total if total else 1 / len(gpus) for size in sizes)
+
+
+def _divided(size: int, shares: Sequence[float]) -> tuple[int, ...]:
+    return tuple(round(size * share) for share in shares)

@@ -7,14 +7,13 @@ from llama_cpp import llama_cpp as c
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.options import (
     DRAFT_ROWS,
-    FEW_SPARE_SEQUENCES,
-    MAX_SEQUENCES,
     SCORING_ROWS,
-    SPARE_SEQUENCES,
-    UBATCH_WITH_GPU,
-    UBATCH_WITHOUT,
+    LlamaCppOptions,
+    can_share_cells,
+    running_jobs,
+    sequences_for,
+    usual_ubatch,
 )
-from modules.engine.types import LoadSpec
 
 _AUTO, _OFF, _ON = -1, 0, 1
 
@@ -28,22 +27,24 @@ class ContextLayout:
     hybrid models, and caches no larger than their windows.
     """
 
-    def __init__(self, model: Any, spec: LoadSpec, *, context: int) -> None:
+    def __init__(
+        self, model: Any, options: LlamaCppOptions, *, context: int, parallel: int, drafts: bool = False
+    ) -> None:
         self._model = model
-        self._spec = spec
+        self._options = options
         self.window = int(c.llama_model_n_swa(model))
         self.context = context
-        self.cells = max(context, spec.kv_cells)
-        self.parallel = min(spec.parallel, MAX_SEQUENCES - SPARE_SEQUENCES)
-        is_recurrent = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
-        self.can_share = not is_recurrent and (spec.swa_full or not self.window)
-        self.sequences = self.parallel + (SPARE_SEQUENCES if self.can_share else FEW_SPARE_SEQUENCES)
-        self.draft_rows = DRAFT_ROWS if spec.speculates else 0
+        self.cells = max(context, options.kv_cells)
+        self.parallel = running_jobs(parallel)
+        has_states = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
+        self.can_share = can_share_cells(has_states=has_states, has_window=bool(self.window), is_full=options.swa_full)
+        self.sequences = sequences_for(parallel, can_share=self.can_share)
+        self.draft_rows = DRAFT_ROWS if drafts else 0
         self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
 
     @property
     def uses_gpu(self) -> bool:
-        return bool(c.llama_supports_gpu_offload()) and self._spec.gpu_layers != 0
+        return bool(c.llama_supports_gpu_offload()) and self._options.gpu_layers != 0
 
     @property
     def keeps_idle(self) -> bool:
@@ -53,17 +54,16 @@ class ContextLayout:
     @property
     def flash_attention(self) -> int:
         """`auto` leaves it to llama.cpp, which uses it wherever the model and the device allow it."""
-        return {"off": _OFF, "on": _ON}.get(self._spec.flash_attn, _AUTO)
+        return {"off": _OFF, "on": _ON}.get(self._options.flash_attn, _AUTO)
 
     @property
     def ubatch(self) -> int:
-        """On CPUs larger batches are no faster, and cost memory."""
-        return self._spec.ubatch_size or (UBATCH_WITH_GPU if self.uses_gpu else UBATCH_WITHOUT)
+        return self._options.ubatch_size or usual_ubatch(uses_gpu=self.uses_gpu)
 
     @property
     def host_cache_bytes(self) -> int:
         """Room for finished sequences outside the cache, about as much as their keys and values take as 16-bit floats."""
-        cells = self.cells // 2 if self._spec.idle_cells < 0 else self._spec.idle_cells
+        cells = self.cells // 2 if self._options.idle_cells < 0 else self._options.idle_cells
         width = self._head_size() * c.llama_model_n_head_kv(self._model)
         return int(cells * 2 * 2 * c.llama_model_n_layer(self._model) * width)
 

@@ -7,19 +7,21 @@ from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
+from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.layout import ContextLayout
-from modules.backends.llamacpp.library import apply_adapters
 from modules.backends.llamacpp.options import (
+    CACHE_TYPES,
     DEFAULT_CONTEXT,
     DRAFT_ROWS,
     GPU_PROGRAM,
     SPLIT_MODES,
-    cache_type,
+    LlamaCppOptions,
     embedding_context,
+    spec_of_draft,
 )
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.speculation.compatibility import check_draft
@@ -27,10 +29,10 @@ from modules.backends.llamacpp.speculation.draft_model import DraftModel
 from modules.backends.llamacpp.speculation.ngrams import NgramSource
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.model_templates import template_beside
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard, ModelKind
 from modules.errors import LoadFailed
-from modules.library.templates import template_beside
 
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
 _MAGIC: Final = b"GGUF"
@@ -51,12 +53,13 @@ class LlamaCppLoader:
         _check_magic(Path(spec.path))
         if spec.kind not in _KINDS:
             raise LoadFailed(f"{spec.name} is a {spec.kind} model, which this version cannot run.")
+        options = read_options(LlamaCppOptions, spec)
         params = c.llama_model_default_params()
         params.vocab_only = True
         model = _open(spec, params)
         try:
-            check_options(spec, _facts(model))
-            _check_draft(spec, model)
+            check_options(spec, options, _facts(model))
+            _check_draft(spec, options, model)
             if spec.kind is ModelKind.EMBEDDING:
                 return _card(spec, model, context=embedding_context(spec.context, _trained_context(model)))
             return _card(spec, model, context=_context_size(spec, model))
@@ -64,44 +67,46 @@ class LlamaCppLoader:
             c.llama_model_free(model)
 
     def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend | LlamaEmbedder:
+        options = read_options(LlamaCppOptions, spec)
         report_main, report_draft = _shares(spec, report)
         self._log.buffers.begin()
-        model = _loaded(spec, report_main)
+        model = _loaded(spec, options, report_main)
         if spec.kind is ModelKind.EMBEDDING:
-            return self._embedder(spec, model)
-        memory = ContextLayout(model, spec, context=_context_size(spec, model))
-        context = c.llama_init_from_model(model, _context_params(spec, memory))
+            return self._embedder(spec, options, model)
+        layout = _layout(model, spec, options)
+        context = c.llama_init_from_model(model, _context_params(options, layout))
         if not context:
             c.llama_model_free(model)
-            raise LoadFailed(self._why_no_context(spec, memory))
-        card = _card(spec, model, context=memory.context)
+            raise LoadFailed(self._why_no_context(spec, layout))
+        card = _card(spec, model, context=layout.context)
         try:
-            apply_adapters(model, context, spec.adapters)
-            planner = self._planner(spec, card, report_draft, can_cut=memory.can_share)
+            library.apply_adapters(model, context, spec.adapters)
+            planner = self._planner(spec, options, card, report_draft, can_cut=layout.can_share)
         except LoadFailed:
             c.llama_free(context)
             c.llama_model_free(model)
             raise
         _warm_up(context)
         card = replace(card, gpu_bytes=self._gpu_bytes())
-        return LlamaBackend(model, context, memory, card, self._log, planner=planner)
+        return LlamaBackend(model, context, layout, card, self._log, planner=planner)
 
     def _gpu_bytes(self) -> int:
         found = self._log.buffers.total
         return found + GPU_PROGRAM if found else 0
 
     def _planner(
-        self, spec: LoadSpec, card: ModelCard, report: ReportProgress, *, can_cut: bool
+        self, spec: LoadSpec, options: LlamaCppOptions, card: ModelCard, report: ReportProgress, *, can_cut: bool
     ) -> DraftPlanner | None:
         """`can_cut` says whether the cache can take back single tokens."""
-        draft = spec.of_draft
+        draft = spec_of_draft(spec, options)
         if spec.draft is None or draft is None:
             has_ngrams = can_cut and spec.speculates
             return DraftPlanner(NgramSource(), most=spec.ngram_tokens, rows=DRAFT_ROWS) if has_ngrams else None
         self._log.buffers.begin_next()
-        model = _loaded(draft, report)
-        layout = ContextLayout(model, draft, context=_context_size(draft, model))
-        context = c.llama_init_from_model(model, _context_params(draft, layout))
+        draft_options = read_options(LlamaCppOptions, draft)
+        model = _loaded(draft, draft_options, report)
+        layout = _layout(model, draft, draft_options)
+        context = c.llama_init_from_model(model, _context_params(draft_options, layout))
         if not context:
             c.llama_model_free(model)
             raise LoadFailed(self._why_no_context(draft, layout))
@@ -115,26 +120,26 @@ class LlamaCppLoader:
         )
         return DraftPlanner(source, most=spec.draft.most, rows=DRAFT_ROWS)
 
-    def _embedder(self, spec: LoadSpec, model: Any) -> LlamaEmbedder:
+    def _embedder(self, spec: LoadSpec, options: LlamaCppOptions, model: Any) -> LlamaEmbedder:
         """The file says how vectors are pooled; where it does not, encoders mean all tokens and others the last one."""
         size = embedding_context(spec.context, _trained_context(model))
         encodes = bool(c.llama_model_has_encoder(model)) or not bool(c.llama_model_has_decoder(model))
-        context = c.llama_init_from_model(model, _embedding_params(spec, size, c.LLAMA_POOLING_TYPE_UNSPECIFIED))
+        context = c.llama_init_from_model(model, _embedding_params(options, size, c.LLAMA_POOLING_TYPE_UNSPECIFIED))
         if context and c.llama_pooling_type(context) == c.LLAMA_POOLING_TYPE_NONE:
             c.llama_free(context)
             pooling = c.LLAMA_POOLING_TYPE_MEAN if encodes else c.LLAMA_POOLING_TYPE_LAST
-            context = c.llama_init_from_model(model, _embedding_params(spec, size, pooling))
+            context = c.llama_init_from_model(model, _embedding_params(options, size, pooling))
         if not context:
             c.llama_model_free(model)
             raise LoadFailed(f"There is not enough memory for {spec.name} with a context of {size} tokens.")
         return LlamaEmbedder(model, context, _card(spec, model, context=size), self._log)
 
-    def _why_no_context(self, spec: LoadSpec, memory: ContextLayout) -> str:
+    def _why_no_context(self, spec: LoadSpec, layout: ContextLayout) -> str:
         said = self._log.last_error
         if said and not any(word in said.lower() for word in _MEMORY_WORDS):
             return f"llama.cpp cannot use {spec.name} with these options: {said}."
         return (
-            f"There is not enough memory for {spec.name} with a context of {memory.cells} tokens. "
+            f"There is not enough memory for {spec.name} with a context of {layout.cells} tokens. "
             "Load it with a smaller --ctx-size, or with --cache-type q8_0."
         )
 
@@ -149,15 +154,15 @@ def _open(spec: LoadSpec, params: Any) -> Any:
     return model
 
 
-def _loaded(spec: LoadSpec, report: ReportProgress) -> Any:
-    params = _model_params(spec)
+def _loaded(spec: LoadSpec, options: LlamaCppOptions, report: ReportProgress) -> Any:
+    params = _model_params(options)
     callback = _progress_callback(report)
     params.progress_callback = callback
     return _open(spec, params)
 
 
-def _check_draft(spec: LoadSpec, model: Any) -> None:
-    draft = spec.of_draft
+def _check_draft(spec: LoadSpec, options: LlamaCppOptions, model: Any) -> None:
+    draft = spec_of_draft(spec, options)
     if draft is None:
         return
     _check_magic(Path(draft.path))
@@ -165,7 +170,7 @@ def _check_draft(spec: LoadSpec, model: Any) -> None:
     params.vocab_only = True
     drafting = _open(draft, params)
     try:
-        check_draft(spec, model, drafting)
+        check_draft(spec, options, model, drafting)
     finally:
         c.llama_model_free(drafting)
 
@@ -189,44 +194,44 @@ def _check_magic(path: Path) -> None:
         raise LoadFailed(f"{path.name} is not a GGUF file.")
 
 
-def _model_params(spec: LoadSpec) -> Any:
+def _model_params(options: LlamaCppOptions) -> Any:
     params = c.llama_model_default_params()
-    params.n_gpu_layers = spec.gpu_layers
-    params.split_mode = SPLIT_MODES[spec.split_mode]
-    params.load_mode = _load_mode(spec)
-    if spec.tensor_split:
-        room = max(len(spec.tensor_split), c.llama_max_devices())
-        params.tensor_split = (ctypes.c_float * room)(*spec.tensor_split)
-    if spec.numa:
+    params.n_gpu_layers = options.gpu_layers
+    params.split_mode = SPLIT_MODES[options.split_mode]
+    params.load_mode = _load_mode(options)
+    if options.tensor_split:
+        room = max(len(options.tensor_split), c.llama_max_devices())
+        params.tensor_split = (ctypes.c_float * room)(*options.tensor_split)
+    if options.numa:
         c.llama_numa_init(_NUMA_DISTRIBUTE)
     return params
 
 
-def _load_mode(spec: LoadSpec) -> int:
-    if spec.mlock:
+def _load_mode(options: LlamaCppOptions) -> int:
+    if options.mlock:
         return int(c.LLAMA_LOAD_MODE_MLOCK)
-    return int(c.LLAMA_LOAD_MODE_NONE if spec.no_mmap else c.LLAMA_LOAD_MODE_MMAP)
+    return int(c.LLAMA_LOAD_MODE_NONE if options.no_mmap else c.LLAMA_LOAD_MODE_MMAP)
 
 
-def _context_params(spec: LoadSpec, memory: ContextLayout) -> Any:
+def _context_params(options: LlamaCppOptions, layout: ContextLayout) -> Any:
     params = c.llama_context_default_params()
-    params.n_ctx = memory.cells
-    params.n_batch = max(spec.batch_size, memory.outputs)
-    params.n_ubatch = min(memory.ubatch, params.n_batch)
-    params.n_seq_max = memory.sequences
-    params.n_outputs_max = memory.outputs
+    params.n_ctx = layout.cells
+    params.n_batch = max(options.batch_size, layout.outputs)
+    params.n_ubatch = min(layout.ubatch, params.n_batch)
+    params.n_seq_max = layout.sequences
+    params.n_outputs_max = layout.outputs
     params.kv_unified = True
-    params.swa_full = spec.swa_full
-    params.n_threads = spec.threads or usable_cores()
-    params.n_threads_batch = spec.threads_batch or params.n_threads
-    params.flash_attn_type = memory.flash_attention
-    params.type_k = params.type_v = _ggml_type(spec)
-    params.offload_kqv = not spec.no_kv_offload
+    params.swa_full = options.swa_full
+    params.n_threads = options.threads or usable_cores()
+    params.n_threads_batch = options.threads_batch or params.n_threads
+    params.flash_attn_type = layout.flash_attention
+    params.type_k = params.type_v = CACHE_TYPES[options.cache_type].ggml
+    params.offload_kqv = not options.no_kv_offload
     params.no_perf = True
     return params
 
 
-def _embedding_params(spec: LoadSpec, size: int, pooling: int) -> Any:
+def _embedding_params(options: LlamaCppOptions, size: int, pooling: int) -> Any:
     """An encoder looks at a whole text at once, so one batch has to hold the longest."""
     params = c.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = size
@@ -234,16 +239,15 @@ def _embedding_params(spec: LoadSpec, size: int, pooling: int) -> Any:
     params.kv_unified = True
     params.embeddings = True
     params.pooling_type = pooling
-    params.n_threads = spec.threads or usable_cores()
-    params.n_threads_batch = spec.threads_batch or params.n_threads
+    params.n_threads = options.threads or usable_cores()
+    params.n_threads_batch = options.threads_batch or params.n_threads
     params.no_perf = True
     return params
 
 
-def _ggml_type(spec: LoadSpec) -> int:
-    chosen = cache_type(spec.cache_type)
-    assert chosen is not None, "refused before"
-    return chosen.ggml
+def _layout(model: Any, spec: LoadSpec, options: LlamaCppOptions) -> ContextLayout:
+    context, drafts = _context_size(spec, model), spec.speculates
+    return ContextLayout(model, options, context=context, parallel=spec.parallel, drafts=drafts)
 
 
 def _facts(model: Any) -> Facts:

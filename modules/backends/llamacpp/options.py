@@ -1,11 +1,15 @@
-"""llama.cpp's options, and the figures that its memory is made of.
+"""The options of llama.cpp, and figures that its memory is made of.
 
-Importable without llama.cpp: settings, the page and estimates read the same tables as the loader.
+Importable without the library, for settings, the page and estimates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import ClassVar, Final, Literal
+
+from modules.engine.types import MAX_DRAFT, LoadSpec, OptionValue
+from modules.settings.option_values import Numbers
+from modules.settings.options import SettingsGroup, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ DEFAULT_CONTEXT: Final = 8192
 # Rows of logits that one batch has for prompts that are scored.
 SCORING_ROWS: Final = 64
 # Rows for drafted tokens, of all replies together, where there is a draft model.
-DRAFT_ROWS: Final = 32
+DRAFT_ROWS: Final = MAX_DRAFT
 # llama.cpp's own limit, LLAMA_MAX_SEQ.
 MAX_SEQUENCES: Final = 256
 # Sequences beyond those of running jobs: for finished ones, and where cells cannot be shared.
@@ -59,13 +63,130 @@ UBATCH_WITH_GPU: Final = 512
 UBATCH_WITHOUT: Final = 128
 
 
-def cache_type(name: str) -> CacheType | None:
-    """By any of its spellings."""
-    name = name.lower()
-    return CACHE_TYPES.get(CACHE_TYPE_SYNONYMS.get(name, name))
+def sequences_for(parallel: int, *, can_share: bool) -> int:
+    """Sequences of the cache for so many jobs at a time."""
+    return running_jobs(parallel) + (SPARE_SEQUENCES if can_share else FEW_SPARE_SEQUENCES)
+
+
+def running_jobs(parallel: int) -> int:
+    return min(parallel, MAX_SEQUENCES - SPARE_SEQUENCES)
+
+
+def can_share_cells(*, has_states: bool, has_window: bool, is_full: bool) -> bool:
+    """Whether cells can belong to several sequences at any length: not those of recurrent and hybrid models, nor of
+    caches no larger than the model's windows."""
+    return not has_states and (is_full or not has_window)
+
+
+def usual_ubatch(*, uses_gpu: bool) -> int:
+    """On CPUs larger batches are no faster, and cost memory."""
+    return UBATCH_WITH_GPU if uses_gpu else UBATCH_WITHOUT
 
 
 def embedding_context(asked: int, trained: int) -> int:
     """The longest text that an embedding model takes: what it was trained for, within what memory is asked for."""
     bound = asked or DEFAULT_CONTEXT
     return min(trained, bound) if trained else bound
+
+
+class LlamaCppOptions(SettingsGroup, frozen=True):
+    title: ClassVar[str] = "llama.cpp"
+
+    gpu_layers: int = setting(
+        -1,
+        "Layers to offload to the GPU; -1 offloads as many as fit.",
+        ge=-1,
+        le=10_000,
+        aliases=("n_gpu_layers",),
+        label="GPU layers",
+        is_main=True,
+    )
+    cache_type: str = setting(
+        "fp16",
+        "KV cache type: q8_0 takes about half as much memory as fp16, q4_0 about a quarter.",
+        choices=tuple(CACHE_TYPES),
+        synonyms=CACHE_TYPE_SYNONYMS,
+        label="KV cache type",
+        is_main=True,
+    )
+    kv_cells: int = setting(
+        0,
+        "Size of the KV cache in tokens, shared by all requests; 0 means as many as --ctx-size.",
+        ge=0,
+        le=2**28,
+        label="KV cache size (tokens)",
+    )
+    idle_cells: int = setting(
+        -1,
+        "Tokens of finished requests that are kept beside the KV cache, for requests that go on from them; "
+        "-1 means half as many as --kv-cells.",
+        ge=-1,
+        le=2**28,
+        label="Prefix cache in main memory (tokens)",
+    )
+    threads: int = setting(
+        0, "Threads for generation; 0 takes one per physical core that the program may use.", ge=0, le=1024
+    )
+    threads_batch: int = setting(
+        0, "Threads for prompt processing; 0 takes as many as --threads.", ge=0, le=1024, label="Batch threads"
+    )
+    batch_size: int = setting(2048, "Logical batch size in tokens.", ge=1, le=65536)
+    ubatch_size: int = setting(
+        0,
+        "Physical batch size in tokens; 0 takes 512 with a GPU, 128 without.",
+        ge=0,
+        le=65536,
+        label="Physical batch size",
+    )
+    flash_attn: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Flash attention; auto uses it wherever the model and the hardware allow it. Without a GPU, off computes a "
+        "prompt the same however it is cut into batches, and is slower.",
+        label="Flash attention",
+    )
+    split_mode: Literal["layer", "row", "tensor", "none"] = setting(
+        "layer", "How the model is split across several GPUs."
+    )
+    tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
+    swa_full: bool = setting(
+        True,
+        "Full-size KV cache for sliding-window attention, so that prompts can be reused.",
+        label="Full-size SWA cache",
+    )
+    no_kv_offload: bool = setting(
+        False,
+        "Keep the KV cache in main memory although layers are on the GPU.",
+        label="No KV offload",
+    )
+    no_mmap: bool = setting(
+        False,
+        "Load the model into memory instead of memory-mapping its file.",
+        label="No mmap",
+    )
+    mlock: bool = setting(False, "Lock the model in memory, so that it is not swapped out.", label="mlock")
+    numa: bool = setting(False, "Distribute memory over the NUMA nodes of the machine.", label="NUMA")
+    gpu_layers_draft: int = setting(
+        -1,
+        "Layers of the draft model to offload to the GPU; -1 offloads as many as fit.",
+        ge=-1,
+        le=10_000,
+        aliases=("n_gpu_layers_draft",),
+        label="Draft GPU layers",
+    )
+
+
+def spec_of_draft(spec: LoadSpec, options: LlamaCppOptions) -> LoadSpec | None:
+    """How the draft model is loaded beside the one of `spec`, if there is one."""
+    if spec.draft is None:
+        return None
+    own: dict[str, OptionValue] = {"kv_cells": 0, "idle_cells": 0, "cache_type": "fp16", "swa_full": True}
+    return replace(
+        spec,
+        name=spec.draft.name,
+        path=spec.draft.path,
+        context=spec.draft.context or max(spec.context, options.kv_cells),
+        options={**spec.options, **own, "gpu_layers": options.gpu_layers_draft},
+        adapters=(),
+        draft=None,
+        ngram_tokens=0,
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.backends.llamacpp.gguf_header import read_gguf
-from modules.backends.llamacpp.options import CACHE_TYPES, SPLIT_MODES, CacheType, cache_type
+from modules.backends.llamacpp.options import CACHE_TYPES, LlamaCppOptions
 from modules.engine.types import Adapter, LoadSpec
 from modules.errors import LoadFailed
 
@@ -23,39 +23,34 @@ class Facts:
     has_gpu: bool
 
 
-def check_options(spec: LoadSpec, facts: Facts) -> None:
+def check_options(spec: LoadSpec, options: LlamaCppOptions, facts: Facts) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead."""
-    for refusal in (*_of_cache(spec, facts), *_of_split(spec, facts), *_of_adapters(spec.adapters, facts)):
+    for refusal in (*_of_cache(options, facts), *_of_split(options, facts), *_of_adapters(spec.adapters, facts)):
         raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
 
 
-def _of_cache(spec: LoadSpec, facts: Facts) -> Iterator[str]:
-    chosen = cache_type(spec.cache_type)
-    if chosen is None:
-        yield f"the cache type {spec.cache_type[:20]!a} is unknown. Choose one of: {', '.join(CACHE_TYPES)}."
-    elif chosen.is_quantized:
-        yield from _of_quantized_cache(spec, chosen, facts)
-
-
-def _of_quantized_cache(spec: LoadSpec, chosen: CacheType, facts: Facts) -> Iterator[str]:
-    if spec.flash_attn == "off":
+def _of_cache(options: LlamaCppOptions, facts: Facts) -> Iterator[str]:
+    chosen = CACHE_TYPES[options.cache_type]
+    if not chosen.is_quantized:
+        return
+    if options.flash_attn == "off":
         yield (
-            f"--cache-type {spec.cache_type} needs flash attention. Leave out --flash-attn off, or choose "
+            f"--cache-type {options.cache_type} needs flash attention. Leave out --flash-attn off, or choose "
             "--cache-type fp16."
         )
     if any(size % chosen.block for size in facts.head_sizes):
         yield (
-            f"its attention heads do not divide into the blocks of --cache-type {spec.cache_type}. Choose "
+            f"its attention heads do not divide into the blocks of --cache-type {options.cache_type}. Choose "
             "--cache-type fp16."
         )
 
 
-def _of_split(spec: LoadSpec, facts: Facts) -> Iterator[str]:
-    if spec.split_mode not in SPLIT_MODES:
-        yield f"the split mode {spec.split_mode[:20]!a} is unknown. Choose one of: {', '.join(SPLIT_MODES)}."
-    elif spec.split_mode == "tensor" and not (facts.has_gpu and spec.gpu_layers):
+def _of_split(options: LlamaCppOptions, facts: Facts) -> Iterator[str]:
+    if options.split_mode != "tensor":
+        return
+    if not (facts.has_gpu and options.gpu_layers):
         yield "--split-mode tensor needs a graphics card that llama.cpp can use. Choose --split-mode layer."
-    elif spec.split_mode == "tensor" and spec.flash_attn == "off":
+    elif options.flash_attn == "off":
         yield "--split-mode tensor needs flash attention. Leave out --flash-attn off, or choose --split-mode layer."
 
 

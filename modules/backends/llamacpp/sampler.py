@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import numpy_samplers
-from modules.backends.llamacpp.candidates import Candidates, Row
+from modules.backends.llamacpp.candidates import Candidates
+from modules.backends.sampling.logprobs import Distribution, Row
 from modules.engine.constraints.grammar_matcher import Mask
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Generation
 from modules.sampling import Sampling
 
 Stage: TypeAlias = Callable[[Candidates], None]
-Distribution: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.float64]]
 _MIN_KEEP: Final = 1
 _FEW: Final = 1024  # llama.cpp sorts them all: below this, that is quicker than finding out which need not be
 # The paper's m, from which it estimates the exponent of Zipf's law; llama.cpp's default.

@@ -3,21 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
 
-from modules.backends.llamacpp.estimate import estimate
-from modules.backends.registry import LLAMA_CPP, SCRIPTED
 from modules.engine.types import LoadSpec
 from modules.errors import ServiceError
 from modules.models.catalog import Catalog
 from modules.models.downloads.downloads import Downloads
-from modules.models.gauge import can_use_gpu, room_now
+from modules.models.gauge import room_now
 from modules.models.options import LoadOptions, with_model_settings
-from modules.models.roster import requested_spec
+from modules.models.roster import own_model, requested_spec
 from modules.models.state import ModelState, Status
 from modules.settings.values import Settings
 from modules.ui.model.layout import OWN_TEMPLATE, ModelParts
@@ -50,7 +47,9 @@ class ModelHandlers:
         self._models = page.runtime.models
         self._has_several = page.runtime.settings.models_max > 1
         self._library = page.runtime.library
-        self._catalog = Catalog(page.runtime.data.models)
+        self._catalog = Catalog(page.runtime.data.models, page.runtime.settings.backends)
+        # Which settings there are; their values are the page's.
+        self._kind = type(page.runtime.settings)
         self._waiting = 0
         self._go_on = asyncio.Event()
 
@@ -240,40 +239,38 @@ class ModelHandlers:
 
     def _loader(self, name: str, entered: Entered) -> str:
         """The one that was chosen, or the one that reads such a model."""
-        options = LoadOptions.parse({"loader": self._parts.parameters.chosen_loader(entered)})
+        options = LoadOptions.parse({"loader": self._parts.parameters.chosen_loader(entered)}, self._kind)
         return requested_spec(self._catalog, self._page.runtime.settings, name, options).loader
 
     def _options(self, name: str, entered: Entered) -> LoadOptions:
-        return LoadOptions.parse(self._parts.parameters.values(entered, self._loader(name, entered)))
+        return LoadOptions.parse(self._parts.parameters.values(entered, self._loader(name, entered)), self._kind)
 
     def _spec(self, name: str, entered: Entered) -> LoadSpec:
         options = self._options(name, entered)
         return requested_spec(self._catalog, self._page.runtime.settings, name, options)
 
     async def _estimate(self, spec: LoadSpec) -> str:
-        if spec.loader != LLAMA_CPP:
-            return ""
         try:
-            return await asyncio.to_thread(_estimated, spec)
+            return await asyncio.to_thread(self._estimated, spec)
         except ServiceError as error:
             return plain(error.message)
 
+    def _estimated(self, spec: LoadSpec) -> str:
+        room = room_now()
+        backend = self._kind.backends.named(spec.loader)
+        return estimate_text(backend.estimate(spec, tuple(card.free for card in room.gpus)), room)
+
     def _save(self, name: str, entered: Entered) -> None:
         """What is on the screen, typed as settings are."""
-        listed = self._catalog.find(name) if name != SCRIPTED else None
         options = self._options(name, entered)
-        typed = options.applied_to(Settings())
+        typed = options.applied_to(self._kind())
+        listed = None if name == own_model(typed) else self._catalog.find(name)
         values: dict[str, object] = {key: _storable(getattr(typed, key)) for key in options.changes}
         template = entered[self._parts.template]
         if template and template != OWN_TEMPLATE:
             self._library.templates.read(template)
             values[_TEMPLATE] = template
         self._library.model_settings.save(listed.name if listed else name, values)
-
-
-def _estimated(spec: LoadSpec) -> str:
-    from_file = estimate(Path(spec.path), spec, has_gpu=can_use_gpu())
-    return estimate_text(from_file, room_now())
 
 
 def _named(name: object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from modules.backends.llamacpp.estimate import Estimate
+from modules.backends.base import MemoryEstimate
 from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
 from modules.models.downloads.plan import FileKind, gguf_weights, kind_of, shown_size
@@ -59,23 +59,42 @@ def state_text(state: ModelState, *, uses: int = 0) -> str:
             return plain(state.message) if state.message else "No model is loaded."
 
 
-def estimate_text(estimate: Estimate, room: Room) -> str:
-    """How much memory the model needs, and whether there is as much."""
-    parts = f"weights {shown_size(estimate.weights)}, cache {shown_size(estimate.cache)}, buffers {shown_size(estimate.buffers)}"
-    lines = [f"Needs about **{shown_size(estimate.total)}** of memory: {parts}."]
+def estimate_text(estimate: MemoryEstimate, room: Room) -> str:
+    """How much memory the model needs, and whether there is as much; empty for one that needs none."""
+    if not estimate.total:
+        return ""
+    parts = ", ".join(f"{name} {shown_size(size)}" for name, size in estimate.parts)
+    lines = [f"Needs about **{shown_size(estimate.total)}** of memory{f': {parts}' if parts else ''}."]
     if estimate.gpu:
-        free = f" ({shown_size(room.gpu_free)} free)" if room.gpu_free is not None else ""
+        placed = f" with {estimate.placement}" if estimate.placement else ""
         lines.append(
-            f"On the GPU {shown_size(estimate.gpu)}{free} with {estimate.gpu_layers} of {estimate.layers} layers, in main "
-            f"memory {shown_size(estimate.host)} ({shown_size(room.host_free)} free)."
+            f"On the GPU {_on_cards(estimate, room)}{placed}, in main memory {shown_size(estimate.host)} "
+            f"({shown_size(room.host_free)} free)."
         )
     else:
         lines.append(f"{shown_size(room.host_free)} free now; unloading the loaded model frees more.")
-    if estimate.host > room.host_total or (room.gpu_total is not None and estimate.gpu > room.gpu_total):
+    if _is_too_large(estimate, room):
         lines.append(
             "**This does not fit into this machine's memory.** Choose a shorter context, a smaller KV cache type or fewer GPU layers."
         )
     return " ".join(lines)
+
+
+def _on_cards(estimate: MemoryEstimate, room: Room) -> str:
+    """What each card holds, where there are several; else the sum."""
+    free = [card.free for card in room.gpus]
+    if len(estimate.gpus) == len(free):
+        each = zip(estimate.gpus, free, strict=True)
+        return " + ".join(f"{shown_size(size)} ({shown_size(left)} free)" for size, left in each)
+    return shown_size(estimate.gpu)
+
+
+def _is_too_large(estimate: MemoryEstimate, room: Room) -> bool:
+    if estimate.host > room.host_total:
+        return True
+    if len(estimate.gpus) != len(room.gpus):
+        return room.gpu_total is not None and estimate.gpu > room.gpu_total
+    return any(size > card.total for size, card in zip(estimate.gpus, room.gpus, strict=True))
 
 
 def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:

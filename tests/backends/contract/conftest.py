@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def made(name: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManag
     if name == "scripted, process":
         return in_a_process(scripted_spec(**LIMITS))
     model_file: Callable[[str], Path] = request.getfixturevalue("model_file")
-    spec = replace(llama_spec(model_file(SMOLLM2), **LIMITS), kv_cells=PARALLEL * CONTEXT)
+    spec = llama_spec(model_file(SMOLLM2), **LIMITS, kv_cells=PARALLEL * CONTEXT)
     if name == "llama.cpp":
         return llama_engine(request.getfixturevalue("llama_cpp"), spec)
     return in_a_process(spec)

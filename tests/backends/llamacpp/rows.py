@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.candidates import Candidates, Row
+from modules.backends.llamacpp.candidates import Candidates
+from modules.backends.sampling.logprobs import Row
 
 Weights: TypeAlias = dict[int, float]
 IMPOSSIBLE = -math.inf

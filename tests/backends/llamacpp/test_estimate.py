@@ -3,18 +3,21 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modules.backends.llamacpp.estimate import Estimate, estimate, estimate_shape
+from modules.backends.base import read_options
+from modules.backends.llamacpp.estimate import Estimate, can_use_gpu, estimate, estimate_shape
 from modules.backends.llamacpp.gguf_header import read_gguf
+from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
-from modules.models.gauge import can_use_gpu, host_room, room_now
+from modules.models.gauge import host_room, room_now
 from modules.paths import PROGRAM_FOLDER
+from tests.backends.loading import changed_spec
 from tests.gguf_file import write_gguf
 from tests.model_files import GEMMA, QWEN, SMOLLM2
 
@@ -34,11 +37,12 @@ SHAPE = ModelShape(
 
 
 def spec(path: str = "", **fields: Any) -> LoadSpec:
-    return LoadSpec(name="model", path=path, loader="llama.cpp", **fields)
+    return changed_spec(LoadSpec(name="model", path=path, loader="llama.cpp"), **fields)
 
 
-def of(shape: ModelShape = SHAPE, *, has_gpu: bool = True, **fields: Any) -> Estimate:
-    return estimate_shape(shape, spec(**fields), has_gpu=has_gpu)
+def of(shape: ModelShape = SHAPE, *, gpus: Sequence[int] = (8 * 2**30,), **fields: Any) -> Estimate:
+    loading = spec(**fields)
+    return estimate_shape(shape, loading, read_options(LlamaCppOptions, loading), gpus)
 
 
 def loaded(path: Path, fields: dict[str, Any]) -> dict[str, float]:
@@ -65,8 +69,11 @@ def test_models_take_what_was_estimated(model_file: Callable[[str], Path], name:
     reserved for the longest prompt, and this one is short."""
     path = model_file(name)
     real = loaded(path, fields)
-    found = estimate(path, spec(str(path), **fields), has_gpu=False)
-    cells = estimate(path, spec(str(path), idle_cells=0, **fields), has_gpu=False).cache
+    found, lean = (
+        estimate(path, loading, read_options(LlamaCppOptions, loading))
+        for loading in (spec(str(path), **fields), spec(str(path), idle_cells=0, **fields))
+    )
+    cells = lean.cache
     assert cells == pytest.approx(real["KV"], rel=0.01)
     program = 10 * MIB + 200 * shape_of(read_gguf(path)).vocabulary
     assert found.buffers - program == pytest.approx(real["compute"] + real["output"], rel=1 / 7)
@@ -85,7 +92,7 @@ def test_layers_go_to_the_gpu_from_the_last() -> None:
 
 
 def test_without_a_gpu_nothing_is_on_it() -> None:
-    assert of(has_gpu=False, gpu_layers=99).gpu == 0
+    assert of(gpus=(), gpu_layers=99).gpu == 0
 
 
 def test_the_cache_may_stay_on_the_host() -> None:

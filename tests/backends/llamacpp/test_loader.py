@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.process import ProcessEngine
 from modules.engine.types import Generation, LoadSpec, Prompt
 from modules.errors import LoadFailed
-from tests.backends.loading import llama_spec
+from tests.backends.loading import changed_spec, llama_spec
 from tests.model_files import GEMMA, SMOLLM2
 from tests.processes import child_processes
 from tests.streams import whole
@@ -112,7 +111,7 @@ def test_loading_tells_how_far_it_is(llama_cpp: LlamaCppLoader, path: Path) -> N
     ids=str,
 )
 async def test_ways_to_load(path: Path, changes: dict[str, object]) -> None:
-    engine = await loaded(replace(llama_spec(path, context=256), **changes))  # type: ignore[arg-type]
+    engine = await loaded(changed_spec(llama_spec(path, context=256), **changes))
     prompt = Prompt(tuple(await engine.tokenize("one two three four " * 20, special=False)))
     replies = await asyncio.gather(
         *(whole(engine, Generation(prompt=prompt, max_tokens=3, ignore_eos=True)) for _ in range(3))

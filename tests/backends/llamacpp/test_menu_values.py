@@ -8,7 +8,6 @@ import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.backends.llamacpp.options import CACHE_TYPES
-from modules.backends.registry import LLAMA_CPP
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
 from modules.models.options import load_spec
@@ -41,7 +40,7 @@ async def test_offered_value_is_loaded_or_refused_by_the_probe(
 ) -> None:
     path = model_file(SMOLLM2)
     settings = Settings.model_validate({"ctx_size": 128, "threads": 1, "parallel": 1, "gpu_layers": 0, **values})
-    spec = load_spec(settings, name=path.name, path=str(path), loader=LLAMA_CPP)
+    spec = load_spec(settings, name=path.name, path=str(path), loader="llama.cpp")
     if refusal := refusal_of(llama_cpp, spec):
         named = next(name for name in values if name.replace("_", "-") in refusal)
         assert values[named] in refusal

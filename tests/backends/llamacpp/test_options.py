@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from llama_cpp import llama_cpp as c
 
+from modules.backends.base import read_options
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES, SPLIT_MODES, cache_type
+from modules.backends.llamacpp.options import CACHE_TYPE_SYNONYMS, CACHE_TYPES, SPLIT_MODES, LlamaCppOptions
 from modules.backends.llamacpp.refusals import Facts, check_options
-from modules.backends.registry import LOADERS
+from modules.backends.registry import BACKENDS
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
-from modules.models.options import load_spec
+from modules.models.options import load_spec, options_of_loader
 from modules.settings.option_values import OptionKind
 from modules.settings.values import OPTIONS, Settings
-from modules.ui.model.parameters import known_parameters
-from tests.backends.loading import llama_spec
+from tests.backends.loading import changed_spec, llama_spec
 from tests.model_files import SMOLLM2
 
 LOADED = "llama.cpp"
@@ -30,7 +30,7 @@ def values_of(name: str) -> list[object]:
     """What is offered for an option; a few of those that are free."""
     option = OPTIONS[name]
     if name == "cache_type":
-        return [*CACHE_TYPES, *CACHE_TYPE_SYNONYMS]
+        return [*option.choices, *CACHE_TYPE_SYNONYMS]
     match option.kind:
         case OptionKind.SWITCH:
             return [False, True]
@@ -42,12 +42,16 @@ def values_of(name: str) -> list[object]:
             return [option.default]
 
 
-OFFERED = [(name, value) for name in known_parameters(LOADED) for value in values_of(name)]
+OFFERED = [(name, value) for name in options_of_loader(Settings, LOADED) for value in values_of(name)]
 
 
 def spec_of(path: Path, **changes: Any) -> LoadSpec:
     settings = Settings.model_validate({"ctx_size": 256, "threads": 1, "parallel": 2, **changes})
     return load_spec(settings, name=path.name, path=str(path), loader=LOADED)
+
+
+def check(spec: LoadSpec, facts: Facts) -> None:
+    check_options(spec, read_options(LlamaCppOptions, spec), facts)
 
 
 @pytest.mark.model
@@ -79,9 +83,9 @@ def test_cache_types_with_and_without_flash_attention(
 
 
 def test_the_help_names_what_there_is() -> None:
-    assert set(OPTIONS["cache_type"].allowed.removeprefix("one of ").split(", ")) == set(CACHE_TYPES)
+    assert set(OPTIONS["cache_type"].choices) == set(CACHE_TYPES)
     assert set(OPTIONS["split_mode"].choices) == set(SPLIT_MODES)
-    assert tuple(OPTIONS["loader"].choices) == LOADERS
+    assert tuple(OPTIONS["loader"].choices) == BACKENDS.names
 
 
 def test_numbers_of_the_formats_are_ggmls_own() -> None:
@@ -103,7 +107,7 @@ def test_numbers_of_the_formats_are_ggmls_own() -> None:
 )
 def test_refusals_say_what_to_choose(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(LoadFailed, match=words):
-        check_options(llama_spec(Path("m.gguf"), **changes), FACTS)
+        check(llama_spec(Path("m.gguf"), **changes), FACTS)
 
 
 @pytest.mark.parametrize(
@@ -111,23 +115,23 @@ def test_refusals_say_what_to_choose(changes: dict[str, Any], words: str) -> Non
 )
 def test_heads_have_to_divide_into_blocks(sizes: tuple[int, int], refused: bool) -> None:
     facts, spec = replace(FACTS, head_sizes=sizes), llama_spec(Path("m.gguf"), cache_type="q8_0")
-    check_options(replace(spec, cache_type="fp16"), facts)
+    check(changed_spec(spec, cache_type="fp16"), facts)
     if refused:
         with pytest.raises(LoadFailed, match="do not divide"):
-            check_options(spec, facts)
+            check(spec, facts)
     else:
-        check_options(spec, facts)
+        check(spec, facts)
 
 
 def test_tensors_are_split_over_graphics_cards_with_flash_attention_only() -> None:
     facts, spec = replace(FACTS, has_gpu=True), llama_spec(Path("m.gguf"), split_mode="tensor")
-    check_options(spec, facts)
+    check(spec, facts)
     for changes in ({"flash_attn": "off"}, {"gpu_layers": 0}):
         with pytest.raises(LoadFailed):
-            check_options(replace(spec, **changes), facts)
+            check(changed_spec(spec, **changes), facts)
 
 
 @pytest.mark.parametrize("spelling", [*CACHE_TYPES, *CACHE_TYPE_SYNONYMS, "Q8_0", "FP16"])
 def test_every_spelling_is_known_everywhere(spelling: str) -> None:
-    assert cache_type(spelling) is not None
-    assert Settings.model_validate({"cache_type": spelling}).cache_type in CACHE_TYPES
+    assert read_options(LlamaCppOptions, llama_spec(Path("m.gguf"), cache_type=spelling)).cache_type in CACHE_TYPES
+    assert Settings.model_validate({"cache_type": spelling}).model_dump()["cache_type"] in CACHE_TYPES

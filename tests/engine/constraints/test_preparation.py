@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from typing_extensions import override
 
-from modules.backends.scripted import ScriptedBackend
+from modules.backends.scripted.backend import ScriptedBackend
 from modules.engine.constraints.matcher import Guide
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Constraint, Job

@@ -261,7 +261,7 @@ async def test_saved_settings_come_back(tmp_path: Path) -> None:
         await page.choose("a.gguf")
         assert page.entered[page.field("ctx_size")] == 2048
     stored = yaml.safe_load((tmp_path / "config-user.yaml").read_text("utf-8"))
-    assert stored == {"a\\.gguf$": {"ctx_size": 2048, "parallel": 8, "kv_cells": 0, "loader": "scripted"}}
+    assert stored == {"a\\.gguf$": {"ctx_size": 2048, "parallel": 8, "loader": "scripted"}}
 
 
 async def test_a_template_is_kept_with_the_settings(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.gguf_header import kind_of_gguf
+from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 
@@ -18,21 +19,25 @@ _MAX_SIZE_DIFFERENCE: Final = 128
 _FIRST_COMPARED: Final = 5
 
 
-def check_draft(spec: LoadSpec, main: Any, draft: Any) -> None:
+def check_draft(spec: LoadSpec, options: LlamaCppOptions, main: Any, draft: Any) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead. The weights need not be loaded."""
     assert spec.draft is not None
-    for refusal in (*_of_main(spec, main), *_of_draft(Path(spec.draft.path), draft), *_of_vocabularies(main, draft)):
+    for refusal in (
+        *_of_main(spec, options, main),
+        *_of_draft(Path(spec.draft.path), draft),
+        *_of_vocabularies(main, draft),
+    ):
         raise LoadFailed(f"{spec.draft.name} cannot draft for {spec.name}: {refusal}", param="model_draft")
 
 
-def _of_main(spec: LoadSpec, main: Any) -> Iterator[str]:
+def _of_main(spec: LoadSpec, options: LlamaCppOptions, main: Any) -> Iterator[str]:
     if _cannot_forget(main):
         yield (
             f"{spec.name} is a recurrent model, which cannot take back tokens that a draft got wrong. Leave out "
             "--model-draft."
         )
     architecture = library.model_metadata(main, "general.architecture")
-    if not spec.swa_full and library.model_metadata(main, f"{architecture}.attention.sliding_window"):
+    if not options.swa_full and library.model_metadata(main, f"{architecture}.attention.sliding_window"):
         yield "drafts need the full cache of sliding windows. Leave out --no-swa-full, or --model-draft."
 
 

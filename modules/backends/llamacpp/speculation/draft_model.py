@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Row
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.speculation.costs import StepCosts
 from modules.backends.llamacpp.speculation.draft_cells import DraftCells, Trim
 from modules.backends.llamacpp.speculation.source import Ask, Draft
+from modules.backends.sampling.logprobs import Row
 
 # A reply that lacks no more than this in the draft model's cache is caught up with in the step that drafts.
 _CLOSE: Final = 16

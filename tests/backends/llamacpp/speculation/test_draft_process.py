@@ -18,7 +18,7 @@ from modules.models.gauge import SystemMemory
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 from tests.backends.llamacpp.texts import PROMPTS
-from tests.backends.loading import llama_spec
+from tests.backends.loading import changed_spec, llama_spec
 from tests.model_files import SMOLLM2
 from tests.processes import child_processes
 from tests.streams import whole
@@ -50,7 +50,7 @@ async def greedy(engine: ProcessEngine, count: int) -> Generation:
 
 async def test_its_memory_is_estimated_taken_and_given_back(drafted: LoadSpec) -> None:
     """Files are read, not mapped: pages of a file that is mapped twice belong to nobody alone."""
-    drafted = replace(drafted, no_mmap=True)
+    drafted = changed_spec(drafted, no_mmap=True)
     before = child_processes()
     gauge = SystemMemory(Settings())
     needs = [gauge.need(spec).host for spec in (replace(drafted, draft=None), drafted)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.library.templates import template_beside
+from modules.backends.model_templates import template_beside
 
 
 def put(folder: Path, **files: object) -> None:

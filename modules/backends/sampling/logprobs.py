@@ -1,15 +1,24 @@
 """Log-probabilities of tokens at one position, from its raw logits or from what the samplers left."""
 
+from typing import Any, Protocol, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
-from modules.backends.llamacpp.candidates import Row
-from modules.backends.llamacpp.sampler import Distribution
-from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.types import Alternative, TokenLogprob
 
+Row: TypeAlias = npt.NDArray[np.float32]
+# Token ids, and the log-probability of each.
+Distribution: TypeAlias = tuple[npt.NDArray[Any], npt.NDArray[np.float64]]
 
-def from_logits(row: Row, token: int, wanted: int, tokenizer: LlamaTokenizer) -> TokenLogprob:
+
+class ShowsTokens(Protocol):
+    def shown(self, token: int) -> bytes:
+        """The token's bytes, those of control tokens too."""
+        ...
+
+
+def from_logits(row: Row, token: int, wanted: int, tokenizer: ShowsTokens) -> TokenLogprob:
     """`token` and the `wanted` most likely tokens, under the softmax of `row`."""
     highest = float(row.max())
     total = highest + float(np.log(np.exp(row - highest).sum(dtype=np.float64)))
@@ -17,7 +26,7 @@ def from_logits(row: Row, token: int, wanted: int, tokenizer: LlamaTokenizer) ->
     return TokenLogprob(token, tokenizer.shown(token), float(row[token]) - total, top)
 
 
-def from_distribution(remaining: Distribution, token: int, wanted: int, tokenizer: LlamaTokenizer) -> TokenLogprob:
+def from_distribution(remaining: Distribution, token: int, wanted: int, tokenizer: ShowsTokens) -> TokenLogprob:
     """The same under what remains after the samplers, whose log-probabilities are given."""
     ids, logprobs = remaining
     top = tuple(_alternative(int(ids[best]), float(logprobs[best]), tokenizer) for best in _largest(logprobs, wanted))
@@ -25,7 +34,7 @@ def from_distribution(remaining: Distribution, token: int, wanted: int, tokenize
     return TokenLogprob(token, tokenizer.shown(token), float(chosen[0]) if len(chosen) else -np.inf, top)
 
 
-def _alternative(token: int, logprob: float, tokenizer: LlamaTokenizer) -> Alternative:
+def _alternative(token: int, logprob: float, tokenizer: ShowsTokens) -> Alternative:
     return Alternative(token, tokenizer.shown(token), logprob)
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp import logprobs
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.sampling import logprobs
 from modules.engine.types import TokenLogprob
 from tests.backends.llamacpp import rows
 from tests.backends.llamacpp.rows import probabilities, row
