@@ -107,7 +107,7 @@ async def test_renaming_ends_when_something_else_is_done(chat: ChatPage, other: 
 
 async def test_new_chat_without_a_message_has_no_name(chat: ChatPage) -> None:
     await chat.page.click("#rename-chat")
-    await expect(chat.notices).to_contain_text("not kept")
+    await expect(chat.notices).to_contain_text("not saved")
     await expect(chat.page.locator("#chat-list").get_by_role("textbox")).to_have_count(1)
 
 
