@@ -5,6 +5,7 @@ from typing import Final
 
 _RISING: Final = 0.2
 _FALLING: Final = 0.5
+_TRIALS: Final = 3
 # Of what a token costs in a step: what one more is taken to cost until that has been measured.
 _FIRST_SLOPE: Final = 0.1
 
@@ -15,14 +16,21 @@ class StepCosts:
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
         self._widths: list[int] = []
+        self._trials: dict[int, list[float]] = {}
 
     @property
     def is_known(self) -> bool:
         return bool(self._seconds)
 
     def learn(self, width: int, seconds: float) -> None:
-        """What disturbs a measurement only ever makes it larger, so lower ones are believed sooner."""
+        """What disturbs a measurement only ever makes it larger, so lower ones are believed sooner, and the first few
+        of a width count only together."""
         if width not in self._seconds:
+            trials = self._trials.setdefault(width, [])
+            trials.append(seconds)
+            if len(trials) < _TRIALS and self._seconds:
+                return
+            seconds = min(self._trials.pop(width))
             insort(self._widths, width)
         old = self._seconds.get(width, seconds)
         self._seconds[width] = old + (_FALLING if seconds < old else _RISING) * (seconds - old)

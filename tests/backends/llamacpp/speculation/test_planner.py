@@ -89,6 +89,15 @@ def test_drafts_that_get_better_come_back() -> None:
     assert run(planner, [reply], 100) < 0.4
 
 
+def test_one_disturbed_measurement_does_not_end_drafting() -> None:
+    planner = DraftPlanner(Source(right=9, seconds=0.01), most=MOST, rows=32)
+    reply = slot()
+    planner.learn(width=1, seconds=1.0)
+    planner.learn(width=1 + MOST, seconds=30.0)
+    run(planner, [reply], 1500)
+    assert run(planner, [reply], 100) < 0.4
+
+
 def test_a_reply_without_room_for_a_draft_gets_none() -> None:
     source = Source(right=9, seconds=0.0)
     reply = slot()
