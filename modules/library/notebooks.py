@@ -6,6 +6,7 @@ from typing import Final
 
 from modules.errors import BadRequest
 from modules.library.folder import FileCache, Folder, blaming
+from modules.library.model_memory import ModelMemory
 from modules.library.text_files import read_text
 from modules.paths import UserData, atomic_write
 
@@ -16,10 +17,12 @@ _MAX_BYTES: Final = 2**25
 
 
 class Notebooks:
-    """Files in `logs/notebook/`, one for each. Blocks for as long as the disk takes."""
+    """Files in `logs/notebook/`, one for each; `models` says which model went on with each last. Blocks for as long as the
+    disk takes."""
 
     def __init__(self, data: UserData) -> None:
         self._folder = Folder(data.notebook_logs, "notebook", (_TEXT,))
+        self.models = ModelMemory(data.notebook_logs)
 
     def names(self) -> list[str]:
         return self._folder.names()
@@ -50,10 +53,12 @@ class Notebooks:
         if new.exists() and not new.samefile(old):
             raise BadRequest(f"There is a notebook named {new_name!a} already. Choose another name.", param="name")
         old.rename(new)
+        self.models.rename(name, new_name)
         return new_name
 
     def delete(self, name: str, *, param: str = "notebook") -> None:
         self._folder.delete(name, param=param)
+        self.models.forget(name)
 
 
 _GBNF: Final = ".gbnf"

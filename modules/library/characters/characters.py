@@ -17,6 +17,7 @@ from modules.library.characters.pictures import (
     save_picture,
 )
 from modules.library.folder import FileCache, Folder, blaming
+from modules.library.model_memory import ModelMemory
 from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, parse_json, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
 
@@ -50,11 +51,13 @@ _ASSISTANT: Final = Character(
 
 
 class Characters:
-    """Files in `characters/`, one for each; the name of a character is its file's name."""
+    """Files in `characters/`, one for each; the name of a character is its file's name. `models` says which model spoke as
+    each last."""
 
     def __init__(self, data: UserData) -> None:
         self._folder = Folder(data.characters, "character", _SUFFIXES)
         self._cache = FileCache(_read)
+        self.models = ModelMemory(data.characters)
 
     def names(self) -> list[str]:
         return self._folder.names()
@@ -84,6 +87,7 @@ class Characters:
     def delete(self, name: str, *, param: str = "character") -> None:
         """Remove the character and its picture. Raises BadRequest when there is none of that name."""
         self._folder.delete(name, *PICTURE_SUFFIXES, param=param)
+        self.models.forget(name)
 
     def import_file(
         self, file_name: str, content: bytes, *, picture: bytes | None = None, param: str = "character"

@@ -89,6 +89,11 @@ class History:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
+def last_model(history: History) -> str:
+    """The model that gave the latest reply; empty where none is known."""
+    return next((row.assistant.model for row in reversed(history.rows) if row.assistant.model), "")
+
+
 def version_of(turn: ChatTurn) -> Version:
     """What the turn is now."""
     return Version(

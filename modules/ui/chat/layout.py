@@ -9,6 +9,7 @@ from gradio.components import Component
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.model import GateParts, gate_parts
+from modules.ui.model.notice import NoticeParts, notice_parts
 from modules.ui.page.formulas import DELIMITERS
 from modules.ui.page.menus import name_list, name_menu, name_ticks
 from modules.ui.page.page import Page
@@ -54,6 +55,7 @@ class ConversationParts:
     box: gr.MultimodalTextbox
     bridge: gr.HTML
     gate: GateParts
+    notice: NoticeParts
     regenerate: gr.Button
     go_on: gr.Button
     remove: gr.Button
@@ -132,6 +134,7 @@ def conversation(settings: Settings) -> ConversationParts:
         # The page's script shows it, and does what it says.
         gr.Button("↓ Jump to latest", size="sm", elem_id="to-end")
         gate = gate_parts()
+        notice = notice_parts("chat-model")
         box = gr.MultimodalTextbox(
             show_label=False,
             label="Message",
@@ -161,6 +164,7 @@ def conversation(settings: Settings) -> ConversationParts:
         box=box,
         bridge=bridge,
         gate=gate,
+        notice=notice,
         regenerate=regenerate,
         go_on=go_on,
         remove=remove,

@@ -12,13 +12,14 @@ from gradio.components import Component
 from modules.chat.session import session
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
-from modules.library.chats.history import History
+from modules.library.chats.history import History, last_model
 from modules.prompt.plan import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout import ChatList, ConversationParts
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
+from modules.ui.model.notice import ModelNotice
 from modules.ui.page.page import Page
 from modules.ui.page.thumbnails import Thumbnails
 from modules.ui.replies.marks import marks_of
@@ -46,6 +47,7 @@ class ChatScreen:
         self._middle = middle
         self._list = chats
         self._pictures = Thumbnails()
+        self.notice = ModelNotice(page, middle.notice, "This chat")
 
     async def first_tab(self, settings: Settings, kept: str = "") -> ChatTab:
         """The chat that a browser has kept, when it is one of this mode; or the one that was open last in it, or a new
@@ -166,7 +168,24 @@ class ChatScreen:
             middle.bridge: facts_json(view.facts),
             middle.live: [],
             middle.box: gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running),
+            **await self.notice.shown("" if is_running else await self._model_of(tab, history)),
         }
+
+    async def noticed(self, tab: ChatTab) -> Shown:
+        """For who comes back to the chat: another model may have been loaded meanwhile."""
+        if self._page.active_replies.running(tab) is not None:
+            return {}
+        try:
+            history = await self._page.active_replies.history(tab)
+        except ServiceError:
+            return {}
+        return await self.notice.shown(await self._model_of(tab, history))
+
+    async def _model_of(self, tab: ChatTab, history: History) -> str:
+        """The model that the chat was with; while it has no reply, the one that spoke as its character last."""
+        if (model := last_model(history)) or not tab.place.character:
+            return model
+        return await asyncio.to_thread(self._page.runtime.library.characters.models.of, tab.place.character)
 
     async def listed(self, tab: ChatTab, settings: Settings, *, limit: int = SHOWN_CHATS) -> Shown:
         """The list of past chats, on which the tab's own is marked."""

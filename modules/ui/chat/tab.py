@@ -57,6 +57,7 @@ class _Wiring:
             chats.undo,
             parts.removed,
             *middle.gate.outputs,
+            *middle.notice.outputs,
         ]
 
     def connect(self, tab: gr.Tab) -> None:
@@ -68,11 +69,13 @@ class _Wiring:
         self._connect_acts()
         self._connect_controls(following)
         self._connect_gate(tab)
+        self._screen.notice.connect()
 
     def _connect_gate(self, tab: gr.Tab) -> None:
         gate, parts = self._gate, self._middle.gate
         self._page.fill_in(gate.filled, parts.outputs)
         tab.select(gate.looked, None, parts.outputs, **_QUIET)
+        tab.select(self._screen.noticed, [self._middle.tab], self._middle.notice.outputs, **_QUIET)
         parts.gate.submit(gate.waited, None, parts.outputs, **_QUIET)
         parts.models.input(gate.choose, [parts.models], parts.outputs, **_QUIET)
 

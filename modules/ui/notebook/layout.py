@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from modules.ui.model.notice import NoticeParts, notice_parts
 from modules.ui.page.formulas import DELIMITERS
 from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page
@@ -43,6 +44,7 @@ class Paper:
     undo: gr.Button
     regenerate: gr.Button
     status: gr.Markdown
+    notice: NoticeParts
 
     @property
     def shown(self) -> list[Component]:
@@ -57,6 +59,7 @@ class Paper:
             self.undo,
             self.regenerate,
             self.status,
+            *self.notice.outputs,
         ]
 
 
@@ -126,6 +129,7 @@ def paper(page: Page) -> tuple[Paper, Views]:
         undo = _action("Undo", "undo-writing")
         regenerate = _action("Regenerate", "rewrite")
         status = gr.Markdown("", elem_id="notebook-status", min_height=20)
+    notice = notice_parts("notebook-model")
     return Paper(
         owner=owner,
         turn=turn,
@@ -138,6 +142,7 @@ def paper(page: Page) -> tuple[Paper, Views]:
         undo=undo,
         regenerate=regenerate,
         status=status,
+        notice=notice,
     ), views
 
 

@@ -43,6 +43,7 @@ class NotebookListHandlers:
             **self._replies.shown(sheet),
             self._paper.status: await self._replies.status(sheet),
             **self.layout(has_columns=sheet.has_columns),
+            **await self._replies.notice.shown(await self._open_notebooks.model_of(notebook)),
         }
 
     def layout(self, *, has_columns: bool) -> Shown:
@@ -135,7 +136,8 @@ class NotebookListHandlers:
         sheet = NotebookText(text=text, has_columns=self._page.settings.show_two_notebook_columns)
         status = {self._paper.status: await self._replies.status(sheet)}
         shown = {self._paper.turn: notebook.turn, **self._replies.shown(sheet), **status}
-        return {**shown, **await self._listed(notebook)}
+        notice = await self._replies.notice.shown(await self._open_notebooks.model_of(notebook))
+        return {**shown, **notice, **await self._listed(notebook)}
 
     async def _free(self, owner: str) -> OpenNotebook:
         """Raises BadRequest while the model writes, and where nothing is kept."""

@@ -89,3 +89,13 @@ class OpenNotebooks:
                 self.note(notebook.name)
             await asyncio.to_thread(self._notebooks.save, notebook.name, sheet.text)
         return is_new
+
+    async def note_model(self, notebook: OpenNotebook, model: str) -> None:
+        """The notebook was with `model` last."""
+        if self._keeps and notebook.name and model:
+            await asyncio.to_thread(self._notebooks.models.note, notebook.name, model)
+
+    async def model_of(self, notebook: OpenNotebook) -> str:
+        if not self._keeps or not notebook.name:
+            return ""
+        return await asyncio.to_thread(self._notebooks.models.of, notebook.name)

@@ -10,6 +10,7 @@ from gradio.components import Component
 
 from modules.errors import BadRequest, NotLoaded, ServiceError
 from modules.settings.values import Settings
+from modules.ui.model.notice import ModelNotice
 from modules.ui.notebook.layout import Paper, Shown
 from modules.ui.notebook.open_notebooks import OpenNotebook, OpenNotebooks
 from modules.ui.notebook.text import NotebookText, completion_request
@@ -33,6 +34,7 @@ class NotebookReplies:
         self._page = page
         self._open_notebooks = open_notebooks
         self._paper = paper
+        self.notice = ModelNotice(page, paper.notice, "This notebook")
 
     async def generate(self, entered: Entered) -> UndoSteps:
         """The text goes on; where there are two columns, in place of how it went on before."""
@@ -138,9 +140,14 @@ class NotebookReplies:
         finally:
             sheet = start.with_words(writing.moment.words)
             await self._open_notebooks.keep(notebook, sheet)
+            await self._open_notebooks.note_model(notebook, writing.model)
         speed = _speed(writing.moment, time.monotonic() - begun)
         status = " · ".join(filter(None, (await self.status(sheet), speed)))
-        yield {**self._shown_whole(sheet, is_writing=False), self._paper.status: status}
+        yield {
+            **self._shown_whole(sheet, is_writing=False),
+            self._paper.status: status,
+            **await self.notice.shown(""),
+        }
         if writing.error is not None:
             raise failure(writing.error)
 

@@ -103,6 +103,7 @@ class _Wiring:
         self._listed: list[Component] = [rows.notebooks, rows.confirm, rows.name]
 
     def connect(self) -> None:
+        self._replies.notice.connect()
         self._connect_replies()
         self._connect_shelf()
         self._connect_views()

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from modules.errors import ServiceError
-from modules.events import Content, Done, Event, Progress
+from modules.events import Content, Done, Event, Progress, Started
 from modules.ui.replies.running import BROKE_DOWN, FRAMES_A_SECOND
 from modules.ui.replies.throttle import ReplyPacer
 
@@ -29,6 +29,7 @@ class Writing:
     def __init__(self, pace: ReplyPacer) -> None:
         self.moment = Moment()
         self.error: str | None = None
+        self.model = ""
         self._read = Moment()
         self._tokens = 0
         self._pace = pace
@@ -77,6 +78,9 @@ class Writing:
             case Content() if not self._is_cut:
                 self._tokens += len(event.tokens)
                 self._read = Moment(words=self._read.words + event.text)
+            case Started(model=model):
+                self.model = model
+                return
             case Progress():
                 self._read = replace(self._read, reading=event.prompt.done / max(1, event.prompt.total))
             case Done():

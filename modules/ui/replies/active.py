@@ -11,7 +11,7 @@ from modules.chat.tool_loop import ToolLoop
 from modules.chat.tools.toolbox import ToolBox
 from modules.errors import Busy, ServiceError
 from modules.library.chats.histories import Place
-from modules.library.chats.history import History
+from modules.library.chats.history import History, last_model
 from modules.messages import ToolCall
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
@@ -113,6 +113,8 @@ class ActiveReplies:
     def _save(self, tab: ChatTab, history: History) -> None:
         self._histories.save(tab.place, tab.chat, history)
         self._histories.set_last(tab.place, tab.chat)
+        if tab.place.character and (model := last_model(history)):
+            self._runtime.library.characters.models.note(tab.place.character, model)
 
 
 def _owner(tab: ChatTab) -> str:
