@@ -19,6 +19,8 @@ from tests.live.server import LiveServer
 from tests.ui.wire import Tab, new_tab
 
 TURNS: Final = int(os.environ.get("PAGE_TURNS", "20"))
+# Those of a real model take longer.
+REAL_TURNS: Final = max(2, TURNS // 5)
 TABS, CLIENTS = 2, 5
 
 pytestmark = [pytest.mark.live, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(240 + 10 * TURNS)]
@@ -32,7 +34,7 @@ async def test_marked_replies_never_cross(tmp_path: Path) -> None:
             await second.act("new-chat", "click")
             turns = [_marked_tab(first, "left"), _marked_tab(second, "right")]
             turns += [_marked_client(api, f"client{number}") for number in range(CLIENTS)]
-            await _repeated(turns)
+            await _repeated(turns, TURNS)
             for tab, name in ((first, "left"), (second, "right")):
                 assert tab.words == _told(name, TURNS)
                 assert _saved(tmp_path, name) == _told(name, TURNS)
@@ -47,20 +49,20 @@ async def test_a_real_model_serves_all_of_them(tmp_path: Path) -> None:
             await second.act("new-chat", "click")
             turns = [_talking_tab(first, "north"), _talking_tab(second, "south")]
             turns += [_right_client(api, 1000 * (number + 1)) for number in range(CLIENTS)]
-            await _repeated(turns)
+            await _repeated(turns, REAL_TURNS)
             for tab, name in ((first, "north"), (second, "south")):
-                questions = [_question(name, number) for number in range(TURNS)]
+                questions = [_question(name, number) for number in range(REAL_TURNS)]
                 assert tab.words[::2] == questions
                 assert all(tab.words[1::2])
                 assert _saved(tmp_path, name) == tab.words
         _expect_quiet(server)
 
 
-async def _repeated(turns: list[Turn]) -> None:
+async def _repeated(turns: list[Turn], count: int) -> None:
     """Each takes its turns one after the other, all of them at once."""
 
     async def again(turn: Turn) -> None:
-        for number in range(TURNS):
+        for number in range(count):
             await turn(number)
 
     async with asyncio.TaskGroup() as group:
