@@ -53,6 +53,12 @@ class NotSupported(ServiceError):
     code = "not_supported"
 
 
+class NotInstalled(ServiceError):
+    """What would answer is not on this machine; the message names the command that gets it."""
+
+    code = "not_available"
+
+
 class Busy(ServiceError):
     """The queue is full. `retry_after` is in seconds."""
 

@@ -9,6 +9,8 @@ from modules.chatmodels.sources import chat_models, remote_sources
 from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
+from modules.media.moderation.service import ModerationService
+from modules.media.rerank import RerankService
 from modules.models.loading import Launch, launch_engine
 from modules.models.pool import ModelPool
 from modules.prompt.builder import PromptBuilder
@@ -28,7 +30,9 @@ class Runtime:
         self.work = WorkRegister()
         self.models = ModelPool(settings, self.data, launch)
         self._prompts = PromptBuilder(self.library, settings)
-        self.embeddings = EmbeddingService(self.models)
+        self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
+        self.rerank = RerankService(self.models, self._prompts)
+        self.moderation = ModerationService(self.embeddings)
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)
         self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks)

@@ -14,8 +14,8 @@ CLS, SEP = _SPECIAL.index("[CLS]"), _SPECIAL.index("[SEP]")
 _START = "\u2581"
 
 
-def write_bert(path: Path) -> None:
-    """Words are spelt letter by letter, so a text has as many tokens as letters, and two more."""
+def write_bert(path: Path, *, pooling: gguf.PoolingType = gguf.PoolingType.MEAN, has_head: bool = False) -> None:
+    """Words are spelt letter by letter, so a text has as many tokens as letters, and two more. With a head it scores."""
     writer = gguf.GGUFWriter(path, "bert")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(SIZE)
@@ -24,10 +24,10 @@ def write_bert(path: Path) -> None:
     writer.add_head_count(_HEADS)
     writer.add_layer_norm_eps(1e-12)
     writer.add_causal_attention(False)
-    writer.add_pooling_type(gguf.PoolingType.MEAN)
+    writer.add_pooling_type(pooling)
     writer.add_token_type_count(2)
     vocabulary = _add_vocabulary(writer)
-    _add_weights(writer, vocabulary)
+    _add_weights(writer, vocabulary, has_head=has_head)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -52,7 +52,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter) -> int:
     return len(tokens)
 
 
-def _add_weights(writer: gguf.GGUFWriter, vocabulary: int) -> None:
+def _add_weights(writer: gguf.GGUFWriter, vocabulary: int, *, has_head: bool) -> None:
     draw = np.random.default_rng(7)
 
     def add(name: str, *shape: int) -> None:
@@ -80,3 +80,8 @@ def _add_weights(writer: gguf.GGUFWriter, vocabulary: int) -> None:
             add(f"{block}.{name}.bias", rows)
         add_norm(f"{block}.attn_output_norm")
         add_norm(f"{block}.layer_output_norm")
+    if has_head:
+        add("cls.weight", SIZE, SIZE)
+        add("cls.bias", SIZE)
+        add("cls.output.weight", 1, SIZE)
+        add("cls.output.bias", 1)

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
-from extensions.openai import embeddings, models
+from extensions.openai import embeddings, models, moderations, rerank
 from extensions.openai.access import CrossOrigin, Gate, Policy
 from extensions.openai.chat import prompt
 from extensions.openai.chat import routes as chat
@@ -31,6 +31,8 @@ ROUTERS = (
     responses.router,
     responses.conversations,
     embeddings.router,
+    rerank.router,
+    moderations.router,
     models.router,
     tokens.router,
     prompt.router,

@@ -3,25 +3,27 @@
 import array
 import base64
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
+import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
-from extensions.openai.common.answers import json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.program import program_of
 from extensions.openai.common.stream import while_connected
 from modules.errors import BadRequest
-from modules.media.embeddings import EmbeddingRequest, Text
+from modules.media.embeddings import EmbeddingRequest, TextOrIds
+from modules.media.texts import Truncation
 
 router = APIRouter(tags=["Embeddings"], route_class=JsonRoute)
 
 # OpenAI's limit.
-_MAX_INPUTS = 2048
+_MAX_INPUTS: Final = 2048
+TRUNCATED_HEADER: Final = "X-Truncated-Inputs"
 
 
 def _as_list(value: object) -> object:
@@ -37,6 +39,10 @@ def _as_encoding(value: object) -> object:
     return None if value == "" else value
 
 
+def _as_truncation(value: object) -> object:
+    return (value.upper() or None) if isinstance(value, str) else value
+
+
 InputTokens = Annotated[list[TokenId], Field(max_length=2**20, fail_fast=True)]
 Inputs = Annotated[
     list[Annotated[str, Field(max_length=2**24)] | InputTokens],
@@ -48,7 +54,9 @@ Inputs = Annotated[
 class EmbeddingsRequest(RequestModel):
     """The body of a request for vectors."""
 
-    input: Inputs = Field(description="A text, a list of texts, token ids of the model, or a list of such lists.")
+    input: Inputs = Field(
+        description="A text, a list of texts, token ids (of cl100k_base, or as --embedding-token-ids says), or a list of such lists."
+    )
     model: str | None = Field(None, description="An embedding model; any other name means the default one.")
     encoding_format: Annotated[Literal["float", "base64"] | None, BeforeValidator(_as_encoding)] = Field(
         None, description="Numbers, or the bytes of little-endian 32-bit floats in base64; numbers without it."
@@ -56,9 +64,24 @@ class EmbeddingsRequest(RequestModel):
     dimensions: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = Field(
         None, description="Keeps so many of the first numbers, at length 1 again."
     )
+    truncate: Annotated[bool | Literal["NONE", "START", "END"] | None, BeforeValidator(_as_truncation)] = Field(
+        None, description="What is left out of a text that is too long, its end without it; NONE or false refuses it."
+    )
+    normalize: bool | None = Field(None, description="False leaves vectors at the length that the model gives them.")
+    prompt: Annotated[str, Field(max_length=2**16)] | None = Field(None, description="Goes before each text.")
+    input_type: str | None = Field(
+        None, description="Query or document: the model's own prompt for it goes before each text."
+    )
+    prompt_name: str | None = Field(None, description="The same.")
     keep_alive: Seconds | None = Field(None, description="As in a chat.")
     ttl: Seconds | None = Field(None, description="The same as keep_alive.")
     user: Anything = Field(None, description="Accepted, without effect.")
+
+    @property
+    def truncation(self) -> Truncation:
+        if self.truncate is False:
+            return Truncation.NONE
+        return Truncation[self.truncate] if isinstance(self.truncate, str) else Truncation.END
 
 
 class EmbeddingObject(BaseModel):
@@ -89,18 +112,25 @@ async def create_embeddings(body: EmbeddingsRequest, caller: CurrentCaller) -> R
         inputs=tuple(map(_text, body.input)),
         dimensions=body.dimensions,
         keep_alive=body.ttl if body.keep_alive is None else body.keep_alive,
+        truncation=body.truncation,
+        is_raw=body.normalize is False,
+        prompt=body.prompt or "",
+        prompt_name=body.prompt_name or body.input_type or "",
     )
     found = await while_connected(caller, program_of(caller.context).embeddings.embed(request))
     written = _in_base64 if body.encoding_format == "base64" else _numbers
     data = [
-        EmbeddingObject(object="embedding", index=index, embedding=written(vector))
+        {"object": "embedding", "index": index, "embedding": written(vector)}
         for index, vector in enumerate(found.vectors)
     ]
-    usage = EmbeddingsUsage(prompt_tokens=found.prompt_tokens, total_tokens=found.prompt_tokens)
-    return json_answer(EmbeddingsResponse(object="list", data=data, model=found.model, usage=usage), {})
+    usage = {"prompt_tokens": found.prompt_tokens, "total_tokens": found.prompt_tokens}
+    # Not through the response's model: a thousand vectors are a million numbers to check.
+    answer = orjson.dumps({"object": "list", "data": data, "model": found.model, "usage": usage})
+    headers = {TRUNCATED_HEADER: str(found.cut_inputs)} if found.cut_inputs else {}
+    return Response(answer, headers=headers, media_type="application/json")
 
 
-def _text(item: str | list[int]) -> Text:
+def _text(item: str | list[int]) -> TextOrIds:
     if isinstance(item, str):
         return item
     if not item:

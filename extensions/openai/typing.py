@@ -107,6 +107,16 @@ from extensions.openai.messages.schema import (
     ToolUseBlock,
 )
 from extensions.openai.models import AnthropicModel, AnthropicModelList, Model, ModelList, ModelMeta
+from extensions.openai.moderations import ModerationPart, ModerationRequest, ModerationResponse, ModerationResult
+from extensions.openai.rerank import (
+    RerankRequest,
+    RerankResponse,
+    RerankResult,
+    RerankUsage,
+    ScorePairsRequest,
+    ScoreResponse,
+    ScoreResult,
+)
 from extensions.openai.responses.schema import (
     ConversationId,
     ConversationObject,
@@ -231,6 +241,10 @@ __all__ = [
     "ModelList",
     "ModelMeta",
     "ModelNames",
+    "ModerationPart",
+    "ModerationRequest",
+    "ModerationResponse",
+    "ModerationResult",
     "NamedTool",
     "OutputConfig",
     "OutputFormat",
@@ -246,6 +260,10 @@ __all__ = [
     "ReasoningOptions",
     "ReasoningText",
     "Refusal",
+    "RerankRequest",
+    "RerankResponse",
+    "RerankResult",
+    "RerankUsage",
     "ResponseError",
     "ResponseFormat",
     "ResponseObject",
@@ -256,6 +274,9 @@ __all__ = [
     "ResponseToolReference",
     "ResponseUsage",
     "SamplingFields",
+    "ScorePairsRequest",
+    "ScoreResponse",
+    "ScoreResult",
     "StreamOptions",
     "StructuredFields",
     "StructuredOutputs",

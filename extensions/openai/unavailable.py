@@ -13,8 +13,6 @@ ENDPOINTS: Final = (
     "/v1/images/edits",
     "/v1/images/generations",
     "/v1/images/variations",
-    "/v1/moderations",
-    "/v1/rerank",
 )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from modules.backends.base import BackendSpec
 from modules.backends.llamacpp.spec import LlamaCpp
+from modules.backends.onnx.spec import Onnx
 from modules.backends.scripted.spec import Scripted
 from modules.engine.protocols import Loader
 from modules.engine.types import ModelKind
@@ -75,4 +76,4 @@ class Backends:
             ) from error
 
 
-BACKENDS: Final = Backends((LlamaCpp(), Scripted()))
+BACKENDS: Final = Backends((LlamaCpp(), Onnx(), Scripted()))

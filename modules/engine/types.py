@@ -68,7 +68,8 @@ class Generation:
     `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
     `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
     `constraint` holds from the end of the `thought` on, or from the first token where there is none.
-    `embedding` asks for the prompt's vector in place of a reply: so many of its numbers, 0 for all.
+    `embedding` asks for the prompt's vector in place of a reply: so many of its numbers, 0 for all,
+    at length 1 if it is not `raw_embedding`.
     """
 
     prompt: Prompt
@@ -85,6 +86,7 @@ class Generation:
     thought: Thought | None = None
     skip_special_tokens: bool = True
     embedding: int | None = None
+    raw_embedding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,9 @@ class ModelCard:
     `gpu_bytes` is what it takes on graphics cards, 0 where that is nothing or not known.
     The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
     `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
-    `pair_frame`. `draft` names the model that drafts for it, `adapters` the LoRA adapters that are applied; `unsupported` the sampling fields that this backend ignores.
+    `pair_frame`. `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names
+    the model that drafts for it, `adapters` the LoRA adapters that are applied; `unsupported` the sampling fields that this
+    backend ignores.
     """
 
     name: str
@@ -287,6 +291,7 @@ class ModelCard:
     embedding_size: int = 0
     embedding_frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     pair_frame: tuple[tuple[int, ...], ...] = ()
+    embedding_prompts: tuple[tuple[str, str], ...] = ()
 
     @property
     def capabilities(self) -> tuple[str, ...]:
@@ -313,7 +318,7 @@ class LoadSpec:
     """Everything a loader needs to bring a model up; `path` is absolute, and empty for a model without a file.
 
     `context` 0 means what the model was trained for. `options` are the loader's own, by setting name: it gives them their
-    types, and those that are left out have its defaults. `device` is where encoders compute: cpu, cuda, cuda:1 or auto.
+    types, and those that are left out have its defaults.
     """
 
     name: str
@@ -326,7 +331,6 @@ class LoadSpec:
     instruction_template: str = ""
     max_queue: int = 256
     kind: ModelKind = ModelKind.CHAT
-    device: str = "cpu"
     draft: DraftSpec | None = None
     ngram_tokens: int = 0
 

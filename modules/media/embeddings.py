@@ -1,84 +1,85 @@
-"""Texts → vectors, by an embedding model that the pool has loaded."""
+"""Texts → vectors, with an embedding model that the pool has loaded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from functools import cached_property
+from typing import TypeAlias
 
 from modules.engine.protocols import Engine
-from modules.engine.types import Generation, ModelKind, Prompt
-from modules.errors import BadRequest, EngineFailed
+from modules.engine.types import ModelKind
+from modules.errors import BadRequest
+from modules.media.cl100k import Cl100k
+from modules.media.texts import Truncation, cut, each, embedding, rows
 from modules.models.pool import ModelPool
 
-Text: TypeAlias = str | tuple[int, ...]
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
-# So that one long list leaves the queue to others as well.
-_AT_A_TIME: Final = 128
+TextOrIds: TypeAlias = str | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRequest:
-    """`inputs` are texts, or token ids of the model. `dimensions` None keeps all numbers of a vector."""
+    """`inputs` are texts or token ids. `dimensions` None keeps all numbers of a vector. `prompt` goes before each
+    text, and so does the model's own of the name `prompt_name`, if it has one."""
 
     model: str | None
-    inputs: tuple[Text, ...]
+    inputs: tuple[TextOrIds, ...]
     dimensions: int | None = None
     keep_alive: float | None = None
+    truncation: Truncation = Truncation.END
+    is_raw: bool = False
+    prompt: str = ""
+    prompt_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """One vector for each input, of length 1, as little-endian 32-bit floats."""
+    """One vector for each input, of length 1 if they are not raw, as little-endian 32-bit floats. `cut_inputs` were longer
+    than the model reads; `prompt_tokens` counts what was read."""
 
     model: str
     vectors: tuple[bytes, ...]
     prompt_tokens: int
+    cut_inputs: int = 0
 
 
 class EmbeddingService:
-    def __init__(self, models: ModelPool) -> None:
+    """With `own_ids` token ids are the model's, else those of cl100k_base, which clients take for every model."""
+
+    def __init__(self, models: ModelPool, *, own_ids: bool = False) -> None:
         self._models = models
+        self._own_ids = own_ids
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        """Raises BadRequest, ContextTooLong, NotLoaded, LoadFailed, NoRoom, Busy, EngineFailed."""
+        """Raises BadRequest, NotInstalled, LoadFailed, NoRoom, Busy, EngineFailed."""
         kind = ModelKind.EMBEDDING
         async with self._models.lease(request.model, kind=kind, keep_alive=request.keep_alive) as engine:
             size = engine.card.embedding_size
             if (request.dimensions or 0) > size:
-                raise BadRequest(f"dimensions can be {size} at most with {engine.card.name}.", param="dimensions")
-            prompts = await _each(request.inputs, lambda text: _prompt(engine, text))
-            vectors = await _each(prompts, lambda prompt: _vector(engine, prompt, request.dimensions or 0))
-            return Embeddings(engine.card.name, tuple(vectors), sum(len(prompt.tokens) for prompt in prompts))
+                raise BadRequest(
+                    f"dimensions can be {size} at most: vectors of {engine.card.name} have {size} numbers.",
+                    param="dimensions",
+                )
+            begin, end = engine.card.embedding_frame
+            room = engine.card.context - len(begin) - len(end)
+            prefix = request.prompt or dict(engine.card.embedding_prompts).get(request.prompt_name, "")
+            tokens = await each(request.inputs, lambda item: self._tokens(engine, item, prefix))
+            read = [cut(text, room, request.truncation) for text in tokens]
+            dimensions, is_raw = request.dimensions or 0, request.is_raw
+            framed = [embedding((*begin, *text, *end), dimensions=dimensions, is_raw=is_raw) for text in read]
+            vectors = await rows(engine, framed)
+            return Embeddings(
+                model=engine.card.name,
+                vectors=tuple(vectors),
+                prompt_tokens=sum(len(job.prompt.tokens) for job in framed),
+                cut_inputs=sum(len(text) > room for text in tokens),
+            )
 
+    async def _tokens(self, engine: Engine, item: TextOrIds, prefix: str) -> list[int]:
+        if not isinstance(item, str):
+            if self._own_ids:
+                return list(item)
+            item = (await asyncio.to_thread(lambda: self._cl100k)).text(item)
+        return await engine.tokenize(prefix + item, special=False)
 
-async def _prompt(engine: Engine, text: Text) -> Prompt:
-    begin, end = engine.card.embedding_frame
-    tokens = await engine.tokenize(text, special=False) if isinstance(text, str) else text
-    return Prompt((*begin, *tokens, *end))
-
-
-async def _vector(engine: Engine, prompt: Prompt, dimensions: int) -> bytes:
-    async with aclosing(engine.generate(Generation(prompt=prompt, embedding=dimensions))) as chunks:
-        async for chunk in chunks:
-            if chunk.embedding is not None:
-                return chunk.embedding
-    raise EngineFailed("The model returned no embedding for a text.")
-
-
-async def _each(items: Sequence[_Item], act: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:
-    """What `act` makes of each, some at a time; the first failure ends all."""
-    gate = asyncio.Semaphore(_AT_A_TIME)
-
-    async def one(item: _Item) -> _Result:
-        async with gate:
-            return await act(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(item)) for item in items]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+    @cached_property
+    def _cl100k(self) -> Cl100k:
+        return Cl100k()

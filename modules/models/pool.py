@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from modules.engine.protocols import Engine
 from modules.engine.types import Adapter, LoadSpec, ModelCard, ModelKind
-from modules.errors import NotFound, NotLoaded, SettingsError
+from modules.errors import NotFound, NotInstalled, NotLoaded, SettingsError
 from modules.models.catalog import AdapterCatalog, Catalog
 from modules.models.gauge import MemoryGauge, SystemMemory
 from modules.models.loaded_model import LoadedModel, ModelEvents
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 DRAIN_SECONDS: Final = 30.0
 _DIED: Final = "The model process ended unexpectedly. The next request loads the model again."
 _NONE_OF_KIND: Final = (
-    "There is no {kind} model. Put a {formats} file of one into the model folder, or load one by its name."
+    "There is no {kind} model. Get one with `python3 one_click.py fetch {kind}`, or put one into the model folder."
 )
 _IDLE: Final = "Unloaded because it was idle. The next request loads it again."
 
@@ -147,6 +147,10 @@ class ModelPool:
     def kind_of(self, name: str) -> ModelKind:
         """What a model on disk is for; looks at its file."""
         return self._roster.kind_of(name)
+
+    async def kind_named(self, name: str | None) -> ModelKind | None:
+        """The kind of the model that a request's name means, None when it means none in particular."""
+        return await asyncio.to_thread(self._roster.kind_named, name) if name else None
 
     def list_adapters(self) -> list[str]:
         """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
@@ -291,8 +295,9 @@ class ModelPool:
     async def _spec_of(self, name: str | None, kind: ModelKind) -> LoadSpec:
         spec = await self._meant(name, kind)
         if spec is None:
-            none = _NONE_OF_KIND.format(kind=kind, formats=self._settings.backends.formats)
-            raise NotLoaded(_advice(self._feed.current) if kind is ModelKind.CHAT else none)
+            if kind is not ModelKind.CHAT:
+                raise NotInstalled(_NONE_OF_KIND.format(kind=kind), param="model")
+            raise NotLoaded(_advice(self._feed.current))
         return spec
 
     async def _swap(self, spec: LoadSpec, *, is_chosen: bool = True) -> ModelCard:

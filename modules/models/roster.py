@@ -8,7 +8,7 @@ from typing import Final
 
 from modules.backends.base import BackendSpec
 from modules.engine.types import LoadSpec, ModelKind
-from modules.errors import BadRequest, LoadFailed, NotFound, SettingsError
+from modules.errors import BadRequest, LoadFailed, NotFound, NotInstalled, SettingsError
 from modules.library.presets import PerModelSettings
 from modules.models.catalog import Catalog, ListedModel
 from modules.models.options import LoadOptions, load_spec, with_model_settings
@@ -202,8 +202,31 @@ class Roster:
         return True
 
     def _named(self, name: str) -> LoadSpec | None:
-        known = self.known(name)
-        return self.wanted[known] if known is not None else self._on_disk(name)
+        for spelling in _spellings(name):
+            known = self.known(spelling)
+            found = self.wanted[known] if known is not None else self._on_disk(spelling)
+            # For chats every other name means the default model.
+            if found is not None and (spelling == name or found.kind is not ModelKind.CHAT):
+                return found
+        return None
+
+    def _configured_embedding(self) -> LoadSpec | None:
+        """Raises NotInstalled when the operator chose one that is not there: vectors of another one are no substitute."""
+        name = self._settings.openai_embedding_model
+        found = self._named(name)
+        if found is None and "openai_embedding_model" in self._settings.explicit:
+            raise NotInstalled(
+                f"The embedding model {name[:100]!r} is not in the model folder. Get it with "
+                f"`python3 one_click.py fetch embedding {name.rpartition('/')[2][:100]}` or download-model.py, or choose "
+                "another with OPENEDAI_EMBEDDING_MODEL.",
+                param="model",
+            )
+        return found if found is not None and self._may_load(ModelKind.EMBEDDING) else None
+
+    def kind_named(self, name: str | None) -> ModelKind | None:
+        """The kind of the model of that name, None when it means none. May look at the disk."""
+        spec = self._named(name) if name else None
+        return spec.kind if spec is not None else None
 
     def _on_disk(self, name: str) -> LoadSpec | None:
         # Before the folder is walked and files are opened: this is asked for every request with an unknown name.
@@ -225,16 +248,23 @@ class Roster:
                 return wanted[self._default.name]
             if self._settings.swaps_models:
                 return self._default
+        if kind is ModelKind.EMBEDDING and (configured := self._configured_embedding()):
+            return configured
         chosen = [self._chosen] if kind is ModelKind.CHAT and self._chosen else []
         # What an operator chose, then what answered last, then what was loaded last.
         names = [*chosen, *recent, *reversed(wanted)]
         found = next((wanted[name] for name in names if name in wanted), None)
         if found is not None or kind is ModelKind.CHAT or not self._may_load(kind):
             return found
-        if kind is ModelKind.EMBEDDING and (spec := self._on_disk(self._settings.openai_embedding_model)):
-            return spec
         first = next((name for name in self._catalog.names() if self.kind_of(name) is kind), None)
         return self._on_disk(first) if first is not None else None
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A model of the hub lies in a folder named after its owner and itself; users of sentence-transformers leave out the
+    owner."""
+    plain = name.rpartition("/")[2]
+    return tuple(dict.fromkeys((name, name.replace("/", "_"), plain, f"sentence-transformers_{plain}")))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -74,12 +74,53 @@ async def test_many_texts_say_what_each_says_alone(api: Served) -> None:
     assert not np.allclose(together[0], together[2], atol=0.01)
 
 
-async def test_token_ids_are_those_of_the_model(api: Served) -> None:
-    (as_text,) = await vectors(api, "abc")
-    ids = [5, 32, 33]
+async def test_token_ids_are_those_of_openai(api: Served) -> None:
+    """Clients encode with cl100k_base whatever the model is."""
+    (as_text,) = await vectors(api, "hello you")
+    ids = [15339, 499]
     for given in (ids, [ids]):
         assert np.allclose(await vectors(api, given), as_text, atol=1e-6)
-    assert len(await vectors(api, [ids, [6]])) == 2
+    assert len(await vectors(api, [ids, [64]])) == 2
+
+
+async def test_token_ids_may_be_those_of_the_model(tmp_path: Path) -> None:
+    lay(tmp_path, TALKER)
+    async with served(tmp_path, launch=launch, loader=None, embedding_token_ids="own") as api:
+        (as_text,) = await vectors(api, "abc")
+        for given in ([5, 32, 33], [[5, 32, 33]]):
+            assert np.allclose(await vectors(api, given), as_text, atol=1e-6)
+        assert (await api.post(PATH, {"input": [[10_000]]})).status_code == 400
+
+
+async def test_long_texts_are_cut_and_the_answer_says_so(api: Served) -> None:
+    response = await api.post(PATH, {"input": ["a" * 500, "abc"]})
+    assert response.headers["X-Truncated-Inputs"] == "1"
+    assert response.json()["usage"]["prompt_tokens"] == CONTEXT + 5
+    (whole,) = await vectors(api, "a" * (CONTEXT - 2))
+    assert np.allclose(response.json()["data"][0]["embedding"], whole, atol=1e-6)
+    # The letter in front begins a word, those after it go on with it.
+    words = "b c d e f g h i j k " * 10
+    assert await vectors(api, words, truncate="start") == await vectors(api, words[-2 * (CONTEXT - 2) :])
+    assert "X-Truncated-Inputs" not in (await api.post(PATH, {"input": "abc"})).headers
+
+
+@pytest.mark.parametrize("truncate", [False, "NONE", "none"])
+async def test_what_may_not_be_cut_is_refused(api: Served, truncate: object) -> None:
+    response = await api.post(PATH, {"input": "a" * CONTEXT, "truncate": truncate})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (400, "input", "context_length_exceeded")
+    assert f"maximum context length is {CONTEXT - 2} tokens, however you requested {CONTEXT} tokens" in error["message"]
+
+
+async def test_raw_vectors_point_the_same_way(api: Served) -> None:
+    (unit,), (raw,) = await vectors(api, "abc"), await vectors(api, "abc", normalize=False)
+    assert not math.isclose(math.hypot(*raw), 1, rel_tol=1e-3)
+    assert np.allclose(np.array(raw) / math.hypot(*raw), unit, atol=1e-6)
+
+
+async def test_a_prompt_goes_before_each_text(api: Served) -> None:
+    assert await vectors(api, "you", prompt="hello ") == await vectors(api, "hello you")
+    assert await vectors(api, "you", input_type="query") == await vectors(api, "you")
 
 
 async def test_base64_holds_the_same_numbers(api: Served) -> None:
@@ -104,10 +145,10 @@ async def test_fewer_dimensions_are_the_first_ones_at_length_one(api: Served) ->
         ({"input": None}, "input"),
         ({"input": 5}, "input"),
         ({"input": ["a", 5]}, "input"),
-        ({"input": [[10_000]]}, "input"),
+        ({"input": [[200_000]]}, "input"),
         ({"input": [-1]}, "input"),
         ({"input": ["a"] * 2049}, "input"),
-        ({"input": "a" * CONTEXT}, "input"),
+        ({"input": "a", "truncate": "middle"}, "truncate"),
         ({"input": "a", "dimensions": 0}, "dimensions"),
         ({"input": "a", "dimensions": SIZE + 1}, "dimensions"),
         ({"input": "a", "encoding_format": "int8"}, "encoding_format"),
@@ -169,5 +210,16 @@ async def test_the_official_client_reads_both_formats(api: Served) -> None:
 async def test_without_an_embedding_model_there_is_a_clear_answer(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         response = await api.post(PATH, {"input": "abc"})
-    assert response.status_code == 503
-    assert "no embedding model" in response.json()["error"]["message"]
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (501, "not_available")
+    assert response.headers["x-should-retry"] == "false"
+    assert "python3 one_click.py fetch embedding" in error["message"]
+
+
+async def test_an_embedding_model_that_was_chosen_and_is_missing_is_not_replaced(tmp_path: Path) -> None:
+    lay(tmp_path, TALKER)
+    async with served(tmp_path, launch=launch, loader=None, openai_embedding_model="all-mpnet-base-v2") as api:
+        response = await api.post(PATH, {"input": "abc"})
+        assert response.status_code == 501
+        assert "fetch embedding all-mpnet-base-v2" in response.json()["error"]["message"]
+        assert await vectors(api, "abc", model=NAME)

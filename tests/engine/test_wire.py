@@ -102,6 +102,7 @@ GENERATION = Generation(
     thought=Thought(end="</think>", start="<think>", is_open=True, budget=3),
     skip_special_tokens=False,
     embedding=64,
+    raw_embedding=True,
 )
 LOGPROB = TokenLogprob(3, b"\xff\x00", float("-inf"), (Alternative(4, b"\xe4\xb8", -1.25),))
 CHUNK = Chunk(
@@ -139,7 +140,6 @@ SPEC = LoadSpec(
     ngram_tokens=4,
     draft=DraftSpec(name="d.gguf", path="/d.gguf", most=3, context=9),
     kind=ModelKind.EMBEDDING,
-    device="cuda:1",
 )
 CARD = ModelCard(
     name="a/b.gguf",
@@ -171,6 +171,7 @@ CARD = ModelCard(
     embedding_size=384,
     embedding_frame=((101,), (102,)),
     pair_frame=((101,), (102,), (102,)),
+    embedding_prompts=(("query", "search: "),),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.ProbeModel(SPEC),

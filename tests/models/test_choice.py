@@ -63,7 +63,7 @@ def test_of_several_models_none_is_guessed(tmp_path: Path, caplog: pytest.LogCap
 
 def test_empty_folder_says_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert start(tmp_path) is None
-    assert "Put a GGUF file there" in caplog.text
+    assert "Put a GGUF or sentence-transformers file there" in caplog.text
 
 
 def test_scripted_loader_takes_any_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from llama_cpp import llama_cpp as c
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, ModelCard, Output
+from modules.engine.types import Finish, Job, ModelCard, ModelKind, Output
 from modules.errors import BadRequest
 
 # More texts in one batch gain nothing: a batch of this many keeps the cores busy.
@@ -101,14 +101,15 @@ class LlamaEmbedder:
         return jobs
 
     def _output(self, job: Job, sequence: int) -> Output:
-        """The first numbers of the vector, as many as are wanted, at length one."""
+        """The first numbers of the vector, as many as are wanted, at length one; or the scores of a pair."""
         pointer = c.llama_get_embeddings_seq(self._context, sequence)
         if not pointer:
             return Output(job_id=job.id, error="The model gave no vector for the text.")
         whole = np.ctypeslib.as_array(pointer, shape=(self._card.embedding_size,))
         wanted = job.generation.embedding
         vector = whole[: wanted or None].astype("<f4")
-        length = float(np.linalg.norm(vector))
-        if length > 0 and np.isfinite(length):
-            vector /= np.float32(length)
+        if self._card.kind is ModelKind.EMBEDDING and not job.generation.raw_embedding:
+            length = float(np.linalg.norm(vector))
+            if length > 0 and np.isfinite(length):
+                vector /= np.float32(length)
         return Output(job_id=job.id, embedding=vector.tobytes(), finish=Finish.STOP)

@@ -12,6 +12,7 @@ from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.backend import LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
+from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
@@ -36,7 +37,8 @@ from modules.errors import LoadFailed
 
 _NUMA_DISTRIBUTE: Final = 1  # ggml-cpu.h
 _MAGIC: Final = b"GGUF"
-_KINDS: Final = (ModelKind.CHAT, ModelKind.EMBEDDING)
+_KINDS: Final = (ModelKind.CHAT, ModelKind.EMBEDDING, ModelKind.RERANK)
+_HEADS: Final = ("cls.weight", "cls.output.weight")
 # llama.cpp reports every tensor, and each report is a message to the server.
 _REPORT_STEP: Final = 0.01
 # llama.cpp says why a load failed in its log only.
@@ -60,7 +62,9 @@ class LlamaCppLoader:
         try:
             check_options(spec, options, _facts(model))
             _check_draft(spec, options, model)
-            if spec.kind is ModelKind.EMBEDDING:
+            if spec.kind is ModelKind.RERANK:
+                _check_head(spec)
+            if spec.kind is not ModelKind.CHAT:
                 return _card(spec, model, context=embedding_context(spec.context, _trained_context(model)))
             return _card(spec, model, context=_context_size(spec, model))
         finally:
@@ -71,7 +75,7 @@ class LlamaCppLoader:
         report_main, report_draft = _shares(spec, report)
         self._log.buffers.begin()
         model = _loaded(spec, options, report_main)
-        if spec.kind is ModelKind.EMBEDDING:
+        if spec.kind is not ModelKind.CHAT:
             return self._embedder(spec, options, model)
         layout = _layout(model, spec, options)
         context = c.llama_init_from_model(model, _context_params(options, layout))
@@ -192,6 +196,15 @@ def _check_magic(path: Path) -> None:
         raise LoadFailed(f"{path.name} cannot be read: {error.strerror}.") from error
     if start != _MAGIC:
         raise LoadFailed(f"{path.name} is not a GGUF file.")
+
+
+def _check_head(spec: LoadSpec) -> None:
+    """Without one, llama.cpp returns numbers that mean nothing."""
+    if not any(name in read_gguf(Path(spec.path)).tensors for name in _HEADS):
+        raise LoadFailed(
+            f"{spec.name} lacks the tensors that compute a score. Take a file that was converted with its classification "
+            "head, or load it as a chat model that answers yes or no."
+        )
 
 
 def _model_params(options: LlamaCppOptions) -> Any:
@@ -325,6 +338,14 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         adapters=tuple(adapter.name for adapter in spec.adapters),
         draft=spec.draft.name if spec.draft is not None else "",
         kind=spec.kind,
-        embedding_size=int(c.llama_model_n_embd(model)) if spec.kind is ModelKind.EMBEDDING else 0,
+        embedding_size=_row_size(spec, model),
         embedding_frame=tokenizer.frame() if spec.kind is ModelKind.EMBEDDING else ((), ()),
+        pair_frame=tokenizer.pair_frame() if spec.kind is ModelKind.RERANK else (),
     )
+
+
+def _row_size(spec: LoadSpec, model: Any) -> int:
+    """How many numbers a text gives: those of its vector, or a pair's scores."""
+    if spec.kind is ModelKind.RERANK:
+        return max(1, int(c.llama_model_n_cls_out(model)))
+    return int(c.llama_model_n_embd(model)) if spec.kind is ModelKind.EMBEDDING else 0

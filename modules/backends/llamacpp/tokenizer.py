@@ -76,6 +76,14 @@ class LlamaTokenizer:
                 return tuple(whole[:start]), tuple(whole[start + len(bare) :])
         return (), ()
 
+    def pair_frame(self) -> tuple[tuple[int, ...], ...]:
+        """What stands before, between and after a query and a document."""
+        vocab = self._vocab
+        begin, end = self.frame()
+        eos = self._optional(c.llama_vocab_eos(vocab)) if c.llama_vocab_get_add_eos(vocab) else None
+        separator = self._optional(c.llama_vocab_sep(vocab)) if c.llama_vocab_get_add_sep(vocab) else None
+        return begin, tuple(token for token in (eos, separator) if token is not None), end
+
     def control_texts(self) -> tuple[str, ...]:
         ids = (token for token in range(self.size) if c.llama_vocab_is_control(self._vocab, token))
         return tuple(text for token in ids if (text := library.token_text(self._vocab, token)))

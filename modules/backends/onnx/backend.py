@@ -98,6 +98,7 @@ class EncoderBackend:
         values = row.astype("<f4")
         if self._card.kind is ModelKind.EMBEDDING:
             values = values[: job.generation.embedding or None]
+        if self._card.kind is ModelKind.EMBEDDING and not job.generation.raw_embedding:
             length = float(np.linalg.norm(values))
             if length > 0 and np.isfinite(length):
                 values /= np.float32(length)

@@ -74,6 +74,7 @@ class EncoderFolder:
     pooling: tuple[PoolingMode, ...]
     dense: tuple[DenseLayer, ...]
     max_length: int
+    prompts: tuple[tuple[str, str], ...]
     labels: tuple[str, ...]
 
     @property
@@ -119,6 +120,7 @@ def read_folder(path: Path) -> EncoderFolder:
         pooling=pooling or (PoolingMode.MEAN,),
         dense=dense,
         max_length=_max_length(transformer, config),
+        prompts=_prompts(path),
         labels=_labels(config) if is_classifier else (),
     )
 
@@ -176,6 +178,12 @@ def _max_length(path: Path, config: Mapping[str, Any]) -> int:
     tokenizer = path / "tokenizer_config.json"
     length = _read(tokenizer).get("model_max_length") if tokenizer.is_file() else None
     return min(int(length), positions) if isinstance(length, int) and length > 0 else positions
+
+
+def _prompts(path: Path) -> tuple[tuple[str, str], ...]:
+    stated = path / "config_sentence_transformers.json"
+    prompts = _read(stated).get("prompts") if stated.is_file() else None
+    return tuple((str(name), str(text)) for name, text in prompts.items()) if isinstance(prompts, dict) else ()
 
 
 def _weights(path: Path) -> tuple[Path, ...]:

@@ -1,14 +1,16 @@
 """Brings up the encoder of a folder on ONNX Runtime."""
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import onnxruntime as ort
 
+from modules.backends.base import read_options
+from modules.backends.cores import usable_cores
 from modules.backends.onnx.backend import TOKENS_OF_A_STEP, EncoderBackend
 from modules.backends.onnx.encoder import EncoderSession
 from modules.backends.onnx.folder import EncoderFolder, read_folder
+from modules.backends.onnx.options import OnnxOptions
 from modules.backends.onnx.pooling import VectorHead
 from modules.backends.onnx.tokenizer import FolderTokenizer
 from modules.engine.protocols import ReportProgress
@@ -32,7 +34,7 @@ class OnnxLoader:
         card = _card(spec, folder, tokenizer)
         providers = _providers(spec)
         separator = card.pair_frame[1][0] if card.pair_frame and card.pair_frame[1] else -1
-        encoder = EncoderSession(folder, threads=_usable_cores(), providers=providers, separator=separator)
+        encoder = EncoderSession(folder, threads=usable_cores(), providers=providers, separator=separator)
         report(1.0)
         step = TOKENS_OF_A_STEP if providers == [CPU] else _TOKENS_OF_A_STEP_ON_GPU
         return EncoderBackend(encoder, tokenizer, card, step)
@@ -54,19 +56,21 @@ def _card(spec: LoadSpec, folder: EncoderFolder, tokenizer: FolderTokenizer) -> 
         kind=folder.kind,
         embedding_size=size,
         embedding_frame=(begin, end),
+        embedding_prompts=folder.prompts,
         pair_frame=tokenizer.pair_frame if is_classifier else (),
     )
 
 
 def _providers(spec: LoadSpec) -> list[Any]:
     """Where it computes. Raises LoadFailed for a device that ONNX Runtime cannot use here."""
-    name, _, number = spec.device.lower().partition(":")
+    device = read_options(OnnxOptions, spec).openai_embedding_device
+    name, _, number = device.lower().partition(":")
     has_cuda = CUDA in ort.get_available_providers()
     if name in {"", "cpu"} or (name == "auto" and not has_cuda):
         return [CPU]
     if name not in {"auto", "cuda"} or not (number or "0").isdecimal():
         raise LoadFailed(
-            f"The device {spec.device[:20]!r} of the embedding model is unknown. Use cpu, cuda, cuda:1 or auto."
+            f"The device {device[:20]!r} of the embedding model is unknown. Use cpu, cuda, cuda:1 or auto."
         )
     if not has_cuda:
         raise LoadFailed(
@@ -74,7 +78,3 @@ def _providers(spec: LoadSpec) -> list[Any]:
             "place of onnxruntime."
         )
     return [(CUDA, {"device_id": int(number or 0)}), CPU]
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,6 @@
 """The settings of the OpenAI-compatible API: where it listens, whom it lets in, how much it takes in."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
@@ -77,11 +77,10 @@ class OpenaiExtensionSettings(SettingsGroup, frozen=True):
         key="openai-embedding_model",
         env="OPENEDAI_EMBEDDING_MODEL",
     )
-    openai_embedding_device: str = setting(
-        "cpu",
-        "Device of the embedding model, such as cpu or cuda; auto lets the library choose.",
-        key="openai-embedding_device",
-        env="OPENEDAI_EMBEDDING_DEVICE",
+    embedding_token_ids: Literal["cl100k_base", "own"] = setting(
+        "cl100k_base",
+        "What token ids in place of texts are for /v1/embeddings: OpenAI's encoding, which clients use for every model, or "
+        "the embedding model's own.",
     )
     openai_debug: bool = setting(
         False, "Log each API request's method, path, status and duration.", key="openai-debug", env="OPENEDAI_DEBUG"

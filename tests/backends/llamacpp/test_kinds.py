@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.backends.llamacpp.gguf_header import kind_of_gguf
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.engine.types import LoadSpec, ModelKind
+from modules.engine.types import Generation, Job, LoadSpec, ModelKind, Prompt
 from modules.errors import LoadFailed
-from tests.bert_file import write_bert
+from tests.bert_file import CLS, SEP, write_bert
 from tests.gguf_file import write_gguf
 
 
@@ -50,8 +52,39 @@ def test_what_cannot_be_read_is_left_to_whoever_loads_it(
     assert kind_of_gguf(path.with_name("missing.gguf")) is ModelKind.CHAT
 
 
+def rank_spec(path: Path, kind: ModelKind = ModelKind.RERANK) -> LoadSpec:
+    return LoadSpec(name=path.name, path=str(path), loader="llama.cpp", kind=kind)
+
+
 def test_a_kind_that_nothing_runs_is_refused_by_probe(tmp_path: Path, llama_cpp: LlamaCppLoader) -> None:
-    write_bert(tmp_path / "rank.gguf")
-    spec = LoadSpec(name="rank.gguf", path=str(tmp_path / "rank.gguf"), loader="llama.cpp", kind=ModelKind.RERANK)
-    with pytest.raises(LoadFailed, match="is a rerank model"):
-        llama_cpp.probe(spec)
+    write_bert(tmp_path / "image.gguf")
+    with pytest.raises(LoadFailed, match="is a image model"):
+        llama_cpp.probe(rank_spec(tmp_path / "image.gguf", ModelKind.IMAGE))
+
+
+def test_a_rerank_model_without_a_head_is_refused_by_probe(tmp_path: Path, llama_cpp: LlamaCppLoader) -> None:
+    write_bert(tmp_path / "rank.gguf", pooling=gguf.PoolingType.RANK)
+    with pytest.raises(LoadFailed, match="lacks the tensors"):
+        llama_cpp.probe(rank_spec(tmp_path / "rank.gguf"))
+
+
+def test_a_rerank_model_scores_a_pair_alone_as_in_company(tmp_path: Path, llama_cpp: LlamaCppLoader) -> None:
+    path = tmp_path / "rank.gguf"
+    write_bert(path, pooling=gguf.PoolingType.RANK, has_head=True)
+    assert kind_of_gguf(path) is ModelKind.RERANK
+    backend = llama_cpp.load(rank_spec(path), lambda _fraction: None)
+    begin, middle, end = backend.card.pair_frame
+    assert (begin, middle[-1:], end) == ((CLS,), (SEP,), (SEP,))
+
+    def scores(*documents: tuple[int, ...]) -> list[float]:
+        for number, document in enumerate(documents):
+            prompt = Prompt((*begin, 7, 8, *middle, *document, *end))
+            backend.admit(Job(number, Generation(prompt=prompt, embedding=0)), None)
+        found = {output.job_id: np.frombuffer(output.embedding or b"", "<f4") for output in backend.step()}
+        return [float(found[number][0]) for number in range(len(documents))]
+
+    given = [(9, 10, 11), (12,), (13, 14, 15, 16, 17)]
+    together = scores(*given)
+    assert np.allclose(together, [scores(each)[0] for each in given], atol=1e-5)
+    assert len({round(score, 4) for score in together}) == len(given)
+    backend.close()

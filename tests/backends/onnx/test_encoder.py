@@ -200,4 +200,4 @@ def test_broken_folders_are_refused(tmp_path: Path, how: str) -> None:
 @pytest.mark.parametrize("device", ["cuda", "tpu", "cuda:x"])
 def test_devices_that_are_not_there_are_refused(tmp_path: Path, device: str) -> None:
     with pytest.raises(LoadFailed, match="device"):
-        loaded(write_encoder(tmp_path / "model"), device=device)
+        loaded(write_encoder(tmp_path / "model"), options={"openai_embedding_device": device})
