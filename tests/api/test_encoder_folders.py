@@ -103,3 +103,11 @@ async def test_its_death_harms_no_reply_and_it_comes_back(api: Served) -> None:
     while (response := await api.post(PATH, {"input": "hello"})).status_code != 200:
         assert response.json()["error"]["code"] == "engine_failed"
     assert np.array_equal(await vectors(api, "hello"), before)
+
+
+async def test_the_loader_of_chat_models_does_not_read_it(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / MINILM).symlink_to(model_folder(MINILM), target_is_directory=True)
+    async with served(tmp_path, launch=launch) as api:
+        assert (await vectors(api, "hello")).shape == (1, 384)
+        assert (await api.post(CHAT, says("echo: hi"))).json()["model"] == "scripted"
