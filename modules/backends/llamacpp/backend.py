@@ -27,8 +27,9 @@ from modules.backends.llamacpp.kv.prefill_budget import PrefillBudget
 from modules.backends.llamacpp.kv.scheduler import Scheduler
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
+from modules.backends.llamacpp.native_stages import SamplerVocabulary
 from modules.backends.llamacpp.options import SCORING_ROWS
-from modules.backends.llamacpp.sampler import Sampler, SamplerVocabulary
+from modules.backends.llamacpp.sampler import Sampler
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.backends.sampling import logprobs

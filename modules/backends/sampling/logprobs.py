@@ -22,14 +22,14 @@ def from_logits(row: Row, token: int, wanted: int, tokenizer: ShowsTokens) -> To
     """`token` and the `wanted` most likely tokens, under the softmax of `row`."""
     highest = float(row.max())
     total = highest + float(np.log(np.exp(row - highest).sum(dtype=np.float64)))
-    top = tuple(_alternative(int(best), float(row[best]) - total, tokenizer) for best in _largest(row, wanted))
+    top = tuple(_alternative(int(best), float(row[best]) - total, tokenizer) for best in largest(row, wanted))
     return TokenLogprob(token, tokenizer.shown(token), float(row[token]) - total, top)
 
 
 def from_distribution(remaining: Distribution, token: int, wanted: int, tokenizer: ShowsTokens) -> TokenLogprob:
     """The same under what remains after the samplers, whose log-probabilities are given."""
     ids, logprobs = remaining
-    top = tuple(_alternative(int(ids[best]), float(logprobs[best]), tokenizer) for best in _largest(logprobs, wanted))
+    top = tuple(_alternative(int(ids[best]), float(logprobs[best]), tokenizer) for best in largest(logprobs, wanted))
     chosen = logprobs[ids == token]
     return TokenLogprob(token, tokenizer.shown(token), float(chosen[0]) if len(chosen) else -np.inf, top)
 
@@ -38,7 +38,7 @@ def _alternative(token: int, logprob: float, tokenizer: ShowsTokens) -> Alternat
     return Alternative(token, tokenizer.shown(token), logprob)
 
 
-def _largest(values: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
+def largest(values: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.intp]:
     """Indices of the `count` largest values, largest first; ties in order of index."""
     count = min(count, len(values))
     if count == 0:

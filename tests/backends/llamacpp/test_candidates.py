@@ -1,5 +1,6 @@
 """One buffer for llama.cpp's samplers and ours, in any order."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,14 @@ from hypothesis import strategies as st
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp.candidates import Candidates
-from tests.backends.llamacpp import rows
-from tests.backends.llamacpp.rows import filled, ids_of, logits_of
+from tests.backends.sampling import rows
+from tests.backends.sampling.rows import ids_of, logits_of
+
+
+def filled(logits: Sequence[float]) -> Candidates:
+    candidates = Candidates(len(logits))
+    candidates.fill(rows.row(logits))
+    return candidates
 
 
 def apply_native(candidates: Candidates, sampler: Any) -> None:

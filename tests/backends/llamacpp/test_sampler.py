@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.backends.llamacpp.candidates import Candidates
-from modules.backends.llamacpp.sampler import Sampler, SamplerVocabulary
+from modules.backends.llamacpp.native_stages import SamplerVocabulary
+from modules.backends.llamacpp.sampler import Sampler
 from modules.engine.types import Generation, Prompt
 from modules.sampling import SAMPLER_ORDER, Sampling
-from tests.backends.llamacpp import rows
-from tests.backends.llamacpp.rows import IMPOSSIBLE, Weights, probabilities, row
+from tests.backends.sampling import rows
+from tests.backends.sampling.rows import IMPOSSIBLE, Weights, probabilities, row
 
 END = 0
 LOGITS = (0.5, 4.0, 3.0, 2.5, 2.0, 1.0, 0.0, -1.0, -2.0, -4.0)
@@ -318,7 +319,14 @@ class TestBiasAndBans:
         raised = [x + 1.5 * (t == 6) - 2.0 * (t == 1) for t, x in enumerate(LOGITS)]
         assert left(logit_bias={6: 1.5, 1: -2.0}) == approx(probabilities(raised))
 
-    @pytest.mark.parametrize("others", [{}, {"temperature": 5.0}, {"typical_p": 0.5}, {"mirostat_mode": 2}])
+    OTHERS = (
+        {"temperature": 5.0},
+        {"typical_p": 0.5},
+        {"mirostat_mode": 2},
+        {"xtc_probability": 1, "xtc_threshold": 0},
+    )
+
+    @pytest.mark.parametrize("others", [{}, *OTHERS])
     def test_what_is_banned_never_appears(self, others: dict[str, Any]) -> None:
         banned = Sampling(seed=1, banned_tokens=(1, 2, 3), logit_bias={2: 100.0}, **others)
         assert not {1, 2, 3} & set(drawn(300, banned))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.backends.sampling import logprobs
 from modules.engine.types import TokenLogprob
-from tests.backends.llamacpp import rows
-from tests.backends.llamacpp.rows import probabilities, row
+from tests.backends.sampling import rows
+from tests.backends.sampling.rows import probabilities, row
 
 
 class Names:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.candidates import Candidates
+from modules.backends.sampling.candidates import CandidateSet, RowCandidates
 from modules.backends.sampling.logprobs import Row
 
 Weights: TypeAlias = dict[int, float]
@@ -26,17 +26,15 @@ def row(logits: Sequence[float]) -> Row:
     return np.asarray(logits, dtype=np.float32)
 
 
-def filled(logits: Sequence[float]) -> Candidates:
-    candidates = Candidates(len(logits))
-    candidates.fill(row(logits))
-    return candidates
+def filled(logits: Sequence[float]) -> RowCandidates:
+    return RowCandidates(row(logits))
 
 
-def ids_of(candidates: Candidates) -> set[int]:
+def ids_of(candidates: CandidateSet) -> set[int]:
     return set(candidates.ids.tolist())
 
 
-def logits_of(candidates: Candidates) -> Weights:
+def logits_of(candidates: CandidateSet) -> Weights:
     return dict(zip(candidates.ids.tolist(), candidates.logits.tolist(), strict=True))
 
 
