@@ -57,9 +57,8 @@ class RowCandidates:
 
 
 def probabilities(logits: Row) -> Probabilities:
-    """The softmax, in double precision."""
-    exact = logits.astype(np.float64)
-    weights = np.exp(exact - exact.max())
+    """The softmax; powers in single precision, which is several times as fast, and their sum in double."""
+    weights = np.exp(logits - logits.max()).astype(np.float64)
     shares: Probabilities = weights / weights.sum()
     return shares
 

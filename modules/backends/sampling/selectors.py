@@ -3,6 +3,7 @@
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from modules.backends.sampling.candidates import Ids, Probabilities, probabilities
 from modules.backends.sampling.logprobs import Row
@@ -45,8 +46,8 @@ class Draw:
         self._numbers = RandomNumbers(seed)
 
     def select(self, ids: Ids, logits: Row) -> int:
-        order = np.argsort(ids, kind="stable")
-        return int(ids[order[draw(probabilities(logits[order]), self._numbers)]])
+        ids, logits = by_id(ids, logits)
+        return int(ids[draw(probabilities(logits), self._numbers)])
 
     def accept(self, token: int) -> None:
         pass
@@ -118,14 +119,14 @@ class AdaptiveP:
         self._drawn: tuple[int, float] | None = None
 
     def select(self, ids: Ids, logits: Row) -> int:
-        order = np.argsort(ids, kind="stable")
-        shares = probabilities(logits[order])
+        ids, logits = by_id(ids, logits)
+        shares = probabilities(logits)
         target = min(max(2 * self._target - self._sum / self._weight, 0.0), 1.0)
         distance = np.abs(shares - target) / _ADAPTIVE_WIDTH
         bent = _ADAPTIVE_PEAK - _ADAPTIVE_SHARPNESS * distance**2 / (1 + distance)
-        bent[logits[order] == -np.inf] = -np.inf
+        bent[logits == -np.inf] = -np.inf
         chosen = draw(probabilities(bent.astype(np.float32)), self._numbers)
-        token = int(ids[order[chosen]])
+        token = int(ids[chosen])
         self._drawn = token, float(shares[chosen])
         return token
 
@@ -159,6 +160,14 @@ def draw(shares: Probabilities, numbers: RandomNumbers) -> int:
     return int(np.searchsorted(sums, wanted))
 
 
-def likeliest_first(ids: Ids, logits: Row) -> np.ndarray:
+def by_id(ids: Ids, logits: Row) -> tuple[Ids, Row]:
+    # Looking is cheaper than sorting, and most often they are in order.
+    if (ids[1:] > ids[:-1]).all():
+        return ids, logits
+    order = np.argsort(ids)
+    return ids[order], logits[order]
+
+
+def likeliest_first(ids: Ids, logits: Row) -> npt.NDArray[np.intp]:
     """Positions in order of falling logits; equal ones in order of ids."""
     return np.lexsort((ids, -logits))
