@@ -84,7 +84,7 @@ async def model_info(context: CurrentContext) -> ModelInfo:
 
 @management.get("/list")
 async def list_model_files(context: CurrentContext) -> ModelNames:
-    """What can be loaded: GGUF files by their path in the model folder, then folders."""
+    """What can be loaded: model files by their path in the model folder, then folders."""
     return ModelNames(model_names=await asyncio.to_thread(program_of(context).models.list_models))
 
 
@@ -128,7 +128,7 @@ class AdapterRequest(RequestModel):
 
 @adapters.get("/list")
 async def list_adapters(context: CurrentContext) -> AdapterNames:
-    """What can be applied: GGUF files and folders in PEFT's format."""
+    """What can be applied: adapters in the formats that the loaders read."""
     return AdapterNames(lora_names=await asyncio.to_thread(program_of(context).models.list_adapters))
 
 

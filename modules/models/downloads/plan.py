@@ -14,6 +14,8 @@ from modules.settings.options import did_you_mean
 
 MODELS: Final = "models"
 PROJECTORS: Final = "mmproj"
+# What can be loaded of what is downloaded, for messages.
+LOADABLE: Final = "GGUF"
 
 _PARAM: Final = "files"
 _PART_NUMBER: Final = re.compile(r"-\d{5}-of-(\d{5})(?=\.gguf$)", re.IGNORECASE)
@@ -114,8 +116,8 @@ def kind_of(name: str) -> FileKind:
     return FileKind.TEXT if path.suffix in _TEXTS else FileKind.OTHER
 
 
-def gguf_weights(files: Iterable[RemoteFile]) -> list[Weights]:
-    """The models among `files` that are GGUF, those in several parts as one, smallest first."""
+def loadable_weights(files: Iterable[RemoteFile]) -> list[Weights]:
+    """The models among `files` that can be loaded, those in several parts as one, smallest first."""
     groups: dict[str, list[RemoteFile]] = {}
     for file in files:
         if kind_of(file.name) is FileKind.GGUF:
@@ -180,7 +182,7 @@ def _matching(repo: RepoFiles, name: str) -> Sequence[RemoteFile]:
     if not found or (len(found) > 1 and not name.endswith("/")):
         raise _not_there(repo, name)
     if len(found) == 1:
-        weights = next((each for each in gguf_weights(repo.files) if found[0] in each.files), None)
+        weights = next((each for each in loadable_weights(repo.files) if found[0] in each.files), None)
         if weights is not None and not weights.is_whole:
             raise BadRequest(f"{repo.source.repo} does not have all parts of {weights.name}.", param=_PARAM)
         return weights.files if weights is not None else found
@@ -190,7 +192,7 @@ def _matching(repo: RepoFiles, name: str) -> Sequence[RemoteFile]:
 def _needed(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:
     if wish.text_only:
         return [file for file in repo.files if _is_text(file, wish)]
-    models = [each for each in gguf_weights(repo.files) if each.is_whole]
+    models = [each for each in loadable_weights(repo.files) if each.is_whole]
     quantization = wish.quantization or repo.source.quantization
     if models or (quantization and _pieces(repo)):
         return list(_one_of(repo, models, quantization, wish.default_quantization).files)
@@ -239,7 +241,7 @@ def _missing(repo: RepoFiles, models: Sequence[Weights], quantization: str) -> s
 
 def _pieces(repo: RepoFiles) -> list[str]:
     """Files with less than a whole model in them."""
-    parts = (file.name for each in gguf_weights(repo.files) if not each.is_whole for file in each.files)
+    parts = (file.name for each in loadable_weights(repo.files) if not each.is_whole for file in each.files)
     return [*(file.name for file in repo.files if _PIECE.search(file.name)), *parts]
 
 
@@ -296,7 +298,7 @@ def _pickle_refused(repo: RepoFiles) -> BadRequest:
 
 def _not_there(repo: RepoFiles, name: str) -> BadRequest:
     names = [file.name for file in repo.files]
-    models = gguf_weights(repo.files)
+    models = loadable_weights(repo.files)
     there = f" Its models are:\n{_listed(models)}" if models else ""
     return BadRequest(
         f"{repo.source.repo} has no single file {name[:200]!a}{did_you_mean(name[:200], names) or '.'}{there}",

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import gradio as gr
 
+from modules.models.downloads.plan import LOADABLE
 from modules.settings.values import Settings
 from modules.ui.model.parameters import LoadParameters
 from modules.ui.page.menus import name_menu
@@ -100,7 +101,7 @@ def download_parts() -> DownloadParts:
     name = gr.Textbox(
         label="Model",
         placeholder="owner/name, owner/name:Q4_K_M or a URL",
-        info="GGUF models. Interrupted downloads resume.",
+        info=f"{LOADABLE} models. Interrupted downloads resume.",
         elem_id="download-name",
         max_length=1024,
     )

@@ -6,7 +6,7 @@ from typing import Final
 from modules.backends.base import MemoryEstimate
 from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
-from modules.models.downloads.plan import FileKind, gguf_weights, kind_of, shown_size
+from modules.models.downloads.plan import LOADABLE, FileKind, kind_of, loadable_weights, shown_size
 from modules.models.downloads.progress import DownloadProgress, Stage, shown_seconds
 from modules.models.gauge import Room
 from modules.models.state import ModelState, Status
@@ -99,7 +99,7 @@ def _is_too_large(estimate: MemoryEstimate, room: Room) -> bool:
 
 def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
     """Entries of a menu, models first, each group by size; those that cannot be downloaded are left out."""
-    models = gguf_weights(repo.files)
+    models = loadable_weights(repo.files)
     parts = {file.name for each in models for file in each.files}
     others = [
         file
@@ -113,13 +113,13 @@ def file_choices(repo: RepoFiles) -> list[tuple[str, str]]:
 
 
 def repo_text(repo: RepoFiles) -> str:
-    models, wished = len(gguf_weights(repo.files)), repo.source.quantization
+    models, wished = len(loadable_weights(repo.files)), repo.source.quantization
     if not models:
-        advice = "None of them is a GGUF model, and other formats cannot be loaded."
+        advice = f"None of them is a {LOADABLE} model, and other formats cannot be loaded."
     elif models == 1 or wished or repo.source.file:
         advice = "Without a choice, what the model needs is downloaded."
     else:
-        advice = "Choose one of its GGUF models."
+        advice = f"Choose one of its {LOADABLE} models."
     return f"**{plain(repo.source.repo)}** has {len(repo.files)} files. {advice}"
 
 

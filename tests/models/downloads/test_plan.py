@@ -5,7 +5,7 @@ import pytest
 from modules.errors import BadRequest
 from modules.models.downloads.hub import RemoteFile, RepoFiles
 from modules.models.downloads.hub_name import HubName
-from modules.models.downloads.plan import MODELS, PROJECTORS, DownloadChoice, Wish, choose, gguf_weights, shown_size
+from modules.models.downloads.plan import MODELS, PROJECTORS, DownloadChoice, Wish, choose, loadable_weights, shown_size
 
 PARTED = ("m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf")
 
@@ -225,7 +225,7 @@ def test_a_repository_without_a_model_says_so() -> None:
 
 
 def test_models_come_smallest_first() -> None:
-    found = gguf_weights(repo("long-name-Q8.gguf", "Q4.gguf", *PARTED).files)
+    found = loadable_weights(repo("long-name-Q8.gguf", "Q4.gguf", *PARTED).files)
     assert [(each.name, len(each.files)) for each in found] == [
         ("Q4.gguf", 1),
         ("long-name-Q8.gguf", 1),
