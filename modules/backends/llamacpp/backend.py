@@ -29,10 +29,11 @@ from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.native_stages import SamplerVocabulary
 from modules.backends.llamacpp.options import SCORING_ROWS
-from modules.backends.llamacpp.sampler import Sampler
+from modules.backends.llamacpp.sampler import sampler_of
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.backends.sampling import logprobs
+from modules.backends.sampling.job_sampler import JobSampler
 from modules.backends.sampling.logprobs import Row
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
@@ -50,7 +51,7 @@ class _Task:
     job: Job
     slot: KvSlot
     guide: Guide | None
-    sampler: Sampler | None = None
+    sampler: JobSampler | None = None
     scored: list[TokenLogprob | None] = field(default_factory=list)
 
 
@@ -339,10 +340,12 @@ class LlamaBackend:
     def _sample(self, task: _Task, logits: Row) -> tuple[int, TokenLogprob | None]:
         generation, sampler = task.job.generation, task.sampler
         if sampler is None:
-            sampler = task.sampler = Sampler(generation, task.slot.tokens, self._vocabulary, task.guide)
+            history = task.slot.tokens
+            sampler = sampler_of(generation, history, self._vocabulary, self._candidates, task.guide)
+            task.sampler = sampler
         wanted = generation.logprobs
         raw = logits.copy() if wanted is not None and not generation.sampled_logprobs else logits
-        token = sampler.sample(logits, self._candidates)
+        token = sampler.sample(logits)
         sampler.accept(token)
         if wanted is None:
             return token, None

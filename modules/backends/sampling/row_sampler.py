@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from modules.backends.sampling.candidates import RowCandidates
+from modules.backends.sampling.job_sampler import JobSampler
 from modules.backends.sampling.logprobs import Distribution, Row
 from modules.backends.sampling.penalties import LogitBias
 from modules.backends.sampling.selectors import selector_of
 from modules.backends.sampling.stages import SamplerFacts, Stages
+from modules.engine.constraints.matcher import Guide
+from modules.engine.types import Generation
 from modules.errors import EngineFailed
 from modules.sampling import Sampling
 
@@ -31,9 +34,16 @@ class RowSampler:
 
         Raises EngineFailed when all tokens are banned.
         """
-        left = self._left = self._candidates(row)
-        if not left.logits.max() > -np.inf:
+        if self._bias is not None:
+            row = row.copy()
+            self._bias.add_to(row)
+        if not row.max() > -np.inf:
             raise EngineFailed("No token can be drawn: biases and bans of the request exclude all of them.")
+        return self.draw(row, history)
+
+    def draw(self, row: Row, history: Sequence[int]) -> int:
+        """The same where biases and bans are in `row` already."""
+        left = self._left = RowCandidates(row)
         for stage in self._stages:
             stage(left, history)
         return self._selector.select(left.ids, left.logits)
@@ -54,9 +64,35 @@ class RowSampler:
         highest = float(exact.max())
         return ids, exact - (highest + float(np.log(np.exp(exact - highest).sum())))
 
-    def _candidates(self, row: Row) -> RowCandidates:
-        if self._bias is None:
-            return RowCandidates(row)
-        biased = row.copy()
-        self._bias.add_to(biased)
-        return RowCandidates(biased)
+
+class RowChooser:
+    """A `RowSampler` as the chooser of a job, whose growing `history` it reads."""
+
+    def __init__(self, sampler: RowSampler, history: Sequence[int]) -> None:
+        self._sampler = sampler
+        self._history = history
+
+    def choose(self, row: Row, *, reports: bool) -> tuple[int, Distribution | None]:
+        token = self._sampler.draw(row, self._history)
+        return token, self._sampler.remaining if reports else None
+
+    def accept(self, token: int) -> None:
+        self._sampler.accept(token)
+
+    def close(self) -> None:
+        pass
+
+
+def sampler_of_rows(
+    generation: Generation,
+    history: Sequence[int],
+    facts: SamplerFacts,
+    ends: tuple[int, ...],
+    guide: Guide | None = None,
+) -> JobSampler:
+    """All that a backend without samplers of its own needs for one job, with its constraint.
+
+    `history` is the job's growing list of tokens, prompt first; it is read, never changed.
+    """
+    sampler = RowSampler(generation.sampling, facts, generation.sampling.seed)
+    return JobSampler(generation, RowChooser(sampler, history), ends, guide)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.native_stages import SamplerVocabulary
-from modules.backends.llamacpp.sampler import Sampler
+from modules.backends.llamacpp.sampler import sampler_of
+from modules.backends.sampling.job_sampler import JobSampler
 from modules.engine.types import Generation, Prompt
 from modules.sampling import SAMPLER_ORDER, Sampling
 from tests.backends.sampling import rows
@@ -29,18 +30,18 @@ NEUTRAL = rows.as_array(WEIGHTS)
 
 def sampler_for(
     sampling: Sampling, *, history: Sequence[int] = (5,), prompt: Sequence[int] | None = None, **fields: Any
-) -> Sampler:
+) -> JobSampler:
     tokens = tuple(history if prompt is None else prompt)
     generation = Generation(prompt=Prompt(tokens), sampling=sampling, **fields)
     vocabulary = SamplerVocabulary(pointer=None, size=SIZE, ends=(END,), context=64)
-    return Sampler(generation, list(history), vocabulary)
+    return sampler_of(generation, list(history), vocabulary, Candidates(SIZE))
 
 
 def left(logits: Sequence[float] = LOGITS, history: Sequence[int] = (5,), **parameters: Any) -> Weights:
     """What the samplers leave to draw from; impossible tokens are left out."""
     sampler = sampler_for(Sampling(seed=1, **parameters), history=history, sampled_logprobs=True)
     with closing(sampler):
-        sampler.sample(row(logits), Candidates(len(logits)))
+        sampler.sample(row(logits))
         assert sampler.remaining is not None
         ids, logprobs = sampler.remaining
     return {token: math.exp(value) for token, value in zip(ids.tolist(), logprobs.tolist(), strict=True) if value > -99}
@@ -48,10 +49,9 @@ def left(logits: Sequence[float] = LOGITS, history: Sequence[int] = (5,), **para
 
 def draws(sampling: Sampling, logits: Sequence[float] = LOGITS, **fields: Any) -> Iterator[int]:
     """Tokens drawn one after the other, each told to the sampler."""
-    candidates = Candidates(len(logits))
     with closing(sampler_for(sampling, **fields)) as sampler:
         while True:
-            token = sampler.sample(row(logits), candidates)
+            token = sampler.sample(row(logits))
             sampler.accept(token)
             yield token
 
