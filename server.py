@@ -71,7 +71,7 @@ def _page(settings: Settings) -> PageModule | None:
         return None
     surface = importlib.import_module(_SURFACE)
     try:
-        surface.check()
+        asyncio.run(surface.check())
     except surface.UntestedGradio as refusal:
         announce(refusal.message)
         return None

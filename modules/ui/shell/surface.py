@@ -125,7 +125,7 @@ ATTRIBUTES: Final = (
 )
 
 
-def check() -> None:
+async def check() -> None:
     """Raises UntestedGradio where the page cannot be built with the Gradio that is installed."""
     missing = [*_missing_names(), *_missing_attributes()]
     if missing:

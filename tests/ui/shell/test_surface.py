@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_gradio_that_is_installed_is_the_tested_one() -> None:
-    check()
+    await check()
     requirements = (ROOT / "requirements" / "base.txt").read_text(encoding="utf-8")
     assert f"gradio=={TESTED}\n" in requirements
     assert all(each.reason for each in (*NAMES, *ATTRIBUTES))
@@ -39,7 +39,7 @@ async def test_gradio_that_is_installed_is_the_tested_one() -> None:
 async def test_method_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delattr(gr.Blocks, name)
     with pytest.raises(UntestedGradio, match=rf"tested with Gradio {TESTED}.*Blocks\.{name}.*pip install gradio=="):
-        check()
+        await check()
 
 
 async def test_method_with_another_signature_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ async def test_method_with_another_signature_is_named(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(gr.Blocks, "preprocess_data", preprocess_data)
     with pytest.raises(UntestedGradio, match=r"Blocks\.preprocess_data"):
-        check()
+        await check()
 
 
 async def test_flag_that_guards_files_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ async def test_flag_that_guards_files_is_missed(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(gr.Blocks, "__init__", renamed)
     with pytest.raises(UntestedGradio, match=r"Blocks\.has_launched"):
-        check()
+        await check()
 
 
 async def test_event_that_names_a_foreign_file_tells_whether_files_are_guarded(tmp_path: Path) -> None:
