@@ -94,6 +94,10 @@ async def test_two_tabs_on_one_chat(page: ServedPage) -> None:
         async with new_tab(page.http, is_busy=True) as second:
             refused = await second.act("box", "submit", box={"text": "echo: me too", "files": []})
             assert "Stop it first" in str(refused.error)
+            # What was written is neither gone from the box nor half kept in the chat.
+            assert second.value("box")["text"] == "echo: me too"
+            assert second.words[0] == "slow 100"
+            assert "echo: me too" not in second.words
             await second.act("box", "stop")
         await first.until_idle()
         assert first.words[0] == "slow 100"

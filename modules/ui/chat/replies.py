@@ -139,6 +139,8 @@ class ReplyHandlers:
         box = entered[self._middle.box] or {}
         text, files = str(box.get("text") or ""), list(box.get("files") or ())
         if text.strip() or files:
+            # Before anything is saved and the box is emptied: what was written stays in it.
+            self._page.active_replies.check_free(tab)
             attachments = await _attached(files)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
             tab = await self._page.active_replies.keep(await self._screen.named(tab), history)

@@ -38,6 +38,11 @@ class ActiveReplies:
     def running(self, tab: ChatTab) -> RunningReply | None:
         return self._replies.get(tab.key)
 
+    def check_free(self, tab: ChatTab) -> None:
+        """Raises Busy while a reply to the tab's chat is under way."""
+        if tab.key in self._replies:
+            raise Busy(_BUSY)
+
     async def history(self, tab: ChatTab) -> History:
         """The conversation as it is now. Raises BadRequest when its file is gone or damaged."""
         reply = self.running(tab)
@@ -60,8 +65,7 @@ class ActiveReplies:
         self, tab: ChatTab, base: History, request: ChatRequest, *, begun_with: ReplyDraft, confirms: bool
     ) -> RunningReply:
         """Begin a reply to the last row of `base`. Raises Busy when one is under way already."""
-        if tab.key in self._replies:
-            raise Busy(_BUSY)
+        self.check_free(tab)
 
         async def keep(history: History) -> None:
             if tab.is_kept:
