@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 from llama_cpp import llama_cpp as c
 
+from modules.backends.embedding import check_embedding_job, embedding_output
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, ModelCard, ModelKind, Output
-from modules.errors import BadRequest
+from modules.engine.types import Job, ModelCard, Output
 
 # More texts in one batch gain nothing: a batch of this many keeps the cores busy.
 SEQUENCES: Final = 64
@@ -50,19 +50,8 @@ class LlamaEmbedder:
         return None
 
     def admit(self, job: Job, _guide: Guide | None) -> None:
-        generation = job.generation
-        tokens = generation.prompt.tokens
-        if generation.embedding is None:
-            raise BadRequest(f"{self._card.name} embeds texts; it writes none.", param="model")
-        if not tokens:
-            raise BadRequest("The input is empty. Send at least one token.", param="input")
-        if len(tokens) > self._card.context:
-            raise BadRequest(
-                f"The input has {len(tokens)} tokens, and {self._card.name} reads {self._card.context} at most. Shorten it.",
-                param="input",
-                code="context_length_exceeded",
-            )
-        for token in tokens:
+        check_embedding_job(self._card, job)
+        for token in job.generation.prompt.tokens:
             self._tokenizer.check(token, "input")
         self._waiting.append(job)
 
@@ -101,15 +90,9 @@ class LlamaEmbedder:
         return jobs
 
     def _output(self, job: Job, sequence: int) -> Output:
-        """The first numbers of the vector, as many as are wanted, at length one; or the scores of a pair."""
+        """Of the vector or the scores, which the next step overwrites: a copy."""
         pointer = c.llama_get_embeddings_seq(self._context, sequence)
         if not pointer:
             return Output(job_id=job.id, error="The model gave no vector for the text.")
-        whole = np.ctypeslib.as_array(pointer, shape=(self._card.embedding_size,))
-        wanted = job.generation.embedding
-        vector = whole[: wanted or None].astype("<f4")
-        if self._card.kind is ModelKind.EMBEDDING and not job.generation.raw_embedding:
-            length = float(np.linalg.norm(vector))
-            if length > 0 and np.isfinite(length):
-                vector /= np.float32(length)
-        return Output(job_id=job.id, embedding=vector.tobytes(), finish=Finish.STOP)
+        row = np.ctypeslib.as_array(pointer, shape=(self._card.embedding_size,))
+        return embedding_output(self._card, job, row)

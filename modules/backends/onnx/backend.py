@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import numpy as np
-
+from modules.backends.embedding import check_embedding_job, embedding_output
 from modules.backends.onnx.encoder import EncoderSession
 from modules.backends.onnx.tokenizer import FolderTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, ModelCard, ModelKind, Output
-from modules.errors import BadRequest
+from modules.engine.types import Job, ModelCard, Output
 
 # Steps are short so that a small request of another caller slips in between; on CPUs larger ones gain nothing.
 TOKENS_OF_A_STEP: Final = 512
@@ -47,19 +45,8 @@ class EncoderBackend:
         return None
 
     def admit(self, job: Job, _guide: Guide | None) -> None:
-        tokens = job.generation.prompt.tokens
-        if job.generation.embedding is None:
-            raise BadRequest(f"{self._card.name} embeds texts; it writes none.", param="model")
-        if not tokens:
-            raise BadRequest("The input is empty. Send at least one token.", param="input")
-        if len(tokens) > self._card.context:
-            raise BadRequest(
-                f"This model's maximum context length is {self._card.context} tokens, however you requested "
-                f"{len(tokens)} tokens. Shorten the input.",
-                param="input",
-                code="context_length_exceeded",
-            )
-        for token in tokens:
+        check_embedding_job(self._card, job)
+        for token in job.generation.prompt.tokens:
             self._tokenizer.check(token, "input")
         self._waiting[job.id] = job
 
@@ -70,7 +57,7 @@ class EncoderBackend:
         rows = self._encoder.rows([job.generation.prompt.tokens for job in jobs])
         for job in jobs:
             del self._waiting[job.id]
-        return [self._output(job, row) for job, row in zip(jobs, rows, strict=True)]
+        return [embedding_output(self._card, job, row) for job, row in zip(jobs, rows, strict=True)]
 
     def drop(self, job_id: int) -> None:
         self._waiting.pop(job_id, None)
@@ -92,17 +79,6 @@ class EncoderBackend:
                 break
             jobs.append(job)
         return jobs
-
-    def _output(self, job: Job, row: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Output:
-        """Scores as they are; of a vector the first numbers, as many as are wanted, at length one."""
-        values = row.astype("<f4")
-        if self._card.kind is ModelKind.EMBEDDING:
-            values = values[: job.generation.embedding or None]
-        if self._card.kind is ModelKind.EMBEDDING and not job.generation.raw_embedding:
-            length = float(np.linalg.norm(values))
-            if length > 0 and np.isfinite(length):
-                values /= np.float32(length)
-        return Output(job_id=job.id, embedding=values.tobytes(), finish=Finish.STOP)
 
 
 def _length(job: Job) -> int:
