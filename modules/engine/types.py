@@ -26,11 +26,39 @@ class ModelKind(StrEnum):
     TRANSCRIPTION = "transcription"
 
 
+class MediaKind(StrEnum):
+    """What a model can read beside text."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """A picture or a sound that a prompt holds, decoded.
+
+    `data` are `height` rows of `width` RGB pixels of three bytes, or mono samples, `rate` a second, as little-endian
+    32-bit floats. `digest` is SHA-256 over the kind, the sizes and the data: what caches know it by.
+    """
+
+    kind: MediaKind
+    data: bytes = field(repr=False)
+    digest: bytes
+    width: int = 0
+    height: int = 0
+    rate: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model reads first: token ids, already complete (BOS included where the model wants one)."""
+    """What the model reads first: token ids, already complete (BOS included where the model wants one).
+
+    Ids below 0 stand for the cells of `media`, in order; those of one picture or sound are the same id, made from its
+    digest, so that prompts with different pictures differ in their tokens.
+    """
 
     tokens: tuple[int, ...]
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
