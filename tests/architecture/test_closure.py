@@ -47,7 +47,7 @@ def test_endpoints_import_little(path: str) -> None:
     closure = closure_of(path, program_sources())
     assert len(closure) <= LIMIT
     # No prompt, no engine, no backend: those are behind ChatModel.
-    behind = ("modules/backends/llamacpp/kv/", "modules/models/", "modules/prompt/builder", "modules/engine/process")
+    behind = ("modules/backends/kv/", "modules/models/", "modules/prompt/builder", "modules/engine/process")
     assert [each for each in sorted(closure) if each.startswith(behind)] == []
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Candidates
-from modules.backends.llamacpp.kv.host_cache import HostCache
-from modules.backends.llamacpp.kv.plan import (
+from modules.backends.kv.host_cache import HostCache
+from modules.backends.kv.plan import (
     Action,
     CacheTraits,
     Copy,
@@ -23,8 +22,9 @@ from modules.backends.llamacpp.kv.plan import (
     StepPlan,
     Truncate,
 )
-from modules.backends.llamacpp.kv.prefill_budget import PrefillBudget
-from modules.backends.llamacpp.kv.scheduler import Scheduler
+from modules.backends.kv.prefill_budget import PrefillBudget
+from modules.backends.kv.scheduler import Scheduler
+from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.native_stages import SamplerVocabulary

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.kv.host_cache import Entry
+from modules.backends.kv.host_cache import Entry
 from modules.engine.types import Adapter
 from modules.errors import LoadFailed
 

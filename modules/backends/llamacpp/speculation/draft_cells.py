@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from modules.backends.llamacpp.kv.prefix_cache import common_length
+from modules.backends.kv.prefix_cache import common_length
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ step (arXiv:2211.17192). A draft is worth having where it raises the tokens per 
 from collections.abc import Sequence
 from typing import Final
 
-from modules.backends.llamacpp.kv.plan import KvSlot, Slice
+from modules.backends.kv.plan import KvSlot, Slice
 from modules.backends.llamacpp.speculation.acceptance import HOPE, Acceptance
 from modules.backends.llamacpp.speculation.costs import StepCosts
 from modules.backends.llamacpp.speculation.source import Ask, DraftSource

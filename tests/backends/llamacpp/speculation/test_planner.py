@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from modules.backends.llamacpp.kv.plan import KvSlot, Slice
+from modules.backends.kv.plan import KvSlot, Slice
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.speculation.source import Ask, Draft
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from modules.backends.llamacpp.kv.plan import Offload, Remove, Restore
-from modules.backends.llamacpp.kv.scheduler import MAX_PIECES, MIN_OFFLOADED
-from tests.backends.llamacpp.kv.cache_model import CacheModel, made, own, reply_of
+from modules.backends.kv.plan import Offload, Remove, Restore
+from modules.backends.kv.scheduler import MAX_PIECES, MIN_OFFLOADED
+from tests.backends.kv.cache_model import CacheModel, made, own, reply_of
 
 SYSTEM = own(1000, 40)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from modules.backends.llamacpp.kv.prefix_cache import common_length
+from modules.backends.kv.prefix_cache import common_length
 
 
 @dataclass(frozen=True, slots=True, eq=False)

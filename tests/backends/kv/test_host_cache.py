@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.kv.host_cache import Entry, HostCache
-from modules.backends.llamacpp.kv.prefix_cache import common_length
+from modules.backends.kv.host_cache import Entry, HostCache
+from modules.backends.kv.prefix_cache import common_length
 
 CAPACITY = 40
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=25), max_size=12)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.kv.prefill_budget import GAP, IDLE_SECONDS, MIN_SLICE, PrefillBudget
+from modules.backends.kv.prefill_budget import GAP, IDLE_SECONDS, MIN_SLICE, PrefillBudget
 
 LIMIT = 512
 STEP = 0.010

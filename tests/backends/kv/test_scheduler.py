@@ -2,9 +2,9 @@
 
 import pytest
 
-from modules.backends.llamacpp.kv.plan import Copy, Remove
-from modules.backends.llamacpp.kv.scheduler import GROWTH, MIN_SHARED
-from tests.backends.llamacpp.kv.cache_model import SCORING_BUDGET, made, own, reply_of
+from modules.backends.kv.plan import Copy, Remove
+from modules.backends.kv.scheduler import GROWTH, MIN_SHARED
+from tests.backends.kv.cache_model import SCORING_BUDGET, made, own, reply_of
 
 SYSTEM = own(1000, 40)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from modules.backends.llamacpp.kv.host_cache import Entry
+from modules.backends.kv.host_cache import Entry
 
 
 @dataclass(slots=True, eq=False)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from modules.backends.llamacpp.kv.host_cache import HostCache
-from modules.backends.llamacpp.kv.plan import (
+from modules.backends.kv.host_cache import HostCache
+from modules.backends.kv.plan import (
     Action,
     CacheTraits,
     Copy,
@@ -19,7 +19,7 @@ from modules.backends.llamacpp.kv.plan import (
     StepPlan,
     Truncate,
 )
-from modules.backends.llamacpp.kv.scheduler import Scheduler
+from modules.backends.kv.scheduler import Scheduler
 
 BUDGET = 16
 SCORING_BUDGET = 4

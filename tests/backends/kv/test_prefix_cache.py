@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from modules.backends.llamacpp.kv.prefix_cache import Match, PrefixCache, common_length
+from modules.backends.kv.prefix_cache import Match, PrefixCache, common_length
 
 Cell: TypeAlias = tuple[int, int]  # which cell, and its token
 SEQUENCES = st.integers(0, 5)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.kv.plan import Copy
-from tests.backends.llamacpp.kv.cache_model import CacheModel, World, reply_of
+from modules.backends.kv.plan import Copy
+from tests.backends.kv.cache_model import CacheModel, World, reply_of
 
 LONGEST_REPLY = 60
 CONTEXT = 36 + LONGEST_REPLY

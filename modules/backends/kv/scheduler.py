@@ -15,8 +15,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from modules.backends.llamacpp.kv.host_cache import Entry, HostCache
-from modules.backends.llamacpp.kv.plan import (
+from modules.backends.kv.host_cache import Entry, HostCache
+from modules.backends.kv.plan import (
     Action,
     CacheTraits,
     Copy,
@@ -28,7 +28,7 @@ from modules.backends.llamacpp.kv.plan import (
     StepPlan,
     Truncate,
 )
-from modules.backends.llamacpp.kv.prefix_cache import Match, PrefixCache, common_length
+from modules.backends.kv.prefix_cache import Match, PrefixCache, common_length
 
 # Copying a shorter prefix costs more than computing it.
 MIN_SHARED: Final = 16
