@@ -51,6 +51,7 @@ ROOMS: Final = {
     "diffusers": ("modules/media/",),
     "sentence_transformers": ("modules/media/",),
     "faster_whisper": ("modules/media/",),
+    "av": ("modules/media/",),
     "gradio": ("modules/ui/", "extensions/*/"),
     "fastapi": ("extensions/openai/", "modules/ui/"),
     "starlette": ("extensions/openai/", "modules/ui/", "modules/serving/"),
