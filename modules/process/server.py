@@ -21,12 +21,17 @@ Q = TypeVar("Q")
 WINDOW: Final = 32
 
 
+class TaskCancelled(Exception):
+    """Nobody waits for the answers any more."""
+
+
 class Task:
     """A question that is being answered: whether anybody still waits, and that the work advances."""
 
-    def __init__(self, number: int, progress: ThreadProgress) -> None:
+    def __init__(self, number: int, progress: ThreadProgress, channel: Channel) -> None:
         self.number = number
         self._progress = progress
+        self._channel = channel
         self._is_cancelled = False
         self._room = threading.Semaphore(WINDOW)
 
@@ -38,6 +43,14 @@ class Task:
         """Something was done. Work that never says so has to use processor time to count as alive."""
         self._progress.advance()
 
+    def send(self, answer: object) -> None:
+        """One more answer, from within the work: for libraries that call back. Raises TaskCancelled when nobody waits."""
+        self._wait_for_room()
+        if self._is_cancelled:
+            raise TaskCancelled
+        self._channel.send(FrameKind.ANSWER, self.number, answer)
+        self.advance()
+
     def cancel(self) -> None:
         self._is_cancelled = True
         self._room.release()
@@ -45,7 +58,7 @@ class Task:
     def on_taken(self, count: int) -> None:
         self._room.release(count)
 
-    def wait_for_room(self) -> None:
+    def _wait_for_room(self) -> None:
         """Until the reader has taken enough. Waiting for a slow reader is no work."""
         if not self._room.acquire(blocking=False):
             self._progress.rest()
@@ -97,7 +110,7 @@ class _QuestionServer(Generic[Q]):
             # What is wrong with it may quote it.
             self._fail(frame.number, ServiceFault("BadQuestion", "The question holds a value of a wrong type."))
             return
-        task = self._tasks[frame.number] = Task(frame.number, self._progress)
+        task = self._tasks[frame.number] = Task(frame.number, self._progress, self._channel)
         self._queue.put((task, question))
 
     def _answer(self, task: Task, question: Q) -> None:
@@ -122,11 +135,9 @@ class _QuestionServer(Generic[Q]):
         answers = iter(self._handle(question, task))
         try:
             for answer in answers:
-                task.wait_for_room()
-                if task.is_cancelled():
-                    return
-                self._channel.send(FrameKind.ANSWER, task.number, answer)
-                task.advance()
+                task.send(answer)
+        except TaskCancelled:
+            return
         finally:
             if (close := getattr(answers, "close", None)) is not None:
                 close()

@@ -1,0 +1,1 @@
+"""What backends that make pictures share: what they are asked and answer."""

@@ -1,0 +1,36 @@
+"""`ImageModel`, for the thread of the child that draws, and how it answers a question."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
+
+from modules.backends.imaging.messages import DrawImages, ImageAnswer, ImageCard
+from modules.process.server import Task
+
+# Raises TaskCancelled when nobody waits for the pictures any more: let it pass.
+Report: TypeAlias = Callable[[ImageAnswer], None]
+
+
+class ImageModel(Protocol):
+    """A loaded model, in its own process. One thread calls it."""
+
+    @property
+    def card(self) -> ImageCard: ...
+
+    def draw(self, request: DrawImages, report: Report, is_cancelled: Callable[[], bool]) -> None:
+        """Reports each step, and each picture as soon as it is finished.
+
+        `report` raises TaskCancelled when nobody waits any more; through C code, where no exception can pass,
+        `is_cancelled` is to be asked after each step. Raises BadRequest for what it cannot do, though its card says so.
+        """
+        ...
+
+
+def answers(model: ImageModel, request: DrawImages, task: Task) -> Iterable[ImageAnswer]:
+    """To the question, as `serve` wants them: each is sent while the model draws, and none is left in the end."""
+    model.draw(request, task.send, task.is_cancelled)
+    return ()
+
+
+def is_preview_due(request: DrawImages, step: int, steps: int) -> bool:
+    """Whether a preview was asked for with this step, counted from 1. None comes with the last: the picture follows."""
+    return request.preview_every > 0 and step % request.preview_every == 0 and step < steps
