@@ -5,7 +5,8 @@ from contextlib import aclosing
 
 import pytest
 
-from modules.backends.imaging.messages import Bitmap, DrawImages, ImageAnswer, ImageDone, StepDone
+from modules.backends.imaging.messages import Bitmap, DescribeImageModel, DrawImages, ImageAnswer, ImageDone, StepDone
+from modules.backends.scripted.images import CARD
 from modules.process.client import ProcessClient
 from modules.process.failures import ProcessDied, QuestionFailed
 from modules.process.spec import ProcessSpec
@@ -39,6 +40,10 @@ async def answers_of(engine: ProcessClient[ImageAnswer], request: DrawImages) ->
 
 async def pictures_of(engine: ProcessClient[ImageAnswer], request: DrawImages) -> list[Bitmap]:
     return [each.bitmap for each in await answers_of(engine, request) if isinstance(each, ImageDone)]
+
+
+async def test_the_card_says_what_can_be_asked(engine: ProcessClient[ImageAnswer]) -> None:
+    assert await engine.ask(DescribeImageModel()) == CARD
 
 
 async def test_each_step_is_reported_and_each_picture_has_its_seed(engine: ProcessClient[ImageAnswer]) -> None:

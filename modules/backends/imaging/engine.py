@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
-from modules.backends.imaging.messages import DrawImages, ImageAnswer, ImageCard
+from modules.backends.imaging.messages import DescribeImageModel, DrawImages, ImageAnswer, ImageCard, ImageQuestion
 from modules.process.server import Task
 
 # Raises TaskCancelled when nobody waits for the pictures any more: let it pass.
@@ -25,9 +25,11 @@ class ImageModel(Protocol):
         ...
 
 
-def answers(model: ImageModel, request: DrawImages, task: Task) -> Iterable[ImageAnswer]:
-    """To the question, as `serve` wants them: each is sent while the model draws, and none is left in the end."""
-    model.draw(request, task.send, task.is_cancelled)
+def answers(model: ImageModel, question: ImageQuestion, task: Task) -> Iterable[object]:
+    """As a child gives them. Those of a drawing are sent while the model draws, and none is left in the end."""
+    if isinstance(question, DescribeImageModel):
+        return (model.card,)
+    model.draw(question, task.send, task.is_cancelled)
     return ()
 
 

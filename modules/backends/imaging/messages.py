@@ -1,6 +1,7 @@
 """What an image engine is asked, what it answers, and what it says of itself."""
 
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 
@@ -35,7 +36,7 @@ class ImageAbility(StrEnum):
     TRANSPARENCY = "transparency"
 
 
-class ImageCard(msgspec.Struct, frozen=True, kw_only=True):
+class ImageCard(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What is true of an image model: the caller reads here what it may ask for, and asks for nothing else.
 
     `width` and `height` are what the model draws best. Sides are multiples of `size_multiple`, from `min_side` to
@@ -69,7 +70,11 @@ class ImageCard(msgspec.Struct, frozen=True, kw_only=True):
         return ability in self.abilities
 
 
-class DrawImages(msgspec.Struct, frozen=True, kw_only=True):
+class DescribeImageModel(msgspec.Struct, frozen=True, tag=True):
+    """A question that the card answers."""
+
+
+class DrawImages(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """A question: one picture for each of `seeds`, which are below 2^63, in their order.
 
     `source` has the size of the picture. Without `mask` the picture begins with it: `strength`, above 0 to 1, says how
@@ -121,4 +126,5 @@ class ImageDone(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     bitmap: Bitmap
 
 
-ImageAnswer = StepDone | ImageDone
+ImageQuestion: TypeAlias = DescribeImageModel | DrawImages
+ImageAnswer: TypeAlias = StepDone | ImageDone | ImageCard

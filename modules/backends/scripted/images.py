@@ -20,9 +20,9 @@ from modules.backends.imaging.messages import (
     Bitmap,
     DrawImages,
     ImageAbility,
-    ImageAnswer,
     ImageCard,
     ImageDone,
+    ImageQuestion,
     StepDone,
 )
 from modules.process.server import Task, serve
@@ -186,7 +186,7 @@ def run() -> None:
     """A process that draws."""
     model = ScriptedImages()
 
-    def draw(question: DrawImages, task: Task) -> Iterable[ImageAnswer]:
+    def answer(question: ImageQuestion, task: Task) -> Iterable[object]:
         return answers(model, question, task)
 
-    serve(draw, questions=DrawImages)
+    serve(answer, questions=ImageQuestion)
