@@ -9,8 +9,9 @@ from modules.chatmodels.base import ChatModel, ChatModelCard, ChatModels, Render
 from modules.chatmodels.hook_values import checked
 from modules.chatmodels.local import LocalModel, local_card
 from modules.chatmodels.prompt_hooks import PromptHooks
+from modules.engine.media import unreadable
 from modules.engine.protocols import Engine
-from modules.engine.types import Alternative, Chunk, Finish, Generation, ModelCard, Usage
+from modules.engine.types import Alternative, Chunk, Finish, Generation, MediaShape, ModelCard, Usage
 from modules.errors import NotLoaded
 from modules.events import Event
 from modules.hooks import ReplyHook, Turn
@@ -150,6 +151,9 @@ class ExtensionEngine:
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return await self._model.detokenize(tokens)
 
+    async def media_tokens(self, shape: MediaShape) -> list[int]:
+        return await self._model.media_tokens(shape)
+
     async def aclose(self) -> None:
         """The model belongs to somebody else."""
 
@@ -169,6 +173,9 @@ class NullEngine:
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return "".join(map(chr, tokens))
+
+    async def media_tokens(self, shape: MediaShape) -> list[int]:
+        raise unreadable(shape.kind)
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -4,8 +4,9 @@ import codecs
 from collections import deque
 from dataclasses import dataclass
 
+from modules.engine.media import count_cells
 from modules.engine.stops import Released, StopScanner
-from modules.engine.types import Chunk, Finish, Generation, Output, TokenLogprob, Usage
+from modules.engine.types import Chunk, Finish, Generation, MediaKind, Output, TokenLogprob, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class ReplyText:
 
     def __init__(self, generation: Generation, *, room: int) -> None:
         self._generation = generation
+        prompt = generation.prompt
+        self._images = count_cells(prompt, MediaKind.IMAGE)
+        self._sounds = count_cells(prompt, MediaKind.AUDIO)
         self._limit = room if generation.max_tokens is None else min(generation.max_tokens, room)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopScanner(generation.stop)
@@ -43,6 +47,8 @@ class ReplyText:
             self._cached,
             accepted_tokens=self._accepted,
             rejected_tokens=self._rejected,
+            image_tokens=self._images,
+            audio_tokens=self._sounds,
         )
 
     def feed(self, output: Output) -> Chunk | None:

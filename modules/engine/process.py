@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from modules.engine import wire
+from modules.engine.media import SentMedia, without_data
 from modules.engine.protocols import ReportProgress
 from modules.engine.streams import RequestStreams
-from modules.engine.types import Chunk, Generation, LoadSpec, ModelCard
+from modules.engine.types import Chunk, Generation, Job, LoadSpec, MediaShape, ModelCard
 from modules.errors import EngineFailed, LoadFailed, ServiceError
 from modules.process.failures import error_of
 from modules.process.framed import FramedChild
@@ -42,10 +43,11 @@ class ProcessEngine:
         )
         self._decoder = wire.unpack_from_worker()
         self._streams = RequestStreams(
-            submit=lambda job: self._send(wire.Submit(job)),
+            submit=self._submit,
             cancel=lambda job_id: self._send(wire.Cancel(job_id)),
             bound=spec.parallel + spec.max_queue,
         )
+        self._sent_media = SentMedia()
         self._question_ids = itertools.count(1)
         self._questions: dict[int, asyncio.Future[list[int] | str]] = {}
         self._card: ModelCard | None = None
@@ -104,6 +106,11 @@ class ProcessEngine:
         assert isinstance(text, str)
         return text
 
+    async def media_tokens(self, shape: MediaShape) -> list[int]:
+        tokens = await self._ask(lambda number: wire.EncodeMedia(number, shape))
+        assert isinstance(tokens, list)
+        return tokens
+
     async def aclose(self) -> None:
         await self._child.aclose()
 
@@ -120,6 +127,18 @@ class ProcessEngine:
             raise
         finally:
             self._ready, self._report = None, _ignore_progress
+
+    def _submit(self, job: Job) -> None:
+        """Nothing is sent unless all of it can be."""
+        media = job.generation.prompt.media
+        if not media:
+            self._send(wire.Submit(job))
+            return
+        frames = [wire.pack_to_worker(wire.KeepMedia(each)) for each in self._sent_media.missing(media)]
+        for frame in (*frames, wire.pack_to_worker(wire.Submit(without_data(job)))):
+            self._child.send(frame)
+        for digest in self._sent_media.use(media):
+            self._send(wire.DropMedia(digest))
 
     def _send(self, message: wire.ToWorker) -> None:
         self._child.send(wire.pack_to_worker(message))

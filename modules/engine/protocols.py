@@ -1,9 +1,9 @@
 """`Engine`, for asyncio callers, and `Backend`, for the one thread that owns a model."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from modules.engine.types import Chunk, Generation, Job, LoadSpec, ModelCard, Output
+from modules.engine.types import Chunk, Generation, Job, LoadSpec, MediaShape, ModelCard, Output
 
 if TYPE_CHECKING:
     # It needs NumPy, which this process does without.
@@ -36,6 +36,11 @@ class Engine(Protocol):
 
     async def detokenize(self, tokens: Sequence[int]) -> str: ...
 
+    async def media_tokens(self, shape: MediaShape) -> list[int]:
+        """All that stands in a prompt for a picture or a sound: ids of tokens that the model wants around and within it,
+        and negative ids for its cells. Raises BadRequest for what the model cannot read."""
+        ...
+
     async def aclose(self) -> None:
         """Give all memory back. Open streams end with EngineFailed."""
         ...
@@ -47,6 +52,15 @@ class Tokenizer(Protocol):
     def encode(self, text: str, *, special: bool) -> list[int]: ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
+
+
+@runtime_checkable
+class MediaTokenizer(Protocol):
+    """What the tokenizer of a model that reads media is besides."""
+
+    def media_tokens(self, shape: MediaShape) -> list[int]:
+        """As in `Engine`; safe to call from a second thread as well."""
+        ...
 
 
 class Backend(Protocol):
@@ -65,7 +79,7 @@ class Backend(Protocol):
 
     def prepare(self, job: Job) -> "Guide | None":
         """Do what takes long before `admit`: compile the job's constraint. Called on threads beside everything else, for
-        jobs with a constraint or a thought. Raises BadRequest, within two seconds, when it cannot be enforced."""
+        jobs with a constraint, a thought or media. Raises BadRequest, within two seconds, when it cannot be enforced."""
         ...
 
     def admit(self, job: Job, guide: "Guide | None") -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from modules.engine.constraints.preparation import Preparation
 from modules.engine.detokenizer import ReplyText
+from modules.engine.media import check_media
 from modules.engine.outbox import News, Outbox
 from modules.engine.protocols import Backend
 from modules.engine.types import Job, Output
-from modules.errors import EngineFailed, ServiceError
+from modules.errors import BadRequest, EngineFailed, ServiceError
 from modules.process.progress import ThreadProgress
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class Stepper:
         return (self._progress,)
 
     def submit(self, job: Job) -> None:
-        needs_preparation = job.generation.constraint is not None or job.generation.thought is not None
-        self._commands.put(lambda: self._preparation.begin(job) if needs_preparation else self._admit(job, None))
+        self._commands.put(lambda: self._begin(job))
 
     def cancel(self, job_id: int) -> None:
         self._commands.put(lambda: self._cancel(job_id))
@@ -77,6 +77,19 @@ class Stepper:
             while not self._is_stopped:
                 self._commands.get_nowait()()
         return not self._is_stopped
+
+    def _begin(self, job: Job) -> None:
+        generation = job.generation
+        if generation.prompt.media:
+            try:
+                check_media(generation.prompt, self._backend.card.modalities)
+            except BadRequest as error:
+                self._deliver([(job.id, error)])
+                return
+        elif generation.constraint is None and generation.thought is None:
+            self._admit(job, None)
+            return
+        self._preparation.begin(job)
 
     def _on_prepared(self, job: Job, outcome: "Guide | ServiceError | None") -> None:
         self._commands.put(lambda: self._admit_prepared(job, outcome))

@@ -6,11 +6,12 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from modules.engine.media import media_tokens
 from modules.engine.outbox import News
 from modules.engine.protocols import Backend
 from modules.engine.stepper import Stepper
 from modules.engine.streams import RequestStreams
-from modules.engine.types import Chunk, Generation, ModelCard
+from modules.engine.types import Chunk, Generation, MediaShape, ModelCard
 from modules.errors import EngineFailed
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ class ThreadedEngine:
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return await self._asked(self._backend.tokenizer.decode, tokens)
+
+    async def media_tokens(self, shape: MediaShape) -> list[int]:
+        return await self._asked(media_tokens, self._backend.tokenizer, shape)
 
     async def aclose(self) -> None:
         self._stepper.stop()

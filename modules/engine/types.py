@@ -48,13 +48,29 @@ class Media:
     height: int = 0
     rate: int = 0
 
+    @property
+    def shape(self) -> "MediaShape":
+        samples = len(self.data) // 4 if self.kind is MediaKind.AUDIO else 0
+        return MediaShape(kind=self.kind, digest=self.digest, width=self.width, height=self.height, samples=samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaShape:
+    """What decides which tokens stand for a picture or a sound: all of `Media` but the data."""
+
+    kind: MediaKind
+    digest: bytes
+    width: int = 0
+    height: int = 0
+    samples: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What the model reads first: token ids, already complete (BOS included where the model wants one).
 
-    Ids below 0 stand for the cells of `media`, in order; those of one picture or sound are the same id, made from its
-    digest, so that prompts with different pictures differ in their tokens.
+    Ids below 0 stand for the cells of `media`, in order, as `Engine.media_tokens` gave them: they are made from the
+    digests, so that prompts with different pictures differ in their tokens.
     """
 
     tokens: tuple[int, ...]
@@ -180,6 +196,7 @@ class Output:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache,
+    `image_tokens` and `audio_tokens` of it stand for pictures and sounds.
     `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0).
     `accepted_tokens` of the completion had been drafted; `rejected_tokens` had, and are not part of it."""
 
@@ -189,6 +206,8 @@ class Usage:
     reasoning_tokens: int = 0
     accepted_tokens: int = 0
     rejected_tokens: int = 0
+    image_tokens: int = 0
+    audio_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -282,7 +301,8 @@ class ModelCard:
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
     trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
     Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
-    `gpu_bytes` is what it takes on graphics cards, 0 where that is nothing or not known.
+    `gpu_bytes` is what it takes on graphics cards, 0 where that is nothing or not known. `modalities` are "text" and the
+    kinds of media that it reads; sounds come with `audio_rate` samples a second.
     The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
     `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
     `pair_frame`. `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names
@@ -310,6 +330,7 @@ class ModelCard:
     control_tokens: tuple[str, ...] = ()
     infill_tokens: tuple[int, int, int] | None = None
     modalities: tuple[str, ...] = ("text",)
+    audio_rate: int = 0
     can_constrain: bool = False
     can_score: bool = True
     adapters: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from modules.engine.types import Chunk, Job, LoadSpec, ModelCard
+from modules.engine.types import Chunk, Job, LoadSpec, Media, MediaShape, ModelCard
 from modules.errors import BadRequest, EngineFailed
 from modules.process.failures import FrameTooLarge, ServiceFault
 from modules.process.frames import MAX_FRAME_BYTES, FrameKind, pack_request
@@ -18,7 +18,19 @@ class LoadModel(msgspec.Struct, frozen=True, tag=True):
     pass
 
 
+class KeepMedia(msgspec.Struct, frozen=True, tag=True):
+    """A picture or sound that jobs will name by its digest, until DropMedia."""
+
+    media: Media
+
+
+class DropMedia(msgspec.Struct, frozen=True, tag=True):
+    digest: bytes
+
+
 class Submit(msgspec.Struct, frozen=True, tag=True):
+    """The media of its prompt are without their data, which KeepMedia brought."""
+
     job: Job
 
 
@@ -37,6 +49,11 @@ class Encode(msgspec.Struct, frozen=True, tag=True):
 class Decode(msgspec.Struct, frozen=True, tag=True):
     question: int
     tokens: list[int]
+
+
+class EncodeMedia(msgspec.Struct, frozen=True, tag=True):
+    question: int
+    shape: MediaShape
 
 
 class ModelReady(msgspec.Struct, frozen=True, tag=True):
@@ -65,6 +82,8 @@ class JobRefused(msgspec.Struct, frozen=True, tag=True):
 
 
 class Encoded(msgspec.Struct, frozen=True, tag=True):
+    """Answers Encode and EncodeMedia."""
+
     question: int
     tokens: list[int]
 
@@ -79,7 +98,7 @@ class Unanswerable(msgspec.Struct, frozen=True, tag=True):
     fault: ServiceFault
 
 
-ToWorker = ProbeModel | LoadModel | Submit | Cancel | Encode | Decode
+ToWorker = ProbeModel | LoadModel | KeepMedia | DropMedia | Submit | Cancel | Encode | Decode | EncodeMedia
 FromWorker = ModelReady | LoadProgress | LoadRefused | JobChunks | JobRefused | Encoded | Decoded | Unanswerable
 _WRONG_TYPE: Final = "The request holds a value of a wrong type, so the model cannot take it."
 
@@ -109,6 +128,6 @@ def refusal_of(body: bytes | memoryview) -> JobRefused | Unanswerable | None:
     match msgspec.msgpack.decode(body):
         case {"type": "Submit", "job": {"id": int(number)}}:
             return JobRefused(number, fault)
-        case {"type": "Encode" | "Decode", "question": int(number)}:
+        case {"type": "Encode" | "Decode" | "EncodeMedia", "question": int(number)}:
             return Unanswerable(number, fault)
     return None

@@ -7,19 +7,21 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from modules.engine import wire
+from modules.engine.media import media_tokens, with_data
 from modules.engine.outbox import News
 from modules.engine.protocols import Loader, Tokenizer
 from modules.engine.stepper import Stepper
-from modules.engine.types import Chunk, LoadSpec
+from modules.engine.types import Chunk, LoadSpec, Media
 from modules.errors import EngineFailed, LoadFailed, ServiceError
 from modules.process.channel import Channel, private_pipes, run_to_the_end, start_thread
 from modules.process.failures import fault_of
 from modules.process.frames import BadMessage, FrameKind
 from modules.process.progress import LOADING, ThreadProgress
 
+_Question: TypeAlias = wire.Encode | wire.Decode | wire.EncodeMedia
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +34,8 @@ class ModelWorker:
         self._decoder = wire.unpack_to_worker()
         self._loader_for = loader_for
         self._orders: SimpleQueue[wire.ProbeModel | wire.LoadModel] = SimpleQueue()
-        self._questions: SimpleQueue[wire.Encode | wire.Decode] = SimpleQueue()
+        self._questions: SimpleQueue[_Question] = SimpleQueue()
+        self._media: dict[bytes, Media] = {}
         self._stepper: Stepper | None = None
         self._loading = ThreadProgress(LOADING)
         self._answering = ThreadProgress("tokenizer")
@@ -77,8 +80,12 @@ class ModelWorker:
             match message:
                 case wire.ProbeModel() | wire.LoadModel():
                     self._orders.put(message)
-                case wire.Encode() | wire.Decode():
+                case wire.Encode() | wire.Decode() | wire.EncodeMedia():
                     self._questions.put(message)
+                case wire.KeepMedia(media):
+                    self._media[media.digest] = media
+                case wire.DropMedia(digest):
+                    self._media.pop(digest, None)
                 case wire.Submit() | wire.Cancel():
                     self._pass_on(message)
 
@@ -102,7 +109,7 @@ class ModelWorker:
     def _pass_on(self, message: wire.Submit | wire.Cancel) -> None:
         assert self._stepper is not None, "asked before it was loaded"
         if isinstance(message, wire.Submit):
-            self._stepper.submit(message.job)
+            self._stepper.submit(with_data(message.job, self._media))
         else:
             self._stepper.cancel(message.job_id)
 
@@ -125,13 +132,15 @@ class ModelWorker:
                 self._send(wire.JobRefused(job_id, fault_of(item)))
 
 
-def _answer_to(question: wire.Encode | wire.Decode, tokenizer: Tokenizer) -> wire.FromWorker:
+def _answer_to(question: _Question, tokenizer: Tokenizer) -> wire.FromWorker:
     try:
         if isinstance(question, wire.Encode):
             return wire.Encoded(
                 question.question,
                 tokenizer.encode(question.text.decode("utf-8", "surrogatepass"), special=question.special),
             )
+        if isinstance(question, wire.EncodeMedia):
+            return wire.Encoded(question.question, media_tokens(tokenizer, question.shape))
         return wire.Decoded(question.question, tokenizer.decode(question.tokens))
     except ServiceError as error:
         return wire.Unanswerable(question.question, fault_of(error))

@@ -8,7 +8,7 @@ import pytest
 
 from modules.engine.fan_out import gather_streams
 from modules.engine.threaded import ThreadedEngine
-from modules.engine.types import Chunk, Finish, Generation, ModelCard
+from modules.engine.types import Chunk, Finish, Generation, MediaShape, ModelCard
 from modules.errors import BadRequest, EngineFailed
 from tests.scripted import scripted_card, scripted_engine, scripted_spec
 from tests.streams import asking, reply
@@ -45,6 +45,9 @@ class OpenCount:
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         return await self._engine.detokenize(tokens)
+
+    async def media_tokens(self, shape: MediaShape) -> list[int]:
+        return await self._engine.media_tokens(shape)
 
     async def aclose(self) -> None:
         await self._engine.aclose()

@@ -23,6 +23,8 @@ from modules.engine.types import (
     Generation,
     Job,
     LoadSpec,
+    Media,
+    MediaKind,
     ModelCard,
     ModelKind,
     Prompt,
@@ -87,8 +89,10 @@ SAMPLING = Sampling(
     logit_bias={0: -100.0, 49151: 1.5},
     banned_tokens=(1, 2),
 )
+PICTURE = Media(kind=MediaKind.IMAGE, data=bytes(range(6)), digest=b"\x80" * 32, width=2, height=1)
+SOUND = Media(kind=MediaKind.AUDIO, data=b"\0\0\x80\x3f", digest=b"\x01" * 32, rate=16_000)
 GENERATION = Generation(
-    prompt=Prompt((1, 2, 151_000)),
+    prompt=Prompt((1, 2, -9, 151_000), (PICTURE, SOUND)),
     sampling=SAMPLING,
     max_tokens=7,
     min_tokens=2,
@@ -115,7 +119,7 @@ CHUNK = Chunk(
     finish=Finish.LENGTH,
     stop_reason="END",
     end_logprob=LOGPROB,
-    usage=Usage(1, 2, 1, 1, 1, 3),
+    usage=Usage(1, 2, 1, 1, 1, 3, 4, 5),
     accepted=1,
     rejected=3,
     embedding=b"\x00\x00\x80\x3f",
@@ -162,6 +166,7 @@ CARD = ModelCard(
     infill_tokens=(1, 2, 3),
     draft="d.gguf",
     modalities=("text", "image"),
+    audio_rate=16_000,
     can_constrain=True,
     can_score=False,
     adapters=("l.gguf",),
@@ -178,6 +183,10 @@ TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.LoadModel(),
     wire.Submit(Job(9, GENERATION)),
     wire.Submit(Job(10, Generation(prompt=Prompt(())))),
+    wire.KeepMedia(PICTURE),
+    wire.DropMedia(PICTURE.digest),
+    wire.EncodeMedia(3, PICTURE.shape),
+    wire.EncodeMedia(4, SOUND.shape),
     wire.Cancel(9),
     wire.Encode(1, "né 🙂\0".encode(), True),
     wire.Decode(2, [0, 1, 262_143]),

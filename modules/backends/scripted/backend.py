@@ -2,7 +2,7 @@
 
 "echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N R" says N
 words, R tokens a second, or 500 · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
-is repeated back. In a turn of several lines that does not begin with an echo, the last line that is one of the first four
+is repeated back. A picture reads as "[image 64x48 #ff0000]", its size and average colour, a sound as "[audio 1.50 s]". In a turn of several lines that does not begin with an echo, the last line that is one of the first four
 counts: programs put texts of their own around what their user wrote.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
 long as that is allowed, and then whatever completes the reply soonest.
@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from modules.backends.scripted.media import AUDIO_RATE, media_cells, read_media
+from modules.backends.scripted.options import ScriptedOptions
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
 from modules.engine.protocols import ReportProgress
@@ -25,8 +27,10 @@ from modules.engine.types import (
     Generation,
     Job,
     LoadSpec,
+    MediaShape,
     ModelCard,
     Output,
+    Prompt,
     PromptProgress,
     TokenLogprob,
 )
@@ -77,6 +81,9 @@ class ScriptedTokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         return b"".join(self.piece(token) for token in tokens).decode("utf-8", "replace")
+
+    def media_tokens(self, shape: MediaShape) -> list[int]:
+        return media_cells(shape)
 
     def piece(self, token: int) -> bytes:
         if not 0 <= token < _BYTES + len(_CONTROL):
@@ -154,7 +161,7 @@ class ScriptedBackend:
             raise BadRequest("The prompt is empty.", param="prompt")
         if len(tokens) > self._card.context - (generation.max_tokens != 0):
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
-        for token in (*tokens, *sampling.logit_bias, *sampling.banned_tokens):
+        for token in (*self._read(generation.prompt), *sampling.logit_bias, *sampling.banned_tokens):
             self._tokenizer.piece(token)
         self._waiting.append((job, guide))
 
@@ -208,7 +215,7 @@ class ScriptedBackend:
         if (wanted := generation.prompt_logprobs) is not None:
             scored = (
                 None,
-                *(self._logprob(token, wanted) for token in generation.prompt.tokens[1:]),
+                *(self._logprob(token, wanted) if token >= 0 else None for token in generation.prompt.tokens[1:]),
             )
         finish = Finish.LENGTH if generation.max_tokens == 0 else None
         yield Output(job_id=job.id, prompt_logprobs=scored, finish=finish)
@@ -219,8 +226,15 @@ class ScriptedBackend:
         top = tuple(Alternative(token, self._tokenizer.piece(token), value) for token, value in ranked)
         return TokenLogprob(token, self._tokenizer.piece(token), _LIKELY, top)
 
+    def _read(self, prompt: Prompt) -> list[int]:
+        """The prompt with its media described in words."""
+        if not prompt.media:
+            return list(prompt.tokens)
+        read = [list(each.encode()) if isinstance(each, str) else [each] for each in read_media(prompt)]
+        return [token for tokens in read for token in tokens]
+
     def _script(self, generation: Generation) -> Iterator[int | None]:
-        words = _last_turn(self._tokenizer.decode(generation.prompt.tokens))
+        words = _last_turn(self._tokenizer.decode(self._read(generation.prompt)))
         command, _, argument = words.partition(" ")
         match command:
             case "echo:":
@@ -262,6 +276,8 @@ class ScriptedLoader:
 
 
 def _card(spec: LoadSpec) -> ModelCard:
+    own = {name: value for name, value in spec.options.items() if name in ScriptedOptions.model_fields}
+    reads_text_only = ScriptedOptions.model_validate(own).scripted_text_only
     return ModelCard(
         name=spec.name,
         loader="scripted",
@@ -275,6 +291,8 @@ def _card(spec: LoadSpec) -> ModelCard:
         eos_token="<|im_end|>",
         eos_ids=(_END,),
         control_tokens=_CONTROL,
+        modalities=("text",) if reads_text_only else ("text", "image", "audio"),
+        audio_rate=0 if reads_text_only else AUDIO_RATE,
         can_constrain=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
     )

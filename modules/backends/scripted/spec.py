@@ -6,12 +6,15 @@ from typing import ClassVar
 from typing_extensions import override
 
 from modules.backends.base import BackendSpec, MemoryEstimate
+from modules.backends.scripted.options import ScriptedOptions
 from modules.engine.types import LoadSpec
+from modules.settings.options import SettingsGroup
 
 
 class Scripted(BackendSpec):
     name: ClassVar[str] = "scripted"
     implementation: ClassVar[str] = "modules.backends.scripted.backend:ScriptedLoader"
+    options: ClassVar[type[SettingsGroup]] = ScriptedOptions
     own_model: ClassVar[str | None] = "scripted"
 
     @override
