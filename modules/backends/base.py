@@ -85,6 +85,12 @@ class BackendSpec(ABC):
         """What the model will take once it is loaded as `spec` says, where `gpus` are the free bytes of each graphics
         card (empty: they are not known). Blocks while a header is read. Raises LoadFailed."""
 
+    def fit(self, spec: LoadSpec, host: int, gpus: tuple[int, ...] = ()) -> tuple[LoadSpec, str]:
+        """The model as it is to be loaded where so many bytes of main memory and of each graphics card are free, and
+        what was chosen, in words: empty where nothing had to be. What an operator stated stays. Blocks while a header is
+        read. Raises LoadFailed."""
+        return spec, ""
+
     def loader(self) -> Loader:
         """Imports the library. May raise ImportError, OSError and RuntimeError when it is missing or broken."""
         module, _, name = self.implementation.partition(":")

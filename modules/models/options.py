@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from modules.backends.base import BackendSpec
 from modules.engine.types import DraftSpec, LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
 from modules.models.catalog import ListedModel
-from modules.settings.options import Option, did_you_mean
+from modules.settings.options import Option, did_you_mean, options_of
 from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
@@ -25,14 +26,18 @@ _MAX_TEXTS: Final = 2**14
 
 def load_options(settings: type[Settings]) -> Mapping[str, Option]:
     """What can be set for one load, by setting name."""
-    own = (name for backend in settings.backends for name in backend.options.model_fields)
+    own = (name for backend in settings.backends for name in _own_options(backend))
     return {name: settings.declared[name] for name in ("loader", *COMMON_OPTIONS, *own, *DRAFT_OPTIONS)}
 
 
 def options_of_loader(settings: type[Settings], loader: str) -> tuple[str, ...]:
     """What can be set for a load with that loader. Raises LoadFailed when it does not exist."""
     backend = settings.backends.named(loader)
-    return (*COMMON_OPTIONS, *backend.options.model_fields, *(DRAFT_OPTIONS if backend.can_draft else ()))
+    return (*COMMON_OPTIONS, *_own_options(backend), *(DRAFT_OPTIONS if backend.can_draft else ()))
+
+
+def _own_options(backend: BackendSpec) -> tuple[str, ...]:
+    return tuple(option.name for option in options_of(backend.options) if not option.operator_only)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Option:
 
     `allowed` completes the sentence "it must be …". `key` is its name in settings.yaml, which holds it if it is
     `stored`. `env` is the variable that stands above everything, empty where there is none. `label` is what the page
-    calls it; what `is_main` the Model tab shows at once.
+    calls it; what `is_main` the Model tab shows at once. What is `operator_only` no request can set for a load.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Option:
     is_file: bool
     label: str
     is_main: bool
+    operator_only: bool
 
     @property
     def flag(self) -> str:
@@ -85,6 +86,7 @@ def setting(  # noqa: PLR0913 - every argument but two is a keyword that a decla
     is_file: bool = False,
     label: str = "",
     is_main: bool = False,
+    operator_only: bool = False,
 ) -> _Value:
     """Declare a field of a `SettingsGroup`. `allowed` says in words what `pattern` or a validator of the type accepts.
 
@@ -95,7 +97,7 @@ def setting(  # noqa: PLR0913 - every argument but two is a keyword that a decla
     """
     traits: dict[str, Any] = {"allowed": allowed, "key": key, "aliases": list(aliases), "env": env}
     traits |= {"secret": secret, "stored": stored, "is_file": is_file, "label": label, "is_main": is_main}
-    traits |= {"choices": list(choices), "synonyms": dict(synonyms)}
+    traits |= {"choices": list(choices), "synonyms": dict(synonyms), "operator_only": operator_only}
     field: _Value = Field(
         default,
         description=description,
@@ -161,6 +163,7 @@ def option_of(name: str, field: FieldInfo, group: str) -> Option:
         is_file=declared["is_file"],
         label=declared["label"] or name.replace("_", " ").capitalize(),
         is_main=declared["is_main"],
+        operator_only=declared["operator_only"],
     )
 
 

@@ -13,6 +13,7 @@ from modules.backends.llamacpp.options import (
     running_jobs,
     sequences_for,
     usual_ubatch,
+    without_devices,
 )
 
 _AUTO, _OFF, _ON = -1, 0, 1
@@ -44,7 +45,8 @@ class ContextLayout:
 
     @property
     def uses_gpu(self) -> bool:
-        return bool(c.llama_supports_gpu_offload()) and self._options.gpu_layers != 0
+        has_devices = bool(c.llama_supports_gpu_offload()) and not without_devices(self._options)
+        return has_devices and self._options.gpu_layers != 0
 
     @property
     def keeps_idle(self) -> bool:

@@ -64,6 +64,8 @@ class Log:
 
     def __init__(self) -> None:
         self._callback = c.llama_log_callback(self._emit)
+        # Of several in a row the first has the reason.
+        self.first_error = ""
         self.last_error = ""
         self.buffers = DeviceBuffers()
         c.llama_log_set(self._callback, ctypes.c_void_p(0))
@@ -75,6 +77,7 @@ class Log:
         if level == _ERROR:
             # Without the name of the function that it comes from.
             self.last_error = line.partition(": ")[2] or line
+            self.first_error = self.first_error or self.last_error
 
 
 def start() -> Log:

@@ -1,6 +1,5 @@
 """Brings a GGUF file up as a backend."""
 
-import ctypes
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +18,11 @@ from modules.backends.llamacpp.options import (
     DEFAULT_CONTEXT,
     DRAFT_ROWS,
     GPU_PROGRAM,
-    SPLIT_MODES,
     LlamaCppOptions,
     embedding_context,
     spec_of_draft,
 )
+from modules.backends.llamacpp.placement import Devices, Placement
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
@@ -50,6 +49,7 @@ class LlamaCppLoader:
 
     def __init__(self) -> None:
         self._log = library.start()
+        self._devices = Devices()
 
     def probe(self, spec: LoadSpec) -> ModelCard:
         _check_magic(Path(spec.path))
@@ -61,6 +61,7 @@ class LlamaCppLoader:
         model = _open(spec, params)
         try:
             check_options(spec, options, _facts(model))
+            self._check_placement(spec, options)
             _check_draft(spec, options, model)
             if spec.kind is ModelKind.RERANK:
                 _check_head(spec)
@@ -74,7 +75,7 @@ class LlamaCppLoader:
         options = read_options(LlamaCppOptions, spec)
         report_main, report_draft = _shares(spec, report)
         self._log.buffers.begin()
-        model = _loaded(spec, options, report_main)
+        model = self._loaded(spec, options, report_main)
         if spec.kind is not ModelKind.CHAT:
             return self._embedder(spec, options, model)
         layout = _layout(model, spec, options)
@@ -108,7 +109,7 @@ class LlamaCppLoader:
             return DraftPlanner(NgramSource(), most=spec.ngram_tokens, rows=DRAFT_ROWS) if has_ngrams else None
         self._log.buffers.begin_next()
         draft_options = read_options(LlamaCppOptions, draft)
-        model = _loaded(draft, draft_options, report)
+        model = self._loaded(draft, draft_options, report)
         layout = _layout(model, draft, draft_options)
         context = c.llama_init_from_model(model, _context_params(draft_options, layout))
         if not context:
@@ -138,6 +139,29 @@ class LlamaCppLoader:
             raise LoadFailed(f"There is not enough memory for {spec.name} with a context of {size} tokens.")
         return LlamaEmbedder(model, context, _card(spec, model, context=size), self._log)
 
+    def _loaded(self, spec: LoadSpec, options: LlamaCppOptions, report: ReportProgress) -> Any:
+        # It owns what the parameters point to.
+        placement = Placement(options, self._devices)
+        params = _model_params(options, placement)
+        callback = _progress_callback(report)
+        params.progress_callback = callback
+        return _open(spec, params)
+
+    def _check_placement(self, spec: LoadSpec, options: LlamaCppOptions) -> None:
+        """Raises LoadFailed for what is not there, and for patterns that llama.cpp cannot read: it compiles them when it
+        looks at the tensors, which needs no memory for them."""
+        placement = Placement(options, self._devices)
+        if not options.override_tensor:
+            return
+        params = _model_params(options, placement)
+        params.no_alloc = True
+        params.load_mode = c.LLAMA_LOAD_MODE_NONE
+        self._log.first_error = ""
+        model = c.llama_model_load_from_file(spec.path.encode(), params)
+        if not model:
+            raise LoadFailed(f"{spec.name} cannot be loaded with this --override-tensor: {self._log.first_error}.")
+        c.llama_model_free(model)
+
     def _why_no_context(self, spec: LoadSpec, layout: ContextLayout) -> str:
         said = self._log.last_error
         if said and not any(word in said.lower() for word in _MEMORY_WORDS):
@@ -156,13 +180,6 @@ def _open(spec: LoadSpec, params: Any) -> Any:
             "that this version does not know. Check its size against the original, or update."
         )
     return model
-
-
-def _loaded(spec: LoadSpec, options: LlamaCppOptions, report: ReportProgress) -> Any:
-    params = _model_params(options)
-    callback = _progress_callback(report)
-    params.progress_callback = callback
-    return _open(spec, params)
 
 
 def _check_draft(spec: LoadSpec, options: LlamaCppOptions, model: Any) -> None:
@@ -207,14 +224,11 @@ def _check_head(spec: LoadSpec) -> None:
         )
 
 
-def _model_params(options: LlamaCppOptions) -> Any:
+def _model_params(options: LlamaCppOptions, placement: Placement) -> Any:
     params = c.llama_model_default_params()
     params.n_gpu_layers = options.gpu_layers
-    params.split_mode = SPLIT_MODES[options.split_mode]
     params.load_mode = _load_mode(options)
-    if options.tensor_split:
-        room = max(len(options.tensor_split), c.llama_max_devices())
-        params.tensor_split = (ctypes.c_float * room)(*options.tensor_split)
+    placement.apply(params)
     if options.numa:
         c.llama_numa_init(_NUMA_DISTRIBUTE)
     return params

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
 from modules.engine.types import MAX_DRAFT, LoadSpec, OptionValue
-from modules.settings.option_values import Numbers
+from modules.settings.option_values import Numbers, Words
 from modules.settings.options import SettingsGroup, setting
 
 
@@ -47,6 +47,11 @@ CACHE_TYPES: Final = MappingProxyType(
 CACHE_TYPE_SYNONYMS: Final = MappingProxyType({"f32": "fp32", "f16": "fp16", "q8": "q8_0", "q5": "q5_0", "q4": "q4_0"})
 SPLIT_MODES: Final = MappingProxyType({"layer": 1, "row": 2, "tensor": 3, "none": 0})
 
+# Names of the tensors that hold experts (llama.cpp, common/common.h).
+EXPERTS: Final = r"\.ffn_(up|down|gate|gate_up)_(ch|)exps"
+# In --device: no graphics card at all.
+NO_DEVICE: Final = "none"
+
 DEFAULT_CONTEXT: Final = 8192
 # Rows of logits that one batch has for prompts that are scored.
 SCORING_ROWS: Final = 64
@@ -61,6 +66,16 @@ FEW_SPARE_SEQUENCES: Final = 2
 GPU_PROGRAM: Final = 320 * 2**20
 UBATCH_WITH_GPU: Final = 512
 UBATCH_WITHOUT: Final = 128
+
+
+def without_devices(options: "LlamaCppOptions") -> bool:
+    return any(name.lower() == NO_DEVICE for name in options.device)
+
+
+def override_parts(item: str) -> tuple[str, str]:
+    """Regular expression and name of the buffer in an item of --override-tensor, each empty where it is missing."""
+    pattern, _, buffer = item.rpartition("=")
+    return pattern.strip(), buffer.strip()
 
 
 def sequences_for(parallel: int, *, can_share: bool) -> int:
@@ -148,6 +163,43 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         "layer", "How the model is split across several GPUs."
     )
     tensor_split: Numbers = setting((), "Share of the model for each GPU, as proportions: 3,1.")
+    main_gpu: int = setting(
+        0,
+        "GPU that holds the whole model with --split-mode none, and the intermediate results with row.",
+        ge=0,
+        le=64,
+        label="Main GPU",
+    )
+    device: Words = setting(
+        (), "Devices to use, by llama.cpp's names: CUDA0,CUDA1. none uses no GPU; empty uses all.", label="Devices"
+    )
+    n_cpu_moe: int = setting(
+        -1,
+        "Layers, from the first on, whose experts are computed on the CPU; -1 takes as many as do not fit on the GPU.",
+        ge=-1,
+        le=10_000,
+        label="CPU expert layers",
+    )
+    cpu_moe: bool = setting(False, "Compute the experts of all layers on the CPU.", label="All experts on CPU")
+    override_tensor: Words = setting(
+        (),
+        "Buffer for the tensors whose names match a regular expression: blk.1[0-9].ffn_.*=CPU. The first match counts.",
+        label="Tensor buffers",
+    )
+    rpc: Words = setting(
+        (),
+        "Workers on other machines, as host:port, that take a share of the model. They see its weights and what is "
+        "computed, unencrypted.",
+        label="RPC workers",
+        # A request could have this server connect to any address.
+        operator_only=True,
+    )
+    fit: bool = setting(
+        True, "Choose what is left on automatic so that the model fits into the free memory.", label="Fit to memory"
+    )
+    fit_target: int = setting(
+        512, "Memory in MiB that is left free on each GPU.", ge=0, le=2**20, label="Free memory on each GPU (MiB)"
+    )
     swa_full: bool = setting(
         True,
         "Full-size KV cache for sliding-window attention, so that prompts can be reused.",

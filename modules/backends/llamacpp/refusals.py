@@ -1,16 +1,19 @@
 """Load options that can be known to be wrong before the weights are read."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from modules.backends.llamacpp.gguf_header import read_gguf
-from modules.backends.llamacpp.options import CACHE_TYPES, LlamaCppOptions
+from modules.backends.llamacpp.options import CACHE_TYPES, LlamaCppOptions, override_parts
 from modules.engine.types import Adapter, LoadSpec
 from modules.errors import LoadFailed
 
 _ADAPTER: Final = "adapter"
+_WORKER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class Facts:
 
 def check_options(spec: LoadSpec, options: LlamaCppOptions, facts: Facts) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead."""
-    for refusal in (*_of_cache(options, facts), *_of_split(options, facts), *_of_adapters(spec.adapters, facts)):
+    refusals = (_of_cache(options, facts), _of_split(options, facts), _of_places(options))
+    for refusal in (*chain.from_iterable(refusals), *_of_adapters(spec.adapters, facts)):
         raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
 
 
@@ -52,6 +56,15 @@ def _of_split(options: LlamaCppOptions, facts: Facts) -> Iterator[str]:
         yield "--split-mode tensor needs a graphics card that llama.cpp can use. Choose --split-mode layer."
     elif options.flash_attn == "off":
         yield "--split-mode tensor needs flash attention. Leave out --flash-attn off, or choose --split-mode layer."
+
+
+def _of_places(options: LlamaCppOptions) -> Iterator[str]:
+    for item in options.override_tensor:
+        if not all(override_parts(item)):
+            yield f"--override-tensor {item[:40]!a} is not of the form PATTERN=BUFFER."
+    for worker in options.rpc:
+        if not _WORKER.fullmatch(worker):
+            yield f"--rpc {worker[:60]!a} is not of the form host:port."
 
 
 def _of_adapters(adapters: tuple[Adapter, ...], facts: Facts) -> Iterator[str]:

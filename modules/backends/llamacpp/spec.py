@@ -1,14 +1,16 @@
 """The llama.cpp backend: GGUF files, on CPUs and graphics cards."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
 from typing_extensions import override
 
 from modules.backends.base import BackendSpec, MemoryEstimate, read_options
-from modules.backends.llamacpp.estimate import can_use_gpu, embedder_bytes, estimate
-from modules.backends.llamacpp.gguf_header import kind_of_gguf
+from modules.backends.llamacpp.gguf_header import kind_of_gguf, read_gguf
+from modules.backends.llamacpp.memory.estimate import can_use_gpu, embedder_bytes, estimate, placed_shape
+from modules.backends.llamacpp.memory.fit import described, fit
 from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.engine.types import LoadSpec, ModelKind
 from modules.settings.options import SettingsGroup
@@ -60,3 +62,13 @@ class LlamaCpp(BackendSpec):
             parts=(("weights", found.weights), ("cache", found.cache), ("buffers", found.buffers)),
             placement=f"{found.gpu_layers} of {found.layers} layers",
         )
+
+    @override
+    def fit(self, spec: LoadSpec, host: int, gpus: tuple[int, ...] = ()) -> tuple[LoadSpec, str]:
+        options = read_options(LlamaCppOptions, spec)
+        if spec.kind is not ModelKind.CHAT or not options.fit:
+            return spec, ""
+        shape = placed_shape(read_gguf(Path(spec.path)), options)
+        found = fit(shape, spec, options, host=host, gpus=gpus if can_use_gpu() else ())
+        fitted = replace(spec, context=found.context, options={**spec.options, **found.options})
+        return fitted, described(found, layers=len(shape.layers))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from modules.backends.base import read_options
-from modules.backends.llamacpp.estimate import Estimate, can_use_gpu, estimate, estimate_shape
 from modules.backends.llamacpp.gguf_header import read_gguf
+from modules.backends.llamacpp.memory.estimate import Estimate, can_use_gpu, estimate, estimate_shape
+from modules.backends.llamacpp.memory.shape import Layer, ModelShape, shape_of
 from modules.backends.llamacpp.options import LlamaCppOptions
-from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
 from modules.models.gauge import host_room, room_now
 from modules.paths import PROGRAM_FOLDER

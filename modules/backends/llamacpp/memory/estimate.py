@@ -5,6 +5,7 @@ copies, the system can take the original's pages back.
 """
 
 import importlib.util
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from modules.backends.base import read_options
-from modules.backends.llamacpp.gguf_header import read_gguf
+from modules.backends.llamacpp.gguf_header import GgufHeader, read_gguf
+from modules.backends.llamacpp.memory.shape import Layer, ModelShape, shape_of
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
     DEFAULT_CONTEXT,
@@ -22,11 +24,12 @@ from modules.backends.llamacpp.options import (
     LlamaCppOptions,
     can_share_cells,
     embedding_context,
+    override_parts,
     sequences_for,
     spec_of_draft,
     usual_ubatch,
+    without_devices,
 )
-from modules.backends.llamacpp.shape import Layer, ModelShape, shape_of
 from modules.engine.types import LoadSpec
 
 _F32: Final = 4
@@ -40,6 +43,7 @@ _PROGRAM: Final = 10 * 2**20
 _TOKEN: Final = 200
 _GPU_LIBRARIES: Final = ("cuda", "hip", "vulkan", "metal", "sycl", "musa", "cann")
 _BY_ROWS: Final = ("row", "tensor")
+_HOST_BUFFER: Final = "CPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,29 @@ class Estimate:
 def estimate(path: Path, spec: LoadSpec, options: LlamaCppOptions, gpus: Sequence[int] = ()) -> Estimate:
     """For the GGUF model at `path`, loaded as `spec` says, with its draft model. `gpus` are the free bytes of each card,
     0 where that is not known; empty without a card. Blocks while the headers are read. Raises LoadFailed."""
-    found = estimate_shape(shape_of(read_gguf(path)), spec, options, gpus)
+    found = estimate_shape(placed_shape(read_gguf(path), options), spec, options, gpus)
     draft = spec_of_draft(spec, options)
     if draft is None:
         return found
     return _with_draft(found, estimate(Path(draft.path), draft, read_options(LlamaCppOptions, draft), gpus))
+
+
+def placed_shape(header: GgufHeader, options: LlamaCppOptions) -> ModelShape:
+    """With what `--override-tensor` keeps in main memory. A pattern that Python does not read keeps nothing."""
+    overrides = [override_parts(item) for item in options.override_tensor]
+    patterns = [(compiled, buffer) for pattern, buffer in overrides if (compiled := _compiled(pattern)) is not None]
+
+    def is_kept(name: str) -> bool:
+        return next((buffer for pattern, buffer in patterns if pattern.search(name)), "") == _HOST_BUFFER
+
+    return shape_of(header, is_kept)
+
+
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return None
 
 
 def embedder_bytes(path: Path, spec: LoadSpec) -> int:
@@ -126,7 +148,7 @@ class _Room:
         self._shape = shape
         self._options = options
         self._drafts = spec.speculates
-        self._uses_gpu = bool(gpus) and options.gpu_layers != 0
+        self._uses_gpu = bool(gpus) and options.gpu_layers != 0 and not without_devices(options)
         self._shares = _shares(gpus, options)
         context = spec.context or shape.trained_context or DEFAULT_CONTEXT
         self._cells = _padded(max(context, options.kv_cells))
@@ -173,7 +195,11 @@ class _Room:
         if not self.gpu_layers:
             return (0,) * len(self._shares)
         output = self._shape.output + self._shape.input * self._shape.is_tied
-        sizes = [*(layer.weights for layer in self._layers_on_gpu), output]
+        first = len(self._shape.layers) - len(self._layers_on_gpu)
+        on_cpu = len(self._shape.layers) if self._options.cpu_moe else self._options.n_cpu_moe
+        layers = enumerate(self._layers_on_gpu, first)
+        sizes = [layer.weights - layer.host_weights(experts_on_cpu=index < on_cpu) for index, layer in layers]
+        sizes.append(output)
         if self._options.split_mode in _BY_ROWS:
             return _divided(sum(sizes), self._shares)
         return self._by_layer(sizes)
@@ -238,7 +264,7 @@ def _padded(cells: int) -> int:
 def _shares(gpus: Sequence[int], options: LlamaCppOptions) -> tuple[float, ...]:
     """What part of the model each card gets: as --tensor-split says, else by what is free on it."""
     if options.split_mode == "none":
-        return tuple(float(index == 0) for index in range(len(gpus)))
+        return tuple(float(index == min(options.main_gpu, len(gpus) - 1)) for index in range(len(gpus)))
     wanted = [*options.tensor_split, *([0.0] * len(gpus))][: len(gpus)]
     sizes = wanted if any(wanted) else [float(free) for free in gpus]
     total = sum(sizes)

@@ -1,14 +1,16 @@
 """What of a model decides how much memory it takes, out of a GGUF header."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from modules.backends.llamacpp.gguf_header import GgufHeader, Items
+from modules.backends.llamacpp.options import EXPERTS
 
 _LAYER: Final = re.compile(r"blk\.(\d+)\.")
+_EXPERT: Final = re.compile(EXPERTS)
 _INPUT: Final = "token_embd."
 _OUTPUT: Final = "output.weight"
 # Of so many layers in a row the last attends to everything, the others to a window: where llama.cpp knows it by heart.
@@ -21,13 +23,21 @@ _F32: Final = 4
 @dataclass(frozen=True, slots=True)
 class Layer:
     """`weights` in bytes; a token takes `keys` and `values` numbers in the cache, and a sequence `state` bytes
-    whatever its length. `is_windowed` layers attend to the last tokens only."""
+    whatever its length. `is_windowed` layers attend to the last tokens only. Of the weights, `experts` are those of a
+    mixture of experts, and `kept` further ones that are to stay in main memory; `keeps_experts` says so of the experts."""
 
     weights: int
     keys: int
     values: int
     state: int
     is_windowed: bool
+    experts: int = 0
+    kept: int = 0
+    keeps_experts: bool = False
+
+    def host_weights(self, *, experts_on_cpu: bool) -> int:
+        """What stays in main memory of a layer that is on a card."""
+        return self.kept + self.experts * (self.keeps_experts or experts_on_cpu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +61,34 @@ class ModelShape:
         return self.input + self.output + sum(layer.weights for layer in self.layers)
 
     @property
+    def has_experts(self) -> bool:
+        return any(layer.experts for layer in self.layers)
+
+    @property
     def has_states(self) -> bool:
         """Recurrent and hybrid models: their sequences cannot share cells."""
         return any(layer.state for layer in self.layers)
 
 
-def shape_of(header: GgufHeader) -> ModelShape:
+def shape_of(header: GgufHeader, is_kept: Callable[[str], bool] = lambda name: False) -> ModelShape:
+    """`is_kept` says of a tensor's name whether the tensor stays in main memory whatever is on the cards."""
     count = header.number("block_count")
-    weights = _weights_by_layer(header, count)
+    weights = _by_layer(header, count, lambda name: True)
+    experts = _by_layer(header, count, _is_expert)
+    kept = _by_layer(header, count, lambda name: is_kept(name) and not _is_expert(name))
+    kept_experts = _by_layer(header, count, lambda name: is_kept(name) and _is_expert(name))
     windowed = tuple(_windowed(header, count))
     layers = tuple(
-        Layer(weights[index], keys, values, state, windowed[index])
+        Layer(
+            weights[index],
+            keys,
+            values,
+            state,
+            windowed[index],
+            experts=experts[index],
+            kept=kept[index],
+            keeps_experts=kept_experts[index] > 0,
+        )
         for index, (keys, values, state) in enumerate(_cells(header, count, windowed))
     )
     total = sum(header.tensors.values())
@@ -80,13 +107,18 @@ def shape_of(header: GgufHeader) -> ModelShape:
     )
 
 
-def _weights_by_layer(header: GgufHeader, count: int) -> list[int]:
+def _by_layer(header: GgufHeader, count: int, counts: Callable[[str], bool]) -> list[int]:
+    """Bytes of those tensors of each layer whose names count."""
     weights = [0] * count
     for name, size in header.tensors.items():
         match = _LAYER.match(name)
-        if match and int(match[1]) < count:
+        if match and int(match[1]) < count and counts(name):
             weights[int(match[1])] += size
     return weights
+
+
+def _is_expert(name: str) -> bool:
+    return _EXPERT.search(name) is not None
 
 
 def _vocabulary(header: GgufHeader) -> int:
