@@ -119,6 +119,10 @@ class MemoryGauge(Protocol):
         """What all models together may take now, while those that are loaded take `booked`."""
         ...
 
+    def fit(self, spec: LoadSpec, booked: MemoryUse) -> tuple[LoadSpec, str]:
+        """`spec` with what was left on automatic, and that in words, as `BackendSpec.fit` has it. Raises LoadFailed."""
+        ...
+
 
 class SystemMemory:
     """Asks the files and the operating system."""
@@ -157,6 +161,21 @@ class SystemMemory:
         # What loaded models take is not free, but theirs to give back.
         host = room.host_free + booked.host - _reserve(room.host_total)
         return MemoryLimits(self._models, max(0, host), gpu)
+
+    def fit(self, spec: LoadSpec, booked: MemoryUse) -> tuple[LoadSpec, str]:
+        """Beside the loaded models where it fits there as a whole, else in their place."""
+        backend, room = self._backends.named(spec.loader), room_now()
+        bound = self.limits(booked).host
+        most = room.host_free + booked.host - _reserve(room.host_total) if bound is None else bound
+        most -= _PROCESS
+        cards = room.gpus if backend.can_use_gpu() else ()
+        beside = backend.fit(spec, most - booked.host, tuple(card.free for card in cards))
+        if not beside[1] or booked == MemoryUse():
+            return beside
+        # Which card a model is on is not known; with one card it is certain.
+        shares = (booked.gpu,) if len(cards) == 1 else tuple(card.total - card.free for card in cards)
+        freed = zip(cards, shares, strict=True)
+        return backend.fit(spec, most, tuple(min(card.total, card.free + share) for card, share in freed))
 
     @cached_property
     def _has_gpu(self) -> bool:

@@ -86,6 +86,10 @@ class LoadedModels:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    async def fitted(self, spec: LoadSpec) -> tuple[LoadSpec, str]:
+        """With what was left on automatic chosen for the memory that there is, and that in words. Raises LoadFailed."""
+        return await asyncio.to_thread(self._gauge.fit, spec, self._booked())
+
     async def need(self, spec: LoadSpec) -> ModelNeed:
         """What it took when it was loaded before, else an estimate. Raises LoadFailed."""
         if not self._is_bounded:

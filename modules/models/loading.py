@@ -105,7 +105,8 @@ class ModelLoading:
 
     async def refuse_hopeless(self, spec: LoadSpec) -> None:
         """Raises NoRoom when there can be no room for it, however long it waits, and LoadFailed."""
-        await self._loaded.refuse_hopeless(await self._loaded.need(spec))
+        fitted, choice = await self._loaded.fitted(spec)
+        await self._loaded.refuse_hopeless(await self._loaded.need(fitted if choice else spec))
 
     async def bring_up(self, spec: LoadSpec, patience: float | None, *, is_chosen: bool = False) -> LoadedModel:
         """Load the model, unloading what has to make room. See `LoadedModels.make_room` for `patience`. `is_chosen` says that
@@ -134,14 +135,17 @@ class ModelLoading:
         if not (is_only and self._loaded.recent()):
             self._loaded.publish_loading(spec)
         await self._loaded.close_dead()
-        need = await self._loaded.need(spec)
+        fitted, choice = await self._loaded.fitted(spec)
+        need = await self._loaded.need(fitted if choice else spec)
         await self._loaded.refuse_hopeless(need)
+        if choice:
+            _log.info("%s is made to fit: %s", spec.name, choice)
         # Read while the old model still serves: a damaged file then ends no reply.
-        candidate = await self._launch(spec) if await self._loaded.has_room_to_probe() else None
+        candidate = await self._launch(fitted) if await self._loaded.has_room_to_probe() else None
         try:
             self._loaded.publish_loading(spec)
             await self._loaded.make_room(need, patience, left)
-            candidate = candidate or await self._launch(spec)
+            candidate = candidate or await self._launch(fitted)
         except BaseException:
             if candidate is not None:
                 await candidate.aclose()

@@ -91,6 +91,9 @@ class FixedGauge:
     def taken(self, pid: int) -> int:
         return round(self.by_pid[pid] * GIB)
 
+    def fit(self, spec: LoadSpec, booked: MemoryUse) -> tuple[LoadSpec, str]:
+        return self._system.fit(spec, booked)
+
     def limits(self, booked: MemoryUse) -> MemoryLimits:
         found = self._system.limits(booked)
         return replace(found, gpu=found.host) if self.on_gpu else found

@@ -61,7 +61,7 @@ class ModelSettings(SettingsGroup, frozen=True):
     loader: str | None = setting(None, _LOADER)
     ctx_size: int = setting(
         8192,
-        "Context length in tokens, for prompt and reply together; 0 takes the model's own limit.",
+        "Context length in tokens, for prompt and reply together; 0 takes the model's own limit, or what fits into memory.",
         ge=0,
         le=2**24,
         aliases=("n_ctx", "max_seq_len"),

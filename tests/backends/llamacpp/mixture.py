@@ -37,7 +37,7 @@ def _tensors(tokens: int) -> Iterator[tuple[str, np.ndarray]]:
     random = np.random.default_rng(5)
 
     def weights(*shape: int) -> np.ndarray:
-        return (random.normal(size=shape) / shape[-1] ** 0.5).astype(np.float32)
+        return np.asarray(random.normal(size=shape) / shape[-1] ** 0.5, np.float32)
 
     yield "token_embd.weight", weights(tokens, WIDTH)
     yield "output_norm.weight", np.ones(WIDTH, np.float32)
