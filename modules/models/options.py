@@ -10,6 +10,7 @@ from modules.backends.base import BackendSpec
 from modules.engine.types import DraftSpec, LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
 from modules.models.catalog import ListedModel
+from modules.settings.extra_flags import refusal_of
 from modules.settings.options import Option, did_you_mean, options_of
 from modules.settings.values import Settings
 
@@ -54,6 +55,9 @@ class LoadOptions:
         """
         names = {alias: name for name, option in load_options(settings).items() for alias in (name, *option.aliases)}
         given = {name: value for name, value in args.items() if value is not None}
+        if extra := str(given.pop("extra_flags", "")).strip():
+            flags = {option.flag: option for option in load_options(settings).values()}
+            raise BadRequest(f"{refusal_of(extra, flags)}.", param="args.extra_flags")
         for name in given:
             if name not in names:
                 raise BadRequest(

@@ -4,9 +4,10 @@ import argparse
 import logging
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from modules.errors import SettingsError
+from modules.settings.extra_flags import refusal_of
 from modules.settings.option_values import OptionKind
 from modules.settings.options import Option, did_you_mean
 from modules.settings.values import Settings
@@ -31,6 +32,7 @@ REMOVED_FLAGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_EXTRA: Final = "--extra-flags"
 _METAVARS = {
     OptionKind.INTEGER: "N",
     OptionKind.NUMBER: "X",
@@ -54,6 +56,10 @@ def read_flags(argv: Sequence[str], kind: type[Settings] = Settings) -> dict[str
     values = vars(given)
     if "help" in values:
         raise HelpRequested(help_text(kind))
+    extra = " ".join([*values.pop(_EXTRA, ()), *rest]) if _EXTRA in values else ""
+    if extra.strip():
+        flags = {flag: option for option in kind.declared.values() for flag in (*option.flags, option.negation) if flag}
+        raise SettingsError(refusal_of(extra, flags))
     if rest:
         raise SettingsError(_unexpected(rest[0], kind))
     _warn_of_removed([name for name in values if name in REMOVED_FLAGS])
@@ -85,6 +91,8 @@ def _parser(kind: type[Settings]) -> _Parser:
         section = parser.add_argument_group(group.title)
         for name in group.model_fields:
             _add_option(section, kind.declared[name])
+    # Its value may begin with dashes.
+    parser.add_argument(_EXTRA, dest=_EXTRA, nargs="*", help=argparse.SUPPRESS)
     for flag in REMOVED_FLAGS:
         parser.add_argument(flag, dest=flag, nargs="?", help=argparse.SUPPRESS)
     return parser
