@@ -82,7 +82,10 @@ def _write_tokenizer(folder: Path, kind: str, vocabulary: list[str]) -> None:
 
 def _write_modules(folder: Path) -> None:
     names = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
-    modules = [{"path": path, "type": f"sentence_transformers.models.{name}"} for path, name in names]
+    modules = [
+        {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{name}"}
+        for place, (path, name) in enumerate(names)
+    ]
     _write(folder / "modules.json", modules)
     (folder / "1_Pooling").mkdir()
     _write(folder / "1_Pooling" / "config.json", {"pooling_mode_mean_tokens": True, "word_embedding_dimension": SIZE})

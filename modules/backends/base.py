@@ -68,6 +68,11 @@ class BackendSpec(ABC):
     def reads(self, path: Path) -> bool:
         """Whether the file or folder at `path` is a model that this backend loads, as far as its name tells."""
 
+    def suits(self, options: SettingsGroup) -> bool:
+        """Whether, as it is installed here, it can load a model as these settings say; where it cannot, another backend
+        that reads the model is taken."""
+        return True
+
     def reads_adapter(self, path: Path) -> bool:
         """Whether the file or folder at `path` is a LoRA adapter that this backend applies."""
         return False

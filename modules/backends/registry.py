@@ -11,9 +11,11 @@ from modules.backends.base import BackendSpec
 from modules.backends.llamacpp.spec import LlamaCpp
 from modules.backends.onnx.spec import Onnx
 from modules.backends.scripted.spec import Scripted
+from modules.backends.sentence_transformers.spec import SentenceTransformers
 from modules.engine.protocols import Loader
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
+from modules.settings.options import SettingsGroup
 
 
 class Backends:
@@ -50,11 +52,15 @@ class Backends:
                 return spec
         raise LoadFailed(f"There is no loader named {name!r}. Choose one of: {', '.join(self.names)}.")
 
-    def reader_of(self, path: Path) -> BackendSpec:
-        """The first that loads the model file or folder. Raises LoadFailed when none does."""
-        for spec in self._specs:
-            if spec.reads(path):
+    def reader_of(self, path: Path, options: SettingsGroup | None = None) -> BackendSpec:
+        """The first that loads the model file or folder, if possible one that can do so with these `options`. Raises
+        LoadFailed when none reads it."""
+        readers = [spec for spec in self._specs if spec.reads(path)]
+        for spec in readers:
+            if options is None or spec.suits(options):
                 return spec
+        if readers:
+            return readers[0]
         raise LoadFailed(f"No loader can read {path.name}. This version reads {self.formats} files.")
 
     def kind_of(self, path: Path) -> ModelKind:
@@ -76,4 +82,4 @@ class Backends:
             ) from error
 
 
-BACKENDS: Final = Backends((LlamaCpp(), Onnx(), Scripted()))
+BACKENDS: Final = Backends((LlamaCpp(), Onnx(), SentenceTransformers(), Scripted()))

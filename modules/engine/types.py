@@ -367,7 +367,7 @@ class LoadSpec:
     """Everything a loader needs to bring a model up; `path` is absolute, and empty for a model without a file.
 
     `context` 0 means what the model was trained for. `options` are the loader's own, by setting name: it gives them their
-    types, and those that are left out have its defaults.
+    types, and those that are left out have its defaults. `with_code` lets the model run Python code of its own folder.
     """
 
     name: str
@@ -382,6 +382,7 @@ class LoadSpec:
     kind: ModelKind = ModelKind.CHAT
     draft: DraftSpec | None = None
     ngram_tokens: int = 0
+    with_code: bool = False
 
     @property
     def speculates(self) -> bool:

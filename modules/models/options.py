@@ -125,6 +125,7 @@ def load_spec(
         kind=kind,
         draft=None if draft is None else _draft_spec(settings, draft),
         ngram_tokens=settings.draft_max if settings.speculation == "ngram" else 0,
+        with_code=settings.trust_remote_code,
     )
 
 

@@ -96,7 +96,7 @@ def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: Lis
     # The operator's loader is for chat models: a folder of an encoder has one reader only.
     is_encoder = model.path.is_dir() and backends.kind_of(model.path) is not ModelKind.CHAT
     is_chosen = chosen.loader is not None and not is_encoder
-    backend = backends.named(chosen.loader or "") if is_chosen else backends.reader_of(model.path)
+    backend = backends.named(chosen.loader or "") if is_chosen else backends.reader_of(model.path, chosen)
     kind = backend.kind_of(model.path)
     draft = None
     if chosen.speculation == "draft" and chosen.model_draft is None and settings.model_draft is None:

@@ -177,7 +177,8 @@ class CoreSettings(
 
 def settings_with(backends: Backends) -> type[CoreSettings]:
     """All settings, where there are these backends: with the options of each."""
-    own = tuple(backend.options for backend in backends if backend.options.model_fields)
+    # Backends for the same files may share theirs.
+    own = tuple(dict.fromkeys(backend.options for backend in backends if backend.options.model_fields))
     bases: Any = (CoreSettings, *own)
     kind: type[CoreSettings] = create_model(
         "Settings", __base__=bases, __module__=__name__, loader=(str | None, loader_field(backends))

@@ -18,7 +18,7 @@ FOLDERS: Final = {
     "onnx": "modules/backends/onnx/",
     "exllama": "modules/backends/exllamav3/",
     # sentence-transformers is an owner of models on the hub, and a format of folders.
-    "(?<!sentence.)transformers": "modules/backends/transformers/",
+    "(?<!sentence.)(?<!sentence)transformers": "modules/backends/transformers/",
 }
 REGISTRY: Final = "modules/backends/registry.py"
 ALLOWED: Final = {

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
 
+from modules.backends.encoders.folder import EncoderFolder
 from modules.backends.onnx.encoder_graph import (
     BUCKETS,
     FAMILIES,
@@ -19,7 +21,6 @@ from modules.backends.onnx.encoder_graph import (
     prefixes,
     relative_buckets,
 )
-from modules.backends.onnx.folder import EncoderFolder
 from modules.backends.onnx.pooling import VectorHead
 from modules.backends.onnx.weights import EncoderWeights, Floats, Integers
 from modules.engine.types import ModelKind
@@ -34,14 +35,16 @@ _LENGTHS_REMEMBERED: Final = 64
 
 
 class EncoderSession:
-    """Of the model in `folder`; `separator` ends the first text of a pair. Raises LoadFailed."""
+    """Of the model in `folder`, by the ONNX file `graph` or one that is made; `separator` ends the first text of a pair. Raises LoadFailed."""
 
-    def __init__(self, folder: EncoderFolder, *, threads: int, providers: Sequence[Any], separator: int) -> None:
+    def __init__(
+        self, folder: EncoderFolder, graph: Path | None, *, threads: int, providers: Sequence[Any], separator: int
+    ) -> None:
         self._config = folder.config
         self._separator = separator
         self._is_classifier = folder.kind is ModelKind.RERANK
         self._head = None if self._is_classifier else VectorHead(folder.pooling, folder.dense)
-        self._session = _session(folder, threads, providers)
+        self._session = _session(folder, graph, threads, providers)
         self._inputs = {value.name: _ELEMENTS.get(value.type) for value in self._session.get_inputs()}
         self._output = _output_of(self._session)
         self._buckets = lru_cache(maxsize=_LENGTHS_REMEMBERED)(self._made_buckets)
@@ -83,15 +86,15 @@ class EncoderSession:
         return relative_buckets(length, int(self._config.get("relative_attention_num_buckets", 32)))
 
 
-def _session(folder: EncoderFolder, threads: int, providers: Sequence[Any]) -> ort.InferenceSession:
+def _session(folder: EncoderFolder, file: Path | None, threads: int, providers: Sequence[Any]) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = _WARNINGS_ONLY
     options.intra_op_num_threads = threads
     # Threads that spin for work take the cores from the other models.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source: str | bytes
-    if folder.graph is not None:
-        source = str(folder.graph)
+    if file is not None:
+        source = str(file)
     else:
         weights = EncoderWeights(folder.weights, prefixes(folder.config))
         graph = encoder_graph(folder.config, weights, classifies=folder.kind is ModelKind.RERANK)

@@ -7,19 +7,20 @@ import onnxruntime as ort
 
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
-from modules.backends.onnx.backend import TOKENS_OF_A_STEP, EncoderBackend
+from modules.backends.encoders.backend import TOKENS_OF_A_STEP, TOKENS_OF_A_STEP_ON_GPU, EncoderBackend
+from modules.backends.encoders.card import encoder_card
+from modules.backends.encoders.folder import EncoderFolder, read_folder
+from modules.backends.encoders.options import EncoderOptions
+from modules.backends.encoders.tokenizer import FolderTokenizer
 from modules.backends.onnx.encoder import EncoderSession
-from modules.backends.onnx.folder import EncoderFolder, read_folder
-from modules.backends.onnx.options import OnnxOptions
+from modules.backends.onnx.graph_file import graph_of
 from modules.backends.onnx.pooling import VectorHead
-from modules.backends.onnx.tokenizer import FolderTokenizer
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard, ModelKind
 from modules.errors import LoadFailed
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
-_TOKENS_OF_A_STEP_ON_GPU: Final = 16384
 
 
 class OnnxLoader:
@@ -34,36 +35,26 @@ class OnnxLoader:
         card = _card(spec, folder, tokenizer)
         providers = _providers(spec)
         separator = card.pair_frame[1][0] if card.pair_frame and card.pair_frame[1] else -1
-        encoder = EncoderSession(folder, threads=usable_cores(), providers=providers, separator=separator)
+        encoder = EncoderSession(
+            folder, graph_of(Path(spec.path)), threads=usable_cores(), providers=providers, separator=separator
+        )
         report(1.0)
-        step = TOKENS_OF_A_STEP if providers == [CPU] else _TOKENS_OF_A_STEP_ON_GPU
+        step = TOKENS_OF_A_STEP if providers == [CPU] else TOKENS_OF_A_STEP_ON_GPU
         return EncoderBackend(encoder, tokenizer, card, step)
 
 
 def _card(spec: LoadSpec, folder: EncoderFolder, tokenizer: FolderTokenizer) -> ModelCard:
+    if folder.unknown_modules:
+        raise LoadFailed(f"This model has a module {folder.unknown_modules[0]!r}, which this loader cannot compute.")
     is_classifier = folder.kind is ModelKind.RERANK
     hidden = int(folder.config.get("hidden_size") or 0)
-    size = len(folder.labels) if is_classifier else VectorHead(folder.pooling, folder.dense).size(hidden)
-    begin, end = tokenizer.frame
-    return ModelCard(
-        name=spec.name,
-        loader=spec.loader,
-        context=folder.max_length,
-        trained_context=folder.max_length,
-        vocabulary=tokenizer.size,
-        architecture=folder.architecture,
-        size_bytes=sum(file.stat().st_size for file in folder.weights),
-        kind=folder.kind,
-        embedding_size=size,
-        embedding_frame=(begin, end),
-        embedding_prompts=folder.prompts,
-        pair_frame=tokenizer.pair_frame if is_classifier else (),
-    )
+    size = folder.size if is_classifier else VectorHead(folder.pooling, folder.dense).size(hidden)
+    return encoder_card(spec, folder, tokenizer, size)
 
 
 def _providers(spec: LoadSpec) -> list[Any]:
     """Where it computes. Raises LoadFailed for a device that ONNX Runtime cannot use here."""
-    device = read_options(OnnxOptions, spec).openai_embedding_device
+    device = read_options(EncoderOptions, spec).openai_embedding_device
     name, _, number = device.lower().partition(":")
     has_cuda = CUDA in ort.get_available_providers()
     if name in {"", "cpu"} or (name == "auto" and not has_cuda):

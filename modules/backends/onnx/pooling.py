@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from modules.backends.onnx.folder import DenseLayer, PoolingMode
+from modules.backends.encoders.folder import DenseLayer, PoolingMode
 from modules.backends.onnx.weights import EncoderWeights, Floats
 from modules.errors import LoadFailed
 

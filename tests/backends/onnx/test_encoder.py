@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from modules.backends.onnx.backend import TOKENS_OF_A_STEP, EncoderBackend
+from modules.backends.encoders.backend import TOKENS_OF_A_STEP, EncoderBackend
 from modules.backends.onnx.loader import OnnxLoader
 from modules.engine.types import Generation, Job, LoadSpec, ModelKind, Prompt
 from modules.errors import BadRequest, LoadFailed

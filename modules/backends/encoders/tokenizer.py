@@ -27,9 +27,10 @@ class FolderTokenizer:
         self.size = int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The special tokens before and after a text."""
-        return self._frame((_LETTER,))
+        begin, end = self._frame((_LETTER,))
+        return begin, end
 
     @property
     def pair_frame(self) -> Frame:

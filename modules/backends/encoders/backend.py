@@ -1,25 +1,39 @@
 """Texts → vectors, or pairs of texts → scores, some texts of similar length in each step."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modules.backends.embedding import check_embedding_job, embedding_output
-from modules.backends.onnx.encoder import EncoderSession
-from modules.backends.onnx.tokenizer import FolderTokenizer
+from modules.backends.encoders.tokenizer import FolderTokenizer
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Job, ModelCard, Output
 
 # Steps are short so that a small request of another caller slips in between; on CPUs larger ones gain nothing.
 TOKENS_OF_A_STEP: Final = 512
+TOKENS_OF_A_STEP_ON_GPU: Final = 16384
 _TEXTS_OF_A_STEP: Final = 64
 _LOOKED_AT: Final = 512
+
+
+Rows: TypeAlias = NDArray[np.float32]
+
+
+class LoadedEncoder(Protocol):
+    """A loaded encoder."""
+
+    def rows(self, sequences: Sequence[Sequence[int]]) -> Rows:
+        """[sequences, numbers]: vectors as the model computes them, or the scores of a classifier."""
+        ...
 
 
 class EncoderBackend:
     """Each job is one text, or a pair of them, all of which is read at once. The oldest job is in the next step, with
     those of its length beside it, so that little is computed for padding."""
 
-    def __init__(self, encoder: EncoderSession, tokenizer: FolderTokenizer, card: ModelCard, step_tokens: int) -> None:
+    def __init__(self, encoder: LoadedEncoder, tokenizer: FolderTokenizer, card: ModelCard, step_tokens: int) -> None:
         self._encoder = encoder
         self._tokenizer = tokenizer
         self._card = card

@@ -1,7 +1,7 @@
-"""What a model folder says about itself.
+"""What the folder of an encoder says about itself.
 
-An encoder's architecture, how its states become a vector, what it is for. Only small JSON files are read, so that
-folders can be listed without any library.
+Its architecture, how its states become a vector, what it is for. Only small JSON files are read, so that folders can be
+listed without any library.
 """
 
 import json
@@ -18,13 +18,15 @@ from modules.errors import LoadFailed
 CONFIG: Final = "config.json"
 _MODULES: Final = "modules.json"
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.txt")
-_GRAPHS: Final = ("onnx/model.onnx", "model.onnx")
 _WEIGHTS: Final = "model.safetensors"
 _PARTS: Final = "model.safetensors.index.json"
-_BUILT: Final = frozenset(("bert", "roberta", "xlm-roberta", "mpnet"))
+# What `VectorHead` computes.
+_STATIC: Final = "StaticEmbedding"
+_KNOWN_MODULES: Final = frozenset(("Transformer", "Pooling", "Dense", "Normalize", "Dropout"))
 _HEAD: Final = "ForSequenceClassification"
 # Configuration files of real models have some kilobytes; vocabularies some megabytes.
 _MAX_BYTES: Final = 16 * 2**20
+_SIZES: Final = ("hidden_size", "d_model", "dim")
 _PADDED_POSITIONS: Final = frozenset(("roberta", "xlm-roberta", "mpnet"))
 # BERT's, where a configuration states none.
 _USUAL_LENGTH: Final = 512
@@ -55,21 +57,22 @@ _POOLING_KEYS: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class DenseLayer:
-    """A folder `2_Dense`: its weights, and the activation's name."""
+    """A folder `2_Dense`: its weights, the activation's name, and how many numbers come out; 0 where it does not say."""
 
     weights: Path
     activation: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderFolder:
-    """`graph` is the folder's own ONNX file; without one the graph is made from `weights`. `max_length` counts tokens with
-    the special ones. `labels` of a classifier are in the order of its scores."""
+    """`path` is the transformer's. `unknown_modules` are kinds in modules.json that the other fields do not cover.
+    `max_length` counts tokens with the special ones. `labels` of a classifier are in the order of its scores."""
 
     path: Path
     config: Mapping[str, Any]
     kind: ModelKind
-    graph: Path | None
+    unknown_modules: tuple[str, ...]
     weights: tuple[Path, ...]
     pooling: tuple[PoolingMode, ...]
     dense: tuple[DenseLayer, ...]
@@ -81,41 +84,64 @@ class EncoderFolder:
     def architecture(self) -> str:
         return str(self.config.get("model_type", ""))
 
+    @property
+    def size(self) -> int:
+        """How many numbers a vector has, or how many scores a pair; 0 where the files do not say."""
+        if self.labels:
+            return len(self.labels)
+        hidden = next((self.config[key] for key in _SIZES if self.config.get(key)), 0)
+        return self.dense[-1].size if self.dense else int(hidden) * len(self.pooling)
+
 
 def is_encoder_folder(path: Path) -> bool:
-    """Whether it holds an encoder that this backend runs."""
-    if not (path / CONFIG).is_file() or not any((path / name).is_file() for name in _TOKENIZERS):
+    """Whether it holds modules of sentence-transformers for vectors, or a classifier of texts."""
+    if is_part(path):
         return False
+    if not (path / _MODULES).is_file():
+        return has_tokenizer(path) and _is_classifier(_read_or_empty(path))
     try:
-        config = _read(path / CONFIG)
+        modules = _modules(path)
     except LoadFailed:
         return False
-    has_graph = any((path / name).is_file() for name in _GRAPHS)
-    has_weights = config.get("model_type") in _BUILT and ((path / _WEIGHTS).is_file() or (path / _PARTS).is_file())
-    is_encoder = config.get("model_type") in _BUILT or (path / _MODULES).is_file() or _is_classifier(config)
-    return is_encoder and (has_graph or has_weights)
+    # A language model that judges by its next word is asked as one.
+    return bool(modules) and all(kind != "LogitScore" for kind, _ in modules) and has_tokenizer(modules[0][1])
+
+
+def is_part(path: Path) -> bool:
+    """Whether it is the folder of one module, as older models have one for the transformer."""
+    return (path.parent / _MODULES).is_file()
+
+
+def architecture_of(path: Path) -> str:
+    """The `model_type` of a folder; empty where it cannot be read."""
+    return str(_read_or_empty(path).get("model_type", ""))
+
+
+def has_tokenizer(path: Path) -> bool:
+    return any((path / name).is_file() for name in _TOKENIZERS)
+
+
+def has_weights(path: Path) -> bool:
+    return (path / _WEIGHTS).is_file() or (path / _PARTS).is_file()
 
 
 def kind_of_folder(path: Path) -> ModelKind:
     """RERANK for a classifier, which scores pairs of texts."""
-    try:
-        return ModelKind.RERANK if _is_classifier(_read(path / CONFIG)) else ModelKind.EMBEDDING
-    except LoadFailed:
-        return ModelKind.EMBEDDING
+    return ModelKind.RERANK if _is_classifier(_read_or_empty(path)) else ModelKind.EMBEDDING
 
 
 def read_folder(path: Path) -> EncoderFolder:
-    """Raises LoadFailed for what cannot be read or is not understood."""
-    config = _read(path / CONFIG)
+    """Raises LoadFailed for what cannot be read or is damaged."""
     modules = _modules(path)
-    transformer = next((folder for kind, folder in modules if kind == "Transformer"), path)
+    transformer = modules[0][1] if modules else path
+    config = _read(transformer / CONFIG) if modules[:1] != [(_STATIC, transformer)] else {}
     pooling, dense = _after(modules)
     is_classifier = _is_classifier(config)
     return EncoderFolder(
         path=transformer,
-        config=config if transformer == path else _read(transformer / CONFIG),
+        config=config,
         kind=ModelKind.RERANK if is_classifier else ModelKind.EMBEDDING,
-        graph=next((path / name for name in _GRAPHS if (path / name).is_file()), None),
+        unknown_modules=tuple(kind for kind, _ in modules if kind not in _KNOWN_MODULES),
         weights=_weights(transformer),
         pooling=pooling or (PoolingMode.MEAN,),
         dense=dense,
@@ -144,15 +170,12 @@ def _after(modules: list[tuple[str, Path]]) -> tuple[tuple[PoolingMode, ...], tu
     dense = []
     for kind, folder in modules:
         match kind:
-            case "Transformer" | "Normalize" | "Dropout":
-                pass
             case "Pooling":
                 pooling = _pooling(_read(folder / CONFIG))
             case "Dense":
-                activation = str(_read(folder / CONFIG).get("activation_function", "")).rpartition(".")[2]
-                dense.append(DenseLayer(folder / _WEIGHTS, activation))
-            case _:
-                raise LoadFailed(f"This model has a module {kind!r}, which this version cannot compute.")
+                stated = _read(folder / CONFIG)
+                activation = str(stated.get("activation_function", "")).rpartition(".")[2]
+                dense.append(DenseLayer(folder / _WEIGHTS, activation, int(stated.get("out_features") or 0)))
     return pooling, tuple(dense)
 
 
@@ -168,13 +191,15 @@ def _pooling(config: Mapping[str, Any]) -> tuple[PoolingMode, ...]:
 
 
 def _max_length(path: Path, config: Mapping[str, Any]) -> int:
-    positions = int(config.get("max_position_embeddings") or _USUAL_LENGTH)
+    stated_positions = config.get("max_position_embeddings")
+    positions = int(stated_positions or _USUAL_LENGTH)
     if config.get("model_type") in _PADDED_POSITIONS:
         # The first two positions are the padding's.
         positions -= 2
     stated = path / "sentence_bert_config.json"
     if stated.is_file() and (length := _read(stated).get("max_seq_length")):
-        return min(int(length), positions)
+        # Relative positions have no end.
+        return min(int(length), positions) if stated_positions else int(length)
     tokenizer = path / "tokenizer_config.json"
     length = _read(tokenizer).get("model_max_length") if tokenizer.is_file() else None
     return min(int(length), positions) if isinstance(length, int) and length > 0 else positions
@@ -204,6 +229,14 @@ def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(stated, dict) and stated:
         return tuple(str(stated[key]) for key in sorted(stated, key=int))
     return tuple(f"LABEL_{index}" for index in range(int(config.get("num_labels", 1))))
+
+
+def _read_or_empty(path: Path) -> dict[str, Any]:
+    """The configuration of a folder."""
+    try:
+        return _read(path / CONFIG)
+    except LoadFailed:
+        return {}
 
 
 def _read(path: Path) -> dict[str, Any]:
