@@ -13,6 +13,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 # Lowest first; docs/ARCHITECTURE.md shows the same table. A name that ends in / is a folder.
 LAYERS: Final[tuple[tuple[str, ...], ...]] = (
     (
+        "modules/addresses.py",
         "modules/errors.py",
         "modules/settings/options.py",
         "modules/settings/option_values.py",
@@ -26,7 +27,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
         "modules/library/text_files.py",
     ),
     ("modules/process/",),
-    ("modules/engine/",),
+    ("modules/engine/", "modules/media/pictures/"),
     ("modules/backends/",),
     ("modules/settings/",),
     ("modules/library/", "modules/text/"),

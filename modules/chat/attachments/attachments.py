@@ -31,7 +31,7 @@ _MAX_NAME: Final = 200
 # Readers of PDF have always let some bytes stand before its beginning.
 _PDF_JUNK: Final = 1024
 _PARAM: Final = "attachments"
-ACCEPTED: Final = "PNG, JPEG, WebP and GIF pictures, PDF and DOCX documents, and text in UTF-8"
+ACCEPTED: Final = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF and BMP pictures, PDF and DOCX documents, and text in UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,22 @@ class _Format:
     suffixes: tuple[str, ...]
 
 
-_PICTURE: Final = _Format("picture", "picture", "image", 10.0, (".png", ".jpg", ".jpeg", ".webp", ".gif"))
+_PICTURE_SUFFIXES: Final = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"),
+    *(".heic", ".heif", ".avif", ".tif", ".tiff"),
+)
+_PICTURE: Final = _Format("picture", "picture", "image", 10.0, _PICTURE_SUFFIXES)
 _PDF: Final = _Format("PDF document", "pdf", "application/pdf", 30.0, (".pdf",))
 _DOCX: Final = _Format("DOCX document", "docx", "application/docx", 20.0, (".docx",))
 _TEXT: Final = "text/plain"
+_PICTURE_STARTS: Final = (
+    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
+    *(b"II*\0", b"MM\0*"),
+)
+# ISO 14496-12: HEIF and AVIF begin with a box that names their brand.
+_PHONE_BRANDS: Final = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
+)
 
 
 async def read_attachment(name: str, content: bytes) -> Attachment:
@@ -80,8 +92,11 @@ def _format_of(name: str, content: bytes) -> _Format | None:
 
 
 def _is_picture(content: bytes) -> bool:
-    is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
-    return is_webp or content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"))
+    if content[:4] == b"RIFF":
+        return content[8:12] == b"WEBP"
+    if content[4:8] == b"ftyp":
+        return content[8:12] in _PHONE_BRANDS
+    return content.startswith(_PICTURE_STARTS) or (content.startswith(b"BM") and b"\0" in content[2:18])
 
 
 def _is_pdf(content: bytes) -> bool:

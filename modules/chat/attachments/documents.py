@@ -11,7 +11,7 @@ from docx.text.paragraph import Paragraph
 from pypdf import PdfReader
 from pypdf.errors import FileNotDecryptedError, WrongPasswordError
 
-from modules.chat.attachments.pictures import Unreadable
+from modules.media.pictures.decoding import Unreadable
 
 # A DOCX of some kilobytes may unpack to gigabytes.
 _MAX_UNPACKED: Final = 200 * 2**20

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from modules.chat.attachments.documents import docx_text, pdf_text
-from modules.chat.attachments.pictures import Unreadable, small_picture
+from modules.chat.attachments.pictures import small_picture
 from modules.chat.attachments.reading import FileAnswer, FileQuestion
+from modules.media.pictures.decoding import Unreadable, prepare
 from modules.process.server import Task, serve
 
 
@@ -32,6 +33,7 @@ def _answers(question: FileQuestion, _: Task) -> Iterator[FileAnswer]:
 
 
 def _picture(content: bytes, _: int) -> FileAnswer:
+    prepare()
     small = small_picture(content)
     return FileAnswer(mime=small["mime"], picture=small["data"])
 

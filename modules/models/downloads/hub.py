@@ -2,10 +2,9 @@
 
 import asyncio
 import base64
-import ipaddress
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,14 +21,12 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
+from modules.addresses import is_public
 from modules.errors import BadRequest, NotFound, ServiceError
 from modules.models.downloads.hub_name import HubName, parse_hub_name
 
 # Room for several downloads at once, and for lists beside them.
 CONNECTIONS: Final = 8
-# NAT64 (RFC 6052, RFC 8215): an address in it leads to the IPv4 address that it ends with, perhaps a private one.
-_TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_TRANSLATION: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 # No bound on waiting for a free connection: a queued file waits until another is done.
 _TIMEOUT: Final = httpx2.Timeout(30.0, read=60.0, pool=None)
 
@@ -75,23 +72,7 @@ async def _is_private(host: str) -> bool:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return False
-    return any(not _is_global(str(entry[4][0])) for entry in found)
-
-
-def _is_global(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return parsed.is_global
-    if parsed in _LOCAL_TRANSLATION:
-        return False
-    return parsed.is_global and all(each.is_global for each in _inner(parsed))
-
-
-def _inner(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
-    """IPv4 addresses that an IPv6 address stands for (RFC 4291, 3056, 6052)."""
-    yield from (each for each in (address.ipv4_mapped, address.sixtofour) if each is not None)
-    if address in _TRANSLATION:
-        yield ipaddress.IPv4Address(address.packed[-4:])
+    return any(not is_public(str(entry[4][0])) for entry in found)
 
 
 HUGGING_FACE: Final = "https://huggingface.co"

@@ -58,6 +58,12 @@ class ApiSettings(SettingsGroup, frozen=True):
         (), "Host names, besides this machine's own loopback names, under which clients may address the API."
     )
     api_max_body_mb: int = setting(64, "Largest request body that is accepted, in MiB.", ge=1, le=65536)
+    remote_media: bool = setting(
+        True, "Fetch pictures and sounds that requests name by http or https address, from public hosts."
+    )
+    remote_media_hosts: Words = setting(
+        (), "Hosts, as they stand in such addresses, that they may be fetched from although they are private."
+    )
     responses_records: int = setting(
         1000, "Responses and conversations of /v1/responses that clients can come back to; 0 keeps none.", ge=0
     )

@@ -9,11 +9,11 @@ from typing import Final
 from PIL import Image
 
 from modules.chat.attachments.attachments import read_attachment
-from modules.chat.attachments.pictures import MAX_PIXELS
 from modules.errors import BadRequest
 from modules.library.characters.pictures import MAX_PICTURE_BYTES, PNG_MAGIC
 from modules.library.chats.history import Attachment
 from modules.library.text_files import read_bytes
+from modules.media.pictures.limits import MAX_PIXELS
 from modules.ui.characters.stores import NO_PICTURE
 from modules.ui.page.thumbnails import Thumbnails, data_url
 from modules.ui.shell.internals import kept_file
