@@ -1,0 +1,1 @@
+"""Texts → speech: what of a text is spoken, in which sentences and by which voice."""

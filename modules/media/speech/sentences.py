@@ -1,0 +1,128 @@
+"""Sentences of a text, and those that are complete in one that is still being written."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from modules.media.speech.plain_text import SENTENCE_ENDS, has_open_code, spoken_text
+
+MAX_CHARACTERS: Final = 400
+_PAUSE_SECONDS: Final = 0.25
+_PARAGRAPH_SECONDS: Final = 0.5
+# A mark that ends a sentence, with what closes behind it; in Chinese and Japanese no blank follows.
+_END: Final = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s)|[。！？]+[」』”’）]*")
+_LAST_WORD: Final = re.compile(r"([\w.]+)\.$")
+_ABBREVIATIONS: Final = frozenset(
+    "dr mr mrs ms prof st sr jr rev gen col lt sgt capt hon messrs mme mlle vs etc eg ie e.g i.e cf al approx no nos vol fig "
+    "figs sec ch pp ed eds inc ltd co corp dept est min max jan feb mar apr jun jul aug sep sept oct nov dec ave blvd rd "
+    "z.b d.h u.a bzw ca nr str usw ggf evtl hr fr sra srta ud uds pág núm av".split()
+)
+# These end a sentence as often as not; what follows decides.
+_MAY_END: Final = frozenset(("etc", "inc", "ltd", "co", "corp", "jr", "sr", "usw", "al"))
+# "J." of a name, and "U.S".
+_INITIALS: Final = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
+_PARAGRAPH_END: Final = re.compile(r"[^\S\n]*\n\s*\n")
+_SOFT_BREAK: Final = re.compile(r"[;:—–,、，；：]\s*|\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`pause` seconds of silence follow it."""
+
+    text: str
+    pause: float
+
+
+def sentences(text: str, *, is_plain: bool = False) -> list[Sentence]:
+    """What is said of `text`, in order; with `is_plain` all of it, Markdown marks too."""
+    spoken = text if is_plain else spoken_text(text)
+    found: list[Sentence] = []
+    for paragraph in re.split(r"\n\s*\n", spoken):
+        said = [piece for part in _split(paragraph) for piece in _short(part) if any(map(str.isalnum, piece))]
+        found += [Sentence(piece, _PAUSE_SECONDS) for piece in said[:-1]]
+        found += [Sentence(piece, _PARAGRAPH_SECONDS) for piece in said[-1:]]
+    return found
+
+
+class GrowingText:
+    """Sentences of a text of which more and more is known: each once, as soon as what follows it has begun."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def take(self, text: str) -> list[Sentence]:
+        """`text` begins with what it was before."""
+        begin, end = self._taken, self._complete_end(text)
+        self._taken = end
+        found = sentences(text[begin:end])
+        if found and not _PARAGRAPH_END.match(text, end):
+            found[-1] = Sentence(found[-1].text, _PAUSE_SECONDS)
+        return found
+
+    def finish(self, text: str) -> list[Sentence]:
+        begin, self._taken = self._taken, len(text)
+        return sentences(text[begin:])
+
+    def _complete_end(self, text: str) -> int:
+        """Where the last complete sentence ends. Blocks of code are taken in one piece."""
+        rest = text[self._taken :]
+        for end in sorted({*_ends_of(rest), *_line_ends(rest)}, reverse=True):
+            if not has_open_code(rest[:end]):
+                return self._taken + end
+        return self._taken
+
+
+def _line_ends(text: str) -> Iterator[int]:
+    """Behind lines that are complete by themselves: entries, headings, and those before an empty one."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        at += len(line)
+        spoken = spoken_text(line)
+        if line.endswith("\n") and at < len(text) and (not spoken or spoken.endswith(SENTENCE_ENDS)):
+            yield at
+
+
+def _split(paragraph: str) -> Iterator[str]:
+    at = 0
+    for end in (*_ends_of(paragraph), len(paragraph)):
+        part = " ".join(paragraph[at:end].split())
+        at = end
+        if part:
+            yield part
+
+
+def _ends_of(text: str) -> Iterator[int]:
+    """Positions behind the sentences that are followed by more text."""
+    for match in _END.finditer(text):
+        rest = text[match.end() : match.end() + 80]
+        if rest.strip() and _is_end(text[max(0, match.start() - 24) : match.start() + 1], rest, match.group()):
+            yield match.end()
+
+
+def _is_end(before: str, rest: str, mark: str) -> bool:
+    """Whether a sentence ends with `mark`, the first character of which is the last of `before`."""
+    begins_low = rest.lstrip()[0].islower() and "\n" not in rest[: len(rest) - len(rest.lstrip())]
+    word = _LAST_WORD.search(before)
+    if mark[0] in "。！？":
+        return True
+    if mark[0] != "." or mark.startswith("..") or word is None:
+        return not begins_low
+    stem = word.group(1).lower()
+    if stem in _MAY_END:
+        return not begins_low
+    is_initial = bool(_INITIALS.fullmatch(stem))
+    is_entry = stem.isdigit() and before[: word.start()].rpartition("\n")[2].strip() == ""
+    return not (begins_low or stem in _ABBREVIATIONS or is_initial or is_entry)
+
+
+def _short(part: str) -> Iterator[str]:
+    """Cut where a speaker would breathe, if it is too long to be said at once."""
+    while len(part) > MAX_CHARACTERS:
+        breaks = [match.end() for match in _SOFT_BREAK.finditer(part[:MAX_CHARACTERS])]
+        marked = [end for end in breaks if end > MAX_CHARACTERS // 3 and part[:end].rstrip()[-1] in ";:—–,、，；："]
+        at = (marked or breaks or [MAX_CHARACTERS])[-1]
+        yield part[:at].strip()
+        part = part[at:].strip()
+    if part:
+        yield part
