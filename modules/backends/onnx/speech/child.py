@@ -10,7 +10,7 @@ from modules.backends.onnx.speech.espeak import Espeak
 from modules.backends.onnx.speech.folder import KokoroFolder, read_model
 from modules.backends.onnx.speech.kokoro import Kokoro
 from modules.backends.onnx.speech.piper import Piper
-from modules.backends.onnx.speech.questions import Forget, Say, Sound
+from modules.backends.onnx.speech.questions import Forget, Say, SoundPiece
 from modules.backends.onnx.speech.synthesizer import Synthesizer
 from modules.backends.onnx.speech.tempo import changed_tempo, split_speed
 from modules.process.server import Task
@@ -24,7 +24,7 @@ class Speaker:
         self._synthesizer = synthesizer
         self._encoders: dict[int, SoundEncoder] = {}
 
-    def answer(self, question: Say | Forget, task: Task) -> Iterator[Sound]:
+    def answer(self, question: Say | Forget, task: Task) -> Iterator[SoundPiece]:
         if isinstance(question, Forget):
             self._encoders.pop(question.reply, None)
             return
@@ -34,19 +34,19 @@ class Speaker:
         yield from self._spoken(question, encoder, task)
         if question.is_last and not task.is_cancelled():
             del self._encoders[question.reply]
-            yield Sound(encoder.finish())
+            yield SoundPiece(encoder.finish())
 
-    def _spoken(self, question: Say, encoder: SoundEncoder, task: Task) -> Iterator[Sound]:
+    def _spoken(self, question: Say, encoder: SoundEncoder, task: Task) -> Iterator[SoundPiece]:
         rate, how = self._synthesizer.rate, question.delivery
         own_speed, rest = split_speed(how.speed)
         for utterance in self._synthesizer.say(question.text, how.voices, own_speed, how.language):
             if task.is_cancelled():
                 return
             samples = changed_tempo(utterance.samples, rate, rest) * np.float32(how.volume)
-            yield Sound(encoder.add(samples), samples.size / rate, utterance.phonemes)
+            yield SoundPiece(encoder.add(samples), samples.size / rate, utterance.phonemes)
         if question.pause > 0:
             silence = np.zeros(int(question.pause * rate), np.float32)
-            yield Sound(encoder.add(silence), silence.size / rate)
+            yield SoundPiece(encoder.add(silence), silence.size / rate)
 
 
 def open_speaker(path: Path, threads: int) -> Speaker:

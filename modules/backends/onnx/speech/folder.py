@@ -1,4 +1,6 @@
-"""What a folder of Kokoro, or a voice of Piper, looks like on disk; only names and small files are read.
+"""What a folder of Kokoro, or a voice of Piper, looks like on disk.
+
+Only names and small files are read.
 
 Kokoro: a folder with an ONNX file, itself or in its folder `onnx`, and voices: `voices/*.bin` (one array of 32-bit floats
 each, [510, 1, 256]), `voices-v1.0.bin` or another .bin or .npz at the top that is a NumPy archive of them. `config.json` or

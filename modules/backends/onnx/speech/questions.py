@@ -41,7 +41,7 @@ class Forget(msgspec.Struct, frozen=True, tag=True):
     reply: int
 
 
-class Sound(msgspec.Struct, frozen=True):
+class SoundPiece(msgspec.Struct, frozen=True):
     """A piece of the file, with the seconds that were spoken and the phonemes that were read for it."""
 
     data: bytes

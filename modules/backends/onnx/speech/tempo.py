@@ -1,4 +1,4 @@
-"""Faster and slower than a model speaks well, at the same pitch: WSOLA, as FFmpeg's filter `atempo` does it."""
+"""Faster and slower than a model speaks well, at the same pitch, by FFmpeg's filter `atempo` (WSOLA)."""
 
 from fractions import Fraction
 from itertools import pairwise

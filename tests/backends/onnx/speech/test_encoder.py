@@ -10,6 +10,7 @@ import pytest
 
 from modules.backends.onnx.speech.encoder import SoundEncoder
 from modules.backends.onnx.speech.questions import SoundFormat
+from modules.backends.onnx.speech.synthesizer import Samples
 from modules.backends.onnx.speech.tempo import changed_tempo, split_speed
 
 RATE = 22_050
@@ -17,8 +18,9 @@ SECONDS = 3.1
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 
 
-def tone(seconds: float = SECONDS, hertz: float = 440) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    return (0.4 * np.sin(np.arange(int(seconds * RATE)) * (2 * np.pi * hertz / RATE))).astype(np.float32)
+def tone(seconds: float = SECONDS, hertz: float = 440) -> Samples:
+    times = np.arange(int(seconds * RATE), dtype=np.float32) / np.float32(RATE)
+    return np.asarray(0.4 * np.sin(times * np.float32(2 * np.pi * hertz)), np.float32)
 
 
 def encoded(sound: SoundFormat) -> Iterator[bytes]:
@@ -28,19 +30,20 @@ def encoded(sound: SoundFormat) -> Iterator[bytes]:
     yield encoder.finish()
 
 
-def decoded(data: bytes, name: str) -> tuple[float, "np.ndarray[tuple[int], np.dtype[np.float32]]"]:
+def decoded(data: bytes, name: str) -> tuple[float, Samples]:
     """Seconds, and samples at 24 kHz."""
     if name == "pcm":
-        samples = np.frombuffer(data, "<i2").astype(np.float32) / 32768
+        samples = np.asarray(np.frombuffer(data, "<i2") / 32768, np.float32)
         return len(samples) / 24_000, samples
     resampler = av.AudioResampler(format="flt", layout="mono", rate=24_000)
-    with av.open(io.BytesIO(data)) as container:
+    container = av.open(io.BytesIO(data), "r")
+    with container:
         frames = [frame for read in container.decode(audio=0) for frame in resampler.resample(read)]
-    samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+    samples = np.asarray(np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames]), np.float32)
     return len(samples) / 24_000, samples
 
 
-def pitch(samples: "np.ndarray[tuple[int], np.dtype[np.float32]]", rate: int) -> float:
+def pitch(samples: Samples, rate: int) -> float:
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.argmax(spectrum)) * rate / len(samples)
 
