@@ -17,6 +17,12 @@ def usable_cores(cgroups: Path = _CGROUPS) -> int:
     return max(1, min(limit for limit in limits if limit is not None))
 
 
+def media_threads(*, is_alone: bool) -> int:
+    """For a media model: one core is left to the rest of the program, and half of them where text is written as well."""
+    cores = usable_cores()
+    return max(1, cores - 1 if is_alone else cores // 2)
+
+
 def _allowed() -> int | None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 

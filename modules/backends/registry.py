@@ -9,10 +9,11 @@ from typing import Final
 
 from modules.backends.base import BackendSpec
 from modules.backends.llamacpp.spec import LlamaCpp
+from modules.backends.media import MediaBackendSpec
 from modules.backends.onnx.spec import Onnx
 from modules.backends.scripted.spec import Scripted
 from modules.backends.sentence_transformers.spec import SentenceTransformers
-from modules.engine.protocols import Loader
+from modules.engine.protocols import Loader, MediaLoader
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 from modules.settings.options import SettingsGroup
@@ -67,6 +68,19 @@ class Backends:
         """What the model at `path` is for, as far as its file says so."""
         return next((spec.kind_of(path) for spec in self._specs if spec.reads(path)), ModelKind.CHAT)
 
+    def is_whole_folder(self, path: Path) -> bool:
+        """Whether the folder is one model of a media engine, so that nothing in it is a model of its own."""
+        return any(isinstance(spec, MediaBackendSpec) and spec.reads(path) for spec in self._specs)
+
+    @property
+    def own_media(self) -> Mapping[str, MediaBackendSpec]:
+        """The engine of each media model that needs no file, by the model's name."""
+        return {
+            spec.own_model: spec
+            for spec in self._specs
+            if isinstance(spec, MediaBackendSpec) and spec.own_model is not None
+        }
+
     def can_use_gpu(self) -> bool:
         return any(spec.can_use_gpu() for spec in self._specs)
 
@@ -80,6 +94,17 @@ class Backends:
             raise LoadFailed(
                 f"The {name} loader cannot be used: {error}. Run `python3 one_click.py doctor` to see what is missing."
             ) from error
+
+    def media_loader_for(self, name: str) -> MediaLoader:
+        """Imports the engine's library. Raises ImportError when a package is missing, LoadFailed when there is no such
+        engine, or its library is broken."""
+        spec = self.named(name)
+        if not isinstance(spec, MediaBackendSpec):
+            raise LoadFailed(f"The {name} loader is for text.")
+        try:
+            return spec.media_loader()
+        except (OSError, RuntimeError) as error:
+            raise LoadFailed(f"The {name} loader cannot be used: {error}.") from error
 
 
 BACKENDS: Final = Backends((LlamaCpp(), Onnx(), SentenceTransformers(), Scripted()))

@@ -1,10 +1,14 @@
-"""What the model process runs: the worker, with every loader there is."""
+"""What the child processes of models run: the worker, with every loader there is."""
 
 from typing import NoReturn
 
 from modules.backends.registry import BACKENDS
-from modules.engine import worker
+from modules.engine import media_worker, worker
 
 
 def run() -> NoReturn:
     worker.run(BACKENDS.loader_for)
+
+
+def run_media() -> NoReturn:
+    media_worker.run(BACKENDS.media_loader_for)

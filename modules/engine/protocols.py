@@ -1,19 +1,23 @@
 """`Engine`, for asyncio callers, and `Backend`, for the one thread that owns a model."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+import msgspec
 
 from modules.engine.types import Chunk, Generation, Job, LoadSpec, MediaShape, ModelCard, Output
+from modules.process.server import Task
 
 if TYPE_CHECKING:
     # It needs NumPy, which this process does without.
     from modules.engine.constraints.matcher import Guide
 
 ReportProgress: TypeAlias = Callable[[float], None]
+A = TypeVar("A")
 
 
-class Engine(Protocol):
-    """A loaded model that many coroutines may ask at once."""
+class AnyEngine(Protocol):
+    """A loaded model of any kind."""
 
     @property
     def card(self) -> ModelCard: ...
@@ -22,6 +26,63 @@ class Engine(Protocol):
     def is_alive(self) -> bool:
         """False once the engine can answer nothing more and has to be loaded again."""
         ...
+
+    async def aclose(self) -> None:
+        """Give all memory back. Open streams end with EngineFailed."""
+        ...
+
+
+class MediaEngine(AnyEngine, Protocol):
+    """A loaded model that is asked by messages of its own, one question after the other.
+
+    `answers` decodes what comes back. Raises EngineFailed when the model dies or fails at the question, Busy when too many
+    wait, and the BadRequest, Busy or NotSupported that the model's code raised.
+    """
+
+    async def ask(
+        self, question: msgspec.Struct, answers: "msgspec.msgpack.Decoder[A]", *, seconds: float | None = None
+    ) -> A:
+        """The one answer. What takes longer than `seconds`, counted from its turn, ends the engine."""
+        ...
+
+    def stream(
+        self, question: msgspec.Struct, answers: "msgspec.msgpack.Decoder[A]", *, seconds: float | None = None
+    ) -> AsyncGenerator[A, None]:
+        """The answers as they come. Closing the generator, at any time, is how a caller cancels. The model waits for a
+        caller who is 32 answers behind, and others wait with it: whoever serves a slow client reads on into memory."""
+        ...
+
+
+class MediaModel(Protocol):
+    """A media model in its own process; its methods are called from one thread only."""
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    def answer(self, question: "object", task: Task) -> Iterable[object]:
+        """The answers to one question, of the types that the loader names. A generator is closed at its next answer when
+        nobody waits any more; work that is long between answers asks `task.is_cancelled()`, and calls `task.advance()` where
+        it does not compute. Raises BadRequest, Busy or NotSupported for what it cannot do."""
+        ...
+
+
+class MediaLoader(Protocol):
+    """Brings a media model up in two steps, like `Loader`. `questions` is the type, or union of types, that it is asked."""
+
+    @property
+    def questions(self) -> object: ...
+
+    def probe(self, spec: LoadSpec) -> ModelCard:
+        """Read what tells whether the files are whole and of a known kind. Raises LoadFailed."""
+        ...
+
+    def load(self, spec: LoadSpec, report: ReportProgress) -> MediaModel:
+        """Load the weights, calling `report` with 0…1. Raises LoadFailed."""
+        ...
+
+
+class Engine(AnyEngine, Protocol):
+    """A loaded model that many coroutines may ask at once."""
 
     def generate(self, generation: Generation) -> AsyncGenerator[Chunk, None]:
         """Stream the reply. Closing the generator, at any time, is how a caller cancels.
@@ -39,10 +100,6 @@ class Engine(Protocol):
     async def media_tokens(self, shape: MediaShape) -> list[int]:
         """All that stands in a prompt for a picture or a sound: ids of tokens that the model wants around and within it,
         and negative ids for its cells. Raises BadRequest for what the model cannot read."""
-        ...
-
-    async def aclose(self) -> None:
-        """Give all memory back. Open streams end with EngineFailed."""
         ...
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from modules.sampling import Sampling
 
@@ -24,6 +24,15 @@ class ModelKind(StrEnum):
     IMAGE = "image"
     SPEECH = "speech"
     TRANSCRIPTION = "transcription"
+
+    @property
+    def is_media(self) -> bool:
+        """Whether such models are asked by messages of their own, in place of generations."""
+        return self in {ModelKind.IMAGE, ModelKind.SPEECH, ModelKind.TRANSCRIPTION}
+
+
+TextKind: TypeAlias = Literal[ModelKind.CHAT, ModelKind.EMBEDDING, ModelKind.RERANK]
+MediaModelKind: TypeAlias = Literal[ModelKind.IMAGE, ModelKind.SPEECH, ModelKind.TRANSCRIPTION]
 
 
 class MediaKind(StrEnum):
@@ -368,6 +377,7 @@ class LoadSpec:
 
     `context` 0 means what the model was trained for. `options` are the loader's own, by setting name: it gives them their
     types, and those that are left out have its defaults. `with_code` lets the model run Python code of its own folder.
+    `threads` is how many a media model should compute with.
     """
 
     name: str
@@ -383,6 +393,8 @@ class LoadSpec:
     draft: DraftSpec | None = None
     ngram_tokens: int = 0
     with_code: bool = False
+    # Depends on what else is loaded, and does not make it another model.
+    threads: int = field(default=1, compare=False)
 
     @property
     def speculates(self) -> bool:

@@ -67,7 +67,10 @@ class LoadProgress(msgspec.Struct, frozen=True, tag=True):
 
 
 class LoadRefused(msgspec.Struct, frozen=True, tag=True):
+    """`is_missing` says that a package is not installed, which the message does not name a remedy for."""
+
     message: str
+    is_missing: bool = False
 
 
 class JobChunks(msgspec.Struct, frozen=True, tag=True):

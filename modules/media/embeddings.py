@@ -50,8 +50,8 @@ class EmbeddingService:
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         """Raises BadRequest, NotInstalled, LoadFailed, NoRoom, Busy, EngineFailed."""
-        kind = ModelKind.EMBEDDING
-        async with self._models.lease(request.model, kind=kind, keep_alive=request.keep_alive) as engine:
+        keep_alive = request.keep_alive
+        async with self._models.lease(request.model, kind=ModelKind.EMBEDDING, keep_alive=keep_alive) as engine:
             size = engine.card.embedding_size
             if (request.dimensions or 0) > size:
                 raise BadRequest(

@@ -65,14 +65,14 @@ class RerankService:
         """With the model that is named, one for reranking, embedding or chat; any other name means the rerank model.
         Raises BadRequest, NotInstalled, LoadFailed, NoRoom, Busy, EngineFailed."""
         kind = await self._models.kind_named(request.model) or ModelKind.RERANK
+        if kind is ModelKind.IMAGE or kind is ModelKind.SPEECH or kind is ModelKind.TRANSCRIPTION:
+            raise BadRequest(f"{str(request.model)[:200]} is a model for {kind}; it scores no texts.", param="model")
         async with self._models.lease(request.model, kind=kind, keep_alive=request.keep_alive) as engine:
             if kind is ModelKind.RERANK:
                 return await _by_pairs(engine, request)
             if kind is ModelKind.EMBEDDING:
                 return await _by_cosine(engine, request)
-            if kind is ModelKind.CHAT:
-                return await self._by_answers(engine, request)
-            raise BadRequest(f"{engine.card.name} is a model for {kind}; it scores no texts.", param="model")
+            return await self._by_answers(engine, request)
 
     async def _by_answers(self, engine: Engine, request: ScoreRequest) -> Scores:
         """The share of "yes" among yes and no in what a chat model would say first. The query stands before the document,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.backends.registry import BACKENDS, Backends
-from modules.engine.types import Adapter
+from modules.engine.types import Adapter, ModelKind
 from modules.errors import LoadFailed, NotFound
 from modules.settings.options import did_you_mean
 
@@ -30,7 +30,7 @@ class ListedModel:
 class _Listing:
     """What was found at `seen`, in nanoseconds since 1970, and when each folder had been changed last by then."""
 
-    names: tuple[str, ...]
+    paths: Mapping[str, Path]
     changed: Mapping[str, int]
     seen: int
 
@@ -46,21 +46,20 @@ class _Listing:
 
 
 class Catalog:
-    """The models under `folder`. A file that was just put there is found: what was read before counts for as long as no
-    folder has changed. Every method reads the disk; they may be called from any thread."""
+    """The models under `folder`, and those for images under `image_models`. A file that was just put there is found: what
+    was read before counts for as long as no folder has changed. Every method reads the disk; they may be called from any
+    thread."""
 
-    def __init__(self, folder: Path, backends: Backends = BACKENDS) -> None:
+    def __init__(self, folder: Path, backends: Backends = BACKENDS, image_models: Path | None = None) -> None:
         self._folder = folder
+        self._folders = (folder,) if image_models is None else (folder, image_models)
         self._backends = backends
         # Never current, so that the first question reads the folder.
-        self._listing = _Listing((), {str(folder): -1}, 0)
+        self._listing = _Listing({}, {str(folder): -1}, 0)
 
     def names(self) -> list[str]:
         """What some loader reads, files and folders, by their path below the folder and in natural order."""
-        listing = self._listing
-        if not listing.is_current():
-            listing = self._listing = self._read()
-        return list(listing.names)
+        return list(self._current().paths)
 
     def find(self, name: str) -> ListedModel:
         """The listed model of that name; the ending of a file may be left out. Raises LoadFailed for a model in a format that no
@@ -69,64 +68,80 @@ class Catalog:
         Only what was found by walking the folder is ever returned, so a name cannot lead out of it. A link that the
         operator put there counts as what it links to.
         """
-        names = self.names()
+        paths = self._current().paths
         for candidate in self._spellings(name):
-            if candidate in names:
-                return ListedModel(candidate, (self._folder / candidate).absolute())
+            if candidate in paths:
+                return ListedModel(candidate, paths[candidate].absolute())
         if name in self._folder_names():
             formats = self._backends.formats
             raise LoadFailed(f"No loader can read {_shown(name)}. This version reads {formats} files.", param="model")
         raise NotFound(
-            f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], names)}.",
+            f"There is no model named {_shown(name)} in the model folder{did_you_mean(name[:200], list(paths))}.",
             param="model",
         )
 
     def path_of(self, name: str) -> Path:
         """Where the listed model of exactly that name is."""
-        return (self._folder / name).absolute()
+        return self._listing.paths.get(name, self._folder / name).absolute()
 
     def may_have(self, name: str) -> bool:
         """False where `find` would not find it: cheaper than going through the folder."""
         try:
-            return any((self._folder / candidate).exists() for candidate in self._spellings(name))
+            return any((folder / each).exists() for folder in self._folders for each in self._spellings(name))
         except (OSError, ValueError):
             return False
+
+    def _current(self) -> _Listing:
+        if not self._listing.is_current():
+            self._listing = self._read()
+        return self._listing
 
     def _read(self) -> _Listing:
         # Taken before the walk: what changes during it makes the listing outdated.
         seen = time.time_ns()
-        walked = list(self._walk())
-        changed = {str(self._folder): -1} | {str(folder): _changed(folder) for folder, _ in walked}
-        return _Listing(tuple(sorted(self._readable(walked), key=_natural_key)), changed, seen)
+        found: dict[str, Path] = {}
+        changed = {str(folder): _changed(folder) for folder in self._folders}
+        for root in reversed(self._folders):
+            walked = list(self._walk(root))
+            changed |= {str(folder): _changed(folder) for folder, _ in walked}
+            found |= {path.relative_to(root).as_posix(): path for path in self._readable(root, walked)}
+        return _Listing({name: found[name] for name in sorted(found, key=_natural_key)}, changed, seen)
 
     def _spellings(self, name: str) -> tuple[str, ...]:
         """Under which names it may be listed."""
         return (name, *(name + ending for ending in self._backends.endings))
 
-    def _readable(self, walked: Iterable[tuple[Path, list[str]]]) -> Iterator[str]:
+    def _readable(self, root: Path, walked: Iterable[tuple[Path, list[str]]]) -> Iterator[Path]:
         for folder, files in walked:
             places = [folder / file for file in files]
-            if folder != self._folder:
+            if folder != root:
                 places.append(folder)
             for path in places:
-                if any(backend.reads(path) for backend in self._backends):
-                    yield path.relative_to(self._folder).as_posix()
+                if any(backend.reads(path) for backend in self._backends) and self._belongs(root, path):
+                    yield path
+
+    def _belongs(self, root: Path, path: Path) -> bool:
+        return root == self._folder or self._backends.kind_of(path) is ModelKind.IMAGE
 
     def _folder_names(self) -> Iterator[str]:
         """Models in a format that no loader here reads."""
-        for folder, files in self._walk():
+        for folder, files in self._walk(self._folder):
             if folder.parent == self._folder and _FOLDER_MARK in files:
                 yield folder.name
 
-    def _walk(self) -> Iterator[tuple[Path, list[str]]]:
-        """Follows links to folders, each folder once, so that a ring of links ends."""
+    def _walk(self, root: Path) -> Iterator[tuple[Path, list[str]]]:
+        """Follows links to folders, each folder once, so that a ring of links ends. Of a folder that is one model as a
+        whole, without what lies in it."""
         seen: set[str] = set()
-        for place, folders, files in os.walk(self._folder, followlinks=True):
+        for place, folders, files in os.walk(root, followlinks=True):
             real = os.path.realpath(place)
             if real in seen:
                 folders.clear()
                 continue
             seen.add(real)
+            if Path(place) != root and self._backends.is_whole_folder(Path(place)):
+                folders.clear()
+                files.clear()
             # In place, which os.walk documents as the way to skip folders. Unfinished downloads are in one.
             folders[:] = [name for name in folders if not name.startswith(".")]
             yield Path(place), [name for name in files if not name.startswith(".")]

@@ -153,9 +153,6 @@ class SystemMemory:
         if self._gib is not None:
             bound = round(self._gib * GIB) or None
             return MemoryLimits(self._models, bound, bound if self._has_gpu else None)
-        if self._models == 1:
-            # One model has the machine to itself: whether it fits is found out by loading it.
-            return MemoryLimits(1)
         room = room_now()
         gpu = None if room.gpu_free is None or not self._has_gpu else room.gpu_free + booked.gpu - _SMALL_RESERVE
         # What loaded models take is not free, but theirs to give back.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from modules.engine.protocols import Engine
+from modules.engine.protocols import AnyEngine
 from modules.engine.types import LoadSpec
 from modules.models.residency import MemoryUse, Resident
 
@@ -31,7 +31,7 @@ class LoadedModel:
     def __init__(
         self,
         spec: LoadSpec,
-        engine: Engine,
+        engine: AnyEngine,
         events: ModelEvents,
         *,
         keep_seconds: float | None,

@@ -92,7 +92,7 @@ class LoadedModels:
 
     async def need(self, spec: LoadSpec) -> ModelNeed:
         """What it took when it was loaded before, else an estimate. Raises LoadFailed."""
-        if not self._is_bounded:
+        if not self._is_bounded(spec.kind):
             return ModelNeed(spec.name, spec.kind)
         memory = self._needs.get(spec)
         if memory is None:
@@ -101,17 +101,17 @@ class LoadedModels:
 
     async def refuse_hopeless(self, need: ModelNeed) -> None:
         """Raises NoRoom when waiting would not help."""
-        await self._weigh()
-        limits = await self._limits()
+        await self._weigh(need.kind)
+        limits = await self._limits(need.kind)
         # What is closing, or only just coming, is not in the way for long.
         staying = [loaded.resident for loaded in self._models.values() if loaded.engine.is_alive]
         decision = plan(staying, need, limits)
         if isinstance(decision, NeverFits):
             raise _no_room(need, decision)
 
-    async def has_room_to_probe(self) -> bool:
+    async def has_room_to_probe(self, kind: ModelKind) -> bool:
         """Whether a file may be read before there is room for the model."""
-        bound = (await self._limits()).host
+        bound = (await self._limits(kind)).host
         return bound is None or self._booked().host + _PROBE <= bound
 
     async def make_room(self, need: ModelNeed, patience: float | None, left: list[str]) -> None:
@@ -191,8 +191,8 @@ class LoadedModels:
             if is_recent and not any(each.is_used or each.last_used >= weighed for each in residents):
                 continue
             weighed = time.monotonic()
-            await self._weigh()
-            for name in excess(self._residents(), await self._limits()):
+            await self._weigh(ModelKind.CHAT)
+            for name in excess(self._residents(), await self._limits(ModelKind.CHAT)):
                 loaded = self.live(name)
                 if loaded is not None and not loaded.is_used:
                     _log.info("unloading %s: the loaded models have grown beyond --models-memory", name)
@@ -230,15 +230,16 @@ class LoadedModels:
     def publish_asleep(self, loaded: LoadedModel, message: str) -> None:
         self._feed.publish(_asleep(loaded, message))
 
-    @property
-    def _is_bounded(self) -> bool:
-        """Whether memory counts at all."""
-        return self.is_watched or (self._settings.models_memory is None and not self._roster.is_single)
+    def _is_bounded(self, kind: ModelKind) -> bool:
+        """Whether memory counts at all. A lone chat model has the machine to itself; what comes beside it has not."""
+        return self.is_watched or (
+            self._settings.models_memory is None and (kind.is_media or not self._roster.is_single)
+        )
 
     async def _decision(self, need: ModelNeed) -> Fits | MustWait | NeverFits:
         """As things are when it returns."""
-        await self._weigh()
-        limits = await self._limits()
+        await self._weigh(need.kind)
+        limits = await self._limits(need.kind)
         return plan(self._residents(), need, limits, self._held_for.get(need.name, ()))
 
     def _may_cut(self, names: tuple[str, ...], need: ModelNeed) -> bool:
@@ -280,13 +281,13 @@ class LoadedModels:
     def _booked(self) -> MemoryUse:
         return sum((resident.memory for resident in self._residents()), MemoryUse())
 
-    async def _limits(self) -> MemoryLimits:
-        if not self._is_bounded:
+    async def _limits(self, kind: ModelKind) -> MemoryLimits:
+        if not self._is_bounded(kind):
             return MemoryLimits(self._settings.models_max)
         return await asyncio.to_thread(self._gauge.limits, self._booked())
 
-    async def _weigh(self) -> None:
-        if self._is_bounded:
+    async def _weigh(self, kind: ModelKind) -> None:
+        if self._is_bounded(kind):
             await asyncio.gather(*map(self._measure, list(self._models.values())))
 
     async def _measure(self, loaded: LoadedModel) -> None:

@@ -4,14 +4,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
+from modules.backends.cores import media_threads
+from modules.backends.media import MediaBackendSpec
 from modules.backends.registry import BACKENDS, Backends
+from modules.engine.media_process import MediaProcess
 from modules.engine.process import ProcessEngine
-from modules.engine.protocols import Engine, Loader, ReportProgress
+from modules.engine.protocols import AnyEngine, Loader, ReportProgress
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec, ModelKind
-from modules.errors import LoadFailed, NoRoom
+from modules.errors import LoadFailed, NoRoom, NotInstalled
 from modules.models.loaded_model import LoadedModel, ModelEvents
 from modules.models.loaded_models import LoadedModels
 from modules.models.residency import ModelNeed
@@ -28,7 +32,7 @@ class Candidate(Protocol):
     @property
     def pid(self) -> int | None: ...
 
-    async def load(self, report: ReportProgress) -> Engine:
+    async def load(self, report: ReportProgress) -> AnyEngine:
         """Load the weights; `report` is called on the event loop. Raises LoadFailed, leaving nothing behind."""
         ...
 
@@ -40,27 +44,34 @@ class Candidate(Protocol):
 Launch: TypeAlias = Callable[[LoadSpec], Awaitable[Candidate]]
 
 
-async def launch_engine(spec: LoadSpec, command: Sequence[str] = ()) -> Candidate:
-    """In a child process, the usual one or that of `command`: the way for every real model. Raises LoadFailed."""
+async def launch_engine(spec: LoadSpec, command: Sequence[str] = (), backends: Backends = BACKENDS) -> Candidate:
+    """In a child process, the usual one or, for models of text, that of `command`: the way for every real model. Raises
+    LoadFailed, NotInstalled."""
+    backend = backends.named(spec.loader)
+    if isinstance(backend, MediaBackendSpec):
+        return _ChildCandidate(await MediaProcess.probe(spec, await asyncio.to_thread(backend.process, spec)))
     return _ChildCandidate(await ProcessEngine.probe(spec, command=command))
 
 
 async def launch_in_process(spec: LoadSpec, backends: Backends = BACKENDS) -> Candidate:
-    """On a thread of this process: for the scripted backend, where starting a process costs more than running it."""
+    """On a thread of this process: for the scripted backend, where starting a process costs more than running it. Media
+    engines have a process of their own even so."""
+    if spec.kind.is_media:
+        return await launch_engine(spec, backends=backends)
     loader = backends.loader_for(spec.loader)
     await asyncio.to_thread(loader.probe, spec)
     return _ThreadCandidate(spec, loader)
 
 
 class _ChildCandidate:
-    def __init__(self, engine: ProcessEngine) -> None:
+    def __init__(self, engine: ProcessEngine | MediaProcess) -> None:
         self._engine = engine
 
     @property
     def pid(self) -> int:
         return self._engine.pid
 
-    async def load(self, report: ReportProgress) -> Engine:
+    async def load(self, report: ReportProgress) -> AnyEngine:
         await self._engine.load(report)
         return self._engine
 
@@ -77,7 +88,7 @@ class _ThreadCandidate:
     def pid(self) -> None:
         return None
 
-    async def load(self, report: ReportProgress) -> Engine:
+    async def load(self, report: ReportProgress) -> AnyEngine:
         loop = asyncio.get_running_loop()
 
         def report_to_loop(fraction: float) -> None:
@@ -102,6 +113,7 @@ class ModelLoading:
         self._launch = launch
         self._events = events
         self._idle_seconds = settings.idle_timeout * 60 or None
+        self._media_idle_seconds = settings.media_idle_timeout * 60 or None
 
     async def refuse_hopeless(self, spec: LoadSpec) -> None:
         """Raises NoRoom when there can be no room for it, however long it waits, and LoadFailed."""
@@ -110,12 +122,12 @@ class ModelLoading:
 
     async def bring_up(self, spec: LoadSpec, patience: float | None, *, is_chosen: bool = False) -> LoadedModel:
         """Load the model, unloading what has to make room. See `LoadedModels.make_room` for `patience`. `is_chosen` says that
-        an operator wants it. Raises LoadFailed, NoRoom."""
+        an operator wants it. Raises LoadFailed, NoRoom, NotInstalled."""
         left: list[str] = []
         _log.info("loading %s", spec.name)
         try:
             loaded = await self._load(spec, patience, left)
-        except (LoadFailed, NoRoom) as failure:
+        except (LoadFailed, NoRoom, NotInstalled) as failure:
             _log.error("%s could not be loaded: %s", spec.name, failure.message)
             raise self._reported(spec, failure, left) from failure
         except Exception:
@@ -125,7 +137,7 @@ class ModelLoading:
             self._loaded.gone(spec.name)
         for name in left:
             if name != spec.name:
-                self._roster.evicted(name)
+                self._roster.evicted(name, spec.kind)
         self._roster.add(spec, is_chosen=is_chosen)
         self._loaded.publish_ready(loaded)
         return loaded
@@ -140,8 +152,10 @@ class ModelLoading:
         await self._loaded.refuse_hopeless(need)
         if choice:
             _log.info("%s is made to fit: %s", spec.name, choice)
+        if spec.kind.is_media:
+            fitted = replace(fitted, threads=media_threads(is_alone=not self._loaded.recent()))
         # Read while the old model still serves: a damaged file then ends no reply.
-        candidate = await self._launch(fitted) if await self._loaded.has_room_to_probe() else None
+        candidate = await self._launch(fitted) if await self._loaded.has_room_to_probe(spec.kind) else None
         try:
             self._loaded.publish_loading(spec)
             await self._loaded.make_room(need, patience, left)
@@ -152,7 +166,9 @@ class ModelLoading:
             raise
         return await self._loaded_model(spec, candidate, need)
 
-    def _reported(self, spec: LoadSpec, failure: LoadFailed | NoRoom, left: list[str]) -> LoadFailed | NoRoom:
+    def _reported(
+        self, spec: LoadSpec, failure: LoadFailed | NoRoom | NotInstalled, left: list[str]
+    ) -> LoadFailed | NoRoom | NotInstalled:
         """The failure as its caller should hear it, and as the state shows it from now on."""
         is_only = self._roster.is_single and spec.kind is ModelKind.CHAT
         if self._loaded.live(spec.name) or (is_only and self._loaded.recent()):
@@ -169,7 +185,8 @@ class ModelLoading:
         started = time.monotonic()
         engine = await candidate.load(lambda fraction: self._loaded.publish_loading(spec, fraction))
         is_pinned = spec.name in self._loaded.pinned
-        loaded = LoadedModel(spec, engine, self._events, keep_seconds=self._idle_seconds, is_pinned=is_pinned)
+        keep_seconds = self._media_idle_seconds if spec.kind.is_media else self._idle_seconds
+        loaded = LoadedModel(spec, engine, self._events, keep_seconds=keep_seconds, is_pinned=is_pinned)
         loaded.pid = candidate.pid
         try:
             await self._loaded.add(loaded, need.memory)

@@ -23,6 +23,7 @@ COMMON_OPTIONS: Final = ("ctx_size", "parallel")
 DRAFT_OPTIONS: Final = ("speculation", "model_draft", "draft_max", "ctx_size_draft")
 # One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
+_OF_TEXTS: Final = frozenset({ModelKind.EMBEDDING, ModelKind.RERANK})
 
 
 def load_options(settings: type[Settings]) -> Mapping[str, Option]:
@@ -121,7 +122,7 @@ def load_spec(
         parallel=settings.parallel,
         options={option: getattr(settings, option) for option in own},
         # A list of texts is many short jobs.
-        max_queue=settings.max_queue if kind is ModelKind.CHAT else max(settings.max_queue, _MAX_TEXTS),
+        max_queue=max(settings.max_queue, _MAX_TEXTS) if kind in _OF_TEXTS else settings.max_queue,
         kind=kind,
         draft=None if draft is None else _draft_spec(settings, draft),
         ngram_tokens=settings.draft_max if settings.speculation == "ngram" else 0,

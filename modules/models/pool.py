@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
-from modules.engine.protocols import Engine
-from modules.engine.types import Adapter, LoadSpec, ModelCard, ModelKind
+from modules.engine.protocols import Engine, MediaEngine
+from modules.engine.types import Adapter, LoadSpec, MediaModelKind, ModelCard, ModelKind, TextKind
 from modules.errors import NotFound, NotInstalled, NotLoaded, SettingsError
 from modules.models.catalog import AdapterCatalog, Catalog
 from modules.models.gauge import MemoryGauge, SystemMemory
@@ -16,7 +16,8 @@ from modules.models.loaded_model import LoadedModel, ModelEvents
 from modules.models.loaded_models import LoadedModels
 from modules.models.loading import Launch, ModelLoading, launch_engine
 from modules.models.options import LoadOptions
-from modules.models.roster import Roster, first_spec, own_model, pinned_names, requested_spec
+from modules.models.roster import Roster, first_spec, own_media, own_model, pinned_names, requested_spec
+from modules.models.shared_load import SharedLoad
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
 from modules.settings.values import Settings
@@ -31,27 +32,6 @@ _NONE_OF_KIND: Final = (
     "There is no {kind} model. Get one with `python3 one_click.py fetch {kind}`, or put one into the model folder."
 )
 _IDLE: Final = "Unloaded because it was idle. The next request loads it again."
-
-
-class _SharedLoad:
-    """One attempt for all who wait for the same model. Each of them counts as a use of it from the moment it is loaded."""
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[LoadedModel] | None = None
-        self.loaded: LoadedModel | None = None
-        self.waiting = 0
-
-    def hand_over(self, loaded: LoadedModel) -> LoadedModel:
-        self.loaded = loaded
-        # Before any of them runs: otherwise another load could unload the model in between.
-        loaded.claim(self.waiting)
-        return loaded
-
-    def leave(self) -> None:
-        if self.loaded is not None:
-            self.loaded.release()
-        else:
-            self.waiting -= 1
 
 
 class ModelPool:
@@ -72,7 +52,7 @@ class ModelPool:
         gauge: MemoryGauge | None = None,
     ) -> None:
         self._settings = settings
-        self._catalog = Catalog(data.models, settings.backends)
+        self._catalog = Catalog(data.models, settings.backends, data.image_models)
         self._adapters = AdapterCatalog(data.loras, settings.backends)
         self._drain_seconds = drain_seconds
         self._feed = StateFeed()
@@ -89,7 +69,7 @@ class ModelPool:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loads: dict[asyncio.Task[Any], str] = {}
         self._is_closing = False
-        self._shared: dict[tuple[ModelKind, str | None], _SharedLoad] = {}
+        self._shared: dict[tuple[ModelKind, str | None], SharedLoad] = {}
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -142,7 +122,7 @@ class ModelPool:
     def list_models(self) -> list[str]:
         """Names on disk, as `load` takes them."""
         own = own_model(self._settings)
-        return [*([own] if own else []), *self._catalog.names()]
+        return [*([own] if own else []), *self._catalog.names(), *own_media(self._settings)]
 
     def kind_of(self, name: str) -> ModelKind:
         """What a model on disk is for; looks at its file."""
@@ -156,17 +136,31 @@ class ModelPool:
         """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
         return self._adapters.names()
 
-    @asynccontextmanager
-    async def lease(
+    @overload
+    def lease(
+        self, name: str | None, *, kind: MediaModelKind, keep_alive: float | None = None
+    ) -> AbstractAsyncContextManager[MediaEngine]: ...
+
+    @overload
+    def lease(
+        self, name: str | None, *, kind: TextKind = ModelKind.CHAT, keep_alive: float | None = None
+    ) -> AbstractAsyncContextManager[Engine]: ...
+
+    def lease(
         self, name: str | None, *, kind: ModelKind = ModelKind.CHAT, keep_alive: float | None = None
-    ) -> AsyncIterator[Engine]:
+    ) -> AbstractAsyncContextManager[Any]:
         """A loaded model, which stays loaded until the lease ends.
 
         A `name` that belongs to a loaded model means that one. Where requests may choose (`swaps_models`), one out of
         the list has that model loaded; any other name means the default model. Waits for a load under way and, in
         turn, for room; brings back a model that died or sleeps. `keep_alive` is in seconds after the model's last
-        lease, for it and from now on; below 0 it never sleeps. Raises BadRequest, NotLoaded, LoadFailed, NoRoom.
+        lease, for it and from now on; below 0 it never sleeps. Raises BadRequest, NotLoaded, NotInstalled, LoadFailed,
+        NoRoom.
         """
+        return self._leased(name, kind, keep_alive)
+
+    @asynccontextmanager
+    async def _leased(self, name: str | None, kind: ModelKind, keep_alive: float | None) -> AsyncIterator[Any]:
         loaded = await self._claimed(name, kind)
         try:
             if keep_alive is not None:
@@ -270,7 +264,7 @@ class ModelPool:
         key = (kind, spec.name if spec is not None and is_other else None)
         shared = self._shared.get(key)
         if shared is None or shared.task is None or shared.task.done():
-            shared = self._shared[key] = _SharedLoad()
+            shared = self._shared[key] = SharedLoad()
             shared.task = self._as_load(spec.name if spec else "", self._bring_up(name, kind, shared))
         shared.waiting += 1
         try:
@@ -279,7 +273,7 @@ class ModelPool:
             shared.leave()
             raise
 
-    async def _bring_up(self, name: str | None, kind: ModelKind, shared: _SharedLoad) -> LoadedModel:
+    async def _bring_up(self, name: str | None, kind: ModelKind, shared: SharedLoad) -> LoadedModel:
         spec = await self._meant(name, kind)
         if spec is not None:
             # Whoever can never have room is told so at once, not when it is his turn.
@@ -320,11 +314,16 @@ class ModelPool:
     async def _unload_now(self, name: str | None, broken_off: Sequence[str]) -> None:
         everything = (*self._roster.wanted, *self._loaded.names(), *filter(None, broken_off))
         for each in [name] if name is not None else dict.fromkeys(everything):
+            state = self._feed.of(each) or ModelState()
             self._roster.remove(each)
             await self._loaded.close(each, self._drain_seconds)
             self._feed.forget(each)
+            # Another chat model may answer still.
+            if state.kind is not ModelKind.CHAT or self._feed.current.name == each:
+                self._feed.publish(ModelState(kind=state.kind))
             _log.info("%s was unloaded", each)
-        self._feed.publish(ModelState())
+        if name is None:
+            self._feed.publish(ModelState())
 
     async def _unload_idle(self, loaded: LoadedModel) -> None:
         if self._roster.is_single and loaded.spec.kind is ModelKind.CHAT:

@@ -1,12 +1,15 @@
 """Resolves the model of a request: by its name, or the default for every other name."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from modules.backends.base import BackendSpec
+from modules.backends.media import MediaBackendSpec
+from modules.backends.registry import Backends
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import BadRequest, LoadFailed, NotFound, NotInstalled, SettingsError
 from modules.library.presets import PerModelSettings
@@ -16,12 +19,33 @@ from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 
+# The setting that names the model of each kind.
+_DEFAULTS: Final = MappingProxyType(
+    {
+        ModelKind.EMBEDDING: "openai_embedding_model",
+        ModelKind.RERANK: "rerank_model",
+        ModelKind.IMAGE: "image_model",
+        ModelKind.SPEECH: "speech_model",
+        ModelKind.TRANSCRIPTION: "transcription_model",
+    }
+)
 _HOW_TO_CHOOSE: Final = "Name one with --model, or load one through the API."
 
 
 def own_model(settings: Settings) -> str | None:
-    """The model without a file that the operator's loader brings along, if it does."""
-    return settings.backends.named(settings.loader).own_model if settings.loader is not None else None
+    """The chat model without a file that the operator's loader brings along, if it does."""
+    if settings.loader is None:
+        return None
+    backend = settings.backends.named(settings.loader)
+    return None if isinstance(backend, MediaBackendSpec) else backend.own_model
+
+
+def own_media(settings: Settings) -> Mapping[str, MediaBackendSpec]:
+    """What runs each media model without a file: those that the operator named, and all of them where his loader needs no
+    files either."""
+    named = {getattr(settings, setting) for kind, setting in _DEFAULTS.items() if kind.is_media}
+    is_demo = own_model(settings) is not None
+    return {name: spec for name, spec in settings.backends.own_media.items() if is_demo or name in named}
 
 
 def requested_spec(catalog: Catalog, settings: Settings, name: str, options: LoadOptions) -> LoadSpec:
@@ -33,6 +57,8 @@ def requested_spec(catalog: Catalog, settings: Settings, name: str, options: Loa
     chosen = options.applied_to(settings)
     if chosen.loader is not None and name == own_model(chosen):
         return load_spec(chosen, name=name, path="", loader=chosen.loader)
+    if (media := own_media(settings).get(name)) is not None:
+        return load_spec(chosen, name=name, path="", loader=media.name, kind=media.kind)
     return _spec(catalog, settings, options, catalog.find(name))
 
 
@@ -93,10 +119,7 @@ def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: Lis
     stored = PerModelSettings(settings.user_data).for_model(model.name)
     chosen = options.applied_to(with_model_settings(settings, model.name, stored))
     backends = settings.backends
-    # The operator's loader is for chat models: a folder of an encoder has one reader only.
-    is_encoder = model.path.is_dir() and backends.kind_of(model.path) is not ModelKind.CHAT
-    is_chosen = chosen.loader is not None and not is_encoder
-    backend = backends.named(chosen.loader or "") if is_chosen else backends.reader_of(model.path, chosen)
+    backend = _backend_of(backends, chosen, model.path)
     kind = backend.kind_of(model.path)
     draft = None
     if chosen.speculation == "draft" and chosen.model_draft is None and settings.model_draft is None:
@@ -107,6 +130,18 @@ def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: Lis
     if drafts and chosen.model_draft is not None and kind is ModelKind.CHAT:
         draft = _draft_model(catalog, backend, chosen.model_draft, is_requested="model_draft" in options.changes)
     return load_spec(chosen, name=model.name, path=str(model.path), loader=backend.name, kind=kind, draft=draft)
+
+
+def _backend_of(backends: Backends, settings: Settings, path: Path) -> BackendSpec:
+    """The operator's loader is for chat models: a folder of an encoder has one reader only, and a media model those that
+    read it."""
+    if settings.loader is None:
+        return backends.reader_of(path, settings)
+    named, kind = backends.named(settings.loader), backends.kind_of(path)
+    if kind.is_media or isinstance(named, MediaBackendSpec):
+        return named if named.reads(path) else backends.reader_of(path, settings)
+    is_encoder = path.is_dir() and kind is not ModelKind.CHAT
+    return backends.reader_of(path, settings) if is_encoder else named
 
 
 def _draft_model(catalog: Catalog, backend: BackendSpec, name: str, *, is_requested: bool) -> ListedModel:
@@ -138,7 +173,7 @@ class Roster:
         self._settings = settings
         self._catalog = catalog
         self._default: LoadSpec | None = None
-        self._chosen: str | None = None
+        self._chosen: dict[ModelKind, str] = {}
         self._kinds = lru_cache(maxsize=_REMEMBERED)(lambda path, _stamp: settings.backends.kind_of(path))
 
     def begin_with(self, spec: LoadSpec) -> None:
@@ -152,15 +187,16 @@ class Roster:
             for name in [name for name, other in self.wanted.items() if other.kind is ModelKind.CHAT]:
                 del self.wanted[name]
         self.wanted[spec.name] = spec
-        if is_chosen and spec.kind is ModelKind.CHAT:
-            self._chosen = spec.name
+        if is_chosen:
+            self._chosen[spec.kind] = spec.name
 
     def remove(self, name: str) -> None:
         self.wanted.pop(name, None)
 
-    def evicted(self, name: str) -> None:
-        """It had to make room: it comes back by request only where requests load models."""
-        if not self._settings.swaps_models:
+    def evicted(self, name: str, kind: ModelKind) -> None:
+        """It had to make room for a model of that kind: a chat model comes back by request only where requests load
+        models, but for one that left for a while for a model of media."""
+        if not (self._settings.swaps_models or kind.is_media):
             self.remove(name)
 
     def known(self, name: str) -> str | None:
@@ -195,6 +231,8 @@ class Roster:
             return spec.kind
         if name == own_model(self._settings):
             return ModelKind.CHAT
+        if (media := own_media(self._settings).get(name)) is not None:
+            return media.kind
         path = self._catalog.path_of(name)
         return self._kinds(path, _stamp(path))
 
@@ -213,18 +251,23 @@ class Roster:
                 return found
         return None
 
-    def _configured_embedding(self) -> LoadSpec | None:
-        """Raises NotInstalled when the operator chose one that is not there: vectors of another one are no substitute."""
-        name = self._settings.openai_embedding_model
-        found = self._named(name)
-        if found is None and "openai_embedding_model" in self._settings.explicit:
-            raise NotInstalled(
-                f"The embedding model {name[:100]!r} is not in the model folder. Get it with "
-                f"`python3 one_click.py fetch embedding {name.rpartition('/')[2][:100]}` or download-model.py, or choose "
-                "another with OPENEDAI_EMBEDDING_MODEL.",
-                param="model",
-            )
-        return found if found is not None and self._may_load(ModelKind.EMBEDDING) else None
+    def _configured(self, kind: ModelKind) -> LoadSpec | None:
+        """What the operator named for requests that name none. Raises NotInstalled when it is not there or of another
+        kind: the answers of another model are no substitute."""
+        setting = _DEFAULTS.get(kind)
+        name = getattr(self._settings, setting) if setting is not None else None
+        if not name:
+            return None
+        found = self._named(name) or (self._at(Path(name).expanduser()) if kind.is_media else None)
+        if (found is None or found.kind is not kind) and setting in self._settings.explicit:
+            raise _not_there(kind, name, found)
+        return found if found is not None and found.kind is kind and self._may_load(kind) else None
+
+    def _at(self, path: Path) -> LoadSpec | None:
+        """Unlike a request, the operator may also name a model in another folder."""
+        if not (path.is_absolute() and path.exists()):
+            return None
+        return _spec(self._catalog, self._settings, LoadOptions(), ListedModel(path.name, path))
 
     def kind_named(self, name: str | None) -> ModelKind | None:
         """The kind of the model of that name, None when it means none. May look at the disk."""
@@ -233,7 +276,8 @@ class Roster:
 
     def _on_disk(self, name: str) -> LoadSpec | None:
         # Before the folder is walked and files are opened: this is asked for every request with an unknown name.
-        if not (self._is_there(name) or name == own_model(self._settings)):
+        own = {own_model(self._settings), *own_media(self._settings)}
+        if not (self._is_there(name) or name in own):
             return None
         try:
             return requested_spec(self._catalog, self._settings, name, LoadOptions())
@@ -251,16 +295,33 @@ class Roster:
                 return wanted[self._default.name]
             if self._settings.swaps_models:
                 return self._default
-        if kind is ModelKind.EMBEDDING and (configured := self._configured_embedding()):
+        chosen = [self._chosen[kind]] if kind in self._chosen else []
+        if not any(name in wanted for name in chosen) and (configured := self._configured(kind)):
             return configured
-        chosen = [self._chosen] if kind is ModelKind.CHAT and self._chosen else []
         # What an operator chose, then what answered last, then what was loaded last.
         names = [*chosen, *recent, *reversed(wanted)]
         found = next((wanted[name] for name in names if name in wanted), None)
         if found is not None or kind is ModelKind.CHAT or not self._may_load(kind):
             return found
-        first = next((name for name in self._catalog.names() if self.kind_of(name) is kind), None)
+        names = [*self._catalog.names(), *own_media(self._settings)]
+        first = next((name for name in names if self.kind_of(name) is kind), None)
         return self._on_disk(first) if first is not None else None
+
+
+def _not_there(kind: ModelKind, name: str, found: LoadSpec | None) -> NotInstalled:
+    if kind is ModelKind.EMBEDDING and found is None:
+        return NotInstalled(
+            f"The embedding model {name[:100]!r} is not in the model folder. Get it with "
+            f"`python3 one_click.py fetch embedding {name.rpartition('/')[2][:100]}` or download-model.py, or choose "
+            "another with OPENEDAI_EMBEDDING_MODEL.",
+            param="model",
+        )
+    flag = "--" + _DEFAULTS[kind].replace("_", "-")
+    what = "is not in the model folder" if found is None else f"is a model for {found.kind}"
+    return NotInstalled(
+        f"{name[:100]!r} of {flag} {what}. Get a model with `python3 one_click.py fetch {kind}`, or choose another with {flag}.",
+        param="model",
+    )
 
 
 def _spellings(name: str) -> tuple[str, ...]:

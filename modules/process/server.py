@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Final, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -12,7 +13,7 @@ from modules.errors import ServiceError
 from modules.process.channel import Channel, private_pipes, run_to_the_end, start_thread
 from modules.process.failures import ServiceFault, fault_of
 from modules.process.frames import BadMessage, Frame, FrameKind
-from modules.process.progress import ThreadProgress
+from modules.process.progress import LOADING, ThreadProgress
 
 _log = logging.getLogger(__name__)
 Q = TypeVar("Q")
@@ -50,6 +51,15 @@ class Task:
             raise TaskCancelled
         self._channel.send(FrameKind.ANSWER, self.number, answer)
         self.advance()
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Meanwhile it reads files, which a network may deliver slowly."""
+        name, self._progress.name = self._progress.name, LOADING
+        try:
+            yield
+        finally:
+            self._progress.name = name
 
     def cancel(self) -> None:
         self._is_cancelled = True

@@ -11,7 +11,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from extensions.openai.app import create_app
-from modules.engine.protocols import Engine, ReportProgress
+from modules.engine.protocols import AnyEngine, ReportProgress
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
 from modules.models.loading import Candidate, launch_in_process
@@ -97,7 +97,7 @@ class HeldCandidate:
 
     pid = None
 
-    async def load(self, report: ReportProgress) -> Engine:
+    async def load(self, report: ReportProgress) -> AnyEngine:
         report(0.5)
         self._launch.is_half.set()
         await self._launch.is_released.wait()

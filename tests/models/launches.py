@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modules.engine.protocols import Engine, ReportProgress
+from modules.engine.protocols import AnyEngine, ReportProgress
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
@@ -30,7 +30,7 @@ class Launches:
         self.gate = asyncio.Event()
         self.gate.set()
         self.probed: list[str] = []
-        self.engines: list[Engine] = []
+        self.engines: list[AnyEngine] = []
         self.given_up: list[str] = []
         self.pids: dict[str, int] = {}
         self.taken: dict[int, float] = {}
@@ -57,7 +57,7 @@ class _Gated:
     def pid(self) -> int | None:
         return self._launches.pids.get(self._spec.name)
 
-    async def load(self, report: ReportProgress) -> Engine:
+    async def load(self, report: ReportProgress) -> AnyEngine:
         report(0.5)
         await self._launches.gate.wait()
         if self._spec.name in self._launches.too_big:

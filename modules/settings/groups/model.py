@@ -108,6 +108,26 @@ class ModelSettings(SettingsGroup, frozen=True):
     idle_timeout: float = setting(
         0, "Minutes without a request after which the model is unloaded until the next one; 0 means never.", ge=0
     )
+    rerank_model: ModelName = setting(
+        None, "Model that answers rerank requests which name none, by its name in the model folder; without it, any."
+    )
+    image_model: ModelName = setting(
+        None,
+        "Model that makes pictures for requests which name none, by its name in the folder image_models or models of the "
+        "user data folder; without it, any that is there.",
+    )
+    speech_model: ModelName = setting(
+        None, "Model that speaks for requests which name none, by its name in the model folder; without it, any."
+    )
+    transcription_model: ModelName = setting(
+        None, "Model that transcribes for requests which name none, by its name in the model folder; without it, any."
+    )
+    media_idle_timeout: float = setting(
+        10,
+        "Minutes without a request after which a model for pictures, speech or transcription is unloaded until the next "
+        "one; 0 means never.",
+        ge=0,
+    )
     trust_remote_code: bool = setting(
         False, "Let a model run the Python code in its own folder. Only the operator can allow it, never a request."
     )

@@ -47,7 +47,9 @@ class ModelHandlers:
         self._models = page.runtime.models
         self._has_several = page.runtime.settings.models_max > 1
         self._library = page.runtime.library
-        self._catalog = Catalog(page.runtime.data.models, page.runtime.settings.backends)
+        self._catalog = Catalog(
+            page.runtime.data.models, page.runtime.settings.backends, page.runtime.data.image_models
+        )
         # Which settings there are; their values are the page's.
         self._kind = type(page.runtime.settings)
         self._waiting = 0
