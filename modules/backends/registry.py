@@ -95,14 +95,18 @@ class Backends:
                 f"The {name} loader cannot be used: {error}. Run `python3 one_click.py doctor` to see what is missing."
             ) from error
 
-    def media_loader_for(self, name: str) -> MediaLoader:
-        """Imports the engine's library. Raises ImportError when a package is missing, LoadFailed when there is no such
-        engine, or its library is broken."""
+    def media_engine(self, name: str) -> MediaBackendSpec:
+        """Raises LoadFailed when there is none of that name."""
         spec = self.named(name)
         if not isinstance(spec, MediaBackendSpec):
             raise LoadFailed(f"The {name} loader is for text.")
+        return spec
+
+    def media_loader_for(self, name: str) -> MediaLoader:
+        """Imports the engine's library. Raises ImportError when a package is missing, LoadFailed when there is no such
+        engine, or its library is broken."""
         try:
-            return spec.media_loader()
+            return self.media_engine(name).media_loader()
         except (OSError, RuntimeError) as error:
             raise LoadFailed(f"The {name} loader cannot be used: {error}.") from error
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from modules.backends.cores import media_threads
-from modules.backends.media import MediaBackendSpec
 from modules.backends.registry import BACKENDS, Backends
 from modules.engine.media_process import MediaProcess
 from modules.engine.process import ProcessEngine
@@ -47,9 +46,9 @@ Launch: TypeAlias = Callable[[LoadSpec], Awaitable[Candidate]]
 async def launch_engine(spec: LoadSpec, command: Sequence[str] = (), backends: Backends = BACKENDS) -> Candidate:
     """In a child process, the usual one or, for models of text, that of `command`: the way for every real model. Raises
     LoadFailed, NotInstalled."""
-    backend = backends.named(spec.loader)
-    if isinstance(backend, MediaBackendSpec):
-        return _ChildCandidate(await MediaProcess.probe(spec, await asyncio.to_thread(backend.process, spec)))
+    if spec.kind.is_media:
+        process = await asyncio.to_thread(backends.media_engine(spec.loader).process, spec)
+        return _ChildCandidate(await MediaProcess.probe(spec, process))
     return _ChildCandidate(await ProcessEngine.probe(spec, command=command))
 
 
