@@ -27,7 +27,6 @@ class ModelKind(StrEnum):
 
     @property
     def is_media(self) -> bool:
-        """Whether such models are asked by messages of their own, in place of generations."""
         return self in {ModelKind.IMAGE, ModelKind.SPEECH, ModelKind.TRANSCRIPTION}
 
 
@@ -377,7 +376,7 @@ class LoadSpec:
 
     `context` 0 means what the model was trained for. `options` are the loader's own, by setting name: it gives them their
     types, and those that are left out have its defaults. `with_code` lets the model run Python code of its own folder.
-    `threads` is how many a media model should compute with.
+    A media model should compute with so many `threads`.
     """
 
     name: str
@@ -393,7 +392,6 @@ class LoadSpec:
     draft: DraftSpec | None = None
     ngram_tokens: int = 0
     with_code: bool = False
-    # Depends on what else is loaded, and does not make it another model.
     threads: int = field(default=1, compare=False)
 
     @property
