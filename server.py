@@ -107,6 +107,7 @@ async def _serve(settings: Settings, extensions: Extensions, page: PageModule | 
         runtime = await stack.enter_async_context(Runtime(settings, hooks=extensions.hooks))
         await stack.enter_async_context(extensions.running(runtime))
         _ = await stack.enter_async_context(_beside(show_progress(runtime.models.changes(), sys.stderr)))
+        _ = await stack.enter_async_context(_beside(list_remote(runtime)))
         restart = await stack.enter_async_context(_beside(extensions.restart_requested()))
         await extensions.services.start_all()
         face = (
@@ -129,6 +130,11 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator["asyncio.Ta
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+async def list_remote(runtime: Runtime) -> None:
+    """Ask other servers for their models once: what a server takes is known from how it lists them."""
+    await asyncio.gather(*(source.list_cards() for source in runtime.remote.values()))
 
 
 async def show_progress(changes: AsyncGenerator[ModelState, None], terminal: TextIO) -> None:

@@ -1,7 +1,7 @@
 """Our requests → bodies for an OpenAI-compatible server. Pure.
 
 What the caller left out is left out here: the server's own defaults count then. Beyond OpenAI's fields the names are
-vLLM's, where it has one, and else ours.
+vLLM's, where it has one, and else ours; `dialects.py` has those of other servers.
 """
 
 import base64
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
+from modules.chatmodels.remote.dialects import Dialect, constraint_fields, translated
 from modules.engine.types import Constraint
 from modules.errors import NotSupported
 from modules.messages import AudioPart, ImagePart, Message, Part, TextPart, ToolSpec, ToolUse
@@ -26,26 +27,27 @@ _BAN: Final = -100
 _USUAL_ARGUMENTS: Final = (("enable_thinking", True), ("preserve_thinking", False))
 
 
-def chat_body(request: ChatRequest, model: str) -> dict[str, Any]:
-    """For POST /chat/completions."""
-    return {
+def chat_body(request: ChatRequest, model: str, dialect: Dialect = Dialect.USUAL) -> dict[str, Any]:
+    """For POST /chat/completions. Raises NotSupported."""
+    body = {
         "model": model,
         "messages": [_message(message) for message in request.messages],
-        **_generation(request),
+        **_generation(request, dialect),
         **_chat_logprobs(request.logprobs),
         **_tools(request),
         **_template(request),
     }
+    return translated(body, dialect)
 
 
-def completion_body(request: CompletionRequest, model: str) -> dict[str, Any]:
+def completion_body(request: CompletionRequest, model: str, dialect: Dialect = Dialect.USUAL) -> dict[str, Any]:
     """For POST /completions. Raises NotSupported."""
     if request.prompt_logprobs is not None:
         raise NotSupported(
             "Log probabilities of the prompt cannot be had from a model on another server. Leave out echo with logprobs.",
             param="echo",
         )
-    body = {"model": model, "prompt": _prompts(request.prompts), **_generation(request)}
+    body = {"model": model, "prompt": _prompts(request.prompts), **_generation(request, dialect)}
     if request.logprobs is not None:
         body["logprobs"] = request.logprobs
     if request.suffix is not None:
@@ -54,17 +56,17 @@ def completion_body(request: CompletionRequest, model: str) -> dict[str, Any]:
         body["add_special_tokens"] = False
     if not request.skip_special_tokens:
         body["skip_special_tokens"] = False
-    return body
+    return translated(body, dialect)
 
 
-def _generation(request: ChatRequest | CompletionRequest) -> dict[str, Any]:
+def _generation(request: ChatRequest | CompletionRequest, dialect: Dialect) -> dict[str, Any]:
     body = dict(_sampling(request.sampling, request.explicit))
     for field in fields(Limits):
         value = getattr(request.limits, field.name)
         if value is not None and (value != getattr(_NEUTRAL_LIMITS, field.name) or field.name in request.explicit):
             body[field.name] = list(value) if isinstance(value, tuple) else value
     if request.constraint is not None:
-        body |= _constraint(request.constraint)
+        body |= _constraint(request.constraint, dialect)
     return body
 
 
@@ -84,15 +86,11 @@ def _sampling(sampling: Sampling, explicit: tuple[str, ...]) -> Iterator[tuple[s
         yield "logit_bias", bias
 
 
-def _constraint(constraint: Constraint) -> dict[str, Any]:
-    match constraint.kind:
-        case "json_schema":
-            schema = json.loads(constraint.text)
-            form = {"name": "reply", "schema": schema, "strict": True}
-            return {"response_format": {"type": "json_schema", "json_schema": form}}
-        case "regex":
-            return {"structured_outputs": {"regex": constraint.text}}
-    return {"structured_outputs": {"grammar": constraint.text}}
+def _constraint(constraint: Constraint, dialect: Dialect) -> dict[str, Any]:
+    if constraint.kind != "json_schema":
+        return constraint_fields(constraint, dialect)
+    form = {"name": "reply", "schema": json.loads(constraint.text), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
 
 
 def _chat_logprobs(alternatives: int | None) -> dict[str, Any]:

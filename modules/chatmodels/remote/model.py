@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope
 from modules.chatmodels.extension import NullEngine
 from modules.chatmodels.remote.bodies import chat_body, completion_body
+from modules.chatmodels.remote.dialects import lacking
 from modules.chatmodels.remote.replies import ReplyReader
 from modules.chatmodels.remote.upstream import Upstream, UpstreamModel, prefix_hashes
 from modules.engine.types import Alternative, ModelCard
@@ -44,7 +45,7 @@ class RemoteModel:
             events = self._templated(request, scope)
         else:
             messages = await self._prompts.conversation(self.card.model, request)
-            body = chat_body(replace(request, messages=messages), self._listed.name)
+            body = chat_body(replace(request, messages=messages), self._listed.name, self._listed.dialect)
             events = self._replied(
                 "/chat/completions", body, request.limits.n, _TAGGED, scope, _parts(body["messages"])
             )
@@ -53,7 +54,7 @@ class RemoteModel:
                 yield event
 
     async def complete(self, request: CompletionRequest, scope: RequestScope) -> AsyncGenerator[Event, None]:
-        body = completion_body(request, self._listed.name)
+        body = completion_body(request, self._listed.name, self._listed.dialect)
         choices = len(request.prompts) * request.limits.n
         beginning = [str(prompt) for prompt in request.prompts[:1]]
         async with aclosing(self._replied("/completions", body, choices, PLAIN, scope, beginning)) as events:
@@ -69,7 +70,7 @@ class RemoteModel:
 
     async def encode_chat(self, request: ChatRequest) -> list[int]:
         messages = await self._prompts.conversation(self.card.model, request)
-        body = chat_body(replace(request, messages=messages), self._listed.name)
+        body = chat_body(replace(request, messages=messages), self._listed.name, self._listed.dialect)
         names = ("model", "messages", "tools", "chat_template_kwargs", "add_generation_prompt")
         return await self._tokens({name: body[name] for name in names if name in body})
 
@@ -114,7 +115,7 @@ class RemoteModel:
             skip_special_tokens=reply_format.skips_special_tokens,
             explicit=request.explicit,
         )
-        body = completion_body(completion, self._listed.name)
+        body = completion_body(completion, self._listed.name, self._listed.dialect)
         events = self._replied("/completions", body, request.limits.n, reply_format, scope, _parts(request.messages))
         async with aclosing(events):
             async for event in events:
@@ -138,7 +139,8 @@ class RemoteModel:
 
         streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
         events = self._upstream.reply(path, streamed, new_reader, prefixes=prefix_hashes(beginning))
-        started = Started(model=self.card.model.name, prompt_tokens=0)
+        card = self.card.model
+        started = Started(model=card.name, prompt_tokens=0, unsupported=card.unsupported)
         has_started = is_done = False
         async with aclosing(scope.work.until_stopped(events)) as running:
             async for event in running:
@@ -218,6 +220,7 @@ def remote_card(upstream: str, listed: UpstreamModel) -> ChatModelCard:
         vocabulary=0,
         can_constrain=True,
         can_score=False,
+        unsupported=lacking(listed.dialect),
     )
     return ChatModelCard(model=card, operations=_OPERATIONS)
 

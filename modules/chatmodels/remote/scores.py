@@ -17,10 +17,10 @@ def chat_logprobs(logprobs: object) -> tuple[TokenLogprob, ...]:
 
 
 def completion_logprobs(logprobs: object) -> tuple[TokenLogprob, ...]:
-    """Of the three parallel lists in a text completion's chunk."""
+    """Of the three parallel lists in a text completion's chunk, or of `content`, which llama-server has there too."""
     if not isinstance(logprobs, Mapping):
         return ()
-    return tuple(_rows(logprobs))
+    return chat_logprobs(logprobs) if "content" in logprobs else tuple(_rows(logprobs))
 
 
 def _rows(logprobs: Mapping[str, Any]) -> Iterator[TokenLogprob]:

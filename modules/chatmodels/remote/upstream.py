@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from modules.chatmodels.remote.connection import Connection, error_object
+from modules.chatmodels.remote.dialects import Dialect, dialect_of
 from modules.chatmodels.remote.replicas import Replica, Replicas
 from modules.chatmodels.remote.replies import ReplyReader, UpstreamError
 from modules.errors import BadRequest, Busy, NotFound, ServiceError
@@ -26,6 +27,7 @@ class UpstreamModel:
 
     name: str
     context: int = 0
+    dialect: Dialect = Dialect.USUAL
 
 
 class Upstream:
@@ -131,7 +133,7 @@ class Upstream:
             return None
         entries = answer.get("data") if isinstance(answer, Mapping) else None
         return tuple(
-            UpstreamModel(name=entry["id"], context=_context(entry))
+            UpstreamModel(name=entry["id"], context=_context(entry), dialect=dialect_of(entry))
             for entry in entries or ()
             if isinstance(entry, Mapping) and isinstance(entry.get("id"), str) and entry["id"]
         )
@@ -148,8 +150,9 @@ def prefix_hashes(parts: Sequence[str]) -> tuple[int, ...]:
 
 
 def _context(entry: Mapping[str, Any]) -> int:
-    """vLLM says `max_model_len`, LM Studio `max_context_length`, hosted servers and ours `context_length`."""
-    for name in ("max_model_len", "context_length", "max_context_length"):
-        if isinstance(value := entry.get(name), int) and value > 0:
-            return value
-    return 0
+    """vLLM says `max_model_len`, LM Studio `max_context_length`, hosted servers and ours `context_length`; llama-server has
+    `n_ctx` in `meta`."""
+    meta = entry.get("meta")
+    stated = [entry.get(name) for name in ("max_model_len", "context_length", "max_context_length")]
+    stated.append(meta.get("n_ctx") if isinstance(meta, Mapping) else None)
+    return next((value for value in stated if isinstance(value, int) and value > 0), 0)

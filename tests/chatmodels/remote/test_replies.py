@@ -151,6 +151,14 @@ def test_text_completions_with_log_probabilities() -> None:
     ]
 
 
+def test_text_completions_with_log_probabilities_of_llama_server() -> None:
+    entry = {"token": " a", "bytes": [32, 97], "logprob": -0.5, "top_logprobs": [{"token": "x", "logprob": -2}]}
+    events = _read({"choices": [{"index": 0, "text": " a", "logprobs": {"content": [entry]}, "finish_reason": "stop"}]})
+    (content,) = [event for event in events if isinstance(event, Content)]
+    (scored,) = content.logprobs
+    assert (scored.data, scored.logprob, scored.top[0].data) == (b" a", -0.5, b"x")
+
+
 def test_chat_log_probabilities() -> None:
     entry = {"token": "é", "bytes": [195, 169], "logprob": -0.25, "top_logprobs": [{"token": "e", "logprob": -2}]}
     chunk = delta("é")
