@@ -18,10 +18,10 @@ def prepare_pytorch(threads: int) -> None:
     """To be called before torch is imported: no network, no telemetry, so many threads."""
     os.environ.update(_ENVIRONMENT)
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    _hide_broken_torchvision()
+    hide_broken_torchvision()
 
 
-def _hide_broken_torchvision() -> None:
+def hide_broken_torchvision() -> None:
     """One that was built for another PyTorch (CUDA's beside the CPU's) cannot be imported, and the libraries that find it
     fail with it, though they can do without."""
     try:

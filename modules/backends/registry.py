@@ -13,6 +13,7 @@ from modules.backends.media import MediaBackendSpec
 from modules.backends.onnx.spec import Onnx
 from modules.backends.scripted.spec import Scripted
 from modules.backends.sentence_transformers.spec import SentenceTransformers
+from modules.backends.transformers.spec import Transformers
 from modules.engine.protocols import Loader, MediaLoader
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
@@ -40,7 +41,8 @@ class Backends:
     @property
     def formats(self) -> str:
         """What kinds of files are read, for messages: "GGUF", "GGUF or safetensors"."""
-        return " or ".join(dict.fromkeys(spec.format for spec in self._specs if spec.format))
+        *others, last = dict.fromkeys(spec.format for spec in self._specs if spec.format)
+        return f"{', '.join(others)} or {last}" if others else last
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -111,4 +113,4 @@ class Backends:
             raise LoadFailed(f"The {name} loader cannot be used: {error}.") from error
 
 
-BACKENDS: Final = Backends((LlamaCpp(), Onnx(), SentenceTransformers(), Scripted()))
+BACKENDS: Final = Backends((LlamaCpp(), Onnx(), SentenceTransformers(), Transformers(), Scripted()))

@@ -45,7 +45,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
 ROOMS: Final = {
     "llama_cpp": ("modules/backends/llamacpp/",),
     "onnxruntime": ("modules/backends/onnx/",),
-    "tokenizers": ("modules/backends/encoders/",),
+    "tokenizers": ("modules/backends/encoders/", "modules/backends/transformers/"),
     "torch": (
         "modules/backends/transformers/",
         "modules/backends/sentence_transformers/",

@@ -29,3 +29,11 @@ async def smollm2(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) 
 def smollm2_reference(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> Iterator[Reference]:
     with reference(model_file(SMOLLM2)) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def smollm2_folder(model_file: Callable[[str], Path]) -> Path:
+    """The same model for the Transformers loader. PyTorch is imported by the tests that need it only."""
+    from tests.backends.transformers.folders import converted_smollm2  # noqa: PLC0415
+
+    return converted_smollm2(model_file(SMOLLM2))

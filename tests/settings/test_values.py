@@ -111,7 +111,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         ("mirostat_tau", [-1], [0]),
         ("mirostat_eta", [-1], [0]),
         ("cache_type", ["q9", "q4_q", "fp17", "", 16, "q4_q8", "q3", "fp8"], ["fp16", "q8_0", "iq4_nl", "fp32"]),
-        ("loader", ["vllm", "llama", "Transformers", "ExLlamav3"], ["llama.cpp", "scripted", None]),
+        ("loader", ["vllm", "llama"], ["llama.cpp", "Transformers", "scripted", None]),
         ("split_mode", ["rows", 1], ["layer", "row", "tensor", "none"]),
         ("flash_attn", ["yes", 1], ["auto", "on", "off"]),
         ("reasoning_effort", ["much"], ["none", "low", "xhigh"]),

@@ -127,7 +127,8 @@ class CacheTraits:
     """`cells` bounds what all jobs hold together, `parallel` how many run, `sequences` how many the cache can name.
 
     There must be more sequences than running jobs. `can_share` False (recurrent and hybrid models) means that only
-    whole sequences can be taken over. `keeps_idle` False clears finished ones out whenever a job begins.
+    whole sequences can be taken over. `keeps_idle` False clears finished ones out whenever a job begins. With `copies`
+    no cell belongs to several sequences: what another one holds is copied, and takes room once more.
     """
 
     cells: int
@@ -135,3 +136,4 @@ class CacheTraits:
     sequences: int
     can_share: bool = True
     keeps_idle: bool = True
+    copies: bool = False

@@ -59,6 +59,7 @@ class Scheduler:
         self._parallel = traits.parallel
         self._can_share = traits.can_share
         self._keeps_idle = traits.keeps_idle
+        self._copies = traits.copies
         self._host_cache = host_cache or HostCache(0, lambda sequence: 0)
         self._still_holds = still_holds
         self._cache = PrefixCache()
@@ -195,7 +196,7 @@ class Scheduler:
         held = [other.sequence for other in self._running if other.sequence is not None]
         kept = [*held, match.sequence] if match.sequence is not None else held
         shared_outside = min(match.length, self._cache.cells_of(kept) - self._cache.cells_of(held))
-        needed = len(slot.tokens) - match.length + shared_outside
+        needed = len(slot.tokens) if self._copies else len(slot.tokens) - match.length + shared_outside
         coming = sum(other.pending for other in self._running)
         growth = GROWTH * (len(self._running) + 1)
         return self._cache.cells_of(held) + coming + needed + growth <= self._cells
@@ -235,13 +236,22 @@ class Scheduler:
         self._clear_idle(actions, keep=source)
         slot.sequence = self._sequence_for(match, actions)
         if slot.sequence != source and source is not None:
-            self._cache.share(source, slot.sequence, match.length)
+            self._share(source, slot.sequence, match.length, actions)
             actions.append(Copy(source, slot.sequence, match.length))
             if source in self._idle:
                 self._idle.move_to_end(source)
                 self._drop_if_redundant(source, actions)
             self._clear_idle(actions, keep=None)
         slot.computed = match.length
+
+    def _share(self, source: int, target: int, length: int, actions: list[Action]) -> None:
+        if not self._copies:
+            self._cache.share(source, target, length)
+            return
+        others = [sequence for sequence in self._idle if sequence != source]
+        while others and self._cache.cells + length > self._cells:
+            self._remove_idle(others.pop(0), actions)
+        self._cache.extend(target, self._cache.tokens(source)[:length])
 
     def _sequence_for(self, match: Match, actions: list[Action]) -> int:
         """A sequence for a new job: the matched one itself when it is idle and wholly matched, else an unused one."""

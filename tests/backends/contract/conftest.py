@@ -18,7 +18,7 @@ from tests.backends.contract.subjects import (
     model_words,
     scripted_words,
 )
-from tests.backends.loading import llama_engine, llama_spec
+from tests.backends.loading import llama_engine, llama_spec, transformers_engine, transformers_spec
 from tests.model_files import SMOLLM2
 from tests.scripted import scripted_engine, scripted_spec
 
@@ -41,6 +41,10 @@ def made(name: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManag
     if name == "scripted, process":
         return in_a_process(scripted_spec(**LIMITS))
     model_file: Callable[[str], Path] = request.getfixturevalue("model_file")
+    if name.startswith("Transformers"):
+        folder = request.getfixturevalue("smollm2_folder")
+        hub = transformers_spec(folder, **LIMITS, cache_tokens=PARALLEL * CONTEXT)
+        return in_a_process(hub) if name.endswith("process") else transformers_engine(hub)
     spec = llama_spec(model_file(SMOLLM2), **LIMITS, kv_cells=PARALLEL * CONTEXT)
     if name == "llama.cpp":
         return llama_engine(request.getfixturevalue("llama_cpp"), spec)
@@ -55,6 +59,8 @@ def made(name: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManag
         "scripted, process",
         pytest.param("llama.cpp", marks=pytest.mark.model),
         pytest.param("llama.cpp, process", marks=pytest.mark.model),
+        pytest.param("Transformers", marks=[pytest.mark.model, pytest.mark.extended]),
+        pytest.param("Transformers, process", marks=[pytest.mark.model, pytest.mark.extended]),
     ],
 )
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:

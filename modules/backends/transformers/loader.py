@@ -1,0 +1,146 @@
+"""Brings up a folder of Hugging Face's format as a backend."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from modules.backends.base import read_options
+from modules.backends.cores import usable_cores
+from modules.backends.model_templates import template_beside
+from modules.backends.transformers import attention
+from modules.backends.transformers.backend import TransformersBackend
+from modules.backends.transformers.estimate import cache_cells, context_of
+from modules.backends.transformers.folder import ModelFolder
+from modules.backends.transformers.library import transformers
+from modules.backends.transformers.options import AUTO, TransformersOptions
+from modules.backends.transformers.refusals import check
+from modules.backends.transformers.runners import PackedRunner, Runner, SingleRunner, packs
+from modules.backends.transformers.tokenizer import HubTokenizer
+from modules.engine.protocols import ReportProgress
+from modules.engine.types import LoadSpec, ModelCard
+from modules.errors import LoadFailed
+
+_SHOWN: Final = 400
+_CUDA: Final = "cuda"
+_CPU: Final = "cpu"
+
+
+class TransformersLoader:
+    def probe(self, spec: LoadSpec) -> ModelCard:
+        folder = ModelFolder.read(Path(spec.path))
+        check(spec, folder, read_options(TransformersOptions, spec))
+        return _card(spec, folder, HubTokenizer(folder, folder.number("vocab_size")))
+
+    def load(self, spec: LoadSpec, report: ReportProgress) -> TransformersBackend:
+        folder = ModelFolder.read(Path(spec.path))
+        options = read_options(TransformersOptions, spec)
+        check(spec, folder, options)
+        torch.set_num_threads(options.torch_threads or usable_cores())
+        attention.register()
+        transformers.utils.logging.disable_progress_bar()
+        report(0.05)
+        model = _model(spec, folder, options)
+        report(0.95)
+        tries = options.attn_implementation == AUTO and not _mixes_lengths(folder, spec)
+        is_packed = tries and packs(model, model.config._attn_implementation)
+        runner: Runner = PackedRunner(model) if is_packed else SingleRunner(model)
+        if not is_packed:
+            logging.getLogger(__name__).warning(
+                "%s computes one reply after another: its architecture has no packed attention", spec.name
+            )
+        width = int(model.get_output_embeddings().weight.shape[0])
+        tokenizer = HubTokenizer(folder, width)
+        card = replace(
+            _card(spec, folder, tokenizer),
+            parameters=sum(each.numel() for each in model.parameters()),
+            gpu_bytes=torch.cuda.memory_reserved() if torch.cuda.is_available() else 0,
+        )
+        report(1.0)
+        return TransformersBackend(runner, tokenizer, card, cells=cache_cells(folder, spec, options))
+
+
+def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) -> Any:
+    """Never from pickles, never from a hub. Raises LoadFailed."""
+    uses_gpu = torch.cuda.is_available() and not options.cpu
+    fields: dict[str, Any] = {
+        "dtype": _dtype(options, uses_gpu=uses_gpu),
+        "attn_implementation": None if options.attn_implementation == AUTO else options.attn_implementation,
+        "device_map": AUTO if uses_gpu else None,
+        "quantization_config": _quantization(options),
+    }
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            str(folder.path),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=spec.with_code,
+            **{name: value for name, value in fields.items() if value is not None},
+        )
+    except torch.OutOfMemoryError as error:
+        raise LoadFailed(f"There is not enough memory for {spec.name}. Load it with --load-in-4bit.") from error
+    except MemoryError as error:
+        raise LoadFailed(f"There is not enough memory for {spec.name}.") from error
+    except Exception as error:
+        said = " ".join(str(error).split())[:_SHOWN]
+        raise LoadFailed(f"Transformers cannot load {spec.name}: {said}") from error
+    return model.eval()
+
+
+def _dtype(options: TransformersOptions, *, uses_gpu: bool) -> Any:
+    if options.dtype != AUTO:
+        return getattr(torch, options.dtype)
+    return AUTO if uses_gpu else torch.float32
+
+
+def _quantization(options: TransformersOptions) -> Any:
+    if not (options.load_in_4bit or options.load_in_8bit):
+        return None
+    return transformers.BitsAndBytesConfig(
+        load_in_8bit=options.load_in_8bit,
+        load_in_4bit=options.load_in_4bit,
+        bnb_4bit_quant_type=options.quant_type,
+        bnb_4bit_use_double_quant=options.use_double_quant,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def _mixes_lengths(folder: ModelFolder, spec: LoadSpec) -> bool:
+    """Whether the longest sequence of a step changes how all of it is computed: frequencies that depend on the length."""
+    rope = folder.text.get("rope_parameters") or folder.text.get("rope_scaling")
+    stated = rope if isinstance(rope, dict) else {}
+    kind = str(stated.get("rope_type") or stated.get("type") or "")
+    short = stated.get("original_max_position_embeddings") or folder.number("original_max_position_embeddings")
+    bound = short or folder.trained_context
+    return kind in {"dynamic", "longrope", "su"} and context_of(folder, spec) > int(bound)
+
+
+def _card(spec: LoadSpec, folder: ModelFolder, tokenizer: HubTokenizer) -> ModelCard:
+    def shown(token: int | None) -> str:
+        return "" if token is None else tokenizer.shown(token).decode("utf-8", "replace")
+
+    eos = tokenizer.eos_id if tokenizer.eos_id is not None else min(tokenizer.end_ids)
+    return ModelCard(
+        name=spec.name,
+        loader=spec.loader,
+        context=context_of(folder, spec),
+        trained_context=folder.trained_context,
+        vocabulary=tokenizer.size,
+        parallel=spec.parallel,
+        architecture=str(folder.config.get("model_type", "")),
+        size_bytes=sum(tensor.bytes for tensor in folder.tensors().values()),
+        chat_template=template_beside(folder.path),
+        instruction_template=spec.instruction_template,
+        bos_token=shown(tokenizer.bos_id),
+        eos_token=shown(eos),
+        bos_id=tokenizer.bos_id,
+        eos_ids=tuple(sorted(tokenizer.end_ids)),
+        adds_bos=tokenizer.adds_bos,
+        control_tokens=tokenizer.control_texts(),
+        infill_tokens=tokenizer.infill_ids,
+        can_constrain=True,
+        adapters=tuple(adapter.name for adapter in spec.adapters),
+        kind=spec.kind,
+    )

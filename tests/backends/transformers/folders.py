@@ -1,0 +1,68 @@
+"""Model folders for tests: SmolLM2 out of its GGUF file, and tiny ones of any architecture with random weights."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from modules.backends.transformers.library import transformers
+
+CONTROL: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+VOCABULARY: Final = 256 + len(CONTROL)
+CHAT_TEMPLATE: Final = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+LLAMA: Final = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "max_position_embeddings": 512,
+}
+
+
+def converted_smollm2(gguf: Path) -> Path:
+    """Beside the GGUF file, made when it is asked for first."""
+    target = gguf.with_suffix("").with_name("SmolLM2-135M-Instruct")
+    if target.is_dir():
+        return target
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    config = transformers.GgufConfig(dequantize=True)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=config, dtype=torch.float32
+    )
+    model.save_pretrained(unfinished)
+    transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(unfinished)
+    unfinished.rename(target)
+    return target
+
+
+def tiny_folder(path: Path, config: dict[str, Any] | None = None, *, seed: int = 0) -> Path:
+    """One token for each byte, and some control tokens; weights large enough for replies to differ."""
+    traits = {"vocab_size": VOCABULARY, "eos_token_id": VOCABULARY - 1, "bos_token_id": None, "pad_token_id": None}
+    fields = {**(config or LLAMA), **traits}
+    torch.manual_seed(seed)
+    made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)
+    made.initializer_range = 0.2
+    model = transformers.AutoModelForCausalLM.from_config(made, dtype=torch.float32)
+    model.generation_config = transformers.GenerationConfig(eos_token_id=VOCABULARY - 1)
+    model.save_pretrained(path)
+    byte_tokenizer().save(str(path / "tokenizer.json"))
+    (path / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+    (path / "tokenizer_config.json").write_text('{"eos_token": "<|im_end|>"}', encoding="utf-8")
+    return path
+
+
+def byte_tokenizer() -> Tokenizer:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in CONTROL])
+    return tokenizer
