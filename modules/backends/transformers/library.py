@@ -1,9 +1,9 @@
-"""Imports Transformers, which takes in torchvision as soon as it finds it, after a broken one is hidden."""
+"""Imports Transformers, after a torchvision that it would break on is hidden."""
 
 from modules.backends.pytorch import hide_broken_torchvision
 
 hide_broken_torchvision()
 
-import transformers  # noqa: E402 - after what it would break on is hidden
+import transformers  # noqa: E402 - it imports torchvision wherever it finds one
 
 __all__ = ("transformers",)

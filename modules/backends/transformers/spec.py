@@ -26,6 +26,7 @@ _OTHERS: Final = frozenset(("exl3",))
 
 class Transformers(BackendSpec):
     name: ClassVar[str] = "Transformers"
+    implementation: ClassVar[str] = "modules.backends.transformers.loader:TransformersLoader"
     options: ClassVar[type[SettingsGroup]] = TransformersOptions
     format: ClassVar[str] = "safetensors"
 
@@ -62,6 +63,4 @@ class Transformers(BackendSpec):
                 "`python3 one_click.py install --set full`."
             )
         prepare_pytorch(usable_cores())
-        from modules.backends.transformers.loader import TransformersLoader  # noqa: PLC0415
-
-        return TransformersLoader()
+        return super().loader()
