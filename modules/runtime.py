@@ -11,6 +11,7 @@ from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
 from modules.media.moderation.service import ModerationService
 from modules.media.rerank import RerankService
+from modules.media.transcription.service import TranscriptionService
 from modules.models.loading import Launch, launch_engine
 from modules.models.pool import ModelPool
 from modules.prompt.builder import PromptBuilder
@@ -33,6 +34,7 @@ class Runtime:
         self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
         self.rerank = RerankService(self.models, self._prompts)
         self.moderation = ModerationService(self.embeddings)
+        self.transcription = TranscriptionService(self.models, max_queue=settings.max_queue)
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)
         self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks)

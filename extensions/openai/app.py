@@ -1,6 +1,7 @@
 """The FastAPI app: its routers, and around them the layers that every request passes."""
 
 import asyncio
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -19,11 +20,14 @@ from extensions.openai.internal import server, tokens
 from extensions.openai.messages import routes as messages
 from extensions.openai.responses import routes as responses
 from extensions.openai.responses.service import ResponseService
+from extensions.openai.transcriptions import routes as transcriptions
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
-from modules.serving.protocol import BodyLimits
+from modules.serving.protocol import BodyLimit, BodyLimits
 from modules.settings.values import Settings
 
+# What stands around a recording of the largest size.
+_FORM_BYTES: Final = 2**20
 ROUTERS = (
     chat.router,
     completions.router,
@@ -33,6 +37,7 @@ ROUTERS = (
     embeddings.router,
     rerank.router,
     moderations.router,
+    transcriptions.router,
     models.router,
     tokens.router,
     prompt.router,
@@ -68,6 +73,11 @@ def _layers(settings: Settings) -> list[Middleware]:
     policy = Policy.of(settings)
     pages = Middleware(CrossOrigin, policy=policy)
     gate = Middleware(Gate, policy=policy)
-    limits = Middleware(BodyLimits, max_bytes=settings.api_max_body_mb * 2**20)
+    limits = Middleware(BodyLimits, max_bytes=settings.api_max_body_mb * 2**20, larger=_audio_limits(settings))
     log = [Middleware(RequestLog)] if settings.openai_debug else []
     return [*log, Middleware(UnexpectedErrors), pages, Middleware(PlainPaths), gate, limits]
+
+
+def _audio_limits(settings: Settings) -> dict[str, BodyLimit]:
+    limit = BodyLimit(settings.api_max_audio_mb * 2**20 + _FORM_BYTES, "--api-max-audio-mb")
+    return dict.fromkeys(("/v1/audio/transcriptions", "/v1/audio/translations"), limit)

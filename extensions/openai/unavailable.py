@@ -8,8 +8,6 @@ from extensions.openai.common.errors import NotBuilt
 
 ENDPOINTS: Final = (
     "/v1/audio/speech",
-    "/v1/audio/transcriptions",
-    "/v1/audio/translations",
     "/v1/images/edits",
     "/v1/images/generations",
     "/v1/images/variations",

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from modules.backends.base import BackendSpec
+from modules.backends.fasterwhisper.spec import FasterWhisper
 from modules.backends.llamacpp.spec import LlamaCpp
 from modules.backends.media import MediaBackendSpec
 from modules.backends.onnx.spec import Onnx
+from modules.backends.scripted.media_engines import ScriptedTranscription
 from modules.backends.scripted.spec import Scripted
 from modules.backends.sentence_transformers.spec import SentenceTransformers
 from modules.backends.transformers.spec import Transformers
@@ -113,4 +115,14 @@ class Backends:
             raise LoadFailed(f"The {name} loader cannot be used: {error}.") from error
 
 
-BACKENDS: Final = Backends((LlamaCpp(), Onnx(), SentenceTransformers(), Transformers(), Scripted()))
+BACKENDS: Final = Backends(
+    (
+        LlamaCpp(),
+        Onnx(),
+        SentenceTransformers(),
+        Transformers(),
+        FasterWhisper(),
+        Scripted(),
+        ScriptedTranscription(),
+    )
+)

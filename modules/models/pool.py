@@ -132,6 +132,10 @@ class ModelPool:
         """The kind of the model that a request's name means, None when it means none in particular."""
         return await asyncio.to_thread(self._roster.kind_named, name) if name else None
 
+    async def check_kind(self, kind: ModelKind) -> None:
+        """Raises NotInstalled where there is no model of that kind, and names the command that gets one."""
+        await self._spec_of(None, kind)
+
     def list_adapters(self) -> list[str]:
         """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
         return self._adapters.names()

@@ -129,6 +129,8 @@ class ProcessClient(Generic[A]):
         self._pending[number] = pending
         limit, taken = TimeLimit(seconds), 0
         self._child.send(frame)
+        # They may be large, and the answers long in coming.
+        del frame, question
         try:
             while pending.answers or not pending.is_over:
                 if not pending.answers:

@@ -1,6 +1,9 @@
 """What uvicorn leaves open: bounds on heads and bodies of requests, and how streams are sent."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -13,15 +16,26 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 BODY_TIMEOUT_SECONDS: Final = 60
 
 
-class BodyLimits:
-    """A body may have `max_bytes`, and each part of it must follow the last within `BODY_TIMEOUT_SECONDS`."""
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """Most bytes of a body, and the flag that sets it."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    max_bytes: int
+    flag: str = "--api-max-body-mb"
+
+
+class BodyLimits:
+    """A body may have `max_bytes`, on a path of `larger` what is said there, and each part of it must follow the last within
+    `BODY_TIMEOUT_SECONDS`."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, BodyLimit] = MappingProxyType({})) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._usual = BodyLimit(max_bytes)
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        left = self._max_bytes if scope["type"] == "http" else 0
+        limit = self._larger.get(scope.get("path", ""), self._usual)
+        left = limit.max_bytes if scope["type"] == "http" else 0
         is_complete = scope["type"] != "http"
 
         async def limited_receive() -> Message:
@@ -31,9 +45,9 @@ class BodyLimits:
             message = await _in_time(receive)
             left -= len(message.get("body", b""))
             # Refused by its announced length before anything of it is read.
-            if left < 0 or _announced_length(scope) > self._max_bytes:
+            if left < 0 or _announced_length(scope) > limit.max_bytes:
                 # The rest of the body is still on its way; the connection cannot be used again.
-                raise HTTPException(413, headers={"Connection": "close"})
+                raise HTTPException(413, limit.flag, headers={"Connection": "close"})
             is_complete = not message.get("more_body", False)
             return message
 

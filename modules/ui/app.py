@@ -13,6 +13,7 @@ from modules.ui.characters.tab import build_character
 from modules.ui.chat.tab import build_chat
 from modules.ui.model.tab import build_model
 from modules.ui.notebook.tab import build_notebook
+from modules.ui.page.dictation import add_dictation
 from modules.ui.page.page import Page
 from modules.ui.parameters.tab import build_parameters
 from modules.ui.session.tab import build_session
@@ -47,8 +48,10 @@ def build_blocks(page: Page) -> PageBlocks:
 def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
     """The app that serves `blocks` at its root; `settings` say to whom."""
     passwords = list(settings.passwords.items())
+    own = FastAPI(openapi_url=None)
+    add_dictation(own, page.runtime)
     app: FastAPI = gr.mount_gradio_app(
-        FastAPI(openapi_url=None),
+        own,
         blocks,
         path="/",
         auth=passwords or None,

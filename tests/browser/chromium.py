@@ -24,10 +24,10 @@ _FLAGS: Final = (
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*more_flags: str) -> AsyncIterator[Browser]:
     """Root may not start it with its sandbox."""
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    flags = [*_FLAGS, "--no-sandbox"] if is_root else [*_FLAGS]
+    flags = [*_FLAGS, *more_flags, *(["--no-sandbox"] if is_root else [])]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=_path(), args=flags)
         yield browser

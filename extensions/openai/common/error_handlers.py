@@ -75,7 +75,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         404: (f"Unknown request URL: {method} {path}. Please check the URL for typos.", "unknown_url"),
         405: (f"Not allowed to {method} on {path}. Try another method.", "method_not_supported"),
         408: ("The request body took too long to arrive.", "request_timeout"),
-        413: ("The request body is too large. The operator can raise --api-max-body-mb.", "request_too_large"),
+        413: (f"The request body is too large. The operator can raise {error.detail}.", "request_too_large"),
     }.get(error.status_code, (str(error.detail), None))
     body = failure_body(request.scope, _http_fault(error.status_code), message, code=code)
     return Response(body, error.status_code, error.headers, "application/json")

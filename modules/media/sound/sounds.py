@@ -66,7 +66,10 @@ async def stream_sound(
     client: ProcessClient[SoundBlock] = ProcessClient(_SPEC, answers=SoundBlock)
     try:
         await client.start()
-        async with aclosing(client.stream(question, seconds=_SECONDS)) as blocks:
+        stream = client.stream(question, seconds=_SECONDS)
+        # Both may be large, and the reader slow.
+        del content, question
+        async with aclosing(stream) as blocks:
             async for block in blocks:
                 yield block.samples
     except TimeLimitExceeded:

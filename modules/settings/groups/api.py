@@ -64,6 +64,9 @@ class ApiSettings(SettingsGroup, frozen=True):
     remote_media_hosts: Words = setting(
         (), "Hosts, as they stand in such addresses, that they may be fetched from although they are private."
     )
+    api_max_audio_mb: int = setting(
+        200, "Largest recording that /v1/audio accepts for transcription, in MiB.", ge=1, le=200
+    )
     responses_records: int = setting(
         1000, "Responses and conversations of /v1/responses that clients can come back to; 0 keeps none.", ge=0
     )

@@ -148,6 +148,9 @@ def conversation(settings: Settings) -> ConversationParts:
             stop_btn=False,
         )
         with gr.Row(elem_id="chat-actions", elem_classes="tight"):
+            # The page's script does what they say.
+            _action("Dictate", "dictate")
+            _action("Call", "call")
             regenerate = _action("Regenerate", "regenerate")
             go_on = _action("Continue", "continue")
             remove = _action("Delete last turn", "remove-last")

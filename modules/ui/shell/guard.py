@@ -39,9 +39,11 @@ _HEADERS: Final = (
 # A page of strangers can make a browser send others, but not these without asking first.
 _JSON: Final = ("application/json",)
 _UPLOAD: Final = "/gradio_api/upload"
+_DICTATION: Final = "/dictation"
 _FORM: Final = "multipart/form-data"
-# Every other body is JSON: a page of another origin cannot send that without a preflight.
-_FORMS: Final = {"/login": (_FORM, "application/x-www-form-urlencoded"), _UPLOAD: (_FORM,)}
+# Every other body is JSON: a page of another origin can send neither that nor sound without a preflight.
+_FORMS: Final = {"/login": (_FORM, "application/x-www-form-urlencoded"), _UPLOAD: (_FORM,), _DICTATION: ("audio/wav",)}
+_LARGE: Final = frozenset({_UPLOAD, _DICTATION})
 # Longer than any that a browser sends.
 _MAX_CONTENT_TYPE: Final = 200
 # An event's body has a whole chat in it at most.
@@ -78,7 +80,7 @@ class Guard:
         refusal = self._refusal(connection.headers) or self._closed(connection, path)
         if refusal is None and scope["method"] == "POST":
             refusal = _unsuitable(connection.headers, path)
-        app = self._uploads if path.rstrip("/") == _UPLOAD else self._app
+        app = self._uploads if path.rstrip("/") in _LARGE else self._app
         await (refusal or app)(scope, receive, send_guarded)
 
     def _refusal(self, headers: Headers) -> PlainTextResponse | None:

@@ -1,0 +1,1 @@
+"""Whisper models, as folders that CTranslate2 reads, through faster-whisper."""
