@@ -74,7 +74,8 @@ def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
 
 
 def _script(page: Page) -> str:
-    look = "dark" if page.settings.dark_theme else "light"
+    settings = page.settings
+    look = "system" if "dark_theme" not in settings.explicit else "dark" if settings.dark_theme else "light"
     return "\n".join((f"window.preferredLook = '{look}';", *_assets(".js")))
 
 

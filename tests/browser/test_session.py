@@ -68,11 +68,17 @@ async def test_the_page_comes_back_after_a_start_again(tab: Page, server: LiveSe
     assert "default_extensions:\n- openai" in (tmp_path / "settings.yaml").read_text("utf-8")
 
 
-async def test_the_look_is_kept_by_the_browser(tab: Page) -> None:
+async def test_the_look_is_the_systems_until_one_is_chosen(tab: Page) -> None:
     body = tab.locator("body.dark")
+    await tab.emulate_media(color_scheme="dark")
     await expect(body).to_have_count(1)
-    await tab.click("#look")
+    await tab.emulate_media(color_scheme="light")
     await expect(body).to_have_count(0)
+    await tab.click("#look")
+    await expect(body).to_have_count(1)
     await tab.reload()
     await expect(tab.locator("#box textarea")).to_be_visible()
+    await expect(body).to_have_count(1)
+    await tab.get_by_role("tab", name="Session", exact=True).click()
+    await tab.click("#system-look")
     await expect(body).to_have_count(0)

@@ -8,7 +8,9 @@ from modules.settings.options import SettingsGroup, setting
 class PageSettings(SettingsGroup, frozen=True):
     title: ClassVar[str] = "Web page"
 
-    dark_theme: bool = setting(True, "Start with the dark theme; each browser remembers a change.")
+    dark_theme: bool = setting(
+        True, "Dark theme, or when off the light one. Left alone, each browser follows its system."
+    )
     show_controls: bool = setting(True, "Show the controls beside the chat.")
     preset: str = setting("", "Preset that the page's parameters were loaded from.")
     max_new_tokens: int = setting(512, "Maximum number of new tokens of a reply on the page.", ge=1, le=2**24)

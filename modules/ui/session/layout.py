@@ -19,6 +19,7 @@ _REFRESH_SECONDS: Final = 2.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramParts:
     look: gr.Button
+    system_look: gr.Button
     chat_style: gr.Radio
     switches: dict[str, gr.Checkbox]
     extensions: gr.CheckboxGroup
@@ -67,6 +68,7 @@ def program_parts(settings: Settings) -> ProgramParts:
     gr.Markdown("### Appearance")
     with gr.Row(elem_classes="tight"):
         look = gr.Button("Toggle light/dark theme", size="sm", elem_id="look")
+        system_look = gr.Button("Use the system's theme", size="sm", elem_id="system-look")
     chat_style = gr.Radio(
         list(CHAT_STYLES), value=_style(settings), label="Chat style", interactive=can_save, elem_id="chat-style"
     )
@@ -103,6 +105,7 @@ def program_parts(settings: Settings) -> ProgramParts:
     gr.Markdown("A restart ends all replies and reloads the model.", elem_classes="hint")
     return ProgramParts(
         look=look,
+        system_look=system_look,
         chat_style=chat_style,
         switches=switches,
         extensions=extensions,

@@ -13,6 +13,7 @@ from modules.ui.shell.internals import current_tab
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 _OTHER_LOOK: Final = "() => window.wearLook(document.body.classList.contains('dark') ? 'light' : 'dark')"
+_SYSTEM_LOOK: Final = "() => window.wearLook('system')"
 _AWAIT_RESTART: Final = "() => window.awaitRestart()"
 
 
@@ -42,6 +43,7 @@ def _connect_program(page: Page, parts: ProgramParts, tab: gr.Tab) -> None:
 
     tab.select(fill, [is_filled], [is_filled, parts.save, parts.restart, *entered], **_QUIET)
     parts.look.click(None, None, None, js=_OTHER_LOOK, api_visibility="private")
+    parts.system_look.click(None, None, None, js=_SYSTEM_LOOK, api_visibility="private")
     parts.save.click(program.save, entered, None, **_QUIET)
     saved = parts.restart.click(program.save, entered, None, **_QUIET)
     saved.success(None, None, None, js=_AWAIT_RESTART, api_visibility="private")
