@@ -4,6 +4,7 @@ A backend is one `BackendSpec`, in a folder of its own, and one entry of the reg
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from modules.engine.protocols import Loader
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
+from modules.paths import UserData
 from modules.settings.options import SettingsGroup, options_of
 
 _Options = TypeVar("_Options", bound=SettingsGroup)
@@ -84,6 +86,12 @@ class BackendSpec(ABC):
     def can_use_gpu(self) -> bool:
         """Whether it computes on graphics cards as it is installed here."""
         return False
+
+    def completed(self, spec: LoadSpec, data: UserData, *, requested: Collection[str] = ()) -> LoadSpec:
+        """`spec` with the files that its options name, and those that belong to its model, as absolute paths. Options that
+        were `requested`, by name, come from a client: they name files of the model's folder and of `data` only. Reads
+        beginnings of files. Raises LoadFailed."""
+        return spec
 
     @abstractmethod
     def estimate(self, spec: LoadSpec, gpus: tuple[int, ...] = ()) -> MemoryEstimate:

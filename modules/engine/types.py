@@ -310,12 +310,11 @@ class ModelCard:
     trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
     Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
     `gpu_bytes` is what it takes on graphics cards, 0 where that is nothing or not known. `modalities` are "text" and the
-    kinds of media that it reads; sounds come with `audio_rate` samples a second.
+    kinds of media that it reads, with its `projector`; sounds come with `audio_rate` samples a second.
     The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
     `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
     `pair_frame`. `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names
-    the model that drafts for it, `adapters` the LoRA adapters that are applied; `unsupported` the sampling fields that this
-    backend ignores.
+    the model that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores.
     """
 
     name: str
@@ -339,6 +338,7 @@ class ModelCard:
     infill_tokens: tuple[int, int, int] | None = None
     modalities: tuple[str, ...] = ("text",)
     audio_rate: int = 0
+    projector: str = ""
     can_constrain: bool = False
     can_score: bool = True
     adapters: tuple[str, ...] = ()

@@ -129,7 +129,8 @@ def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: Lis
     drafts = backend.can_draft and chosen.speculation in {"auto", "draft"}
     if drafts and chosen.model_draft is not None and kind is ModelKind.CHAT:
         draft = _draft_model(catalog, backend, chosen.model_draft, is_requested="model_draft" in options.changes)
-    return load_spec(chosen, name=model.name, path=str(model.path), loader=backend.name, kind=kind, draft=draft)
+    spec = load_spec(chosen, name=model.name, path=str(model.path), loader=backend.name, kind=kind, draft=draft)
+    return backend.completed(spec, settings.user_data, requested=options.changes)
 
 
 def _backend_of(backends: Backends, settings: Settings, path: Path) -> BackendSpec:

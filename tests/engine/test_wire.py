@@ -167,6 +167,7 @@ CARD = ModelCard(
     draft="d.gguf",
     modalities=("text", "image"),
     audio_rate=16_000,
+    projector="mmproj.gguf",
     can_constrain=True,
     can_score=False,
     adapters=("l.gguf",),

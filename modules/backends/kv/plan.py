@@ -5,13 +5,29 @@ from dataclasses import dataclass, field
 from modules.backends.kv.host_cache import Entry
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRun:
+    """The tokens `start` to `end` of a prompt stand for a part of a picture or a sound, the `part`-th of the one with
+    `digest`. They take `positions` in the sequence, which may be fewer than they are. With `is_whole` they are computed
+    in one step.
+    """
+
+    start: int
+    end: int
+    positions: int
+    digest: bytes
+    part: int
+    is_whole: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class KvSlot:
     """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
 
     `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
     `common` remembers how many leading tokens it shares with other jobs, by their ids. `draft` are tokens that may come
-    next, for one step.
+    next, for one step. `runs` are its pictures and sounds, in order; with `is_waiting` the next one is not ready to be
+    computed.
     """
 
     job_id: int
@@ -24,6 +40,36 @@ class KvSlot:
     was_preempted: bool = False
     common: dict[int, int] = field(default_factory=dict)
     draft: tuple[int, ...] = ()
+    runs: tuple[MediaRun, ...] = ()
+    is_waiting: bool = False
+
+    @property
+    def next_run(self) -> MediaRun | None:
+        """The first that is not computed to its end."""
+        return next((run for run in self.runs if run.end > self.computed), None)
+
+    @property
+    def is_at_run(self) -> bool:
+        """Whether the next token to be computed belongs to a picture or a sound."""
+        run = self.next_run if self.runs else None
+        return run is not None and run.start <= self.computed
+
+    def position(self, length: int) -> int:
+        """Where in the sequence the first `length` tokens end; within a run, as if each token of it took one."""
+        saved = (run.end - run.start - run.positions for run in self.runs if run.end <= length)
+        return length - sum(saved)
+
+    def cut(self, length: int) -> int:
+        """`length` without a run that it would cut."""
+        return next((run.start for run in self.runs if run.start < length < run.end), length)
+
+    def reach(self, budget: int) -> int:
+        """Up to where one step with `budget` tokens can compute: a step has either text or a part of one run."""
+        if not self.runs or (run := self.next_run) is None:
+            return min(self.computed + budget, len(self.tokens))
+        if run.start > self.computed:
+            return min(self.computed + budget, run.start)
+        return run.end if run.is_whole else min(self.computed + budget, run.end)
 
     @property
     def pending(self) -> int:
@@ -45,6 +91,11 @@ class Slice:
     draft: tuple[int, ...] = ()
 
     @property
+    def run(self) -> MediaRun | None:
+        """What these tokens are a part of, if it is a picture or a sound."""
+        return next((run for run in self.slot.runs if run.start <= self.start < run.end), None)
+
+    @property
     def is_last(self) -> bool:
         return self.end == len(self.slot.tokens)
 
@@ -55,7 +106,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The first `length` cells of `source` now also belong to `target`."""
+    """The cells of the first `length` positions of `source` now also belong to `target`."""
 
     source: int
     target: int
@@ -71,7 +122,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """`sequence` keeps the cells of its first `length` tokens."""
+    """`sequence` keeps the cells of its first `length` positions."""
 
     sequence: int
     length: int
@@ -87,7 +138,7 @@ class Offload:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """The first `length` tokens of `entry` are put into cells of `target`, which has none."""
+    """The first `length` positions of `entry` are put into cells of `target`, which has none."""
 
     entry: Entry
     target: int
@@ -116,6 +167,11 @@ class StepPlan:
     @property
     def has_drafts(self) -> bool:
         return any(piece.draft for piece in self.slices)
+
+    @property
+    def media(self) -> Slice | None:
+        """The part of a picture or a sound that is to be computed, after everything else."""
+        return next((piece for piece in self.slices if piece.run is not None), None)
 
     @property
     def decoded(self) -> int:

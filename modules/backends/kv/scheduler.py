@@ -2,8 +2,9 @@
 
 Every step decodes one token of each running reply and reads a bounded slice of the prompts that wait (chunked prefill,
 arXiv:2308.16369). Jobs with a common beginning share its cells; those that arrive together wait for one of them to
-compute it. When cells run out, finished sequences go first, least recently used ones before others; then the youngest
-running job is preempted: it gives its cells back and is read again later, with what it had said so far.
+compute it. A picture or a sound is taken over whole or not at all, and of one at most a step computes a part, since it
+cannot be mixed with text. When cells run out, finished sequences go first, least recently used ones before others; then
+the youngest running job is preempted: it gives its cells back and is read again later, with what it had said so far.
 
 Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the host cache, as soon as a
 job begins that does not need them. A job that runs alone then finds the cache as if it were new, and its reply does not
@@ -147,7 +148,7 @@ class Scheduler:
         if accepted:
             self._cache.extend(slot.sequence, piece.draft[:accepted])
             slot.computed += accepted
-        return [Truncate(slot.sequence, slot.computed)] if accepted < len(piece.draft) else []
+        return [Truncate(slot.sequence, slot.position(slot.computed))] if accepted < len(piece.draft) else []
 
     def offload_deferred(self) -> list[Action]:
         """Copy a scattered sequence to the host cache; for when nothing else is to be done."""
@@ -172,12 +173,17 @@ class Scheduler:
         if slot.scores_prompt:
             return Match(0, None)
         wanted = slot.tokens[:-1]
-        match = self._cache.match(wanted) if self._can_share else None
-        return match if match is not None and self._is_whole(match) else self._cache.whole_match(wanted, self._idle)
+        match = _cut(slot, self._cache.match(wanted)) if self._can_share else None
+        if match is not None and self._is_whole(slot, match):
+            return match
+        whole = self._cache.whole_match(wanted, self._idle)
+        return whole if _cut(slot, whole) == whole else Match(0, None)
 
-    def _is_whole(self, match: Match) -> bool:
+    def _is_whole(self, slot: KvSlot, match: Match) -> bool:
         """True when nothing that the job needs of its match has been forgotten."""
-        return self._still_holds is None or match.sequence is None or self._still_holds(match.sequence, match.length)
+        if self._still_holds is None or match.sequence is None:
+            return True
+        return self._still_holds(match.sequence, slot.position(match.length))
 
     def _is_about_to_be_shared(self, slot: KvSlot, match: Match) -> bool:
         """True when a running job will soon have computed clearly more of this prompt than the cache holds now."""
@@ -214,7 +220,10 @@ class Scheduler:
     def _host_match(self, slot: KvSlot) -> tuple[int, Entry | None]:
         if slot.scores_prompt:
             return 0, None
-        return self._host_cache.match(slot.tokens[:-1], whole=not self._can_share or self._still_holds is not None)
+        is_whole = not self._can_share or self._still_holds is not None
+        length, entry = self._host_cache.match(slot.tokens[:-1], whole=is_whole)
+        cut = slot.cut(length)
+        return (0, None) if is_whole and cut < length else (cut, entry)
 
     def _can_restore(self, entry: Entry) -> bool:
         """An entry needs cells for all its tokens, even if only some of them are to be kept."""
@@ -227,7 +236,7 @@ class Scheduler:
             while self._cache.cells + len(entry.tokens) > self._cells:
                 self._remove_idle(next(iter(self._idle)), actions)
             slot.sequence = self._sequence_for(Match(0, None), actions)
-        actions.append(Restore(entry, slot.sequence, length))
+        actions.append(Restore(entry, slot.sequence, slot.position(length)))
         self._cache.extend(slot.sequence, slot.tokens[:length])
         slot.computed = length
 
@@ -237,7 +246,7 @@ class Scheduler:
         slot.sequence = self._sequence_for(match, actions)
         if slot.sequence != source and source is not None:
             self._share(source, slot.sequence, match.length, actions)
-            actions.append(Copy(source, slot.sequence, match.length))
+            actions.append(Copy(source, slot.sequence, slot.position(match.length)))
             if source in self._idle:
                 self._idle.move_to_end(source)
                 self._drop_if_redundant(source, actions)
@@ -273,10 +282,16 @@ class Scheduler:
         for slot in self._running:
             if slot.is_decoding:
                 yield Slice(slot, slot.computed, len(slot.tokens), slot.draft)
+        has_media = False
         for slot in self._running:
-            size = min(slot.pending, budget, scoring_budget if slot.scores_prompt else budget)
-            if slot.is_decoding or size <= 0:
+            room = min(budget, scoring_budget) if slot.scores_prompt else budget
+            is_media = slot.is_at_run
+            if slot.is_decoding or room <= 0 or slot.is_waiting or (is_media and has_media):
                 continue
+            size = slot.reach(room) - slot.computed
+            if size <= 0:
+                continue
+            has_media = has_media or is_media
             budget -= size
             scoring_budget -= size if slot.scores_prompt else 0
             yield Slice(slot, slot.computed, slot.computed + size)
@@ -346,6 +361,12 @@ class Scheduler:
             self._deferred.remove(sequence)
         self._free.append(sequence)
         actions.append(Remove(sequence))
+
+
+def _cut(slot: KvSlot, match: Match) -> Match:
+    """A picture is taken over whole or not at all."""
+    length = slot.cut(match.length)
+    return match if length == match.length else Match(length, match.sequence if length else None)
 
 
 def _common(slot: KvSlot, other: KvSlot) -> int:

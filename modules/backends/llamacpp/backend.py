@@ -3,8 +3,8 @@
 import ctypes
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from llama_cpp import llama_cpp as c
@@ -27,37 +27,34 @@ from modules.backends.kv.scheduler import Scheduler
 from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
+from modules.backends.llamacpp.media.reader import MediaReader, text_only
 from modules.backends.llamacpp.native_stages import SamplerVocabulary
 from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.sampler import sampler_of
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
-from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.llamacpp.tasks import LlamaTask, check_job, is_done
+from modules.backends.llamacpp.tokenizer import LlamaMediaTokenizer, LlamaTokenizer
 from modules.backends.sampling import logprobs
-from modules.backends.sampling.job_sampler import JobSampler
 from modules.backends.sampling.logprobs import Row
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
-from modules.errors import BadRequest, ContextTooLong, EngineFailed
-
-# llama_decode's result when no KV cell is free; others are failures.
-_NO_ROOM = 1
+from modules.engine.types import Finish, Job, ModelCard, Output, Prompt, PromptProgress, TokenLogprob
+from modules.errors import EngineFailed
 
 
-@dataclass(slots=True, eq=False)
-class _Task:
-    """A job with its place in the cache; the sampler is made for its first token."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companions:
+    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures and sounds."""
 
-    job: Job
-    slot: KvSlot
-    guide: Guide | None
-    sampler: JobSampler | None = None
-    scored: list[TokenLogprob | None] = field(default_factory=list)
+    planner: DraftPlanner | None = None
+    media: MediaReader | None = None
+
+
+ALONE: Final = Companions()
 
 
 class LlamaBackend:
-    """Owns `model`, `context` and `planner`, which has tokens drafted, and frees them. `log` is what the library calls to
-    log, and has to live as long."""
+    """Owns `model`, `context` and `companions`, and frees them. `log` is what the library calls to log, and has to live as long."""
 
     def __init__(
         self,
@@ -67,18 +64,20 @@ class LlamaBackend:
         card: ModelCard,
         log: object,
         *,
-        planner: DraftPlanner | None = None,
+        companions: Companions = ALONE,
     ) -> None:
         self._log = log
-        self._planner = planner
+        self._media = media = companions.media
+        self._planner = companions.planner
         self._is_cramped = False
         self._model = model
         self._context = context
         self._cells = c.llama_get_memory(context)
         self._card = card
-        self._tokenizer = LlamaTokenizer(c.llama_model_get_vocab(model))
+        vocabulary = c.llama_model_get_vocab(model)
+        self._tokenizer = LlamaTokenizer(vocabulary) if media is None else LlamaMediaTokenizer(vocabulary, media)
         ends = tuple(sorted(self._tokenizer.end_ids))
-        self._vocabulary = SamplerVocabulary(c.llama_model_get_vocab(model), self._tokenizer.size, ends, layout.context)
+        self._vocabulary = SamplerVocabulary(vocabulary, self._tokenizer.size, ends, layout.context)
         self._candidates = Candidates(self._tokenizer.size)
         self._constraints = Constraints(self._tokenizer)
         capacity = int(c.llama_n_batch(context))
@@ -98,7 +97,7 @@ class LlamaBackend:
             host_cache=HostCache(layout.host_cache_bytes, self._host_buffer.measure),
             still_holds=self._still_holds if layout.window else None,
         )
-        self._tasks: dict[int, _Task] = {}
+        self._tasks: dict[int, LlamaTask] = {}
 
     @property
     def card(self) -> ModelCard:
@@ -113,17 +112,23 @@ class LlamaBackend:
         return self._scheduler.has_work or self._scheduler.has_deferred
 
     def is_prepared(self, job: Job) -> bool:
-        return self._constraints.is_prepared(job.generation)
+        prompt = job.generation.prompt
+        is_known = self._media is None or self._media.knows(prompt)
+        return is_known and self._constraints.is_prepared(job.generation)
 
     def prepare(self, job: Job) -> Guide | None:
+        if self._media is not None:
+            self._media.runs_of(job.generation.prompt)
         return self._constraints.prepare(job.generation)
 
     def admit(self, job: Job, guide: Guide | None) -> None:
-        self._check(job)
-        tokens = job.generation.prompt.tokens
+        check_job(job, self._card, self._tokenizer)
+        prompt = job.generation.prompt
         scores = job.generation.prompt_logprobs is not None
-        slot = KvSlot(job.id, list(tokens), len(tokens), scores_prompt=scores)
-        self._tasks[job.id] = _Task(job, slot, guide)
+        slot = KvSlot(job.id, list(prompt.tokens), len(prompt.tokens), scores_prompt=scores)
+        if self._media is not None and prompt.media:
+            slot.runs = self._media.runs_of(prompt)
+        self._tasks[job.id] = LlamaTask(job, slot, guide)
         self._scheduler.add(slot)
 
     def step(self) -> Iterable[Output]:
@@ -133,10 +138,19 @@ class LlamaBackend:
         self._apply(self._scheduler.place_waiting())
         if self._planner is not None:
             self._draft(self._planner)
+        if self._media is not None and (failed := self._look_ahead(self._media)):
+            return failed
         plan = self._plan()
         self._apply(plan.actions)
-        if not plan.slices:
-            return ()
+        if self._media is not None and (media := plan.media) is not None:
+            return self._step_with_media(self._media, plan, media)
+        if plan.slices:
+            return self._step_with(plan)
+        if self._media is not None:
+            self._media.wait()
+        return ()
+
+    def _step_with(self, plan: StepPlan) -> list[Output]:
         rows = self._fill_batch(plan.slices)
         started = time.perf_counter()
         if not self._decode():
@@ -147,6 +161,29 @@ class LlamaBackend:
             self._planner.learn(width=plan.width, seconds=seconds)
         self._scheduler.commit(plan)
         return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
+
+    def _step_with_media(self, media: MediaReader, plan: StepPlan, piece: Slice) -> list[Output]:
+        """The picture after the text: what is sampled of the text has to be read before the next computation."""
+        text = [each for each in plan.slices if each is not piece]
+        outputs = self._step_with(StepPlan(slices=text)) if text else []
+        alone = StepPlan(slices=[piece])
+        if piece.slot.sequence is None:
+            return outputs  # it had to make room for the text
+        started = time.perf_counter()
+        if not is_done(media.decode(piece, self._tasks[piece.slot.job_id].job.generation.prompt)):
+            return [*outputs, *self._preempt(alone)]
+        self._budget.learn(seconds=time.perf_counter() - started, decoded=0, read=alone.read)
+        self._scheduler.commit(alone)
+        return [*outputs, *self._outputs(piece, piece.end - piece.start - 1)]
+
+    def _look_ahead(self, media: MediaReader) -> list[Output]:
+        """Have pictures and sounds encoded that are needed next. Returns the errors of those that cannot be."""
+        failed: list[Output] = []
+        for job_id in self._scheduler.running:
+            task = self._tasks[job_id]
+            if task.slot.runs and (failure := media.look_ahead(task.slot, task.job.generation.prompt)):
+                failed.append(Output(job_id=job_id, error=failure))
+        return failed
 
     def _offload_deferred(self) -> None:
         if self._scheduler.has_deferred:
@@ -160,6 +197,8 @@ class LlamaBackend:
             task.sampler.close()
         if self._planner is not None:
             self._planner.forget(job_id)
+        if self._media is not None:
+            self._media.forget(job_id)
         self._apply(self._scheduler.finish(task.slot))
 
     def close(self) -> None:
@@ -168,23 +207,10 @@ class LlamaBackend:
         self._batch.free()
         if self._planner is not None:
             self._planner.close()
+        if self._media is not None:
+            self._media.close()
         c.llama_free(self._context)
         c.llama_model_free(self._model)
-
-    def _check(self, job: Job) -> None:
-        generation = job.generation
-        tokens, sampling = generation.prompt.tokens, generation.sampling
-        if not tokens:
-            raise BadRequest("The prompt is empty. Send at least one token.", param="prompt")
-        if len(tokens) > self._card.context - (generation.max_tokens != 0):
-            raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
-        for param, ids in (
-            ("prompt", tokens),
-            ("logit_bias", sampling.logit_bias),
-            ("custom_token_bans", sampling.banned_tokens),
-        ):
-            for token in ids:
-                self._tokenizer.check(token, param)
 
     def _draft(self, planner: DraftPlanner) -> None:
         slots = self._scheduler.decoding_slots
@@ -193,7 +219,9 @@ class LlamaBackend:
         planner.draft(slots, bounds)
 
     def _draft_bound(self, slot: KvSlot) -> int:
-        """Every step yields one token beyond the draft."""
+        """Every step yields one token beyond the draft. Nothing is drafted after pictures, which no draft model sees."""
+        if slot.runs:
+            return 0
         room = self._card.context - len(slot.tokens)
         wanted = self._tasks[slot.job_id].job.generation.max_tokens
         said = len(slot.tokens) - slot.prompt_length
@@ -233,21 +261,20 @@ class LlamaBackend:
         slot = piece.slot
         assert slot.sequence is not None
         first = -1
+        saved = piece.start - slot.position(piece.start) if slot.runs else 0
         for at in range(piece.start, piece.end):
             wants = slot.scores_prompt or at == len(slot.tokens) - 1
-            row = self._batch.add(slot.tokens[at], at, slot.sequence, logits=wants)
+            row = self._batch.add(slot.tokens[at], at - saved, slot.sequence, logits=wants)
             first = row if wants and first < 0 else first
-        for at, token in enumerate(piece.draft, piece.end):
+        for at, token in enumerate(piece.draft, piece.end - saved):
             self._batch.add(token, at, slot.sequence, logits=True)
         return first
 
     def _decode(self) -> bool:
         """False when the cache has no room. A context that breaks in other ways cannot be used again."""
         result = self._batch.decode(self._context)
-        if result not in (0, _NO_ROOM):
-            raise RuntimeError(f"llama_decode failed with {result}")
         c.llama_synchronize(self._context)
-        return result == 0
+        return is_done(result)
 
     def _preempt(self, plan: StepPlan) -> list[Output]:
         if plan.has_drafts:
@@ -279,7 +306,7 @@ class LlamaBackend:
             return None
         return PromptProgress(piece.end, slot.prompt_length, slot.cached)
 
-    def _score(self, task: _Task, piece: Slice, row: int) -> None:
+    def _score(self, task: LlamaTask, piece: Slice, row: int) -> None:
         """Row i holds what was predicted after token i, so it scores token i + 1."""
         wanted, tokens = task.job.generation.prompt_logprobs or 0, task.slot.tokens
         if piece.start == 0:
@@ -288,7 +315,9 @@ class LlamaBackend:
             logits = self._logits(row + at - piece.start)
             task.scored.append(logprobs.from_logits(logits, tokens[at + 1], wanted, self._tokenizer))
 
-    def _next_tokens(self, task: _Task, piece: Slice, row: int, progress: PromptProgress | None) -> Iterator[Output]:
+    def _next_tokens(
+        self, task: LlamaTask, piece: Slice, row: int, progress: PromptProgress | None
+    ) -> Iterator[Output]:
         """Sampled as if there were no draft, for as long as what is sampled is what was drafted: `row` and those after it
         are what the model says to each of its tokens."""
         output, accepted = self._next_token(task, row, progress), 0
@@ -306,7 +335,7 @@ class LlamaBackend:
             self._planner.settle(piece, accepted + is_right)
         yield output
 
-    def _next_token(self, task: _Task, row: int, progress: PromptProgress | None) -> Output:
+    def _next_token(self, task: LlamaTask, row: int, progress: PromptProgress | None) -> Output:
         generation, job_id = task.job.generation, task.job.id
         scored = tuple(task.scored) or None
         task.scored, task.slot.scores_prompt = [], False
@@ -326,6 +355,8 @@ class LlamaBackend:
                 stop_token=token,
             )
         task.slot.tokens.append(token)
+        if task.slot.runs:
+            task.history.append(token)
         piece = self._tokenizer.printed if generation.skip_special_tokens else self._tokenizer.shown
         return Output(
             job_id=job_id,
@@ -337,11 +368,12 @@ class LlamaBackend:
             finish=Finish.STOP if task.sampler is not None and task.sampler.is_complete else None,
         )
 
-    def _sample(self, task: _Task, logits: Row) -> tuple[int, TokenLogprob | None]:
+    def _sample(self, task: LlamaTask, logits: Row) -> tuple[int, TokenLogprob | None]:
         generation, sampler = task.job.generation, task.sampler
         if sampler is None:
-            history = task.slot.tokens
-            sampler = sampler_of(generation, history, self._vocabulary, self._candidates, task.guide)
+            task.history = text_only(task.slot.tokens) if task.slot.runs else task.slot.tokens
+            read = replace(generation, prompt=Prompt(tuple(task.history))) if task.slot.runs else generation
+            sampler = sampler_of(read, task.history, self._vocabulary, self._candidates, task.guide)
             task.sampler = sampler
         wanted = generation.logprobs
         raw = logits.copy() if wanted is not None and not generation.sampled_logprobs else logits

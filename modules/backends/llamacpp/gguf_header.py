@@ -7,7 +7,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -65,10 +65,12 @@ Value: TypeAlias = Scalar | str | tuple[Scalar, ...] | Items
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """`tensors` maps names to bytes in the file. Of a model in several files it covers all of them."""
+    """`tensors` maps names to bytes in the file, `shapes` to their dimensions, the fastest first. Of a model in several
+    files it covers all of them."""
 
     metadata: Mapping[str, Value]
     tensors: Mapping[str, int]
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def architecture(self) -> str:
@@ -99,7 +101,8 @@ def read_gguf(path: Path) -> GgufHeader:
     except OSError as error:
         raise LoadFailed(f"{path.name} cannot be read: {error.strerror}.") from error
     tensors = {name: size for header in headers for name, size in header.tensors.items()}
-    return GgufHeader(headers[0].metadata, MappingProxyType(tensors))
+    shapes = {name: shape for header in headers for name, shape in header.shapes.items()}
+    return GgufHeader(headers[0].metadata, MappingProxyType(tensors), MappingProxyType(shapes))
 
 
 def read_traits(path: Path) -> Mapping[str, Value]:
@@ -166,6 +169,7 @@ class _Parser:
         self._content = content
         self._file_size = file_size
         self._at = 0
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def traits(self) -> Mapping[str, Value]:
         """As much as there is of the metadata, to the vocabulary."""
@@ -183,7 +187,8 @@ class _Parser:
         tensor_count, entry_count = self._counts()
         metadata = dict(self._entry() for _ in range(entry_count))
         places = [self._tensor() for _ in range(tensor_count)]
-        return GgufHeader(MappingProxyType(metadata), MappingProxyType(dict(self._sizes(places, metadata))))
+        sizes = dict(self._sizes(places, metadata))
+        return GgufHeader(MappingProxyType(metadata), MappingProxyType(sizes), MappingProxyType(self._shapes))
 
     def _counts(self) -> tuple[int, int]:
         """Of tensors and of entries."""
@@ -249,7 +254,8 @@ class _Parser:
         dimensions = self._u32()
         if dimensions > _MAX_DIMENSIONS:
             raise _Damaged("a tensor has too many dimensions")
-        self._take(dimensions * _U64.size + _U32.size)
+        self._shapes[name] = tuple(self._u64() for _ in range(dimensions))
+        self._u32()
         return self._u64(), name
 
     def _string(self) -> str | None:

@@ -25,7 +25,7 @@ class ContextLayout:
     `outputs` rows of logits per batch: one per running job, `SCORING_ROWS` of a prompt that is scored, `draft_rows`.
     `window` is how many tokens the layers with sliding windows attend to, 0 without such layers; cells that left it may
     be overwritten. `can_share` is False where cells cannot belong to several sequences at any length: recurrent and
-    hybrid models, and caches no larger than their windows.
+    hybrid models, and caches no larger than their windows. `whole_cells` of a picture may have to be computed at once.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class ContextLayout:
         self.sequences = sequences_for(parallel, can_share=self.can_share)
         self.draft_rows = DRAFT_ROWS if drafts else 0
         self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
+        self.whole_cells = 0
 
     @property
     def uses_gpu(self) -> bool:
@@ -60,7 +61,7 @@ class ContextLayout:
 
     @property
     def ubatch(self) -> int:
-        return self._options.ubatch_size or usual_ubatch(uses_gpu=self.uses_gpu)
+        return max(self._options.ubatch_size or usual_ubatch(uses_gpu=self.uses_gpu), self.whole_cells)
 
     @property
     def host_cache_bytes(self) -> int:

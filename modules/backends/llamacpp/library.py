@@ -6,6 +6,7 @@ The low-level bindings are untyped; everything above this file is typed.
 import ctypes
 import logging
 import re
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ _META_BYTES: Final = 1 << 12
 # Longer than nearly every token's text; llama.cpp says the length of those that are longer.
 _PIECE_BYTES: Final = 64
 _ERROR: Final = 4
+_KEPT_ERRORS: Final = 8
 # ggml.h, enum ggml_log_level.
 _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 
@@ -63,12 +65,12 @@ class Log:
     and calls freed memory after that."""
 
     def __init__(self) -> None:
-        self._callback = c.llama_log_callback(self._emit)
+        self.callback = c.llama_log_callback(self._emit)
         # Of several in a row the first has the reason.
         self.first_error = ""
-        self.last_error = ""
+        self.errors: deque[str] = deque(maxlen=_KEPT_ERRORS)
         self.buffers = DeviceBuffers()
-        c.llama_log_set(self._callback, ctypes.c_void_p(0))
+        c.llama_log_set(self.callback, ctypes.c_void_p(0))
 
     def _emit(self, level: int, text: bytes, _user: Any) -> None:
         line = text.decode("utf-8", "replace").rstrip()
@@ -76,8 +78,12 @@ class Log:
         _log.log(_LEVELS.get(level, logging.DEBUG), "%s", line)
         if level == _ERROR:
             # Without the name of the function that it comes from.
-            self.last_error = line.partition(": ")[2] or line
+            self.errors.append(line.partition(": ")[2] or line)
             self.first_error = self.first_error or self.last_error
+
+    @property
+    def last_error(self) -> str:
+        return self.errors[-1] if self.errors else ""
 
 
 def start() -> Log:

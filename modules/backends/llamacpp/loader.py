@@ -1,5 +1,6 @@
 """Brings a GGUF file up as a backend."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -9,10 +10,13 @@ from llama_cpp import llama_cpp as c
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
-from modules.backends.llamacpp.backend import LlamaBackend
+from modules.backends.llamacpp.backend import Companions, LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.layout import ContextLayout
+from modules.backends.llamacpp.media.opening import check_on, check_projector, most_whole_cells, open_projector
+from modules.backends.llamacpp.media.projector import Projector
+from modules.backends.llamacpp.media.reader import MediaReader
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
     DEFAULT_CONTEXT,
@@ -63,6 +67,8 @@ class LlamaCppLoader:
             check_options(spec, options, _facts(model))
             self._check_placement(spec, options)
             _check_draft(spec, options, model)
+            if spec.kind is ModelKind.CHAT:
+                check_projector(spec, options, model, _stated_width(model), self._log)
             if spec.kind is ModelKind.RERANK:
                 _check_head(spec)
             if spec.kind is not ModelKind.CHAT:
@@ -78,22 +84,34 @@ class LlamaCppLoader:
         model = self._loaded(spec, options, report_main)
         if spec.kind is not ModelKind.CHAT:
             return self._embedder(spec, options, model)
-        layout = _layout(model, spec, options)
-        context = c.llama_init_from_model(model, _context_params(options, layout))
-        if not context:
-            c.llama_model_free(model)
-            raise LoadFailed(self._why_no_context(spec, layout))
-        card = _card(spec, model, context=layout.context)
-        try:
+        with ExitStack() as undo:
+            undo.callback(c.llama_model_free, model)
+            layout = _layout(model, spec, options)
+            projector = self._projector(options, model, layout)
+            if projector is not None:
+                undo.callback(projector.close)
+                layout.whole_cells = most_whole_cells(projector)
+            context = c.llama_init_from_model(model, _context_params(options, layout))
+            if not context:
+                raise LoadFailed(self._why_no_context(spec, layout))
+            undo.callback(c.llama_free, context)
+            card = _card(spec, model, context=layout.context)
             library.apply_adapters(model, context, spec.adapters)
+            if projector is not None:
+                check_on(spec, options, projector, context)
+                card = replace(
+                    card, modalities=projector.modalities, audio_rate=projector.audio_rate, projector=projector.name
+                )
             planner = self._planner(spec, options, card, report_draft, can_cut=layout.can_share)
-        except LoadFailed:
-            c.llama_free(context)
-            c.llama_model_free(model)
-            raise
+            undo.pop_all()
         _warm_up(context)
         card = replace(card, gpu_bytes=self._gpu_bytes())
-        return LlamaBackend(model, context, layout, card, self._log, planner=planner)
+        media = None if projector is None else MediaReader(projector, context)
+        companions = Companions(planner=planner, media=media)
+        return LlamaBackend(model, context, layout, card, self._log, companions=companions)
+
+    def _projector(self, options: LlamaCppOptions, model: Any, layout: ContextLayout) -> Projector | None:
+        return open_projector(model, options, self._log, uses_gpu=layout.uses_gpu, flash=layout.flash_attention)
 
     def _gpu_bytes(self) -> int:
         found = self._log.buffers.total
@@ -243,7 +261,7 @@ def _load_mode(options: LlamaCppOptions) -> int:
 def _context_params(options: LlamaCppOptions, layout: ContextLayout) -> Any:
     params = c.llama_context_default_params()
     params.n_ctx = layout.cells
-    params.n_batch = max(options.batch_size, layout.outputs)
+    params.n_batch = max(options.batch_size, layout.outputs, layout.whole_cells)
     params.n_ubatch = min(layout.ubatch, params.n_batch)
     params.n_seq_max = layout.sequences
     params.n_outputs_max = layout.outputs
@@ -288,6 +306,13 @@ def _facts(model: Any) -> Facts:
     usual = stated("embedding_length") // heads if heads else 0
     sizes = (stated("attention.key_length") or usual, stated("attention.value_length") or usual)
     return Facts(architecture, sizes, bool(c.llama_supports_gpu_offload()))
+
+
+def _stated_width(model: Any) -> int:
+    """Numbers that stand for a token, 0 when unknown. llama.cpp itself knows it only of models that it has loaded whole."""
+    architecture = library.model_metadata(model, "general.architecture")
+    stated = library.model_metadata(model, f"{architecture}.embedding_length") or ""
+    return int(stated) if stated.isdecimal() else 0
 
 
 def _context_size(spec: LoadSpec, model: Any) -> int:

@@ -4,6 +4,7 @@ Importable without the library, for settings, the page and estimates.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
@@ -52,6 +53,7 @@ EXPERTS: Final = r"\.ffn_(up|down|gate|gate_up)_(ch|)exps"
 # In --device: no graphics card at all.
 NO_DEVICE: Final = "none"
 
+PROJECTOR_OFF: Final = "off"
 DEFAULT_CONTEXT: Final = 8192
 # Rows of logits that one batch has for prompts that are scored.
 SCORING_ROWS: Final = 64
@@ -115,6 +117,13 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         aliases=("n_gpu_layers",),
         label="GPU layers",
         is_main=True,
+    )
+    mmproj: str = setting(
+        "",
+        "Projector with which the model reads pictures or sounds: a file beside the model or in the folder mmproj of the "
+        "user data. Without it the one that fits is found there by itself; off loads the model without.",
+        label="Projector (mmproj)",
+        synonyms={"none": PROJECTOR_OFF},
     )
     cache_type: str = setting(
         "fp16",
@@ -226,12 +235,17 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         label="Draft GPU layers",
     )
 
+    @property
+    def projector(self) -> Path | None:
+        """Once the spec is complete: before, a name may stand here, or nothing where one is to be found."""
+        return None if self.mmproj in {"", PROJECTOR_OFF} else Path(self.mmproj)
+
 
 def spec_of_draft(spec: LoadSpec, options: LlamaCppOptions) -> LoadSpec | None:
     """How the draft model is loaded beside the one of `spec`, if there is one."""
     if spec.draft is None:
         return None
-    own: dict[str, OptionValue] = {"kv_cells": 0, "idle_cells": 0, "cache_type": "fp16", "swa_full": True}
+    own: dict[str, OptionValue] = {"kv_cells": 0, "idle_cells": 0, "cache_type": "fp16", "swa_full": True, "mmproj": ""}
     return replace(
         spec,
         name=spec.draft.name,

@@ -1,18 +1,27 @@
 """The llama.cpp backend: GGUF files, on CPUs and graphics cards."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import ClassVar, Final
 
 from typing_extensions import override
 
 from modules.backends.base import BackendSpec, MemoryEstimate, read_options
 from modules.backends.llamacpp.gguf_header import kind_of_gguf, read_gguf
+from modules.backends.llamacpp.media.projector_file import (
+    fitting_projector,
+    is_projector,
+    named_projector,
+    projector_bytes,
+)
 from modules.backends.llamacpp.memory.estimate import can_use_gpu, embedder_bytes, estimate, placed_shape
 from modules.backends.llamacpp.memory.fit import described, fit
-from modules.backends.llamacpp.options import LlamaCppOptions
+from modules.backends.llamacpp.options import PROJECTOR_OFF, LlamaCppOptions
 from modules.engine.types import LoadSpec, ModelKind
+from modules.errors import LoadFailed
+from modules.paths import UserData
 from modules.settings.options import SettingsGroup
 
 _GGUF: Final = ".gguf"
@@ -36,7 +45,9 @@ class LlamaCpp(BackendSpec):
     def reads(self, path: Path) -> bool:
         """Of a model in several files only the first counts; a projector of pictures is no model of its own."""
         name = path.name.lower()
-        return name.endswith(_GGUF) and _PROJECTOR not in name and not _LATER_PART.search(name)
+        if not name.endswith(_GGUF) or _PROJECTOR in name or _LATER_PART.search(name):
+            return False
+        return not (path.is_file() and is_projector(path))
 
     @override
     def reads_adapter(self, path: Path) -> bool:
@@ -47,6 +58,23 @@ class LlamaCpp(BackendSpec):
         return kind_of_gguf(path) if path.is_file() else ModelKind.CHAT
 
     @override
+    def completed(self, spec: LoadSpec, data: UserData, *, requested: Collection[str] = ()) -> LoadSpec:
+        """The projector: by name, or the one that fits."""
+        name = spec.options.get(_PROJECTOR)
+        if not isinstance(name, str):
+            return spec
+        model = Path(spec.path)
+        if name == PROJECTOR_OFF or spec.kind is not ModelKind.CHAT:
+            found = None
+        elif not name:
+            found = fitting_projector(model, data.mmproj)
+        elif _PROJECTOR in requested:
+            found = named_projector(_checked(name), (model.parent, data.mmproj))
+        else:
+            found = named_projector(str(Path(name).expanduser()), (model.parent, data.mmproj, Path.cwd()))
+        return replace(spec, options={**spec.options, _PROJECTOR: "" if found is None else str(found)})
+
+    @override
     def can_use_gpu(self) -> bool:
         return can_use_gpu()
 
@@ -55,11 +83,14 @@ class LlamaCpp(BackendSpec):
         if spec.kind is not ModelKind.CHAT:
             return MemoryEstimate(host=embedder_bytes(Path(spec.path), spec))
         cards = (gpus or (0,)) if can_use_gpu() else ()
-        found = estimate(Path(spec.path), spec, read_options(LlamaCppOptions, spec), cards)
+        options = read_options(LlamaCppOptions, spec)
+        found = estimate(Path(spec.path), spec, options, cards)
+        parts = (("weights", found.weights), ("cache", found.cache), ("buffers", found.buffers))
+        host, on_cards, projector = _with_projector(found.host, found.gpus, options)
         return MemoryEstimate(
-            host=found.host,
-            gpus=found.gpus,
-            parts=(("weights", found.weights), ("cache", found.cache), ("buffers", found.buffers)),
+            host=host,
+            gpus=on_cards,
+            parts=(*parts, ("projector", projector)) if projector else parts,
             placement=f"{found.gpu_layers} of {found.layers} layers",
         )
 
@@ -69,6 +100,27 @@ class LlamaCpp(BackendSpec):
         if spec.kind is not ModelKind.CHAT or not options.fit:
             return spec, ""
         shape = placed_shape(read_gguf(Path(spec.path)), options)
-        found = fit(shape, spec, options, host=host, gpus=gpus if can_use_gpu() else ())
+        taken, on_cards, _ = _with_projector(0, (0,) * len(gpus) if can_use_gpu() else (), options)
+        free = tuple(max(0, size - less) for size, less in zip(gpus, on_cards, strict=False))
+        found = fit(shape, spec, options, host=max(0, host - taken), gpus=free)
         fitted = replace(spec, context=found.context, options={**spec.options, **found.options})
         return fitted, described(found, layers=len(shape.layers))
+
+
+def _checked(name: str) -> str:
+    """Raises LoadFailed for one that would lead out of the folder that it is looked for in."""
+    path = PureWindowsPath(name)
+    if path.is_absolute() or path.drive or path.root or ".." in path.parts:
+        raise LoadFailed("mmproj has to be the name of a file, without the folder that it is in.", param="args.mmproj")
+    return name
+
+
+def _with_projector(host: int, gpus: tuple[int, ...], options: LlamaCppOptions) -> tuple[int, tuple[int, ...], int]:
+    """What is taken of main memory and of each card with the projector, which is on the first card if the model uses any,
+    and what the projector itself takes."""
+    if options.projector is None:
+        return host, gpus, 0
+    size = projector_bytes(options.projector)
+    if gpus and options.gpu_layers:
+        return host, (gpus[0] + size, *gpus[1:]), size
+    return host + size, gpus, size

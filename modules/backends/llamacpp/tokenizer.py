@@ -6,6 +6,8 @@ from typing import Any, Final
 from llama_cpp import llama_cpp as c
 
 from modules.backends.llamacpp import library
+from modules.backends.llamacpp.media.reader import MediaReader
+from modules.engine.types import MediaShape
 from modules.errors import BadRequest
 
 _NO_TOKEN: Final = -1
@@ -91,3 +93,14 @@ class LlamaTokenizer:
     @staticmethod
     def _optional(token: int) -> int | None:
         return None if token == _NO_TOKEN else int(token)
+
+
+class LlamaMediaTokenizer(LlamaTokenizer):
+    """Of a model with a projector."""
+
+    def __init__(self, vocab: Any, media: MediaReader) -> None:
+        super().__init__(vocab)
+        self._media = media
+
+    def media_tokens(self, shape: MediaShape) -> list[int]:
+        return self._media.media_tokens(shape)
