@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.backends.base import BackendSpec
+from modules.backends.diffusers.spec import Diffusers
 from modules.backends.fasterwhisper.spec import FasterWhisper
 from modules.backends.llamacpp.spec import LlamaCpp
 from modules.backends.media import MediaBackendSpec
@@ -122,6 +123,7 @@ BACKENDS: Final = Backends(
         SentenceTransformers(),
         Transformers(),
         FasterWhisper(),
+        Diffusers(),
         Scripted(),
         ScriptedTranscription(),
     )

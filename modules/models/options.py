@@ -1,7 +1,7 @@
 """How to load a model: the program's settings, the model's own, and those of one load request."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ COMMON_OPTIONS: Final = ("ctx_size", "parallel")
 DRAFT_OPTIONS: Final = ("speculation", "model_draft", "draft_max", "ctx_size_draft")
 # One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
+_MAX_LISTED: Final = 440
 _OF_TEXTS: Final = frozenset({ModelKind.EMBEDDING, ModelKind.RERANK})
 
 
@@ -63,7 +64,7 @@ class LoadOptions:
             if name not in names:
                 raise BadRequest(
                     f"A model cannot be loaded with {name[:60]!r}{did_you_mean(name[:60], names)}. "
-                    f"What can be set: {', '.join(sorted(names))}.",
+                    f"What can be set: {_listed(sorted(names))}.",
                     param=f"args.{name[:60]}",
                 )
         options = cls({names[name]: value for name, value in given.items()})
@@ -75,6 +76,16 @@ class LoadOptions:
             return settings.with_changes(self.changes)
         except SettingsError as error:
             raise BadRequest(error.message, param=f"args.{error.param}") from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    """As many as a message should have."""
+    text = ", ".join(names)
+    return (
+        text
+        if len(text) <= _MAX_LISTED
+        else f"{text[:_MAX_LISTED].rpartition(',')[0]} and others, see docs/SETTINGS.md"
+    )
 
 
 def with_model_settings(settings: Settings, model: str, stored: Mapping[str, object]) -> Settings:

@@ -25,6 +25,7 @@ ALLOWED: Final = {
     "modules/chatmodels/remote/dialects.py": "knows a kind of server elsewhere by how it lists its models",
     "modules/models/downloads/plan.py": "tells formats of files on the hub apart, of which a loader reads only some",
     "modules/backends/media.py": "sets a variable of a library that keeps the children of several engines offline",
+    "modules/backends/diffusers/folder.py": "names the libraries whose classes a pipeline may be made of",
     "modules/models/downloads/hub_name.py": "reads addresses on the hub, which may end in the name of a file",
 }
 

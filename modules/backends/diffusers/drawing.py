@@ -83,6 +83,10 @@ class DiffusersModel:
 
     def draw(self, request: DrawImages, report: Report, is_cancelled: Callable[[], bool]) -> None:
         pipeline = self._pipelines.chosen(request)
+        # The last one of those that it was trained with is where some samplers end before the first step.
+        most = int(self._scheduler.config.get("num_train_timesteps") or request.steps + 1) - 1
+        if request.steps > most:
+            raise BadRequest(f"This model takes {most} steps at most.", param="steps")
         for index, seed in enumerate(request.seeds):
             # Schedulers keep what they computed for the picture before.
             pipeline.scheduler = made_scheduler(self._scheduler, request.sampler, request.scheduler)

@@ -1,11 +1,11 @@
-"""What architectures of image models are made for, by the names of their pipelines. Only data; no library is needed."""
+"""What architectures of image models are made for, by the names of their pipelines."""
 
 from dataclasses import dataclass
 from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class PipelineFamily:
     """`side` is the size that it draws best where its files state none, `multiple` what sides are multiples of. `guidance`
     is given as the argument `guidance_field`. `is_editor` follows an instruction on what to change in a picture, and
     `needs_source` cannot draw without one; it looks at `references` further pictures. `distilled` are steps and guidance of
@@ -26,21 +26,26 @@ class Family:
 
 # A pipeline belongs to the first whose beginning its class name has.
 _FAMILIES: Final = (
-    ("StableDiffusion3", Family(name="sd3", guidance=7.0)),
-    ("StableDiffusionXL", Family(name="sdxl", multiple=8, steps=30, guidance=7.0, distilled=(4, 0.0))),
-    ("StableDiffusion", Family(name="sd", side=512, multiple=8, steps=25, guidance=7.5, distilled=(4, 0.0))),
-    ("LatentConsistency", Family(name="lcm", side=512, multiple=8, steps=4, guidance=8.5, uses_negative_prompt=False)),
-    ("FluxKontext", Family(name="flux-kontext", guidance=2.5, uses_negative_prompt=False, is_editor=True)),
+    ("StableDiffusion3", PipelineFamily(name="sd3", guidance=7.0)),
+    ("StableDiffusionXL", PipelineFamily(name="sdxl", multiple=8, steps=30, guidance=7.0, distilled=(4, 0.0))),
+    ("StableDiffusion", PipelineFamily(name="sd", side=512, multiple=8, steps=25, guidance=7.5, distilled=(4, 0.0))),
+    (
+        "LatentConsistency",
+        PipelineFamily(name="lcm", side=512, multiple=8, steps=4, guidance=8.5, uses_negative_prompt=False),
+    ),
+    ("FluxKontext", PipelineFamily(name="flux-kontext", guidance=2.5, uses_negative_prompt=False, is_editor=True)),
     (
         "Flux2Klein",
-        Family(name="flux2-klein", steps=4, guidance=1.0, uses_negative_prompt=False, is_editor=True, references=3),
+        PipelineFamily(
+            name="flux2-klein", steps=4, guidance=1.0, uses_negative_prompt=False, is_editor=True, references=3
+        ),
     ),
-    ("Flux2", Family(name="flux2", guidance=4.0, uses_negative_prompt=False, is_editor=True, references=3)),
-    ("Flux", Family(name="flux", guidance=3.5, uses_negative_prompt=False, distilled=(4, 0.0))),
-    ("ZImage", Family(name="z-image", guidance=4.0, distilled=(9, 0.0))),
+    ("Flux2", PipelineFamily(name="flux2", guidance=4.0, uses_negative_prompt=False, is_editor=True, references=3)),
+    ("Flux", PipelineFamily(name="flux", guidance=3.5, uses_negative_prompt=False, distilled=(4, 0.0))),
+    ("ZImage", PipelineFamily(name="z-image", guidance=4.0, distilled=(9, 0.0))),
     (
         "QwenImageEditPlus",
-        Family(
+        PipelineFamily(
             name="qwen-image-edit-plus",
             steps=40,
             guidance=4.0,
@@ -52,7 +57,7 @@ _FAMILIES: Final = (
     ),
     (
         "QwenImageEdit",
-        Family(
+        PipelineFamily(
             name="qwen-image-edit",
             steps=40,
             guidance=4.0,
@@ -63,18 +68,18 @@ _FAMILIES: Final = (
     ),
     (
         "QwenImage",
-        Family(name="qwen-image", steps=40, guidance=4.0, guidance_field="true_cfg_scale", distilled=(8, 1.0)),
+        PipelineFamily(name="qwen-image", steps=40, guidance=4.0, guidance_field="true_cfg_scale", distilled=(8, 1.0)),
     ),
-    ("PixArt", Family(name="pixart", steps=20, guidance=4.5)),
-    ("Sana", Family(name="sana", multiple=32, steps=20, guidance=4.5)),
-    ("AuraFlow", Family(name="auraflow", steps=50, guidance=3.5)),
-    ("Lumina", Family(name="lumina", steps=30, guidance=4.0)),
-    ("Chroma", Family(name="chroma", steps=35, guidance=5.0)),
-    ("CogView", Family(name="cogview", multiple=32, steps=50, guidance=5.0)),
-    ("Hunyuan", Family(name="hunyuan", steps=50, guidance=5.0)),
-    ("Kandinsky3", Family(name="kandinsky3", multiple=64, steps=25, guidance=3.0)),
+    ("PixArt", PipelineFamily(name="pixart", steps=20, guidance=4.5)),
+    ("Sana", PipelineFamily(name="sana", multiple=32, steps=20, guidance=4.5)),
+    ("AuraFlow", PipelineFamily(name="auraflow", steps=50, guidance=3.5)),
+    ("Lumina", PipelineFamily(name="lumina", steps=30, guidance=4.0)),
+    ("Chroma", PipelineFamily(name="chroma", steps=35, guidance=5.0)),
+    ("CogView", PipelineFamily(name="cogview", multiple=32, steps=50, guidance=5.0)),
+    ("Hunyuan", PipelineFamily(name="hunyuan", steps=50, guidance=5.0)),
+    ("Kandinsky3", PipelineFamily(name="kandinsky3", multiple=64, steps=25, guidance=3.0)),
 )
-_OTHER: Final = Family(name="", multiple=32)
+_OTHER: Final = PipelineFamily(name="", multiple=32)
 # Words in the names of folders whose models were distilled for few steps.
 _FEW_STEPS: Final = ("turbo", "schnell", "lightning", "hyper")
 # Pipelines of folders that make no single pictures.
@@ -93,7 +98,7 @@ _OTHER_KINDS: Final = (
 )
 
 
-def family_of(pipeline: str) -> Family:
+def family_of(pipeline: str) -> PipelineFamily:
     """Of a pipeline's class name."""
     return next((family for beginning, family in _FAMILIES if pipeline.startswith(beginning)), _OTHER)
 

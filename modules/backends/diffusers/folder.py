@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from modules.backends.diffusers.families import Family, family_of, is_distilled, makes_pictures
+from modules.backends.diffusers.families import PipelineFamily, family_of, is_distilled, makes_pictures
 from modules.errors import LoadFailed
 
 _INDEX: Final = "model_index.json"
@@ -44,7 +44,7 @@ class PipelineFolder:
 
     path: Path
     pipeline: str
-    family: Family
+    family: PipelineFamily
     components: tuple[Component, ...]
     variant: str
     side: int
@@ -159,7 +159,7 @@ def _converted(component: Component, *, full: bool) -> int:
     return component.size if full else component.size // 2
 
 
-def _side(path: Path, family: Family) -> int:
+def _side(path: Path, family: PipelineFamily) -> int:
     """What the part that removes noise was trained for, times what the decoder enlarges."""
     for name in _DENOISERS:
         config = _config(path / name)
@@ -170,7 +170,7 @@ def _side(path: Path, family: Family) -> int:
     return family.side
 
 
-def _pace(path: Path, family: Family) -> tuple[int, float]:
+def _pace(path: Path, family: PipelineFamily) -> tuple[int, float]:
     """Steps and guidance. Models of few steps say so by their name, or by having no input for the guidance."""
     has_no_guidance = _config(path / "transformer").get("guidance_embeds") is False
     if family.distilled is not None and (is_distilled(path.name) or (family.name == "flux" and has_no_guidance)):

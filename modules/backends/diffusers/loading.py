@@ -1,6 +1,6 @@
 """From a folder to a pipeline on its device, as the options say."""
 
-import logging
+from importlib import import_module
 from typing import Any, Final
 
 import diffusers
@@ -108,8 +108,7 @@ def _quantization(options: DiffusersOptions, folder: PipelineFolder, device: str
 
 
 def _torchao_type(what: str) -> Any:
-    from torchao import quantization  # noqa: PLC0415
-
+    quantization = import_module("torchao.quantization")
     if what == "int8wo":
         return quantization.Int8WeightOnlyConfig()
     if what == "float8wo":

@@ -1,4 +1,4 @@
-"""Small pictures of unfinished ones: latents → RGB by a linear map, which is fitted to the model's own encoder."""
+"""Small pictures of unfinished ones: latents → RGB by a linear map that is fitted to the model."""
 
 import logging
 from typing import Any, Final

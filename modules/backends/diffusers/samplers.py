@@ -1,4 +1,4 @@
-"""Samplers by the names that image programs have for them: scheduler classes of the library, with their arguments."""
+"""Samplers by the names that image programs have for them: schedulers of the library."""
 
 import inspect
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _SAMPLERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = MappingProxyType
         "euler_a": ("EulerAncestralDiscreteScheduler", {}),
         "ddim": ("DDIMScheduler", {}),
         "ddpm": ("DDPMScheduler", {}),
-        "pndm": ("PNDMScheduler", {}),
+        "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
         "lms": ("LMSDiscreteScheduler", {}),
         "heun": ("HeunDiscreteScheduler", {}),
         "dpm2": ("KDPM2DiscreteScheduler", {}),

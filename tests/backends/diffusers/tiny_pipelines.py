@@ -4,7 +4,6 @@ Run in a process of its own, after `prepare_pytorch`: `main` reads the folder fr
 architecture there.
 """
 
-import json
 import sys
 from pathlib import Path
 from string import ascii_lowercase
@@ -128,10 +127,4 @@ def _tokenizer(folder: Path) -> Any:
         unk_token="<unk>",
         pad_token="</s>",
         model_max_length=77,
-    )
-
-
-def sizes(folder: Path) -> str:
-    return json.dumps(
-        {each.name: sum(f.stat().st_size for f in each.rglob("*") if f.is_file()) for each in folder.iterdir()}
     )
