@@ -3,13 +3,18 @@
 from types import TracebackType
 from typing import Self
 
+from modules.chat.image_prompts import richer_prompt
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.chatmodels.sources import chat_models, remote_sources
 from modules.hooks import Hooks
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
+from modules.media.images.gallery import ImageGallery
+from modules.media.images.service import ImageService
+from modules.media.images.terminal import TerminalProgress
 from modules.media.moderation.service import ModerationService
+from modules.media.pictures.fetching import RemoteBytes
 from modules.media.rerank import RerankService
 from modules.media.transcription.service import TranscriptionService
 from modules.models.loading import Launch, launch_engine
@@ -35,12 +40,23 @@ class Runtime:
         self.rerank = RerankService(self.models, self._prompts)
         self.moderation = ModerationService(self.embeddings)
         self.transcription = TranscriptionService(self.models, max_queue=settings.max_queue)
+        self.remote_bytes = RemoteBytes(is_allowed=settings.remote_media, hosts=settings.remote_media_hosts)
+        self.images = ImageService(
+            self.models,
+            ImageGallery(self.data.image_outputs),
+            most_waiting=settings.image_max_queue,
+            progress=TerminalProgress() if settings.image_terminal else None,
+        )
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)
         self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks)
         # For extensions that ask the model themselves: their hooks do not see what they ask.
         unhooked = chat_models(self.models, Hooks(), self._prompts, self.remote)
         self.unhooked_chat = ChatService(unhooked, self.work)
+
+    async def rewrite_image_prompt(self, prompt: str) -> str:
+        """By the chat model. Raises what a chat does."""
+        return await richer_prompt(self.chat, prompt)
 
     async def __aenter__(self) -> Self:
         self.models.start()

@@ -1,5 +1,6 @@
 """Access control: API keys, host names the server answers to, and pages of other origins."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Coroutine, Iterator
@@ -145,8 +146,20 @@ def _offered(headers: Headers) -> Iterator[str]:
         scheme, _, key = value.partition(" ")
         if scheme.lower() in {"bearer", "token"}:
             yield key.strip()
+        elif scheme.lower() == "basic":
+            yield from _password(key)
     yield from headers.getlist("x-api-key")
     yield from headers.getlist("api-key")
+
+
+def _password(encoded: str) -> Iterator[str]:
+    """Front ends for A1111 send a name and a password (RFC 7617); the password is the key, whatever the name."""
+    try:
+        _, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("latin-1").partition(":")
+    except ValueError:
+        return
+    if colon:
+        yield password
 
 
 def _digest(key: str) -> bytes:

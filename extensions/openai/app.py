@@ -15,11 +15,13 @@ from extensions.openai.common.context import Context
 from extensions.openai.common.error_handlers import UnexpectedErrors, add_error_handlers
 from extensions.openai.common.middleware import PlainPaths, RequestLog
 from extensions.openai.completions import routes as completions
+from extensions.openai.images import routes as images
 from extensions.openai.internal import models as internal
 from extensions.openai.internal import server, tokens
 from extensions.openai.messages import routes as messages
 from extensions.openai.responses import routes as responses
 from extensions.openai.responses.service import ResponseService
+from extensions.openai.sdapi import routes as sdapi
 from extensions.openai.transcriptions import routes as transcriptions
 from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
@@ -38,6 +40,8 @@ ROUTERS = (
     rerank.router,
     moderations.router,
     transcriptions.router,
+    images.router,
+    sdapi.router,
     models.router,
     tokens.router,
     prompt.router,

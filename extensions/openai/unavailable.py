@@ -6,12 +6,7 @@ from fastapi import APIRouter
 
 from extensions.openai.common.errors import NotBuilt
 
-ENDPOINTS: Final = (
-    "/v1/audio/speech",
-    "/v1/images/edits",
-    "/v1/images/generations",
-    "/v1/images/variations",
-)
+ENDPOINTS: Final = ("/v1/audio/speech",)
 
 
 async def refuse() -> None:

@@ -18,6 +18,7 @@ from modules.paths import UserData
 from modules.settings.groups.api import ApiSettings, OpenaiExtensionSettings
 from modules.settings.groups.chat import ChatSettings
 from modules.settings.groups.generation import GenerationSettings
+from modules.settings.groups.images import ImageSettings
 from modules.settings.groups.model import ModelSettings, loader_field
 from modules.settings.groups.page import PageSettings
 from modules.settings.groups.program import ProgramSettings, WebSettings
@@ -38,6 +39,7 @@ class CoreSettings(
     PageSettings,
     ChatSettings,
     UpstreamSettings,
+    ImageSettings,
     ModelSettings,
     ApiSettings,
     WebSettings,

@@ -11,6 +11,7 @@ from gradio.themes import Base
 from modules.settings.values import Settings
 from modules.ui.characters.tab import build_character
 from modules.ui.chat.tab import build_chat
+from modules.ui.images.tab import build_images
 from modules.ui.model.tab import build_model
 from modules.ui.notebook.tab import build_notebook
 from modules.ui.page.dictation import add_dictation
@@ -98,6 +99,7 @@ _TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
     ("Notebook", "notebook-tab", build_notebook),
     ("Parameters", "parameters-tab", build_parameters),
     ("Character", "character-tab", build_character),
+    ("Images", "images-tab", build_images),
     ("Model", "model-tab", build_model),
     ("Session", "session-tab", build_session),
 )

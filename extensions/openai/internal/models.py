@@ -68,6 +68,7 @@ async def internal_health() -> InternalHealth:
 async def stop_generation(caller: CurrentCaller) -> Literal["OK"]:
     """Ends the replies that run under the caller's key only, each with finish_reason stop."""
     program_of(caller.context).work.stop(caller.owner)
+    program_of(caller.context).images.jobs.stop(caller.owner)
     return "OK"
 
 

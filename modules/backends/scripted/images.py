@@ -10,12 +10,12 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from modules.backends.imaging.engine import Report, answers, is_preview_due
+from modules.backends.imaging.engine import Report, ServedImageModel, is_preview_due, model_card
 from modules.backends.imaging.messages import (
     Bitmap,
     DrawImages,
@@ -25,7 +25,8 @@ from modules.backends.imaging.messages import (
     ImageQuestion,
     StepDone,
 )
-from modules.process.server import Task, serve
+from modules.engine.protocols import ReportProgress
+from modules.engine.types import LoadSpec, ModelCard
 
 _Pixels: TypeAlias = np.ndarray
 
@@ -182,11 +183,14 @@ def _play(prompt: str, is_cancelled: Callable[[], bool]) -> None:
             os._exit(1)
 
 
-def run() -> None:
-    """A process that draws."""
-    model = ScriptedImages()
+class ScriptedImageLoader:
+    """Needs no file."""
 
-    def answer(question: ImageQuestion, task: Task) -> Iterable[object]:
-        return answers(model, question, task)
+    questions: Final = ImageQuestion
 
-    serve(answer, questions=ImageQuestion)
+    def probe(self, spec: LoadSpec) -> ModelCard:
+        return model_card(CARD, spec)
+
+    def load(self, spec: LoadSpec, report: ReportProgress) -> ServedImageModel:
+        report(1.0)
+        return ServedImageModel(ScriptedImages(), spec)

@@ -45,15 +45,24 @@ class Thumbnails:
 def _thumbnail(image_data: str) -> str:
     try:
         content = base64.b64decode(image_data.partition(",")[2], validate=True)
+    except (ValueError, binascii.Error):
+        return ""
+    small = small_jpeg(content)
+    return data_url(small, "image/jpeg") if small else ""
+
+
+def small_jpeg(content: bytes) -> bytes:
+    """Nothing for what is no picture that can be read."""
+    try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             if image.width * image.height > _MAX_PIXELS:
-                return ""
+                return b""
             image.thumbnail((_SIDE, _SIDE))
             small = io.BytesIO()
             image.convert("RGB").save(small, "JPEG", quality=80)
-    except (OSError, ValueError, binascii.Error, Image.DecompressionBombError):
-        return ""
-    return data_url(small.getvalue(), "image/jpeg")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return b""
+    return small.getvalue()
 
 
 def data_url(image: bytes, mime: str) -> str:
