@@ -176,7 +176,9 @@ async def _models(runtime: Runtime) -> list[Model]:
     resting = await asyncio.to_thread(
         lambda: [_entry(runtime, name, sleeping.get(name)) for name in on_disk if name not in listed]
     )
-    return [*entries, *resting, *await _remote_models(runtime)]
+    # Pickers show whatever is listed, and take the first.
+    local = sorted([*entries, *resting], key=lambda entry: entry.type != "chat")
+    return [*local, *await _remote_models(runtime)]
 
 
 async def _remote_models(runtime: Runtime) -> list[Model]:
@@ -217,12 +219,13 @@ def _modified(path: Path) -> int:
 def _entry(runtime: Runtime, name: str, state: ModelState | None) -> Model:
     kind = state.kind if state else runtime.models.kind_of(name)
     status: ModelStatus = _STATUSES.get(state.status, "sleeping") if state else "sleeping"
-    created = state.loaded_at if state and state.status is Status.READY else _modified(runtime.data.models / name)
+    created = state.loaded_at if state and state.status is Status.READY else _modified(runtime.models.path_of(name))
     entry = Model(id=name, object="model", created=created, owned_by="user", type=kind.value, status=status)
     card = state.card if state else None
     if card is not None:
-        entry.max_model_len = card.context
         entry.capabilities = list(card.capabilities)
+    if card is not None and not card.kind.is_media:
+        entry.max_model_len = card.context
         entry.meta = ModelMeta(
             n_ctx=card.context,
             n_ctx_train=card.trained_context,

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, TypeVar, overload
 
 from modules.engine.protocols import Engine, MediaEngine
@@ -123,6 +124,10 @@ class ModelPool:
         """Names on disk, as `load` takes them."""
         own = own_model(self._settings)
         return [*([own] if own else []), *self._catalog.names(), *own_media(self._settings)]
+
+    def path_of(self, name: str) -> Path:
+        """Where the listed model of exactly that name is; of one without a file, where none is."""
+        return self._catalog.path_of(name)
 
     def kind_of(self, name: str) -> ModelKind:
         """What a model on disk is for; looks at its file."""

@@ -1,7 +1,7 @@
 """The server's own state: /health, /metrics, and the billing route that old clients call."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,12 +17,22 @@ from modules.models.state import ModelState, Status
 
 router = APIRouter(tags=["Server"])
 
+# The best last.
+_WORDS: Final[Sequence[tuple[Status, Literal["loaded", "loading", "sleeping", "failed"]]]] = (
+    (Status.FAILED, "failed"),
+    (Status.EMPTY, "sleeping"),
+    (Status.LOADING, "loading"),
+    (Status.READY, "loaded"),
+)
+
 
 class Health(BaseModel):
-    """`progress` is that of the model being loaded, from 0 to 1."""
+    """`progress` is that of the model being loaded, from 0 to 1. `media` tells of each kind of model beside the chat models
+    that was asked for whether it is loaded, loading, sleeping (the next request loads it) or has failed."""
 
     status: Literal["ok", "loading model"]
     progress: float | None = None
+    media: dict[str, Literal["loaded", "loading", "sleeping", "failed"]] | None = None
 
 
 @router.get("/health", responses={200: {"model": Health}, 503: {"model": Health}})
@@ -33,8 +43,17 @@ async def health(context: CurrentContext) -> Response:
     loading = next((state for state in states if state.status is Status.LOADING), None)
     if loading is not None and not any(state.status is Status.READY for state in states):
         body = Health(status="loading model", progress=round(loading.progress, 3))
-        return Response(body.model_dump_json(), 503, {"Retry-After": "1"}, "application/json")
-    return Response(Health(status="ok").model_dump_json(exclude_unset=True), media_type="application/json")
+        return Response(body.model_dump_json(exclude_none=True), 503, {"Retry-After": "1"}, "application/json")
+    body = Health(status="ok", media=_media(states) or None)
+    return Response(body.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+def _media(states: Sequence[ModelState]) -> dict[str, Literal["loaded", "loading", "sleeping", "failed"]]:
+    """Of several models of a kind, the one that is nearest to an answer."""
+    found: dict[str, Literal["loaded", "loading", "sleeping", "failed"]] = {}
+    for status, word in _WORDS:
+        found |= {state.kind.value: word for state in states if state.kind.is_media and state.status is status}
+    return found
 
 
 @router.options("/")

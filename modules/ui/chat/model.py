@@ -11,6 +11,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
+from modules.engine.types import ModelKind
 from modules.models.options import LoadOptions
 from modules.models.state import ModelState, Status
 from modules.ui.model.texts import plain, state_text
@@ -70,12 +71,15 @@ class ModelGate:
         return self._models.has_model or bool(self._page.runtime.remote)
 
     async def filled(self) -> Shown:
-        names = [] if self._page.settings.multi_user else await asyncio.to_thread(self._models.list_models)
+        names = [] if self._page.settings.multi_user else await asyncio.to_thread(self._chat_models)
         return {
             self._parts.gate: self._told(),
             self._parts.note: _CHOOSE if names or self._page.settings.multi_user else _NONE,
             self._parts.models: gr.Dropdown(choices=names, value=None),
         }
+
+    def _chat_models(self) -> list[str]:
+        return [name for name in self._models.list_models() if self._models.kind_of(name) is ModelKind.CHAT]
 
     async def looked(self) -> Shown:
         """For who comes to the chat: nothing, where there is a model."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from modules.engine.types import LoadSpec
+from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import ServiceError
 from modules.models.catalog import Catalog
 from modules.models.downloads.downloads import Downloads
@@ -26,6 +26,7 @@ from modules.ui.model.texts import (
     state_text,
     states_text,
     waiting_text,
+    with_others,
 )
 from modules.ui.page.page import Page, failure, notify_errors
 
@@ -169,9 +170,10 @@ class ModelHandlers:
         return self._models.list_models(), self._models.list_adapters(), self._library.templates.names()
 
     def _state(self, state: ModelState) -> Shown:
-        if not self._has_several:
-            return {self._parts.status: state_text(state, uses=self._models.uses())}
         states = self._models.models
+        if not self._has_several:
+            own = state if state.kind is ModelKind.CHAT else self._models.state
+            return {self._parts.status: with_others(state_text(own, uses=self._models.uses()), states)}
         choices = loaded_choices(states)
         latest = max(reversed(states), key=lambda each: each.loaded_at, default=None)
         names = [name for _, name in choices]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from modules.backends.base import MemoryEstimate
+from modules.engine.types import ModelKind
 from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
 from modules.models.downloads.plan import LOADABLE, FileKind, kind_of, loadable_weights, shown_size
@@ -26,6 +27,12 @@ def states_text(states: Sequence[ModelState]) -> str:
     """A line for each model that is more than on disk."""
     told = [state for state in states if state.status is not Status.EMPTY]
     return "\n\n".join(map(state_text, told)) or state_text(ModelState())
+
+
+def with_others(text: str, states: Sequence[ModelState]) -> str:
+    """What is said of the chat model, and a line for each other model that is more than on disk."""
+    others = [state for state in states if state.kind is not ModelKind.CHAT and state.status is not Status.EMPTY]
+    return "\n\n".join([text, *map(state_text, others)])
 
 
 def loaded_choices(states: Sequence[ModelState]) -> list[tuple[str, str]]:
@@ -53,6 +60,8 @@ def state_text(state: ModelState, *, uses: int = 0) -> str:
             return f"**{name}** could not be loaded: {plain(state.message or '')}"
         case Status.READY if state.card is not None:
             card = state.card
+            if state.kind is not ModelKind.CHAT:
+                return f"**{name}** is loaded ({plain(card.loader)}, for {state.kind})."
             lora = f", LoRA: {plain(', '.join(card.adapters))}" if card.adapters else ""
             return f"**{name}** is loaded ({plain(card.loader)}, {card.context:,} tokens of context{lora})."
         case _:
