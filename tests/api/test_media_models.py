@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,11 +59,15 @@ async def test_they_are_listed_loaded_and_unloaded_like_any(tmp_path: Path) -> N
             assert engine.card.name == "anna.voice"
 
 
-@pytest.mark.parametrize("kind", ["chat", "embedding"])
-async def test_a_model_of_another_kind_is_refused(tmp_path: Path, kind: str) -> None:
-    paths = {"chat": "/v1/chat/completions", "embedding": "/v1/embeddings"}
-    bodies = {"chat": {"messages": [{"role": "user", "content": "hi"}]}, "embedding": {"input": "hi"}}
+@pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("/v1/chat/completions", "chat", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/embeddings", "embedding", {"input": "hi"}),
+    ],
+)
+async def test_a_model_of_another_kind_is_refused(tmp_path: Path, path: str, kind: str, body: dict[str, Any]) -> None:
     async with serving(tmp_path) as (_, http):
-        answer = await http.post(paths[kind], json={**bodies[kind], "model": "anna.voice"})
+        answer = await http.post(path, json={**body, "model": "anna.voice"})
         assert answer.status_code == 400
         assert f"anna.voice is a model for speech, not for {kind}" in answer.json()["error"]["message"]
