@@ -39,7 +39,8 @@ async def test_they_are_listed_loaded_and_unloaded_like_any(tmp_path: Path) -> N
     async with serving(tmp_path) as (runtime, http):
         listed = (await http.get("/v1/models")).json()["data"]
         kinds = [(entry["id"], entry["type"]) for entry in listed]
-        assert kinds == [("scripted", "chat"), ("z.gguf", "chat"), ("anna.voice", "speech"), ("toy-image", "image")]
+        assert kinds[:3] == [("scripted", "chat"), ("z.gguf", "chat"), ("anna.voice", "speech")]
+        assert ("toy-image", "image") in kinds[3:]
         assert (await http.get("/health")).json() == {"status": "ok"}
 
         assert (await http.post("/v1/internal/model/load", json={"model_name": "anna.voice"})).status_code == 200

@@ -113,7 +113,8 @@ class ToyModel:
                 raise ValueError
 
 
-WITH_MEDIA = Backends((*BACKENDS, ToyVoice(), ToyImage()))
+_OF_TEXT = [spec for spec in BACKENDS if not isinstance(spec, MediaBackendSpec)]
+WITH_MEDIA = Backends((*_OF_TEXT, ToyVoice(), ToyImage()))
 
 
 def run() -> NoReturn:
