@@ -26,13 +26,22 @@ class ContextLayout:
     `window` is how many tokens the layers with sliding windows attend to, 0 without such layers; cells that left it may
     be overwritten. `can_share` is False where cells cannot belong to several sequences at any length: recurrent and
     hybrid models, and caches no larger than their windows. `whole_cells` of a picture may have to be computed at once.
+    `has_devices` says whether there is anything but the CPU.
     """
 
     def __init__(
-        self, model: Any, options: LlamaCppOptions, *, context: int, parallel: int, drafts: bool = False
+        self,
+        model: Any,
+        options: LlamaCppOptions,
+        *,
+        context: int,
+        parallel: int,
+        has_devices: bool,
+        drafts: bool = False,
     ) -> None:
         self._model = model
         self._options = options
+        self._has_devices = has_devices
         self.window = int(c.llama_model_n_swa(model))
         self.context = context
         self.cells = max(context, options.kv_cells)
@@ -46,8 +55,7 @@ class ContextLayout:
 
     @property
     def uses_gpu(self) -> bool:
-        has_devices = bool(c.llama_supports_gpu_offload()) and not without_devices(self._options)
-        return has_devices and self._options.gpu_layers != 0
+        return self._has_devices and not without_devices(self._options) and self._options.gpu_layers != 0
 
     @property
     def keeps_idle(self) -> bool:

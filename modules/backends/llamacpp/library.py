@@ -28,7 +28,8 @@ _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
 
 # "load_tensors:        CUDA0 model buffer size =  1918.35 MiB": the library tells what it takes nowhere but in its log.
 _BUFFER: Final = re.compile(r"(\S+) +(model|KV|RS|compute|output) buffer size += +([\d.]+) MiB")
-_MAIN_MEMORY: Final = re.compile(r"CPU|AMX|BLAS|.*_Host$")
+# That of other machines counts there.
+_MAIN_MEMORY: Final = re.compile(r"CPU|AMX|BLAS|RPC|.*_Host$")
 
 
 class DeviceBuffers:

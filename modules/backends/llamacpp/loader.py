@@ -64,8 +64,8 @@ class LlamaCppLoader:
         params.vocab_only = True
         model = _open(spec, params)
         try:
-            check_options(spec, options, _facts(model))
             self._check_placement(spec, options)
+            check_options(spec, options, _facts(model, has_gpu=bool(self._devices.by_name())))
             _check_draft(spec, options, model)
             if spec.kind is ModelKind.CHAT:
                 check_projector(spec, options, model, _stated_width(model), self._log)
@@ -86,7 +86,7 @@ class LlamaCppLoader:
             return self._embedder(spec, options, model)
         with ExitStack() as undo:
             undo.callback(c.llama_model_free, model)
-            layout = _layout(model, spec, options)
+            layout = self._layout(model, spec, options)
             projector = self._projector(options, model, layout)
             if projector is not None:
                 undo.callback(projector.close)
@@ -128,7 +128,7 @@ class LlamaCppLoader:
         self._log.buffers.begin_next()
         draft_options = read_options(LlamaCppOptions, draft)
         model = self._loaded(draft, draft_options, report)
-        layout = _layout(model, draft, draft_options)
+        layout = self._layout(model, draft, draft_options)
         context = c.llama_init_from_model(model, _context_params(draft_options, layout))
         if not context:
             c.llama_model_free(model)
@@ -164,6 +164,16 @@ class LlamaCppLoader:
         callback = _progress_callback(report)
         params.progress_callback = callback
         return _open(spec, params)
+
+    def _layout(self, model: Any, spec: LoadSpec, options: LlamaCppOptions) -> ContextLayout:
+        return ContextLayout(
+            model,
+            options,
+            context=_context_size(spec, model),
+            parallel=spec.parallel,
+            has_devices=bool(self._devices.by_name()),
+            drafts=spec.speculates,
+        )
 
     def _check_placement(self, spec: LoadSpec, options: LlamaCppOptions) -> None:
         """Raises LoadFailed for what is not there, and for patterns that llama.cpp cannot read: it compiles them when it
@@ -290,12 +300,7 @@ def _embedding_params(options: LlamaCppOptions, size: int, pooling: int) -> Any:
     return params
 
 
-def _layout(model: Any, spec: LoadSpec, options: LlamaCppOptions) -> ContextLayout:
-    context, drafts = _context_size(spec, model), spec.speculates
-    return ContextLayout(model, options, context=context, parallel=spec.parallel, drafts=drafts)
-
-
-def _facts(model: Any) -> Facts:
+def _facts(model: Any, *, has_gpu: bool) -> Facts:
     architecture = library.model_metadata(model, "general.architecture") or ""
 
     def stated(key: str) -> int:
@@ -305,7 +310,7 @@ def _facts(model: Any) -> Facts:
     heads = stated("attention.head_count")
     usual = stated("embedding_length") // heads if heads else 0
     sizes = (stated("attention.key_length") or usual, stated("attention.value_length") or usual)
-    return Facts(architecture, sizes, bool(c.llama_supports_gpu_offload()))
+    return Facts(architecture, sizes, has_gpu)
 
 
 def _stated_width(model: Any) -> int:

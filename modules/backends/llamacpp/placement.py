@@ -1,6 +1,7 @@
 """Where llama.cpp puts a model: devices, workers on other machines, buffers of single tensors."""
 
 import ctypes
+import socket
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,6 +22,7 @@ from modules.errors import LoadFailed
 _CPU_DEVICE: Final = 0  # ggml-backend.h, enum ggml_backend_dev_type
 _CPU_BUFFER: Final = "CPU"
 _RPC: Final = b"RPC"
+_CONNECT_SECONDS: Final = 5
 _ADD_WORKER: Final = b"ggml_backend_rpc_add_server"
 _FUNCTIONS: Final = MappingProxyType(
     {
@@ -72,9 +74,10 @@ class Devices:
                 "--rpc needs a build of llama.cpp with RPC, which this one is not. Set CMAKE_ARGS=-DGGML_RPC=on and run "
                 "`python3 one_click.py install`, or leave --rpc out."
             )
+        _check_answers(address)
         worker = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(adding)(address.encode())
         if not worker:
-            raise LoadFailed(f"The RPC worker at {address} does not answer. Start llama.cpp's rpc-server there first.")
+            raise _no_worker(address)
         self._ask("ggml_backend_register", worker)
         self._workers.add(address)
 
@@ -119,12 +122,25 @@ def _bound(libraries: Sequence[Any], name: str) -> Any:
     return function
 
 
+def _check_answers(address: str) -> None:
+    """llama.cpp ends the process where it cannot connect."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError, ValueError):
+        raise _no_worker(address) from None
+
+
+def _no_worker(address: str) -> LoadFailed:
+    return LoadFailed(f"The RPC worker at {address} does not answer. Start llama.cpp's rpc-server there first.")
+
+
 def _devices(options: LlamaCppOptions, devices: Devices) -> Any:
-    """A list that ends with a null pointer, or None for all devices."""
-    if not options.device:
-        return None
-    wanted = () if without_devices(options) else options.device
+    """A list that ends with a null pointer, or None for llama.cpp's own choice, which leaves out workers without GPU."""
     there = devices.by_name()
+    if not options.device and not options.rpc:
+        return None
+    wanted = () if without_devices(options) else options.device or tuple(there)
     for name in wanted:
         if name not in there:
             known = ", ".join((*there, NO_DEVICE))

@@ -84,9 +84,13 @@ class LlamaCpp(BackendSpec):
             return MemoryEstimate(host=embedder_bytes(Path(spec.path), spec))
         cards = (gpus or (0,)) if can_use_gpu() else ()
         options = read_options(LlamaCppOptions, spec)
+        if options.rpc:
+            # What is free on other machines is not known, so each device counts as one of equal size.
+            cards = (1,) * (len(cards) + len(options.rpc))
         found = estimate(Path(spec.path), spec, options, cards)
         parts = (("weights", found.weights), ("cache", found.cache), ("buffers", found.buffers))
-        host, on_cards, projector = _with_projector(found.host, found.gpus, options)
+        here = found.gpus[len(options.rpc) :]
+        host, on_cards, projector = _with_projector(found.host, here, options)
         return MemoryEstimate(
             host=host,
             gpus=on_cards,
@@ -97,7 +101,7 @@ class LlamaCpp(BackendSpec):
     @override
     def fit(self, spec: LoadSpec, host: int, gpus: tuple[int, ...] = ()) -> tuple[LoadSpec, str]:
         options = read_options(LlamaCppOptions, spec)
-        if spec.kind is not ModelKind.CHAT or not options.fit:
+        if spec.kind is not ModelKind.CHAT or not options.fit or options.rpc:
             return spec, ""
         shape = placed_shape(read_gguf(Path(spec.path)), options)
         taken, on_cards, _ = _with_projector(0, (0,) * len(gpus) if can_use_gpu() else (), options)

@@ -60,7 +60,7 @@ def test_what_is_offered_loads_or_is_refused_by_the_probe(
     llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], name: str, value: object
 ) -> None:
     spec = spec_of(model_file(SMOLLM2), **{name: value})
-    if (name, value) == ("split_mode", "tensor") and not c.llama_supports_gpu_offload():
+    if (name, value) == ("split_mode", "tensor") and not llama_cpp._devices.by_name():
         with pytest.raises(LoadFailed, match="graphics card"):
             llama_cpp.probe(spec)
         return
