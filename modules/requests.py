@@ -55,6 +55,14 @@ class TemplateChoice:
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterChoice:
+    """A LoRA adapter by its name in the folder of the adapters; what it adds is multiplied by `scale`."""
+
+    name: str
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """A reply to a conversation. `template_arguments` are passed on to the chat template (thinking switches and such).
@@ -63,7 +71,8 @@ class ChatRequest:
     `add_generation_prompt` the prompt ends where the conversation does, and what follows may be anybody's turn.
     `reasoning_budget` is the most tokens of thought before the answer; None sets no bound. With `truncates`, the oldest
     turns of a conversation that does not fit are left out; without, it is refused. `keep_alive` is how many seconds the
-    model stays loaded after its last reply, from now on; below 0 for ever. `explicit` names the fields of `sampling`,
+    model stays loaded after its last reply, from now on; below 0 for ever. `adapters` stand in for those that the model
+    was loaded with. `explicit` names the fields of `sampling`,
     `limits` and `template_arguments` that the caller set, to their defaults even.
     """
 
@@ -83,6 +92,7 @@ class ChatRequest:
     truncates: bool = False
     template_arguments: dict[str, Any] = field(default_factory=dict)
     keep_alive: float | None = None
+    adapters: tuple[AdapterChoice, ...] | None = None
     explicit: tuple[str, ...] = ()
 
 
@@ -91,7 +101,8 @@ class CompletionRequest:
     """Going on from raw prompts, each a text or token ids; choice `i * n + j` is sample `j` of prompt `i`.
 
     With a `suffix` the reply is what stands between the prompt and it, by the model's fill-in-the-middle tokens.
-    Without `skip_special_tokens` control tokens in the reply are text. `keep_alive` and `explicit` are as in a ChatRequest.
+    Without `skip_special_tokens` control tokens in the reply are text. `keep_alive`, `adapters` and `explicit` are as in a
+    ChatRequest.
     """
 
     model: str | None
@@ -105,6 +116,7 @@ class CompletionRequest:
     add_bos: bool = True
     skip_special_tokens: bool = True
     keep_alive: float | None = None
+    adapters: tuple[AdapterChoice, ...] | None = None
     explicit: tuple[str, ...] = ()
 
 

@@ -32,6 +32,8 @@ class Operation(StrEnum):
     LOGPROBS = "logprobs"
     EDIT_PROMPT = "edit_prompt"
     """Hooks may change its prompt as text and as tokens."""
+    ADAPT = "adapt"
+    """Each request may have LoRA adapters of its own."""
 
 
 EVERYTHING: Final = frozenset(Operation)
@@ -50,6 +52,7 @@ _REFUSALS: Final = MappingProxyType(
             "The loaded model cannot fill in text before a suffix; it has no tokens for that. Leave suffix out, or load "
             "a model that has them, such as a coder model."
         ),
+        Operation.ADAPT: "LoRA adapters of a request cannot be applied to this model. Leave lora out.",
         Operation.LOGPROBS: "The probabilities of this model's tokens are not known here. Leave out logprobs.",
     }
 )
@@ -87,6 +90,8 @@ def _chat_needs(request: ChatRequest) -> Iterator[tuple[Operation, str]]:
         yield Operation.CONSTRAIN, request.constraint.param
     if request.logprobs is not None:
         yield Operation.LOGPROBS, "logprobs"
+    if request.adapters is not None:
+        yield Operation.ADAPT, "lora"
 
 
 def _completion_needs(request: CompletionRequest) -> Iterator[tuple[Operation, str]]:
@@ -99,6 +104,8 @@ def _completion_needs(request: CompletionRequest) -> Iterator[tuple[Operation, s
         yield Operation.INFILL, "suffix"
     if request.logprobs is not None:
         yield Operation.LOGPROBS, "logprobs"
+    if request.adapters is not None:
+        yield Operation.ADAPT, "lora"
     if not all(isinstance(prompt, str) for prompt in request.prompts):
         yield Operation.TOKENIZE, "prompt"
 

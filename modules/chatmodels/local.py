@@ -1,30 +1,36 @@
 """Chat models that are loaded here: prompt builder, engine, reply splitter."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from typing import TypeAlias
 
 from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope, Stoppable
 from modules.chatmodels.generations import chat_generations, completion_generations, logits_generation
 from modules.chatmodels.prompt_hooks import PromptHooks
 from modules.engine.fan_out import gather_streams
 from modules.engine.protocols import Engine
-from modules.engine.types import Alternative, Generation, ModelCard
+from modules.engine.types import Adapter, Alternative, Generation, ModelCard
 from modules.events import Event, Started
 from modules.models.pool import ModelPool
 from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
 from modules.reply.format import PLAIN, ReplyContext, ReplyFormat, choose_format
 from modules.reply.split.splitter import ReplySplitter
-from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
+from modules.requests import AdapterChoice, ChatRequest, CompletionRequest, LogitsRequest
+
+# The adapters of these names, for models of the loader of that name.
+FindAdapters: TypeAlias = Callable[[Sequence[AdapterChoice], str], Awaitable[tuple[Adapter, ...]]]
 
 
 class LocalModel:
-    """A ChatModel over `engine`, for as long as that is leased."""
+    """A ChatModel over `engine`, for as long as that is leased. `adapters` finds the LoRA adapters that a request names;
+    without it there are none."""
 
-    def __init__(self, engine: Engine, prompts: PromptBuilder) -> None:
+    def __init__(self, engine: Engine, prompts: PromptBuilder, adapters: FindAdapters | None = None) -> None:
         self.engine = engine
         self.prompts = prompts
+        self._adapters = adapters
 
     @property
     def card(self) -> ChatModelCard:
@@ -41,11 +47,12 @@ class LocalModel:
     ) -> AsyncGenerator[Event, None]:
         """As `chat`, with hooks that remember what prompts they have seen."""
         card = self.engine.card
+        adapters = await self._found_adapters(request.adapters)
         written = await self.prompts.chat(self.engine, request, edits)
         prompt = await edits.prompt(card, written.prompt, written.text, param="messages")
         written = replace(written, prompt=prompt)
         reply_format = choose_format(request, self._reply_context(written))
-        generations = chat_generations(card, request, written, reply_format)
+        generations = _with_adapters(chat_generations(card, request, written, reply_format), adapters)
         started = _started(card, len(prompt.tokens), written.repairs)
         async with aclosing(_replied(self.engine, generations, scope.work, started, reply_format)) as events:
             async for event in events:
@@ -56,8 +63,9 @@ class LocalModel:
     ) -> AsyncGenerator[Event, None]:
         """As `complete`, likewise."""
         card = self.engine.card
+        adapters = await self._found_adapters(request.adapters)
         prompts = await edits.prompts(card, await self.prompts.completion(self.engine, request))
-        generations = completion_generations(card, request, prompts)
+        generations = _with_adapters(completion_generations(card, request, prompts), adapters)
         started = _started(card, sum(len(prompt.tokens) for prompt in prompts))
         async with aclosing(_replied(self.engine, generations, scope.work, started)) as events:
             async for event in events:
@@ -87,6 +95,11 @@ class LocalModel:
         written = await self.prompts.written(self.engine.card, request)
         return RenderedPrompt(written.text, written.repairs)
 
+    async def _found_adapters(self, choices: Sequence[AdapterChoice] | None) -> tuple[Adapter, ...] | None:
+        if choices is None or self._adapters is None:
+            return None
+        return await self._adapters(choices, self.engine.card.loader)
+
     def _reply_context(self, written: ChatPrompt) -> ReplyContext:
         return ReplyContext(
             template=written.template.source,
@@ -107,7 +120,7 @@ class LocalModels:
     @asynccontextmanager
     async def lease(self, name: str | None, *, keep_alive: float | None = None) -> AsyncIterator[LocalModel]:
         async with self._pool.lease(name, keep_alive=keep_alive) as engine:
-            yield LocalModel(engine, self._prompts)
+            yield LocalModel(engine, self._prompts, self._pool.find_adapters)
 
     def known_card(self, name: str | None) -> ChatModelCard | None:
         """None for a name that may mean a model that was never loaded."""
@@ -121,8 +134,13 @@ def local_card(card: ModelCard) -> ChatModelCard:
         Operation.CONSTRAIN: card.can_constrain,
         Operation.SCORE: card.can_score,
         Operation.INFILL: card.infill_tokens is not None,
+        Operation.ADAPT: card.can_adapt,
     }
     return ChatModelCard(model=card, operations=EVERYTHING - {operation for operation, can in has.items() if not can})
+
+
+def _with_adapters(generations: list[Generation], adapters: tuple[Adapter, ...] | None) -> list[Generation]:
+    return generations if adapters is None else [replace(each, adapters=adapters) for each in generations]
 
 
 def _started(card: ModelCard, prompt_tokens: int, repairs: tuple[str, ...] = ()) -> Started:

@@ -120,6 +120,7 @@ class Generation:
     `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
     `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
     `constraint` holds from the end of the `thought` on, or from the first token where there is none.
+    `adapters` are applied, where None those of the load.
     `embedding` asks for the prompt's vector in place of a reply: so many of its numbers, 0 for all,
     at length 1 if it is not `raw_embedding`.
     """
@@ -139,6 +140,7 @@ class Generation:
     skip_special_tokens: bool = True
     embedding: int | None = None
     raw_embedding: bool = False
+    adapters: "tuple[Adapter, ...] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +262,7 @@ class Chunk:
             tokens=tuple(token for chunk in chunks for token in chunk.tokens),
             starts=tuple(starts),
             logprobs=tuple(logprob for chunk in chunks for logprob in chunk.logprobs),
-            prompt_logprobs=next(
-                (c.prompt_logprobs for c in chunks if c.prompt_logprobs is not None),
-                None,
-            ),
+            prompt_logprobs=next((c.prompt_logprobs for c in chunks if c.prompt_logprobs is not None), None),
             progress=next((c.progress for c in reversed(chunks) if c.progress is not None), None),
             finish=last.finish,
             stop_reason=last.stop_reason,
@@ -341,6 +340,7 @@ class ModelCard:
     projector: str = ""
     can_constrain: bool = False
     can_score: bool = True
+    can_adapt: bool = False
     adapters: tuple[str, ...] = ()
     unsupported: tuple[str, ...] = ()
     draft: str = ""

@@ -3,14 +3,16 @@
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from modules.backends.base import BackendSpec
 from modules.backends.registry import BACKENDS, Backends
 from modules.engine.types import Adapter, ModelKind
-from modules.errors import LoadFailed, NotFound
+from modules.errors import BadRequest, LoadFailed, NotFound
+from modules.requests import AdapterChoice
 from modules.settings.options import did_you_mean
 
 _FOLDER_MARK: Final = "config.json"
@@ -188,6 +190,22 @@ class AdapterCatalog:
             f"There is no adapter named {name[:80]!a} in the folder of the adapters{did_you_mean(name[:200], names)}.",
             param="lora_names",
         )
+
+    def chosen(self, choices: Sequence[AdapterChoice], backend: BackendSpec) -> tuple[Adapter, ...]:
+        """Raises NotFound, and BadRequest for one in a format that `backend` does not apply."""
+        found = []
+        for choice in choices:
+            try:
+                adapter = self.find(choice.name)
+            except NotFound as error:
+                raise NotFound(error.message, param="lora") from error
+            if not backend.reads_adapter(Path(adapter.path)):
+                raise BadRequest(
+                    f"The adapter {adapter.name[:80]!a} is in a format that the {backend.name} loader does not apply.",
+                    param="lora",
+                )
+            found.append(replace(adapter, scale=choice.scale))
+        return tuple(found)
 
     def _names(self) -> Iterator[str]:
         if not self.folder.is_dir():

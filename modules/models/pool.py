@@ -21,6 +21,7 @@ from modules.models.roster import Roster, first_spec, own_media, own_model, pinn
 from modules.models.shared_load import SharedLoad
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
+from modules.requests import AdapterChoice
 from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
@@ -144,6 +145,11 @@ class ModelPool:
     def list_adapters(self) -> list[str]:
         """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
         return self._adapters.names()
+
+    async def find_adapters(self, choices: Sequence[AdapterChoice], loader: str) -> tuple[Adapter, ...]:
+        """What a request names, for a model of that loader. Raises NotFound, and BadRequest for one that the loader does not
+        apply."""
+        return await asyncio.to_thread(self._adapters.chosen, choices, self._settings.backends.named(loader))
 
     @overload
     def lease(

@@ -20,6 +20,7 @@ from extensions.openai.chat.schema import (
     ToolFields,
 )
 from extensions.openai.common.generation import (
+    adapters_of,
     explicit_of,
     keep_alive_of,
     limits_of,
@@ -267,6 +268,7 @@ def chat_request(
         model=body.model,
         explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
+        adapters=adapters_of(body),
         messages=_messages(body),
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=_max_tokens(body), n=body.n or 1),

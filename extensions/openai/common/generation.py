@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator
 
@@ -34,8 +34,11 @@ from extensions.openai.common.field_types import (
 )
 from extensions.openai.structured.constraint import StructuredFields
 from modules.errors import BadRequest
-from modules.requests import Limits
+from modules.requests import AdapterChoice, Limits
 from modules.sampling import OFF_BELOW_ZERO, SAMPLER_ORDER, Sampling, zero_if_negative
+
+# Beyond, nothing but noise is left of a model.
+_MAX_SCALE: Final = 1000
 
 
 class StreamOptions(RequestModel):
@@ -118,6 +121,13 @@ class InertFields(RequestModel):
     skip_special_tokens: bool | None = Field(None, description="Control tokens are never part of a reply.")
 
 
+class LoraChoice(RequestModel):
+    """A LoRA adapter, and how strongly it is applied."""
+
+    name: Annotated[str, Field(min_length=1, max_length=256)]
+    scale: Annotated[Number, Field(ge=-_MAX_SCALE, le=_MAX_SCALE)] | None = None
+
+
 class GenerationFields(StructuredFields, InertFields, SamplingFields):
     """What every generating request may say besides its prompt."""
 
@@ -128,6 +138,11 @@ class GenerationFields(StructuredFields, InertFields, SamplingFields):
         "request says something else.",
     )
     ttl: Seconds | None = Field(None, description="The same as keep_alive.")
+    lora: Annotated[list[LoraChoice], Field(max_length=64)] | None = Field(
+        None,
+        description="LoRA adapters for this request, in place of those of --lora: names of /v1/internal/lora/list, each with "
+        "a scale (1 without it); several add up, [] is the model without any.",
+    )
     stop: Stops | None = Field(
         None, description="Stop sequences: they end the reply and are not part of it; any number."
     )
@@ -201,6 +216,12 @@ def explicit_of(fields: GenerationFields) -> tuple[str, ...]:
     """The names of what the request sets of a Sampling, of Limits and of template arguments, to whatever value."""
     names = [name for name in _SET_BY_NAME if getattr(fields, name, None) is not None]
     return (*names, "seed") if fields.seed not in (None, -1) else tuple(names)
+
+
+def adapters_of(fields: GenerationFields) -> tuple[AdapterChoice, ...] | None:
+    if fields.lora is None:
+        return None
+    return tuple(AdapterChoice(each.name, 1.0 if each.scale is None else each.scale) for each in fields.lora)
 
 
 def keep_alive_of(fields: GenerationFields) -> float | None:

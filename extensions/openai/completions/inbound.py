@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from extensions.openai.common.generation import explicit_of, keep_alive_of, limits_of, sampling_of
+from extensions.openai.common.generation import adapters_of, explicit_of, keep_alive_of, limits_of, sampling_of
 from extensions.openai.common.messages import message_of
 from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
 from extensions.openai.structured.constraint import constraint_of
@@ -36,6 +36,7 @@ def completion_request(
         model=body.model,
         explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
+        adapters=adapters_of(body),
         prompts=prompts,
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=_max_tokens(body), n=choosing.made),

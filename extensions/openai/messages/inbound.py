@@ -9,7 +9,14 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final
 
-from extensions.openai.common.generation import explicit_of, keep_alive_of, limits_of, plain_places, sampling_of
+from extensions.openai.common.generation import (
+    adapters_of,
+    explicit_of,
+    keep_alive_of,
+    limits_of,
+    plain_places,
+    sampling_of,
+)
 from extensions.openai.messages.schema import (
     BlockSource,
     ContentBlock,
@@ -265,6 +272,7 @@ def message_request(body: MessagesRequest, settings: Settings, defaults: Samplin
         _conversation(body, body.model, settings),
         explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
+        adapters=adapters_of(body),
         sampling=sampling_of(body, defaults),
         limits=replace(limits, stop=(*stop_sequences_of(body), *limits.stop)),
         constraint=_constraint(body),

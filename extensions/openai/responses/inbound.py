@@ -9,7 +9,14 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from extensions.openai.common.answers import new_id
-from extensions.openai.common.generation import explicit_of, keep_alive_of, limits_of, plain_places, sampling_of
+from extensions.openai.common.generation import (
+    adapters_of,
+    explicit_of,
+    keep_alive_of,
+    limits_of,
+    plain_places,
+    sampling_of,
+)
 from extensions.openai.common.items.inbound import log_skipped
 from extensions.openai.common.items.messages import TOOL_ITEMS, turns_of
 from extensions.openai.common.items.schema import CallName, ForeignItem, InputItem, InputPart, Item
@@ -280,6 +287,7 @@ def chat_request(
         prompt_request(body, items, body.model, settings),
         explicit=explicit_of(body),
         keep_alive=keep_alive_of(body),
+        adapters=adapters_of(body),
         sampling=sampling_of(body, defaults or settings.sampling),
         limits=limits_of(body, max_tokens=body.max_output_tokens, n=1),
         constraint=text_constraint(body.text, body),

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.prefix_cache import common_length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """The state of a sequence with `tokens`, at `start` of the buffer, `size` bytes long."""
+    """The state of a sequence of `group` with `tokens`, at `start` of the buffer, `size` bytes long."""
 
     tokens: "array[int]"
     start: int
     size: int
+    group: AdapterGroup = ()
 
     @property
     def end(self) -> int:
@@ -51,29 +53,31 @@ class HostCache:
         finally:
             self._pinned = None
 
-    def match(self, tokens: Sequence[int], *, whole: bool = False) -> tuple[int, Entry | None]:
-        """The longest beginning of `tokens` that an entry holds; with `whole` only entries that are one count."""
+    def match(
+        self, tokens: Sequence[int], *, whole: bool = False, group: AdapterGroup = ()
+    ) -> tuple[int, Entry | None]:
+        """The longest beginning of `tokens` that an entry of `group` holds; with `whole` only entries that are one count."""
         best: tuple[int, Entry | None] = (0, None)
-        for entry in self._entries.values():
+        for entry in self._of_group(group):
             common = common_length(entry.tokens, tokens)
             if common > best[0] and (not whole or common == len(entry.tokens)):
                 best = common, entry
         return best
 
-    def add(self, sequence: int, tokens: Sequence[int]) -> Entry | None:
-        """A place for the state of `sequence`, which holds `tokens`, in exchange for older ones.
+    def add(self, sequence: int, tokens: Sequence[int], group: AdapterGroup = ()) -> Entry | None:
+        """A place for the state of `sequence` of `group`, which holds `tokens`, in exchange for older ones.
 
         None when another entry already holds these tokens, or when no place is large enough.
         """
         size = self._measure(sequence) if self._capacity else 1
-        if size > self._capacity or self.match(tokens)[0] == len(tokens):
+        if size > self._capacity or self.match(tokens, group=group)[0] == len(tokens):
             return None
         for entry in [
-            entry for entry in self._entries.values() if common_length(entry.tokens, tokens) == len(entry.tokens)
+            entry for entry in self._of_group(group) if common_length(entry.tokens, tokens) == len(entry.tokens)
         ]:
             del self._entries[entry.start]
         start = self._next if self._next + size <= self._capacity else 0
-        added = Entry(array("i", tokens), start, size)
+        added = Entry(array("i", tokens), start, size, group)
         if self._pinned is not None and self._pinned.overlaps(added):
             return None
         for entry in [entry for entry in self._entries.values() if entry.overlaps(added)]:
@@ -81,3 +85,6 @@ class HostCache:
         self._entries[start] = added
         self._next = added.end
         return added
+
+    def _of_group(self, group: AdapterGroup) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.group == group]

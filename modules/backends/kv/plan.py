@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.host_cache import Entry
 
 
@@ -27,7 +28,7 @@ class KvSlot:
     `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
     `common` remembers how many leading tokens it shares with other jobs, by their ids. `draft` are tokens that may come
     next, for one step. `runs` are its pictures and sounds, in order; with `is_waiting` the next one is not ready to be
-    computed.
+    computed. Only jobs of one `group` can share cells, or a batch: those that the same adapters are applied to.
     """
 
     job_id: int
@@ -42,6 +43,7 @@ class KvSlot:
     draft: tuple[int, ...] = ()
     runs: tuple[MediaRun, ...] = ()
     is_waiting: bool = False
+    group: AdapterGroup = ()
 
     @property
     def next_run(self) -> MediaRun | None:

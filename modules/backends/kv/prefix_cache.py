@@ -7,6 +7,8 @@ its holders are the sequences that those cells belong to. (Radix-tree prefix sha
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from modules.backends.adapters import AdapterGroup
+
 
 @dataclass(slots=True, eq=False)
 class _Node:
@@ -25,10 +27,12 @@ class Match:
 
 
 class PrefixCache:
-    """Sequences are small integers chosen by the caller. A sequence holds one path from the root."""
+    """Sequences are small integers chosen by the caller. A sequence holds one path from the root of its group; the same
+    tokens mean other cells in another group."""
 
     def __init__(self) -> None:
-        self._root = _Node([], None)
+        self._roots: dict[AdapterGroup, _Node] = {}
+        self._groups: dict[int, AdapterGroup] = {}
         self._leaves: dict[int, _Node] = {}
         self._lengths: dict[int, int] = {}
         self._cells = 0
@@ -41,10 +45,15 @@ class PrefixCache:
     def length(self, sequence: int) -> int:
         return self._lengths.get(sequence, 0)
 
-    def match(self, tokens: Sequence[int]) -> Match:
+    def begin(self, sequence: int, group: AdapterGroup) -> None:
+        """`sequence`, which holds nothing or is of it, is of `group`; without this, of the group ()."""
+        self._groups[sequence] = group
+
+    def match(self, tokens: Sequence[int], group: AdapterGroup = ()) -> Match:
         """Siblings may begin alike when both were computed, so every branch that fits is followed."""
         best = Match(0, None)
-        branches = [(self._root, 0)]
+        root = self._roots.get(group)
+        branches = [] if root is None else [(root, 0)]
         while branches:
             node, start = branches.pop()
             for child, common in self._fitting_children(node, tokens, start):
@@ -54,11 +63,15 @@ class PrefixCache:
                     branches.append((child, start + common))
         return best
 
-    def whole_match(self, tokens: Sequence[int], candidates: Iterable[int]) -> Match:
-        """The longest of `candidates` whose tokens are, all of them, a beginning of `tokens`."""
-        fitting = [s for s in candidates if self._is_beginning(self.tokens(s), tokens)]
+    def whole_match(self, tokens: Sequence[int], candidates: Iterable[int], group: AdapterGroup = ()) -> Match:
+        """The longest of `candidates` of `group` whose tokens are, all of them, a beginning of `tokens`."""
+        own = (sequence for sequence in candidates if self.group(sequence) == group)
+        fitting = [sequence for sequence in own if self._is_beginning(self.tokens(sequence), tokens)]
         best = max(fitting, key=self.length, default=None)
         return Match(0, None) if best is None else Match(self.length(best), best)
+
+    def group(self, sequence: int) -> AdapterGroup:
+        return self._groups.get(sequence, ())
 
     def tokens(self, sequence: int) -> list[int]:
         path = list(self._path(sequence))
@@ -83,9 +96,9 @@ class PrefixCache:
 
     def extend(self, sequence: int, tokens: Sequence[int]) -> None:
         """`tokens` were computed for `sequence`, after what it holds."""
-        leaf = self._leaves.get(sequence, self._root)
-        if leaf is self._root or leaf.children or len(leaf.holders) > 1:
-            leaf = self._add_child(leaf, sequence)
+        leaf = self._leaves.get(sequence)
+        if leaf is None or leaf.children or len(leaf.holders) > 1:
+            leaf = self._add_child(leaf or self._root_of(self.group(sequence)), sequence)
         leaf.tokens.extend(tokens)
         self._lengths[sequence] = self.length(sequence) + len(tokens)
         self._cells += len(tokens)
@@ -99,6 +112,9 @@ class PrefixCache:
                 self._cells -= len(node.tokens)
         self._leaves.pop(sequence, None)
         self._lengths.pop(sequence, None)
+        group = self._groups.pop(sequence, ())
+        if group in self._roots and not self._roots[group].children:
+            del self._roots[group]
 
     def is_redundant(self, sequence: int) -> bool:
         """True when another sequence holds all that this one holds."""
@@ -109,6 +125,9 @@ class PrefixCache:
         """Cells that at least one of `sequences` holds."""
         nodes = {id(node): len(node.tokens) for sequence in sequences for node in self._path(sequence)}
         return sum(nodes.values())
+
+    def _root_of(self, group: AdapterGroup) -> _Node:
+        return self._roots.setdefault(group, _Node([], None))
 
     def _path(self, sequence: int) -> Iterator[_Node]:
         """From the leaf up to, not including, the root."""

@@ -16,6 +16,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.host_cache import Entry, HostCache
 from modules.backends.kv.plan import (
     Action,
@@ -70,6 +71,7 @@ class Scheduler:
         self._running: list[KvSlot] = []
         self._pieces: Counter[int] = Counter()
         self._deferred: deque[int] = deque()
+        self._turn: AdapterGroup = ()
 
     @property
     def has_deferred(self) -> bool:
@@ -88,8 +90,13 @@ class Scheduler:
         return len(self._running) - self.decoding
 
     @property
+    def turn(self) -> AdapterGroup:
+        """The group whose jobs the next plan is made of."""
+        return self._turn
+
+    @property
     def decoding_slots(self) -> list[KvSlot]:
-        return [slot for slot in self._running if slot.is_decoding]
+        return [slot for slot in self._running if slot.is_decoding and slot.group == self._turn]
 
     @property
     def running(self) -> list[int]:
@@ -114,8 +121,16 @@ class Scheduler:
             self._place(slot, match, actions)
             yield from actions
 
+    def take_turn(self) -> None:
+        """Groups of running jobs come one after the other, once for each step."""
+        groups = list(dict.fromkeys(slot.group for slot in self._running if not slot.is_waiting))
+        if groups:
+            after = groups.index(self._turn) + 1 if self._turn in groups else 0
+            self._turn = groups[after % len(groups)]
+
     def plan(self, budget: int, scoring_budget: int) -> StepPlan:
-        """The next batch: every running reply's token, then up to `budget` prompt tokens, oldest job first.
+        """The next batch of the group whose turn it is: every running reply's token, then up to `budget` prompt tokens,
+        oldest job first.
 
         Jobs that score their prompts get at most `scoring_budget` together, because each token has a row of logits.
         """
@@ -173,10 +188,10 @@ class Scheduler:
         if slot.scores_prompt:
             return Match(0, None)
         wanted = slot.tokens[:-1]
-        match = _cut(slot, self._cache.match(wanted)) if self._can_share else None
+        match = _cut(slot, self._cache.match(wanted, slot.group)) if self._can_share else None
         if match is not None and self._is_whole(slot, match):
             return match
-        whole = self._cache.whole_match(wanted, self._idle)
+        whole = self._cache.whole_match(wanted, self._idle, slot.group)
         return whole if _cut(slot, whole) == whole else Match(0, None)
 
     def _is_whole(self, slot: KvSlot, match: Match) -> bool:
@@ -192,7 +207,7 @@ class Scheduler:
         return any(
             other.computed < (common := _common(slot, other)) and common - match.length >= MIN_SHARED
             for other in self._running
-            if not other.is_decoding and not other.scores_prompt
+            if not other.is_decoding and not other.scores_prompt and other.group == slot.group
         )
 
     def _has_room(self, slot: KvSlot, match: Match) -> bool:
@@ -221,7 +236,7 @@ class Scheduler:
         if slot.scores_prompt:
             return 0, None
         is_whole = not self._can_share or self._still_holds is not None
-        length, entry = self._host_cache.match(slot.tokens[:-1], whole=is_whole)
+        length, entry = self._host_cache.match(slot.tokens[:-1], whole=is_whole, group=slot.group)
         cut = slot.cut(length)
         return (0, None) if is_whole and cut < length else (cut, entry)
 
@@ -236,6 +251,7 @@ class Scheduler:
             while self._cache.cells + len(entry.tokens) > self._cells:
                 self._remove_idle(next(iter(self._idle)), actions)
             slot.sequence = self._sequence_for(Match(0, None), actions)
+        self._cache.begin(slot.sequence, slot.group)
         actions.append(Restore(entry, slot.sequence, slot.position(length)))
         self._cache.extend(slot.sequence, slot.tokens[:length])
         slot.computed = length
@@ -244,6 +260,7 @@ class Scheduler:
         source = match.sequence
         self._clear_idle(actions, keep=source)
         slot.sequence = self._sequence_for(match, actions)
+        self._cache.begin(slot.sequence, slot.group)
         if slot.sequence != source and source is not None:
             self._share(source, slot.sequence, match.length, actions)
             actions.append(Copy(source, slot.sequence, slot.position(match.length)))
@@ -279,11 +296,12 @@ class Scheduler:
                 self._remove_idle(sequence, actions)
 
     def _slices(self, budget: int, scoring_budget: int) -> Iterator[Slice]:
-        for slot in self._running:
+        own = [slot for slot in self._running if slot.group == self._turn]
+        for slot in own:
             if slot.is_decoding:
                 yield Slice(slot, slot.computed, len(slot.tokens), slot.draft)
         has_media = False
-        for slot in self._running:
+        for slot in own:
             room = min(budget, scoring_budget) if slot.scores_prompt else budget
             is_media = slot.is_at_run
             if slot.is_decoding or room <= 0 or slot.is_waiting or (is_media and has_media):
@@ -350,7 +368,7 @@ class Scheduler:
 
     def _offload(self, sequence: int, actions: list[Action]) -> None:
         if self._cache.length(sequence) >= MIN_OFFLOADED:
-            entry = self._host_cache.add(sequence, self._cache.tokens(sequence))
+            entry = self._host_cache.add(sequence, self._cache.tokens(sequence), self._cache.group(sequence))
             if entry is not None:
                 actions.append(Offload(sequence, entry))
 

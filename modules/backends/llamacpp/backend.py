@@ -24,6 +24,7 @@ from modules.backends.kv.plan import (
 )
 from modules.backends.kv.prefill_budget import PrefillBudget
 from modules.backends.kv.scheduler import Scheduler
+from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
@@ -44,10 +45,12 @@ from modules.errors import EngineFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Companions:
-    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures and sounds."""
+    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures and sounds, `adapters` are
+    applied."""
 
     planner: DraftPlanner | None = None
     media: MediaReader | None = None
+    adapters: LlamaAdapters | None = None
 
 
 ALONE: Final = Companions()
@@ -69,6 +72,7 @@ class LlamaBackend:
         self._log = log
         self._media = media = companions.media
         self._planner = companions.planner
+        self._adapters = companions.adapters
         self._is_cramped = False
         self._model = model
         self._context = context
@@ -125,7 +129,8 @@ class LlamaBackend:
         check_job(job, self._card, self._tokenizer)
         prompt = job.generation.prompt
         scores = job.generation.prompt_logprobs is not None
-        slot = KvSlot(job.id, list(prompt.tokens), len(prompt.tokens), scores_prompt=scores)
+        group = self._adapters.group_of(job.generation.adapters) if self._adapters is not None else ()
+        slot = KvSlot(job.id, list(prompt.tokens), len(prompt.tokens), scores_prompt=scores, group=group)
         if self._media is not None and prompt.media:
             slot.runs = self._media.runs_of(prompt)
         self._tasks[job.id] = LlamaTask(job, slot, guide)
@@ -136,12 +141,15 @@ class LlamaBackend:
             self._offload_deferred()
             return ()
         self._apply(self._scheduler.place_waiting())
+        self._scheduler.take_turn()
         if self._planner is not None:
             self._draft(self._planner)
         if self._media is not None and (failed := self._look_ahead(self._media)):
             return failed
         plan = self._plan()
         self._apply(plan.actions)
+        if self._adapters is not None:
+            self._adapters.apply(self._scheduler.turn)
         if self._media is not None and (media := plan.media) is not None:
             return self._step_with_media(self._media, plan, media)
         if plan.slices:

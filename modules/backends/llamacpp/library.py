@@ -195,18 +195,15 @@ class HostBuffer:
         return (ctypes.c_uint8 * entry.size).from_buffer(self._memory, entry.start)
 
 
-def apply_adapters(model: Any, context: Any, adapters: Sequence[Adapter]) -> None:
-    """From now on `context` computes with all of `adapters`, which are freed with `model`. Raises LoadFailed."""
-    if not adapters:
-        return
-    handles = (c.llama_adapter_lora_p_ctypes * len(adapters))(*(_opened(model, adapter) for adapter in adapters))
-    scales = (ctypes.c_float * len(adapters))(*(adapter.scale for adapter in adapters))
-    if c.llama_set_adapters_lora(context, handles, len(adapters), scales):
-        raise LoadFailed(f"llama.cpp cannot apply {', '.join(adapter.name for adapter in adapters)} to this model.")
-
-
-def _opened(model: Any, adapter: Adapter) -> Any:
+def open_adapter(model: Any, adapter: Adapter) -> Any:
+    """Its handle, which is freed with `model`. Raises LoadFailed."""
     handle = c.llama_adapter_lora_init(model, adapter.path.encode())
     if not handle:
         raise LoadFailed(f"llama.cpp cannot read the adapter {adapter.name}: it is damaged, or made for another model.")
     return ctypes.cast(handle, c.llama_adapter_lora_p_ctypes)
+
+
+def set_adapters(context: Any, handles: Sequence[Any], scales: Sequence[float]) -> bool:
+    """From now on `context` computes with exactly these. False when it cannot."""
+    pointers = (c.llama_adapter_lora_p_ctypes * len(handles))(*handles)
+    return not c.llama_set_adapters_lora(context, pointers, len(handles), (ctypes.c_float * len(scales))(*scales))

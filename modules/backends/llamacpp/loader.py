@@ -10,6 +10,7 @@ from llama_cpp import llama_cpp as c
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
+from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.backend import Companions, LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
@@ -96,7 +97,7 @@ class LlamaCppLoader:
                 raise LoadFailed(self._why_no_context(spec, layout))
             undo.callback(c.llama_free, context)
             card = _card(spec, model, context=layout.context)
-            library.apply_adapters(model, context, spec.adapters)
+            adapters = LlamaAdapters(model, context, spec.adapters)
             if projector is not None:
                 check_on(spec, options, projector, context)
                 card = replace(
@@ -107,7 +108,7 @@ class LlamaCppLoader:
         _warm_up(context)
         card = replace(card, gpu_bytes=self._gpu_bytes())
         media = None if projector is None else MediaReader(projector, context)
-        companions = Companions(planner=planner, media=media)
+        companions = Companions(planner=planner, media=media, adapters=adapters)
         return LlamaBackend(model, context, layout, card, self._log, companions=companions)
 
     def _projector(self, options: LlamaCppOptions, model: Any, layout: ContextLayout) -> Projector | None:
@@ -379,6 +380,7 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         control_tokens=tokenizer.control_texts(),
         infill_tokens=tokenizer.infill_ids,
         can_constrain=True,
+        can_adapt=spec.kind is ModelKind.CHAT,
         adapters=tuple(adapter.name for adapter in spec.adapters),
         draft=spec.draft.name if spec.draft is not None else "",
         kind=spec.kind,

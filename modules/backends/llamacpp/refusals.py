@@ -29,7 +29,7 @@ class Facts:
 def check_options(spec: LoadSpec, options: LlamaCppOptions, facts: Facts) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead."""
     refusals = (_of_cache(options, facts), _of_split(options, facts), _of_places(options))
-    for refusal in (*chain.from_iterable(refusals), *_of_adapters(spec.adapters, facts)):
+    for refusal in (*chain.from_iterable(refusals), *_of_adapters(spec, facts)):
         raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
 
 
@@ -67,16 +67,21 @@ def _of_places(options: LlamaCppOptions) -> Iterator[str]:
             yield f"--rpc {worker[:60]!a} is not of the form host:port."
 
 
-def _of_adapters(adapters: tuple[Adapter, ...], facts: Facts) -> Iterator[str]:
-    for adapter in adapters:
-        if Path(adapter.path).is_dir():
-            yield (
-                f"the adapter {adapter.name} is not in llama.cpp's format. Convert its folder to a GGUF file with "
-                "llama.cpp's convert_lora_to_gguf.py and put that file into the folder of the adapters."
-            )
-            continue
-        header = read_gguf(Path(adapter.path))
-        if header.metadata.get("general.type") != _ADAPTER:
-            yield f"{adapter.name} is no adapter."
-        elif header.architecture != facts.architecture:
-            yield f"the adapter {adapter.name} is made for another model ({header.architecture[:40]!a})."
+def _of_adapters(spec: LoadSpec, facts: Facts) -> Iterator[str]:
+    for adapter in spec.adapters:
+        yield from adapter_refusals(adapter, facts.architecture)
+
+
+def adapter_refusals(adapter: Adapter, architecture: str) -> Iterator[str]:
+    """Why it cannot be applied to a model of `architecture`."""
+    if Path(adapter.path).is_dir():
+        yield (
+            f"the adapter {adapter.name} is not in llama.cpp's format. Convert its folder to a GGUF file with "
+            "llama.cpp's convert_lora_to_gguf.py and put that file into the folder of the adapters."
+        )
+        return
+    header = read_gguf(Path(adapter.path))
+    if header.metadata.get("general.type") != _ADAPTER:
+        yield f"{adapter.name} is no adapter."
+    elif header.architecture != architecture:
+        yield f"the adapter {adapter.name} is made for another model ({header.architecture[:40]!a})."

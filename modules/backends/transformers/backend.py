@@ -17,6 +17,7 @@ from modules.backends.sampling.job_sampler import JobSampler
 from modules.backends.sampling.logprobs import Row
 from modules.backends.sampling.row_sampler import sampler_of_rows
 from modules.backends.sampling.stages import SamplerFacts
+from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.options import MOST_READ
 from modules.backends.transformers.runners import Piece, Runner
 from modules.backends.transformers.tokenizer import HubTokenizer
@@ -45,8 +46,11 @@ class _Task:
 class TransformersBackend:
     """`cells` bounds the tokens whose keys and values are kept."""
 
-    def __init__(self, runner: Runner, tokenizer: HubTokenizer, card: ModelCard, *, cells: int) -> None:
+    def __init__(
+        self, runner: Runner, tokenizer: HubTokenizer, card: ModelCard, adapters: PeftAdapters, *, cells: int
+    ) -> None:
         self._runner = runner
+        self._adapters = adapters
         self._tokenizer = tokenizer
         self._card = card
         self._ends = tuple(sorted(tokenizer.end_ids))
@@ -85,7 +89,8 @@ class TransformersBackend:
         self._check(job)
         tokens = job.generation.prompt.tokens
         scores = job.generation.prompt_logprobs is not None
-        slot = KvSlot(job.id, list(tokens), len(tokens), scores_prompt=scores)
+        group = self._adapters.group_of(job.generation.adapters)
+        slot = KvSlot(job.id, list(tokens), len(tokens), scores_prompt=scores, group=group)
         self._tasks[job.id] = _Task(job, slot, guide)
         self._scheduler.add(slot)
 
@@ -93,10 +98,12 @@ class TransformersBackend:
         if not self._scheduler.has_work:
             return ()
         self._apply(self._scheduler.place_waiting())
+        self._scheduler.take_turn()
         plan = self._plan()
         self._apply(plan.actions)
         if not plan.slices:
             return ()
+        self._adapters.apply(self._scheduler.turn)
         started = time.perf_counter()
         try:
             rows = self._runner.run([_piece(piece) for piece in plan.slices])

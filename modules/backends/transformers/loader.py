@@ -11,6 +11,7 @@ from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
 from modules.backends.model_templates import template_beside
 from modules.backends.transformers import attention
+from modules.backends.transformers.adapters import PeftAdapters, check_adapter
 from modules.backends.transformers.backend import TransformersBackend
 from modules.backends.transformers.estimate import cache_cells, context_of
 from modules.backends.transformers.folder import ModelFolder
@@ -32,6 +33,8 @@ class TransformersLoader:
     def probe(self, spec: LoadSpec) -> ModelCard:
         folder = ModelFolder.read(Path(spec.path))
         check(spec, folder, read_options(TransformersOptions, spec))
+        for adapter in spec.adapters:
+            check_adapter(adapter)
         return _card(spec, folder, HubTokenizer(folder, folder.number("vocab_size")))
 
     def load(self, spec: LoadSpec, report: ReportProgress) -> TransformersBackend:
@@ -58,8 +61,9 @@ class TransformersLoader:
             parameters=sum(each.numel() for each in model.parameters()),
             gpu_bytes=torch.cuda.memory_reserved() if torch.cuda.is_available() else 0,
         )
+        adapters = PeftAdapters(model, spec.adapters)
         report(1.0)
-        return TransformersBackend(runner, tokenizer, card, cells=cache_cells(folder, spec, options))
+        return TransformersBackend(runner, tokenizer, card, adapters, cells=cache_cells(folder, spec, options))
 
 
 def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) -> Any:
@@ -141,6 +145,7 @@ def _card(spec: LoadSpec, folder: ModelFolder, tokenizer: HubTokenizer) -> Model
         control_tokens=tokenizer.control_texts(),
         infill_tokens=tokenizer.infill_ids,
         can_constrain=True,
+        can_adapt=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
         kind=spec.kind,
     )

@@ -25,7 +25,7 @@ LOADER: Final = "upstream"
 _BOUNDLESS: Final = 2**24
 # Servers that do not divide replies themselves send thoughts in the tags that nearly all models use.
 _TAGGED: Final = ReplyFormat(reasoning=ReplyReasoning(formats=(THINK,)))
-_OPERATIONS: Final = EVERYTHING - {Operation.SCORE, Operation.NEXT_TOKEN, Operation.EDIT_PROMPT}
+_OPERATIONS: Final = EVERYTHING - {Operation.SCORE, Operation.NEXT_TOKEN, Operation.EDIT_PROMPT, Operation.ADAPT}
 
 
 class RemoteModel:

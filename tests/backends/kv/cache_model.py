@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from modules.backends.kv.host_cache import HostCache
+from modules.backends.adapters import AdapterGroup
+from modules.backends.kv.host_cache import Entry, HostCache
 from modules.backends.kv.plan import (
     Action,
     CacheTraits,
@@ -72,6 +73,7 @@ class CacheModel:
             still_holds=self._still_holds if world.window else None,
         )
         self.held: dict[int, list[tuple[int, int]]] = {}
+        self.groups: dict[int, AdapterGroup] = {}
         self.forgotten: set[int] = set()
         self.ring: list[int] = [-1] * world.host_cache
         self.plays: dict[int, Play] = {}
@@ -82,9 +84,11 @@ class CacheModel:
         self.preemptions = 0
         self._numbers = count()
 
-    def add(self, job_id: int, prompt: list[int], length: int, *, scores: bool = False) -> Play:
+    def add(
+        self, job_id: int, prompt: list[int], length: int, *, scores: bool = False, group: AdapterGroup = ()
+    ) -> Play:
         """A job that will say `length` tokens; 0 reads its prompt only."""
-        slot = KvSlot(job_id, list(prompt), len(prompt), scores_prompt=scores)
+        slot = KvSlot(job_id, list(prompt), len(prompt), scores_prompt=scores, group=group)
         play = self.plays[job_id] = Play(slot, length)
         self.scheduler.add(slot)
         return play
@@ -100,6 +104,7 @@ class CacheModel:
         self.apply(self.scheduler.place_waiting())
         placed = {job_id for job_id, play in self.plays.items() if play.slot.sequence is not None}
         self.started += sorted(placed.difference(self.started))
+        self.scheduler.take_turn()
         for slot in self.scheduler.decoding_slots:
             slot.draft = self._draft(self.plays[slot.job_id])
         plan = self.scheduler.plan(self.world.budget, SCORING_BUDGET)
@@ -141,10 +146,11 @@ class CacheModel:
                     assert not self.held.get(target), "a state for a sequence that holds something"
                     assert self.ring[entry.start : entry.end] == list(entry.tokens), "a state that was written over"
                     assert self.used() + entry.size <= self.world.cells, "no cells for a state"
-                    self._restore(target, list(entry.tokens), length)
+                    self._restore(entry, target, length)
 
-    def _restore(self, target: int, tokens: list[int], length: int) -> None:
-        cells = [(next(self._numbers), token) for token in tokens]
+    def _restore(self, entry: Entry, target: int, length: int) -> None:
+        cells = [(next(self._numbers), token) for token in entry.tokens]
+        self.groups |= dict.fromkeys((number for number, _ in cells), entry.group)
         if self.world.window:
             self.forgotten.update(number for number, _ in cells[: -self.world.window])
         self.held[target] = cells[:length]
@@ -156,15 +162,18 @@ class CacheModel:
             self.forgotten.update(cell[0] for cell in gone if holders[cell] == 1)
 
     def _compute(self, plan: StepPlan) -> None:
+        assert {piece.slot.group for piece in plan.slices} <= {self.scheduler.turn}, "a batch of several groups"
         for piece in plan.slices:
             slot = piece.slot
             assert slot.sequence is not None
+            assert all(self.groups[number] == slot.group for number, _ in self.held.get(slot.sequence, ()))
             cells = self.held.setdefault(slot.sequence, [])
             assert self.tokens(slot.sequence) == slot.tokens[: piece.start], "the cache holds something else"
             assert self._still_holds(slot.sequence, piece.start), "what the window needs was forgotten"
             cells.extend(
                 (next(self._numbers), token) for token in [*slot.tokens[piece.start : piece.end], *piece.draft]
             )
+            self.groups |= dict.fromkeys((number for number, _ in cells), slot.group)
             self.computed_tokens += piece.end - piece.start
             self.plays[slot.job_id].computed += piece.end - piece.start
         assert self.used() <= self.world.cells, "more cells than there are"

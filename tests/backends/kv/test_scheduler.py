@@ -2,6 +2,7 @@
 
 import pytest
 
+from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.plan import Copy, Remove
 from modules.backends.kv.scheduler import GROWTH, MIN_SHARED
 from tests.backends.kv.cache_model import SCORING_BUDGET, made, own, reply_of
@@ -306,3 +307,18 @@ class TestRoom:
         model.drop(1)
         model.run()
         assert list(model.finished) == [0]
+
+
+def test_groups_come_in_turns_and_share_nothing() -> None:
+    model = made()
+    groups: list[AdapterGroup] = [(), (("a", 1.0),), (("a", 0.5),)]
+    for number, group in enumerate(groups * 2):
+        model.add(number, own(0, 24), 20, group=group)
+    turns = []
+    for _ in range(9):
+        model.step()
+        turns.append(model.scheduler.turn)
+    assert turns == [groups[at % 3] for at in range(1, 10)] or turns == groups * 3
+    model.run()
+    # The second job of each group found all but the last token of what the first had computed.
+    assert sum(play.slot.cached for play in model.finished.values()) == 3 * 23

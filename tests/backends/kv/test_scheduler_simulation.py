@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.plan import Copy
 from tests.backends.kv.cache_model import CacheModel, World, reply_of
 
@@ -25,6 +26,7 @@ class Visit:
     length: int
     scores: bool
     patience: int | None
+    group: AdapterGroup = ()
 
 
 # A beginning that others have too, what somebody was answered to it, and something of one's own.
@@ -41,6 +43,7 @@ visits = st.builds(
     length=st.integers(0, LONGEST_REPLY),
     scores=st.sampled_from([False, False, False, True]),
     patience=st.one_of(st.none(), st.none(), st.integers(0, 20)),
+    group=st.sampled_from([(), (), (("a", 1.0),), (("b", 0.5),)]),
 )
 worlds = st.builds(
     World,
@@ -65,7 +68,7 @@ def play(world: World, guests: list[Visit]) -> CacheModel:
         assert step < most_steps, "some job never ends"
         for job_id, guest in enumerate(guests):
             if guest.arrival == step:
-                model.add(job_id, list(guest.prompt), guest.length, scores=guest.scores)
+                model.add(job_id, list(guest.prompt), guest.length, scores=guest.scores, group=guest.group)
             if guest.patience is not None and guest.arrival + guest.patience == step and job_id in model.plays:
                 model.drop(job_id)
         model.step()

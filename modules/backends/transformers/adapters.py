@@ -1,0 +1,133 @@
+"""The LoRA adapters of one model, by PEFT: each is read once, and those that a batch needs are switched on before it."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from modules.backends.adapters import AdapterGroup, adapter_group
+from modules.backends.transformers.folder import read_json
+from modules.engine.types import Adapter
+from modules.errors import BadRequest, LoadFailed
+
+_CONFIG: Final = "adapter_config.json"
+_WEIGHTS: Final = "adapter_model.safetensors"
+_KIND: Final = "LORA"
+_SHOWN: Final = 300
+# No group is like it.
+_UNKNOWN: Final[AdapterGroup] = (("", 0.0),)
+
+
+class PeftAdapters:
+    """`first` are applied where a job names none; they are read at once. Raises LoadFailed."""
+
+    def __init__(self, model: Any, first: Sequence[Adapter]) -> None:
+        self._model = model
+        self._peft: Any = None
+        self._names: dict[str, str] = {}
+        self._layers: list[Any] = []
+        self._applied: AdapterGroup = ()
+        self._read(first)
+        self._first = adapter_group(first)
+        self.apply(self._first)
+
+    def group_of(self, adapters: Sequence[Adapter] | None) -> AdapterGroup:
+        """The group of a job; those that were never used are read now. Raises BadRequest."""
+        if adapters is None:
+            return self._first
+        try:
+            self._read(adapters)
+        except LoadFailed as error:
+            raise BadRequest(error.message, param="lora") from error
+        return adapter_group(adapters)
+
+    def apply(self, group: AdapterGroup) -> None:
+        """What is computed from now on is computed with `group`."""
+        if group == self._applied:
+            return
+        names = [self._names[path] for path, _ in group]
+        for layer in self._layers:
+            layer.enable_adapters(enabled=bool(names))
+            if names:
+                layer.set_adapter(names, inference_mode=True)
+                for (path, scale), name in zip(group, names, strict=True):
+                    if name in getattr(layer, "scaling", ()):
+                        layer.set_scale(self._names[path], scale)
+        self._applied = group
+
+    def _read(self, adapters: Sequence[Adapter]) -> None:
+        for adapter in adapters:
+            if adapter.path not in self._names:
+                check_adapter(adapter)
+                self._add(adapter)
+
+    def _add(self, adapter: Adapter) -> None:
+        name = f"adapter{len(self._names)}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                # Of PEFT and Transformers about each other.
+                warnings.simplefilter("ignore", FutureWarning)
+                self._load(adapter.path, name)
+        except Exception as error:
+            self._take_back(name)
+            said = " ".join(str(error).split())[:_SHOWN]
+            raise LoadFailed(f"The adapter {adapter.name} does not fit the model: {said}") from error
+        self._names[adapter.path] = name
+        self._model.eval()
+        self._find_layers()
+
+    def _find_layers(self) -> None:
+        """PEFT switches on what it has just read; this is taken back."""
+        kind = _peft().tuners.tuners_utils.BaseTunerLayer
+        self._layers = [each for each in self._model.modules() if isinstance(each, kind)]
+        applied, self._applied = self._applied, _UNKNOWN
+        self.apply(applied)
+
+    def _take_back(self, name: str) -> None:
+        """The half of an adapter that was put into the model before it turned out not to fit."""
+        if self._peft is not None:
+            if name in self._peft.peft_config:
+                self._peft.delete_adapter(name)
+            self._find_layers()
+            return
+        kind = _peft().tuners.tuners_utils.BaseTunerLayer
+        for place, layer in list(self._model.named_modules()):
+            if isinstance(layer, kind):
+                parent, _, own = place.rpartition(".")
+                setattr(self._model.get_submodule(parent), own, layer.get_base_layer())
+        if hasattr(self._model, "peft_config"):
+            del self._model.peft_config
+
+    def _load(self, path: str, name: str) -> None:
+        if self._peft is None:
+            load = _peft().PeftModel.from_pretrained
+            self._peft = load(self._model, path, adapter_name=name, local_files_only=True)
+        else:
+            self._peft.load_adapter(path, adapter_name=name, local_files_only=True)
+
+
+def check_adapter(adapter: Adapter) -> None:
+    """Raises LoadFailed for what is no LoRA adapter in PEFT's format, or would have to be unpickled."""
+    folder = Path(adapter.path)
+    if not folder.is_dir():
+        raise LoadFailed(
+            f"The adapter {adapter.name} is not in PEFT's format: a folder with {_CONFIG} and {_WEIGHTS}. Put that folder into "
+            "the folder of the adapters."
+        )
+    kind = read_json(folder / _CONFIG).get("peft_type")
+    if kind != _KIND:
+        raise LoadFailed(f"{adapter.name} is no LoRA adapter; PEFT calls it {str(kind)[:40]!a}.")
+    if not (folder / _WEIGHTS).is_file():
+        raise LoadFailed(
+            f"The adapter {adapter.name} has no {_WEIGHTS}. Pickles are never read: convert it to safetensors."
+        )
+
+
+def _peft() -> Any:
+    """Imported for the first adapter. Raises LoadFailed where it is not installed."""
+    try:
+        import peft  # noqa: PLC0415
+    except ImportError as error:
+        raise LoadFailed("LoRA adapters need the package peft, which is not installed.") from error
+    return peft
