@@ -1,4 +1,7 @@
-"""The LoRA adapters of one context: each is read once, and those that a batch needs are applied before it."""
+"""The LoRA adapters of one context.
+
+Each is read once, and those that a batch needs are applied before it.
+"""
 
 from collections.abc import Sequence
 from typing import Any

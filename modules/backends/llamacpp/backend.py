@@ -25,13 +25,13 @@ from modules.backends.kv.plan import (
 from modules.backends.kv.prefill_budget import PrefillBudget
 from modules.backends.kv.scheduler import Scheduler
 from modules.backends.llamacpp.adapters import LlamaAdapters
-from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.media.reader import MediaReader, text_only
-from modules.backends.llamacpp.native_stages import SamplerVocabulary
 from modules.backends.llamacpp.options import SCORING_ROWS
-from modules.backends.llamacpp.sampler import sampler_of
+from modules.backends.llamacpp.sampling.candidates import Candidates
+from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
+from modules.backends.llamacpp.sampling.sampler import sampler_of
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tasks import LlamaTask, check_job, is_done
 from modules.backends.llamacpp.tokenizer import LlamaMediaTokenizer, LlamaTokenizer
@@ -45,8 +45,7 @@ from modules.errors import EngineFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Companions:
-    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures and sounds, `adapters` are
-    applied."""
+    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures, `adapters` are applied."""
 
     planner: DraftPlanner | None = None
     media: MediaReader | None = None

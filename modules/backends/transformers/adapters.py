@@ -1,4 +1,7 @@
-"""The LoRA adapters of one model, by PEFT: each is read once, and those that a batch needs are switched on before it."""
+"""The LoRA adapters of one model, by PEFT.
+
+Each is read once, and those that a batch needs are switched on before it.
+"""
 
 import warnings
 from collections.abc import Sequence

@@ -313,7 +313,7 @@ def test_groups_come_in_turns_and_share_nothing() -> None:
     model = made()
     groups: list[AdapterGroup] = [(), (("a", 1.0),), (("a", 0.5),)]
     for number, group in enumerate(groups * 2):
-        model.add(number, own(0, 24), 20, group=group)
+        model.add(number, own(0, 17), 20, group=group)
     turns = []
     for _ in range(9):
         model.step()
@@ -321,4 +321,4 @@ def test_groups_come_in_turns_and_share_nothing() -> None:
     assert turns == [groups[at % 3] for at in range(1, 10)] or turns == groups * 3
     model.run()
     # The second job of each group found all but the last token of what the first had computed.
-    assert sum(play.slot.cached for play in model.finished.values()) == 3 * 23
+    assert sum(play.slot.cached for play in model.finished.values()) == 3 * 16

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Candidates
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.backends.llamacpp.native_stages import NativeStages, SamplerVocabulary
+from modules.backends.llamacpp.sampling.candidates import Candidates
+from modules.backends.llamacpp.sampling.native_stages import NativeStages, SamplerVocabulary
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.backends.sampling.breakers import breaker_sequences
 from modules.backends.sampling.candidates import RowCandidates

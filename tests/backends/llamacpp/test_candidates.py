@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Candidates
+from modules.backends.llamacpp.sampling.candidates import Candidates
 from tests.backends.sampling import rows
 from tests.backends.sampling.rows import ids_of, logits_of
 

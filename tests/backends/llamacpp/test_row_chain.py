@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Candidates
-from modules.backends.llamacpp.native_stages import NativeStages, SamplerVocabulary
+from modules.backends.llamacpp.sampling.candidates import Candidates
+from modules.backends.llamacpp.sampling.native_stages import NativeStages, SamplerVocabulary
 from modules.backends.sampling.logprobs import Row
 from modules.backends.sampling.row_sampler import RowSampler
 from modules.backends.sampling.stages import SamplerFacts

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.backends.llamacpp.candidates import Candidates
-from modules.backends.llamacpp.native_stages import SamplerVocabulary
-from modules.backends.llamacpp.sampler import sampler_of
+from modules.backends.llamacpp.sampling.candidates import Candidates
+from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
+from modules.backends.llamacpp.sampling.sampler import sampler_of
 from modules.backends.sampling.job_sampler import JobSampler
 from modules.engine.types import Generation, Prompt
 from modules.sampling import SAMPLER_ORDER, Sampling

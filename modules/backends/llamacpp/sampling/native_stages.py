@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Candidates
+from modules.backends.llamacpp.sampling.candidates import Candidates
 from modules.backends.sampling.filters import MIN_XTC_THRESHOLD
 from modules.backends.sampling.selectors import MIROSTAT_SAMPLES
 from modules.backends.sampling.stages import SamplerFacts, Stage, Stages, drop_impossible

@@ -3,8 +3,8 @@
 import numpy as np
 from llama_cpp import llama_cpp as c
 
-from modules.backends.llamacpp.candidates import Candidates
-from modules.backends.llamacpp.native_stages import NativeStages, SamplerVocabulary
+from modules.backends.llamacpp.sampling.candidates import Candidates
+from modules.backends.llamacpp.sampling.native_stages import NativeStages, SamplerVocabulary
 from modules.backends.sampling.job_sampler import JobSampler, certain
 from modules.backends.sampling.logprobs import Distribution, Row
 from modules.engine.constraints.matcher import Guide
