@@ -90,7 +90,7 @@ def _chat_needs(request: ChatRequest) -> Iterator[tuple[Operation, str]]:
         yield Operation.CONSTRAIN, request.constraint.param
     if request.logprobs is not None:
         yield Operation.LOGPROBS, "logprobs"
-    if request.adapters is not None:
+    if request.adapters:
         yield Operation.ADAPT, "lora"
 
 
@@ -104,7 +104,7 @@ def _completion_needs(request: CompletionRequest) -> Iterator[tuple[Operation, s
         yield Operation.INFILL, "suffix"
     if request.logprobs is not None:
         yield Operation.LOGPROBS, "logprobs"
-    if request.adapters is not None:
+    if request.adapters:
         yield Operation.ADAPT, "lora"
     if not all(isinstance(prompt, str) for prompt in request.prompts):
         yield Operation.TOKENIZE, "prompt"

@@ -1,16 +1,20 @@
 """Model folders for tests: SmolLM2 out of its GGUF file, and tiny ones of any architecture with random weights."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from modules.backends.transformers.library import transformers
+from modules.engine.types import Adapter
 
 CONTROL: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 VOCABULARY: Final = 256 + len(CONTROL)
+_RANK: Final = 4
 CHAT_TEMPLATE: Final = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -66,3 +70,18 @@ def byte_tokenizer() -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in CONTROL])
     return tokenizer
+
+
+def write_adapter(folder: Path, *, seed: int, width: int = 64, **config: Any) -> Adapter:
+    """A random adapter on the queries of all layers, strong enough to be noticed."""
+    folder.mkdir()
+    stated = {"peft_type": "LORA", "r": _RANK, "lora_alpha": 32, "target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}
+    (folder / "adapter_config.json").write_text(json.dumps(stated | config), encoding="utf-8")
+    numbers = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for layer in range(3):
+        place = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        tensors[f"{place}.lora_A.weight"] = torch.randn(_RANK, width, generator=numbers)
+        tensors[f"{place}.lora_B.weight"] = torch.randn(64, _RANK, generator=numbers)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    return Adapter(name=folder.name, path=str(folder))

@@ -1,41 +1,21 @@
 """LoRA adapters in PEFT's format: those of the load, those of a request, several in one batch."""
 
 import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from modules.backends.registry import BACKENDS
 from modules.engine.types import Adapter, Generation, Prompt
 from modules.errors import BadRequest, LoadFailed
 from modules.sampling import Sampling
 from tests.backends.loading import transformers_engine, transformers_spec
-from tests.backends.transformers.folders import tiny_folder
+from tests.backends.transformers.folders import tiny_folder, write_adapter
 from tests.streams import whole
 
-RANK = 4
-LAYERS = 3
 PROMPTS = [tuple(f"question {number}, ".encode()) for number in range(8)]
-
-
-def write_adapter(folder: Path, *, seed: int, width: int = 64, **config: Any) -> Adapter:
-    """A random adapter on the queries of all layers, strong enough to be noticed."""
-    folder.mkdir()
-    stated = {"peft_type": "LORA", "r": RANK, "lora_alpha": 32, "target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}
-    (folder / "adapter_config.json").write_text(json.dumps(stated | config), encoding="utf-8")
-    numbers = torch.Generator().manual_seed(seed)
-    tensors = {}
-    for layer in range(LAYERS):
-        place = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
-        tensors[f"{place}.lora_A.weight"] = torch.randn(RANK, width, generator=numbers)
-        tensors[f"{place}.lora_B.weight"] = torch.randn(64, RANK, generator=numbers)
-    save_file(tensors, folder / "adapter_model.safetensors")
-    return Adapter(name=folder.name, path=str(folder))
 
 
 @pytest.fixture(scope="module")
