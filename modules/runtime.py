@@ -16,6 +16,7 @@ from modules.media.images.terminal import TerminalProgress
 from modules.media.moderation.service import ModerationService
 from modules.media.pictures.fetching import RemoteBytes
 from modules.media.rerank import RerankService
+from modules.media.speech.service import SpeechService
 from modules.media.transcription.service import TranscriptionService
 from modules.models.loading import Launch, launch_engine
 from modules.models.pool import ModelPool
@@ -46,6 +47,9 @@ class Runtime:
             ImageGallery(self.data.image_outputs),
             most_waiting=settings.image_max_queue,
             progress=TerminalProgress() if settings.image_terminal else None,
+        )
+        self.speech = SpeechService(
+            self.models, settings.backends, default_voice=settings.speech_voice, max_queue=settings.max_queue
         )
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)

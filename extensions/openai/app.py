@@ -22,8 +22,8 @@ from extensions.openai.messages import routes as messages
 from extensions.openai.responses import routes as responses
 from extensions.openai.responses.service import ResponseService
 from extensions.openai.sdapi import routes as sdapi
+from extensions.openai.speech import routes as speech
 from extensions.openai.transcriptions import routes as transcriptions
-from extensions.openai.unavailable import unavailable_endpoints
 from modules.runtime import Runtime
 from modules.serving.protocol import BodyLimit, BodyLimits
 from modules.settings.values import Settings
@@ -42,6 +42,7 @@ ROUTERS = (
     transcriptions.router,
     images.router,
     sdapi.router,
+    speech.router,
     models.router,
     tokens.router,
     prompt.router,
@@ -49,7 +50,6 @@ ROUTERS = (
     internal.management,
     internal.adapters,
     server.router,
-    unavailable_endpoints(),
 )
 
 

@@ -168,6 +168,17 @@ from extensions.openai.sdapi.schema import (
     SdState,
     SdTxt2ImgRequest,
 )
+from extensions.openai.speech.schema import (
+    NormalizationOptions,
+    SpeechAudioDelta,
+    SpeechAudioDone,
+    SpeechCreateRequest,
+    SpeechModelEntry,
+    SpeechModelList,
+    SpeechUsage,
+    VoiceEntry,
+    VoiceList,
+)
 from extensions.openai.structured.constraint import (
     JsonSchemaFormat,
     ResponseFormat,
@@ -295,6 +306,7 @@ __all__ = [
     "ModerationResponse",
     "ModerationResult",
     "NamedTool",
+    "NormalizationOptions",
     "OutputConfig",
     "OutputFormat",
     "OutputMessageItem",
@@ -338,6 +350,12 @@ __all__ = [
     "SdState",
     "SdTxt2ImgRequest",
     "ServerVad",
+    "SpeechAudioDelta",
+    "SpeechAudioDone",
+    "SpeechCreateRequest",
+    "SpeechModelEntry",
+    "SpeechModelList",
+    "SpeechUsage",
     "StreamOptions",
     "StructuredFields",
     "StructuredOutputs",
@@ -374,5 +392,7 @@ __all__ = [
     "VerboseSegment",
     "VerboseTranscription",
     "VerboseWord",
+    "VoiceEntry",
+    "VoiceList",
     "WordLogprob",
 ]

@@ -13,6 +13,7 @@ from modules.backends.fasterwhisper.spec import FasterWhisper
 from modules.backends.llamacpp.spec import LlamaCpp
 from modules.backends.media import MediaBackendSpec
 from modules.backends.onnx.spec import Onnx
+from modules.backends.onnx.speech.spec import OnnxSpeech
 from modules.backends.scripted.image_spec import ScriptedPictures
 from modules.backends.scripted.media_engines import ScriptedTranscription
 from modules.backends.scripted.spec import Scripted
@@ -125,6 +126,7 @@ BACKENDS: Final = Backends(
         Transformers(),
         FasterWhisper(),
         Diffusers(),
+        OnnxSpeech(),
         Scripted(),
         ScriptedTranscription(),
         ScriptedPictures(),

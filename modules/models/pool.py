@@ -142,6 +142,11 @@ class ModelPool:
         """Raises NotInstalled where there is no model of that kind, and names the command that gets one."""
         await self._spec_of(None, kind)
 
+    async def choices(self, kind: ModelKind) -> tuple[LoadSpec, ...]:
+        """What requests for that kind may name, the one that answers all others first. Raises NotInstalled when the one
+        that the operator named is not there."""
+        return await asyncio.to_thread(self._roster.choices, kind, self._loaded.recent(kind))
+
     def list_adapters(self) -> list[str]:
         """Names of the LoRA adapters on disk, as `apply_adapters` takes them."""
         return self._adapters.names()

@@ -220,6 +220,13 @@ class Roster:
             return spec
         return self._any(kind, recent)
 
+    def choices(self, kind: ModelKind, recent: Sequence[str]) -> tuple[LoadSpec, ...]:
+        """What requests for that kind may name, the one that answers all others first. Looks at the disk. Raises
+        NotInstalled when the one that the operator named is not there."""
+        names = [name for name in self._catalog.names() if self.kind_of(name) is kind] if self._may_load(kind) else []
+        found = [self._any(kind, recent), *(self._on_disk(name) for name in names)]
+        return tuple({spec.name: spec for spec in found if spec is not None}.values())
+
     def default_name(self, recent: Sequence[str]) -> str | None:
         """The chat model that answers requests without a name."""
         spec = self._any(ModelKind.CHAT, recent)

@@ -120,6 +120,12 @@ class RawCall:
             self._news.clear()
             await self._news.wait()
 
+    async def until_sends(self) -> None:
+        """Waits for the first of the body."""
+        while not self.sent_body:
+            self._news.clear()
+            await self._news.wait()
+
     async def until_body(self, part: bytes) -> None:
         while part not in self.sent_body:
             self._news.clear()

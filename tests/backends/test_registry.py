@@ -26,5 +26,5 @@ def test_gguf_files_are_llama_cpps(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.bin", "folder", "gguf"])
 def test_other_files_are_nobodys(name: str) -> None:
-    with pytest.raises(LoadFailed, match="reads GGUF, sentence-transformers, safetensors or diffusers files"):
+    with pytest.raises(LoadFailed, match=f"reads {BACKENDS.formats} files"):
         BACKENDS.reader_of(Path(name))

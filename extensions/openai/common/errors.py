@@ -69,12 +69,6 @@ class Forbidden(ServiceError):
     code = "forbidden"
 
 
-class NotBuilt(ServiceError):
-    """The endpoint is known, but this version does not have it."""
-
-    code = "not_available"
-
-
 class ShuttingDown(ServiceError):
     """The server is being stopped."""
 
@@ -107,7 +101,6 @@ HTTP_ERRORS: Final[Mapping[type[ServiceError], HttpError]] = MappingProxyType(
         Forbidden: HttpError(403, "invalid_request_error", "permission_error"),
         NotFound: HttpError(404, "invalid_request_error", "not_found_error"),
         Busy: HttpError(429, "rate_limit_error", "rate_limit_error"),
-        NotBuilt: HttpError(501, "invalid_request_error", "api_error", is_worth_retrying=False),
         NotInstalled: HttpError(501, "invalid_request_error", "api_error", is_worth_retrying=False),
         LoadFailed: HttpError(500, "server_error", "api_error", is_worth_retrying=False),
         SettingsError: HttpError(500, "server_error", "api_error", is_worth_retrying=False),

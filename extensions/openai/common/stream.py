@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, NoReturn, Protocol, TypeVar
 
 import orjson
 from sse_starlette import ServerSentEvent
@@ -64,7 +64,12 @@ async def event_stream(
     return await feed_response(caller, Feed(events, encoder, terminator=_terminator(caller)), headers)
 
 
-async def feed_response(caller: Caller, feed: "Feed[Any]", headers: Callable[[], Mapping[str, str]]) -> Response:
+async def feed_response(
+    caller: Caller,
+    feed: "Feed[Any]",
+    headers: Callable[[], Mapping[str, str]],
+    response: "type[FeedResponse] | None" = None,
+) -> Response:
     """A response that sends `feed`; its `headers` are asked for when the first event has come, or has not for long.
     Raises what its source raises before there is anything to send."""
     try:
@@ -72,7 +77,7 @@ async def feed_response(caller: Caller, feed: "Feed[Any]", headers: Callable[[],
     except BaseException:
         await feed.aclose()
         raise
-    return FeedResponse(feed, caller.context.closing, headers())
+    return (response or FeedResponse)(feed, caller.context.closing, headers())
 
 
 def _terminator(caller: Caller) -> bytes:
@@ -140,6 +145,8 @@ class FeedResponse(Response):
     """Sends a feed, and closes it however the sending ends: with the source, a hang-up, or a reader that stalls."""
 
     media_type = "text/event-stream"
+    # What breaks a silence; empty where nothing can be said beside the content.
+    keep_alive: ClassVar[bytes] = KEEP_ALIVE
 
     def __init__(self, feed: Feed[Any], closing: asyncio.Event, headers: Mapping[str, str]) -> None:
         # nginx collects an answer before it passes it on, unless it is told not to.
@@ -184,8 +191,8 @@ class FeedResponse(Response):
                 logger.info("Disconnected a client that had stopped reading its stream.")
                 raise ClientGone
             # Two sends at once would mix their bytes.
-            if sent == self._sent and not self._is_sending:
-                await send(_body(KEEP_ALIVE))
+            if self.keep_alive and sent == self._sent and not self._is_sending:
+                await send(_body(self.keep_alive))
 
 
 def _body(content: bytes, *, more: bool = True) -> Message:

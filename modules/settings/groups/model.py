@@ -119,6 +119,10 @@ class ModelSettings(SettingsGroup, frozen=True):
     speech_model: ModelName = setting(
         None, "Model that speaks for requests which name none, by its name in the model folder; without it, any."
     )
+    speech_voice: str = setting(
+        "",
+        "Voice of speech requests which name none, and of replies that the page reads aloud; empty for the model's first.",
+    )
     transcription_model: ModelName = setting(
         None, "Model that transcribes for requests which name none, by its name in the model folder; without it, any."
     )

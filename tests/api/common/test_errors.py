@@ -10,7 +10,6 @@ from fastapi import APIRouter
 from openai import APIStatusError, AsyncOpenAI, BadRequestError, NotFoundError
 
 from extensions.openai.common.errors import HTTP_ERRORS, http_error_of
-from extensions.openai.unavailable import ENDPOINTS
 from modules import errors
 from modules.errors import Busy, EngineFailed, ServiceError
 from modules.serving import protocol as limits
@@ -49,13 +48,6 @@ async def test_what_is_not_there(api: Served, method: str, path: str, status: in
 
 async def test_an_unknown_url_is_named(api: Served) -> None:
     assert "Unknown request URL: GET /v1/nothing" in (await api.http.get("/v1/nothing")).text
-
-
-@pytest.mark.parametrize("path", ENDPOINTS)
-async def test_what_comes_later_says_so_and_is_not_retried(api: Served, path: str) -> None:
-    response = await api.post(path, {"input": "x"})
-    assert (response.status_code, response.json()["error"]["code"]) == (501, "not_available")
-    assert response.headers["x-should-retry"] == "false"
 
 
 async def test_a_body_of_another_type_does_not_run(api: Served) -> None:
@@ -140,7 +132,7 @@ async def test_the_official_client_raises_its_own_errors(client: AsyncOpenAI) ->
     with pytest.raises(NotFoundError):
         await client.models.retrieve("nothing")
     with pytest.raises(APIStatusError) as later:
-        await client.images.generate(model="x", prompt="x")
+        await client.audio.speech.create(model="x", voice="alloy", input="x")
     assert later.value.status_code == 501
 
 

@@ -10,8 +10,8 @@ from typing import Final
 import av
 import numpy as np
 
-from modules.backends.onnx.speech.questions import SoundFormat
 from modules.backends.onnx.speech.synthesizer import Samples
+from modules.backends.speaking.questions import SoundFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Kokoro-82M on ONNX Runtime."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from modules.backends.onnx.speech.espeak import Espeak
 from modules.backends.onnx.speech.folder import KokoroFolder, vocabulary_of
 from modules.backends.onnx.speech.kokoro_phonemes import TIE, VOCABULARY, in_kokoro, pieces
 from modules.backends.onnx.speech.pronunciation import pronounce
-from modules.backends.onnx.speech.sessions import open_session
+from modules.backends.onnx.speech.sessions import GraphSession
 from modules.backends.onnx.speech.synthesizer import Samples, Synthesizer, Utterance, without_edges
 from modules.errors import BadRequest, LoadFailed
 
@@ -30,6 +30,7 @@ _LANGUAGES: Final = (
     ("p", "pt-br"),
     ("z", "cmn"),
 )
+_OTHER_LETTERS: Final = frozenset(("hi", "ja", "cmn"))
 
 
 class Kokoro(Synthesizer):
@@ -40,8 +41,8 @@ class Kokoro(Synthesizer):
         self._files = dict(folder.voices)
         self._styles: dict[str, Samples] = {}
         self._vocabulary = vocabulary_of(folder.path) or VOCABULARY
-        self._session = open_session(folder.graph, threads)
-        inputs = {each.name: each.type for each in self._session.get_inputs()}
+        self._session = GraphSession(folder.graph, threads)
+        inputs = self._session.inputs
         # The export of kokoro-onnx, and that of the hub's onnx-community.
         self._tokens = next((name for name in ("tokens", "input_ids") if name in inputs), "")
         if not self._tokens or not {"style", "speed"} <= inputs.keys():
@@ -55,7 +56,7 @@ class Kokoro(Synthesizer):
 
     @override
     def say(self, text: str, voices: tuple[tuple[str, float], ...], speed: float, language: str) -> Iterator[Utterance]:
-        spoken = _language_of(language, voices[0][0])
+        spoken = _language_of(language, voices[0][0], text)
         _check_readable(text, spoken)
         style = self._style(voices)
         phonemes = in_kokoro(pronounce(self._espeak, text, spoken, tie=TIE), spoken)
@@ -70,19 +71,21 @@ class Kokoro(Synthesizer):
             "style": style[min(len(tokens), len(style)) - 1].reshape(1, _STYLE_SIZE),
             "speed": np.array([speed], self._speed_type),
         }
-        sound = self._session.run(None, inputs)[0]
-        return without_edges(np.asarray(sound, np.float32).reshape(-1), RATE)
+        return without_edges(self._session.run(inputs), RATE)
 
     def _style(self, voices: tuple[tuple[str, float], ...]) -> Samples:
-        """Rows for texts of 1, 2, … phonemes: the weighted mean of the voices'."""
-        total = sum(weight for _, weight in voices)
-        parts = [self._style_of(name) * np.float32(weight / total) for name, weight in voices]
-        return np.asarray(np.sum(parts, axis=0), np.float32)
+        return mixed([(self._style_of(name), weight) for name, weight in voices])
 
     def _style_of(self, name: str) -> Samples:
         if name not in self._styles:
             self._styles[name] = _read_style(self._files[name], name)
         return self._styles[name]
+
+
+def mixed(styles: Sequence[tuple[Samples, float]]) -> Samples:
+    """The weighted mean: rows for texts of 1, 2, … phonemes."""
+    total = sum(weight for _, weight in styles)
+    return np.asarray(np.sum([rows * np.float32(weight / total) for rows, weight in styles], axis=0), np.float32)
 
 
 def _read_style(file: Path, name: str) -> Samples:
@@ -98,12 +101,14 @@ def _read_style(file: Path, name: str) -> Samples:
         raise LoadFailed(f"The voice {name} cannot be read from {file.name}.") from error
 
 
-def _language_of(language: str, voice: str) -> str:
-    """`language` may be a letter as in names of voices, or a code."""
+def _language_of(language: str, voice: str, text: str) -> str:
+    """`language` may be a letter as in names of voices, or a code. Without one, a voice whose language has letters of its
+    own reads texts that have none of them as English."""
     by_letter = dict(_LANGUAGES)
     if language in by_letter:
         return by_letter[language]
-    return language or by_letter.get(voice[:1], "en-us")
+    own = by_letter.get(voice[:1], "en-us")
+    return language or ("en-us" if own in _OTHER_LETTERS and text.isascii() else own)
 
 
 def _check_readable(text: str, language: str) -> None:

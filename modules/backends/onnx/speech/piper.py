@@ -10,7 +10,7 @@ from typing_extensions import override
 from modules.backends.onnx.speech.espeak import Espeak
 from modules.backends.onnx.speech.folder import PiperVoice
 from modules.backends.onnx.speech.pronunciation import pronounce
-from modules.backends.onnx.speech.sessions import open_session
+from modules.backends.onnx.speech.sessions import GraphSession
 from modules.backends.onnx.speech.synthesizer import Samples, Synthesizer, Utterance, without_edges
 from modules.errors import LoadFailed
 
@@ -43,8 +43,8 @@ class Piper(Synthesizer):
         self._noise = float(inference.get("noise_scale", 0.667))
         self._length = float(inference.get("length_scale", 1.0))
         self._noise_width = float(inference.get("noise_w", 0.8))
-        self._session = open_session(voice.graph, threads)
-        self._inputs = {each.name for each in self._session.get_inputs()}
+        self._session = GraphSession(voice.graph, threads)
+        self._inputs = self._session.inputs.keys()
         if not {"input", "input_lengths", "scales"} <= self._inputs:
             raise LoadFailed(f"{voice.graph.name} has other inputs than Piper's.")
 
@@ -81,7 +81,7 @@ class Piper(Synthesizer):
         }
         if "sid" in self._inputs:
             inputs["sid"] = np.array([speaker], np.int64)
-        return np.asarray(self._session.run(None, inputs)[0], np.float32).reshape(-1)
+        return self._session.run(inputs)
 
     def _speaker(self, voice: str) -> int:
         """The first where the voice's name names none."""

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from modules.backends.onnx.speech.encoder import SoundEncoder
-from modules.backends.onnx.speech.questions import SoundFormat
 from modules.backends.onnx.speech.synthesizer import Samples
 from modules.backends.onnx.speech.tempo import changed_tempo, split_speed
+from modules.backends.speaking.questions import SoundFormat
 
 RATE = 22_050
 SECONDS = 3.1

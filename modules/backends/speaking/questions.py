@@ -1,11 +1,15 @@
 """What the speech process is asked, and what it answers."""
 
+from typing import Final
+
 import msgspec
 
 
 class SoundFormat(msgspec.Struct, frozen=True):
-    """`name` is mp3, opus, aac, flac, wav or pcm; `rate` in samples a second. `is_whole`: the sound is wanted in one
-    piece, with its length in its header, not as it is made."""
+    """`name` is mp3, opus, aac, flac, wav or pcm; `rate` in samples a second, where the format lets one choose.
+
+    `is_whole`: the sound is wanted in one piece, with its length in its header, not as it is made.
+    """
 
     name: str = "mp3"
     rate: int = 24_000
@@ -21,10 +25,11 @@ class Delivery(msgspec.Struct, frozen=True):
     language: str = ""
 
 
-class Say(msgspec.Struct, frozen=True, tag=True):
+class Say(msgspec.Struct, frozen=True):
     """The next sentence of a reply, of which `is_last` closes the file; `pause` seconds of silence follow it.
 
-    The first one of a reply begins its file. A reply that gets no last sentence is to be forgotten with `Forget`.
+    The first one of a reply begins its file. `over` are replies that nobody listens to any more: they get no last
+    sentence.
     """
 
     reply: int
@@ -33,12 +38,7 @@ class Say(msgspec.Struct, frozen=True, tag=True):
     format: SoundFormat
     pause: float = 0.0
     is_last: bool = False
-
-
-class Forget(msgspec.Struct, frozen=True, tag=True):
-    """Nobody listens to the reply any more."""
-
-    reply: int
+    over: tuple[int, ...] = ()
 
 
 class SoundPiece(msgspec.Struct, frozen=True):
@@ -47,3 +47,6 @@ class SoundPiece(msgspec.Struct, frozen=True):
     data: bytes
     seconds: float = 0.0
     phonemes: int = 0
+
+
+SOUND_PIECES: Final = msgspec.msgpack.Decoder(SoundPiece)
