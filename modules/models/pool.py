@@ -17,7 +17,7 @@ from modules.models.loaded_model import LoadedModel, ModelEvents
 from modules.models.loaded_models import LoadedModels
 from modules.models.loading import Launch, ModelLoading, launch_engine
 from modules.models.options import LoadOptions
-from modules.models.roster import Roster, first_spec, own_media, own_model, pinned_names, requested_spec
+from modules.models.roster import Roster, first_spec, named_media, own_model, pinned_names, requested_spec
 from modules.models.shared_load import SharedLoad
 from modules.models.state import ModelState, StateFeed, Status
 from modules.paths import UserData
@@ -124,7 +124,7 @@ class ModelPool:
     def list_models(self) -> list[str]:
         """Names on disk, as `load` takes them."""
         own = own_model(self._settings)
-        return [*([own] if own else []), *self._catalog.names(), *own_media(self._settings)]
+        return [*([own] if own else []), *self._catalog.names(), *named_media(self._settings)]
 
     def path_of(self, name: str) -> Path:
         """Where the listed model of exactly that name is; of one without a file, where none is."""

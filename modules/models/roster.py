@@ -40,12 +40,15 @@ def own_model(settings: Settings) -> str | None:
     return None if isinstance(backend, MediaBackendSpec) else backend.own_model
 
 
-def own_media(settings: Settings) -> Mapping[str, MediaBackendSpec]:
-    """What runs each media model without a file: those that the operator named, and all of them where his loader needs no
-    files either."""
+def named_media(settings: Settings) -> Mapping[str, MediaBackendSpec]:
+    """What runs each media model without a file that the operator named."""
     named = {getattr(settings, setting) for kind, setting in _DEFAULTS.items() if kind.is_media}
-    is_demo = own_model(settings) is not None
-    return {name: spec for name, spec in settings.backends.own_media.items() if is_demo or name in named}
+    return {name: spec for name, spec in settings.backends.own_media.items() if name in named}
+
+
+def own_media(settings: Settings) -> Mapping[str, MediaBackendSpec]:
+    """Those, and all others, which are not listed, where his loader needs no files either."""
+    return settings.backends.own_media if own_model(settings) is not None else named_media(settings)
 
 
 def requested_spec(catalog: Catalog, settings: Settings, name: str, options: LoadOptions) -> LoadSpec:

@@ -80,7 +80,7 @@ async def test_a_call_of_three_turns(hearing: Browser, scripted: Site) -> None:
 
 
 async def test_without_a_model_the_button_says_what_to_fetch(hearing: Browser, tmp_path: Path) -> None:
-    async with scripted_site(tmp_path, transcription_model="none") as site, calling(hearing, site) as chat:
+    async with scripted_site(tmp_path, transcription_model="whisper-large") as site, calling(hearing, site) as chat:
         for button in ("#dictate", "#call"):
             await chat.page.click(button)
             await expect(line(chat)).to_contain_text("one_click.py fetch transcription")

@@ -62,7 +62,7 @@ def pid_of(engine: MediaEngine) -> int:
 
 
 async def test_it_answers_by_any_name_and_by_its_own(tmp_path: Path) -> None:
-    async with pool_in(tmp_path, speech_model="bert") as pool:
+    async with pool_in(tmp_path, speech_model="bert", image_model="toy-image") as pool:
         assert await spoken(pool, "tts-1") == ("voice of bert.voice", "one two")
         assert (await spoken(pool, None))[0] == "voice of bert.voice"
         assert (await spoken(pool, "anna"))[0] == "voice of anna.voice"
@@ -239,6 +239,7 @@ async def test_what_cannot_be_loaded_says_why(tmp_path: Path) -> None:
         with pytest.raises(BadRequest, match="a model for speech, not for image"):
             async with pool.lease("anna", kind=ModelKind.IMAGE):
                 pass
+    async with pool_in(tmp_path, loader="llama.cpp") as pool:
         with pytest.raises(NotInstalled, match=r"`python3 one_click.py fetch transcription`"):
             async with pool.lease("whisper-1", kind=ModelKind.TRANSCRIPTION):
                 pass

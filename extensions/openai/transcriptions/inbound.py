@@ -1,4 +1,4 @@
-"""FormBody → our request; pure."""
+"""Form → our request; pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -25,7 +25,6 @@ class FasterWhisper(MediaBackendSpec):
     implementation: ClassVar[str] = "modules.backends.fasterwhisper.loader:FasterWhisperLoader"
     spellings: ClassVar[tuple[str, ...]] = ("faster_whisper", "whisper")
     options: ClassVar[type[SettingsGroup]] = FasterWhisperOptions
-    format: ClassVar[str] = "CTranslate2"
 
     @override
     def reads(self, path: Path) -> bool:
