@@ -34,7 +34,6 @@ Entered = Mapping[Component, Any]
 _BYTES: Final = 8
 # So many previews of each picture; the last steps hardly differ.
 _PREVIEWS: Final = 8
-_DEFAULT_SIDE: Final = 512
 _NO_MODEL: Final = (
     "There is no model for pictures yet. Get one with `python3 one_click.py fetch image`, or put one into the folder "
     "`image_models` of the user data folder."
@@ -112,14 +111,14 @@ class DrawingHandlers:
         if not prompt and source is None:
             raise BadRequest("Write a prompt first.")
         settings = self._page.settings
-        seed, count = entered[form.seed], entered[form.count]
+        seed, count, guidance = entered[form.seed], entered[form.count], entered[form.guidance]
         request = ImageRequest(
             prompt=prompt,
             negative_prompt=str(entered[form.negative] or "").strip(),
             size=_size(entered[form.width], entered[form.height]),
             count=max(1, min(64, int(count or 1))),
             steps=int(entered[form.steps] or 0) or None,
-            guidance=None if entered[form.guidance] is None else float(entered[form.guidance]),
+            guidance=float(guidance) if guidance is not None and guidance >= 0 else None,
             seed=int(seed) if seed is not None and seed >= 0 else None,
             sampler=str(entered[form.sampler] or ""),
             previews=_PREVIEWS,

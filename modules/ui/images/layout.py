@@ -9,7 +9,6 @@ from gradio.components import Component
 from modules.ui.images.editor import mask_editor
 from modules.ui.page.menus import name_menu
 
-OWN: Final = "model's own"
 RATIOS: Final = ("Custom", "1:1 Square", "16:9 Landscape", "9:16 Portrait", "4:3 Landscape")
 PAGE: Final = 32
 _MAX_PROMPT: Final = 32_000
@@ -108,17 +107,18 @@ def form_parts() -> ImageFormParts:
         rewrite = _button("Rewrite prompt", "rewrite-prompt")
     negative = _prompt("Negative prompt", "image-negative", lines=1)
     with gr.Row(elem_classes="tight", equal_height=True):
+        width = _number("Width", "image-width", 0, "0 is the model's own", minimum=0, step=8, precision=0)
+        height = _number("Height", "image-height", 0, "0 is the model's own", minimum=0, step=8, precision=0)
+    with gr.Row(elem_classes="tight"):
         ratio = gr.Dropdown(list(RATIOS), value=RATIOS[0], label="Aspect ratio", min_width=140, elem_id="image-ratio")
-        width = _number("Width", "image-width", minimum=0, step=8)
-        height = _number("Height", "image-height", minimum=0, step=8)
-        swap = _button("Swap", "swap-sides")
+        swap = _button("Swap width and height", "swap-sides")
     with gr.Row(elem_classes="tight", equal_height=True):
-        steps = _number("Steps", "image-steps", minimum=0, maximum=500, precision=0)
-        guidance = _number("CFG scale", "image-cfg", minimum=0, maximum=100)
-        sampler = name_menu(label="Sampler", min_width=110, elem_id="image-sampler")
+        steps = _number("Steps", "image-steps", 0, "0 is the model's own", minimum=0, maximum=500, precision=0)
+        guidance = _number("CFG scale", "image-cfg", -1, "-1 is the model's own", minimum=-1, maximum=100)
+        sampler = name_menu(label="Sampler", info="Empty is the default", min_width=110, elem_id="image-sampler")
     with gr.Row(elem_classes="tight", equal_height=True):
-        seed = _count("Seed", "image-seed", -1, "-1 is any", minimum=-1)
-        count = _count("Pictures", "image-count", 1, "Each has the next seed", minimum=1, maximum=64)
+        seed = _number("Seed", "image-seed", -1, "-1 is any", minimum=-1, precision=0)
+        count = _number("Pictures", "image-count", 1, "Each has the next seed", minimum=1, maximum=64, precision=0)
     editor, strength = _source()
     return ImageFormParts(
         owner=owner,
@@ -233,12 +233,8 @@ def _prompt(label: str, name: str, **traits: Any) -> gr.Textbox:  # noqa: ANN401
     return gr.Textbox(label=label, max_lines=8, max_length=_MAX_PROMPT, elem_id=name, **traits)
 
 
-def _count(label: str, name: str, value: int, info: str, **traits: Any) -> gr.Number:  # noqa: ANN401 - Gradio's own
-    return gr.Number(value, label=label, info=info, precision=0, min_width=110, elem_id=name, **traits)
-
-
-def _number(label: str, name: str, **traits: Any) -> gr.Number:  # noqa: ANN401 - Gradio's own
-    return gr.Number(None, label=label, placeholder=OWN, min_width=110, elem_id=name, **traits)
+def _number(label: str, name: str, value: int, info: str, **traits: Any) -> gr.Number:  # noqa: ANN401 - Gradio's own
+    return gr.Number(value, label=label, info=info, min_width=110, elem_id=name, **traits)
 
 
 def _button(label: str, name: str, **traits: Any) -> gr.Button:  # noqa: ANN401 - Gradio's own

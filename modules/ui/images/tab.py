@@ -10,6 +10,8 @@ from modules.ui.images.layout import GalleryParts, ImageFormParts, ResultParts, 
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_tab
 
+# On a phone the pictures stand below the form.
+_TO_PROGRESS: Final = "() => document.getElementById('image-model')?.scrollIntoView({block: 'nearest'})"
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -33,6 +35,7 @@ def build_images(page: Page) -> None:
 
 def _connect_form(form: ImageFormParts, results: ResultParts, drawing: DrawingHandlers) -> None:
     outputs = [form.draw, form.stop, results.progress, results.pictures, results.model, form.sampler]
+    form.draw.click(None, None, None, js=_TO_PROGRESS, api_visibility="private")
     form.draw.click(drawing.draw, form.entered, outputs, **_QUIET)
     form.stop.click(drawing.stop, [form.owner], None, **_QUIET)
     form.rewrite.click(drawing.rewrite, [form.prompt], [form.prompt], api_visibility="private")

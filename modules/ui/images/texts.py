@@ -28,7 +28,7 @@ def progress_html(index: int, count: int, step: int, steps: int, preview: bytes 
     words = f"{picture} {step} of {steps}"
     shown = ""
     if preview is not None:
-        shown = f'<img alt="Preview" src="data:image/webp;base64,{base64.b64encode(preview).decode()}">'
+        shown = f'<img alt="Preview" src="data:image/png;base64,{base64.b64encode(preview).decode()}">'
     return f'<div class="drawing" role="status"><label>{words}<progress value="{share:.3f}"></progress></label>{shown}</div>'
 
 
@@ -54,9 +54,9 @@ def settings_html(settings: SettingsOfPicture) -> str:
     return f'<dl class="picture-settings">{listed}</dl>'
 
 
-def number(settings: Mapping[str, object], key: str) -> float | int | None:
+def number(settings: Mapping[str, object], key: str, default: int | None = None) -> float | int | None:
     value = settings.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else default
 
 
 def text(settings: Mapping[str, object], key: str) -> str:
