@@ -15,8 +15,7 @@ from modules.backends.llamacpp.backend import Companions, LlamaBackend
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.layout import ContextLayout
-from modules.backends.llamacpp.media.opening import check_on, check_projector, most_whole_cells, open_projector
-from modules.backends.llamacpp.media.projector import Projector
+from modules.backends.llamacpp.media.opening import Projectors, check_on
 from modules.backends.llamacpp.media.reader import MediaReader
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
@@ -54,6 +53,7 @@ class LlamaCppLoader:
 
     def __init__(self) -> None:
         self._log = library.start()
+        self._projectors = Projectors(self._log)
         self._devices = Devices()
 
     def probe(self, spec: LoadSpec) -> ModelCard:
@@ -68,8 +68,7 @@ class LlamaCppLoader:
             self._check_placement(spec, options)
             check_options(spec, options, _facts(model, has_gpu=bool(self._devices.by_name())))
             _check_draft(spec, options, model)
-            if spec.kind is ModelKind.CHAT:
-                check_projector(spec, options, model, _stated_width(model), self._log)
+            self._projectors.check(spec, options, model, _stated_width(model))
             if spec.kind is ModelKind.RERANK:
                 _check_head(spec)
             if spec.kind is not ModelKind.CHAT:
@@ -88,10 +87,9 @@ class LlamaCppLoader:
         with ExitStack() as undo:
             undo.callback(c.llama_model_free, model)
             layout = self._layout(model, spec, options)
-            projector = self._projector(options, model, layout)
+            projector = self._projectors.open(spec, options, model, layout)
             if projector is not None:
                 undo.callback(projector.close)
-                layout.whole_cells = most_whole_cells(projector)
             context = c.llama_init_from_model(model, _context_params(options, layout))
             if not context:
                 raise LoadFailed(self._why_no_context(spec, layout))
@@ -99,7 +97,7 @@ class LlamaCppLoader:
             card = _card(spec, model, context=layout.context)
             adapters = LlamaAdapters(model, context, spec.adapters)
             if projector is not None:
-                check_on(spec, options, projector, context)
+                check_on(spec, projector, context)
                 card = replace(
                     card, modalities=projector.modalities, audio_rate=projector.audio_rate, projector=projector.name
                 )
@@ -110,9 +108,6 @@ class LlamaCppLoader:
         media = None if projector is None else MediaReader(projector, context)
         companions = Companions(planner=planner, media=media, adapters=adapters)
         return LlamaBackend(model, context, layout, card, self._log, companions=companions)
-
-    def _projector(self, options: LlamaCppOptions, model: Any, layout: ContextLayout) -> Projector | None:
-        return open_projector(model, options, self._log, uses_gpu=layout.uses_gpu, flash=layout.flash_attention)
 
     def _gpu_bytes(self) -> int:
         found = self._log.buffers.total

@@ -54,6 +54,8 @@ EXPERTS: Final = r"\.ffn_(up|down|gate|gate_up)_(ch|)exps"
 NO_DEVICE: Final = "none"
 
 PROJECTOR_OFF: Final = "off"
+# Before the path of one that was found by itself.
+PROJECTOR_FOUND: Final = "found:"
 DEFAULT_CONTEXT: Final = 8192
 # Rows of logits that one batch has for prompts that are scored.
 SCORING_ROWS: Final = 64
@@ -238,7 +240,13 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
     @property
     def projector(self) -> Path | None:
         """Once the spec is complete: before, a name may stand here, or nothing where one is to be found."""
-        return None if self.mmproj in {"", PROJECTOR_OFF} else Path(self.mmproj)
+        path = self.mmproj.removeprefix(PROJECTOR_FOUND)
+        return None if path in {"", PROJECTOR_OFF} else Path(path)
+
+    @property
+    def has_found_projector(self) -> bool:
+        """Whether nobody asked for it: the model is loaded without where it does not work."""
+        return self.mmproj.startswith(PROJECTOR_FOUND)
 
 
 def spec_of_draft(spec: LoadSpec, options: LlamaCppOptions) -> LoadSpec | None:

@@ -18,7 +18,7 @@ from modules.backends.llamacpp.media.projector_file import (
 )
 from modules.backends.llamacpp.memory.estimate import can_use_gpu, embedder_bytes, estimate, placed_shape
 from modules.backends.llamacpp.memory.fit import described, fit
-from modules.backends.llamacpp.options import PROJECTOR_OFF, LlamaCppOptions
+from modules.backends.llamacpp.options import PROJECTOR_FOUND, PROJECTOR_OFF, LlamaCppOptions
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 from modules.paths import UserData
@@ -63,16 +63,12 @@ class LlamaCpp(BackendSpec):
         name = spec.options.get(_PROJECTOR)
         if not isinstance(name, str):
             return spec
-        model = Path(spec.path)
-        if name == PROJECTOR_OFF or spec.kind is not ModelKind.CHAT:
-            found = None
-        elif not name:
-            found = fitting_projector(model, data.mmproj)
-        elif _PROJECTOR in requested:
-            found = named_projector(_checked(name), (model.parent, data.mmproj))
-        else:
-            found = named_projector(str(Path(name).expanduser()), (model.parent, data.mmproj, Path.cwd()))
-        return replace(spec, options={**spec.options, _PROJECTOR: "" if found is None else str(found)})
+        found = (
+            ""
+            if name == PROJECTOR_OFF or spec.kind is not ModelKind.CHAT
+            else _projector_of(spec, name, data, requested)
+        )
+        return replace(spec, options={**spec.options, _PROJECTOR: found})
 
     @override
     def can_use_gpu(self) -> bool:
@@ -109,6 +105,16 @@ class LlamaCpp(BackendSpec):
         found = fit(shape, spec, options, host=max(0, host - taken), gpus=free)
         fitted = replace(spec, context=found.context, options={**spec.options, **found.options})
         return fitted, described(found, layers=len(shape.layers))
+
+
+def _projector_of(spec: LoadSpec, name: str, data: UserData, requested: Collection[str]) -> str:
+    model = Path(spec.path)
+    if not name:
+        fitting = fitting_projector(model, data.mmproj)
+        return "" if fitting is None else PROJECTOR_FOUND + str(fitting)
+    if _PROJECTOR in requested:
+        return str(named_projector(_checked(name), (model.parent, data.mmproj)))
+    return str(named_projector(str(Path(name).expanduser()), (model.parent, data.mmproj, Path.cwd())))
 
 
 def _checked(name: str) -> str:

@@ -1,5 +1,6 @@
 """Opens a model's projector, and tries it before the model that is loaded now is given up."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from hashlib import sha256
@@ -10,15 +11,17 @@ import numpy as np
 from llama_cpp import llama_cpp as c
 
 from modules.backends.cores import usable_cores
+from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Log
 from modules.backends.llamacpp.media.pieces import CellPiece, TextPiece, cell_pieces
 from modules.backends.llamacpp.media.projector import Projector, ProjectorOptions, Rows, set_log
 from modules.backends.llamacpp.media.projector_file import ProjectorFile, read_projector
 from modules.backends.llamacpp.media.reader import decode_rows
 from modules.backends.llamacpp.options import LlamaCppOptions
-from modules.engine.types import LoadSpec, Media, MediaKind, MediaShape
+from modules.engine.types import LoadSpec, Media, MediaKind, MediaShape, ModelKind
 from modules.errors import BadRequest, EngineFailed, LoadFailed
 
+_log = logging.getLogger(__name__)
 _SIDE: Final = 32
 _RGB: Final = 3
 # Larger than what any projector keeps: it makes the most cells of it.
@@ -30,19 +33,49 @@ _TRIED_CONTEXT: Final = 64
 _UNKNOWN: Final = "unknown projector type"
 
 
-def open_projector(model: Any, options: LlamaCppOptions, log: Log, *, uses_gpu: bool, flash: int) -> Projector | None:
-    """The one that the options name, for the loaded `model`. Raises LoadFailed."""
-    if options.projector is None:
-        return None
-    threads = options.threads or usable_cores()
-    own = ProjectorOptions(
-        # Replies go on while it computes, on the other cores.
-        threads=threads if uses_gpu else max(1, threads // 2),
-        uses_gpu=uses_gpu,
-        flash_attention=flash,
-    )
-    file = read_projector(options.projector)
-    return _opened(file, model, own, log, width=int(c.llama_model_n_embd_inp(model)))
+class Projectors:
+    """Opens projectors for one process, whose library logs to `log`."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._unfit: set[tuple[str, Path]] = set()
+
+    def check(self, spec: LoadSpec, options: LlamaCppOptions, model: Any, width: int) -> None:
+        """Has the projector of `spec` read a picture or a sound before `model`, of which the vocabulary is there, is
+        loaded; `width` is what its header says. Raises LoadFailed for one that was asked for and does not work; another
+        is left out."""
+        if options.projector is None or spec.kind is not ModelKind.CHAT:
+            return
+        try:
+            check_projector(spec, read_projector(options.projector), model, width, self._log)
+        except LoadFailed as failure:
+            self._leave_out(spec, options, failure)
+
+    def open(self, spec: LoadSpec, options: LlamaCppOptions, model: Any, layout: ContextLayout) -> Projector | None:
+        """That of `spec` for the loaded `model`. Raises LoadFailed."""
+        path = options.projector
+        if path is None or (spec.path, path) in self._unfit:
+            return None
+        threads = options.threads or usable_cores()
+        own = ProjectorOptions(
+            # Replies go on while it computes, on the other cores.
+            threads=threads if layout.uses_gpu else max(1, threads // 2),
+            uses_gpu=layout.uses_gpu,
+            flash_attention=layout.flash_attention,
+        )
+        try:
+            opened = _opened(read_projector(path), model, own, self._log, width=int(c.llama_model_n_embd_inp(model)))
+        except LoadFailed as failure:
+            self._leave_out(spec, options, failure)
+            return None
+        layout.whole_cells = most_whole_cells(opened)
+        return opened
+
+    def _leave_out(self, spec: LoadSpec, options: LlamaCppOptions, failure: LoadFailed) -> None:
+        if options.projector is None or not options.has_found_projector:
+            raise failure
+        self._unfit.add((spec.path, options.projector))
+        _log.warning("%s It was found by itself, so the model is loaded without.", failure.message)
 
 
 def most_whole_cells(opened: Projector) -> int:
@@ -57,12 +90,9 @@ def most_whole_cells(opened: Projector) -> int:
     return most
 
 
-def check_projector(spec: LoadSpec, options: LlamaCppOptions, vocabulary_model: Any, width: int, log: Log) -> None:
+def check_projector(spec: LoadSpec, file: ProjectorFile, vocabulary_model: Any, width: int, log: Log) -> None:
     """Has the projector read a picture or a sound, and the model too if it is not very large: not every combination that
-    can be opened works, and some end the process. `width` is what the model's header says. Raises LoadFailed."""
-    if options.projector is None:
-        return
-    file = read_projector(options.projector)
+    can be opened works, and some end the process. Raises LoadFailed."""
     if width and not file.fits(width):
         made_for = ", ".join(str(size) for size in sorted(file.widths)[-1:])
         raise _refusal(
@@ -82,9 +112,9 @@ def check_projector(spec: LoadSpec, options: LlamaCppOptions, vocabulary_model: 
         c.llama_model_free(model)
 
 
-def check_on(spec: LoadSpec, options: LlamaCppOptions, opened: Projector, context: Any) -> None:
-    """What `check_projector` left out because the model is too large to be read twice. Raises LoadFailed."""
-    if options.projector is None or Path(spec.path).stat().st_size <= _TRIED_BYTES:
+def check_on(spec: LoadSpec, opened: Projector, context: Any) -> None:
+    """What `check_projector` leaves out because the model is too large to be read twice. Raises LoadFailed."""
+    if Path(spec.path).stat().st_size <= _TRIED_BYTES:
         return
     media = _sample(opened)
     with closing(opened.encode(media)) as parts:
