@@ -1,6 +1,6 @@
 """A conversation as plain values: what every face hands down and every prompt is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -21,21 +21,36 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image as its encoded bytes; `mime` is for instance "image/png"."""
+    """A picture: `source` is a data URL, base64, or an http(s) address. `detail` "low" asks for a small one.
 
-    data: bytes
-    mime: str
+    `param` is the request field that it came in, here as in other parts.
+    """
+
+    source: str = field(repr=False)
+    detail: str = "auto"
+    param: str = field(default="messages", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """A sound as its encoded bytes; `mime` is for instance "audio/wav"."""
+    """A sound: `source` likewise; `format` is for instance "wav", empty where the request does not say."""
 
-    data: bytes
-    mime: str
+    source: str = field(repr=False)
+    format: str = ""
+    param: str = field(default="messages", compare=False)
 
 
-Part = TextPart | ImagePart | AudioPart
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file by the name `name`, which is read before the model gets the message; `source` likewise."""
+
+    source: str = field(repr=False)
+    name: str
+    param: str = field(default="messages", compare=False)
+
+
+MediaPart = ImagePart | AudioPart
+Part = TextPart | ImagePart | AudioPart | FilePart
 
 
 @dataclass(frozen=True, slots=True)

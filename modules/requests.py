@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from modules.engine.types import Constraint
-from modules.messages import Message, ToolChoice, ToolSpec
+from modules.messages import AudioPart, ImagePart, Message, TextPart, ToolChoice, ToolSpec
 from modules.sampling import Sampling
+
+# Where a picture or a sound stands in a text; llama.cpp's, which clients write.
+MARKER: Final = "<__media__>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +99,21 @@ class ChatRequest:
     explicit: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MixedPrompt:
+    """A raw prompt of texts, pictures and sounds, in order."""
+
+    parts: tuple[TextPart | ImagePart | AudioPart, ...]
+
+    @property
+    def text(self) -> str:
+        """With a marker where a picture or a sound stands."""
+        return "".join(part.text if isinstance(part, TextPart) else MARKER for part in self.parts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest:
-    """Going on from raw prompts, each a text or token ids; choice `i * n + j` is sample `j` of prompt `i`.
+    """Going on from raw prompts, each a text, token ids or a mixture with pictures; choice `i * n + j` is sample `j` of prompt `i`.
 
     With a `suffix` the reply is what stands between the prompt and it, by the model's fill-in-the-middle tokens.
     Without `skip_special_tokens` control tokens in the reply are text. `keep_alive`, `adapters` and `explicit` are as in a
@@ -106,7 +121,7 @@ class CompletionRequest:
     """
 
     model: str | None
-    prompts: tuple[str | tuple[int, ...], ...]
+    prompts: tuple[str | tuple[int, ...] | MixedPrompt, ...]
     sampling: Sampling = field(default_factory=Sampling)
     limits: Limits = field(default_factory=Limits)
     constraint: Constraint | None = None

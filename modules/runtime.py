@@ -15,6 +15,9 @@ from modules.media.images.service import ImageService
 from modules.media.images.terminal import TerminalProgress
 from modules.media.moderation.service import ModerationService
 from modules.media.pictures.fetching import RemoteBytes
+from modules.media.pictures.reader import PictureReader
+from modules.media.pictures.sources import Sources
+from modules.media.request_media import RequestMedia
 from modules.media.rerank import RerankService
 from modules.media.speech.service import SpeechService
 from modules.media.transcription.service import TranscriptionService
@@ -36,12 +39,14 @@ class Runtime:
         self.library = Library(self.data)
         self.work = WorkRegister()
         self.models = ModelPool(settings, self.data, launch)
-        self._prompts = PromptBuilder(self.library, settings)
+        self.remote_bytes = RemoteBytes(is_allowed=settings.remote_media, hosts=settings.remote_media_hosts)
+        sources = Sources(self.remote_bytes)
+        self._media = RequestMedia(sources, PictureReader())
+        self._prompts = PromptBuilder(self.library, settings, self._media)
         self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
         self.rerank = RerankService(self.models, self._prompts)
         self.moderation = ModerationService(self.embeddings)
         self.transcription = TranscriptionService(self.models, max_queue=settings.max_queue)
-        self.remote_bytes = RemoteBytes(is_allowed=settings.remote_media, hosts=settings.remote_media_hosts)
         self.images = ImageService(
             self.models,
             ImageGallery(self.data.image_outputs),
@@ -53,10 +58,10 @@ class Runtime:
         )
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)
-        self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks)
+        self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks, sources)
         # For extensions that ask the model themselves: their hooks do not see what they ask.
         unhooked = chat_models(self.models, Hooks(), self._prompts, self.remote)
-        self.unhooked_chat = ChatService(unhooked, self.work)
+        self.unhooked_chat = ChatService(unhooked, self.work, sources=sources)
 
     async def rewrite_image_prompt(self, prompt: str) -> str:
         """By the chat model. Raises what a chat does."""
@@ -73,5 +78,6 @@ class Runtime:
         for source in self.remote.values():
             await source.aclose()
         await self._prompts.aclose()
+        await self._media.aclose()
         await self.models.aclose()
         self.library.histories.close()

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
+from modules.chat.files import with_read_files
 from modules.chat.metrics import ReplyMetrics
 from modules.chat.request_hooks import RequestHooks
 from modules.chat.work import WorkRegister
@@ -20,6 +22,7 @@ from modules.chatmodels.base import (
 from modules.engine.types import Alternative, ModelCard
 from modules.events import Event
 from modules.hooks import Hooks
+from modules.media.pictures.sources import Sources
 from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
 from modules.sampling import Sampling
 
@@ -33,7 +36,10 @@ class ChatService:
     """Answers requests with what `models` has under their names. Errors before the first event are the request's own;
     after it, a reply can only break off (EngineFailed)."""
 
-    def __init__(self, models: ChatModels, work: WorkRegister, hooks: Hooks | None = None) -> None:
+    def __init__(
+        self, models: ChatModels, work: WorkRegister, hooks: Hooks | None = None, sources: Sources | None = None
+    ) -> None:
+        self._sources = sources or Sources()
         self._models = models
         self._work = work
         self._hooks = hooks or Hooks()
@@ -42,6 +48,7 @@ class ChatService:
 
     async def chat(self, request: ChatRequest, *, owner: str) -> AsyncGenerator[Event, None]:
         """A reply to a conversation; the first event is Started. Closing the generator cancels the reply."""
+        request = await self._with_files(request)
         hooks = RequestHooks(self._hooks, request, owner)
         request = await hooks.chat_request()
         async with aclosing(self._replied(hooks, request, lambda model: model.chat)) as events:
@@ -68,6 +75,7 @@ class ChatService:
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """How many tokens the prompt of a chat request has. Raises what `chat` would."""
+        request = await self._with_files(request)
         async with self._able(request.model, Operation.COUNT) as model:
             return await model.count_tokens(request)
 
@@ -77,7 +85,8 @@ class ChatService:
             return await able.encode(text, add_bos=add_bos)
 
     async def encode_chat(self, request: ChatRequest) -> list[int]:
-        """Token ids of a chat request's prompt. Raises what `chat` would."""
+        """Token ids of a chat request's prompt, -1 for what stands for pictures and sounds. Raises what `chat` would."""
+        request = await self._with_files(request)
         async with self._able(request.model, Operation.TOKENIZE) as model:
             return await model.encode_chat(request)
 
@@ -92,8 +101,13 @@ class ChatService:
 
     async def written(self, request: ChatRequest) -> RenderedPrompt:
         """The same, with what had to be done for the chat template to take the conversation."""
+        request = await self._with_files(request)
         async with self._able(request.model, Operation.RENDER) as model:
             return await model.render(request)
+
+    async def _with_files(self, request: ChatRequest) -> ChatRequest:
+        messages = await with_read_files(request.messages, self._sources)
+        return request if messages == request.messages else replace(request, messages=messages)
 
     @asynccontextmanager
     async def _able(self, name: str | None, operation: Operation) -> AsyncIterator[ChatModel]:

@@ -11,7 +11,7 @@ from modules.engine.types import Alternative, ModelCard
 from modules.errors import NotSupported
 from modules.events import Event
 from modules.hooks import Hooks, Turn
-from modules.requests import ChatRequest, CompletionRequest, LogitsRequest
+from modules.requests import ChatRequest, CompletionRequest, LogitsRequest, MixedPrompt
 from modules.sampling import Sampling
 
 _Item = TypeVar("_Item")
@@ -106,7 +106,7 @@ def _completion_needs(request: CompletionRequest) -> Iterator[tuple[Operation, s
         yield Operation.LOGPROBS, "logprobs"
     if request.adapters:
         yield Operation.ADAPT, "lora"
-    if not all(isinstance(prompt, str) for prompt in request.prompts):
+    if not all(isinstance(prompt, str | MixedPrompt) for prompt in request.prompts):
         yield Operation.TOKENIZE, "prompt"
 
 
@@ -164,7 +164,7 @@ class ChatModel(Protocol):
         ...
 
     async def encode_chat(self, request: ChatRequest) -> list[int]:
-        """Token ids of a chat request's prompt. Raises what `chat` would."""
+        """Token ids of a chat request's prompt, -1 for what stands for pictures and sounds. Raises what `chat` would."""
         ...
 
     async def encode(self, text: str, *, add_bos: bool) -> list[int]:

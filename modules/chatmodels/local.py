@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope, Stoppable
 from modules.chatmodels.generations import chat_generations, completion_generations, logits_generation
@@ -21,6 +21,9 @@ from modules.requests import AdapterChoice, ChatRequest, CompletionRequest, Logi
 
 # The adapters of these names, for models of the loader of that name.
 FindAdapters: TypeAlias = Callable[[Sequence[AdapterChoice], str], Awaitable[tuple[Adapter, ...]]]
+
+# What callers get for each token that stands for a part of a picture or a sound, as from llama.cpp.
+CELL: Final = -1
 
 
 class LocalModel:
@@ -83,7 +86,8 @@ class LocalModel:
         return len(await self.encode_chat(request))
 
     async def encode_chat(self, request: ChatRequest) -> list[int]:
-        return list((await self.prompts.chat(self.engine, request)).prompt.tokens)
+        tokens = (await self.prompts.chat(self.engine, request, sizes_only=True)).prompt.tokens
+        return [max(token, CELL) for token in tokens]
 
     async def encode(self, text: str, *, add_bos: bool) -> list[int]:
         return await self.prompts.tokens(self.engine, text, add_bos=add_bos)

@@ -42,11 +42,12 @@ def check_media(prompt: Prompt, modalities: Sequence[str]) -> None:
             raise unreadable(media.kind)
 
 
-def unreadable(kind: MediaKind) -> BadRequest:
-    things = {MediaKind.IMAGE: "pictures", MediaKind.AUDIO: "sounds"}[kind]
+def unreadable(kind: MediaKind, *, param: str = "messages") -> BadRequest:
+    things, sense = {MediaKind.IMAGE: ("pictures", "see"), MediaKind.AUDIO: ("sounds", "hear")}[kind]
     return BadRequest(
-        f"The loaded model cannot read {things}. Load a model that can, with its projector (--mmproj).",
-        param="messages",
+        f"The loaded model cannot read {things}: it has no projector for them. Load a model that can {sense}, with its "
+        "projector (a file with mmproj in its name) beside it, in user_data/mmproj, or named by --mmproj.",
+        param=param,
         code=f"{kind}_not_supported",
     )
 

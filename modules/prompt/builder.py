@@ -8,9 +8,11 @@ from weakref import WeakKeyDictionary
 
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
+from modules.errors import BadRequest
 from modules.library.library import Library
-from modules.messages import Message
-from modules.prompt.conversation.trim import shortened
+from modules.messages import MediaPart, Message, Part, Role, TextPart
+from modules.prompt.conversation.trim import LEFT_OUT, readable, shortened
+from modules.prompt.media import MediaDecoder, NoMedia, PlacedMedia, placed, with_places
 from modules.prompt.plan import Planner, PromptPlan, conversation_of
 from modules.prompt.stops import StopTexts
 from modules.prompt.templates.choice import ChatTemplate, Rendering
@@ -19,13 +21,16 @@ from modules.prompt.tokens import (
     fits,
     fitted,
     infill_tokens,
+    is_media_place,
     reserved_room,
     tokenize,
+    tokenize_mixed,
     with_bos,
+    with_markers,
     without_reserved,
 )
 from modules.prompt.writer import PromptWriter, Written
-from modules.requests import ChatRequest, CompletionRequest
+from modules.requests import ChatRequest, CompletionRequest, MixedPrompt
 from modules.settings.values import Settings
 from modules.text.control_tokens import ControlTexts
 
@@ -79,12 +84,25 @@ class _Draft:
     repairs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Drafting:
+    """What all drafts of one prompt have in common."""
+
+    engine: Engine
+    plan: PromptPlan
+    media: PlacedMedia
+    edits: PromptEdits
+
+
 class PromptBuilder:
     """Keeps compiled templates and what it learned about each; safe to share. To be closed with `aclose`, since
     templates that come in requests run in a process of their own."""
 
-    def __init__(self, library: Library | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, library: Library | None = None, settings: Settings | None = None, media: MediaDecoder | None = None
+    ) -> None:
         settings = settings or Settings()
+        self._media = media or NoMedia()
         self._planner = Planner(library or Library(settings.user_data), settings)
         self._rendering = Rendering()
         self._writer = PromptWriter(self._rendering)
@@ -95,17 +113,21 @@ class PromptBuilder:
     async def aclose(self) -> None:
         await self._rendering.aclose()
 
-    async def chat(self, engine: Engine, request: ChatRequest, edits: PromptEdits | None = None) -> ChatPrompt:
-        """Raises BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
-        plan = await self._plan(engine.card, request)
-        draft = await self._fitting(engine, plan, request, edits or NoEdits())
+    async def chat(
+        self, engine: Engine, request: ChatRequest, edits: PromptEdits | None = None, *, sizes_only: bool = False
+    ) -> ChatPrompt:
+        """With `sizes_only` the prompt has its tokens, those of pictures with another id, and can be counted only. Raises
+        BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
+        plan, parts = await self._plan(engine.card, request)
+        media = await placed(self._media, engine, parts, sizes_only=sizes_only)
+        draft = await self._fitting(_Drafting(engine, plan, media, edits or NoEdits()), request)
         # max_tokens 0 only scores the prompt, which may then fill the context.
         room = 0 if request.limits.max_tokens == 0 else 1
         prompt = fitted(engine.card, draft.tokens, param="messages", room=room)
         strings, ids = await self._stops_of(engine, plan)
         return ChatPrompt(
-            prompt=prompt,
-            text=without_reserved(draft.text),
+            prompt=replace(prompt, media=media.shown_in(draft.text)),
+            text=without_reserved(with_markers(draft.text)),
             template=replace(plan.template, stop=strings),
             stop_token_ids=ids,
             reply_prefixes=_reply_prefixes(plan),
@@ -119,14 +141,14 @@ class PromptBuilder:
 
     async def written(self, card: ModelCard, request: ChatRequest) -> Written:
         """The prompt of a chat request as a person would read it, whether or not it fits."""
-        plan = await self._plan(card, request)
+        plan, _ = await self._plan(card, request)
         written = await self._writer.write(plan, plan.messages)
-        return replace(written, text=without_reserved(written.text))
+        return replace(written, text=without_reserved(with_markers(written.text)))
 
     async def conversation(self, card: ModelCard, request: ChatRequest) -> tuple[Message, ...]:
         """The messages of a chat request for a model whose template is not here: with what the settings and the
         character have to say. Raises BadRequest."""
-        return conversation_of(await self._plan(card, request))
+        return conversation_of(await asyncio.to_thread(self._planner.plan, card, request))
 
     async def text(self, card: ModelCard, request: ChatRequest) -> str:
         return (await self.written(card, request)).text
@@ -135,7 +157,9 @@ class PromptBuilder:
         """One prompt per text or token list. Raises BadRequest, ContextTooLong, NotSupported (suffix)."""
         room = 0 if request.limits.max_tokens == 0 else 1
         return [
-            fitted(engine.card, await self._raw(engine, prompt, request), param="prompt", room=room)
+            await self._mixed(engine, prompt, request, room)
+            if isinstance(prompt, MixedPrompt)
+            else fitted(engine.card, await self._raw(engine, prompt, request), param="prompt", room=room)
             for prompt in request.prompts
         ]
 
@@ -147,6 +171,17 @@ class PromptBuilder:
         """`text` as a prompt's tokens: its author may use control tokens, and BOS is added where the model wants one."""
         tokens = await tokenize(engine, without_reserved(text), param="prompt")
         return with_bos(engine.card, tokens) if add_bos else tokens
+
+    async def _mixed(self, engine: Engine, prompt: MixedPrompt, request: CompletionRequest, room: int) -> Prompt:
+        if request.suffix:
+            raise BadRequest("Text before a suffix is filled in without pictures and sounds.", param="suffix")
+        message = readable([Message(role=Role.USER, parts=prompt.parts)], engine.card.modalities)
+        (told,), parts = with_places(message)
+        media = await placed(self._media, engine, parts)
+        text = "".join(_raw_text(part) for part in told.parts)
+        tokens = await tokenize_mixed(engine, text, media.tokens, param="prompt")
+        tokens = with_bos(engine.card, tokens) if request.add_bos else tokens
+        return replace(fitted(engine.card, tokens, param="prompt", room=room), media=media.media)
 
     async def _raw(self, engine: Engine, prompt: str | tuple[int, ...], request: CompletionRequest) -> list[int]:
         if request.suffix:
@@ -169,30 +204,37 @@ class PromptBuilder:
         tokens = infill_tokens(engine.card, before, after)
         return with_bos(engine.card, tokens) if request.add_bos else tokens
 
-    async def _plan(self, card: ModelCard, request: ChatRequest) -> PromptPlan:
+    async def _plan(self, card: ModelCard, request: ChatRequest) -> tuple[PromptPlan, tuple[MediaPart, ...]]:
+        """With places for the pictures and sounds that the model of `card` can read. Raises BadRequest for others."""
+        kept = readable(request.messages, card.modalities)
+        messages, parts = with_places(kept)
         # Reads characters and templates from disk.
-        return await asyncio.to_thread(self._planner.plan, card, request)
+        plan = await asyncio.to_thread(self._planner.plan, card, replace(request, messages=messages))
+        return (plan if kept == request.messages else replace(plan, repairs=(LEFT_OUT, *plan.repairs))), parts
 
-    async def _draft(self, engine: Engine, plan: PromptPlan, messages: Sequence[Message], edits: PromptEdits) -> _Draft:
+    async def _draft(self, drafting: _Drafting, messages: Sequence[Message]) -> _Draft:
+        engine, plan, media, edits = drafting.engine, drafting.plan, drafting.media, drafting.edits
         written = await self._writer.write(plan, messages)
         text = await edits.prompt_text(written.text, plan)
-        tokens = with_bos(engine.card, await tokenize(engine, text, param="messages"))
+        media.check(text, messages)
+        tokens = with_bos(engine.card, await tokenize_mixed(engine, text, media.tokens, param="messages"))
         count = await edits.token_count(without_reserved(text))
         return _Draft(text, tokens, len(tokens) if count is None else count, written.repairs)
 
-    async def _fitting(self, engine: Engine, plan: PromptPlan, request: ChatRequest, edits: PromptEdits) -> _Draft:
+    async def _fitting(self, drafting: _Drafting, request: ChatRequest) -> _Draft:
         """The whole conversation, or the mildest cut of it that leaves room for a reply, found by halving."""
-        whole = await self._draft(engine, plan, plan.messages, edits)
-        room = reserved_room(engine.card, request.limits.max_tokens)
-        if not request.truncates or fits(engine.card, whole.count, room):
+        card, plan = drafting.engine.card, drafting.plan
+        whole = await self._draft(drafting, plan.messages)
+        room = reserved_room(card, request.limits.max_tokens)
+        if not request.truncates or fits(card, whole.count, room):
             return whole
-        ways = shortened(plan.messages, context=engine.card.context)
+        ways = shortened(plan.messages, context=card.context, media=[len(each) for each in drafting.media.tokens])
         # Each try renders and tokenizes the conversation, so halving saves most of them.
         best, low, high = whole, 0, len(ways)
         while low < high:
             middle = (low + high) // 2
-            draft = await self._draft(engine, plan, ways[middle], edits)
-            if fits(engine.card, draft.count, room):
+            draft = await self._draft(drafting, ways[middle])
+            if fits(card, draft.count, room):
                 best, high = draft, middle
             else:
                 # When none fits, the shortest one gives the error its numbers.
@@ -212,6 +254,11 @@ class PromptBuilder:
         if control not in known:
             known[control] = await engine.tokenize(control, special=True)
         return known[control]
+
+
+def _raw_text(part: Part) -> str:
+    assert isinstance(part, TextPart)
+    return part.text if is_media_place(part.text) else without_reserved(part.text)
 
 
 def _reply_prefixes(plan: PromptPlan) -> tuple[str, ...]:

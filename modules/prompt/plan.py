@@ -10,11 +10,10 @@ from modules.errors import BadRequest
 from modules.library.characters.characters import Character
 from modules.library.library import Library
 from modules.messages import Message, Role, TextPart, ToolUse, text_message
-from modules.prompt.conversation.trim import LEFT_OUT, without_earlier_pictures
 from modules.prompt.templates.choice import DIALOGUE, ChatTemplate, TemplateSelector
 from modules.prompt.templates.shape import ends_with_thought, with_thought_apart
 from modules.prompt.templates.variables import template_variables
-from modules.prompt.tokens import BOT_NAME, USER_NAME, without_reserved
+from modules.prompt.tokens import BOT_NAME, USER_NAME, is_media_place, without_reserved
 from modules.requests import ChatRequest, Mode, Persona
 from modules.settings.values import Settings
 
@@ -139,8 +138,7 @@ class Planner:
         template = (
             cast.template if cast is not None and mode is Mode.CHAT else self._shelf.choose(card, request.template)
         )
-        readable = without_earlier_pictures(request.messages)
-        messages = self._messages(replace(request, messages=tuple(readable)))
+        messages = self._messages(request)
         if cast is not None and cast.greeting and _opens_with_user(messages):
             messages = _greeted(messages, cast.greeting)
         shows_tools = request.tool_choice.use is not ToolUse.NONE
@@ -154,7 +152,6 @@ class Planner:
             messages=tuple(messages),
             continues=request.continue_last,
             prompts_reply=request.add_generation_prompt,
-            repairs=(LEFT_OUT,) if readable != list(request.messages) else (),
         )
 
     def _messages(self, request: ChatRequest) -> list[Message]:
@@ -203,7 +200,8 @@ def joined_system(messages: Sequence[Message]) -> Message:
     Its texts are one part, since there are templates that read only the first.
     """
     parts = [part for message in messages for part in message.parts]
-    if not all(isinstance(part, TextPart) for part in parts):
+    # A place stays a part of its own until the texts beside it have been cleaned.
+    if not all(isinstance(part, TextPart) and not is_media_place(part.text) for part in parts):
         return replace(messages[0], parts=tuple(parts))
     return replace(messages[0], parts=(TextPart("\n".join(message.text for message in messages)),))
 

@@ -1,5 +1,6 @@
 """Prompt text → token ids: control tokens, BOS, infill, and whether the prompt fits the context."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from types import MappingProxyType
@@ -8,6 +9,7 @@ from typing import Final
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
 from modules.errors import BadRequest, ContextTooLong, NotSupported
+from modules.requests import MARKER
 from modules.text.control_tokens import ControlTexts
 
 # Where a request states no length, a prompt may not leave a reply of a few words only.
@@ -44,7 +46,45 @@ CUT: Final = "\ufdd0"
 PLACE: Final = "\ufdd1"
 USER_NAME: Final = "\ufdd2"
 BOT_NAME: Final = "\ufdd3"
-_RESERVED: Final = MappingProxyType({ord(each): None for each in (CUT, PLACE, USER_NAME, BOT_NAME)})
+# A picture's or a sound's place: the mark, and its number in digits of our own.
+MEDIA: Final = "\ufdd4"
+_DIGITS: Final = tuple(map(chr, range(0xFDE0, 0xFDEA)))
+_RESERVED: Final = MappingProxyType({ord(each): None for each in (CUT, PLACE, USER_NAME, BOT_NAME, MEDIA, *_DIGITS)})
+_MEDIA_PLACE: Final = re.compile(f"{MEDIA}([{_DIGITS[0]}-{_DIGITS[-1]}]+)")
+
+
+def media_place(number: int) -> str:
+    """What stands for the picture or sound of that number in a text that is yet to be tokenized."""
+    return MEDIA + "".join(_DIGITS[int(digit)] for digit in str(number))
+
+
+def is_media_place(text: str) -> bool:
+    return _MEDIA_PLACE.fullmatch(text) is not None
+
+
+def media_places(text: str) -> list[int]:
+    """The numbers of the pictures and sounds in `text`, in order."""
+    return [_number(found.group(1)) for found in _MEDIA_PLACE.finditer(text)]
+
+
+def with_markers(text: str) -> str:
+    """`text` with what a person would read where a picture or a sound stands."""
+    return _MEDIA_PLACE.sub(MARKER, text)
+
+
+def with_places_again(changed: str, text: str) -> str:
+    """`changed`, a new version of `with_markers(text)`, with the places of `text`. Raises BadRequest where it has not as
+    many markers."""
+    marks = re.compile(f"{re.escape(MARKER)}|{_MEDIA_PLACE.pattern}")
+    originals = [found.group() for found in marks.finditer(text)]
+    if changed.count(MARKER) != len(originals):
+        raise BadRequest("An extension has taken a picture or a sound out of the prompt.", param="messages")
+    remaining = iter(originals)
+    return re.sub(re.escape(MARKER), lambda _: next(remaining), changed)
+
+
+def _number(digits: str) -> int:
+    return int("".join(str(_DIGITS.index(digit)) for digit in digits))
 
 
 def cut(text: str, controls: ControlTexts) -> str:
@@ -85,6 +125,17 @@ async def tokenize(engine: Engine, text: str, *, param: str, special: bool = Tru
     for piece in filter(None, text.split(CUT)):
         tokens += await engine.tokenize(piece, special=special)
     return tokens
+
+
+async def tokenize_mixed(engine: Engine, text: str, media: Sequence[Sequence[int]], *, param: str) -> list[int]:
+    """As `tokenize`, with the tokens of `media` at the places of their numbers."""
+    tokens: list[int] = []
+    rest = 0
+    for found in _MEDIA_PLACE.finditer(text):
+        tokens += await tokenize(engine, text[rest : found.start()], param=param)
+        tokens += media[_number(found.group(1))]
+        rest = found.end()
+    return tokens + await tokenize(engine, text[rest:], param=param)
 
 
 def with_bos(card: ModelCard, tokens: list[int]) -> list[int]:

@@ -8,7 +8,14 @@ from typing import Any, Final
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt.conversation.messages import Quote, fitted_tools, quoted, template_messages, with_pairs
+from modules.prompt.conversation.messages import (
+    Quote,
+    fitted_tools,
+    quoted,
+    template_messages,
+    with_margins,
+    with_pairs,
+)
 from modules.prompt.conversation.repair import repaired
 from modules.prompt.plan import Cast, PromptPlan, joined_system, leading_system, with_names
 from modules.prompt.templates.abilities import Abilities, TemplateAbilities, TemplateNeed
@@ -17,7 +24,7 @@ from modules.prompt.templates.render import TemplateKilled
 from modules.prompt.templates.sandbox import TemplateExhausted
 from modules.prompt.templates.shape import tags_for
 from modules.prompt.templates.variables import EFFORT_NAMES, nearest_effort, no_effort
-from modules.prompt.tokens import PLACE, cut, without_reserved
+from modules.prompt.tokens import PLACE, cut, is_media_place, media_places, without_reserved
 from modules.requests import Mode
 from modules.text.control_tokens import ControlTexts
 
@@ -146,6 +153,7 @@ class PromptWriter:
         page = await self._with_efforts(page)
         quote = _quote(page)
         messages = [quoted(message, quote) for message in with_pairs(page.turns, abilities.shape.ids)]
+        messages = await self._with_margins(page, messages)
         refusal: BadRequest | None = None
         tried: list[_Attempt] = []
         for lacks in abilities.levels():
@@ -165,6 +173,13 @@ class PromptWriter:
                 tried.append(attempt)
         assert refusal is not None
         raise refusal
+
+    async def _with_margins(self, page: _Page, messages: list[Message]) -> list[Message]:
+        """What the template would write around a picture is written around its place."""
+        if not any(media_places(message.text) for message in messages):
+            return messages
+        margins = await self._abilities.picture_margins(page.template)
+        return [with_margins(message, margins) for message in messages]
 
     async def _with_efforts(self, page: _Page) -> _Page:
         efforts = await self._efforts(page)
@@ -217,7 +232,7 @@ def _quote(page: _Page) -> Quote:
     ready = {id(page.turns[index]) for index in page.ready}
 
     def quote(message: Message, text: str) -> str:
-        if id(message) in ready or text == PLACE:
+        if id(message) in ready or text == PLACE or is_media_place(text):
             return text
         return cut(text, page.controls) if message.role in _STRANGERS else without_reserved(text)
 

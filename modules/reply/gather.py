@@ -62,7 +62,8 @@ async def gather(events: AsyncGenerator[Event, None]) -> Reply:
 def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
     """The cost of a request whose prompts have `prompt_tokens` together, from that of each choice. 0 is not known: then
     the choices say it, each of its own share."""
-    prompt_tokens = prompt_tokens or sum(usage.prompt_tokens for usage in choices)
+    of_choices = sum(usage.prompt_tokens for usage in choices)
+    prompt_tokens = prompt_tokens or of_choices
     computed = sum(usage.prompt_tokens - usage.cached_tokens for usage in choices)
     completion = sum(usage.completion_tokens for usage in choices)
     return Usage(
@@ -72,6 +73,9 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
         reasoning_tokens=sum(usage.reasoning_tokens for usage in choices),
         accepted_tokens=sum(usage.accepted_tokens for usage in choices),
         rejected_tokens=sum(usage.rejected_tokens for usage in choices),
+        # Each prompt is that of as many choices.
+        image_tokens=sum(usage.image_tokens for usage in choices) * prompt_tokens // max(1, of_choices),
+        audio_tokens=sum(usage.audio_tokens for usage in choices) * prompt_tokens // max(1, of_choices),
     )
 
 

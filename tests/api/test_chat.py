@@ -28,7 +28,7 @@ async def test_the_keys_that_clients_take_for_granted_are_there_and_no_others(ap
     [choice] = body["choices"]
     assert choice.keys() == {"index", "message", "logprobs", "finish_reason"}
     assert choice["message"] == {"role": "assistant", "content": "hi", "refusal": None}
-    assert body["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
+    assert body["usage"]["prompt_tokens_details"] == {"cached_tokens": 0, "image_tokens": 0, "audio_tokens": 0}
     assert body["usage"]["completion_tokens_details"] == {
         "reasoning_tokens": 0,
         "accepted_prediction_tokens": 0,

@@ -246,7 +246,7 @@ def test_a_body_of_the_responses_api_is_read_as_one() -> None:
         ({"input": []}, "input"),
         ({"input": "x", "previous_response_id": "resp_1"}, "previous_response_id"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0]"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].image_url"),
     ],
 )
 def test_a_body_without_a_conversation_is_refused_by_name(fields: dict[str, Any], param: str) -> None:

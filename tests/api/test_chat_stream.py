@@ -134,4 +134,4 @@ def test_a_character_that_is_not_complete_makes_no_chunk() -> None:
     assert stream.encode(Content(index=0, text="", tokens=(195,))) == b""
     stream.encode(Done(index=0, reason=FinishReason.STOP, usage=Usage(1, 2, 1)))
     [chunk] = chunks_of(stream.end().decode())
-    assert chunk["usage"]["prompt_tokens_details"] == {"cached_tokens": 1}
+    assert chunk["usage"]["prompt_tokens_details"] == {"cached_tokens": 1, "image_tokens": 0, "audio_tokens": 0}

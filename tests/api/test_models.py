@@ -38,7 +38,7 @@ async def test_the_loaded_model_comes_first_then_its_aliases_then_the_others(tmp
     loaded, alias, other = body["data"][:3]
     assert loaded["max_model_len"] == loaded["meta"]["n_ctx"] == alias["max_model_len"] == 8192
     assert (loaded["status"], loaded["type"], loaded["loaded_at"]) == ("loaded", "chat", loaded["created"])
-    assert loaded["capabilities"] == ["completion"]
+    assert loaded["capabilities"] == ["completion", "vision", "audio"]
     assert other == {
         "id": "a.gguf",
         "object": "model",

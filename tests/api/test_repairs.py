@@ -1,5 +1,6 @@
 """What was done with a conversation for its template is said in a header, whole and streamed, by every chat API."""
 
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from extensions.openai.common.answers import REPAIRS_HEADER
 from tests.api.serving import CHAT, Served, served
+from tests.chat.attachment_files import pdf
 from tests.prompt.strict_templates import STRICT
 
 TWO = [{"role": "user", "content": "one"}, {"role": "user", "content": "count 3"}]
@@ -28,6 +30,7 @@ CLAUDE_CODE = {
         {"role": "system", "content": "The following skills are available: none."},
     ],
 }
+PAPER = base64.b64encode(pdf("Words")).decode()
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 
 
@@ -81,19 +84,26 @@ async def test_responses(strict: Served, streams: bool) -> None:
     assert response.headers[REPAIRS_HEADER] == "turns-joined"
 
 
-async def test_a_picture_in_an_earlier_turn(api: Served) -> None:
+@pytest.fixture
+async def blind(tmp_path: Path) -> AsyncIterator[Served]:
+    """A model that reads text only."""
+    async with served(tmp_path, scripted_text_only=True) as api:
+        yield api
+
+
+async def test_a_picture_in_an_earlier_turn(blind: Served) -> None:
     looked = {"role": "user", "content": [{"type": "text", "text": "look"}, PICTURE]}
     later = [looked, {"role": "assistant", "content": "ok"}, {"role": "user", "content": "count 3"}]
-    response = await api.post(CHAT, {"messages": later})
+    response = await blind.post(CHAT, {"messages": later})
     assert response.json()["choices"][0]["message"]["content"] == "1 2 3"
     assert response.headers[REPAIRS_HEADER] == "pictures-left-out"
-    assert (await api.post(CHAT, {"messages": [looked]})).status_code == 400
+    assert (await blind.post(CHAT, {"messages": [looked]})).status_code == 400
 
 
 @pytest.mark.parametrize("streams", [False, True])
-async def test_a_picture_in_an_earlier_turn_of_a_message(api: Served, streams: bool) -> None:
+async def test_a_picture_in_an_earlier_turn_of_a_message(blind: Served, streams: bool) -> None:
     image = {"type": "image", "source": {"type": "url", "url": "https://example.com/x.png"}}
-    pdf = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AA"}}
+    pdf = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": PAPER}}
     shown = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "seen"}, image]}
     turns = [
         {"role": "user", "content": [{"type": "text", "text": "look"}, image, pdf]},
@@ -103,21 +113,21 @@ async def test_a_picture_in_an_earlier_turn_of_a_message(api: Served, streams: b
         {"role": "user", "content": "count 3"},
     ]
     body = {"model": "m", "max_tokens": 20, "stream": streams}
-    response = await api.post("/v1/messages", body | {"messages": turns})
+    response = await blind.post("/v1/messages", body | {"messages": turns})
     assert response.status_code == 200
     assert response.headers[REPAIRS_HEADER].startswith("pictures-left-out")
     for last in (turns[:1], turns[:3]):
-        assert (await api.post("/v1/messages", body | {"messages": last})).status_code == 400
+        assert (await blind.post("/v1/messages", body | {"messages": last})).status_code == 400
 
 
 @pytest.mark.parametrize("streams", [False, True])
-async def test_a_picture_in_an_earlier_item_of_a_response(api: Served, streams: bool) -> None:
+async def test_a_picture_in_an_earlier_item_of_a_response(blind: Served, streams: bool) -> None:
     looked = {
         "role": "user",
         "content": [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:"}],
     }
     body = {"model": "m", "stream": streams}
-    response = await api.post("/v1/responses", body | {"input": [looked, {"role": "user", "content": "count 3"}]})
+    response = await blind.post("/v1/responses", body | {"input": [looked, {"role": "user", "content": "count 3"}]})
     assert response.status_code == 200
     assert response.headers[REPAIRS_HEADER] == "pictures-left-out"
-    assert (await api.post("/v1/responses", body | {"input": [looked]})).status_code == 400
+    assert (await blind.post("/v1/responses", body | {"input": [looked]})).status_code == 400

@@ -289,12 +289,7 @@ def chat_request(
 
 def _messages(body: ChatCompletionRequest) -> tuple[Message, ...]:
     if body.messages is not None:
-        # Only the user's last message has to be read as it is: a chat with an old picture goes on without it.
-        last = max((i for i, message in enumerate(body.messages) if message.role == "user"), default=0)
-        return tuple(
-            message_of(message, f"messages[{number}]", is_past=number < last)
-            for number, message in enumerate(body.messages)
-        )
+        return tuple(message_of(message, f"messages[{number}]") for number, message in enumerate(body.messages))
     if body.input is None:
         raise BadRequest("'messages' is missing.", param="messages", code="missing_required_parameter")
     if body.previous_response_id is not None:

@@ -40,7 +40,11 @@ def new_id(prefix: str) -> str:
 
 
 class PromptTokensDetails(BaseModel):
+    """`image_tokens` and `audio_tokens` stand for pictures and sounds."""
+
     cached_tokens: int
+    image_tokens: int = 0
+    audio_tokens: int = 0
 
 
 class CompletionTokensDetails(BaseModel):
@@ -66,7 +70,9 @@ def usage_body(usage: Usage) -> CompletionUsage:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         total_tokens=usage.total_tokens,
-        prompt_tokens_details=PromptTokensDetails(cached_tokens=usage.cached_tokens),
+        prompt_tokens_details=PromptTokensDetails(
+            cached_tokens=usage.cached_tokens, image_tokens=usage.image_tokens, audio_tokens=usage.audio_tokens
+        ),
         completion_tokens_details=CompletionTokensDetails(
             reasoning_tokens=usage.reasoning_tokens,
             accepted_prediction_tokens=usage.accepted_tokens,
@@ -130,13 +136,11 @@ def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
 class ExtraHeaders:
     """Headers that name what a request asked for and did not get, and what was done with its conversation.
 
-    `left_out` are places in the body, and `repairs` changes, that its endpoint knows of; the rest is said by `started`, as
-    soon as there is one.
+    `left_out` are places in the body that its endpoint knows of; the rest is said by `started`, as soon as there is one.
     """
 
     body: GenerationFields
     left_out: Sequence[str] = ()
-    repairs: Sequence[str] = ()
     started: Started | None = None
 
     async def reading(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
@@ -151,8 +155,7 @@ class ExtraHeaders:
         started = self.started
         unsupported = started.unsupported if started else ()
         ignored = (*ignored_parameters(self.body, unsupported), *unenforced_parts(self.body), *self.left_out)
-        repairs = (*self.repairs, *(started.repairs if started else ()))
-        named = {IGNORED_HEADER: ignored, REPAIRS_HEADER: repairs}
+        named = {IGNORED_HEADER: ignored, REPAIRS_HEADER: started.repairs if started else ()}
         return {header: ", ".join(names) for header, names in named.items() if names}
 
 

@@ -1,15 +1,16 @@
 """Chat messages as requests send them, and → our messages. Pure; BadRequest names the place."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
 from extensions.openai.common.field_types import Anything, CallId, RequestModel
+from extensions.openai.common.media_parts import MEDIA_TYPES, media_part, picture_part, with_marked_places
 from modules.errors import BadRequest
-from modules.messages import AudioPart, ImagePart, Message, Part, Role, TextPart, ToolCall
+from modules.messages import Message, Part, Role, TextPart, ToolCall
 
 
 def _text_as_part(value: object) -> object:
@@ -21,14 +22,25 @@ def _text_as_part(value: object) -> object:
 
 
 class ContentPart(RequestModel):
-    """One piece of a message. Which types can be used depends on the loaded model."""
+    """One piece of a message. Which types can be used depends on the loaded model. A picture is
+    `{"type": "image_url", "image_url": {"url": …, "detail": …}}`, its url a data URL or an address."""
 
     type: str
     text: str | None = None
     refusal: str | None = None
     thinking: str | None = None
     image_url: Anything = None
+    image: Anything = None
+    detail: Anything = None
+    source: Anything = None
     input_audio: Anything = None
+    audio_url: Anything = None
+    audio: Anything = None
+    file: Anything = None
+    file_id: Anything = None
+    file_data: Anything = None
+    file_url: Anything = None
+    filename: Anything = None
 
 
 class FunctionCall(RequestModel):
@@ -67,6 +79,7 @@ class ChatMessage(RequestModel):
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: Anything = None
+    image_url: Anything = Field(None, description="A picture beside the content, as SillyTavern sends it.")
 
 
 Messages = Annotated[list[ChatMessage], Field(max_length=65536, fail_fast=True)]
@@ -82,17 +95,12 @@ _ROLES: Final = MappingProxyType(
         "function": Role.TOOL,
     }
 )
-# What the model cannot read of earlier turns; the prompt says where it stood.
-_PAST: Final[Mapping[str, Part]] = MappingProxyType(
-    {"image_url": ImagePart(b"", ""), "input_audio": AudioPart(b"", ""), "file": TextPart("[file left out]")}
-)
 # With one of these OpenAI's API lets a reply be without content.
 _INSTEAD_OF_CONTENT: Final = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
 
 
-def message_of(message: ChatMessage, path: str, *, is_past: bool = False) -> Message:
-    """`path` is where the message stands in the request, such as `messages[0]`. `is_past`: the user has said something
-    since, so that a chat with a picture in it goes on without. Raises BadRequest."""
+def message_of(message: ChatMessage, path: str) -> Message:
+    """`path` is where the message stands in the request, such as `messages[0]`. Raises BadRequest."""
     role = _ROLES.get(message.role)
     if role is None:
         raise BadRequest("The role must be system, developer, user, assistant or tool.", param=f"{path}.role")
@@ -101,7 +109,7 @@ def message_of(message: ChatMessage, path: str, *, is_past: bool = False) -> Mes
     is_reply = role is Role.ASSISTANT
     return Message(
         role=role,
-        parts=tuple(_parts(message, path, is_past)),
+        parts=with_marked_places(parts_of(message, path)),
         name=message.name,
         tool_calls=tuple(_tool_calls(message, path)) if is_reply else (),
         tool_call_id=message.tool_call_id,
@@ -111,19 +119,26 @@ def message_of(message: ChatMessage, path: str, *, is_past: bool = False) -> Mes
 
 def _says_something(message: ChatMessage, role: Role) -> bool:
     """A content of null is an empty one; replies may have none at all when there is something in its place."""
-    if "content" in message.model_fields_set:
+    if "content" in message.model_fields_set or message.image_url is not None:
         return True
     return role is Role.ASSISTANT and any(getattr(message, name) for name in _INSTEAD_OF_CONTENT)
 
 
-def _parts(message: ChatMessage, path: str, is_past: bool) -> Iterator[Part]:
+def parts_of(message: ChatMessage, path: str) -> tuple[Part, ...]:
+    """What the message is made of, in order. Raises BadRequest."""
+    return tuple(_parts(message, path))
+
+
+def _parts(message: ChatMessage, path: str) -> Iterator[Part]:
     if message.content is None and message.refusal:
         yield TextPart(message.refusal)
     for number, part in enumerate(message.content or ()):
-        if is_past and part.type in _PAST:
-            yield _PAST[part.type]
+        if part.type in MEDIA_TYPES:
+            yield media_part(part.type, part.model_dump(exclude_none=True), f"{path}.content[{number}]")
         elif part.type != "thinking":
             yield TextPart(_text(part, f"{path}.content[{number}]"))
+    if message.image_url is not None:
+        yield picture_part(message.image_url, None, f"{path}.image_url")
 
 
 def _text(part: ContentPart, path: str) -> str:
@@ -135,10 +150,10 @@ def _text(part: ContentPart, path: str) -> str:
         case "text" | "input_text" | "output_text" | "refusal":
             name = "refusal" if part.type == "refusal" else "text"
             raise BadRequest(f"{path}.{name} is missing.", param=f"{path}.{name}")
-        case "image_url" | "input_audio" | "file":
-            raise BadRequest("The loaded model reads text only.", param=f"{path}.{part.type}", code="not_supported")
         case _:
-            raise BadRequest("The type of a content part must be text.", param=f"{path}.type")
+            raise BadRequest(
+                "The type of a content part must be text, image_url, input_audio or file.", param=f"{path}.type"
+            )
 
 
 def _reasoning(message: ChatMessage) -> str | None:

@@ -1,14 +1,17 @@
 """The body of a text completion request → our CompletionRequest. Pure; raises BadRequest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from extensions.openai.common.generation import adapters_of, explicit_of, keep_alive_of, limits_of, sampling_of
-from extensions.openai.common.messages import message_of
-from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, TextCompletionRequest
+from extensions.openai.common.media_parts import placed_at_markers, raw_media
+from extensions.openai.common.messages import ChatMessage, parts_of
+from extensions.openai.completions.schema import DEFAULT_MAX_TOKENS, MultimodalPrompt, TextCompletionRequest
 from extensions.openai.structured.constraint import constraint_of
 from modules.errors import BadRequest
-from modules.requests import CompletionRequest
+from modules.messages import FilePart, Part, TextPart
+from modules.requests import CompletionRequest, MixedPrompt
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 
@@ -65,10 +68,34 @@ def _max_tokens(body: TextCompletionRequest) -> int:
     return DEFAULT_MAX_TOKENS if body.max_tokens is None else body.max_tokens
 
 
-def _prompts(body: TextCompletionRequest) -> tuple[str | tuple[int, ...], ...]:
+def _prompts(body: TextCompletionRequest) -> tuple[str | tuple[int, ...] | MixedPrompt, ...]:
     if body.prompt is not None:
-        return tuple(prompt if isinstance(prompt, str) else tuple(prompt) for prompt in body.prompt)
+        return tuple(_prompt(prompt, f"prompt[{number}]") for number, prompt in enumerate(body.prompt))
     if body.messages is not None:
-        messages = (message_of(message, f"messages[{number}]") for number, message in enumerate(body.messages))
-        return ("".join(message.text for message in messages),)
+        return (_of_messages(body.messages),)
     raise BadRequest("prompt is missing.", param="prompt")
+
+
+def _prompt(prompt: str | list[int] | MultimodalPrompt, path: str) -> str | tuple[int, ...] | MixedPrompt:
+    match prompt:
+        case str():
+            return prompt
+        case MultimodalPrompt():
+            data = enumerate(prompt.multimodal_data)
+            media = [raw_media(each, f"{path}.multimodal_data[{number}]") for number, each in data]
+            return _mixed([[*media, TextPart(prompt.prompt_string)]], path)
+    return tuple(prompt)
+
+
+def _of_messages(messages: Sequence[ChatMessage]) -> str | MixedPrompt:
+    return _mixed([parts_of(message, f"messages[{number}]") for number, message in enumerate(messages)], "messages")
+
+
+def _mixed(messages: Sequence[Sequence[Part]], path: str) -> str | MixedPrompt:
+    for part in (part for parts in messages for part in parts if isinstance(part, FilePart)):
+        raise BadRequest("A text completion reads no files. Send a chat completion.", param=part.param)
+    parts = placed_at_markers(messages, param=path)
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    if len(texts) == len(parts):
+        return "".join(texts)
+    return MixedPrompt(tuple(part for part in parts if not isinstance(part, FilePart)))

@@ -13,7 +13,7 @@ from extensions.openai.completions.outbound import CompletionPresentation, TextS
 from extensions.openai.completions.schema import TextCompletion, TextCompletionRequest
 from modules.chat.service import ChatService
 from modules.reply.gather import gather
-from modules.requests import CompletionRequest
+from modules.requests import CompletionRequest, MixedPrompt
 
 router = APIRouter(tags=["Text completions"], route_class=JsonRoute)
 
@@ -39,4 +39,13 @@ async def create_completion(body: TextCompletionRequest, caller: CurrentCaller) 
 
 
 async def _texts(chat: ChatService, request: CompletionRequest) -> list[str]:
-    return [prompt if isinstance(prompt, str) else await chat.decode(prompt) for prompt in request.prompts]
+    return [await _text(chat, prompt) for prompt in request.prompts]
+
+
+async def _text(chat: ChatService, prompt: str | tuple[int, ...] | MixedPrompt) -> str:
+    match prompt:
+        case str():
+            return prompt
+        case MixedPrompt():
+            return prompt.text
+    return await chat.decode(prompt)

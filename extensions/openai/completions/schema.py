@@ -7,7 +7,15 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from extensions.openai.common.answers import CompletionUsage
-from extensions.openai.common.field_types import Alternatives, BestOf, Bound, Choices, TokenId, TokenIds
+from extensions.openai.common.field_types import (
+    Alternatives,
+    BestOf,
+    Bound,
+    Choices,
+    RequestModel,
+    TokenId,
+    TokenIds,
+)
 from extensions.openai.common.generation import GenerationFields
 from extensions.openai.common.messages import Messages
 
@@ -17,8 +25,8 @@ DEFAULT_MAX_TOKENS = 512
 
 def _one_prompt_as_list(value: object) -> object:
     """A text or a list of token ids is one prompt; a list of those is several."""
-    is_ids = isinstance(value, list) and bool(value) and not isinstance(value[0], str | list)
-    return [value] if isinstance(value, str) or is_ids else value
+    is_ids = isinstance(value, list) and bool(value) and not isinstance(value[0], str | list | dict)
+    return [value] if isinstance(value, str | dict) or is_ids else value
 
 
 def _in_plain_words(value: object, validate: ValidatorFunctionWrapHandler) -> object:
@@ -28,7 +36,15 @@ def _in_plain_words(value: object, validate: ValidatorFunctionWrapHandler) -> ob
         raise PydanticCustomError("prompt_type", "it must be a text or a list of token ids, 0 and above") from None
 
 
-Prompt = Annotated[str | TokenIds, WrapValidator(_in_plain_words)]
+class MultimodalPrompt(RequestModel):
+    """As llama.cpp's server takes it: a text with a marker `<__media__>` for each of the pictures and sounds, which are
+    base64."""
+
+    prompt_string: str
+    multimodal_data: list[str] = Field(default_factory=list, max_length=256)
+
+
+Prompt = Annotated[str | TokenIds | MultimodalPrompt, WrapValidator(_in_plain_words)]
 Prompts = Annotated[
     list[Prompt],
     Field(min_length=1, max_length=2048, fail_fast=True),
@@ -41,7 +57,8 @@ class TextCompletionRequest(GenerationFields):
 
     prompt: Prompts | None = Field(None, description="One or several texts or lists of token ids.")
     messages: Messages | None = Field(
-        None, description="In place of prompt: their texts, one after the other, without a template."
+        None,
+        description="In place of prompt: their texts, one after the other, without a template. A picture stands where a text has <__media__>.",
     )
     max_tokens: Bound = Field(
         None,

@@ -17,6 +17,7 @@ from extensions.openai.common.generation import (
     plain_places,
     sampling_of,
 )
+from extensions.openai.common.media_parts import joined_parts, source_part
 from extensions.openai.messages.schema import (
     BlockSource,
     ContentBlock,
@@ -31,8 +32,18 @@ from extensions.openai.messages.schema import (
 from extensions.openai.structured.constraint import constraint_of, json_schema_constraint, unenforced_keywords
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
-from modules.messages import Message, Role, ToolCall, ToolChoice, ToolSpec, ToolUse, text_message
-from modules.prompt.conversation.trim import PICTURE
+from modules.messages import (
+    FilePart,
+    Message,
+    Part,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolChoice,
+    ToolSpec,
+    ToolUse,
+    text_message,
+)
 from modules.requests import ChatRequest
 from modules.sampling import Sampling
 from modules.settings.values import Settings
@@ -41,64 +52,79 @@ _log = logging.getLogger(__name__)
 
 # Calls that Anthropic's own servers ran in an earlier turn. Their results are in the text that followed.
 _SERVER_CALLS: Final = frozenset({"server_tool_use", "mcp_tool_use", "container_upload"})
-_READS_TEXT_ONLY: Final = "The loaded model reads text only."
 
 
 def text_in(block: ContentBlock, path: str) -> str:
-    """The words of a block that a model of text can read."""
+    """The words of a block of a turn that has words only."""
+    parts = parts_in(block, path)
+    for part in parts:
+        if not isinstance(part, TextPart):
+            raise BadRequest(f"{path} is no text; pictures and files belong to the user's turns.", param=path)
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def parts_in(block: ContentBlock, path: str) -> tuple[Part, ...]:
+    """What a model gets of a block."""
     match block.type:
         case "text":
             if block.text is None:
                 raise missing(f"{path}.text")
-            return block.text
-        case "document":
-            return _titled(block, _document(block, path))
-        case "search_result":
-            return _titled(block, nested_text(block.content, f"{path}.content"))
+            return (TextPart(block.text),)
+        case "document" | "search_result":
+            is_document = block.type == "document"
+            inner = _document(block, path) if is_document else nested_parts(block.content, f"{path}.content")
+            return joined_parts((*_titles(block), *inner))
         case "compaction":
-            return nested_text(block.content, f"{path}.content")
+            return nested_parts(block.content, f"{path}.content")
         case "tool_reference":
-            return block.tool_name or ""
+            return (TextPart(block.tool_name or ""),)
         case "image":
-            raise BadRequest(f"{_READS_TEXT_ONLY} {path} is an image.", param=path, code="not_supported")
+            return (source_part(_source(block, path), f"{path}.source"),)
     if block.type in _SERVER_CALLS or block.type.endswith("_tool_result"):
         _log.info("content block of type %s left out: it belongs to a tool that does not run here", block.type[:60])
-        return ""
+        return ()
     raise BadRequest(f"{path}.type {block.type[:60]!r} is unknown here.", param=f"{path}.type")
 
 
-def _document(block: ContentBlock, path: str) -> str:
+def _source(block: ContentBlock, path: str) -> dict[str, Any]:
+    if not isinstance(block.source, BlockSource):
+        raise missing(f"{path}.source")
+    return block.source.model_dump(exclude_none=True)
+
+
+def _document(block: ContentBlock, path: str) -> tuple[Part, ...]:
     source = block.source
     if not isinstance(source, BlockSource):
         raise missing(f"{path}.source")
-    if source.type == "text":
-        return source.data or ""
-    if source.type == "content":
-        return nested_text(source.content, f"{path}.source.content")
-    raise BadRequest(
-        f"{_READS_TEXT_ONLY} {path} is a document whose source is {source.type[:60]!r}; send its words, with a source "
-        "of the type text.",
-        param=f"{path}.source",
-        code="not_supported",
+    match source.type:
+        case "text":
+            return (TextPart(source.data or ""),)
+        case "content":
+            return nested_parts(source.content, f"{path}.source.content")
+    # A document is given like a picture; the title is its name.
+    given = source_part(_source(block, path), f"{path}.source")
+    name = block.title or ("document.pdf" if source.media_type == "application/pdf" else "document")
+    return (FilePart(given.source, name, param=given.param),)
+
+
+def _titles(block: ContentBlock) -> tuple[Part, ...]:
+    source = block.source if isinstance(block.source, str) else None
+    return tuple(TextPart(text) for text in (block.title, source, block.context) if text)
+
+
+def nested_parts(blocks: object, path: str) -> tuple[Part, ...]:
+    """What is in the blocks that another block's `content` holds; nothing where there is none."""
+    if not isinstance(blocks, list | None):
+        raise _no_blocks(path)
+    return joined_parts(
+        [part for number, block in enumerate(blocks or ()) for part in _in_block(block, f"{path}[{number}]")]
     )
 
 
-def _titled(block: ContentBlock, text: str) -> str:
-    source = block.source if isinstance(block.source, str) else None
-    return "\n".join(part for part in (block.title, source, block.context, text) if part)
-
-
-def nested_text(blocks: object, path: str) -> str:
-    """The words of the blocks that another block's `content` holds; nothing where there is none."""
-    if not isinstance(blocks, list | None):
-        raise _no_blocks(path)
-    return "\n".join(_in_block(block, f"{path}[{number}]") for number, block in enumerate(blocks or ()))
-
-
-def _in_block(block: object, path: str) -> str:
+def _in_block(block: object, path: str) -> tuple[Part, ...]:
     if not isinstance(block, ContentBlock):
         raise _no_blocks(path)
-    return text_in(block, path)
+    return parts_in(block, path)
 
 
 def _no_blocks(path: str) -> BadRequest:
@@ -107,39 +133,6 @@ def _no_blocks(path: str) -> BadRequest:
 
 def missing(path: str) -> BadRequest:
     return BadRequest(f"{path} is missing.", param=path)
-
-
-DOCUMENT: Final = "[document left out]"
-# Sources of a document that are text already.
-_READABLE: Final = frozenset({"text", "content"})
-
-
-def without_earlier_pictures(turns: Sequence[MessageTurn]) -> list[MessageTurn]:
-    """The last turn begins with what the user said last; what is in it stays, and is refused."""
-    asked = (i for i, turn in enumerate(turns) if turn.role == "user" and _says_something(turn))
-    last = max(asked, default=0)
-    return [_without(turn) if i < last else turn for i, turn in enumerate(turns)]
-
-
-def _says_something(turn: MessageTurn) -> bool:
-    return any(block.type != "tool_result" for block in turn.content)
-
-
-def _without(turn: MessageTurn) -> MessageTurn:
-    blocks = [_readable(block) for block in turn.content]
-    return turn if blocks == turn.content else turn.model_copy(update={"content": blocks})
-
-
-def _readable(block: ContentBlock) -> ContentBlock:
-    if block.type == "image":
-        return ContentBlock(type="text", text=PICTURE)
-    source = block.source
-    if block.type == "document" and isinstance(source, BlockSource) and source.type not in _READABLE:
-        return ContentBlock(type="text", text=DOCUMENT)
-    if block.type == "tool_result" and isinstance(block.content, list):
-        content = [_readable(each) if isinstance(each, ContentBlock) else each for each in block.content]
-        return block if content == block.content else block.model_copy(update={"content": content})
-    return block
 
 
 # Claude Code puts it before its system text, with a hash that changes: the cached prompt would never match.
@@ -151,7 +144,7 @@ def messages_of(body: ConversationFields) -> tuple[Message, ...]:
     names = _call_names(body.messages)
     system = _system_text(body.system or (), "system")
     turns = [text_message(Role.SYSTEM, system)] if system else []
-    for number, turn in enumerate(without_earlier_pictures(body.messages)):
+    for number, turn in enumerate(body.messages):
         turns += _turn(turn, f"messages[{number}]", names)
     return tuple(message for role, run in groupby(turns, lambda turn: turn.role) for message in _joined(role, [*run]))
 
@@ -174,13 +167,13 @@ def _system_text(blocks: Sequence[ContentBlock], path: str) -> str:
 
 
 def _user_turns(blocks: Sequence[ContentBlock], path: str, names: dict[str, str]) -> Iterator[Message]:
-    said: list[str] = []
+    said: list[Part] = []
     for number, block in enumerate(blocks):
         if block.type != "tool_result":
-            said.append(text_in(block, f"{path}[{number}]"))
+            said += parts_in(block, f"{path}[{number}]")
             continue
         # Order matters to the model: what the user said before a result is a message before it.
-        if any(said):
+        if any(part != TextPart("") for part in said):
             yield _user_turn(said)
         said = []
         yield _tool_turn(block, f"{path}[{number}]", names)
@@ -188,24 +181,27 @@ def _user_turns(blocks: Sequence[ContentBlock], path: str, names: dict[str, str]
         yield _user_turn(said)
 
 
-def _user_turn(texts: Sequence[str]) -> Message:
-    return text_message(Role.USER, "\n".join(text for text in texts if text))
+def _user_turn(parts: Sequence[Part]) -> Message:
+    return Message(role=Role.USER, parts=joined_parts(parts) or (TextPart(""),))
 
 
 def _tool_turn(block: ContentBlock, path: str, names: dict[str, str]) -> Message:
     if block.tool_use_id is None:
         raise missing(f"{path}.tool_use_id")
-    text = nested_text(block.content, f"{path}.content")
-    text = _as_error(text) if block.is_error else text
-    name = names.get(block.tool_use_id)
-    return Message(role=Role.TOOL, parts=text_message(Role.TOOL, text).parts, tool_call_id=block.tool_use_id, name=name)
+    parts = nested_parts(block.content, f"{path}.content") or (TextPart(""),)
+    parts = _as_error(parts) if block.is_error else parts
+    return Message(role=Role.TOOL, parts=parts, tool_call_id=block.tool_use_id, name=names.get(block.tool_use_id))
 
 
-def _as_error(text: str) -> str:
-    if not text:
-        return "Error: the tool failed."
-    # Chat templates have no place for is_error, so the text has to say it.
-    return text if text.lower().startswith(("error", "<tool_use_error>")) else f"Error: {text}"
+def _as_error(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Chat templates have no place for is_error, so the text has to say it."""
+    first, *rest = parts
+    text = first.text if isinstance(first, TextPart) else ""
+    if text.lower().startswith(("error", "<tool_use_error>")):
+        return tuple(parts)
+    if not text and not rest and isinstance(first, TextPart):
+        return (TextPart("Error: the tool failed."),)
+    return (TextPart(f"Error: {text}"), *(rest if isinstance(first, TextPart) else parts))
 
 
 def _assistant_turn(blocks: Sequence[ContentBlock], path: str) -> Message:
@@ -249,10 +245,10 @@ def _call_names(turns: Sequence[MessageTurn]) -> dict[str, str]:
 def _joined(role: Role, run: list[Message]) -> list[Message]:
     if len(run) == 1 or role not in {Role.USER, Role.ASSISTANT}:
         return run
-    text = "\n".join(message.text for message in run if message.text)
+    parts = joined_parts([part for message in run for part in message.parts])
     joined = Message(
         role=role,
-        parts=text_message(role, text).parts if text else (),
+        parts=tuple(part for part in parts if part != TextPart("")),
         tool_calls=tuple(call for message in run for call in message.tool_calls),
         reasoning="\n".join(message.reasoning for message in run if message.reasoning) or None,
     )

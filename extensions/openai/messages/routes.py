@@ -17,12 +17,10 @@ from extensions.openai.messages.inbound import (
     message_request,
     omits_thinking,
     stop_sequences_of,
-    without_earlier_pictures,
 )
 from extensions.openai.messages.outbound import MessageStream, whole_message
 from extensions.openai.messages.schema import CountTokensRequest, MessageReply, MessagesRequest, TokenCount
 from modules.errors import ContextTooLong
-from modules.prompt.conversation.trim import LEFT_OUT
 
 router = APIRouter(prefix="/v1/messages", tags=["Messages"], route_class=JsonRoute)
 
@@ -33,8 +31,7 @@ async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Respon
     runtime = caller.context.runtime
     request = message_request(body, runtime.settings, await default_sampling(runtime, body.preset))
     stops, omits = stop_sequences_of(body), omits_thinking(body)
-    has_pictures = without_earlier_pictures(body.messages) != body.messages
-    remarks = ExtraHeaders(body, left_out_of(body), (LEFT_OUT,) if has_pictures else ())
+    remarks = ExtraHeaders(body, left_out_of(body))
     events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         message = whole_message(events, stop_sequences=stops, omits_thinking=omits)

@@ -26,6 +26,8 @@ class BlockSource(RequestModel):
     type: str
     data: str | None = None
     media_type: str | None = None
+    url: str | None = None
+    file_id: str | None = None
     content: "Blocks | None" = None
 
 

@@ -19,7 +19,7 @@ from extensions.openai.common.generation import (
 )
 from extensions.openai.common.items.inbound import log_skipped
 from extensions.openai.common.items.messages import TOOL_ITEMS, turns_of
-from extensions.openai.common.items.schema import CallName, ForeignItem, InputItem, InputPart, Item
+from extensions.openai.common.items.schema import CallName, ForeignItem, Item
 from extensions.openai.responses.schema import (
     ConversationReference,
     CreateResponseRequest,
@@ -36,41 +36,9 @@ from extensions.openai.structured.constraint import text_constraint
 from extensions.openai.structured.schemas import plain_schema
 from modules.errors import BadRequest
 from modules.messages import ToolChoice, ToolSpec, ToolUse
-from modules.prompt.conversation.trim import PICTURE, SOUND
 from modules.requests import ChatRequest
 from modules.sampling import Sampling
 from modules.settings.values import Settings
-
-NOTES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "input_image": PICTURE,
-        "image_url": PICTURE,
-        "computer_screenshot": PICTURE,
-        "input_audio": SOUND,
-        "input_file": "[file left out]",
-    }
-)
-
-
-def without_earlier_pictures(items: Sequence[InputItem]) -> list[InputItem]:
-    """What stands in the user's last message or after it stays, and is refused."""
-    last = max((i for i, item in enumerate(items) if item.type == "message" and item.role == "user"), default=0)
-    return [_without(item) if i < last else item for i, item in enumerate(items)]
-
-
-def _without(item: InputItem) -> InputItem:
-    changed = {
-        name: [_readable(part) for part in parts]
-        for name, parts in (("content", item.content or []), ("output", item.output or []))
-        if any(part.type in NOTES for part in parts)
-    }
-    return item.model_copy(update=changed) if changed else item
-
-
-def _readable(part: InputPart) -> InputPart:
-    note = NOTES.get(part.type)
-    return part if note is None else InputPart(type="input_text", text=note)
-
 
 _MODES: Final = MappingProxyType({"none": ToolUse.NONE, "auto": ToolUse.AUTO, "required": ToolUse.REQUIRED})
 _CALLABLE: Final = frozenset({"function", "custom"})

@@ -13,7 +13,7 @@ from extensions.openai.common.items.inbound import items_of, references
 from extensions.openai.common.items.schema import CustomToolCallItem, CustomToolCallOutputItem, InputItem, Item
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.stream import Feed, feed_response, while_connected
-from extensions.openai.responses.inbound import tools_of, without_earlier_pictures
+from extensions.openai.responses.inbound import tools_of
 from extensions.openai.responses.schema import (
     ConversationObject,
     CreateConversationRequest,
@@ -32,7 +32,6 @@ from extensions.openai.responses.service import CurrentService
 from extensions.openai.responses.store import ResponseRepository, missing, with_items, with_metadata, without_item
 from extensions.openai.structured.constraint import unenforced_text
 from modules.errors import BadRequest
-from modules.prompt.conversation.trim import LEFT_OUT
 
 Limit = Annotated[int, Query(ge=1, le=100, description="Maximum number of items on the page.")]
 Order = Annotated[Literal["asc", "desc"], Query(description="Oldest or newest first.")]
@@ -72,12 +71,11 @@ router = APIRouter(prefix="/v1/responses", tags=["Responses"], route_class=JsonR
 @router.post("", responses={200: {"model": ResponseObject}})
 async def create_response(body: CreateResponseRequest, caller: CurrentCaller, service: CurrentService) -> Response:
     """A reply to the input; with `stream`, as server-sent events; with `background`, to be fetched later."""
-    left_out, sent = (*tools_of(body).left_out, *unenforced_text(body.text)), body.input or []
-    repairs = (LEFT_OUT,) if without_earlier_pictures(sent) != sent else ()
+    left_out = (*tools_of(body).left_out, *unenforced_text(body.text))
     prepared = await service.prepare(body, caller.owner)
 
     def headers() -> dict[str, str]:
-        return ExtraHeaders(body, left_out, repairs, prepared.stream.started).headers()
+        return ExtraHeaders(body, left_out, prepared.stream.started).headers()
 
     if body.background:
         run = service.in_background(prepared)

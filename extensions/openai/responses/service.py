@@ -20,7 +20,6 @@ from extensions.openai.responses.inbound import (
     draft_of,
     presentation_of,
     prompt_request,
-    without_earlier_pictures,
 )
 from extensions.openai.responses.outbound import ResponseStream, failure_event
 from extensions.openai.responses.schema import (
@@ -95,7 +94,7 @@ async def prompt_items(body: PromptFields, owner: str, repository: ResponseRepos
     sent = body.input or []
     known = {item.id: item for item in earlier}
     stored = await repository.items([item for item in references(sent) if item not in known], owner)
-    return PromptItems(earlier, items_of(without_earlier_pictures(sent), stored | known))
+    return PromptItems(earlier, items_of(sent, stored | known))
 
 
 async def _earlier(body: PromptFields, owner: str, repository: ResponseRepository) -> list[Item]:

@@ -30,6 +30,7 @@ _READER: Final = ProcessSpec(
 _MAX_NAME: Final = 200
 # Readers of PDF have always let some bytes stand before its beginning.
 _PDF_JUNK: Final = 1024
+_RULE: Final = "=" * 5
 _PARAM: Final = "attachments"
 ACCEPTED: Final = "PNG, JPEG, WebP, GIF, HEIC, AVIF, TIFF and BMP pictures, PDF and DOCX documents, and text in UTF-8"
 
@@ -78,6 +79,12 @@ async def read_attachment(name: str, content: bytes) -> Attachment:
         data_url = f"data:{answer.mime};base64,{answer.picture}"
         return Attachment(name=shown, type=form.type, image_data=data_url, image_id=uuid.uuid4().hex)
     return Attachment(name=shown, type=form.type, content=_checked(shown, answer.text))
+
+
+def laid_out(attachment: Attachment) -> str:
+    """The text of a document as a model gets it."""
+    url = f"URL: {attachment.url}\n" if attachment.url else ""
+    return f"File: {attachment.name}\n{url}{_RULE}\n{attachment.content}\n{_RULE}"
 
 
 def _format_of(name: str, content: bytes) -> _Format | None:

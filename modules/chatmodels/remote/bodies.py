@@ -4,8 +4,8 @@ What the caller left out is left out here: the server's own defaults count then.
 vLLM's, where it has one, and else ours; `dialects.py` has those of other servers.
 """
 
-import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
@@ -13,10 +13,11 @@ from typing import Any, Final
 from modules.chatmodels.remote.dialects import Dialect, constraint_fields, translated
 from modules.engine.types import Constraint
 from modules.errors import NotSupported
-from modules.messages import AudioPart, ImagePart, Message, Part, TextPart, ToolSpec, ToolUse
-from modules.requests import ChatRequest, CompletionRequest, Limits
+from modules.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart, ToolSpec, ToolUse
+from modules.requests import ChatRequest, CompletionRequest, Limits, MixedPrompt
 from modules.sampling import Sampling
 
+_SCHEME: Final = re.compile(r"\s*(data:|https?://)", re.IGNORECASE)
 _NEUTRAL_SAMPLING: Final = Sampling()
 _NEUTRAL_LIMITS: Final = Limits()
 # Sampling fields that are written in another way than by their own name.
@@ -99,8 +100,15 @@ def _chat_logprobs(alternatives: int | None) -> dict[str, Any]:
     return {"logprobs": True} | ({"top_logprobs": alternatives} if alternatives else {})
 
 
-def _prompts(prompts: Sequence[str | tuple[int, ...]]) -> object:
-    written = [prompt if isinstance(prompt, str) else list(prompt) for prompt in prompts]
+def _prompts(prompts: Sequence[str | tuple[int, ...] | MixedPrompt]) -> object:
+    written: list[object] = []
+    for prompt in prompts:
+        if isinstance(prompt, MixedPrompt):
+            raise NotSupported(
+                "Pictures and sounds in raw prompts cannot be sent on to another server. Send a chat completion.",
+                param="messages",
+            )
+        written.append(prompt if isinstance(prompt, str) else list(prompt))
     return written[0] if len(written) == 1 else written
 
 
@@ -180,10 +188,11 @@ def _part(part: Part) -> Mapping[str, Any]:
     match part:
         case TextPart(text):
             return {"type": "text", "text": text}
-        case ImagePart(data, mime):
-            url = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-            return {"type": "image_url", "image_url": {"url": url}}
-        case AudioPart(data, mime):
-            form = mime.rpartition("/")[2].removeprefix("x-")
-            sound = {"data": base64.b64encode(data).decode(), "format": {"mpeg": "mp3"}.get(form, form)}
-            return {"type": "input_audio", "input_audio": sound}
+        case ImagePart(source, detail):
+            url = source if _SCHEME.match(source) else f"data:image/png;base64,{source}"
+            image = {"url": url} | ({} if detail == "auto" else {"detail": detail})
+            return {"type": "image_url", "image_url": image}
+        case AudioPart(source, form):
+            return {"type": "input_audio", "input_audio": {"data": source.rpartition(",")[2], "format": form or "wav"}}
+        case FilePart(source, name):
+            return {"type": "file", "file": {"filename": name, "file_data": source}}

@@ -1,13 +1,14 @@
 """Messages and tools → the dictionaries that chat templates read, in Hugging Face's shape."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from modules.errors import NotSupported
 from modules.messages import Message, Part, Role, TextPart, ToolCall, ToolSpec
 from modules.prompt.templates.shape import IdStyle, Shape
+from modules.prompt.tokens import is_media_place
 
 # Mistral's templates refuse ids of any other length.
 _SHORT_ID: Final = 9
@@ -150,6 +151,28 @@ def quoted(message: Message, quote: Quote) -> Message:
         tool_call_id=_each(message, message.tool_call_id, quote),
         tool_calls=tuple(_quoted_call(message, call, quote) for call in message.tool_calls),
     )
+
+
+def with_margins(message: Message, margins: tuple[str, str] | None) -> Message:
+    """The message with `margins`, white space, around each place of a picture or a sound; None puts it on a line of its
+    own."""
+    if not any(is_media_place(_text(part)) for part in message.parts):
+        return message
+    return replace(message, parts=tuple(_with_margins([_text(part) for part in message.parts], margins)))
+
+
+def _with_margins(texts: Sequence[str], margins: tuple[str, str] | None) -> Iterator[TextPart]:
+    for index, text in enumerate(texts):
+        if not is_media_place(text):
+            yield TextPart(text)
+        elif margins is not None:
+            yield TextPart(margins[0] + text + margins[1])
+        else:
+            before, after = "".join(texts[:index]), "".join(texts[index + 1 :])
+            starts_line = not before or before.endswith("\n") or is_media_place(texts[index - 1])
+            yield TextPart(
+                ("" if starts_line else "\n") + text + ("\n" if after and not after.startswith("\n") else "")
+            )
 
 
 def template_messages(messages: Sequence[Message], *, shape: Shape) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What a chat template supports, found by rendering small conversations with it, once."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -217,6 +217,7 @@ class TemplateAbilities:
         self._rendering = rendering
         self._known: OrderedDict[str, Abilities] = OrderedDict()
         self._efforts: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
+        self._margins: OrderedDict[str, tuple[str, str] | None] = OrderedDict()
 
     async def of(self, template: ChatTemplate) -> Abilities:
         """Raises TemplateKilled."""
@@ -226,6 +227,19 @@ class TemplateAbilities:
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return known
+
+    async def picture_margins(self, template: ChatTemplate) -> tuple[str, str] | None:
+        """The white space that the template writes before and after a picture's token within a text; None where it writes
+        none for pictures. Raises TemplateKilled."""
+        if template.source not in self._margins:
+            shape = (await self.of(template)).shape
+            texts = await self._rendering.attempt(template, [_picturing(part, shape) for part in _PICTURES])
+            own = _between_words(texts[0]) if shape.as_parts else ""
+            found = (_margins(text, own or "") for text in texts[1:])
+            self._margins[template.source] = next((each for each in found if each is not None), None)
+            if len(self._margins) > _KEPT:
+                self._margins.popitem(last=False)
+        return self._margins[template.source]
 
     async def efforts(self, template: ChatTemplate, name: str) -> frozenset[str]:
         """The words for the variable `name`, an effort of reasoning, that the template does not refuse. Raises
@@ -284,6 +298,40 @@ class TemplateAbilities:
     async def _shown(self, template: ChatTemplate, attempts: Sequence[_Attempt]) -> list[bool]:
         texts = await self._rendering.attempt(template, [attempt.variables for attempt in attempts])
         return [attempt.is_shown_in(text) for attempt, text in zip(attempts, texts, strict=True)]
+
+
+# How templates know a picture, after a text to compare with. Some look for one of these fields, some at the type.
+_PICTURES: Final = (
+    {"type": "text", "text": "kq0pic"},
+    {"type": "image"},
+    {"type": "image_url", "image_url": {"url": "kq0pic"}},
+)
+
+
+def _picturing(part: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """A question of a text, `part` and another text, as a template's variables."""
+    before, after = ({"type": "text", "text": word} for word in _WORDS[:2])
+    turn = {"role": Role.USER.value, "content": [before, part, after]}
+    return {**_VARIABLES, "messages": [turn], "tools": _none(shape)}
+
+
+def _between_words(text: str | None) -> str | None:
+    before, after = _WORDS[:2]
+    if text is None or text.count(before) != 1 or text.count(after) != 1:
+        return None
+    return text.partition(before)[2].partition(after)[0] if text.index(before) < text.index(after) else None
+
+
+def _margins(text: str | None, own: str) -> tuple[str, str] | None:
+    """Without what the template puts between its parts anyway, `own`."""
+    found = _between_words(text)
+    token = found.strip() if found else ""
+    # One that prints the list as it is knows no pictures.
+    if not found or not token or "{" in token:
+        return None
+    before, _, after = found.partition(token)
+    gap, _, last_gap = own.partition("kq0pic")
+    return before.removesuffix(gap) if gap else before, after.removeprefix(last_gap) if last_gap else after
 
 
 def _none(shape: Shape) -> _Tools:

@@ -42,8 +42,8 @@ _GLOBALS: Final = ("cycler", "dict", "joiner", "namespace")
 # A template could otherwise ask for gigabytes of blanks.
 _MAX_INDENT: Final = 64
 _MAX_DATE_PATTERN: Final = 200
-# U+FDD0 to U+FDD3 are our own marks, which tokenization takes out again.
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f\ufdd0-\ufdd3]")
+# U+FDD0 to U+FDEF are our own marks, which tokenization takes out again.
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f\ufdd0-\ufdef]")
 
 
 class TemplateRefusal(TemplateRuntimeError):

@@ -81,8 +81,10 @@ async def test_what_is_wrong_is_named(api: Served) -> None:
     async def message(**fields: Any) -> str:
         return strict_error((await api.post(MESSAGES, asks("x", **fields))).json())[1]
 
-    image = {"type": "image", "source": {"type": "url", "url": "https://example.com/x.png"}}
-    assert "messages[0].content[0] is an image" in await message(messages=[{"role": "user", "content": [image]}])
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    assert "messages[0].content[0].source.data is broken" in await message(
+        messages=[{"role": "user", "content": [image]}]
+    )
     assert "'max_tokens'" in await message(max_tokens=0)
     assert "messages[0].role" in await message(messages=[{"role": "tool", "content": "x"}])
 

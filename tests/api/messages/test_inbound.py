@@ -7,7 +7,7 @@ import pytest
 from extensions.openai.messages.inbound import counted_request, message_request, omits_thinking
 from extensions.openai.messages.schema import CountTokensRequest, MessagesRequest, carrying_signature
 from modules.errors import BadRequest
-from modules.messages import Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
+from modules.messages import FilePart, ImagePart, Message, Role, TextPart, ToolCall, ToolChoice, ToolSpec, ToolUse
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
 
@@ -312,27 +312,37 @@ def test_a_count_is_of_the_same_prompt() -> None:
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
 
 
+def test_pictures_and_documents_stand_where_they_were_sent() -> None:
+    far = IMAGE | {"source": {"type": "url", "url": "http://x"}}
+    paper = {"type": "document", "title": "a.pdf", "source": {"type": "base64", "data": "AAAA"}}
+    sent = [
+        said("user", text("See:"), text("this"), IMAGE, far),
+        said("assistant", USED),
+        said("user", result(content=[text("a"), IMAGE], is_error=True), text("and"), paper),
+    ]
+    first, _, shown, more = turns(*sent)
+    picture = ImagePart("data:image/png;base64,AAAA")
+    assert first.parts == (TextPart("See:\nthis"), picture, ImagePart("http://x"))
+    assert shown.parts == (TextPart("Error: a"), picture)
+    assert more.parts == (TextPart("and\na.pdf"), FilePart("data:;base64,AAAA", "a.pdf"))
+    places = [part.param for part in (*first.parts, *shown.parts) if isinstance(part, ImagePart)]
+    assert places == [
+        "messages[0].content[2].source.data",
+        "messages[0].content[3].source.url",
+        "messages[2].content[0].content[1].source.data",
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"messages": [said("user", text("See:"), IMAGE)]}, "messages[0].content[1]"),
         (
-            {"messages": [said("user", IMAGE | {"source": {"type": "url", "url": "http://x"}})]},
-            "messages[0].content[0]",
+            {"messages": [said("user", IMAGE | {"source": {"type": "file", "file_id": "f"}})]},
+            "messages[0].content[0].source.file_id",
         ),
-        ({"messages": [said("user", IMAGE | {"source": {"type": "file", "file_id": "f"}})]}, "messages[0].content[0]"),
-        (
-            {"messages": [said("assistant", USED), said("user", result(content=[text("a"), IMAGE]))]},
-            "messages[1].content[0].content[1]",
-        ),
-        (
-            {"messages": [said("user", {"type": "document", "source": {"type": "base64", "data": "AAAA"}})]},
-            "messages[0].content[0].source",
-        ),
-        (
-            {"messages": [said("user", {"type": "document", "source": {"type": "url", "url": "http://x"}})]},
-            "messages[0].content[0].source",
-        ),
+        ({"messages": [said("user", IMAGE | {"source": {"type": "odd"}})]}, "messages[0].content[0].source.type"),
+        ({"messages": [said("user", IMAGE | {"source": None})]}, "messages[0].content[0].source"),
+        ({"messages": [said("user", IMAGE | {"source": {"type": "url"}})]}, "messages[0].content[0].source.url"),
         ({"messages": [said("user", {"type": "document"})]}, "messages[0].content[0].source"),
         ({"messages": [said("user", {"type": "text"})]}, "messages[0].content[0].text"),
         ({"messages": [said("user", {"type": "hologram"})]}, "messages[0].content[0].type"),

@@ -193,8 +193,7 @@ def test_attachments_are_laid_out_around_the_text() -> None:
     message = session.messages(parse(full(), "x.json"))[-2]
     picture, text = message.parts
     assert isinstance(picture, ImagePart)
-    assert picture.mime == "image/png"
-    assert picture.data.startswith(b"\x89PNG")
+    assert picture.source.startswith("data:image/png;base64,iVBOR")
     assert text == TextPart(
         "See these\n\nATTACHMENTS:\n\n"
         "File: a.pdf\n=====\npages\n=====\n\n"

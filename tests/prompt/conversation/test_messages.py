@@ -65,7 +65,7 @@ def test_content_beside_calls_can_be_null() -> None:
 
 def test_images_are_refused() -> None:
     with pytest.raises(NotSupported, match="text only"):
-        template_messages([Message(role=Role.USER, parts=(ImagePart(b"", "image/png"),))], shape=PLAIN)
+        template_messages([Message(role=Role.USER, parts=(ImagePart("data:,"),))], shape=PLAIN)
 
 
 def test_tools_have_openais_shape() -> None:

@@ -233,7 +233,7 @@ async def test_what_strangers_say_stays_text_however_it_is_moved() -> None:
     builder = PromptBuilder()
     for name in ("alternates_always", "combined", "takes_everything"):
         card = scripted_card(chat_template=STRICT[name], control_tokens=("<|im_start|>", "<|im_end|>"))
-        plan = await builder._plan(card, chat(*messages, tools=TOOLS))
+        plan, _ = await builder._plan(card, chat(*messages, tools=TOOLS))
         text = (await builder._writer.write(plan, plan.messages)).text
         assert text.count(evil) == 0
         assert evil in text.replace("\ufdd0", "")

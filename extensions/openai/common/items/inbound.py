@@ -13,6 +13,11 @@ from extensions.openai.common.items.schema import (
     ForeignItem,
     FunctionCallItem,
     FunctionCallOutputItem,
+    InputAudio,
+    InputAudioData,
+    InputContent,
+    InputFile,
+    InputImage,
     InputItem,
     InputMessageItem,
     InputPart,
@@ -26,12 +31,14 @@ from extensions.openai.common.items.schema import (
     Refusal,
     SummaryText,
 )
+from extensions.openai.common.media_parts import MEDIA_TYPES, media_part
 from modules.errors import BadRequest
+from modules.media.pictures.data_urls import is_remote
+from modules.messages import AudioPart, FilePart, ImagePart, TextPart
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _TEXT_TYPES: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
-_MEDIA_TYPES: Final = frozenset({"input_image", "input_file", "input_audio", "image_url", "computer_screenshot"})
 # Names that look otherwise may be anything, even a secret, and stay out of the log.
 _PLAIN_NAME: Final = re.compile(r"[a-z_]{1,40}")
 _ROLES: Final[Mapping[str, InputRole]] = MappingProxyType(
@@ -79,7 +86,7 @@ def _message(item: InputItem, path: str) -> Item:
     role = _ROLES.get(item.role or "")
     if role is None:
         raise BadRequest("The role must be user, system, developer or assistant.", param=f"{path}.role")
-    return InputMessageItem(id=item.id or new_id("msg"), role=role, content=_input_texts(parts, f"{path}.content"))
+    return InputMessageItem(id=item.id or new_id("msg"), role=role, content=_input_contents(parts, f"{path}.content"))
 
 
 def _function_call(item: InputItem, path: str) -> Item:
@@ -142,12 +149,28 @@ _READERS: Final[Mapping[str, Callable[[InputItem, str], Item]]] = MappingProxyTy
 )
 
 
-def _output(item: InputItem, path: str) -> list[InputText]:
-    return _input_texts(_required(item.output, f"{path}.output"), f"{path}.output")
+def _output(item: InputItem, path: str) -> list[InputContent]:
+    return _input_contents(_required(item.output, f"{path}.output"), f"{path}.output")
 
 
-def _input_texts(parts: Sequence[InputPart], path: str) -> list[InputText]:
-    return [InputText(text=_text(part, f"{path}[{number}]")) for number, part in enumerate(parts)]
+def _input_contents(parts: Sequence[InputPart], path: str) -> list[InputContent]:
+    return [_input_content(part, f"{path}[{number}]") for number, part in enumerate(parts)]
+
+
+def _input_content(part: InputPart, path: str) -> InputContent:
+    if part.type not in MEDIA_TYPES:
+        return InputText(text=_text(part, path))
+    match media_part(part.type, part.model_dump(exclude_none=True), path):
+        case ImagePart(source, detail):
+            return InputImage(image_url=source, detail=detail)
+        case AudioPart(source, form):
+            return InputAudio(input_audio=InputAudioData(data=source, format=form))
+        case FilePart(source, name) if is_remote(source):
+            return InputFile(filename=name, file_url=source)
+        case FilePart(source, name):
+            return InputFile(filename=name, file_data=source)
+        case TextPart(text):
+            return InputText(text=text)
 
 
 def _said(part: InputPart, path: str) -> OutputText | Refusal:
@@ -159,9 +182,10 @@ def _said(part: InputPart, path: str) -> OutputText | Refusal:
 def _text(part: InputPart, path: str) -> str:
     if part.type in _TEXT_TYPES:
         return _required(part.text, f"{path}.text")
-    if part.type in _MEDIA_TYPES:
-        raise BadRequest("The loaded model reads text only.", param=path, code="not_supported")
-    raise BadRequest("The type of a content part must be input_text or output_text.", param=f"{path}.type")
+    raise BadRequest(
+        "The type of a content part must be input_text, input_image, input_audio, input_file or output_text.",
+        param=f"{path}.type",
+    )
 
 
 def _required(value: T | None, path: str) -> T:

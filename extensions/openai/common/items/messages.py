@@ -16,6 +16,10 @@ from extensions.openai.common.items.schema import (
     ForeignItem,
     FunctionCallItem,
     FunctionCallOutputItem,
+    InputAudio,
+    InputContent,
+    InputFile,
+    InputImage,
     InputMessageItem,
     InputRole,
     InputText,
@@ -26,7 +30,7 @@ from extensions.openai.common.items.schema import (
     Refusal,
     thought_of,
 )
-from modules.messages import Message, Role, TextPart, ToolCall, text_message
+from modules.messages import AudioPart, FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall, text_message
 
 # What can be called from there on; it says nothing by itself.
 TOOL_ITEMS: Final = frozenset({"additional_tools", "tool_search_output"})
@@ -296,16 +300,32 @@ def _input_message(item: Item, names: dict[str, str]) -> Message:
     match item:
         case InputMessageItem():
             role = Role.USER if item.role == "user" else Role.SYSTEM
-            return Message(role=role, parts=tuple(TextPart(part.text) for part in item.content))
+            return Message(role=role, parts=_parts(item.content))
         case FunctionCallOutputItem() | CustomToolCallOutputItem():
             return Message(
                 role=Role.TOOL,
-                parts=tuple(TextPart(part.text) for part in item.output),
+                parts=_parts(item.output),
                 name=names.get(item.call_id),
                 tool_call_id=item.call_id,
             )
         case _:
             raise AssertionError("the assistant's own item")
+
+
+def _parts(content: Sequence[InputContent]) -> tuple[Part, ...]:
+    return tuple(_part(part) for part in content)
+
+
+def _part(part: InputContent) -> Part:
+    match part:
+        case InputText():
+            return TextPart(part.text)
+        case InputImage():
+            return ImagePart(part.image_url, part.detail, param="input")
+        case InputAudio():
+            return AudioPart(part.input_audio.data, part.input_audio.format, param="input")
+        case InputFile():
+            return FilePart(part.file_data or part.file_url or "", part.filename, param="input")
 
 
 def _text(part: OutputText | Refusal) -> str:

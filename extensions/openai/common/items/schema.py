@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from extensions.openai.common.field_types import CallId, RequestModel
+from extensions.openai.common.field_types import Anything, CallId, RequestModel
 
 # Items of every other type are kept as they were sent, for the client to find them again.
 KNOWN_TYPES: Final = frozenset(
@@ -46,6 +46,13 @@ class InputPart(RequestModel):
     type: str
     text: str | None = None
     refusal: str | None = None
+    image_url: Anything = None
+    detail: Anything = None
+    input_audio: Anything = None
+    file_id: Anything = None
+    file_data: Anything = None
+    file_url: Anything = None
+    filename: Anything = None
 
 
 InputParts = Annotated[
@@ -100,6 +107,36 @@ class InputText(BaseModel):
     text: str
 
 
+class InputImage(BaseModel):
+    """A picture: a data URL or an address."""
+
+    type: Literal["input_image"] = "input_image"
+    image_url: str
+    detail: str = "auto"
+
+
+class InputAudioData(BaseModel):
+    data: str
+    format: str
+
+
+class InputAudio(BaseModel):
+    type: Literal["input_audio"] = "input_audio"
+    input_audio: InputAudioData
+
+
+class InputFile(BaseModel):
+    """`file_data` is a data URL or base64; in its place, `file_url` an address."""
+
+    type: Literal["input_file"] = "input_file"
+    filename: str
+    file_data: str | None = None
+    file_url: str | None = None
+
+
+InputContent = Annotated[InputText | InputImage | InputAudio | InputFile, Field(discriminator="type")]
+
+
 class TopTokenLogprob(BaseModel):
     token: str
     logprob: float
@@ -141,7 +178,7 @@ class InputMessageItem(BaseModel):
     type: Literal["message"] = "message"
     status: ItemStatus = "completed"
     role: InputRole
-    content: list[InputText]
+    content: list[InputContent]
 
 
 class OutputMessageItem(BaseModel):
@@ -183,7 +220,7 @@ class FunctionCallOutputItem(BaseModel):
     type: Literal["function_call_output"] = "function_call_output"
     status: ItemStatus = "completed"
     call_id: str
-    output: list[InputText]
+    output: list[InputContent]
 
 
 class CustomToolCallItem(InNamespace):
@@ -200,7 +237,7 @@ class CustomToolCallOutputItem(BaseModel):
     id: str
     type: Literal["custom_tool_call_output"] = "custom_tool_call_output"
     call_id: str
-    output: list[InputText]
+    output: list[InputContent]
 
 
 class ReasoningItem(BaseModel):
