@@ -44,9 +44,13 @@ def parse(arguments: Sequence[str]) -> CommandLine:
 
 def models_folder(arguments: Sequence[str], root: Path) -> Path:
     """Where the server will look for models, by its flags and by CMD_FLAGS.txt, which the command line overrides."""
-    user_data = Path(_value_of("user-data-dir", arguments) or root / "user_data")
+    user_data = user_data_folder(arguments, root)
     flags = [*_flags_in(user_data / "CMD_FLAGS.txt"), *arguments]
     return Path(_value_of("model-dir", flags) or user_data / "models")
+
+
+def user_data_folder(arguments: Sequence[str], root: Path) -> Path:
+    return Path(_value_of("user-data-dir", arguments) or root / "user_data")
 
 
 def _without_set(arguments: Sequence[str]) -> tuple[list[str], str | None]:

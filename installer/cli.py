@@ -7,12 +7,13 @@ from pathlib import Path
 from types import FrameType
 
 from installer import checks, doctor, install, launch, update
-from installer.arguments import CommandLine, models_folder, parse
+from installer.arguments import CommandLine, models_folder, parse, user_data_folder
 from installer.console import Console
 from installer.diagnosis import cures
 from installer.failures import StepFailed
 from installer.fetch import ModelFetch, chosen
 from installer.install import Wish
+from installer.offers import REQUIREMENTS
 from installer.paths import Layout
 
 HELP = """\
@@ -22,7 +23,8 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
                                           (for example --api); all of them: one_click.py --api --help
   python3 one_click.py install            set up what is missing, start nothing
   python3 one_click.py update             git pull, then install what changed
-  python3 one_click.py fetch KIND [MODEL] get a good small model: embedding or rerank
+  python3 one_click.py fetch KIND [MODEL] get a good small model and the packages it needs: embedding, rerank, speech,
+                                          transcription, vision or image
   python3 one_click.py doctor             what was found here, what is missing, and what to do about it
   python3 one_click.py test [pytest args] set up what the tests need, then run them
   python3 one_click.py check              formatting, lint, types and architecture tests
@@ -83,8 +85,9 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
 
 def _fetch(line: CommandLine, layout: Layout, console: Console) -> None:
     chosen(line.rest)
-    install.ensure(layout, Wish(line.set_name), console)
-    ModelFetch(layout, console, models_folder((), layout.root)).run(line.rest)
+    install.ensure(layout, Wish(line.set_name, extra_set=REQUIREMENTS.get(line.rest[0])), console)
+    folders = models_folder((), layout.root), user_data_folder((), layout.root)
+    ModelFetch(layout, console, *folders).run(line.rest)
 
 
 def _serve(line: CommandLine, layout: Layout, console: Console) -> None:

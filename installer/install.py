@@ -21,10 +21,13 @@ from installer.failures import StepFailed
 from installer.hardware import ACCELERATORS, Hardware, accelerator_of, look
 from installer.llama_cpp import LlamaCpp
 from installer.lock import exclusive
+from installer.offers import REQUIREMENTS
 from installer.paths import Layout
 from installer.pip import INSTALL, Pip
-from installer.requirement_files import digest
+from installer.requirement_files import digest, pins, with_included
 from installer.state import State
+
+_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Wish:
     """What the coming program needs. `set_name` None means: as last time, or else by the hardware.
 
     `starter_folder` must hold some model, `test_models_folder` all test models; None asks for none.
-    `with_test_clients` asks for the clients that the tests run.
+    `with_test_clients` asks for the clients that the tests run, `extra_set` for a file of requirements beside the set.
     """
 
     set_name: str | None = None
@@ -40,6 +43,7 @@ class Wish:
     starter_folder: Path | None = None
     test_models_folder: Path | None = None
     with_test_clients: bool = False
+    extra_set: str | None = None
 
 
 def ensure(layout: Layout, wish: Wish, console: Console) -> None:
@@ -67,12 +71,25 @@ def _has_packages(layout: Layout, wish: Wish) -> bool:
         return False
     set_name = wish.set_name or installed.set_name
     accelerator = set_name if set_name in ACCELERATORS else installed.accelerator
-    return installed.covers(goal(layout, set_name, accelerator, with_dev=wish.with_dev, installed=installed))
+    wanted = goal(layout, set_name, accelerator, with_dev=wish.with_dev, installed=installed, extra_set=wish.extra_set)
+    return installed.covers(wanted)
 
 
-def goal(layout: Layout, set_name: str, accelerator: str, *, with_dev: bool, installed: State | None) -> State:
-    """The state to reach. A build made with CMAKE_ARGS stays in use when a later start does not set them."""
+def goal(
+    layout: Layout,
+    set_name: str,
+    accelerator: str,
+    *,
+    with_dev: bool,
+    installed: State | None,
+    extra_set: str | None = None,
+) -> State:
+    """The state to reach. A build made with CMAKE_ARGS stays in use when a later start does not set them, and so do
+    further sets of requirements that were installed before."""
     names = [f"{set_name}.txt", *(["dev.txt"] if with_dev else [])]
+    extra = dict.fromkeys([*_extra_sets(installed), *filter(None, [extra_set])])
+    covered = {part.name for name in names for part in with_included(layout.requirements / name)}
+    names += [name for name in extra if name not in covered]
     chosen = os.environ.get("CMAKE_ARGS", "")
     llama = llama_builds.build_key(layout.requirements, accelerator, chosen)
     if not chosen and installed is not None and installed.llama.startswith(llama):
@@ -84,6 +101,18 @@ def goal(layout: Layout, set_name: str, accelerator: str, *, with_dev: bool, ins
         llama=llama,
         requirements={name: digest(layout.requirements / name) for name in names},
     )
+
+
+def _extra_sets(installed: State | None) -> list[str]:
+    return [name for name in REQUIREMENTS.values() if installed is not None and name in installed.requirements]
+
+
+def torch_index(layout: Layout, target: State, system: str) -> tuple[str, ...]:
+    """Options for pip. On Linux the usual index has PyTorch with gigabytes for NVIDIA's cards, which a machine without
+    one does not need; where that index cannot be reached pip goes on with the usual one."""
+    has_torch = any("torch" in pins(layout.requirements / name) for name in target.requirements)
+    wants_cpu = system == "Linux" and target.accelerator != "cuda" and has_torch
+    return ("--extra-index-url", _CPU_INDEX) if wants_cpu else ()
 
 
 def _lacks_starter(wish: Wish) -> bool:
@@ -154,7 +183,9 @@ class Packages:
         remembered = previous.set_name if previous and wish.set_name is None else None
         set_name = asked or remembered or accelerator_of(hardware)
         accelerator = set_name if set_name in ACCELERATORS else accelerator_of(hardware)
-        target = goal(layout, set_name, accelerator, with_dev=wish.with_dev, installed=previous)
+        target = goal(
+            layout, set_name, accelerator, with_dev=wish.with_dev, installed=previous, extra_set=wish.extra_set
+        )
         return cls(layout, console, hardware, target, previous, may_fall_back=asked is None and set_name != "cpu")
 
     def steps(self) -> list[tuple[str, Callable[[], None]]]:
@@ -173,7 +204,8 @@ class Packages:
     def _packages(self) -> None:
         files = [part for name in self.target.requirements for part in ("-r", self.layout.requirements / name)]
         pip = Pip(self.layout.python, self.layout.logs, self.console)
-        pip.must("The packages could not be installed.", "packages", "install", *INSTALL, *files)
+        index = torch_index(self.layout, self.target, self.hardware.system)
+        pip.must("The packages could not be installed.", "packages", "install", *INSTALL, *index, *files)
         self.console.line("All are installed")
 
     def _llama(self) -> None:
@@ -201,7 +233,9 @@ class Packages:
 
     def _on_processor(self) -> State:
         with_dev = "dev.txt" in self.target.requirements
-        return goal(self.layout, "cpu", "cpu", with_dev=with_dev, installed=None)
+        reached = goal(self.layout, "cpu", "cpu", with_dev=with_dev, installed=None)
+        extra = {name: self.target.requirements[name] for name in _extra_sets(self.target)}
+        return replace(reached, requirements={**extra, **reached.requirements})
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def make(folder: Path) -> Checkout:
     requirements.mkdir()
     (requirements / "constraints.txt").write_text(f"llama-cpp-python=={LLAMA_VERSION}\n", encoding="utf-8")
     (requirements / "base.txt").write_text("-c constraints.txt\n", encoding="utf-8")
-    for name in ("cpu", "cuda", "rocm", "apple", "intel", "full", "dev"):
+    for name in ("cpu", "cuda", "rocm", "apple", "intel", "full", "dev", "speech", "transcription", "torch"):
         (requirements / f"{name}.txt").write_text("-r base.txt\n", encoding="utf-8")
     (folder / "user_data" / "models").mkdir(parents=True)
     return Checkout(folder)

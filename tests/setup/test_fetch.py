@@ -10,11 +10,14 @@ import pytest
 
 from installer.console import Console
 from installer.failures import StepFailed
-from installer.fetch import OFFERS, chosen
+from installer.fetch import ModelFetch, chosen
 from installer.model_folders import MINILM, MPNET, WEIGHTS, CarriedFolder, is_there, obtain_folder, unpack
 from installer.models import CarriedModel, Part
+from installer.offers import OFFERS, REQUIREMENTS, Offer
+from installer.paths import Layout
 from installer.pip import Pip
-from tests.setup.checkout import Checkout, add_finished_installation
+from modules.engine.types import ModelKind
+from tests.setup.checkout import PROJECT, Checkout, add_finished_installation
 
 FILES = {"modules.json": b"[]", WEIGHTS: b"weights" * 1000, "1_Pooling/config.json": b"{}"}
 
@@ -145,8 +148,10 @@ def test_fetch_takes_what_the_hub_gives(checkout: Checkout) -> None:
         "import pathlib, sys\n"
         "name, folder = sys.argv[1], sys.argv[sys.argv.index('--model-dir') + 1]\n"
         "made = pathlib.Path(folder, name.replace('/', '_'))\n"
-        "made.mkdir()\n"
-        "(made / 'config.json').write_text('{}')\n"
+        "for flag, file in zip(sys.argv, sys.argv[1:]):\n"
+        "    if flag == '--specific-file':\n"
+        "        (made / file).parent.mkdir(parents=True, exist_ok=True)\n"
+        "        (made / file).touch()\n"
     )
     (checkout.root / "download-model.py").write_text(script, encoding="utf-8")
     status, printed = checkout.run("fetch", "rerank")
@@ -154,3 +159,42 @@ def test_fetch_takes_what_the_hub_gives(checkout: Checkout) -> None:
     assert (checkout.models / "cross-encoder_ms-marco-MiniLM-L6-v2" / "config.json").is_file()
     status, printed = checkout.run("fetch", "rerank")
     assert (status, "It is there already" in printed) == (0, True)
+
+
+def test_what_no_package_carries_needs_a_hub_and_says_so(checkout: Checkout) -> None:
+    add_finished_installation(checkout)
+    (checkout.root / "download-model.py").write_text("import sys; sys.exit('no hub here')\n", encoding="utf-8")
+    status, printed = checkout.run("fetch", "vision")
+    assert status == 1
+    assert "could not be downloaded, and no package carries it" in printed
+    assert "This needs a hub: huggingface.co, or a mirror that HF_ENDPOINT names." in printed
+
+
+def test_models_for_pictures_go_into_their_own_folder(tmp_path: Path) -> None:
+    places = []
+
+    class Recording(ModelFetch):
+        def _from_hub(self, offer: Offer, folder: Path) -> None:
+            places.append(folder.name)
+
+    for kind in OFFERS:
+        Recording(Layout(tmp_path), Console(io.StringIO()), tmp_path / "models", tmp_path).run((kind,))
+    assert dict(zip(OFFERS, places, strict=True))["image"] == "image_models"
+    assert set(places) == {"models", "image_models"}
+
+
+def test_an_offer_is_there_when_all_its_files_are(tmp_path: Path) -> None:
+    said = io.StringIO()
+    fetch = ModelFetch(Layout(tmp_path), Console(said), tmp_path / "models", tmp_path)
+    for file in OFFERS["vision"]["SmolVLM2-500M"].files:
+        place = tmp_path / ("mmproj" if "mmproj" in file else "models") / file
+        place.parent.mkdir()
+        place.touch()
+    fetch.run(("vision",))
+    assert "It is there already" in said.getvalue()
+
+
+def test_every_kind_but_chat_can_be_fetched() -> None:
+    kinds = {kind.value for kind in ModelKind} - {"chat"}
+    assert set(OFFERS) == kinds | {"vision"}
+    assert all((PROJECT / "requirements" / name).is_file() for name in REQUIREMENTS.values())

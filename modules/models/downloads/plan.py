@@ -27,6 +27,11 @@ _PICKLES: Final = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 _TEXTS: Final = frozenset({".json", ".txt", ".md", ".jinja", ".model", ".tiktoken", ".yaml", ".yml", ".vocab", ".spm"})
 # Folders with the same weights once more, for other programs.
 _COPIES: Final = frozenset({"original", "metal", "onnx", "openvino", "coreml", "gguf"})
+# Kokoro's voices: 510 styles of 256 numbers.
+_VOICES: Final = "voices"
+_VOICE_BYTES: Final = 510 * 256 * 4
+_WEIGHTS: Final = "model.bin"
+_VOCABULARIES: Final = frozenset({"vocabulary.txt", "vocabulary.json"})
 # More lines push the message itself off a terminal.
 _SHOWN: Final = 40
 
@@ -162,7 +167,7 @@ def _named(repo: RepoFiles, names: Sequence[str]) -> list[RemoteFile]:
     chosen: dict[str, RemoteFile] = {}
     for name in names:
         found = _matching(repo, name)
-        if any(kind_of(file.name) is FileKind.PICKLE for file in found):
+        if any(kind_of(file.name) is FileKind.PICKLE and not _is_plain(repo, file) for file in found):
             raise _pickle_refused(repo)
         chosen |= {file.name: file for file in found}
     return list(chosen.values())
@@ -174,7 +179,11 @@ def _matching(repo: RepoFiles, name: str) -> Sequence[RemoteFile]:
         found = [
             file
             for file in repo.files
-            if file.name.startswith(name) and kind_of(file.name) not in {FileKind.PICKLE, FileKind.CODE, FileKind.OTHER}
+            if file.name.startswith(name)
+            and (
+                kind_of(file.name) in {FileKind.SAFETENSORS, FileKind.GGUF, FileKind.PROJECTOR, FileKind.TEXT}
+                or _is_plain(repo, file)
+            )
         ]
     else:
         found = [file for file in repo.files if name in {file.name, PurePosixPath(file.name).name}]
@@ -187,6 +196,16 @@ def _matching(repo: RepoFiles, name: str) -> Sequence[RemoteFile]:
             raise BadRequest(f"{repo.source.repo} does not have all parts of {weights.name}.", param=_PARAM)
         return weights.files if weights is not None else found
     return found
+
+
+def _is_plain(repo: RepoFiles, file: RemoteFile) -> bool:
+    """Whether the file, by its name one that could be a pickle, holds numbers that its readers take as they are: weights
+    of CTranslate2, whose vocabulary lies beside them, or a voice, one array in a folder of such."""
+    path = PurePosixPath(file.name)
+    if path.parent.name == _VOICES and path.suffix == ".bin":
+        return file.size == _VOICE_BYTES
+    names = {other.name for other in repo.files}
+    return file.name == _WEIGHTS and bool(names & _VOCABULARIES)
 
 
 def _needed(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:

@@ -238,3 +238,25 @@ def test_models_come_smallest_first() -> None:
 )
 def test_sizes_as_people_read_them(size: int, shown: str) -> None:
     assert shown_size(size) == shown
+
+
+def sized(**sizes: int) -> RepoFiles:
+    files = tuple(
+        RemoteFile(name.replace("__", "/").replace("_bin", ".bin"), size=size) for name, size in sizes.items()
+    )
+    return RepoFiles(HubName("ann/model"), "c0ffee", (*files, RemoteFile("config.json", 10)))
+
+
+def test_numbers_that_no_reader_unpickles_come_when_they_are_named() -> None:
+    voices = sized(voices__a_bin=522_240, voices__b_bin=522_241, onnx__a_bin=522_240)
+    assert names(choose(voices, Wish(files=("config.json", "voices/")))) == ["config.json", "voices/a.bin"]
+    files = repo("model.bin", "vocabulary.txt", "pytorch_model.bin")
+    assert names(choose(files, Wish(files=("model.bin", "vocabulary.txt")))) == ["model.bin", "vocabulary.txt"]
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "voices/x.bin", "sub/model.bin"])
+def test_pickles_are_refused_where_they_are_named(name: str) -> None:
+    with pytest.raises(BadRequest, match="Python pickles"):
+        choose(repo(name, "vocabulary.txt"), Wish(files=(name,)))
+    with pytest.raises(BadRequest, match="Python pickles"):
+        choose(repo("model.bin", "config.json"), Wish(files=("model.bin",)))
