@@ -76,6 +76,10 @@ class UserData:
         return self.root / "image_models"
 
     @property
+    def embeddings(self) -> Path:
+        return self.root / "embeddings"
+
+    @property
     def image_outputs(self) -> Path:
         return self.root / "image_outputs"
 

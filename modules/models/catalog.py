@@ -6,18 +6,23 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from modules.backends.base import BackendSpec
 from modules.backends.registry import BACKENDS, Backends
 from modules.engine.types import Adapter, ModelKind
 from modules.errors import BadRequest, LoadFailed, NotFound
+from modules.models.hub_cache import cached_model, hub_cache_folder
+from modules.paths import UserData
 from modules.requests import AdapterChoice
 from modules.settings.options import did_you_mean
 
 _FOLDER_MARK: Final = "config.json"
 # File systems keep times in steps of up to two seconds (FAT): a change within one does not show in them.
 _HIDDEN_NANOSECONDS: Final = 2 * 10**9
+_ENCODERS: Final = frozenset((ModelKind.EMBEDDING, ModelKind.RERANK))
+_NOTHING: Final[Mapping[Path, frozenset[ModelKind]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,24 @@ class _Listing:
 
 
 class Catalog:
-    """The models under `folder`, and those for images under `image_models`. A file that was just put there is found: what
-    was read before counts for as long as no folder has changed. Every method reads the disk; they may be called from any
-    thread."""
+    """The models under `folder`, and those of some kinds in `further` folders. Encoders are found in the `hub_cache` too, by
+    their whole name, but not listed.
 
-    def __init__(self, folder: Path, backends: Backends = BACKENDS, image_models: Path | None = None) -> None:
+    A file that was just put there is found: what was read before counts for as long as no folder has changed. Every method
+    reads the disk; they may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        backends: Backends = BACKENDS,
+        further: Mapping[Path, frozenset[ModelKind]] = _NOTHING,
+        hub_cache: Path | None = None,
+    ) -> None:
         self._folder = folder
-        self._folders = (folder,) if image_models is None else (folder, image_models)
+        self._kinds = further
+        self._folders = (folder, *further)
+        self._hub_cache = hub_cache
         self._backends = backends
         # Never current, so that the first question reads the folder.
         self._listing = _Listing({}, {str(folder): -1}, 0)
@@ -74,6 +90,8 @@ class Catalog:
         for candidate in self._spellings(name):
             if candidate in paths:
                 return ListedModel(candidate, paths[candidate].absolute())
+        if (cached := self._cached(name)) is not None:
+            return ListedModel(name.replace("/", "_"), cached.absolute())
         if name in self._folder_names():
             formats = self._backends.formats
             raise LoadFailed(f"No loader can read {_shown(name)}. This version reads {formats} files.", param="model")
@@ -89,9 +107,14 @@ class Catalog:
     def may_have(self, name: str) -> bool:
         """False where `find` would not find it: cheaper than going through the folder."""
         try:
-            return any((folder / each).exists() for folder in self._folders for each in self._spellings(name))
+            is_here = any((folder / each).exists() for folder in self._folders for each in self._spellings(name))
+            return is_here or self._cached(name) is not None
         except (OSError, ValueError):
             return False
+
+    def _cached(self, name: str) -> Path | None:
+        path = cached_model(self._hub_cache, name) if self._hub_cache is not None else None
+        return path if path is not None and self._backends.kind_of(path) in _ENCODERS else None
 
     def _current(self) -> _Listing:
         if not self._listing.is_current():
@@ -123,7 +146,7 @@ class Catalog:
                     yield path
 
     def _belongs(self, root: Path, path: Path) -> bool:
-        return root == self._folder or self._backends.kind_of(path) is ModelKind.IMAGE
+        return root == self._folder or self._backends.kind_of(path) in self._kinds[root]
 
     def _folder_names(self) -> Iterator[str]:
         """Models in a format that no loader here reads."""
@@ -165,6 +188,12 @@ def _natural_key(name: str) -> list[tuple[int, int, str]]:
 
 def _shown(name: str) -> str:
     return ascii(name if len(name) <= 80 else name[:80] + "…")
+
+
+def model_catalog(data: UserData, backends: Backends) -> Catalog:
+    """Of all folders for models."""
+    further = {data.image_models: frozenset((ModelKind.IMAGE,)), data.embeddings: _ENCODERS}
+    return Catalog(data.models, backends, further, hub_cache_folder())
 
 
 _ADAPTER_FOLDER_MARK: Final = "adapter_config.json"

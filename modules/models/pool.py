@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, overload
 from modules.engine.protocols import Engine, MediaEngine
 from modules.engine.types import Adapter, LoadSpec, MediaModelKind, ModelCard, ModelKind, TextKind
 from modules.errors import NotFound, NotInstalled, NotLoaded, SettingsError
-from modules.models.catalog import AdapterCatalog, Catalog
+from modules.models.catalog import AdapterCatalog, model_catalog
 from modules.models.gauge import MemoryGauge, SystemMemory
 from modules.models.loaded_model import LoadedModel, ModelEvents
 from modules.models.loaded_models import LoadedModels
@@ -54,7 +54,7 @@ class ModelPool:
         gauge: MemoryGauge | None = None,
     ) -> None:
         self._settings = settings
-        self._catalog = Catalog(data.models, settings.backends, data.image_models)
+        self._catalog = model_catalog(data, settings.backends)
         self._adapters = AdapterCatalog(data.loras, settings.backends)
         self._drain_seconds = drain_seconds
         self._feed = StateFeed()

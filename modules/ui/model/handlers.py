@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import ServiceError
-from modules.models.catalog import Catalog
+from modules.models.catalog import model_catalog
 from modules.models.downloads.downloads import Downloads
 from modules.models.gauge import room_now
 from modules.models.options import LoadOptions, with_model_settings
@@ -48,9 +48,7 @@ class ModelHandlers:
         self._models = page.runtime.models
         self._has_several = page.runtime.settings.models_max > 1
         self._library = page.runtime.library
-        self._catalog = Catalog(
-            page.runtime.data.models, page.runtime.settings.backends, page.runtime.data.image_models
-        )
+        self._catalog = model_catalog(page.runtime.data, page.runtime.settings.backends)
         # Which settings there are; their values are the page's.
         self._kind = type(page.runtime.settings)
         self._waiting = 0
