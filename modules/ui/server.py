@@ -18,6 +18,7 @@ from modules.serving.server import OrderlyServer, server_config
 from modules.serving.sockets import listen, url_of
 from modules.settings.values import Settings
 from modules.ui.app import build_blocks, mount
+from modules.ui.page.image_tool import image_tool
 from modules.ui.page.page import Page
 from modules.ui.shell.assets import AssetDelivery
 from modules.ui.shell.blocks import PageBlocks
@@ -50,7 +51,15 @@ async def _serve(runtime: Runtime, extensions: Extensions, announce: Announce) -
         for listener in listeners:
             stack.enter_context(listener)
         tools = await stack.enter_async_context(
-            aclosing(ToolBox(runtime.data, mcp_servers=settings.mcp_servers, extension_tools=extensions.tools))
+            aclosing(
+                ToolBox(
+                    runtime.data,
+                    mcp_servers=settings.mcp_servers,
+                    extension_tools=extensions.tools,
+                    # Its pictures are kept for the chats that they belong to, and visitors keep nothing.
+                    program_tools=[] if settings.multi_user else [image_tool(runtime)],
+                )
+            )
         )
         page = await stack.enter_async_context(aclosing(Page(runtime, extensions, tools)))
         blocks = await asyncio.to_thread(_built, page)

@@ -58,3 +58,17 @@ async def test_reply_that_waits_for_approval_can_be_stopped(asking: ChatPage) ->
     await expect(asking.page.locator("#live")).to_contain_text("Allow word_count?")
     await asking.stop_button.click()
     await expect(asking.page.locator("#live .message-row")).to_have_count(0)
+
+
+async def test_picture_that_the_model_makes_is_shown(chat: ChatPage) -> None:
+    folded = chat.page.locator("#controls .label-wrap").filter(has_text="Tools")
+    await folded.click()
+    await chat.page.locator("#tools input[name=generate_image]").check()
+    call = 'echo: <tool_call>\n{"name": "generate_image", "arguments": {"prompt": "a red tree", "size": "128x128"}}\n</tool_call>'
+    await chat.write(call)
+    await chat.until_done()
+    picture = chat.page.locator("#chat img[alt='The picture that was made']")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("(image) => image.naturalWidth") == 128
+    await chat.page.locator("#tools input[name=generate_image]").uncheck()
+    await folded.click()

@@ -23,9 +23,8 @@ class ExtensionTool:
 
 
 class ExtensionTools:
-    origin = Origin.EXTENSION
-
-    def __init__(self, tools: Sequence[ExtensionTool]) -> None:
+    def __init__(self, tools: Sequence[ExtensionTool], origin: Origin = Origin.EXTENSION) -> None:
+        self.origin = origin
         self._tools = {tool.spec.name: tool for tool in tools}
 
     async def shelf(self) -> Shelf:
@@ -40,6 +39,8 @@ class ExtensionTools:
             if inspect.iscoroutinefunction(function):
                 return answer_text(await function(dict(arguments)))
             return answer_text(await _in_own_thread(function, dict(arguments)))
+        except ToolFailed:
+            raise
         except Exception as error:
             raise ToolFailed(f"{type(error).__name__}: {error}") from error
 

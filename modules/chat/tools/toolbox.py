@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from modules.chat.tools.base import ToolFailed, ToolInfo, ToolSource, shortened
+from modules.chat.tools.base import Origin, ToolFailed, ToolInfo, ToolSource, shortened
 from modules.chat.tools.built_in import BuiltInTools
 from modules.chat.tools.extension import ExtensionTool, ExtensionTools
 from modules.chat.tools.files import FileTools
@@ -24,7 +24,8 @@ _MAX_ARGUMENTS: Final = 2**20
 
 class ToolBox:
     """Of tools with the same name, the user's own file counts, then an extension's, then a built-in one, then an MCP
-    server's. `mcp_servers` are lines as in the setting of that name; `seconds` bound one call."""
+    server's. `mcp_servers` are lines as in the setting of that name; `seconds` bound one call, but for those of `program_tools`, which
+    are the program's own."""
 
     def __init__(
         self,
@@ -32,13 +33,16 @@ class ToolBox:
         *,
         mcp_servers: str = "",
         extension_tools: Sequence[ExtensionTool] = (),
+        program_tools: Sequence[ExtensionTool] = (),
         seconds: float = CALL_SECONDS,
     ) -> None:
         self._seconds = seconds
+        self._own = ExtensionTools(program_tools, Origin.BUILT_IN)
         self._mcp = McpTools(data.mcp, mcp_servers, seconds=seconds)
         self._local: tuple[ToolSource, ...] = (
             FileTools(data.tools, seconds=seconds),
             ExtensionTools(extension_tools),
+            self._own,
             BuiltInTools(),
         )
 
@@ -75,7 +79,9 @@ class ToolBox:
             place = await self._find(name)
             if place is None:
                 raise ToolFailed(f"There is no tool named {name!a:.80}.")
-            async with asyncio.timeout(self._seconds + 1):
+            # The program's own are trusted to end, however long they take.
+            seconds = None if place[0] is self._own else self._seconds + 1
+            async with asyncio.timeout(seconds):
                 return shortened(await place[0].call(name, values))
         except ToolFailed as failure:
             return shortened(f"Error: {failure}")

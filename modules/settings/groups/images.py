@@ -9,7 +9,8 @@ class ImageSettings(SettingsGroup, frozen=True):
     title: ClassVar[str] = "Images"
 
     image_keep: bool = setting(
-        True, "Keep the pictures that the page makes in the folder image_outputs of the user data folder."
+        True,
+        "Keep the pictures that the Images tab makes in the folder image_outputs of the user data folder, as those of chats are.",
     )
     image_keep_api: bool = setting(False, "Keep those that are made through the API too.")
     image_metadata: bool = setting(

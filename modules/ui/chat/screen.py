@@ -12,7 +12,7 @@ from gradio.components import Component
 from modules.chat.session import session
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
-from modules.library.chats.history import History, last_model
+from modules.library.chats.history import Attachment, History, last_model
 from modules.prompt.plan import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
@@ -20,6 +20,7 @@ from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout import ChatList, ConversationParts
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
 from modules.ui.model.notice import ModelNotice
+from modules.ui.page.image_tool import picture_url
 from modules.ui.page.page import Page
 from modules.ui.page.thumbnails import Thumbnails
 from modules.ui.replies.marks import marks_of
@@ -48,6 +49,13 @@ class ChatScreen:
         self._list = chats
         self._pictures = Thumbnails()
         self.notice = ModelNotice(page, middle.notice, "This chat")
+
+    def _picture(self, attachment: Attachment) -> str:
+        """A data URL; one that has no content is a picture of the gallery, by its id."""
+        if attachment.image_data:
+            return self._pictures.of(attachment)
+        gallery, name = self._page.runtime.images.gallery, attachment.image_id
+        return self._pictures.kept(b"gallery:" + name.encode(), lambda: picture_url(gallery, name))
 
     async def first_tab(self, settings: Settings, kept: str = "") -> ChatTab:
         """The chat that a browser has kept, when it is one of this mode; or the one that was open last in it, or a new
@@ -154,7 +162,7 @@ class ChatScreen:
         return session.greeted(await asyncio.to_thread(self._greeting, settings))
 
     async def view(self, history: History) -> View:
-        return await asyncio.to_thread(view_of, history, self._pictures.of)
+        return await asyncio.to_thread(view_of, history, self._picture)
 
     async def shown(self, tab: ChatTab, history: History, *, is_running: bool = False) -> Shown:
         """Everything in the middle; while a reply is being written, without it."""

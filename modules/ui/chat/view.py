@@ -16,6 +16,7 @@ from modules.chat.session.session import versions_of
 from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.page.escape import shown_markdown
+from modules.ui.page.image_tool import picture_name
 from modules.ui.replies.draft import CallSoFar, ReplyDraft, divided
 from modules.ui.replies.marks import Fact, Part
 
@@ -28,6 +29,8 @@ _MAX_SHOWN_RESULT: Final = 4000
 _EXACT_BELOW: Final = 100
 _READING: Final = "Processing the prompt … {share:.0%}"
 
+
+_MADE: Final = "The picture that was made"
 
 _Shown = tuple[Part, ChatMessage]
 
@@ -100,12 +103,12 @@ def _rows(history: History, picture: Picture) -> Iterator[tuple[ChatMessage, Fac
         user = row.user
         if not row.is_greeting and (user.text or user.attachments):
             yield _text("user", _user_text(user, picture)), _fact(number, Side.USER, Part.TEXT, user)
-        for part, message in _reply(row.assistant):
+        for part, message in _reply(row.assistant, picture):
             yield message, _fact(number, Side.ASSISTANT, part, row.assistant)
 
 
-def _reply(turn: ChatTurn) -> Iterator[_Shown]:
-    yield from _tool_messages(turn.tool_messages)
+def _reply(turn: ChatTurn, picture: Picture) -> Iterator[_Shown]:
+    yield from _tool_messages(turn.tool_messages, picture)
     reasoning, content = divided(turn.text)
     if reasoning:
         yield Part.THOUGHT, _folded("Thought", reasoning)
@@ -157,8 +160,9 @@ def _attachment(attachment: Attachment, picture: Picture) -> str:
     return f"`📎 {name}`"
 
 
-def _tool_messages(messages: Iterable[Message]) -> Iterator[_Shown]:
-    """Each call with its answer; words and thoughts that stood before the calls, too. None of it can be edited."""
+def _tool_messages(messages: Iterable[Message], picture: Picture | None = None) -> Iterator[_Shown]:
+    """Each call with its answer, and the picture that it made; words and thoughts that stood before the calls, too. None of
+    it can be edited."""
     messages = tuple(messages)
     answers = {message.tool_call_id: message.text for message in messages if message.role is Role.TOOL}
     for message in messages:
@@ -169,7 +173,11 @@ def _tool_messages(messages: Iterable[Message]) -> Iterator[_Shown]:
         if message.text.strip():
             yield Part.TOOL, _text("assistant", shown_markdown(message.text))
         for call in message.tool_calls:
-            yield Part.TOOL, _call(CallSoFar(call=call, answer=answers.get(call.id)))
+            answer = answers.get(call.id)
+            yield Part.TOOL, _call(CallSoFar(call=call, answer=answer))
+            name = picture_name(call.name, answer or "")
+            if name and picture and (url := picture(Attachment(name=name, type="image", image_id=name))):
+                yield Part.TOOL, _text("assistant", f"![{_MADE}]({url})")
 
 
 def _call(so_far: CallSoFar) -> ChatMessage:

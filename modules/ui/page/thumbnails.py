@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import io
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
@@ -30,11 +31,15 @@ class Thumbnails:
     def of(self, attachment: Attachment) -> str:
         """A data URL, or nothing for what is no picture that can be read."""
         key = hashlib.sha256(attachment.image_data.encode()).digest()
+        return self.kept(key, lambda: _thumbnail(attachment.image_data))
+
+    def kept(self, key: bytes, make: Callable[[], str]) -> str:
+        """What `make` gives for the `key`, made once."""
         with self._lock:
             known = self._made.get(key)
         if known is not None:
             return known
-        made = _thumbnail(attachment.image_data)
+        made = make()
         with self._lock:
             self._made[key] = made
             if len(self._made) > _KEPT:
@@ -51,13 +56,13 @@ def _thumbnail(image_data: str) -> str:
     return data_url(small, "image/jpeg") if small else ""
 
 
-def small_jpeg(content: bytes) -> bytes:
+def small_jpeg(content: bytes, side: int = _SIDE) -> bytes:
     """Nothing for what is no picture that can be read."""
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             if image.width * image.height > _MAX_PIXELS:
                 return b""
-            image.thumbnail((_SIDE, _SIDE))
+            image.thumbnail((side, side))
             small = io.BytesIO()
             image.convert("RGB").save(small, "JPEG", quality=80)
     except (OSError, ValueError, Image.DecompressionBombError):
