@@ -27,7 +27,9 @@ async def serving(folder: Path) -> AsyncIterator[tuple[Runtime, httpx.AsyncClien
     (folder / "models").mkdir()
     (folder / "models" / "anna.voice").write_text("voice of anna", encoding="utf-8")
     (folder / "models" / "z.gguf").write_bytes(b"GGUF")
-    settings = settings_with(WITH_MEDIA).model_validate({"loader": "scripted", "user_data_dir": folder})
+    settings = settings_with(WITH_MEDIA).model_validate(
+        {"loader": "scripted", "user_data_dir": folder, "image_model": "toy-image"}
+    )
     async with Runtime(settings, launch=launch) as runtime:
         await until(runtime, Status.READY)
         transport = httpx.ASGITransport(create_app(runtime))
