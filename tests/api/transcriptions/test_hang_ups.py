@@ -19,7 +19,10 @@ _SOUND: Final = wav(silence(0.5) + tone(0.5) + silence(40) + tone(0.5))
 
 
 def body(**fields: str) -> bytes:
-    parts = [f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()]
+    parts = [
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     return "".join(parts).encode() + head.encode() + _SOUND + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
@@ -58,8 +61,11 @@ async def test_who_is_too_many_is_told_when_to_come_again(tmp_path: Path) -> Non
     async with served(tmp_path, max_queue=0) as api:
         calls = [RawCall(api.app, _PATH, body(prompt="stall", stream="true"), _TYPE) for _ in range(4)]
         runs = [asyncio.create_task(call.run()) for call in calls]
-        while not any(b"Sound 1." in call.sent_body for call in calls):
-            await asyncio.sleep(0)
+        news = [asyncio.create_task(call.until_body(b"Sound 1.")) for call in calls]
+        # Which of them has its turn first is not said; the others hold their places.
+        _, waiting = await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
         refused = await api.http.post(_PATH, files={"file": ("a.wav", _SOUND)})
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "queue_full")
         assert int(refused.headers["retry-after"]) > 0
