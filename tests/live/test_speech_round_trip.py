@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.live.server import live_server
+from tests.live.server import launch
 from tests.model_files import KOKORO, WHISPER_BASE, model_folder
 
 pytestmark = [pytest.mark.live, pytest.mark.model, pytest.mark.extended, pytest.mark.asyncio(loop_scope="module")]
@@ -47,8 +47,15 @@ async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.
     models.mkdir(parents=True)
     for name in (KOKORO, WHISPER_BASE):
         (models / name).symlink_to(model_folder(name))
-    async with live_server(folder, "--loader", "scripted") as server, server.client(timeout=300) as client:
-        yield client
+    server = launch(folder, "--nowebui", "--loader", "scripted")
+    try:
+        await server.until_listening()
+        await server.until_healthy()
+        async with server.client() as client:
+            yield client
+        await server.stop()
+    finally:
+        server.kill()
 
 
 def words(text: str) -> list[str]:

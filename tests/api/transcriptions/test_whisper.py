@@ -27,7 +27,9 @@ async def whisper(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         yield serving
 
 
-async def heard(api: Served, content: bytes = FOX, path: str = "transcriptions", **fields: Any) -> dict[str, Any]:
+async def heard(
+    api: Served, fields: dict[str, Any], content: bytes = FOX, path: str = "transcriptions"
+) -> dict[str, Any]:
     answer = await api.http.post(f"/v1/audio/{path}", files={"file": ("a", content)}, data=fields)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
@@ -36,7 +38,8 @@ async def heard(api: Served, content: bytes = FOX, path: str = "transcriptions",
 
 async def test_words_have_their_times(whisper: Served) -> None:
     body = await heard(
-        whisper, response_format="verbose_json", **{"timestamp_granularities[]": ["word", "segment"], "language": "en"}
+        whisper,
+        {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"], "language": "en"},
     )
     assert (body["text"], body["language"]) == (SAYS, "english")
     words = body["words"]
@@ -48,16 +51,16 @@ async def test_words_have_their_times(whisper: Served) -> None:
 
 
 async def test_the_language_is_found_out_among_those_that_may_be(whisper: Served) -> None:
-    body = await heard(whisper, **{"languages[]": ["de", "en"]})
+    body = await heard(whisper, {"languages[]": ["de", "en"]})
     assert (body["text"], body["languages"]) == (SAYS, [{"code": "en"}])
 
 
 async def test_silence_stays_silent(whisper: Served) -> None:
-    body = await heard(whisper, wav(silence(60)), response_format="verbose_json")
+    body = await heard(whisper, {"response_format": "verbose_json"}, wav(silence(60)))
     assert (body["text"], body["segments"], body["duration"]) == ("", [], 60.0)
 
 
 async def test_translations_are_made_by_a_model_that_can(whisper: Served) -> None:
-    body = await heard(whisper, path="translations", response_format="verbose_json")
+    body = await heard(whisper, {"response_format": "verbose_json"}, path="translations")
     assert (body["task"], body["language"]) == ("translate", "english")
     assert "fox" in body["text"]
