@@ -18,6 +18,8 @@ COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
 # Cells that stand for a picture of any size with the projector of colours.
 COLOUR_CELLS: Final = 4
 _SIZE, _PATCH, _WIDTH, _HEADS, _HIDDEN = 32, 16, 64, 4, 16
+# Whisper's: spectra of 80 bands, 1500 of them after the convolutions for 30 s.
+_MEL_BINS, _HEARD_FRAMES = 80, 1500
 _EPSILON: Final = 1e-6
 _GAIN: Final = 4.0
 # Beside the colours, so that normalisation leaves their differences.
@@ -50,14 +52,21 @@ def write_colour_projector(path: Path, model: Path) -> Path:
 
 
 def write_random_projector(path: Path, kind: str, *, width: int, seed: int = 1) -> Path:
-    """Of llama.cpp's construction `kind`, "janus_pro", "gemma3" or "idefics3", or one that it does not know."""
-    random = np.random.default_rng(seed)
-
-    def weights(*shape: int) -> np.ndarray:
-        return np.asarray(random.normal(size=shape) / shape[-1] ** 0.5)
-
+    """Of llama.cpp's construction `kind`, "janus_pro", "gemma3", "idefics3" or "qwen2vl_merger", or one that it does not
+    know."""
+    weights = _Weights(seed)
     tower = {**_empty_tower(), "v.patch_embd.weight": weights(_WIDTH, 3, _PATCH, _PATCH)}
+    if kind == "qwen2vl_merger":
+        del tower["v.patch_embd.bias"], tower["v.position_embd.weight"]
+        tower["v.patch_embd.weight.1"] = weights(_WIDTH, 3, _PATCH, _PATCH)
+    merged = 4 * _WIDTH
     projections = {
+        "qwen2vl_merger": {
+            "mm.0.weight": weights(merged, merged),
+            "mm.0.bias": np.zeros(merged),
+            "mm.2.weight": weights(width, merged),
+            "mm.2.bias": np.zeros(width),
+        },
         "gemma3": {"mm.input_projection.weight": weights(_WIDTH, width), "mm.soft_emb_norm.weight": np.ones(_WIDTH)},
         "idefics3": {"mm.model.fc.weight": weights(width, 4 * _WIDTH)},
     }
@@ -68,6 +77,42 @@ def write_random_projector(path: Path, kind: str, *, width: int, seed: int = 1) 
         "mm.1.bias": np.zeros(width),
     }
     return _write(path, kind, width, {**tower, **projections.get(kind, usual)})
+
+
+def write_hearing_projector(path: Path, *, width: int, seed: int = 1) -> Path:
+    """Whisper's encoder with one layer and random weights, and llama.cpp's projector "qwen2a" after it."""
+    weights = _Weights(seed)
+    layer = {name.replace("v.", "a.", 1): values for name, values in _empty_tower().items() if "patch" not in name}
+    del layer["a.blk.0.attn_k.bias"]
+    tensors = {
+        **layer,
+        "a.position_embd.weight": np.zeros((_HEARD_FRAMES, _WIDTH)),
+        "a.conv1d.1.weight": weights(_WIDTH, _MEL_BINS, 3),
+        "a.conv1d.1.bias": np.zeros((_WIDTH, 1)),
+        "a.conv1d.2.weight": weights(_WIDTH, _WIDTH, 3),
+        "a.conv1d.2.bias": np.zeros((_WIDTH, 1)),
+        "mm.a.fc.weight": weights(width, _WIDTH),
+        "mm.a.fc.bias": np.zeros(width),
+    }
+    writer = gguf.GGUFWriter(path, "clip")
+    writer.add_bool("clip.has_audio_encoder", True)
+    writer.add_string("clip.projector_type", "qwen2a")
+    numbers = {"embedding_length": _WIDTH, "feed_forward_length": _HIDDEN, "block_count": 1, "projection_dim": width}
+    for name, value in {**numbers, "attention.head_count": _HEADS, "num_mel_bins": _MEL_BINS}.items():
+        writer.add_uint32(f"clip.audio.{name}", value)
+    writer.add_float32("clip.audio.attention.layer_norm_epsilon", _EPSILON)
+    _finish(writer, tensors)
+    return path
+
+
+class _Weights:
+    """Random numbers, scaled by the number of inputs."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def __call__(self, *shape: int) -> np.ndarray:
+        return np.asarray(self._random.normal(size=shape) / shape[-1] ** 0.5)
 
 
 def _write(path: Path, kind: str, size: int, tensors: Mapping[str, np.ndarray]) -> Path:
@@ -85,13 +130,17 @@ def _write(path: Path, kind: str, size: int, tensors: Mapping[str, np.ndarray]) 
     writer.add_float32("clip.vision.attention.layer_norm_epsilon", _EPSILON)
     for name in ("image_mean", "image_std"):
         writer.add_array(f"clip.vision.{name}", [0.5] * 3)
+    _finish(writer, tensors)
+    return path
+
+
+def _finish(writer: gguf.GGUFWriter, tensors: Mapping[str, np.ndarray]) -> None:
     for name, values in tensors.items():
         writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
 
 
 def _empty_tower() -> dict[str, np.ndarray]:
