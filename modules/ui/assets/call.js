@@ -2,8 +2,8 @@
 (() => {
   "use strict";
   const PER_SECOND = 50;
-  // Kept from before the moment at which a voice is noticed.
-  const BEFORE = 0.4 * PER_SECOND;
+  // Kept from before the moment at which a voice is noticed, which takes a while.
+  const BEFORE = PER_SECOND;
   const LONGEST = 60 * PER_SECOND;
   const WAIT_MS = 100;
   const byId = (id) => document.getElementById(id);
