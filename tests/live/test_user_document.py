@@ -137,5 +137,7 @@ def test_pictures_are_refused_by_a_model_that_cannot_see(server: LiveServer, com
     assert error["param"].startswith("messages[0].content[1]")
 
 
-def test_image_generation_is_not_there_yet(server: LiveServer) -> None:
-    assert said(server, commands.IMAGE)["error"]["code"] == "not_available"
+def test_without_an_image_model_the_command_that_gets_one_is_named(server: LiveServer) -> None:
+    error = said(server, commands.IMAGE)["error"]
+    assert error["code"] == "not_available"
+    assert "python3 one_click.py fetch image" in error["message"]
