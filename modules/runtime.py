@@ -12,7 +12,6 @@ from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
 from modules.media.images.gallery import ImageGallery
 from modules.media.images.service import ImageService
-from modules.media.images.terminal import TerminalProgress
 from modules.media.moderation.service import ModerationService
 from modules.media.pictures.fetching import RemoteBytes
 from modules.media.pictures.reader import PictureReader
@@ -47,12 +46,7 @@ class Runtime:
         self.rerank = RerankService(self.models, self._prompts)
         self.moderation = ModerationService(self.embeddings)
         self.transcription = TranscriptionService(self.models, max_queue=settings.max_queue)
-        self.images = ImageService(
-            self.models,
-            ImageGallery(self.data.image_outputs),
-            most_waiting=settings.image_max_queue,
-            progress=TerminalProgress() if settings.image_terminal else None,
-        )
+        self.images = ImageService(self.models, ImageGallery(self.data.image_outputs), settings)
         self.speech = SpeechService(
             self.models, settings.backends, default_voice=settings.speech_voice, max_queue=settings.max_queue
         )

@@ -22,7 +22,7 @@ async def engine() -> AsyncIterator[ProcessClient[ImageAnswer]]:
 
 
 async def started() -> ProcessClient[ImageAnswer]:
-    spec = ProcessSpec(name="the image engine", entry="modules.backends.scripted.images:run", cancel_seconds=5)
+    spec = ProcessSpec(name="the image engine", entry="tests.backends.image_child:run", cancel_seconds=5)
     client: ProcessClient[ImageAnswer] = ProcessClient(spec, answers=ImageAnswer)
     await client.start()
     return client

@@ -1,6 +1,5 @@
 """/sdapi/v1/*: pictures for front ends that speak to AUTOMATIC1111's web UI, by the same service."""
 
-import asyncio
 from typing import Final
 
 from fastapi import APIRouter
@@ -27,7 +26,6 @@ from extensions.openai.sdapi.schema import (
     SdTxt2ImgRequest,
 )
 from modules.backends.imaging.messages import ImageCard
-from modules.engine.types import ModelKind
 from modules.errors import NotInstalled
 from modules.media.images.requests import ImageRequest
 from modules.models.options import LoadOptions
@@ -85,7 +83,7 @@ async def interrupt(caller: CurrentCaller) -> dict[str, bool]:
 @router.get("/options")
 async def options(context: CurrentContext) -> SdOptions:
     """The model that draws."""
-    names = await _model_names(context)
+    names = await program_of(context).images.model_names()
     card = program_of(context).images.known_card()
     return SdOptions(sd_model_checkpoint=card.name if card is not None else (names or [""])[0])
 
@@ -104,7 +102,9 @@ async def change_options(body: SdOptionsChange, http_request: Request, context: 
 @router.get("/sd-models")
 async def sd_models(context: CurrentContext) -> list[SdModel]:
     """Models for pictures."""
-    return [SdModel(title=name, model_name=name, filename=name) for name in await _model_names(context)]
+    return [
+        SdModel(title=name, model_name=name, filename=name) for name in await program_of(context).images.model_names()
+    ]
 
 
 @router.get("/samplers")
@@ -154,9 +154,3 @@ async def _card_or_none(context: Context) -> ImageCard:
         return await images.card()
     except NotInstalled:
         return _NO_CARD
-
-
-async def _model_names(context: Context) -> list[str]:
-    models = program_of(context).models
-    names = await asyncio.to_thread(models.list_models)
-    return await asyncio.to_thread(lambda: [name for name in names if models.kind_of(name) is ModelKind.IMAGE])

@@ -22,6 +22,8 @@ from modules.media.images.plan import Drawing, planned
 from modules.media.images.requests import DrawingBegun, DrawingEvent, DrawingStep, FinishedImage, ImageRequest, Size
 from modules.media.images.terminal import TerminalProgress
 from modules.models.pool import ModelPool
+from modules.models.roster import own_media
+from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
 _ANSWERS: Final = msgspec.msgpack.Decoder(ImageAnswer)
@@ -31,13 +33,12 @@ _CARD: Final = msgspec.msgpack.Decoder(ImageCard)
 class ImageService:
     """`jobs` are the drawings under way, `gallery` the pictures that were kept."""
 
-    def __init__(
-        self, models: ModelPool, gallery: ImageGallery, *, most_waiting: int, progress: TerminalProgress | None = None
-    ) -> None:
+    def __init__(self, models: ModelPool, gallery: ImageGallery, settings: Settings) -> None:
         self._models = models
-        self._progress = progress
+        self._settings = settings
+        self._progress = TerminalProgress() if settings.image_terminal else None
         self.gallery = gallery
-        self.jobs = ImageJobs(most_waiting)
+        self.jobs = ImageJobs(settings.image_max_queue)
         # The engine whose card was asked for last, with it.
         self._described: tuple[MediaEngine, ImageCard] | None = None
 
@@ -50,6 +51,10 @@ class ImageService:
         """Of the model that was used last, if it is still loaded."""
         return self._described[1] if self._described is not None and self._described[0].is_alive else None
 
+    async def model_names(self) -> list[str]:
+        """Those that can draw: what is on disk or named, and otherwise what needs no file."""
+        return await asyncio.to_thread(self._names)
+
     async def draw(self, request: ImageRequest, *, owner: str) -> AsyncGenerator[DrawingEvent, None]:
         """DrawingBegun, a DrawingStep for each step, and each picture when it is finished. Closing the generator cancels, and
         so does `jobs.stop`, after which it ends with the pictures that are finished. Raises BadRequest, NotSupported,
@@ -58,6 +63,14 @@ class ImageService:
             async with aclosing(job.until_stopped(self._drawn(request, job))) as events:
                 async for event in events:
                     yield event
+
+    def _names(self) -> list[str]:
+        models = self._models
+        loaded = [state.name for state in models.models if state.kind is ModelKind.IMAGE and state.name]
+        listed = [name for name in models.list_models() if models.kind_of(name) is ModelKind.IMAGE]
+        found = list(dict.fromkeys((*loaded, *listed)))
+        own = own_media(self._settings).items()
+        return found or [name for name, spec in own if spec.kind is ModelKind.IMAGE]
 
     async def _drawn(self, request: ImageRequest, job: ImageJob) -> AsyncGenerator[DrawingEvent, None]:
         async with self.jobs.turn, picture_codec() as codec:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from modules.engine.types import ModelKind
 from modules.errors import BadRequest, ServiceError
 from modules.media.images.requests import (
     DrawingBegun,
@@ -144,13 +143,8 @@ class DrawingHandlers:
         card = self._images.known_card()
         if card is not None:
             return f"Model: {card.name}"
-        models = self._page.runtime.models
-        loaded = [state.name for state in models.models if state.kind is ModelKind.IMAGE and state.card is not None]
-        if loaded:
-            return f"Model: {loaded[0]}"
-        names = await asyncio.to_thread(models.list_models)
-        found = await asyncio.to_thread(lambda: [name for name in names if models.kind_of(name) is ModelKind.IMAGE])
-        return "The model is loaded with the first picture." if found else _NO_MODEL
+        names = await self._images.model_names()
+        return "The model is loaded with the first picture." if names else _NO_MODEL
 
     def _buttons(self, *, is_drawing: bool) -> Shown:
         return {
