@@ -9,6 +9,7 @@ from typing import Final
 
 from modules.backends.base import BackendSpec
 from modules.backends.diffusers.spec import Diffusers
+from modules.backends.exllamav3.spec import ExLlamaV3
 from modules.backends.fasterwhisper.spec import FasterWhisper
 from modules.backends.llamacpp.spec import LlamaCpp
 from modules.backends.media import MediaBackendSpec
@@ -123,6 +124,7 @@ BACKENDS: Final = Backends(
         LlamaCpp(),
         Onnx(),
         SentenceTransformers(),
+        ExLlamaV3(),
         Transformers(),
         FasterWhisper(),
         Diffusers(),

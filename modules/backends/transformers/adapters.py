@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modules.backends.adapters import AdapterGroup, adapter_group
-from modules.backends.transformers.folder import read_json
+from modules.backends.hub_folder import read_json
 from modules.engine.types import Adapter
 from modules.errors import BadRequest, LoadFailed
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from modules.backends.base import MemoryEstimate
-from modules.backends.transformers.folder import ModelFolder, Tensor
+from modules.backends.hub_folder import ModelFolder, Tensor
 from modules.backends.transformers.options import AUTO, DEFAULT_CONTEXT, DTYPES, TransformersOptions
 from modules.engine.types import LoadSpec
 

@@ -9,12 +9,12 @@ import torch
 
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
+from modules.backends.hub_folder import ModelFolder
 from modules.backends.model_templates import template_beside
 from modules.backends.transformers import attention
 from modules.backends.transformers.adapters import PeftAdapters, check_adapter
 from modules.backends.transformers.backend import TransformersBackend
 from modules.backends.transformers.estimate import cache_cells, context_of
-from modules.backends.transformers.folder import ModelFolder
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
 from modules.backends.transformers.refusals import check

@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 
-from modules.backends.transformers.folder import ModelFolder
+from modules.backends.hub_folder import ModelFolder
 from modules.backends.transformers.options import TransformersOptions
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed

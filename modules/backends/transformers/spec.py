@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from modules.backends.base import BackendSpec, MemoryEstimate, read_options
 from modules.backends.cores import usable_cores
+from modules.backends.hub_folder import CONFIG, ModelFolder
 from modules.backends.pytorch import prepare_pytorch
 from modules.backends.transformers.estimate import estimate
-from modules.backends.transformers.folder import CONFIG, ModelFolder
 from modules.backends.transformers.options import TransformersOptions
 from modules.engine.protocols import Loader
 from modules.engine.types import LoadSpec

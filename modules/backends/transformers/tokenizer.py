@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from modules.backends.transformers.folder import (
+from modules.backends.hub_folder import (
     GENERATION,
     TOKENIZER,
     TOKENIZER_CONFIG,
