@@ -20,7 +20,7 @@ _FORMAT: Final = "exl3"
 _PACKAGE: Final = "exllamav3"
 # It comes with the driver.
 _DRIVER_TOOL: Final = "nvidia-smi"
-_INSTEAD: Final = "Take the model as a GGUF file, or as a folder that is not quantized, for another loader."
+_INSTEAD: Final = "Take the model in another format, for another loader."
 
 
 class ExLlamaV3(BackendSpec):
