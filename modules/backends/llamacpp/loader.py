@@ -12,11 +12,13 @@ from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.backend import Companions, LlamaBackend
+from modules.backends.llamacpp.control_vectors import apply_vectors, check_vectors
 from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.media.opening import Projectors, check_on
 from modules.backends.llamacpp.media.reader import MediaReader
+from modules.backends.llamacpp.memory.placement import Devices, Placement
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
     DEFAULT_CONTEXT,
@@ -26,7 +28,6 @@ from modules.backends.llamacpp.options import (
     embedding_context,
     spec_of_draft,
 )
-from modules.backends.llamacpp.placement import Devices, Placement
 from modules.backends.llamacpp.refusals import Facts, check_options
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
@@ -69,6 +70,7 @@ class LlamaCppLoader:
             check_options(spec, options, _facts(model, has_gpu=bool(self._devices.by_name())))
             _check_draft(spec, options, model)
             self._projectors.check(spec, options, model, _stated_width(model))
+            check_vectors(options, _stated_width(model))
             if spec.kind is ModelKind.RERANK:
                 _check_head(spec)
             if spec.kind is not ModelKind.CHAT:
@@ -96,6 +98,7 @@ class LlamaCppLoader:
             undo.callback(c.llama_free, context)
             card = _card(spec, model, context=layout.context)
             adapters = LlamaAdapters(model, context, spec.adapters)
+            apply_vectors(model, context, options)
             if projector is not None:
                 check_on(spec, projector, context)
                 card = replace(

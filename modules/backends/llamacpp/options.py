@@ -72,6 +72,12 @@ UBATCH_WITH_GPU: Final = 512
 UBATCH_WITHOUT: Final = 128
 
 
+def vector_parts(item: str) -> tuple[str, float]:
+    """File and scale in an item of --control-vector. Raises ValueError."""
+    name, equals, scale = item.rpartition("=")
+    return (name, float(scale)) if equals else (item, 1.0)
+
+
 def without_devices(options: "LlamaCppOptions") -> bool:
     return any(name.lower() == NO_DEVICE for name in options.device)
 
@@ -196,6 +202,14 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         (),
         "Buffer for the tensors whose names match a regular expression: blk.1[0-9].ffn_.*=CPU. The first match counts.",
         label="Tensor buffers",
+    )
+    control_vector: Words = setting(
+        (),
+        "GGUF files in the folder of the adapters that steer the model, as FILE or FILE=SCALE; several add up.",
+        label="Control vectors",
+    )
+    control_vector_layers: Numbers = setting(
+        (), "First and last layer that control vectors apply to: 10,20.", label="Layers of control vectors"
     )
     rpc: Words = setting(
         (),

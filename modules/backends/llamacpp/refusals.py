@@ -62,6 +62,8 @@ def _of_places(options: LlamaCppOptions) -> Iterator[str]:
     for item in options.override_tensor:
         if not all(override_parts(item)):
             yield f"--override-tensor {item[:40]!a} is not of the form PATTERN=BUFFER."
+    if len(options.control_vector_layers) not in {0, 2} or any(each % 1 for each in options.control_vector_layers):
+        yield "--control-vector-layers has to be the first and the last layer, such as 10,20."
     for worker in options.rpc:
         if not _WORKER.fullmatch(worker):
             yield f"--rpc {worker[:60]!a} is not of the form host:port."

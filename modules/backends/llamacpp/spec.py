@@ -18,7 +18,7 @@ from modules.backends.llamacpp.media.projector_file import (
 )
 from modules.backends.llamacpp.memory.estimate import can_use_gpu, embedder_bytes, estimate, placed_shape
 from modules.backends.llamacpp.memory.fit import described, fit
-from modules.backends.llamacpp.options import PROJECTOR_FOUND, PROJECTOR_OFF, LlamaCppOptions
+from modules.backends.llamacpp.options import PROJECTOR_FOUND, PROJECTOR_OFF, LlamaCppOptions, vector_parts
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 from modules.paths import UserData
@@ -27,6 +27,7 @@ from modules.settings.options import SettingsGroup
 _GGUF: Final = ".gguf"
 # The vision part of a model, which cannot be loaded alone.
 _PROJECTOR: Final = "mmproj"
+_VECTORS: Final = "control_vector"
 # llama.cpp opens the first part of a split file and finds the others itself.
 _LATER_PART: Final = re.compile(r"-0*(?!0*1-)\d+-of-\d+\.gguf$", re.IGNORECASE)
 
@@ -59,7 +60,8 @@ class LlamaCpp(BackendSpec):
 
     @override
     def completed(self, spec: LoadSpec, data: UserData, *, requested: Collection[str] = ()) -> LoadSpec:
-        """The projector: by name, or the one that fits."""
+        """The projector: by name, or the one that fits; and the control vectors."""
+        spec = _with_vectors(spec, data, requested)
         name = spec.options.get(_PROJECTOR)
         if not isinstance(name, str):
             return spec
@@ -117,11 +119,41 @@ def _projector_of(spec: LoadSpec, name: str, data: UserData, requested: Collecti
     return str(named_projector(str(Path(name).expanduser()), (model.parent, data.mmproj, Path.cwd())))
 
 
-def _checked(name: str) -> str:
+def _with_vectors(spec: LoadSpec, data: UserData, requested: Collection[str]) -> LoadSpec:
+    items = spec.options.get(_VECTORS)
+    if not isinstance(items, tuple) or not items:
+        return spec
+    return replace(
+        spec, options={**spec.options, _VECTORS: tuple(_vector(str(item), data, requested) for item in items)}
+    )
+
+
+def _vector(item: str, data: UserData, requested: Collection[str]) -> str:
+    """With the path of its file. An operator may name one anywhere. Raises LoadFailed."""
+    try:
+        name, scale = vector_parts(item)
+    except ValueError:
+        raise LoadFailed(
+            f"--control-vector {item[:60]!a} is not of the form FILE or FILE=SCALE.", param=f"args.{_VECTORS}"
+        ) from None
+    is_requested = _VECTORS in requested
+    name = _checked(name, _VECTORS) if is_requested else str(Path(name).expanduser())
+    for folder in (data.loras,) if is_requested else (data.loras, Path.cwd()):
+        for path in (folder / name, folder / (name + _GGUF)):
+            if path.is_file():
+                return f"{path.absolute()}={scale}"
+    raise LoadFailed(
+        f"There is no control vector {name[:80]!a} in the folder of the adapters.", param=f"args.{_VECTORS}"
+    )
+
+
+def _checked(name: str, option: str = _PROJECTOR) -> str:
     """Raises LoadFailed for one that would lead out of the folder that it is looked for in."""
     path = PureWindowsPath(name)
     if path.is_absolute() or path.drive or path.root or ".." in path.parts:
-        raise LoadFailed("mmproj has to be the name of a file, without the folder that it is in.", param="args.mmproj")
+        raise LoadFailed(
+            f"{option} has to be the name of a file, without the folder that it is in.", param=f"args.{option}"
+        )
     return name
 
 

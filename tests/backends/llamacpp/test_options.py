@@ -31,6 +31,8 @@ def values_of(name: str) -> list[object]:
     option = OPTIONS[name]
     if name == "cache_type":
         return [*option.choices, *CACHE_TYPE_SYNONYMS]
+    if name == "control_vector_layers":
+        return [(), (3.0, 9.0)]
     match option.kind:
         case OptionKind.SWITCH:
             return [False, True]

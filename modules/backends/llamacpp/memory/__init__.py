@@ -1,1 +1,1 @@
-"""What a model takes, out of its header, and how it is made to fit."""
+"""What a model takes, out of its header, how it is made to fit, and where it goes."""
