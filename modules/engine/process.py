@@ -11,7 +11,7 @@ from modules.engine import wire
 from modules.engine.media import SentMedia, without_data
 from modules.engine.protocols import ReportProgress
 from modules.engine.streams import RequestStreams
-from modules.engine.types import Chunk, Generation, Job, LoadSpec, MediaShape, ModelCard
+from modules.engine.types import Chunk, Generation, Job, LoadSpec, MediaShape, ModelCard, ModelKind
 from modules.errors import EngineFailed, LoadFailed, ServiceError
 from modules.process.failures import error_of
 from modules.process.framed import FramedChild
@@ -27,6 +27,8 @@ _ENTRY: Final = "modules.backends.serving:run"
 _CLOSE_SECONDS: Final = 5.0
 # It computes on every core for minutes: this process's event loop and the user's other programs go first.
 _NICENESS: Final = 3
+# Replies that are being written go before texts that are embedded.
+_ENCODER_NICENESS: Final = 10
 
 
 class ProcessEngine:
@@ -220,7 +222,7 @@ def _process_spec(spec: LoadSpec, command: Sequence[str]) -> ProcessSpec:
         entry="" if command else _ENTRY,
         command=tuple(command),
         environment=dict(os.environ),
-        limits=ProcessLimits(niceness=_NICENESS),
+        limits=ProcessLimits(niceness=_NICENESS if spec.kind is ModelKind.CHAT else _ENCODER_NICENESS),
         error_output=ErrorOutput.LOG,
         close_seconds=_CLOSE_SECONDS,
     )

@@ -1,5 +1,7 @@
 """/v1/moderations with MiniLM in a process of its own, read by the official client."""
 
+import base64
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 import pytest_asyncio
 from openai import AsyncOpenAI
 from openai.types import ModerationTextInputParam
+from PIL import Image
 
 from modules.engine.types import LoadSpec
 from modules.models.loading import Candidate, launch_engine, launch_in_process
@@ -102,3 +105,58 @@ async def test_what_cannot_be_judged_is_refused(api: Served, given: object, code
     assert response.status_code == 400
     assert error["param"].startswith("input")
     assert code is None or error["code"] == code
+
+
+def picture(colour: str) -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), colour).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def parts(*pictures: str, text: str = "") -> list[dict[str, Any]]:
+    given: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": each}} for each in pictures]
+    return [*([{"type": "text", "text": text}] if text else []), *given]
+
+
+async def test_pictures_are_never_called_harmless_unseen(api: Served) -> None:
+    response = await api.post(PATH, {"input": parts(picture("red"))})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "image_moderation_not_available")
+    assert "fetch moderation" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ([{"type": "image_url"}], "input.[0].image_url"),
+        (["text", {"type": "text", "text": "x"}], "input"),
+        ([{"type": "text", "text": " "}], "input"),
+    ],
+)
+async def test_parts_that_hold_nothing_are_refused(api: Served, given: object, param: str) -> None:
+    response = await api.post(PATH, {"input": given})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.extended
+async def test_pictures_are_judged_by_the_classifier(api: Served) -> None:
+    """Which `fetch moderation` gets; its scores are those of the package that carries it."""
+    folder = api.runtime.data.models
+    (folder / "open_nsfw").symlink_to(model_folder("open_nsfw"), target_is_directory=True)
+    try:
+        alone = (await api.post(PATH, {"input": parts(picture("red"))})).json()
+        both = (await api.post(PATH, {"input": parts(picture("red"), picture("green"), text="hello")})).json()
+        damaged = await api.post(PATH, {"input": parts("data:image/png;base64,AAAA")})
+    finally:
+        (folder / "open_nsfw").unlink()
+    (result,) = alone["results"]
+    assert alone["model"] == "open_nsfw"
+    assert 0 < result["category_scores"]["sexual"] < 0.5
+    assert {name: types for name, types in result["category_applied_input_types"].items() if types} == {
+        "sexual": ["image"]
+    }
+    (result,) = both["results"]
+    assert both["model"] == MINILM
+    assert result["category_applied_input_types"]["sexual"] == ["text", "image"]
+    assert result["category_applied_input_types"]["hate"] == ["text"]
+    assert damaged.status_code == 400

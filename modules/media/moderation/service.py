@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from modules.errors import BadRequest
 from modules.media.embeddings import EmbeddingRequest, EmbeddingService
 from modules.media.moderation.examples import EXAMPLES, HARMLESS
+from modules.media.moderation.pictures import JUDGED, PictureModeration
 from modules.media.texts import vector_of
 
 Vector: TypeAlias = tuple[float, ...]
@@ -21,6 +22,7 @@ _STEEPNESS: Final = 25.0
 _MIDDLE: Final = 0.155
 _NEAREST: Final = 2
 _THRESHOLD: Final = 0.5
+PICTURES_MODEL: Final = "open_nsfw"
 _MAX_WINDOW: Final = 400
 _MAX_WINDOWS: Final = 200
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？\n])\s+")
@@ -28,9 +30,10 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？\n])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """From 0 to 1 for each category."""
+    """From 0 to 1 for each category, with the types of input by which it was judged."""
 
     scores: Mapping[str, float]
+    applied: Mapping[str, tuple[str, ...]]
 
     @property
     def categories(self) -> Mapping[str, bool]:
@@ -55,10 +58,12 @@ class _Measure:
 
 
 class ModerationService:
-    """Judges with the default embedding model; the examples are embedded once for each model."""
+    """Judges texts with the default embedding model, whose vectors of the examples are made once, and pictures with
+    `pictures`."""
 
-    def __init__(self, embeddings: EmbeddingService) -> None:
+    def __init__(self, embeddings: EmbeddingService, pictures: PictureModeration) -> None:
         self._embeddings = embeddings
+        self._pictures = pictures
         self._measure: _Measure | None = None
         self._measuring = asyncio.Lock()
 
@@ -71,6 +76,18 @@ class ModerationService:
         rest = iter(vectors)
         judged = [[next(rest) for _ in each] for each in windows]
         return model, await asyncio.to_thread(lambda: [_judged(measure, each) for each in judged])
+
+    async def judge_with_pictures(
+        self, text: str, pictures: Sequence[str], params: Sequence[str]
+    ) -> tuple[str, Judgement]:
+        """Of one input, whose `text` may be empty. Raises BadRequest, EngineFailed, and like `judge`."""
+        score = await self._pictures.score(pictures, params)
+        model, judged = PICTURES_MODEL, Judgement(dict.fromkeys(EXAMPLES, 0.0), dict.fromkeys(EXAMPLES, ()))
+        if text.strip():
+            model, (judged,) = await self.judge([text])
+        scores = {**judged.scores, JUDGED: max(score, judged.scores[JUDGED])}
+        applied = {**judged.applied, JUDGED: (*judged.applied[JUDGED], "image")}
+        return model, Judgement(scores, applied)
 
     async def _measure_of(self, model: str) -> _Measure:
         async with self._measuring:
@@ -89,7 +106,8 @@ class ModerationService:
 
 
 def _judged(measure: _Measure, vectors: Sequence[Vector]) -> Judgement:
-    return Judgement({name: max(measure.score(vector, name) for vector in vectors) for name in EXAMPLES})
+    scores = {name: max(measure.score(vector, name) for vector in vectors) for name in EXAMPLES}
+    return Judgement(scores, dict.fromkeys(EXAMPLES, ("text",)))
 
 
 def _nearness(vector: Vector, examples: Sequence[Vector]) -> float:
