@@ -16,6 +16,7 @@ from modules.ui.model.tab import build_model
 from modules.ui.notebook.tab import build_notebook
 from modules.ui.page.dictation import add_dictation
 from modules.ui.page.page import Page
+from modules.ui.page.read_aloud import add_read_aloud
 from modules.ui.parameters.tab import build_parameters
 from modules.ui.session.tab import build_session
 from modules.ui.shell.blocks import PageBlocks
@@ -51,6 +52,7 @@ def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
     passwords = list(settings.passwords.items())
     own = FastAPI(openapi_url=None)
     add_dictation(own, page.runtime)
+    add_read_aloud(own, page)
     app: FastAPI = gr.mount_gradio_app(
         own,
         blocks,

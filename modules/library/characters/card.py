@@ -26,6 +26,8 @@ from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, decoded, pars
 _NAME_KEYS: Final = ("name", "bot", "<|bot|>", "char_name")
 _USER_KEYS: Final = ("your_name", "user", "<|user|>")
 _GREETING_KEYS: Final = ("greeting", "char_greeting", "first_mes")
+# A mix of several.
+_LONGEST_VOICE: Final = 300
 _NICKNAME: Final = "nickname"
 # By these a file is a character's, even without a name.
 _TELLING: Final = ("char_persona", "char_greeting", "world_scenario", "first_mes", "mes_example", "personality")
@@ -40,6 +42,7 @@ class CharacterText:
     context: str
     greeting: str
     user_name: str
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,17 @@ def character_text(content: Mapping[str, object], file_name: str, *, takes_lists
         context=_called(_context(fields, nickname or name), nickname),
         greeting=_called(fields.text(*_GREETING_KEYS), nickname),
         user_name=fields.text(*_USER_KEYS),
+        voice=_voice(found),
     )
+
+
+def _voice(found: Mapping[str, object]) -> str:
+    """In our own files beside the texts, in cards among what programs keep for themselves; other programs' voices are
+    objects."""
+    extensions = found.get("extensions")
+    kept = extensions.get("voice") if isinstance(extensions, dict) else None
+    voice = found.get("voice") or kept
+    return " ".join(voice.split())[:_LONGEST_VOICE] if isinstance(voice, str) else ""
 
 
 def _context(fields: _Fields, name: str) -> str:

@@ -34,13 +34,15 @@ _LONGEST_IMPORTED_NAME: Final = 100
 @dataclass(frozen=True, slots=True)
 class Character:
     """Who the model speaks as. `name` is what the character is called, not its file; `context` and `greeting` may hold
-    the placeholders `{{user}}`, `{{char}}`, `<USER>` and `<BOT>`; `user_name` is whom it speaks with, if it says so."""
+    the placeholders `{{user}}`, `{{char}}`, `<USER>` and `<BOT>`; `user_name` is whom it speaks with, if it says so, `voice`
+    what it is read aloud with."""
 
     name: str
     context: str = ""
     greeting: str = ""
     user_name: str | None = None
     picture: Path | None = None
+    voice: str = ""
 
 
 _ASSISTANT: Final = Character(
@@ -117,7 +119,7 @@ def _read(path: Path) -> Character:
 
 
 def _character(text: CharacterText) -> Character:
-    return Character(text.name, text.context, text.greeting, text.user_name or None)
+    return Character(text.name, text.context, text.greeting, text.user_name or None, voice=text.voice)
 
 
 def _stored(character: Character) -> dict[str, object]:
@@ -126,6 +128,7 @@ def _stored(character: Character) -> dict[str, object]:
         "your_name": character.user_name,
         "greeting": character.greeting,
         "context": character.context,
+        "voice": character.voice,
     }
     return {key: value for key, value in fields.items() if value}
 
@@ -145,7 +148,12 @@ _AFTER_HEADER: Final = len(PNG_MAGIC) + 4 + 4 + 13 + 4
 
 
 def yaml_file(character: Character) -> bytes:
-    fields = {"name": character.name, "greeting": character.greeting, "context": character.context}
+    fields = {
+        "name": character.name,
+        "greeting": character.greeting,
+        "context": character.context,
+        "voice": character.voice,
+    }
     return yaml_text({key: value for key, value in fields.items() if value}).encode()
 
 
@@ -161,7 +169,9 @@ def _card(character: Character) -> dict[str, object]:
     """`context` is ours: where it is read, nothing has to be put together out of the other texts."""
     texts = {"description": character.context, "context": character.context, "first_mes": character.greeting}
     empty = dict.fromkeys(("personality", "scenario", "mes_example"), "")
-    return {"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": character.name, **texts, **empty}}
+    # Where the format lets programs keep what is theirs.
+    own = {"extensions": {"voice": character.voice}} if character.voice else {}
+    return {"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": character.name, **texts, **empty, **own}}
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -51,6 +51,11 @@ class GrowingText:
     def __init__(self) -> None:
         self._taken = 0
 
+    @property
+    def taken(self) -> int:
+        """How many characters of the text were taken."""
+        return self._taken
+
     def take(self, text: str) -> list[Sentence]:
         """`text` begins with what it was before."""
         begin, end = self._taken, self._complete_end(text)

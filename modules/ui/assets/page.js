@@ -35,6 +35,12 @@
     button.addEventListener("click", act);
     return button;
   };
+  const messageOf = (bar) => {
+    // Several messages may stand in one row, each with its buttons behind it.
+    const messages = [...bar.closest(".message-row").querySelectorAll("[data-testid=bot]")];
+    const before = (message) => message.compareDocumentPosition(bar) & Node.DOCUMENT_POSITION_FOLLOWING;
+    return messages.filter(before).at(-1);
+  };
   const decorate = () => {
     const bars = document.querySelectorAll("#chat .message-buttons");
     if (bars.length !== facts.length) return;
@@ -54,6 +60,12 @@
           iconButton("Next version", "›", () => send({ act: "next", index })),
         );
       }
+      if (fact.p === "text" && fact.s === "assistant") {
+        bar.dataset.read = `${fact.r}/${fact.v}`;
+        const button = iconButton("Read aloud", "▶\ufe0e", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
+        button.classList.add("read-aloud");
+        own.append(button);
+      }
       if (fact.p === "text") own.append(iconButton("Branch here", "⎇", () => send({ act: "branch", index })));
       for (const [name, words] of [["pace", fact.t], ["info", fact.i]]) {
         if (words) own.append(Object.assign(document.createElement("span"), { className: name, textContent: words }));
@@ -62,6 +74,7 @@
       // Whoever clicks on a message means it with the keys, too.
       bar.closest(".message-row").tabIndex = -1;
     });
+    window.readAloud?.show();
   };
   const whenIdle = (act) => {
     let asked = false;

@@ -77,6 +77,11 @@ class CharacterStore:
             info="Who the character is, and how it speaks. Examples of dialogue may stand here too.",
             lines=10,
         ),
+        FormField(
+            label="Voice",
+            info="What its replies are read aloud with, such as af_heart or af_bella(2)+af_sky; empty for the page's voice.",
+            lines=1,
+        ),
     )
 
     def __init__(self, characters: Characters) -> None:
@@ -88,13 +93,15 @@ class CharacterStore:
     def read(self, file: str) -> FormContent:
         character = self._characters.read(file)
         return FormContent(
-            name=character.name, texts=(character.greeting, character.context), picture=character.picture
+            name=character.name,
+            texts=(character.greeting, character.context, character.voice),
+            picture=character.picture,
         )
 
     def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
-        greeting, context = sheet.texts
+        greeting, context, voice = sheet.texts
         before = self._characters.read(file).user_name if file in self.names() else None
-        character = Character(sheet.name, context, greeting, before)
+        character = Character(sheet.name, context, greeting, before, voice=voice)
         self._characters.save(file, character, picture=picture or None)
         if picture == NO_PICTURE:
             self._characters.remove_picture(file)

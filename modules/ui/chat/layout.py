@@ -1,11 +1,13 @@
 """The components of the Chat tab, and where they stand."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
 
+from modules.errors import ServiceError
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.model import GateParts, gate_parts
@@ -188,6 +190,7 @@ def controls(page: Page) -> Controls:
         user = name_menu([settings.user], value=settings.user, label="User", elem_id="user", visible=False)
         thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
         effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
+        _voice(page)
         _texts(page)
         with gr.Accordion("Tools", open=False):
             tools = name_ticks(label="Available tools", elem_id="tools")
@@ -223,6 +226,36 @@ def controls(page: Page) -> Controls:
         export_chat=export_chat,
         exported=exported,
     )
+
+
+def _voice(page: Page) -> None:
+    settings, add = page.settings, page.inputs.add
+    # What the page's script looks at stands outside: Gradio builds what is folded only when it is opened.
+    add("read_aloud", gr.Checkbox(settings.read_aloud, label="Read replies aloud", elem_id="read-replies"))
+    with gr.Accordion("Voice", open=False):
+        chosen = settings.speech_voice
+        menu = name_menu(
+            _voices([chosen] if chosen else []),
+            value=chosen,
+            label="Voice",
+            info="Of characters that have none of their own.",
+            allow_custom_value=True,
+            elem_id="speech-voice",
+        )
+        add("speech_voice", menu)
+
+    async def voices() -> Mapping[Component, Any]:
+        try:
+            models = await page.runtime.speech.models()
+        except ServiceError:
+            models = ()
+        return {menu: gr.Dropdown(choices=_voices([name for model in models for name in model.voices.names]))}
+
+    page.fill_in(voices, [menu])
+
+
+def _voices(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [("The model's first", ""), *((name, name) for name in names)]
 
 
 def _mcp_servers(settings: Settings) -> gr.Textbox:

@@ -16,7 +16,7 @@ from modules.errors import BadRequest
 _MARK: Final = "takes_any_name"
 
 
-def name_menu(choices: Sequence[str] = (), **options: object) -> gr.Dropdown:
+def name_menu(choices: Sequence[str | tuple[str, str]] = (), **options: object) -> gr.Dropdown:
     """One name, or with `multiselect` several, of a list that folds out."""
     return _marked(gr.Dropdown(list(choices), **options))
 

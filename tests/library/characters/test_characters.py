@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from modules.errors import BadRequest
-from modules.library.characters.characters import Character
+from modules.library.characters.characters import Character, card_file, yaml_file
 from modules.library.library import Library
 from modules.paths import UserData
 from tests.library.names import CANARY, HOSTILE, write_old
@@ -279,3 +279,24 @@ def test_what_holds_no_character_leaves_no_trace(
     assert reason in refusal.value.message
     assert refusal.value.param == "character"
     assert list(data.characters.iterdir()) == []
+
+
+def test_a_voice_stays_with_its_character(library: Library, data: UserData) -> None:
+    library.characters.save("Ada", Character("Ada", "A mathematician.", voice="af_bella(2)+af_sky"))
+    assert yaml.safe_load((data.characters / "Ada.yaml").read_text("utf-8"))["voice"] == "af_bella(2)+af_sky"
+    assert library.characters.read("Ada").voice == "af_bella(2)+af_sky"
+    picture = PNG + chunk(b"IHDR", bytes(13)) + chunk(b"IEND", b"")
+    given = card_file(library.characters.read("Ada"), picture)
+    again = library.characters.import_file("card.png", given)
+    assert library.characters.read(again).voice == "af_bella(2)+af_sky"
+    assert (
+        library.characters.read(library.characters.import_file("a.yaml", yaml_file(Character("B", voice="x")))).voice
+        == "x"
+    )
+
+
+@pytest.mark.parametrize("voice", [{"voice_id": "x", "provider": "y"}, ["a"], 3, None])
+def test_voices_of_other_programs_are_none_of_ours(library: Library, voice: object) -> None:
+    fields = {"name": "Bo", "description": "A man.", "extensions": {"voice": voice}}
+    name = library.characters.import_file("x.png", card({"spec": "chara_card_v2", "data": fields}))
+    assert library.characters.read(name).voice == ""

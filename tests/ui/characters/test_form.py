@@ -70,7 +70,8 @@ class Tab:
 
     def write(self, name: str, *texts: str) -> None:
         self.seen.values[self.parts.name] = name
-        self.seen.values |= dict(zip(self.parts.texts, texts, strict=True))
+        left_empty = ("",) * (len(self.parts.texts) - len(texts))
+        self.seen.values |= dict(zip(self.parts.texts, (*texts, *left_empty), strict=True))
 
     def put_picture(self, path: Path | None) -> None:
         self.seen.values[self.parts.picture] = None if path is None else str(path)
@@ -90,11 +91,13 @@ async def tab(page: Page) -> Tab:
 
 async def test_what_is_saved_is_what_is_read(page: Page, tab: Tab) -> None:
     await tab.choose("Ann")
-    assert tab.entered == ("Ann", "Ann", None, "Ann Li", "Ahoy!", "She sails.")
-    tab.write(" Ann ", " Hello! ", "She flies.\n")
+    assert tab.entered == ("Ann", "Ann", None, "Ann Li", "Ahoy!", "She sails.", "")
+    tab.write(" Ann ", " Hello! ", "She flies.\n", " af_heart ")
     await tab.save()
-    assert page.runtime.library.characters.read("Ann") == Character("Ann", "She flies.", "Hello!", "Mate")
-    assert tab.entered == ("Ann", "Ann", None, "Ann", "Hello!", "She flies.")
+    assert page.runtime.library.characters.read("Ann") == Character(
+        "Ann", "She flies.", "Hello!", "Mate", voice="af_heart"
+    )
+    assert tab.entered == ("Ann", "Ann", None, "Ann", "Hello!", "She flies.", "af_heart")
 
 
 async def test_a_copy_leaves_the_original(page: Page, tab: Tab) -> None:
@@ -143,7 +146,7 @@ async def test_a_character_needs_a_name(tab: Tab) -> None:
 )
 async def test_a_new_character_is_saved_under_its_name(page: Page, tab: Tab, name: str, file: str) -> None:
     tab.seen.show(await tab.form.blank())
-    assert tab.entered == (None, "", None, "", "", "")
+    assert tab.entered == (None, "", None, "", "", "", "")
     tab.write(name, "Hi.", "")
     await tab.save()
     assert tab.chosen == file
@@ -228,8 +231,8 @@ async def test_names_that_no_menu_offers_reach_no_file(page: Page, tab: Tab, tmp
         for attempt in (
             tab.form.chosen(file),
             tab.form.delete(file, file),
-            tab.form.save(file, file, None, "X", "", ""),
-            tab.form.save_as(f"{file}.", None, "", None, "X", "", ""),
+            tab.form.save(file, file, None, "X", "", "", ""),
+            tab.form.save_as(f"{file}.", None, "", None, "X", "", "", ""),
         ):
             with pytest.raises(gr.Error):
                 await attempt
@@ -285,5 +288,5 @@ async def test_coming_back_to_the_form_leaves_what_was_written(page: Page, tab: 
     tab.write("Half written", "", "")
     page.runtime.library.characters.save("Bea", Character("Bea Ek"))
     tab.seen.show(await tab.form.entered(None, "Half written"))
-    assert tab.entered == (None, "", None, "Half written", "", "")
+    assert tab.entered == (None, "", None, "Half written", "", "", "")
     assert tab.seen.properties[tab.parts.menu]["choices"] == ["Ann", "Assistant", "Bea"]

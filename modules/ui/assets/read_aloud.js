@@ -1,0 +1,207 @@
+// Replies are read aloud, sentence by sentence, also while they are written.
+(() => {
+  "use strict";
+  const LOOK_MS = 120;
+  const byId = (id) => document.getElementById(id);
+  const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+  const address = () => new URL("speech", document.baseURI.replace(/[?#].*$/, ""));
+
+  // ---- Sounds one behind the other, in one audio element: whoever allowed it to play once allowed it for all.
+  class PlaybackQueue {
+    constructor() {
+      this.waiting = [];
+      this.isPlaying = false;
+      this.isEnded = false;
+    }
+    get element() {
+      let found = byId("spoken");
+      if (!found) {
+        found = Object.assign(document.createElement("audio"), { id: "spoken" });
+        document.body.append(found);
+      }
+      return found;
+    }
+    add(sound, silence) {
+      this.waiting.push({ url: URL.createObjectURL(sound), silence });
+      if (!this.isPlaying) this.play();
+    }
+    async play() {
+      this.isPlaying = true;
+      while (this.waiting.length && !this.isEnded) {
+        const { url, silence } = this.waiting.shift();
+        const heard = new Promise((done) => Object.assign(this.element, { onended: done, onerror: done, done }));
+        this.element.src = url;
+        try {
+          await this.element.play();
+          await heard;
+          await pause(silence * 1000);
+        } catch (error) {
+          if (!this.isEnded) this.refused = error;
+          break;
+        } finally {
+          URL.revokeObjectURL(url);
+        }
+      }
+      this.isPlaying = false;
+    }
+    async drained() {
+      while (!this.isEnded && !this.refused && (this.isPlaying || this.waiting.length)) await pause(LOOK_MS);
+      if (this.refused) throw new Error("The browser does not let this page play sound. Press a button on the page first.");
+    }
+    end() {
+      this.isEnded = true;
+      for (const { url } of this.waiting.splice(0)) URL.revokeObjectURL(url);
+      const element = this.element;
+      element.pause();
+      element.done?.();
+    }
+  }
+  window.PlaybackQueue = PlaybackQueue;
+
+  // ---- What a message says, as it is shown, without what nobody would say.
+  const SILENT = "pre, button, .katex-mathml, .message-buttons, [aria-hidden=true]:not(.katex-html)";
+  const wordsOf = (message) => {
+    if (!message) return "";
+    const copy = message.cloneNode(true);
+    for (const each of copy.querySelectorAll(SILENT)) each.remove();
+    copy.style.cssText = "position: absolute; left: -9999px; width: 600px; max-height: none";
+    document.body.append(copy);
+    const words = copy.innerText;
+    copy.remove();
+    return words;
+  };
+  const isThought = (message) => Boolean(message.closest(".thought-group, .thought"));
+  const lastOf = (place) =>
+    [...document.querySelectorAll(`#${place} .bot-row [data-testid=bot]`)].filter((message) => !isThought(message)).at(-1);
+  const isWriting = () => Boolean(document.querySelector("#box .stop-button"));
+
+  // ---- Readings: of one message, or of the reply that is being written. There is one at a time.
+  let current = null;
+  const isOf = (reading) => reading === current;
+  const send = async (reading, text, isOver) => {
+    const answer = await fetch(address(), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ text, is_over: isOver, character: characterNow() }),
+      signal: reading.control.signal,
+    });
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? "The reply cannot be read aloud.");
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let taken = 0;
+    for (let rest = "", done = false, value; !done; ) {
+      ({ done, value } = await reader.read());
+      const lines = (rest + (value ?? "")).split("\n");
+      rest = lines.pop();
+      for (const line of lines.filter(Boolean).map((each) => JSON.parse(each))) {
+        taken = line.taken ?? taken;
+        if (line.sound) reading.queue.add(await (await fetch(`data:audio/mpeg;base64,${line.sound}`)).blob(), line.pause);
+      }
+    }
+    return taken;
+  };
+  const characterNow = () => {
+    const isChat = document.querySelector("#mode input:checked")?.value !== "instruct";
+    return isChat ? (document.querySelector("#character input")?.value ?? null) : null;
+  };
+  // Marks of what is not finished yet come and go, so what was read is found by its last words.
+  const behind = (text, read) => {
+    if (text.startsWith(read)) return text.slice(read.length);
+    const tail = read.trimEnd().slice(-24);
+    const at = tail ? text.lastIndexOf(tail) : -1;
+    return at < 0 ? text.slice(read.length) : text.slice(at + tail.length);
+  };
+  const mayHoldSentence = (text) => /[.!?…][^\w]*\s\s*\S|[。！？]|\n\s*\S/.test(text);
+  const read = async (reading) => {
+    let seen = "";
+    for (;;) {
+      const { text, isOver } = reading.source();
+      const rest = behind(text, seen);
+      if (isOver || (mayHoldSentence(rest) && rest !== reading.tried)) {
+        reading.tried = rest;
+        const taken = rest.trim() ? await send(reading, rest, isOver) : 0;
+        seen = text.slice(0, text.length - rest.length + taken);
+        if (isOver) return;
+      } else {
+        await pause(LOOK_MS);
+      }
+      if (!isOf(reading)) return;
+    }
+  };
+  const start = async (source, button = null) => {
+    stop();
+    const reading = (current = { source, button, control: new AbortController(), queue: new PlaybackQueue(), tried: "" });
+    show();
+    try {
+      const missing = (await (await fetch(address())).json()).message;
+      if (missing) throw new Error(missing);
+      await read(reading);
+      await reading.queue.drained();
+    } catch (error) {
+      if (isOf(reading)) window.voiceLine?.fail(error);
+    }
+    if (isOf(reading)) stop();
+  };
+  const stop = () => {
+    const reading = current;
+    current = null;
+    reading?.control.abort();
+    reading?.queue.end();
+    show();
+  };
+  const show = () => {
+    for (const button of document.querySelectorAll(".message-act.read-aloud")) {
+      const isOn = current?.button === button.closest(".message-buttons")?.dataset.read;
+      const words = isOn && current ? "Stop reading" : "Read aloud";
+      if (button.title === words) continue;
+      button.title = words;
+      button.setAttribute("aria-label", words);
+      button.setAttribute("aria-pressed", String(words === "Stop reading"));
+      button.textContent = words === "Stop reading" ? "■" : "▶\ufe0e";
+    }
+    document.body.classList.toggle("is-reading", Boolean(current));
+  };
+
+  // The reply to come: nothing is read before it has begun, and then what stood there before is not.
+  const begin = () => {
+    const before = document.querySelectorAll("#chat .bot-row [data-testid=bot]").length;
+    const begun = Date.now();
+    let wasWriting = false;
+    start(() => {
+      const writing = isWriting();
+      wasWriting ||= writing;
+      const live = lastOf("live");
+      if (live) return { text: wordsOf(live).replace(/^(…|Processing the prompt.*)$/, ""), isOver: false };
+      const isThere = document.querySelectorAll("#chat .bot-row [data-testid=bot]").length > before || wasWriting;
+      const isOver = !writing && isThere;
+      return { text: isOver ? wordsOf(lastOf("chat")) : "", isOver: isOver || (!writing && Date.now() - begun > 120_000) };
+    });
+  };
+  window.readAloud = {
+    begin,
+    stop,
+    get isSpeaking() { return Boolean(current); },
+    toggle(message, key) {
+      if (current?.button === key) return stop();
+      return start(() => ({ text: wordsOf(message), isOver: true }), key);
+    },
+    show,
+  };
+
+  // ---- Every reply is read where that was chosen; a stop of the reply stops its reading.
+  const isWanted = () => document.querySelector("#read-replies input")?.checked;
+  let wrote = false;
+  const look = () => {
+    const writing = isWriting();
+    if (writing && !wrote && isWanted() && !current) begin();
+    wrote = writing;
+  };
+  setInterval(look, LOOK_MS);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats label")) stop();
+    if (event.target.closest?.("#read-replies") && !isWanted()) stop();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && current) stop();
+  });
+  window.addEventListener("pagehide", stop);
+})();
