@@ -17,6 +17,7 @@ from extensions.openai.common.answers import json_answer
 from extensions.openai.common.context import CurrentContext
 from extensions.openai.common.errors import speaks_anthropic
 from extensions.openai.common.program import program_of
+from modules.engine.types import ModelKind
 from modules.errors import BadRequest, NotFound
 from modules.models.state import ModelState, Status
 from modules.runtime import Runtime
@@ -117,6 +118,13 @@ class ModelMeta(BaseModel):
     size: int
 
 
+class ModelArchitecture(BaseModel):
+    """What the model reads and writes, in OpenRouter's words."""
+
+    input_modalities: list[str]
+    output_modalities: list[str]
+
+
 class Model(BaseModel):
     """`created` and `loaded_at` are in unix seconds, `memory` in bytes; what is not known of a model that is not loaded
     is left out. A `sleeping` model is on disk, and loaded by a request where requests may load it."""
@@ -130,6 +138,7 @@ class Model(BaseModel):
     loaded_at: int | None = None
     memory: int | None = None
     capabilities: list[str] | None = None
+    architecture: ModelArchitecture | None = None
     max_model_len: int | None = None
     meta: ModelMeta | None = None
 
@@ -225,6 +234,9 @@ def _entry(runtime: Runtime, name: str, state: ModelState | None) -> Model:
     if card is not None:
         entry.capabilities = list(card.capabilities)
     if card is not None and not card.kind.is_media:
+        if card.kind is ModelKind.CHAT:
+            reads = list(card.modalities)
+            entry.architecture = ModelArchitecture(input_modalities=reads, output_modalities=["text"])
         entry.max_model_len = card.context
         entry.meta = ModelMeta(
             n_ctx=card.context,

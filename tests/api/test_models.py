@@ -39,6 +39,7 @@ async def test_the_loaded_model_comes_first_then_its_aliases_then_the_others(tmp
     assert loaded["max_model_len"] == loaded["meta"]["n_ctx"] == alias["max_model_len"] == 8192
     assert (loaded["status"], loaded["type"], loaded["loaded_at"]) == ("loaded", "chat", loaded["created"])
     assert loaded["capabilities"] == ["completion", "vision", "audio"]
+    assert loaded["architecture"]["input_modalities"] == ["text", "image", "audio"]
     assert other == {
         "id": "a.gguf",
         "object": "model",
@@ -124,7 +125,13 @@ async def test_health_tells_how_far_a_load_is(tmp_path: Path) -> None:
 async def test_internal_state(api: Served) -> None:
     assert (await api.http.get("/v1/internal/health")).json() == {"status": "ok"}
     info = (await api.http.get("/v1/internal/model/info")).json()
-    assert info == {"model_name": "scripted", "lora_names": [], "loader": "scripted", "context_length": 8192}
+    assert info == {
+        "model_name": "scripted",
+        "lora_names": [],
+        "loader": "scripted",
+        "context_length": 8192,
+        "modalities": ["text", "image", "audio"],
+    }
     assert (await api.http.get("/v1/internal/model/list")).json() == {"model_names": ["scripted"]}
     assert (await api.http.get("/v1/billing/usage")).json() == {"total_usage": 0}
 

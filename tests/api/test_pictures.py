@@ -3,72 +3,18 @@
 import base64
 import io
 import wave
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
 from PIL import Image
 
-from tests.api.serving import CHAT, TEXT, Served, chunks_of, served, text_of
+from tests.api.picture_parts import BLUE, MESSAGES, RED, RESPONSES, asked, image, png, refused, said, seen, url, words
+from tests.api.serving import BASE_URL, CHAT, TEXT, Served, chunks_of, served, text_of
 from tests.chat.attachment_files import pdf
-
-MESSAGES = "/v1/messages"
-RESPONSES = "/v1/responses"
-RED, BLUE = "#ff0000", "#0000ff"
-
-
-def png(colour: str, size: tuple[int, int] = (20, 10), form: str = "PNG") -> str:
-    content = io.BytesIO()
-    Image.new("RGB", size, colour).save(content, form)
-    return base64.b64encode(content.getvalue()).decode()
-
-
-def url(colour: str, size: tuple[int, int] = (20, 10)) -> str:
-    return f"data:image/png;base64,{png(colour, size)}"
-
-
-def seen(colour: str, size: tuple[int, int] = (20, 10)) -> str:
-    """What the scripted model says of such a picture."""
-    return f"[image {size[0]}x{size[1]} {colour}]"
-
-
-def image(colour: str, **more: Any) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": url(colour), **more}}
-
-
-def words(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}
-
-
-def asked(*parts: object, **more: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": list(parts), **more}], "max_tokens": 500}
-
-
-async def said(api: Served, path: str, body: dict[str, Any]) -> str:
-    response = await api.post(path, body)
-    assert response.status_code == 200, response.text
-    answer = response.json()
-    if path == CHAT:
-        return str(answer["choices"][0]["message"]["content"])
-    if path == TEXT:
-        return str(answer["choices"][0]["text"])
-    if path == MESSAGES:
-        return "".join(block["text"] for block in answer["content"])
-    return str(answer["output"][-1]["content"][0]["text"])
-
-
-async def refused(api: Served, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    response = await api.post(path, body)
-    assert response.status_code == 400, response.text
-    error: dict[str, Any] = response.json()["error"]
-    return error
-
-
-@pytest.fixture
-async def blind(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path, scripted_text_only=True) as serving:
-        yield serving
 
 
 @pytest.mark.parametrize(
@@ -291,14 +237,6 @@ async def test_sounds_where_the_model_hears(api: Served, part: dict[str, Any]) -
     assert "[audio 1.50 s]" in await said(api, TEXT, raw | {"max_tokens": 100})
 
 
-async def test_what_is_no_sound_is_refused(api: Served, blind: Served) -> None:
-    part = {"type": "input_audio", "input_audio": {"data": png(RED), "format": "wav"}}
-    error = await refused(api, CHAT, asked(words("listen"), part))
-    assert error["param"] == "messages[0].content[1].input_audio"
-    error = await refused(blind, CHAT, asked(words("listen"), part))
-    assert error["code"] == "audio_not_supported"
-
-
 async def test_count_and_tokenize_agree_with_the_reply(api: Served) -> None:
     body = asked(words("count 1"), image(RED))
     used = (await api.post(CHAT, body)).json()["usage"]
@@ -309,61 +247,72 @@ async def test_count_and_tokenize_agree_with_the_reply(api: Served) -> None:
     assert "<__media__>" in shown
 
 
-BROKEN = f"data:image/png;base64,{base64.b64encode(base64.b64decode(png(RED))[:-30]).decode()}"
+async def test_the_official_openai_client(client: AsyncOpenAI) -> None:
+    reply = await client.chat.completions.create(
+        model="m",
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "echo: "},
+                    {"type": "image_url", "image_url": {"url": url(RED), "detail": "high"}},
+                ],
+            }
+        ],
+    )
+    assert seen(RED) in str(reply.choices[0].message.content)
+    assert reply.usage is not None
+    assert reply.usage.prompt_tokens_details is not None
+    response = await client.responses.create(
+        model="m",
+        input=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "echo: "},
+                    {"type": "input_image", "image_url": url(RED), "detail": "auto"},
+                ],
+            }
+        ],
+    )
+    assert seen(RED) in response.output_text
 
 
-@pytest.mark.parametrize(
-    ("part", "code"),
-    [
-        ({"type": "image_url", "image_url": {"url": BROKEN}}, "invalid_image"),
-        ({"type": "image_url", "image_url": {"url": "data:image/svg+xml,<svg/>"}}, "invalid_image"),
-        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,*"}}, "invalid_base64"),
-        ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, "invalid_image_url"),
-        ({"type": "image_url", "image_url": {"url": "http://127.0.0.1:1/a.png"}}, "invalid_image_url"),
-        ({"type": "image_url", "image_url": {"url": "http://169.254.169.254/"}}, "invalid_image_url"),
-        ({"type": "image_url", "image_url": {}}, None),
-        ({"type": "image_url"}, None),
-        ({"type": "image_url", "image_url": 5}, None),
-        ({"type": "image_url", "image_url": {"url": ["a"]}}, None),
-        ({"type": "video_url", "video_url": {"url": "data:,"}}, "not_supported"),
-        ({"type": "file", "file": {"file_id": "file-1"}}, "not_supported"),
-        ({"type": "file", "file": {"file_data": "AAAA", "filename": "a.pdf"}}, "invalid_file"),
-        ({"type": "hologram"}, None),
-    ],
-    ids=range(14),
-)
-async def test_what_cannot_be_read_is_refused_at_its_place(api: Served, part: dict[str, Any], code: str | None) -> None:
-    error = await refused(api, CHAT, asked(words("look"), part))
-    assert error["code"] == code or code is None
-    assert error["param"].startswith("messages[0].content[1]")
-    assert error["type"] == "invalid_request_error"
-    assert "0x" not in error["message"]
-    assert "passwd" not in error["message"]
+async def test_the_official_anthropic_client(api: Served) -> None:
+    transport = httpx2.ASGITransport(api.app)
+    http = httpx2.AsyncClient(transport=transport)
+    async with AsyncAnthropic(base_url=BASE_URL, api_key="any", http_client=http, max_retries=0) as claude:
+        message = await claude.messages.create(
+            model="m",
+            max_tokens=200,
+            messages=[
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "echo: "},
+                        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png(RED)}},
+                    ],
+                }
+            ],
+        )
+    (block,) = message.content
+    assert block.type == "text"
+    assert seen(RED) in block.text
 
 
-async def test_a_model_that_cannot_see_says_what_it_lacks(blind: Served) -> None:
-    image_block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png(RED)}}
-    bodies: list[tuple[str, dict[str, Any]]] = [
-        (CHAT, asked(words("look"), image(RED))),
-        (TEXT, asked(words("look"), image(RED))),
-        (MESSAGES, {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": [image_block]}]}),
-        (
-            RESPONSES,
-            {"model": "m", "input": [{"role": "user", "content": [{"type": "input_image", "image_url": url(RED)}]}]},
-        ),
-    ]
-    for path, body in bodies:
-        response = await blind.post(path, body)
-        assert response.status_code == 400, path
-        assert "--mmproj" in response.json()["error"]["message"]
-    error = await refused(blind, CHAT, bodies[0][1])
-    assert error["code"] == "image_not_supported"
-    assert error["param"] == "messages[0].content[1].image_url"
-
-
-async def test_too_many_and_too_long(api: Served) -> None:
-    error = await refused(api, CHAT, asked(*[image(RED)] * 257))
-    assert "256" in error["message"]
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "CMYK", "RGBA", "EXIF"])
+async def test_the_same_picture_in_any_format_is_the_same_to_the_model(api: Served, form: str) -> None:
+    picture, content, options = Image.new("RGB", (20, 10), "white"), io.BytesIO(), dict[str, Any]()
+    if form == "EXIF":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        picture, options = picture.transpose(Image.Transpose.ROTATE_90), {"exif": exif}
+    converted = picture.convert(form) if form in {"CMYK", "RGBA"} else picture
+    container = {"CMYK": "JPEG", "EXIF": "JPEG", "RGBA": "PNG"}.get(form, form)
+    converted.save(content, container, **options)
+    data = f"data:application/octet-stream;base64,{base64.b64encode(content.getvalue()).decode()}"
+    part = {"type": "image_url", "image_url": {"url": data}}
+    assert seen("#ffffff") in await said(api, CHAT, asked(words("echo: "), part))
 
 
 async def test_truncation_counts_pictures(tmp_path: Path) -> None:

@@ -63,7 +63,13 @@ async def test_list_and_info_name_what_there_is(http: httpx.AsyncClient) -> None
     listed = (await http.get("/v1/internal/model/list")).json()
     info = (await http.get("/v1/internal/model/info")).json()
     assert set(listed["model_names"]) == {SMOLLM2, QWEN, GEMMA, *BROKEN}
-    assert info == {"model_name": SMOLLM2, "lora_names": [], "loader": "llama.cpp", "context_length": 2048}
+    assert info == {
+        "model_name": SMOLLM2,
+        "lora_names": [],
+        "loader": "llama.cpp",
+        "context_length": 2048,
+        "modalities": ["text"],
+    }
 
 
 async def test_models_loaded_one_after_the_other_each_answer(http: httpx.AsyncClient) -> None:

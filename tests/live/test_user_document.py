@@ -4,18 +4,23 @@
 case.
 """
 
+import io
 import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
+from typing_extensions import override
 
 from tests.api.clients.test_programs import installed
 from tests.live import commands, programs
@@ -135,6 +140,52 @@ def test_openai_node(server: LiveServer, tmp_path: Path) -> None:
 def test_pictures_are_refused_by_a_model_that_cannot_see(server: LiveServer, command: str) -> None:
     error = said(server, command)["error"]
     assert error["param"].startswith("messages[0].content[1]")
+
+
+class PictureHost(BaseHTTPRequestHandler):
+    """Stands in for the host of the document's pictures: a red cat, all else yellow."""
+
+    def do_GET(self) -> None:
+        content = io.BytesIO()
+        Image.new("RGB", (64, 48), "red" if self.path.endswith("/cat.png?raw=true") else "yellow").save(content, "PNG")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(content.getvalue())
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Not on the terminal."""
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), PictureHost) as host:
+        threading.Thread(target=host.serve_forever).start()
+        yield f"http://127.0.0.1:{host.server_port}"
+        host.shutdown()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seeing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveServer]:
+    """Its model says what it sees."""
+    folder = tmp_path_factory.mktemp("seeing")
+    async with live_server(folder, "--loader", "scripted", "--remote-media-hosts", "127.0.0.1") as running:
+        await running.until_healthy()
+        yield running
+
+
+def test_pictures_of_the_document_are_seen(seeing: LiveServer, pictures: str) -> None:
+    command = commands.VISION.replace("https://github.com", pictures)
+    reply = said(seeing, command)
+    assert "Please describe what you see in this image." in reply["choices"][0]["message"]["content"]
+    assert "[image 64x48 #ff0000]" in reply["choices"][0]["message"]["content"]
+    assert reply["usage"]["prompt_tokens_details"]["image_tokens"] > 0
+
+
+def test_pictures_of_the_document_stand_at_their_markers(seeing: LiveServer, pictures: str) -> None:
+    command = commands.VISION_COMPLETION.replace("https://github.com", pictures)
+    reply = said(seeing, command)["choices"][0]["text"]
+    assert "About image [image 64x48 #ff0000] and image [image 64x48 #ffff00], what I can say" in reply
 
 
 def test_without_an_image_model_the_command_that_gets_one_is_named(server: LiveServer) -> None:

@@ -26,12 +26,14 @@ class InternalHealth(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """`model_name` is the text None when nothing is loaded; front ends compare with it."""
+    """`model_name` is the text None when nothing is loaded; front ends compare with it. `modalities` are what the model
+    reads: text, image, audio."""
 
     model_name: str
     lora_names: list[str]
     loader: str | None
     context_length: int | None
+    modalities: list[str] = []
 
 
 class ModelNames(BaseModel):
@@ -79,7 +81,11 @@ async def model_info(context: CurrentContext) -> ModelInfo:
     if card is None:
         return ModelInfo(model_name=NO_MODEL, lora_names=[], loader=None, context_length=None)
     return ModelInfo(
-        model_name=card.name, lora_names=list(card.adapters), loader=card.loader, context_length=card.context
+        model_name=card.name,
+        lora_names=list(card.adapters),
+        loader=card.loader,
+        context_length=card.context,
+        modalities=list(card.modalities),
     )
 
 

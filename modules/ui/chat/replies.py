@@ -13,6 +13,8 @@ from gradio.components import Component
 from modules.chat.attachments.attachments import read_attachment
 from modules.chat.session import session
 from modules.chat.tool_events import Approval
+from modules.engine.media import unreadable
+from modules.engine.types import MediaKind
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
@@ -142,6 +144,7 @@ class ReplyHandlers:
             # Before anything is saved and the box is emptied: what was written stays in it.
             self._page.active_replies.check_free(tab)
             attachments = await _attached(files)
+            self._refuse_unseen(attachments)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
             tab = await self._page.active_replies.keep(await self._screen.named(tab), history)
             yield {self._middle.box: None, **self._screen.at(tab)}
@@ -150,6 +153,12 @@ class ReplyHandlers:
         async with aclosing(self._answered(tab, history, settings)) as steps:
             async for shown in steps:
                 yield shown
+
+    def _refuse_unseen(self, attachments: Sequence[Attachment]) -> None:
+        """Raises BadRequest for pictures, where the model that will answer is known and sees none."""
+        card = self._page.runtime.models.state.card
+        if card is not None and MediaKind.IMAGE not in card.modalities and any(each.is_image for each in attachments):
+            raise unreadable(MediaKind.IMAGE, param="attachments")
 
     async def _regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         settings, tab, history = await self._begun_seen(entered)
