@@ -212,6 +212,7 @@ def test_the_layout_of_the_user_data() -> None:
         "user_model_config": "models/config-user.yaml",
         "loras": "loras",
         "mmproj": "mmproj",
+        "embeddings": "embeddings",
         "image_models": "image_models",
         "image_outputs": "image_outputs",
         "characters": "characters",

@@ -120,7 +120,14 @@ def _only_spec(catalog: Catalog, settings: Settings) -> LoadSpec | None:
 
 def _spec(catalog: Catalog, settings: Settings, options: LoadOptions, model: ListedModel) -> LoadSpec:
     stored = PerModelSettings(settings.user_data).for_model(model.name)
-    chosen = options.applied_to(with_model_settings(settings, model.name, stored))
+    with_stored = with_model_settings(settings, model.name, stored)
+    if settings.loader is None and with_stored.loader is not None and model.path.exists():
+        # Settings of other programs name loaders for models that have got another format since.
+        reads = settings.backends.named(with_stored.loader)
+        if not (reads.reads(model.path) or reads.own_model):
+            _log.warning("stored settings of %s: the %s loader does not read it.", model.name, with_stored.loader)
+            with_stored = with_stored.without("loader")
+    chosen = options.applied_to(with_stored)
     backends = settings.backends
     backend = _backend_of(backends, chosen, model.path)
     kind = backend.kind_of(model.path)

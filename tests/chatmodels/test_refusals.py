@@ -107,7 +107,7 @@ async def test_a_sleeping_model_is_not_loaded_for_what_it_cannot_do(tmp_path: Pa
 
 
 def test_card_of_a_model_here_lists_what_its_backend_has() -> None:
-    lacking = {Operation.CONSTRAIN, Operation.SCORE, Operation.INFILL}
+    lacking = {Operation.ADAPT, Operation.CONSTRAIN, Operation.SCORE, Operation.INFILL}
     card = local_card(scripted_card(can_constrain=False, can_score=False, infill_tokens=None))
     assert frozenset(Operation) - card.operations == lacking
     assert not lacking & local_card(scripted_card(can_constrain=True, infill_tokens=(1, 2, 3))).operations - lacking

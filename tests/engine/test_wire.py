@@ -107,6 +107,7 @@ GENERATION = Generation(
     skip_special_tokens=False,
     embedding=64,
     raw_embedding=True,
+    adapters=(Adapter(name="l.gguf", path="/l.gguf", scale=0.5),),
 )
 LOGPROB = TokenLogprob(3, b"\xff\x00", float("-inf"), (Alternative(4, b"\xe4\xb8", -1.25),))
 CHUNK = Chunk(
@@ -144,6 +145,8 @@ SPEC = LoadSpec(
     ngram_tokens=4,
     draft=DraftSpec(name="d.gguf", path="/d.gguf", most=3, context=9),
     kind=ModelKind.EMBEDDING,
+    with_code=True,
+    threads=3,
 )
 CARD = ModelCard(
     name="a/b.gguf",
@@ -170,6 +173,7 @@ CARD = ModelCard(
     projector="mmproj.gguf",
     can_constrain=True,
     can_score=False,
+    can_adapt=True,
     adapters=("l.gguf",),
     instruction_template="{{ x }}",
     unsupported=("tfs",),

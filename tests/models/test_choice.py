@@ -8,6 +8,7 @@ import pytest
 
 from modules.backends.base import read_options
 from modules.backends.llamacpp.options import LlamaCppOptions, spec_of_draft
+from modules.backends.registry import BACKENDS
 from modules.engine.types import LoadSpec
 from modules.errors import BadRequest, LoadFailed, SettingsError
 from modules.models.catalog import Catalog
@@ -63,7 +64,8 @@ def test_of_several_models_none_is_guessed(tmp_path: Path, caplog: pytest.LogCap
 
 def test_empty_folder_says_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert start(tmp_path) is None
-    assert "Put a GGUF or sentence-transformers file there" in caplog.text
+    assert f"Put a {BACKENDS.formats} file there" in caplog.text
+    assert "GGUF" in BACKENDS.formats
 
 
 def test_scripted_loader_takes_any_name(tmp_path: Path) -> None:

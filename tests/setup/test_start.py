@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.media_models import TEST_FILES
 from installer.model_folders import TEST_FOLDERS, WEIGHTS
 from installer.models import TEST_MODELS
 from tests.setup.checkout import (
@@ -95,6 +96,15 @@ def test_tests_get_their_arguments_and_models(checkout: Checkout, tmp_path: Path
         (tmp_path / folder.name).mkdir()
         with (tmp_path / folder.name / WEIGHTS).open("wb") as file:
             file.truncate(folder.weights)
+    for carried in TEST_FILES:
+        place = tmp_path / carried.name
+        for each in carried.files:
+            (place / each.file_name).parent.mkdir(parents=True, exist_ok=True)
+            with (place / each.file_name).open("wb") as file:
+                file.truncate(each.size)
+        if carried.voices is not None:
+            (place / "voices").mkdir()
+            (place / "voices" / "one.bin").touch()
     add_templates(checkout, tmp_path)
     status, printed = checkout.run("test", "-k", "a or b", variables={"TEST_MODELS_DIR": str(tmp_path)})
     assert status == 0, printed

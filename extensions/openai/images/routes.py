@@ -29,8 +29,21 @@ router = APIRouter(tags=["Images"], route_class=JsonRoute)
 
 def _body_of(model: type[PictureFields]) -> dict[str, Any]:
     """For the documentation: the same fields, as JSON or in a form."""
-    schema = {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+    # No route declares it as its body, so nothing else puts it among the components.
+    written = model.model_json_schema()
+    schema = {"schema": _inlined(written, written.pop("$defs", {}))}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": schema, "application/json": schema}}}
+
+
+def _inlined(value: Any, named: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """A JSON schema with what it refers to in the place of each reference."""
+    if isinstance(value, list):
+        return [_inlined(each, named) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return _inlined(named[value["$ref"].rpartition("/")[2]], named)
+    return {key: _inlined(each, named) for key, each in value.items()}
 
 
 @router.post("/v1/images/generations", responses={200: {"model": ImagesResponse}})

@@ -28,7 +28,7 @@ from modules.backends.llamacpp.options import (
     embedding_context,
     spec_of_draft,
 )
-from modules.backends.llamacpp.refusals import Facts, check_options
+from modules.backends.llamacpp.refusals import Facts, check_options, check_places
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
 from modules.backends.llamacpp.speculation.ngrams import NgramSource
@@ -177,6 +177,7 @@ class LlamaCppLoader:
     def _check_placement(self, spec: LoadSpec, options: LlamaCppOptions) -> None:
         """Raises LoadFailed for what is not there, and for patterns that llama.cpp cannot read: it compiles them when it
         looks at the tensors, which needs no memory for them."""
+        check_places(spec, options)
         placement = Placement(options, self._devices)
         if not options.override_tensor:
             return

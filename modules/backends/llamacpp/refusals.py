@@ -28,8 +28,14 @@ class Facts:
 
 def check_options(spec: LoadSpec, options: LlamaCppOptions, facts: Facts) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead."""
-    refusals = (_of_cache(options, facts), _of_split(options, facts), _of_places(options))
+    refusals = (_of_cache(options, facts), _of_split(options, facts))
     for refusal in (*chain.from_iterable(refusals), *_of_adapters(spec, facts)):
+        raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
+
+
+def check_places(spec: LoadSpec, options: LlamaCppOptions) -> None:
+    """Whether places are written as they should be. Raises LoadFailed."""
+    for refusal in _of_places(options):
         raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
 
 
