@@ -13,7 +13,7 @@ from installer.diagnosis import cures
 from installer.failures import StepFailed
 from installer.fetch import ModelFetch, chosen
 from installer.install import Wish
-from installer.offers import REQUIREMENTS
+from installer.offers import requirements_of
 from installer.paths import Layout
 
 HELP = """\
@@ -84,8 +84,8 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
 
 
 def _fetch(line: CommandLine, layout: Layout, console: Console) -> None:
-    chosen(line.rest)
-    install.ensure(layout, Wish(line.set_name, extra_set=REQUIREMENTS.get(line.rest[0])), console)
+    needed = requirements_of(line.rest[0] if line.rest else "", chosen(line.rest))
+    install.ensure(layout, Wish(line.set_name, extra_set=needed), console)
     folders = models_folder((), layout.root), user_data_folder((), layout.root)
     ModelFetch(layout, console, *folders).run(line.rest)
 

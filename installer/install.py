@@ -21,7 +21,7 @@ from installer.failures import StepFailed
 from installer.hardware import ACCELERATORS, Hardware, accelerator_of, look
 from installer.llama_cpp import LlamaCpp
 from installer.lock import exclusive
-from installer.offers import REQUIREMENTS
+from installer.offers import EXTRA_SETS
 from installer.paths import Layout
 from installer.pip import INSTALL, Pip
 from installer.requirement_files import digest, pins, with_included
@@ -104,7 +104,7 @@ def goal(
 
 
 def _extra_sets(installed: State | None) -> list[str]:
-    return [name for name in REQUIREMENTS.values() if installed is not None and name in installed.requirements]
+    return [name for name in EXTRA_SETS if installed is not None and name in installed.requirements]
 
 
 def torch_index(layout: Layout, target: State, system: str) -> tuple[str, ...]:

@@ -16,13 +16,15 @@ PROJECTORS = "mmproj"
 @dataclass(frozen=True, slots=True)
 class Offer:
     """`files` of a repository of the hub, which the program's own downloader checks; a slash at the end means all of a
-    folder. Without `hub` they are in packages only. `carried` is the same model in packages. It goes into the folder `place`. `note` is for who fetches it."""
+    folder. Without `hub` they are in packages only. `carried` is the same model in packages. It goes into the folder `place`. `note` is for who fetches it. It needs the
+    set `requirements` in place of the one of its kind."""
 
     hub: str
     files: tuple[str, ...]
     carried: CarriedFolder | CarriedFiles | None = None
     place: str = MODELS
     note: str = ""
+    requirements: str = ""
 
     @property
     def name(self) -> str:
@@ -101,17 +103,36 @@ OFFERS: Mapping[str, Mapping[str, Offer]] = MappingProxyType(
         },
         "moderation": {"open_nsfw": Offer(OPEN_NSFW.hub, ("open-nsfw.onnx",), OPEN_NSFW)},
         "image": {
+            "SD-Turbo-GGUF": Offer(
+                "Green-Sky/SD-Turbo-GGUF",
+                ("sd_turbo-f16-q8_0.gguf",),
+                place=IMAGE_MODELS,
+                note="2 GB, one to four steps a picture, without PyTorch. Its licence is Stability AI's community licence.",
+            ),
             "sd-turbo": Offer(
                 "stabilityai/sd-turbo",
                 _PIPELINE,
                 place=IMAGE_MODELS,
-                note="2.6 GB, one to four steps a picture. Its licence is Stability AI's community licence.",
-            )
+                note="2.6 GB, the same as a folder for PyTorch. Its licence is Stability AI's community licence.",
+                requirements="torch.txt",
+            ),
         },
     }
 )
 
 # The requirement set that a kind needs beside the base.
 REQUIREMENTS: Mapping[str, str] = MappingProxyType(
-    {"speech": "speech.txt", "transcription": "transcription.txt", "image": "torch.txt"}
+    {"speech": "speech.txt", "transcription": "transcription.txt", "image": "image.txt"}
+)
+
+
+def requirements_of(kind: str, offer: Offer) -> str | None:
+    return offer.requirements or REQUIREMENTS.get(kind)
+
+
+# Every one that some model needs.
+EXTRA_SETS: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        filter(None, (requirements_of(kind, offer) for kind, offers in OFFERS.items() for offer in offers.values()))
+    )
 )

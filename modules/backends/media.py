@@ -35,10 +35,12 @@ class MediaBackendSpec(BackendSpec):
     """`kind` is what all its models are for. `implementation` is its `MediaLoader`, in a module that only the child
     imports; `entry` starts the child.
 
+    `fetch_words` are those after `one_click.py fetch` that install its packages, where the kind alone gets other ones.
     A question whose caller has gone is given `cancel_seconds` to stop before the child is ended, None any time.
     """
 
     kind: ClassVar[ModelKind]
+    fetch_words: ClassVar[str] = ""
     entry: ClassVar[str] = "modules.backends.serving:run_media"
     cancel_seconds: ClassVar[float | None] = 60.0
 

@@ -20,6 +20,7 @@ from modules.backends.scripted.image_spec import ScriptedPictures
 from modules.backends.scripted.media_engines import ScriptedTranscription
 from modules.backends.scripted.spec import Scripted
 from modules.backends.sentence_transformers.spec import SentenceTransformers
+from modules.backends.stable_diffusion_cpp.spec import StableDiffusionCpp
 from modules.backends.transformers.spec import Transformers
 from modules.engine.protocols import Loader, MediaLoader
 from modules.engine.types import ModelKind
@@ -122,6 +123,8 @@ class Backends:
 
 BACKENDS: Final = Backends(
     (
+        # Before the loader of text, whose files have the same ending: it takes those that hold an image model only.
+        StableDiffusionCpp(),
         LlamaCpp(),
         Onnx(),
         SentenceTransformers(),

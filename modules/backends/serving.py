@@ -11,4 +11,4 @@ def run() -> NoReturn:
 
 
 def run_media() -> NoReturn:
-    media_worker.run(BACKENDS.media_loader_for)
+    media_worker.run(BACKENDS.media_loader_for, lambda name: BACKENDS.media_engine(name).fetch_words)

@@ -128,11 +128,10 @@ class MediaProcess:
                 self._card = card
             case wire.LoadProgress(fraction):
                 report(fraction)
-            case wire.LoadRefused(message, is_missing=True):
-                kind = self._spec.kind
+            case wire.LoadRefused(message, is_missing=True, fetch=words):
                 raise NotInstalled(
                     f"The {self._spec.loader} loader is not installed ({message}). Install it with "
-                    f"`python3 one_click.py fetch {kind}`.",
+                    f"`python3 one_click.py fetch {words or self._spec.kind}`.",
                     param="model",
                 )
             case wire.LoadRefused(message):

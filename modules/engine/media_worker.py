@@ -20,8 +20,9 @@ _ORDERS: Final = msgspec.msgpack.Decoder(wire.ProbeModel | wire.LoadModel)
 class MediaWorker:
     """Asked to probe, to load, and from then on whatever the loader's `questions` are."""
 
-    def __init__(self, loader_for: Callable[[str], MediaLoader]) -> None:
+    def __init__(self, loader_for: Callable[[str], MediaLoader], fetch_words: Callable[[str], str]) -> None:
         self._loader_for = loader_for
+        self._fetch_words = fetch_words
         self._loader: MediaLoader | None = None
         self._spec: LoadSpec | None = None
         self._model: MediaModel | None = None
@@ -36,14 +37,16 @@ class MediaWorker:
         try:
             with task.loading():
                 if isinstance(order, wire.ProbeModel):
-                    self._spec, self._loader = order.spec, self._loader_for(order.spec.loader)
+                    self._spec = order.spec
+                    self._loader = self._loader_for(order.spec.loader)
                     yield wire.ModelReady(self._loader.probe(order.spec))
                 else:
                     yield from self._loaded(task)
         except LoadFailed as error:
             yield wire.LoadRefused(error.message)
         except ImportError as error:
-            yield wire.LoadRefused(str(error), is_missing=True)
+            words = self._fetch_words(self._spec.loader) if self._spec is not None else ""
+            yield wire.LoadRefused(str(error), is_missing=True, fetch=words)
 
     def _loaded(self, task: Task) -> Iterator[object]:
         """Progress is sent beside the answers: a loader reports from within its call."""
@@ -54,5 +57,6 @@ class MediaWorker:
         yield wire.ModelReady(model.card)
 
 
-def run(loader_for: Callable[[str], MediaLoader]) -> NoReturn:
-    serve(MediaWorker(loader_for).answer, questions=msgspec.Raw)
+def run(loader_for: Callable[[str], MediaLoader], fetch_words: Callable[[str], str] = lambda _loader: "") -> NoReturn:
+    """`fetch_words` are those after `one_click.py fetch` that install a loader, "" for its kind alone."""
+    serve(MediaWorker(loader_for, fetch_words).answer, questions=msgspec.Raw)

@@ -67,10 +67,12 @@ class LoadProgress(msgspec.Struct, frozen=True, tag=True):
 
 
 class LoadRefused(msgspec.Struct, frozen=True, tag=True):
-    """`is_missing` says that a package is not installed, which the message does not name a remedy for."""
+    """`is_missing` says that a package is not installed, which the message does not name a remedy for; `fetch` are then the
+    words after `fetch` that get it, where they are not the kind alone."""
 
     message: str
     is_missing: bool = False
+    fetch: str = ""
 
 
 class JobChunks(msgspec.Struct, frozen=True, tag=True):

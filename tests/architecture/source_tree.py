@@ -53,6 +53,7 @@ ROOMS: Final = {
     ),
     "transformers": ("modules/backends/transformers/", "modules/backends/diffusers/"),
     "exllamav3": ("modules/backends/exllamav3/",),
+    "cyllama": ("modules/backends/stable_diffusion_cpp/",),
     "diffusers": ("modules/backends/diffusers/",),
     "sentence_transformers": ("modules/backends/sentence_transformers/",),
     "faster_whisper": ("modules/backends/fasterwhisper/",),

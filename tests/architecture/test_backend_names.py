@@ -26,6 +26,7 @@ ALLOWED: Final = {
     "modules/models/downloads/plan.py": "tells formats of files on the hub apart, of which a loader reads only some",
     "modules/backends/media.py": "sets a variable of a library that keeps the children of several engines offline",
     "modules/backends/diffusers/folder.py": "names the libraries whose classes a pipeline may be made of",
+    "modules/backends/stable_diffusion_cpp/files.py": "reads image models in the same container, with the one parser of it",
     "modules/models/downloads/hub_name.py": "reads addresses on the hub, which may end in the name of a file",
 }
 

@@ -18,6 +18,6 @@ def test_every_direct_dependency_has_a_reason() -> None:
     names = {
         name for row in re.findall(r"^\| ([^|]+) \| [^|]{5,} \|$", table, re.MULTILINE) for name in row.split(", ")
     }
-    files = ("base", "dev", "speech", "transcription", "torch")
+    files = ("base", "dev", "speech", "transcription", "image", "torch")
     required = set[str]().union(*(packages_in(ROOT / "requirements" / f"{name}.txt") for name in files))
     assert names - {"package"} == required | {"llama-cpp-python"}

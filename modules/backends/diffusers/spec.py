@@ -33,6 +33,7 @@ _CPU_BUILD: Final = "+cpu"
 class Diffusers(MediaBackendSpec):
     name: ClassVar[str] = "diffusers"
     kind: ClassVar[ModelKind] = ModelKind.IMAGE
+    fetch_words: ClassVar[str] = "image sd-turbo"
     implementation: ClassVar[str] = "modules.backends.diffusers.loader:DiffusersLoader"
     options: ClassVar[type[SettingsGroup]] = DiffusersOptions
     format: ClassVar[str] = "diffusers"
