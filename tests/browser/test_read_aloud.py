@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Request, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site, scripted_site
@@ -68,11 +68,32 @@ async def test_a_reply_is_heard_and_silenced(chat: ChatPage) -> None:
 
 
 async def test_a_reply_is_heard_to_its_end(chat: ChatPage) -> None:
-    await chat.say("echo: One. Two.")
+    # The first sentence is made in two pieces, so that its beginning is heard soon.
+    await chat.say("echo: The rain had stopped, the children ran out. Two.")
     await reader(chat).click()
-    await chat.page.wait_for_function("() => window.heard.played === 2")
+    await chat.page.wait_for_function("() => window.heard.played === 3")
+    asked = await chat.page.evaluate("() => window.heard.asked.map((each) => [each.is_first, each.is_over])")
+    assert asked == [[True, True]]
     await chat.page.wait_for_function(_IS_SILENT)
     await expect(reader(chat)).to_have_accessible_name("Read aloud")
+
+
+async def test_the_voice_is_loaded_before_there_is_anything_to_read(chat: ChatPage) -> None:
+    def loads(request: Request) -> bool:
+        return request.method == "GET" and "/speech" in request.url
+
+    switch = chat.page.locator("#read-replies input")
+    async with chat.page.expect_request(loads):
+        await switch.check()
+    await switch.uncheck()
+
+
+async def test_the_voice_is_loaded_when_a_message_is_begun(chat: ChatPage) -> None:
+    # As if it had been chosen when the page was opened.
+    await chat.page.evaluate("() => { document.querySelector('#read-replies input').checked = true; }")
+    async with chat.page.expect_request(lambda request: "/speech" in request.url):
+        await chat.box.press_sequentially("He")
+    await chat.page.evaluate("() => { document.querySelector('#read-replies input').checked = false; }")
 
 
 async def test_a_reply_is_heard_while_it_is_written(chat: ChatPage) -> None:
@@ -84,9 +105,9 @@ async def test_a_reply_is_heard_while_it_is_written(chat: ChatPage) -> None:
         await expect(chat.stop_button).to_have_count(1)
         await chat.until_done()
         await chat.page.wait_for_function(_IS_SILENT)
-        asked = await chat.page.evaluate("() => window.heard.asked.map((each) => each.is_over)")
-        assert asked[0] is False
-        assert asked[-1] is True
+        asked = await chat.page.evaluate("() => window.heard.asked.map((each) => [each.is_first, each.is_over])")
+        assert asked[0] == [True, False]
+        assert asked[-1] == [False, True]
         assert await chat.page.evaluate("() => window.heard.played") == 2
     finally:
         await chat.page.locator("#read-replies input").uncheck()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -70,8 +71,12 @@ async def test_a_dictation_that_is_given_up_leaves_the_box_alone(hearing: Browse
 
 async def test_a_call_of_three_turns(hearing: Browser, scripted: Site) -> None:
     async with calling(hearing, scripted) as chat:
+        asked: list[tuple[str, str]] = []
+        chat.page.on("request", lambda request: asked.append((request.method, urlsplit(request.url).path)))
         await chat.page.click("#call")
         await expect(chat.sent).to_have_count(3)
+        # The voice is loaded while the first words are said.
+        assert asked.index(("GET", "/speech")) < asked.index(("POST", "/dictation"))
         await chat.page.click("#call")
         await expect(line(chat)).to_have_count(0)
         await chat.until_done()

@@ -24,6 +24,13 @@ _MAY_END: Final = frozenset(("etc", "inc", "ltd", "co", "corp", "jr", "sr", "usw
 _INITIALS: Final = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
 _PARAGRAPH_END: Final = re.compile(r"[^\S\n]*\n\s*\n")
 _SOFT_BREAK: Final = re.compile(r"[;:—–,、，；：]\s*|\s+")
+_CLAUSE_END: Final = re.compile(r"[;:—–,]+[\"'”’»)]*\s+|[、，；：]+")
+_CLAUSE_SECONDS: Final = 0.1
+# A voice of Kokoro makes this much on one core in less than a second.
+_OPENING_CHARACTERS: Final = 40
+_LEAST_CLAUSE: Final = 12
+# It is made about three times as fast as it is heard.
+_GROWTH: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,21 @@ def sentences(text: str, *, is_plain: bool = False) -> list[Sentence]:
         found += [Sentence(piece, _PAUSE_SECONDS) for piece in said[:-1]]
         found += [Sentence(piece, _PARAGRAPH_SECONDS) for piece in said[-1:]]
     return found
+
+
+def opening(sentence: Sentence) -> list[Sentence]:
+    """The first sentence of a reading in clauses, because a sentence is heard only when all of it is made. None is so much longer
+    than the one before that it is not made while that is heard."""
+    text, most, found = sentence.text, float(_OPENING_CHARACTERS), []
+    while len(text) > most:
+        ends = [match.end() for match in _CLAUSE_END.finditer(text)]
+        ends = [end for end in ends if _LEAST_CLAUSE <= end <= len(text) - _LEAST_CLAUSE]
+        if not ends:
+            break
+        at = max((end for end in ends if end <= most), default=ends[0])
+        found.append(Sentence(text[:at].strip(), _CLAUSE_SECONDS))
+        text, most = text[at:].strip(), max(most, at * _GROWTH)
+    return [*found, Sentence(text, sentence.pause)]
 
 
 class GrowingText:

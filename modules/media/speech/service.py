@@ -75,12 +75,11 @@ class SpeechService:
     async def speak(self, request: SpeechRequest) -> AsyncGenerator[SpokenSentence, None]:
         """The sound of each sentence as soon as it is made; joined, they are one file. Closing the generator stops after
         the sentence that is being spoken. Raises BadRequest, Busy, NotInstalled, LoadFailed, NoRoom, EngineFailed."""
-        model, mix = await self._chosen(request)
+        model, mix = await self._chosen(request.model, request.voice)
         said = await asyncio.to_thread(sentences, request.text, is_plain=request.is_plain)
-        name = None if model.is_default else model.name
         async with (
             self._turn(),
-            self._models.lease(name, kind=ModelKind.SPEECH, keep_alive=request.keep_alive) as engine,
+            self._models.lease(_name_of(model), kind=ModelKind.SPEECH, keep_alive=request.keep_alive) as engine,
         ):
             spoken = self._spoken(engine, request, mix, said or [Sentence("", 0.0)])
             async with aclosing(spoken) as pieces:
@@ -111,11 +110,17 @@ class SpeechService:
             if not is_whole:
                 self._over.append(reply)
 
-    async def _chosen(self, request: SpeechRequest) -> tuple[SpeechModel, Mix]:
+    async def load(self, voice: str | None) -> None:
+        """Has the voice's model loaded before there is anything to say. Raises like `speak`."""
+        model, _ = await self._chosen(None, voice)
+        async with self._models.lease(_name_of(model), kind=ModelKind.SPEECH):
+            pass
+
+    async def _chosen(self, model: str | None, voice: str | None) -> tuple[SpeechModel, Mix]:
         models = await self.models()
         if not models:
             raise NotInstalled(_MISSING, param="model")
-        return chosen_voice(_meant(models, request.model), request.voice or self._default_voice or None)
+        return chosen_voice(_meant(models, model), voice or self._default_voice or None)
 
     def _described(self, specs: Sequence[LoadSpec]) -> tuple[SpeechModel, ...]:
         found = []
@@ -138,6 +143,11 @@ class SpeechService:
                 yield
         finally:
             self._begun -= 1
+
+
+def _name_of(model: SpeechModel) -> str | None:
+    """As leases take it: the default one is that of no name."""
+    return None if model.is_default else model.name
 
 
 async def _pieces(engine: MediaEngine, say: Say) -> list[SoundPiece]:

@@ -130,6 +130,7 @@
     show(true);
     window.voiceLine.say("The microphone is being opened…");
     try {
+      window.readAloud?.prepare();
       await window.microphone.prepare();
       const microphone = await window.microphone.open((frame) => call.microphone && heard(call, frame));
       call.microphone = microphone;

@@ -2,6 +2,8 @@
 (() => {
   "use strict";
   const LOOK_MS = 120;
+  // A model that was not used for longer may have been unloaded.
+  const PREPARED_MS = 60_000;
   const byId = (id) => document.getElementById(id);
   const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
   const address = () => new URL("speech", document.baseURI.replace(/[?#].*$/, ""));
@@ -82,7 +84,7 @@
     const answer = await fetch(address(), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ text, is_over: isOver, character: characterNow() }),
+      body: JSON.stringify({ text, is_first: !reading.hasBegun, is_over: isOver, character: characterNow() }),
       signal: reading.control.signal,
     });
     if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? "The reply cannot be read aloud.");
@@ -94,7 +96,9 @@
       rest = lines.pop();
       for (const line of lines.filter(Boolean).map((each) => JSON.parse(each))) {
         taken = line.taken ?? taken;
-        if (line.sound) reading.queue.add(await (await fetch(`data:audio/mpeg;base64,${line.sound}`)).blob(), line.pause);
+        if (!line.sound) continue;
+        reading.hasBegun = true;
+        reading.queue.add(await (await fetch(`data:audio/mpeg;base64,${line.sound}`)).blob(), line.pause);
       }
     }
     return taken;
@@ -127,12 +131,28 @@
       if (!isOf(reading)) return;
     }
   };
+  // Has the model of the voice loaded; says what to do where there is none.
+  const ask = async () => {
+    const asked = address();
+    const character = characterNow();
+    if (character) asked.searchParams.set("character", character);
+    return (await (await fetch(asked)).json()).message;
+  };
+  // Before there is anything to read. What fails is told when there is.
+  let prepared = -Infinity;
+  const prepare = () => {
+    if (Date.now() - prepared < PREPARED_MS) return;
+    prepared = Date.now();
+    ask().catch(() => { prepared = -Infinity; });
+  };
   const start = async (source, button = null) => {
     stop();
-    const reading = (current = { source, button, control: new AbortController(), queue: new PlaybackQueue(), tried: "" });
+    const reading = (current = {
+      source, button, control: new AbortController(), queue: new PlaybackQueue(), tried: "", hasBegun: false,
+    });
     show();
     try {
-      const missing = (await (await fetch(address())).json()).message;
+      const missing = await ask();
       if (missing) throw new Error(missing);
       await read(reading);
       await reading.queue.drained();
@@ -178,6 +198,7 @@
   };
   window.readAloud = {
     begin,
+    prepare,
     stop,
     get isSpeaking() { return Boolean(current); },
     toggle(message, key) {
@@ -198,7 +219,12 @@
   setInterval(look, LOOK_MS);
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats label")) stop();
-    if (event.target.closest?.("#read-replies") && !isWanted()) stop();
+    if (!event.target.closest?.("#read-replies")) return;
+    if (isWanted()) prepare();
+    else stop();
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.closest?.("#box") && isWanted()) prepare();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && current) stop();

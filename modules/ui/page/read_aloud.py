@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from modules.backends.speaking.questions import SoundFormat
 from modules.engine.types import ModelKind
 from modules.errors import BadRequest, Busy, NotInstalled, ServiceError
-from modules.media.speech.sentences import GrowingText, Sentence
+from modules.media.speech.sentences import GrowingText, Sentence, opening
 from modules.media.speech.service import SpeechRequest
 from modules.ui.page.page import Page
 
@@ -30,25 +30,27 @@ _FORMAT: Final = SoundFormat("mp3", is_whole=True)
 
 
 class SpeechText(BaseModel):
-    """What there is of a reply behind what was taken before; `is_over`: no more will come. `character` is who says it."""
+    """What there is of a reply behind what was taken before; `is_first`: nothing was, `is_over`: no more will come. `character`
+    is who says it."""
 
     text: str = Field(max_length=1_000_000)
+    is_first: bool = False
     is_over: bool = True
     character: str | None = Field(None, max_length=200)
 
 
 def add_read_aloud(app: FastAPI, page: Page) -> None:
-    """GET says whether there is a model, and has it loaded while the reply is written. POST takes the complete sentences
+    """GET says whether there is a model, and has it loaded before there is anything to read. POST takes the complete sentences
     of a text and answers in lines of JSON: how much it has `taken`, then each `sound`, and how long to `pause` after it."""
     loads: set[asyncio.Task[None]] = set()
 
-    async def prepare() -> JSONResponse:
+    async def prepare(character: str | None = None) -> JSONResponse:
         try:
             await page.runtime.models.check_kind(ModelKind.SPEECH)
         except NotInstalled as missing:
             return JSONResponse({"message": missing.message})
         if not loads:
-            load = asyncio.create_task(_load(page))
+            load = asyncio.create_task(_load(page, character))
             loads.add(load)
             load.add_done_callback(loads.discard)
         return JSONResponse({"message": ""})
@@ -62,6 +64,8 @@ def add_read_aloud(app: FastAPI, page: Page) -> None:
             return JSONResponse({"message": "The text cannot be read."}, 422)
         growing = GrowingText()
         said = await asyncio.to_thread(growing.finish if text.is_over else growing.take, text.text)
+        if text.is_first and said:
+            said[:1] = opening(said[0])
         lines = _lines(page, text, growing.taken, said)
         try:
             # A failure before the first sound is a status of its own.
@@ -115,10 +119,10 @@ def _line(content: dict[str, object]) -> bytes:
     return orjson.dumps(content) + b"\n"
 
 
-async def _load(page: Page) -> None:
+async def _load(page: Page, character: str | None) -> None:
     try:
-        async with page.runtime.models.lease(None, kind=ModelKind.SPEECH):
-            pass
+        voice = await asyncio.to_thread(_voice_of, page, character)
+        await page.runtime.speech.load(voice or None)
     except ServiceError as failure:
         # Whoever wants to hear something hears of it, too.
         _log.warning("The speech model could not be loaded: %s", failure.message)

@@ -1,11 +1,13 @@
 """What of a text is said, and where its sentences end."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.media.speech.plain_text import spoken_text
-from modules.media.speech.sentences import MAX_CHARACTERS, GrowingText, sentences
+from modules.media.speech.sentences import MAX_CHARACTERS, GrowingText, Sentence, opening, sentences
 from tests.effort import effort_ratio
 
 TEXT = """# Title here
@@ -93,3 +95,39 @@ def test_no_word_is_lost_and_no_sentence_too_long(text: str) -> None:
 def test_the_effort_grows_with_the_length_alone(piece: str) -> None:
     short, long = (piece * 64_000)[:8_000], (piece * 64_000)[:64_000]
     assert effort_ratio(lambda: sentences(long), lambda: sentences(short)) < 24
+
+
+def test_a_reading_begins_with_a_clause_and_goes_on_with_longer_ones() -> None:
+    text = (
+        "Once the rain had stopped, the children ran into the garden, where the old apple tree stood; under it, "
+        "hidden by the grass and the leaves, they found a ball that somebody had lost there years ago, it seemed."
+    )
+    found = opening(Sentence(text, 0.5))
+    assert " ".join(each.text for each in found) == text
+    assert [each.text for each in found[:2]] == [
+        "Once the rain had stopped,",
+        "the children ran into the garden, where the old apple tree stood;",
+    ]
+    lengths = [len(each.text) for each in found]
+    assert all(later <= max(100, 2.6 * earlier) for earlier, later in pairwise(lengths))
+    assert [each.pause for each in found[1:-1]] == [found[0].pause] * (len(found) - 2)
+    assert found[-1].pause == 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A short one, with a comma.",
+        "A sentence without any place at which a speaker would breathe is said as a whole.",
+        "Yes, a clause of one word is not worth a sound that is its own beginning.",
+        "The price of the two houses was 1,250,000 at first and then 2,500,000 at the end.",
+    ],
+)
+def test_what_is_short_or_has_no_clauses_stays_whole(text: str) -> None:
+    assert opening(Sentence(text, 0.25)) == [Sentence(text, 0.25)]
+
+
+@given(st.text("ab ,;:。，", max_size=300))
+def test_no_word_of_the_opening_is_lost(text: str) -> None:
+    found = opening(Sentence(text, 0.25))
+    assert "".join(each.text for each in found).replace(" ", "") == text.replace(" ", "")
