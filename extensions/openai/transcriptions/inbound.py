@@ -16,6 +16,8 @@ from modules.media.transcription.service import TranscriptionRequest
 
 F = TypeVar("F", bound=TranslationFields)
 _STREAMED: Final = frozenset({"json", "text"})
+_NULLS: Final = ("null", "undefined")
+_FREE_TEXT: Final = frozenset({"hotwords", "keywords", "model", "prompt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,15 @@ def fields_of(form: FormBody, kind: type[F]) -> F:
             f"'{file_among_text}' is a file, where text belongs.", param=file_among_text, code="invalid_value"
         )
     try:
-        return kind.model_validate(form.text_fields(lists=LIST_FIELDS))
+        return kind.model_validate(_without_nulls(form.text_fields(lists=LIST_FIELDS)))
     except ValidationError as failure:
         raise RequestValidationError(failure.errors()) from None
+
+
+def _without_nulls(fields: dict[str, object]) -> dict[str, object]:
+    """Forms of browsers write null as a word, which is none of a value where any text may stand."""
+    nulls = (*_NULLS, *([word] for word in _NULLS))
+    return {name: value for name, value in fields.items() if name in _FREE_TEXT or value not in nulls}
 
 
 def transcription_request(form: FormBody, fields: TranscriptionFields) -> TranscriptionRequest:
@@ -97,8 +105,9 @@ def wanted_answer(fields: TranslationFields) -> WantedAnswer:
 
 
 def _with_extras(wanted: WantedAnswer, fields: TranscriptionFields) -> WantedAnswer:
-    if fields.known_speaker_names or fields.known_speaker_references:
-        raise _refused("Speakers are not told apart. Leave the known speakers out.", "known_speaker_names")
+    for name in ("known_speaker_names", "known_speaker_references"):
+        if getattr(fields, name):
+            raise _refused("Speakers are not told apart. Leave the known speakers out.", name)
     if fields.include and fields.response_format != "json":
         raise _refused("include logprobs needs response_format json.", "include")
     return WantedAnswer(
