@@ -22,7 +22,7 @@ def _as_format(value: object) -> object:
 
 def _as_voice(value: object) -> object:
     """An object with the id, as OpenAI's custom voices are named."""
-    return value.get("id") if isinstance(value, dict) else value
+    return value.get("id") if isinstance(value, dict) and ("id" in value or not value) else value
 
 
 def _as_stream_format(value: object) -> object:
