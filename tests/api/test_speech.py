@@ -181,6 +181,23 @@ async def test_openais_client_reads_the_stream(api: Served, tmp_path: Path) -> N
     assert 0.3 < seconds_of(whole.content, "mp3") < 3
 
 
+async def test_front_ends_get_what_they_play(api: Served) -> None:
+    """Open WebUI, which caches what comes as .mp3 by the hash of its body, and SillyTavern, which posts to a full address."""
+    bearer = {"authorization": "Bearer sk-any", "x-openwebui-user-name": "Anna"}
+    open_webui = await api.post(PATH, {"model": "tts-1", "input": "Hello.", "voice": "alloy"}, **bearer)
+    silly_tavern = await api.post(
+        PATH, {"input": "Hello.", "response_format": "mp3", "voice": "af_bella", "speed": 1, "model": "tts-1"}
+    )
+    for answer in (open_webui, silly_tavern):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
+        assert 0.3 < seconds_of(answer.content, "mp3") < 3
+    # What the first one's menus show.
+    voices = (await api.http.get("/v1/audio/voices", headers=bearer)).json()["voices"]
+    assert all(entry["id"] and entry["name"] for entry in voices)
+    models = (await api.http.get("/v1/audio/models", headers=bearer)).json()["models"]
+    assert [set(entry) for entry in models] == [{"id"}]
+
+
 async def test_each_sentence_leaves_before_the_next_is_spoken(api: Served) -> None:
     request = SpeechRequest(text=TEXT, format=SoundFormat("pcm"))
     async with aclosing(api.runtime.speech.speak(request)) as sentences:

@@ -79,7 +79,8 @@ async def spoken(http: httpx.AsyncClient, text: str, voice: str, form: str) -> b
 
 
 async def written(http: httpx.AsyncClient, sound: bytes) -> str:
-    answer = await http.post("/v1/audio/transcriptions", files={"file": ("a", sound)}, data={"language": "en"})
+    fields = {"language": "en"}
+    answer = await http.post("/v1/audio/transcriptions", files={"file": ("a", sound)}, data=fields, timeout=500)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["text"])
 
@@ -98,3 +99,12 @@ async def test_twenty_sentences_come_back(http: httpx.AsyncClient) -> None:
 async def test_every_format_says_the_same(http: httpx.AsyncClient, form: str) -> None:
     text = " ".join(SENTENCES[:2])
     assert edits(words(text), words(await written(http, await spoken(http, text, "af_heart", form)))) <= 2
+
+
+@pytest.mark.timeout(600)
+async def test_the_longest_input_of_openai_comes_back(http: httpx.AsyncClient) -> None:
+    """4,096 characters: some four minutes, which are transcribed in several windows."""
+    text = (" ".join(SENTENCES) + " ") * 5
+    text = text[: text.rindex(". ", 0, 4096) + 1]
+    heard = words(await written(http, await spoken(http, text, "af_heart", "mp3")))
+    assert edits(words(text), heard) / len(words(text)) <= MOST_WRONG, heard
