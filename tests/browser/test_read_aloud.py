@@ -65,6 +65,10 @@ async def test_a_reply_is_heard_and_silenced(chat: ChatPage) -> None:
     await reader(chat).click()
     await chat.page.wait_for_function(_IS_SILENT)
     await expect(reader(chat)).to_have_accessible_name("Read aloud")
+    await reader(chat).click()
+    await chat.page.wait_for_function(_IS_HEARD)
+    await chat.page.keyboard.press("Escape")
+    await chat.page.wait_for_function(_IS_SILENT)
 
 
 async def test_a_reply_is_heard_to_its_end(chat: ChatPage) -> None:

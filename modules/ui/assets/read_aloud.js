@@ -228,6 +228,6 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && current) stop();
-  });
+  }, true);
   window.addEventListener("pagehide", stop);
 })();

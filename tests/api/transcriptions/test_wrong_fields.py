@@ -14,7 +14,10 @@ from tests.api.serving import Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROUTES: Final = {"transcriptions": TranscriptionFields, "translations": TranslationFields}
+ROUTES: Final[Mapping[str, type[TranslationFields]]] = {
+    "transcriptions": TranscriptionFields,
+    "translations": TranslationFields,
+}
 WORDS: Final = frozenset({"true", "maybe", "日本", "\0"})
 NUMBERS: Final = frozenset({"-1", "0", "1.5", "1e400", "nan", "9" * 5000})
 # Too long for any field but the name of a model.
