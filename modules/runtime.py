@@ -12,6 +12,7 @@ from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
 from modules.media.images.gallery import ImageGallery
 from modules.media.images.service import ImageService
+from modules.media.moderation.classifier import ClassifierModeration
 from modules.media.moderation.pictures import PictureModeration
 from modules.media.moderation.service import ModerationService
 from modules.media.pictures.fetching import RemoteBytes
@@ -46,7 +47,11 @@ class Runtime:
         self._prompts = PromptBuilder(self.library, settings, self._media)
         self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
         self.rerank = RerankService(self.models, self._prompts)
-        self.moderation = ModerationService(self.embeddings, PictureModeration(self.data.models, sources, pictures))
+        self.moderation = ModerationService(
+            self.embeddings,
+            ClassifierModeration(self.models),
+            PictureModeration(self.data.models, sources, pictures),
+        )
         self.transcription = TranscriptionService(self.models, max_queue=settings.max_queue)
         self.images = ImageService(self.models, ImageGallery(self.data.image_outputs), settings)
         self.speech = SpeechService(

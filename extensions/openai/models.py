@@ -133,7 +133,7 @@ class Model(BaseModel):
     object: Literal["model"] = "model"
     created: int
     owned_by: str = "user"
-    type: Literal["chat", "embedding", "rerank", "image", "speech", "transcription"] = "chat"
+    type: Literal["chat", "embedding", "rerank", "moderation", "image", "speech", "transcription"] = "chat"
     status: Literal["loaded", "loading", "sleeping"] = "sleeping"
     loaded_at: int | None = None
     memory: int | None = None

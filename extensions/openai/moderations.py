@@ -1,4 +1,4 @@
-"""POST /v1/moderations: how much texts are like the examples of thirteen categories."""
+"""POST /v1/moderations: what texts and pictures have of thirteen categories."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.program import program_of
 from extensions.openai.common.stream import while_connected
 from modules.errors import BadRequest
-from modules.media.moderation.service import Judgement
+from modules.media.moderation.judgement import Judgement
 
 router = APIRouter(tags=["Moderations"], route_class=JsonRoute)
 
@@ -47,7 +47,10 @@ class ModerationRequest(RequestModel):
         Field(min_length=1, max_length=_MAX_INPUTS, fail_fast=True),
         BeforeValidator(_as_list, json_schema_input_type=str | list[str] | list[ModerationPart]),
     ] = Field(description="A text, a list of texts, or the parts of one input.")
-    model: str | None = Field(None, description="Any name; the default embedding model judges.")
+    model: str | None = Field(
+        None,
+        description="A text classifier; any other name means the default one, or, where there is none, the default embedding model.",
+    )
 
 
 class ModerationResult(BaseModel):
@@ -67,7 +70,7 @@ class ModerationResponse(BaseModel):
 
 @router.post("/v1/moderations", responses={200: {"model": ModerationResponse}})
 async def create_moderation(body: ModerationRequest, caller: CurrentCaller) -> Response:
-    """A heuristic: it compares sentences with examples, by the embedding model. Pictures are judged as sexual or not."""
+    """Texts are judged by a classifier, or compared with examples by the embedding model; pictures as sexual or not."""
     service = program_of(caller.context).moderation
     parts = [part for part in body.input if isinstance(part, ModerationPart)]
     texts = [item for item in body.input if isinstance(item, str)]
@@ -75,11 +78,11 @@ async def create_moderation(body: ModerationRequest, caller: CurrentCaller) -> R
         raise BadRequest("input mixes texts and parts. Send a list of one kind.", param="input")
     joined = "\n".join(part.text or "" for part in parts)
     if pictures := _pictures(parts):
-        judging = service.judge_with_pictures(joined, list(pictures.values()), list(pictures))
+        judging = service.judge_with_pictures(joined, list(pictures.values()), list(pictures), body.model)
         model, one = await while_connected(caller, judging)
         judgements = [one]
     else:
-        model, judgements = await while_connected(caller, service.judge(_checked(texts or [joined])))
+        model, judgements = await while_connected(caller, service.judge(_checked(texts or [joined]), body.model))
     results = [_result(judgement) for judgement in judgements]
     return full_answer(ModerationResponse(id=f"modr-{uuid.uuid4().hex}", model=model, results=results))
 

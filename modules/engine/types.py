@@ -21,6 +21,7 @@ class ModelKind(StrEnum):
     CHAT = "chat"
     EMBEDDING = "embedding"
     RERANK = "rerank"
+    MODERATION = "moderation"
     IMAGE = "image"
     SPEECH = "speech"
     TRANSCRIPTION = "transcription"
@@ -30,7 +31,7 @@ class ModelKind(StrEnum):
         return self in {ModelKind.IMAGE, ModelKind.SPEECH, ModelKind.TRANSCRIPTION}
 
 
-TextKind: TypeAlias = Literal[ModelKind.CHAT, ModelKind.EMBEDDING, ModelKind.RERANK]
+TextKind: TypeAlias = Literal[ModelKind.CHAT, ModelKind.EMBEDDING, ModelKind.RERANK, ModelKind.MODERATION]
 MediaModelKind: TypeAlias = Literal[ModelKind.IMAGE, ModelKind.SPEECH, ModelKind.TRANSCRIPTION]
 
 
@@ -120,9 +121,8 @@ class Generation:
     `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
     `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
     `constraint` holds from the end of the `thought` on, or from the first token where there is none.
-    `adapters` are applied, where None those of the load.
-    `embedding` asks for the prompt's vector in place of a reply: so many of its numbers, 0 for all,
-    at length 1 if it is not `raw_embedding`.
+    `adapters` are applied, where None those of the load. `embedding` asks for the prompt's vector in place of a reply: so
+    many of its numbers, 0 for all, at length 1 if it is not `raw_embedding`.
     """
 
     prompt: Prompt
@@ -229,9 +229,8 @@ class Chunk:
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
     `starts` says of each of `tokens` at which character of `text` its own begins; without, all are taken to begin with
-    the chunk. `accepted` of its tokens had been drafted, `rejected` more in vain.
-    The last chunk of a reply, and no other, has `finish` and `usage`, and `end_logprob` when a token that is
-    not part of the reply ended it.
+    the chunk. `accepted` of its tokens had been drafted, `rejected` more in vain. The last chunk of a reply, and no other,
+    has `finish` and `usage`, and `end_logprob` when a token that is not part of the reply ended it.
     """
 
     text: str = ""
@@ -291,8 +290,7 @@ MAX_DRAFT: Final = 32
 class DraftSpec:
     """A smaller model that guesses what the main one will say; `path` is absolute.
 
-    A draft has at most `most` tokens. `context` 0 means that of the main model. How else it is loaded is among the options
-    of the loader.
+    A draft has at most `most` tokens. `context` 0 means that of the main model. The loader's options say the rest.
     """
 
     name: str
@@ -307,13 +305,14 @@ class ModelCard:
 
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
     trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
-    Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens.
-    `gpu_bytes` is what it takes on graphics cards, 0 where that is nothing or not known. `modalities` are "text" and the
-    kinds of media that it reads, with its `projector`; sounds come with `audio_rate` samples a second.
-    The vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
-    `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
-    `pair_frame`. `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names
-    the model that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores.
+    Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens. `gpu_bytes` is what it
+    takes on graphics cards, 0 where that is nothing or not known. `modalities` are "text" and the kinds of media that it
+    reads, with its `projector`; sounds come with `audio_rate` samples a second. The vectors of an embedding model have
+    `embedding_size` numbers, and its prompts begin and end with the tokens of `embedding_frame`. Those of a rerank model
+    are its scores of a pair of texts, which stand between the three parts of `pair_frame`; those of a moderation model the
+    scores of its labels, in the order of `label_groups`, where those of a group exclude each other. `embedding_prompts` are
+    names, such as "query", with what goes before a text of that role. `draft` names the model that drafts for it,
+    `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores.
     """
 
     name: str
@@ -349,6 +348,7 @@ class ModelCard:
     embedding_frame: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     pair_frame: tuple[tuple[int, ...], ...] = ()
     embedding_prompts: tuple[tuple[str, str], ...] = ()
+    label_groups: tuple[tuple[str, ...], ...] = ()
 
     @property
     def capabilities(self) -> tuple[str, ...]:

@@ -65,7 +65,12 @@ class RerankService:
         """With the model that is named, one for reranking, embedding or chat; any other name means the rerank model.
         Raises BadRequest, NotInstalled, LoadFailed, NoRoom, Busy, EngineFailed."""
         kind = await self._models.kind_named(request.model) or ModelKind.RERANK
-        if kind is ModelKind.IMAGE or kind is ModelKind.SPEECH or kind is ModelKind.TRANSCRIPTION:
+        if (
+            kind is ModelKind.MODERATION
+            or kind is ModelKind.IMAGE
+            or kind is ModelKind.SPEECH
+            or kind is ModelKind.TRANSCRIPTION
+        ):
             raise BadRequest(f"{str(request.model)[:200]} is a model for {kind}; it scores no texts.", param="model")
         async with self._models.lease(request.model, kind=kind, keep_alive=request.keep_alive) as engine:
             if kind is ModelKind.RERANK:

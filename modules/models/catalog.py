@@ -21,7 +21,7 @@ from modules.settings.options import did_you_mean
 _FOLDER_MARK: Final = "config.json"
 # File systems keep times in steps of up to two seconds (FAT): a change within one does not show in them.
 _HIDDEN_NANOSECONDS: Final = 2 * 10**9
-_ENCODERS: Final = frozenset((ModelKind.EMBEDDING, ModelKind.RERANK))
+_ENCODERS: Final = frozenset((ModelKind.EMBEDDING, ModelKind.RERANK, ModelKind.MODERATION))
 _NOTHING: Final[Mapping[Path, frozenset[ModelKind]]] = MappingProxyType({})
 
 

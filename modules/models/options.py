@@ -24,7 +24,7 @@ DRAFT_OPTIONS: Final = ("speculation", "model_draft", "draft_max", "ctx_size_dra
 # One request brings up to 2048 texts, each a job of its own; eight such requests may wait.
 _MAX_TEXTS: Final = 2**14
 _MAX_LISTED: Final = 440
-_OF_TEXTS: Final = frozenset({ModelKind.EMBEDDING, ModelKind.RERANK})
+_OF_TEXTS: Final = frozenset({ModelKind.EMBEDDING, ModelKind.RERANK, ModelKind.MODERATION})
 
 
 def load_options(settings: type[Settings]) -> Mapping[str, Option]:

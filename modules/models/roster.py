@@ -24,6 +24,7 @@ _DEFAULTS: Final = MappingProxyType(
     {
         ModelKind.EMBEDDING: "openai_embedding_model",
         ModelKind.RERANK: "rerank_model",
+        ModelKind.MODERATION: "moderation_model",
         ModelKind.IMAGE: "image_model",
         ModelKind.SPEECH: "speech_model",
         ModelKind.TRANSCRIPTION: "transcription_model",
@@ -336,6 +337,12 @@ def _not_there(kind: ModelKind, name: str, found: LoadSpec | None) -> NotInstall
         )
     flag = "--" + _DEFAULTS[kind].replace("_", "-")
     what = "is not in the model folder" if found is None else f"is a model for {found.kind}"
+    if kind is ModelKind.MODERATION:
+        return NotInstalled(
+            f"{name[:100]!r} of {flag} {what}. Name the folder of a text classifier whose labels are categories of moderation, "
+            f"such as toxic or hate, or leave {flag} out: then the embedding model judges.",
+            param="model",
+        )
     return NotInstalled(
         f"{name[:100]!r} of {flag} {what}. Get a model with `python3 one_click.py fetch {kind}`, or choose another with {flag}.",
         param="model",

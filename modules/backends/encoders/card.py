@@ -20,4 +20,5 @@ def encoder_card(spec: LoadSpec, folder: EncoderFolder, tokenizer: FolderTokeniz
         embedding_frame=tokenizer.frame,
         embedding_prompts=folder.prompts,
         pair_frame=tokenizer.pair_frame if folder.kind is ModelKind.RERANK else (),
+        label_groups=folder.label_groups if folder.kind is ModelKind.MODERATION else (),
     )

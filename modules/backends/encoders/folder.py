@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from modules.backends.encoders.moderation_labels import is_harmless, is_moderation
 from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
@@ -24,6 +25,8 @@ _PARTS: Final = "model.safetensors.index.json"
 _STATIC: Final = "StaticEmbedding"
 _KNOWN_MODULES: Final = frozenset(("Transformer", "Pooling", "Dense", "Normalize", "Dropout"))
 _HEAD: Final = "ForSequenceClassification"
+# The other value is "multi_label_classification".
+_ONE_LABEL: Final = "single_label_classification"
 # Configuration files of real models have some kilobytes; vocabularies some megabytes.
 _MAX_BYTES: Final = 16 * 2**20
 _SIZES: Final = ("hidden_size", "d_model", "dim")
@@ -81,6 +84,18 @@ class EncoderFolder:
     labels: tuple[str, ...]
 
     @property
+    def is_classifier(self) -> bool:
+        return bool(self.labels)
+
+    @property
+    def label_groups(self) -> tuple[tuple[str, ...], ...]:
+        """Labels that exclude each other stand in one group. Where the configuration does not say whether they do, those
+        with one for what is harmless among them do."""
+        stated = self.config.get("problem_type")
+        are_exclusive = any(map(is_harmless, self.labels)) if stated is None else stated == _ONE_LABEL
+        return (self.labels,) if are_exclusive else tuple((label,) for label in self.labels)
+
+    @property
     def architecture(self) -> str:
         return str(self.config.get("model_type", ""))
 
@@ -126,8 +141,8 @@ def has_weights(path: Path) -> bool:
 
 
 def kind_of_folder(path: Path) -> ModelKind:
-    """RERANK for a classifier, which scores pairs of texts."""
-    return ModelKind.RERANK if _is_classifier(_read_or_empty(path)) else ModelKind.EMBEDDING
+    """MODERATION for a classifier with labels of moderation; RERANK for any other, which scores pairs of texts."""
+    return _kind(_read_or_empty(path))
 
 
 def read_folder(path: Path) -> EncoderFolder:
@@ -140,7 +155,7 @@ def read_folder(path: Path) -> EncoderFolder:
     return EncoderFolder(
         path=transformer,
         config=config,
-        kind=ModelKind.RERANK if is_classifier else ModelKind.EMBEDDING,
+        kind=_kind(config),
         unknown_modules=tuple(kind for kind, _ in modules if kind not in _KNOWN_MODULES),
         weights=_weights(transformer),
         pooling=pooling or (PoolingMode.MEAN,),
@@ -222,6 +237,12 @@ def _weights(path: Path) -> tuple[Path, ...]:
 
 def _is_classifier(config: Mapping[str, Any]) -> bool:
     return any(str(name).endswith(_HEAD) for name in config.get("architectures") or ())
+
+
+def _kind(config: Mapping[str, Any]) -> ModelKind:
+    if not _is_classifier(config):
+        return ModelKind.EMBEDDING
+    return ModelKind.MODERATION if is_moderation(_labels(config)) else ModelKind.RERANK
 
 
 def _labels(config: Mapping[str, Any]) -> tuple[str, ...]:

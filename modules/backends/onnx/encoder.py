@@ -23,7 +23,6 @@ from modules.backends.onnx.encoder_graph import (
 )
 from modules.backends.onnx.pooling import VectorHead
 from modules.backends.onnx.weights import EncoderWeights, Floats, Integers
-from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
 _STATES: Final = ("last_hidden_state", "token_embeddings", "logits")
@@ -42,7 +41,7 @@ class EncoderSession:
     ) -> None:
         self._config = folder.config
         self._separator = separator
-        self._is_classifier = folder.kind is ModelKind.RERANK
+        self._is_classifier = folder.is_classifier
         self._head = None if self._is_classifier else VectorHead(folder.pooling, folder.dense)
         self._session = _session(folder, graph, threads, providers)
         self._inputs = {value.name: _ELEMENTS.get(value.type) for value in self._session.get_inputs()}
@@ -97,7 +96,7 @@ def _session(folder: EncoderFolder, file: Path | None, threads: int, providers: 
         source = str(file)
     else:
         weights = EncoderWeights(folder.weights, prefixes(folder.config))
-        graph = encoder_graph(folder.config, weights, classifies=folder.kind is ModelKind.RERANK)
+        graph = encoder_graph(folder.config, weights, classifies=folder.is_classifier)
         values = [ort.OrtValue.ortvalue_from_numpy(tensor) for tensor in graph.weights.values()]
         options.add_external_initializers(list(graph.weights), values)
         source = graph.model

@@ -16,7 +16,7 @@ from modules.backends.onnx.encoder import EncoderSession
 from modules.backends.onnx.graph_file import graph_of
 from modules.backends.onnx.pooling import VectorHead
 from modules.engine.protocols import ReportProgress
-from modules.engine.types import LoadSpec, ModelCard, ModelKind
+from modules.engine.types import LoadSpec, ModelCard
 from modules.errors import LoadFailed
 
 CPU: Final = "CPUExecutionProvider"
@@ -46,9 +46,8 @@ class OnnxLoader:
 def _card(spec: LoadSpec, folder: EncoderFolder, tokenizer: FolderTokenizer) -> ModelCard:
     if folder.unknown_modules:
         raise LoadFailed(f"This model has a module {folder.unknown_modules[0]!r}, which this loader cannot compute.")
-    is_classifier = folder.kind is ModelKind.RERANK
     hidden = int(folder.config.get("hidden_size") or 0)
-    size = folder.size if is_classifier else VectorHead(folder.pooling, folder.dense).size(hidden)
+    size = folder.size if folder.is_classifier else VectorHead(folder.pooling, folder.dense).size(hidden)
     return encoder_card(spec, folder, tokenizer, size)
 
 

@@ -10,7 +10,6 @@ from sentence_transformers import CrossEncoder, SentenceTransformer
 
 from modules.backends.encoders.backend import Rows
 from modules.backends.encoders.folder import EncoderFolder
-from modules.engine.types import ModelKind
 from modules.errors import LoadFailed
 
 _VECTOR: Final = "sentence_embedding"
@@ -28,7 +27,7 @@ class TorchEncoder:
         self._device = device
         self._separator = separator
         self._padding = int(folder.config.get("pad_token_id") or 0)
-        is_classifier = folder.kind is ModelKind.RERANK
+        is_classifier = folder.is_classifier
         self._has_types = is_classifier and int(folder.config.get("type_vocab_size") or 1) > 1
         self._result = _SCORES if is_classifier else _VECTOR
         kind: type[Any] = CrossEncoder if is_classifier else SentenceTransformer

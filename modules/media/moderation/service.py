@@ -1,4 +1,7 @@
-"""How much a text is like the examples of each category: a heuristic on top of the embedding model."""
+"""Judges texts and pictures, by a classifier where there is one.
+
+Else by how much a text is like the examples of each category: a heuristic on top of the embedding model.
+"""
 
 import asyncio
 import math
@@ -11,7 +14,9 @@ from typing import Final, TypeAlias
 
 from modules.errors import BadRequest
 from modules.media.embeddings import EmbeddingRequest, EmbeddingService
+from modules.media.moderation.classifier import ClassifierModeration
 from modules.media.moderation.examples import EXAMPLES, HARMLESS
+from modules.media.moderation.judgement import Judgement
 from modules.media.moderation.pictures import JUDGED, PictureModeration
 from modules.media.texts import vector_of
 
@@ -21,27 +26,10 @@ Vector: TypeAlias = tuple[float, ...]
 _STEEPNESS: Final = 25.0
 _MIDDLE: Final = 0.155
 _NEAREST: Final = 2
-_THRESHOLD: Final = 0.5
 PICTURES_MODEL: Final = "open_nsfw"
 _MAX_WINDOW: Final = 400
 _MAX_WINDOWS: Final = 200
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?。！？\n])\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """From 0 to 1 for each category, with the types of input by which it was judged."""
-
-    scores: Mapping[str, float]
-    applied: Mapping[str, tuple[str, ...]]
-
-    @property
-    def categories(self) -> Mapping[str, bool]:
-        return {name: score > _THRESHOLD for name, score in self.scores.items()}
-
-    @property
-    def is_flagged(self) -> bool:
-        return any(self.categories.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +46,23 @@ class _Measure:
 
 
 class ModerationService:
-    """Judges texts with the default embedding model, whose vectors of the examples are made once, and pictures with
-    `pictures`."""
+    """Judges texts with `classifier` where it is there, else with the default embedding model, whose vectors of the
+    examples are made once, and pictures with `pictures`."""
 
-    def __init__(self, embeddings: EmbeddingService, pictures: PictureModeration) -> None:
+    def __init__(
+        self, embeddings: EmbeddingService, classifier: ClassifierModeration, pictures: PictureModeration
+    ) -> None:
         self._embeddings = embeddings
+        self._classifier = classifier
         self._pictures = pictures
         self._measure: _Measure | None = None
         self._measuring = asyncio.Lock()
 
-    async def judge(self, texts: Sequence[str]) -> tuple[str, list[Judgement]]:
-        """The embedding model's name, and a judgement of each text, of which its worst sentence decides. Raises
-        BadRequest, and what `EmbeddingService.embed` does."""
+    async def judge(self, texts: Sequence[str], name: str | None = None) -> tuple[str, list[Judgement]]:
+        """The name of the model that judged, and a judgement of each text, of which its worst part decides; `name` may be
+        that of a classifier. Raises BadRequest, and what `EmbeddingService.embed` does."""
+        if await self._classifier.is_there():
+            return await self._classifier.judge(texts, name)
         windows = [_windows(text) for text in texts]
         vectors, model = await self._vectors(list(chain.from_iterable(windows)))
         measure = await self._measure_of(model)
@@ -78,13 +71,13 @@ class ModerationService:
         return model, await asyncio.to_thread(lambda: [_judged(measure, each) for each in judged])
 
     async def judge_with_pictures(
-        self, text: str, pictures: Sequence[str], params: Sequence[str]
+        self, text: str, pictures: Sequence[str], params: Sequence[str], name: str | None = None
     ) -> tuple[str, Judgement]:
         """Of one input, whose `text` may be empty. Raises BadRequest, EngineFailed, and like `judge`."""
         score = await self._pictures.score(pictures, params)
         model, judged = PICTURES_MODEL, Judgement(dict.fromkeys(EXAMPLES, 0.0), dict.fromkeys(EXAMPLES, ()))
         if text.strip():
-            model, (judged,) = await self.judge([text])
+            model, (judged,) = await self.judge([text], name)
         scores = {**judged.scores, JUDGED: max(score, judged.scores[JUDGED])}
         applied = {**judged.applied, JUDGED: (*judged.applied[JUDGED], "image")}
         return model, Judgement(scores, applied)

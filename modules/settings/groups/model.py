@@ -111,6 +111,11 @@ class ModelSettings(SettingsGroup, frozen=True):
     rerank_model: ModelName = setting(
         None, "Model that answers rerank requests which name none, by its name in the model folder; without it, any."
     )
+    moderation_model: ModelName = setting(
+        None,
+        "Text classifier that answers moderation requests, by its name in the model folder: one with labels such as toxic or "
+        "hate. Without it, any that is there, or else the embedding model.",
+    )
     image_model: ModelName = setting(
         None,
         "Model that makes pictures for requests which name none, by its name in the folder image_models or models of the "
