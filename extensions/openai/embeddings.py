@@ -12,12 +12,14 @@ from starlette.responses import Response
 
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
+from extensions.openai.common.messages import ChatMessage, MessageParts, parts_of
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.program import program_of
 from extensions.openai.common.stream import while_connected
 from modules.errors import BadRequest
 from modules.media.embeddings import EmbeddingRequest, TextOrIds
 from modules.media.texts import Truncation
+from modules.messages import AudioPart, FilePart, ImagePart, TextPart
 
 router = APIRouter(tags=["Embeddings"], route_class=JsonRoute)
 
@@ -27,8 +29,8 @@ TRUNCATED_HEADER: Final = "X-Truncated-Inputs"
 
 
 def _as_list(value: object) -> object:
-    """One text is a list of one, and so is one list of token ids."""
-    if isinstance(value, str):
+    """One text is a list of one, and so are one list of token ids and one object with parts."""
+    if isinstance(value, str | dict):
         return [value]
     if isinstance(value, list) and value and all(type(item) is int for item in value):
         return [value]
@@ -43,11 +45,19 @@ def _as_truncation(value: object) -> object:
     return (value.upper() or None) if isinstance(value, str) else value
 
 
+class EmbeddingInput(RequestModel):
+    """One input made of parts like those of a message. The texts of all stand in lines of their own."""
+
+    content: Annotated[MessageParts, Field(min_length=1, max_length=4096)]
+
+
 InputTokens = Annotated[list[TokenId], Field(max_length=2**20, fail_fast=True)]
 Inputs = Annotated[
-    list[Annotated[str, Field(max_length=2**24)] | InputTokens],
+    list[Annotated[str, Field(max_length=2**24)] | InputTokens | EmbeddingInput],
     Field(min_length=1, max_length=_MAX_INPUTS, fail_fast=True),
-    BeforeValidator(_as_list, json_schema_input_type=str | list[str] | list[int] | list[list[int]]),
+    BeforeValidator(
+        _as_list, json_schema_input_type=str | list[str] | list[int] | list[list[int]] | list[EmbeddingInput]
+    ),
 ]
 
 
@@ -55,7 +65,8 @@ class EmbeddingsRequest(RequestModel):
     """The body of a request for vectors."""
 
     input: Inputs = Field(
-        description="A text, a list of texts, token ids (of cl100k_base, or as --embedding-token-ids says), or a list of such lists."
+        description="A text, a list of texts, token ids (of cl100k_base, or as --embedding-token-ids says), a list of such lists, or "
+        "objects with text parts as content."
     )
     model: str | None = Field(None, description="An embedding model; any other name means the default one.")
     encoding_format: Annotated[Literal["float", "base64"] | None, BeforeValidator(_as_encoding)] = Field(
@@ -109,7 +120,7 @@ async def create_embeddings(body: EmbeddingsRequest, caller: CurrentCaller) -> R
     """Vectors of length 1, one for each input."""
     request = EmbeddingRequest(
         model=body.model,
-        inputs=tuple(map(_text, body.input)),
+        inputs=tuple(_text(item, f"input[{number}]") for number, item in enumerate(body.input)),
         dimensions=body.dimensions,
         keep_alive=body.ttl if body.keep_alive is None else body.keep_alive,
         truncation=body.truncation,
@@ -130,12 +141,39 @@ async def create_embeddings(body: EmbeddingsRequest, caller: CurrentCaller) -> R
     return Response(answer, headers=headers, media_type="application/json")
 
 
-def _text(item: str | list[int]) -> TextOrIds:
+def _text(item: str | list[int] | EmbeddingInput, path: str) -> TextOrIds:
+    """Raises BadRequest."""
     if isinstance(item, str):
         return item
+    if isinstance(item, EmbeddingInput):
+        return _joined(item, path)
     if not item:
         raise BadRequest("A list of token ids is empty.", param="input")
     return tuple(item)
+
+
+def _joined(item: EmbeddingInput, path: str) -> str:
+    """Raises BadRequest for parts that are no text."""
+    texts = []
+    for part in parts_of(ChatMessage(role="user", content=item.content), path):
+        match part:
+            case TextPart(text=text):
+                texts.append(text)
+            case ImagePart(param=param):
+                raise _unreadable("a picture", "image", param)
+            case AudioPart(param=param):
+                raise _unreadable("a sound", "audio", param)
+            case FilePart(param=param):
+                raise _unreadable("a file", "file", param)
+    return "\n".join(texts)
+
+
+def _unreadable(thing: str, kind: str, param: str) -> BadRequest:
+    return BadRequest(
+        f"{param} is {thing}, which embedding models here cannot read. Send text parts only.",
+        param=param,
+        code=f"{kind}_not_supported",
+    )
 
 
 def _in_base64(vector: bytes) -> str:

@@ -83,6 +83,65 @@ async def test_token_ids_are_those_of_openai(api: Served) -> None:
     assert len(await vectors(api, [ids, [64]])) == 2
 
 
+async def test_texts_may_come_as_parts(api: Served) -> None:
+    parts = [{"type": "text", "text": "hello"}, {"type": "text", "text": "you"}]
+    hello, both = await vectors(api, ["hello", "hello\nyou"])
+    for given, expected in (
+        ([{"content": parts}, "hello", {"content": "hello"}], [both, hello, hello]),
+        ({"content": parts}, [both]),
+        ([{"role": "user", "content": ["hello", "you"]}], [both]),
+    ):
+        assert np.allclose(await vectors(api, given), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("part", "param", "code"),
+    [
+        (
+            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+            "input[1].content[1].image_url",
+            "image_not_supported",
+        ),
+        (
+            {"type": "input_audio", "input_audio": {"data": "AA=="}},
+            "input[1].content[1].input_audio",
+            "audio_not_supported",
+        ),
+        ({"type": "file", "file": {"file_data": "AA=="}}, "input[1].content[1].file_data", "file_not_supported"),
+        (
+            {"type": "video_url", "video_url": {"url": "https://example.org/a.mp4"}},
+            "input[1].content[1].type",
+            "not_supported",
+        ),
+        ({"type": "text"}, "input[1].content[1].text", None),
+        ({"type": "table"}, "input[1].content[1].type", None),
+    ],
+)
+async def test_parts_that_it_cannot_read_are_named(
+    api: Served, part: dict[str, Any], param: str, code: str | None
+) -> None:
+    given = ["hello", {"content": [{"type": "text", "text": "hello"}, part]}]
+    response = await api.post(PATH, {"input": given})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param)
+    assert code is None or error["code"] == code
+
+
+async def test_llama_index_s_bodies(api: Served) -> None:
+    """Batches of a hundred in base64, line breaks as blanks, the number of dimensions, and a model of OpenAI's."""
+    texts = [f"the words of chunk {chr(97 + number % 26)} " * (number % 4) for number in range(100)]
+    batch = {"input": texts, "model": "text-embedding-ada-002", "encoding_format": "base64"}
+    whole = (await api.post(PATH, batch)).json()["data"]
+    short = (await api.post(PATH, {**batch, "model": "text-embedding-3-large", "dimensions": 8})).json()["data"]
+    assert [entry["index"] for entry in whole] == [entry["index"] for entry in short] == list(range(100))
+    for entry, cut in zip(whole, short, strict=True):
+        vector, first = (np.frombuffer(base64.b64decode(each["embedding"]), "<f4") for each in (entry, cut))
+        assert (len(vector), len(first)) == (SIZE, 8)
+        assert np.allclose(vector[:8] / np.linalg.norm(vector[:8]), first, atol=1e-6)
+    query = {"input": ["the words"], "model": "text-embedding-ada-002", "encoding_format": "base64", "user": None}
+    assert (await api.post(PATH, query)).status_code == 200
+
+
 async def test_token_ids_may_be_those_of_the_model(tmp_path: Path) -> None:
     lay(tmp_path, TALKER)
     async with served(tmp_path, launch=launch, loader=None, embedding_token_ids="own") as api:
@@ -145,6 +204,10 @@ async def test_fewer_dimensions_are_the_first_ones_at_length_one(api: Served) ->
         ({"input": None}, "input"),
         ({"input": 5}, "input"),
         ({"input": ["a", 5]}, "input"),
+        ({"input": [{"content": []}]}, "input"),
+        ({"input": [{"content": 5}]}, "input"),
+        ({"input": [{"text": "a"}]}, "input"),
+        ({"input": {}}, "input"),
         ({"input": [[200_000]]}, "input"),
         ({"input": [-1]}, "input"),
         ({"input": ["a"] * 2049}, "input"),

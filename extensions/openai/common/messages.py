@@ -43,6 +43,11 @@ class ContentPart(RequestModel):
     filename: Anything = None
 
 
+MessageParts = Annotated[
+    list[ContentPart], BeforeValidator(_text_as_part, json_schema_input_type=str | list[ContentPart])
+]
+
+
 class FunctionCall(RequestModel):
     """`arguments` is JSON text; an object is taken as well, and what is no JSON reaches the model as it is."""
 
@@ -68,10 +73,7 @@ class ChatMessage(RequestModel):
     """One turn of the conversation."""
 
     role: str
-    content: (
-        Annotated[list[ContentPart], BeforeValidator(_text_as_part, json_schema_input_type=str | list[ContentPart])]
-        | None
-    ) = None
+    content: MessageParts | None = None
     name: str | None = None
     tool_calls: list[MessageToolCall] | None = Field(None, max_length=1024)
     function_call: FunctionCall | None = None
