@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.field_types import MAX_COUNT, Anything, RequestModel, Seconds, TokenId
-from extensions.openai.common.messages import ChatMessage, MessageParts, parts_of
+from extensions.openai.common.messages import MessageParts, content_parts
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.program import program_of
 from extensions.openai.common.stream import while_connected
@@ -155,7 +155,7 @@ def _text(item: str | list[int] | EmbeddingInput, path: str) -> TextOrIds:
 def _joined(item: EmbeddingInput, path: str) -> str:
     """Raises BadRequest for parts that are no text."""
     texts = []
-    for part in parts_of(ChatMessage(role="user", content=item.content), path):
+    for part in content_parts(item.content, path):
         match part:
             case TextPart(text=text):
                 texts.append(text)

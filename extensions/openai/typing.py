@@ -67,13 +67,7 @@ from extensions.openai.completions.schema import (
     TextCompletionChunk,
     TextCompletionRequest,
 )
-from extensions.openai.embeddings import (
-    EmbeddingInput,
-    EmbeddingObject,
-    EmbeddingsRequest,
-    EmbeddingsResponse,
-    EmbeddingsUsage,
-)
+from extensions.openai.embeddings import EmbeddingObject, EmbeddingsRequest, EmbeddingsResponse, EmbeddingsUsage
 from extensions.openai.images.schema import (
     DrawingFields,
     ImageEditRequest,
@@ -259,7 +253,6 @@ __all__ = [
     "DirectCaller",
     "DrawingFields",
     "DurationUsage",
-    "EmbeddingInput",
     "EmbeddingObject",
     "EmbeddingsRequest",
     "EmbeddingsResponse",

@@ -1,7 +1,7 @@
 """Chat messages as requests send them, and → our messages. Pure; BadRequest names the place."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -134,13 +134,18 @@ def parts_of(message: ChatMessage, path: str) -> tuple[Part, ...]:
 def _parts(message: ChatMessage, path: str) -> Iterator[Part]:
     if message.content is None and message.refusal:
         yield TextPart(message.refusal)
-    for number, part in enumerate(message.content or ()):
+    yield from content_parts(message.content or (), path)
+    if message.image_url is not None:
+        yield picture_part(message.image_url, None, f"{path}.image_url")
+
+
+def content_parts(content: Iterable[ContentPart], path: str) -> Iterator[Part]:
+    """Of the content of what stands at `path`, in order. Raises BadRequest."""
+    for number, part in enumerate(content):
         if part.type in MEDIA_TYPES:
             yield media_part(part.type, part.model_dump(exclude_none=True), f"{path}.content[{number}]")
         elif part.type != "thinking":
             yield TextPart(_text(part, f"{path}.content[{number}]"))
-    if message.image_url is not None:
-        yield picture_part(message.image_url, None, f"{path}.image_url")
 
 
 def _text(part: ContentPart, path: str) -> str:

@@ -73,7 +73,7 @@ def _worst(scores: Sequence[Mapping[str, float]], groups: Sequence[Sequence[str]
     )
 
 
-async def _parts(engine: Engine, text: str) -> list[Sequence[int]]:
+async def _parts(engine: Engine, text: str) -> list[list[int]]:
     """The tokens of a text, in pieces that the classifier can read. Raises BadRequest for too many."""
     tokens = await engine.tokenize(text, special=False)
     begin, end = engine.card.embedding_frame
