@@ -116,6 +116,7 @@ def pixels(picture: ImageDone) -> np.ndarray:
 
 @needs_library
 @pytest.mark.extended
+@pytest.mark.timeout(600)
 async def test_its_card_says_what_it_can_do(engine: MediaEngine) -> None:
     card = await engine.ask(DescribeImageModel(), ANSWERS)
     assert isinstance(card, ImageCard)
@@ -126,6 +127,7 @@ async def test_its_card_says_what_it_can_do(engine: MediaEngine) -> None:
 
 @needs_library
 @pytest.mark.extended
+@pytest.mark.timeout(600)
 async def test_a_seed_is_a_picture_alone_and_among_others(engine: MediaEngine) -> None:
     _, (first,) = await drawn(engine, seeds=(7,))
     steps, others = await drawn(engine, seeds=(2**63 - 1, 7))
@@ -138,6 +140,7 @@ async def test_a_seed_is_a_picture_alone_and_among_others(engine: MediaEngine) -
 
 @needs_library
 @pytest.mark.extended
+@pytest.mark.timeout(600)
 async def test_steps_are_told_with_previews(engine: MediaEngine) -> None:
     steps, (picture,) = await drawn(engine, steps=4, preview_every=2, width=128)
     assert [(each.step, each.preview is not None) for each in steps] == [(1, False), (2, True), (3, False), (4, False)]
@@ -147,6 +150,7 @@ async def test_steps_are_told_with_previews(engine: MediaEngine) -> None:
 
 @needs_library
 @pytest.mark.extended
+@pytest.mark.timeout(600)
 async def test_guidance_samplers_and_spacings_change_the_picture(engine: MediaEngine) -> None:
     variants: tuple[dict[str, Any], ...] = (
         {},
@@ -168,6 +172,7 @@ async def test_guidance_samplers_and_spacings_change_the_picture(engine: MediaEn
 
 @needs_library
 @pytest.mark.extended
+@pytest.mark.timeout(600)
 async def test_a_picture_to_begin_with_and_a_mask(engine: MediaEngine) -> None:
     _, (source,) = await drawn(engine)
     steps, (changed,) = await drawn(engine, source=source.bitmap, strength=0.5, steps=4, seeds=(3,))
@@ -182,6 +187,7 @@ async def test_a_picture_to_begin_with_and_a_mask(engine: MediaEngine) -> None:
 
 @needs_library
 @pytest.mark.extended
+@pytest.mark.timeout(600)
 async def test_a_drawing_that_nobody_waits_for_ends(tmp_path: Path, engine: MediaEngine) -> None:
     """The library stops it where it can; else its process ends, and whoever asks next loads it again."""
     request = DrawImages(prompt="x", width=SIDE, height=SIDE, steps=500, guidance=0.0, seeds=(1, 2))
