@@ -116,13 +116,12 @@ class Thought:
 class Generation:
     """One request to an engine: a prompt and how to go on from it.
 
-    `max_tokens` None means up to the end of the context; 0 only scores the prompt.
-    `logprobs` and `prompt_logprobs` are the numbers of alternatives wanted per token (0: only the token itself), None off.
-    `sampled_logprobs` reports them after the samplers instead of from the raw distribution.
-    `stop` strings end the reply where they first occur in its text and are cut from it; `stop_token_ids` likewise.
-    `constraint` holds from the end of the `thought` on, or from the first token where there is none.
-    `adapters` are applied, where None those of the load. `embedding` asks for the prompt's vector in place of a reply: so
-    many of its numbers, 0 for all, at length 1 if it is not `raw_embedding`.
+    `max_tokens` None means up to the end of the context; 0 only scores the prompt. `logprobs` and `prompt_logprobs` are
+    the numbers of alternatives wanted per token (0: only the token itself), None off. `sampled_logprobs` reports them
+    after the samplers instead of from the raw distribution. `stop` strings end the reply where they first occur in its
+    text and are cut from it; `stop_token_ids` likewise. `constraint` holds from the end of the `thought` on, or from the
+    first token where there is none. `adapters` are applied, where None those of the load. `embedding` asks for the
+    prompt's vector in place of a reply: so many of its numbers, 0 for all, at length 1 if it is not `raw_embedding`.
     """
 
     prompt: Prompt
@@ -183,10 +182,10 @@ class PromptProgress:
 class Output:
     """One thing that a backend step did for a job: at most one token, its bytes, or the end. A step may do several.
 
-    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
-    With `was_drafted` the token had been proposed before it was sampled; `rejected` tokens had been proposed in vain.
-    `prompt_logprobs` arrive once, before the first token;
-    their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit floats.
+    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply. With
+    `was_drafted` the token had been drafted, and `rejected` more in vain. `prompt_logprobs` arrive once, before the first
+    token; their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit
+    floats.
     """
 
     job_id: int
@@ -206,9 +205,9 @@ class Output:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache,
-    `image_tokens` and `audio_tokens` of it stand for pictures and sounds.
-    `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0).
-    `accepted_tokens` of the completion had been drafted; `rejected_tokens` had, and are not part of it."""
+    `image_tokens` and `audio_tokens` of it stand for pictures and sounds. `reasoning_tokens` of the completion were
+    thought (the engine leaves it at 0). `accepted_tokens` of it had been drafted; `rejected_tokens` had, and are not
+    part of it."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -304,15 +303,16 @@ class ModelCard:
     """What is true of a loaded model: the caller reads here what it may ask for.
 
     `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
-    trained for. `chat_template` is the model's own, `instruction_template` the one that it was loaded with instead, as
-    Jinja source. `control_tokens` are the texts that the tokenizer would turn into control tokens. `gpu_bytes` is what it
-    takes on graphics cards, 0 where that is nothing or not known. `modalities` are "text" and the kinds of media that it
-    reads, with its `projector`; sounds come with `audio_rate` samples a second. The vectors of an embedding model have
+    trained for. `chat_template` is its own, `instruction_template` the one that it was loaded with instead, as Jinja
+    source. `control_tokens` are the texts that the tokenizer would turn into control tokens. `gpu_bytes` is what it takes
+    on graphics cards, 0 where that is nothing or not known; `growth_bytes` of main memory it takes as it is used.
+    `recommended_sampling` are fields of `Sampling`. `modalities` are "text" and the kinds of media that it reads, with
+    its `projector`; sounds come with `audio_rate` samples a second. The vectors of an embedding model have
     `embedding_size` numbers, and its prompts begin and end with the tokens of `embedding_frame`. Those of a rerank model
-    are its scores of a pair of texts, which stand between the three parts of `pair_frame`; those of a moderation model the
-    scores of its labels, in the order of `label_groups`, where those of a group exclude each other. `embedding_prompts` are
-    names, such as "query", with what goes before a text of that role. `draft` names the model that drafts for it,
-    `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores.
+    are its scores of a pair of texts, which stand between the three parts of `pair_frame`; those of a moderation model
+    the scores of its labels, in the order of `label_groups`, where those of a group exclude each other.
+    `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names the model
+    that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores.
     """
 
     name: str
@@ -325,6 +325,7 @@ class ModelCard:
     parameters: int = 0
     size_bytes: int = 0
     gpu_bytes: int = 0
+    growth_bytes: int = 0
     chat_template: str | None = None
     instruction_template: str = ""
     bos_token: str = ""
@@ -349,6 +350,7 @@ class ModelCard:
     pair_frame: tuple[tuple[int, ...], ...] = ()
     embedding_prompts: tuple[tuple[str, str], ...] = ()
     label_groups: tuple[tuple[str, ...], ...] = ()
+    recommended_sampling: tuple[tuple[str, int | float], ...] = ()
 
     @property
     def capabilities(self) -> tuple[str, ...]:

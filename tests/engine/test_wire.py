@@ -159,6 +159,7 @@ CARD = ModelCard(
     parameters=135_000_000,
     size_bytes=98_000_000,
     gpu_bytes=99_000_000,
+    growth_bytes=1_000_000,
     chat_template="{{ x }}",
     bos_token="<s>",
     eos_token="</s>",
@@ -182,6 +183,7 @@ CARD = ModelCard(
     embedding_frame=((101,), (102,)),
     pair_frame=((101,), (102,), (102,)),
     embedding_prompts=(("query", "search: "),),
+    recommended_sampling=(("temperature", 0.7), ("top_k", 20)),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.ProbeModel(SPEC),
