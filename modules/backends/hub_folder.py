@@ -100,8 +100,16 @@ class ModelFolder:
     @property
     def quantization(self) -> str:
         """How its weights are quantized, empty where they are not."""
-        stated = self.config.get("quantization_config")
-        return str(stated.get("quant_method", "unknown")) if isinstance(stated, dict) else ""
+        stated = self.quantization_config
+        if stated.get("load_in_4bit") or stated.get("load_in_8bit"):
+            return "bitsandbytes"
+        return str(stated.get("quant_method", "unknown")) if stated else ""
+
+    @property
+    def quantization_config(self) -> Mapping[str, Any]:
+        """Empty where the weights are not quantized."""
+        stated = self.config.get("quantization_config") or self.text.get("quantization_config")
+        return stated if isinstance(stated, dict) else {}
 
     @property
     def trained_context(self) -> int:

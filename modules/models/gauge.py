@@ -156,14 +156,15 @@ class SystemMemory:
         room = room_now()
         gpu = None if room.gpu_free is None or not self._has_gpu else room.gpu_free + booked.gpu - _SMALL_RESERVE
         # What loaded models take is not free, but theirs to give back.
-        host = room.host_free + booked.host - _reserve(room.host_total)
+        host = room.host_free + booked.host - booked.untaken - _reserve(room.host_total)
         return MemoryLimits(self._models, max(0, host), gpu)
 
     def fit(self, spec: LoadSpec, booked: MemoryUse) -> tuple[LoadSpec, str]:
         """Beside the loaded models where it fits there as a whole, else in their place."""
         backend, room = self._backends.named(spec.loader), room_now()
         bound = self.limits(booked).host
-        most = room.host_free + booked.host - _reserve(room.host_total) if bound is None else bound
+        free = room.host_free + booked.host - booked.untaken
+        most = free - _reserve(room.host_total) if bound is None else bound
         most -= _PROCESS
         cards = room.gpus if backend.can_use_gpu() else ()
         beside = backend.fit(spec, most - booked.host, tuple(card.free for card in cards))

@@ -42,6 +42,8 @@ class LoadedModel:
         self.is_pinned = is_pinned
         self.is_held = False
         self.memory = MemoryUse()
+        # Booked even while less is taken: what the process had after the load, with what it will grow by.
+        self.least_host = 0
         self.pid: int | None = None
         self.loaded_at = int(time.time())
         self._events = events

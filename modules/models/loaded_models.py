@@ -155,7 +155,7 @@ class LoadedModels:
         """The model is loaded; `memory` is what it was expected to take. What it took is told by its backend for graphics
         cards, and by the system for main memory."""
         loaded.memory = replace(memory, gpu=loaded.engine.card.gpu_bytes or memory.gpu)
-        await self._measure(loaded)
+        await self._measure(loaded, growth=loaded.engine.card.growth_bytes)
         self._models[loaded.spec.name] = loaded
         del self._coming[loaded.spec.name]
 
@@ -290,16 +290,19 @@ class LoadedModels:
         if self._is_bounded(kind):
             await asyncio.gather(*map(self._measure, list(self._models.values())))
 
-    async def _measure(self, loaded: LoadedModel) -> None:
-        """What the process takes now; the most it ever took is what it will need the next time."""
+    async def _measure(self, loaded: LoadedModel, growth: int = 0) -> None:
+        """What the process takes now, and after a load the `growth` that is still to come; the most it ever took is what
+        it will need the next time."""
         if loaded.pid is None:
             return
         taken = await asyncio.to_thread(self._gauge.taken, loaded.pid)
         if taken:
-            loaded.memory = MemoryUse(host=taken, gpu=loaded.memory.gpu)
+            loaded.least_host = taken + growth if growth else loaded.least_host
+            host = max(taken, loaded.least_host)
+            loaded.memory = MemoryUse(host=host, gpu=loaded.memory.gpu, untaken=host - taken)
             # Taken out and put in again: the dictionary stays in order of use.
             before = self._needs.pop(loaded.spec, MemoryUse())
-            self._needs[loaded.spec] = MemoryUse(host=max(taken, before.host), gpu=loaded.memory.gpu)
+            self._needs[loaded.spec] = MemoryUse(host=max(host, before.host), gpu=loaded.memory.gpu)
             if len(self._needs) > _REMEMBERED:
                 del self._needs[next(iter(self._needs))]
 

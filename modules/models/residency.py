@@ -10,13 +10,15 @@ from modules.engine.types import ModelKind
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Bytes in main memory and on graphics cards."""
+    """Bytes in main memory and on graphics cards. `untaken` of `host` are still free: the model will take them as it is
+    used."""
 
     host: int = 0
     gpu: int = 0
+    untaken: int = 0
 
     def __add__(self, other: "MemoryUse") -> "MemoryUse":
-        return MemoryUse(self.host + other.host, self.gpu + other.gpu)
+        return MemoryUse(self.host + other.host, self.gpu + other.gpu, self.untaken + other.untaken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ class ModelState:
     """`progress` of a load goes from 0 to 1; `loaded_at` is in seconds since 1970; `message` is for the user.
 
     A model that sleeps, because it was idle or had to make room, is EMPTY with its `name` and `card`: the next request
-    for it loads it again. `memory` is in bytes, as measured last.
+    for it loads it again. `memory` is in bytes, as measured last, with what the model
+    is known to take once it is used.
     """
 
     status: Status = Status.EMPTY

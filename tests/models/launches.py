@@ -35,12 +35,18 @@ class Launches:
         self.pids: dict[str, int] = {}
         self.taken: dict[int, float] = {}
         self.on_gpu: dict[str, float] = {}
+        self.growing: dict[str, float] = {}
 
     async def __call__(self, spec: LoadSpec) -> Candidate:
         self.probed.append(spec.name)
         if spec.name in self.bad_files:
             raise LoadFailed(f"{spec.name} is no model.")
         return _Gated(self, spec, await launch_in_process(spec))
+
+    def claims(self, name: str) -> dict[str, int]:
+        """What the card of a model says of its memory."""
+        fields = {"gpu_bytes": self.on_gpu, "growth_bytes": self.growing}
+        return {field: round(gibs[name] * GIB) for field, gibs in fields.items() if name in gibs}
 
     @property
     def loaded(self) -> list[str]:
@@ -63,10 +69,9 @@ class _Gated:
         if self._spec.name in self._launches.too_big:
             raise LoadFailed(f"{self._spec.name} does not fit into memory.")
         engine = await self._candidate.load(report)
-        if self._spec.name in self._launches.on_gpu:
+        if claims := self._launches.claims(self._spec.name):
             await engine.aclose()
-            taken = round(self._launches.on_gpu[self._spec.name] * GIB)
-            engine = ThreadedEngine(CardedBackend(self._spec, gpu_bytes=taken))
+            engine = ThreadedEngine(CardedBackend(self._spec, **claims))
         self._launches.engines.append(engine)
         return engine
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modules.models.gauge import SystemMemory
+from modules.models.gauge import GIB, SystemMemory
+from modules.models.residency import MemoryUse
 from modules.settings.values import Settings
 
 SIZE = 32 * 2**20
@@ -55,3 +56,11 @@ def test_a_process_that_is_gone_takes_nothing() -> None:
         process.wait()
     assert SystemMemory(Settings()).taken(process.pid) == 0
     assert SystemMemory(Settings()).taken(os.getpid()) > 0
+
+
+def test_what_is_booked_and_not_taken_is_free_and_counts_once() -> None:
+    """`limits` adds what the models take to what is free."""
+    gauge = SystemMemory(Settings())
+    grown, growing = (gauge.limits(MemoryUse(host=host, untaken=host - 2 * GIB)) for host in (2 * GIB, 8 * GIB))
+    assert grown.host is not None
+    assert growing.host == pytest.approx(grown.host, abs=GIB)

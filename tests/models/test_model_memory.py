@@ -77,6 +77,22 @@ async def test_what_a_model_took_on_a_graphics_card_is_booked(tmp_path: Path, la
     await pool.aclose()
 
 
+async def test_what_a_model_will_grow_by_is_booked(tmp_path: Path, launches: Launches) -> None:
+    """B would fit beside what A has taken, and not beside what A will take once it is used."""
+    launches.pids, launches.taken = {A: 1, B: 2, C: 3}, {1: 0.5, 2: 1.0, 3: 0.5}
+    launches.growing = {A: 0.75}
+    needs = {A: 1.25, B: 1.0, C: 0.5}
+    pool = pool_of_several(tmp_path, launches, needs=needs, models_max=4, models_memory=2.0)
+    await answerer(pool, A)
+    assert state_of(pool, A).memory == 1.25 * 2**30
+    launches.taken[1] = 0.75
+    await answerer(pool, C)
+    assert (state_of(pool, A).memory, loaded(pool)) == (1.25 * 2**30, {A, C})
+    await answerer(pool, B)
+    assert loaded(pool) == {B, C}
+    await pool.aclose()
+
+
 async def test_a_full_house_makes_room_before_the_next_file_is_read(tmp_path: Path, launches: Launches) -> None:
     pool = pool_of_several(tmp_path, launches, needs={A: 1.0, B: 1.0}, models_memory=1.0)
     await answerer(pool, A)

@@ -11,11 +11,11 @@ import torch
 from torch.nn import functional
 
 from modules.backends.transformers.library import transformers
+from modules.backends.transformers.options import SPARE_SHARE
 
 NAME: Final = "packed"
-# Keys and values grow by so many tokens at once, and by an eighth of what there is.
+# Keys and values grow by so many tokens at once, and by a share of what there is.
 _GROWTH: Final = 64
-_SHARE: Final = 8
 
 Numbers: TypeAlias = torch.Tensor
 
@@ -48,7 +48,7 @@ class SequenceCache:
         return made
 
     def _grown(self, held: tuple[Numbers, Numbers] | None, part: int, new: Numbers, end: int) -> Numbers:
-        room = -(-(end + end // _SHARE) // _GROWTH) * _GROWTH
+        room = -(-(end + end // SPARE_SHARE) // _GROWTH) * _GROWTH
         grown = new.new_empty((new.shape[0], room, new.shape[2]))
         if held is not None:
             grown[:, : self.length] = held[part][:, : self.length]

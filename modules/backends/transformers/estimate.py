@@ -4,14 +4,20 @@ from typing import Final
 
 from modules.backends.base import MemoryEstimate
 from modules.backends.hub_folder import ModelFolder, Tensor
-from modules.backends.transformers.options import AUTO, DEFAULT_CONTEXT, DTYPES, TransformersOptions
+from modules.backends.transformers.options import AUTO, DEFAULT_CONTEXT, DTYPES, SPARE_SHARE, TransformersOptions
 from modules.engine.types import LoadSpec
 
-# Measured: Python with PyTorch and Transformers.
-_PROGRAM: Final = 440 * 2**20
+# Measured: PyTorch and Transformers, without the interpreter.
+_PROGRAM: Final = 352 * 2**20
+# Measured: what the tokenizer takes for each token.
+_VOCABULARY_BYTES: Final = 1024
 # The driver's context and the compiled kernels.
-_GPU_PROGRAM: Final = 450 * 2**20
+GPU_PROGRAM: Final = 450 * 2**20
+# What the driver takes of main memory.
+_GPU_HOST: Final = 88 * 2**20
 _FLOAT: Final = 4
+_UNPACKED: Final = frozenset(("fp8", "mxfp8"))
+_EIGHT_BITS: Final[frozenset[str]] = frozenset(("F8_E4M3", "F8_E5M2"))
 # Rows of logits and hidden states of a step that reads a prompt.
 _ROWS: Final = 256
 
@@ -22,15 +28,21 @@ def estimate(
     """Raises LoadFailed."""
     uses_gpu = bool(gpus) and not options.cpu
     size = number_size(folder, options, uses_gpu=uses_gpu)
-    weights = sum(_loaded(tensor, size, options) for tensor in folder.tensors().values())
-    cache = cache_cells(folder, spec, options) * token_bytes(folder, size)
+    # Transformers turns these into numbers that a CPU can compute with.
+    unpacked = _EIGHT_BITS if folder.quantization in _UNPACKED and not uses_gpu else frozenset()
+    weights = sum(
+        tensor.count * size if tensor.kind in unpacked else _loaded(tensor, size, options)
+        for tensor in folder.tensors().values()
+    )
+    cache = cache_bytes(folder, spec, options, size)
     hidden, vocabulary = folder.number("hidden_size"), folder.number("vocab_size")
     buffers = _ROWS * (8 * hidden + folder.number("intermediate_size")) * size + spec.parallel * vocabulary * _FLOAT
-    parts = (("weights", weights), ("cache", cache), ("buffers", buffers), ("program", _PROGRAM))
+    program = _PROGRAM + vocabulary * _VOCABULARY_BYTES
+    parts = (("weights", weights), ("cache", cache), ("buffers", buffers), ("program", program))
     if not uses_gpu:
-        return MemoryEstimate(host=weights + cache + buffers + _PROGRAM, parts=parts)
+        return MemoryEstimate(host=weights + cache + buffers + program, parts=parts)
     shares = _shares(weights + cache + buffers, gpus)
-    return MemoryEstimate(host=_PROGRAM, gpus=shares, parts=parts, placement="all layers")
+    return MemoryEstimate(host=program + _GPU_HOST, gpus=shares, parts=parts, placement="all layers")
 
 
 def number_size(folder: ModelFolder, options: TransformersOptions, *, uses_gpu: bool) -> int:
@@ -52,13 +64,32 @@ def cache_cells(folder: ModelFolder, spec: LoadSpec, options: TransformersOption
     return max(context_of(folder, spec), options.cache_tokens)
 
 
+def cache_bytes(folder: ModelFolder, spec: LoadSpec, options: TransformersOptions, size: int) -> int:
+    """What keys and values take once the cache is full, in numbers of `size` bytes."""
+    tokens = cache_cells(folder, spec, options)
+    return (tokens + tokens // SPARE_SHARE) * token_bytes(folder, size)
+
+
 def token_bytes(folder: ModelFolder, size: int) -> int:
     """What one token takes in the cache."""
     heads = folder.number("num_attention_heads") or folder.number("n_head")
     hidden = folder.number("hidden_size") or folder.number("n_embd")
-    layers = folder.number("num_hidden_layers") or folder.number("n_layer")
     width = folder.number("head_dim") or (hidden // heads if heads else 0)
-    return 2 * layers * (folder.number("num_key_value_heads") or heads) * width * size
+    shared = folder.number("num_key_value_heads") or heads
+    # Latent attention: keys have a part without positions, and are wider than values.
+    if apart := folder.number("qk_nope_head_dim"):
+        both = apart + folder.number("qk_rope_head_dim") + folder.number("v_head_dim")
+    else:
+        both = 2 * width
+    return _cached_layers(folder) * shared * both * size
+
+
+def _cached_layers(folder: ModelFolder) -> int:
+    """Layers that keep something of each token: attention, and not what has one state for all of them."""
+    kinds = folder.text.get("layer_types")
+    if isinstance(kinds, list):
+        return sum("attention" in str(kind) and "linear" not in str(kind) for kind in kinds)
+    return folder.number("num_hidden_layers") or folder.number("n_layer")
 
 
 def _loaded(tensor: Tensor, size: int, options: TransformersOptions) -> int:
@@ -76,8 +107,8 @@ def _shares(total: int, gpus: tuple[int, ...]) -> tuple[int, ...]:
     """One card after the other, as layers are dealt out."""
     shares = []
     for free in gpus:
-        share = min(total, max(0, free - _GPU_PROGRAM))
-        shares.append(share + _GPU_PROGRAM if share else 0)
+        share = min(total, max(0, free - GPU_PROGRAM))
+        shares.append(share + GPU_PROGRAM if share else 0)
         total -= share
     shares[0] += total
     return tuple(shares)

@@ -9,12 +9,13 @@ import torch
 
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
-from modules.backends.hub_folder import ModelFolder
+from modules.backends.hub_folder import GENERATION, ModelFolder, optional_json
 from modules.backends.model_templates import template_beside
+from modules.backends.recommended_sampling import recommended_sampling
 from modules.backends.transformers import attention
 from modules.backends.transformers.adapters import PeftAdapters, check_adapter
 from modules.backends.transformers.backend import TransformersBackend
-from modules.backends.transformers.estimate import cache_cells, context_of
+from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells, context_of
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
 from modules.backends.transformers.refusals import check
@@ -25,7 +26,6 @@ from modules.engine.types import LoadSpec, ModelCard
 from modules.errors import LoadFailed
 
 _SHOWN: Final = 400
-_CUDA: Final = "cuda"
 _CPU: Final = "cpu"
 
 
@@ -56,10 +56,14 @@ class TransformersLoader:
             )
         width = int(model.get_output_embeddings().weight.shape[0])
         tokenizer = HubTokenizer(folder, width)
+        cache = cache_bytes(folder, spec, options, model.dtype.itemsize)
+        is_on_cpu = model.device.type == _CPU
         card = replace(
             _card(spec, folder, tokenizer),
             parameters=sum(each.numel() for each in model.parameters()),
-            gpu_bytes=torch.cuda.memory_reserved() if torch.cuda.is_available() else 0,
+            # The cache is not there yet, and will be where the model is.
+            growth_bytes=cache if is_on_cpu else 0,
+            gpu_bytes=0 if is_on_cpu else torch.cuda.memory_reserved() + GPU_PROGRAM + cache,
         )
         adapters = PeftAdapters(model, spec.adapters)
         report(1.0)
@@ -148,4 +152,5 @@ def _card(spec: LoadSpec, folder: ModelFolder, tokenizer: HubTokenizer) -> Model
         can_adapt=True,
         adapters=tuple(adapter.name for adapter in spec.adapters),
         kind=spec.kind,
+        recommended_sampling=recommended_sampling(optional_json(folder.path / GENERATION)),
     )

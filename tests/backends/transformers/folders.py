@@ -29,6 +29,14 @@ LLAMA: Final = {
     "head_dim": 16,
     "max_position_embeddings": 512,
 }
+GPT2 = {"model_type": "gpt2", "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 256}
+GEMMA2 = {**LLAMA, "model_type": "gemma2", "sliding_window": 16, "query_pre_attn_scalar": 16}
+HYBRID = {
+    **LLAMA,
+    "model_type": "lfm2",
+    "num_hidden_layers": 4,
+    "layer_types": ["conv", "full_attention", "conv", "full_attention"],
+}
 
 
 def converted_smollm2(gguf: Path) -> Path:
@@ -47,17 +55,27 @@ def converted_smollm2(gguf: Path) -> Path:
     return target
 
 
-def tiny_folder(path: Path, config: dict[str, Any] | None = None, *, seed: int = 0) -> Path:
-    """One token for each byte, and some control tokens; weights large enough for replies to differ."""
-    traits = {"vocab_size": VOCABULARY, "eos_token_id": VOCABULARY - 1, "bos_token_id": None, "pad_token_id": None}
+def tiny_folder(
+    path: Path, config: dict[str, Any] | None = None, *, seed: int = 0, tokenizer: Tokenizer | None = None
+) -> Path:
+    """One token for each byte, and some control tokens, or the tokens of `tokenizer`; weights large enough for replies to
+    differ."""
+    tokenizer = tokenizer or byte_tokenizer()
+    end = tokenizer.token_to_id(CONTROL[-1])
+    traits = {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "eos_token_id": end,
+        "bos_token_id": None,
+        "pad_token_id": None,
+    }
     fields = {**(config or LLAMA), **traits}
     torch.manual_seed(seed)
     made = transformers.AutoConfig.for_model(fields.pop("model_type"), **fields)
     made.initializer_range = 0.2
     model = transformers.AutoModelForCausalLM.from_config(made, dtype=torch.float32)
-    model.generation_config = transformers.GenerationConfig(eos_token_id=VOCABULARY - 1)
+    model.generation_config = transformers.GenerationConfig(eos_token_id=end)
     model.save_pretrained(path)
-    byte_tokenizer().save(str(path / "tokenizer.json"))
+    tokenizer.save(str(path / "tokenizer.json"))
     (path / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
     (path / "tokenizer_config.json").write_text('{"eos_token": "<|im_end|>"}', encoding="utf-8")
     return path

@@ -13,13 +13,11 @@ from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Generation, Prompt
 from modules.sampling import Sampling
 from tests.backends.loading import transformers_engine, transformers_spec
-from tests.backends.transformers.folders import LLAMA, VOCABULARY, tiny_folder
+from tests.backends.transformers.folders import GEMMA2, GPT2, HYBRID, LLAMA, VOCABULARY, tiny_folder
 from tests.streams import whole
 
 COUNT = 16
 PROMPTS = ("The quick brown fox", "a", "🙂 is one", "Once upon a time there was " * 4, "0123456789", "x = [1, 2")
-GPT2 = {"model_type": "gpt2", "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 256}
-GEMMA2 = {**LLAMA, "model_type": "gemma2", "sliding_window": 16, "query_pre_attn_scalar": 16}
 QWEN3_MOE = {
     **LLAMA,
     "model_type": "qwen3_moe",
@@ -30,12 +28,6 @@ QWEN3_MOE = {
 GPT_OSS = {**LLAMA, "model_type": "gpt_oss", "sliding_window": 16, "num_local_experts": 4, "num_experts_per_tok": 2}
 # Recurrent layers, whose states cannot be cut or packed.
 MAMBA = {"model_type": "mamba", "hidden_size": 64, "num_hidden_layers": 2, "state_size": 8}
-HYBRID = {
-    **LLAMA,
-    "model_type": "lfm2",
-    "num_hidden_layers": 4,
-    "layer_types": ["conv", "full_attention", "conv", "full_attention"],
-}
 
 
 def greedy(prompt: Sequence[int], **fields: Any) -> Generation:
