@@ -88,10 +88,8 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """What the reply must match. `kind` is "json_schema", "regex", "lark" or "gbnf"; `text` its source.
-
-    `param` names the request field that it comes from, for refusals.
-    """
+    """What the reply must match. `kind` is "json_schema", "regex", "lark" or "gbnf"; `text` its source, `param` the request
+    field that it comes from, for refusals."""
 
     kind: str
     text: str
@@ -182,10 +180,10 @@ class PromptProgress:
 class Output:
     """One thing that a backend step did for a job: at most one token, its bytes, or the end. A step may do several.
 
-    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply. With
-    `was_drafted` the token had been drafted, and `rejected` more in vain. `prompt_logprobs` arrive once, before the first
-    token; their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit
-    floats.
+    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
+    With `was_drafted` the token had been proposed before it was sampled; `rejected` tokens had been proposed in vain.
+    `prompt_logprobs` arrive once, before the first token;
+    their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit floats.
     """
 
     job_id: int
@@ -205,9 +203,9 @@ class Output:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache,
-    `image_tokens` and `audio_tokens` of it stand for pictures and sounds. `reasoning_tokens` of the completion were
-    thought (the engine leaves it at 0). `accepted_tokens` of it had been drafted; `rejected_tokens` had, and are not
-    part of it."""
+    `image_tokens` and `audio_tokens` of it stand for pictures and sounds.
+    `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0).
+    `accepted_tokens` of the completion had been drafted; `rejected_tokens` had, and are not part of it."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -27,13 +27,15 @@ class InternalHealth(BaseModel):
 
 class ModelInfo(BaseModel):
     """`model_name` is the text None when nothing is loaded; front ends compare with it. `modalities` are what the model
-    reads: text, image, audio."""
+    reads: text, image, audio. `recommended_sampling` are parameters with the values that its makers recommend; requests
+    that leave them out have the server's defaults even so."""
 
     model_name: str
     lora_names: list[str]
     loader: str | None
     context_length: int | None
     modalities: list[str] = []
+    recommended_sampling: dict[str, int | float] = {}
 
 
 class ModelNames(BaseModel):
@@ -86,6 +88,7 @@ async def model_info(context: CurrentContext) -> ModelInfo:
         loader=card.loader,
         context_length=card.context,
         modalities=list(card.modalities),
+        recommended_sampling=dict(card.recommended_sampling),
     )
 
 

@@ -28,6 +28,7 @@ from modules.backends.llamacpp.options import (
     embedding_context,
     spec_of_draft,
 )
+from modules.backends.llamacpp.recommendations import recommendations
 from modules.backends.llamacpp.refusals import Facts, check_options, check_places
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
@@ -383,6 +384,7 @@ def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:
         adapters=tuple(adapter.name for adapter in spec.adapters),
         draft=spec.draft.name if spec.draft is not None else "",
         kind=spec.kind,
+        recommended_sampling=recommendations(lambda key: library.model_metadata(model, key)),
         embedding_size=_row_size(spec, model),
         embedding_frame=tokenizer.frame() if spec.kind is ModelKind.EMBEDDING else ((), ()),
         pair_frame=tokenizer.pair_frame() if spec.kind is ModelKind.RERANK else (),

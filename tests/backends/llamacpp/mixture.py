@@ -1,6 +1,6 @@
 """Writes a tiny mixture of experts with the vocabulary of another model: random weights, for placement and sizes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gguf
@@ -10,8 +10,15 @@ from gguf import GGUFReader, GGUFValueType
 LAYERS, EXPERTS, WIDTH, HEADS, HIDDEN = 4, 4, 64, 4, 128
 
 
-def write_mixture(path: Path, vocabulary: Path, *, parts: int = 1) -> Path:
-    """A llama model of four layers with four experts each, in so many files. Returns the path of the first."""
+def write_mixture(
+    path: Path,
+    vocabulary: Path,
+    *,
+    parts: int = 1,
+    metadata: Callable[[gguf.GGUFWriter], None] = lambda writer: None,
+) -> Path:
+    """A llama model of four layers with four experts each, in so many files; `metadata` adds more of them. Returns the path
+    of the first."""
     tensors = dict(_tensors(_token_count(vocabulary)))
     most = -(-len(tensors) // parts) if parts > 1 else 0
     writer = gguf.GGUFWriter(path, "llama", split_max_tensors=most)
@@ -23,6 +30,7 @@ def write_mixture(path: Path, vocabulary: Path, *, parts: int = 1) -> Path:
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_expert_count(EXPERTS)
     writer.add_expert_used_count(2)
+    metadata(writer)
     _copy_vocabulary(vocabulary, writer)
     for name, values in tensors.items():
         writer.add_tensor(name, values)
