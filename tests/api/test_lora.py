@@ -1,6 +1,7 @@
 """LoRA adapters of single requests over the API, with a tiny model on the Transformers loader in its own process."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest_asyncio
 from modules.models.loading import launch_engine
 from modules.models.state import Status
 from tests.api.serving import CHAT, TEXT, Served, says, served, text_of, until
-from tests.backends.transformers.folders import tiny_folder, write_adapter
+from tests.backends.transformers.folders import VOCABULARY, tiny_folder, write_adapter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,6 +23,8 @@ FIELDS = {"temperature": 0, "max_tokens": 8, "ignore_eos": True}
 async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     folder = tmp_path_factory.mktemp("data")
     tiny_folder(folder / "models" / "tiny")
+    recommends = {"eos_token_id": VOCABULARY - 1, "temperature": 0.25, "top_k": 3}
+    (folder / "models" / "tiny" / "generation_config.json").write_text(json.dumps(recommends), encoding="utf-8")
     (folder / "loras").mkdir()
     for seed in range(2):
         write_adapter(folder / "loras" / f"lora{seed}", seed=seed)
@@ -41,6 +44,11 @@ async def said(api: Served, **fields: Any) -> str:
 async def test_the_list_has_what_can_be_named(api: Served) -> None:
     names = (await api.http.get("/v1/internal/lora/list")).json()["lora_names"]
     assert names == ["lora0", "lora1", "other.gguf"]
+
+
+async def test_the_info_says_what_the_folder_recommends(api: Served) -> None:
+    info = (await api.http.get("/v1/internal/model/info")).json()
+    assert info["recommended_sampling"] == {"temperature": 0.25, "top_k": 3}
 
 
 async def test_the_request_decides_and_silence_is_the_servers_choice(api: Served) -> None:
@@ -106,6 +114,22 @@ async def test_what_cannot_be_is_refused(api: Served, path: str, lora: object, s
     assert error["param"].startswith("lora")
     assert error["message"]
     assert str(sys.prefix) not in error["message"]
+
+
+async def test_a_folder_that_lacks_its_package_leaves_the_running_model(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gptqmodel", None)
+    folder = tmp_path_factory.mktemp("quantized")
+    config = tiny_folder(folder / "models" / "awq") / "config.json"
+    stated = {"quantization_config": {"quant_method": "awq", "bits": 4}}
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | stated), encoding="utf-8")
+    async with served(folder) as api:
+        body = {"model_name": "awq", "args": {"loader": "Transformers"}}
+        refused = await api.post("/v1/internal/model/load", body)
+        assert refused.json()["error"]["code"] == "model_load_failed"
+        assert "the package is missing: gptqmodel" in refused.json()["error"]["message"]
+        assert (await api.post(CHAT, says("echo: still here"))).json()["model"] == "scripted"
 
 
 async def test_models_that_take_none_say_so(tmp_path_factory: pytest.TempPathFactory) -> None:

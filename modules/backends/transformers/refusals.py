@@ -8,19 +8,30 @@ from typing import Final
 import torch
 
 from modules.backends.hub_folder import ModelFolder
+from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import TransformersOptions
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 
 # The packages that Transformers needs for weights that are quantized already, by the name of the format.
 _PACKAGES: Final = MappingProxyType(
-    {"bitsandbytes": "bitsandbytes", "gptq": "gptqmodel", "awq": "gptqmodel", "torchao": "torchao", "hqq": "hqq"}
+    {
+        "bitsandbytes": ("bitsandbytes",),
+        "gptq": ("optimum", "gptqmodel"),
+        "awq": ("gptqmodel",),
+        "compressed-tensors": ("compressed_tensors",),
+        "torchao": ("torchao",),
+        "hqq": ("hqq",),
+    }
 )
+_BITSANDBYTES: Final = "bitsandbytes"
+_INSTEAD: Final = "take a version of the model that is not quantized"
+_SHOWN: Final = 300
 
 
 def check(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) -> None:
     """Raises LoadFailed, in a sentence that says what to do instead."""
-    for refusal in (*_of_folder(spec, folder), *_of_options(options), *_of_weights(folder)):
+    for refusal in (*_of_folder(spec, folder), *_of_weights(folder, options), *_of_options(options)):
         raise LoadFailed(f"{spec.name} cannot be loaded: {refusal}")
 
 
@@ -50,16 +61,62 @@ def _of_options(options: TransformersOptions) -> Iterator[str]:
     if (options.load_in_4bit or options.load_in_8bit) and find_spec("bitsandbytes") is None:
         flag = "--load-in-4bit" if options.load_in_4bit else "--load-in-8bit"
         yield f"{flag} needs the package bitsandbytes. Install it, or leave the flag out."
+    elif (options.load_in_4bit or options.load_in_8bit) and not _uses_gpu(options):
+        flag = "--load-in-4bit" if options.load_in_4bit else "--load-in-8bit"
+        yield f"{flag} needs a graphics card with CUDA, and {_no_gpu(options)}. Leave the flag out."
     if options.attn_implementation == "flash_attention_2" and find_spec("flash_attn") is None:
         yield (
             "--attn-implementation flash_attention_2 needs the package flash-attn. Install it, or choose "
             "--attn-implementation auto."
         )
-    elif options.attn_implementation == "flash_attention_2" and (options.cpu or not torch.cuda.is_available()):
+    elif options.attn_implementation == "flash_attention_2" and not _uses_gpu(options):
         yield "--attn-implementation flash_attention_2 needs a graphics card. Choose --attn-implementation auto."
 
 
-def _of_weights(folder: ModelFolder) -> Iterator[str]:
-    package = _PACKAGES.get(folder.quantization)
-    if package is not None and find_spec(package) is None:
-        yield f"its weights are quantized with {folder.quantization}, for which the package {package} is missing."
+def _of_weights(folder: ModelFolder, options: TransformersOptions) -> Iterator[str]:
+    """Of weights that are quantized already."""
+    method = folder.quantization
+    if not method:
+        return
+    if options.load_in_4bit or options.load_in_8bit:
+        flag = "--load-in-4bit" if options.load_in_4bit else "--load-in-8bit"
+        yield f"its weights are quantized with {method[:40]!a} already. Leave {flag} out."
+    missing = [package for package in _PACKAGES.get(method, ()) if find_spec(package) is None]
+    if missing:
+        are = "package is" if len(missing) == 1 else "packages are"
+        yield (
+            f"its weights are quantized with {method}, for which the {are} missing: {', '.join(missing)}. Install what is "
+            f"missing, or {_INSTEAD}."
+        )
+    elif (method == _BITSANDBYTES or (options.cpu and torch.cuda.is_available())) and not _uses_gpu(options):
+        yield (
+            f"its weights are quantized with {method[:40]!a}, which needs a graphics card with CUDA, and "
+            f"{_no_gpu(options)}. Otherwise {_INSTEAD}."
+        )
+    elif refusal := _quantizer_refusal(folder, method):
+        yield refusal
+
+
+def _quantizer_refusal(folder: ModelFolder, method: str) -> str:
+    """What Transformers itself finds to be missing, which it would tell only when it loads; empty where nothing is."""
+    quantizers = transformers.quantizers.auto
+    if method not in quantizers.AUTO_QUANTIZATION_CONFIG_MAPPING and method != _BITSANDBYTES:
+        return (
+            f"its weights are quantized with {method[:40]!a}, a format that this version of Transformers does not know. "
+            f"Instead {_INSTEAD}."
+        )
+    stated = dict(folder.quantization_config)
+    try:
+        quantizers.AutoHfQuantizer.from_config(stated, pre_quantized=True).validate_environment(device_map=None)
+    except (ImportError, OSError, RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
+        said = " ".join(str(error).split())[:_SHOWN]
+        return f"its weights are quantized with {method}, which does not work here: {said} Otherwise {_INSTEAD}."
+    return ""
+
+
+def _uses_gpu(options: TransformersOptions) -> bool:
+    return torch.cuda.is_available() and not options.cpu
+
+
+def _no_gpu(options: TransformersOptions) -> str:
+    return "--cpu is set" if options.cpu else "there is none"

@@ -2,18 +2,24 @@
 
 import json
 import pickle
+import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from modules.backends.registry import BACKENDS
-from modules.engine.types import LoadSpec, ModelKind
+from modules.engine.types import Generation, LoadSpec, ModelKind, Prompt
 from modules.errors import LoadFailed
 from modules.settings.flags import parse
-from tests.backends.loading import transformers_spec
+from tests.backends.loading import transformers_engine, transformers_spec
 from tests.backends.transformers.folders import tiny_folder
+from tests.streams import whole
 
 
 class Trap:
@@ -105,6 +111,90 @@ def test_options_that_cannot_be(folder: Path, changes: dict[str, Any], words: st
 
 def _with_nonsense(folder: Path) -> LoadSpec:
     return replace(transformers_spec(folder), options={"nonsense": 1})
+
+
+GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False}
+COMPRESSED = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {}}
+
+
+@pytest.mark.parametrize(
+    ("stated", "hidden", "words"),
+    [
+        (GPTQ, ("optimum", "gptqmodel"), "gptq, for which the packages are missing: optimum, gptqmodel"),
+        ({"quant_method": "awq", "bits": 4}, ("gptqmodel",), "awq, for which the package is missing: gptqmodel"),
+        (COMPRESSED, ("compressed_tensors",), "the package is missing: compressed_tensors"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, ("bitsandbytes",), "missing: bitsandbytes"),
+        ({"load_in_8bit": True}, ("bitsandbytes",), "missing: bitsandbytes"),
+        ({"quant_method": "fbgemm_fp8"}, ("fbgemm_gpu",), "fbgemm_fp8, which does not work here"),
+        ({"quant_method": "magic"}, (), "'magic', a format that this version of Transformers does not know"),
+        ({"bits": 4}, (), "'unknown', a format that this version of Transformers does not know"),
+    ],
+    ids=["gptq", "awq", "compressed-tensors", "bitsandbytes", "older", "fbgemm", "unknown", "unnamed"],
+)
+def test_quantized_folders_say_what_they_lack(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stated: dict[str, Any],
+    hidden: tuple[str, ...],
+    words: str,
+) -> None:
+    for package in hidden:
+        monkeypatch.setitem(sys.modules, package, None)
+    said = refusal(transformers_spec(changed(folder, tmp_path / "quantized", quantization_config=stated)))
+    assert words in said
+    assert "a version of the model that is not quantized" in said
+
+
+@pytest.mark.parametrize("flag", ["load_in_4bit", "load_in_8bit"])
+def test_what_bitsandbytes_needs_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    spec = transformers_spec(folder, **{flag: True})
+    shown = f"--{flag.replace('_', '-')}"
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    assert f"{shown} needs the package bitsandbytes" in refusal(spec)
+    # There, as far as can be seen, and not imported before the graphics card is looked for.
+    package = ModuleType("bitsandbytes")
+    package.__spec__ = ModuleSpec("bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", package)
+    assert f"{shown} needs a graphics card with CUDA, and --cpu is set" in refusal(spec)
+    stored = changed(folder, tmp_path / "stored", quantization_config={"quant_method": "bitsandbytes", flag: True})
+    assert "needs a graphics card with CUDA" in refusal(transformers_spec(stored))
+    gptq = changed(folder, tmp_path / "gptq", quantization_config=GPTQ)
+    assert f"quantized with 'gptq' already. Leave {shown} out" in refusal(transformers_spec(gptq, **{flag: True}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a graphics card it is computed as it is")
+async def test_fp8_is_computed_on_a_cpu_as_ordinary_numbers(folder: Path, tmp_path: Path) -> None:
+    """Nearly as before it was rounded, and the estimate counts what it becomes."""
+    other = changed(
+        folder,
+        tmp_path / "fp8",
+        quantization_config={
+            "quant_method": "fp8",
+            "activation_scheme": "dynamic",
+            "weight_block_size": [128, 128],
+            "modules_to_not_convert": ["lm_head"],
+        },
+    )
+    tensors: dict[str, torch.Tensor] = {}
+    for name, weights in load_file(folder / "model.safetensors").items():
+        tensors[name] = weights
+        if name.endswith("_proj.weight"):
+            scale = weights.abs().max() / torch.finfo(torch.float8_e4m3fn).max
+            tensors[name] = (weights / scale).to(torch.float8_e4m3fn)
+            tensors[f"{name}_scale_inv"] = scale.reshape(1, 1)
+    save_file(tensors, other / "model.safetensors", metadata={"format": "pt"})
+    scored = []
+    for each in (folder, other):
+        async with transformers_engine(transformers_spec(each)) as engine:
+            reply = await whole(engine, Generation(prompt=Prompt((40, 41, 42)), max_tokens=0, prompt_logprobs=0))
+        assert reply.prompt_logprobs is not None
+        scored.append([entry.logprob for entry in reply.prompt_logprobs if entry is not None])
+    assert scored[1] == pytest.approx(scored[0], abs=1.0)
+    plain, rounded = (BACKENDS.named("Transformers").estimate(transformers_spec(each)) for each in (folder, other))
+    assert rounded.host == pytest.approx(plain.host, rel=0.001)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
