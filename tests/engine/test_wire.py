@@ -183,6 +183,7 @@ CARD = ModelCard(
     embedding_frame=((101,), (102,)),
     pair_frame=((101,), (102,), (102,)),
     embedding_prompts=(("query", "search: "),),
+    label_groups=(("a", "b"), ("c",)),
     recommended_sampling=(("temperature", 0.7), ("top_k", 20)),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
