@@ -90,4 +90,10 @@ def _component(option: Option, settings: Settings) -> Component:
 def _entry(option: Option, value: Any) -> Any:  # noqa: ANN401 - whatever kind of value a setting has
     if option.name == "model_draft":
         return value or NO_DRAFT
-    return ", ".join(f"{each:g}" for each in value) if option.kind is OptionKind.NUMBERS else value
+    match option.kind:
+        case OptionKind.NUMBERS:
+            return ", ".join(f"{each:g}" for each in value)
+        case OptionKind.WORDS:
+            return ", ".join(value)
+        case _:
+            return value
