@@ -1,5 +1,6 @@
 """The stable-diffusion.cpp backend: pictures without PyTorch."""
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import ClassVar, Final
@@ -11,6 +12,7 @@ from modules.backends.media import MediaBackendSpec
 from modules.backends.stable_diffusion_cpp.files import ENDINGS, is_image_model, read_image_model
 from modules.backends.stable_diffusion_cpp.options import StableDiffusionCppOptions
 from modules.engine.types import LoadSpec, ModelKind
+from modules.process.spec import ProcessSpec
 from modules.settings.options import SettingsGroup
 
 # Measured: Python with the library.
@@ -27,6 +29,9 @@ UNTILED_PIXELS: Final = 768 * 768
 # What computes on graphics cards is installed by a package of another name.
 _CARD_PACKAGES: Final = ("cyllama-cuda12", "cyllama-vulkan", "cyllama-rocm", "cyllama-sycl")
 
+# The last versions for Python 3.11.
+_WITHOUT_CANCEL: Final = "0.2."
+
 
 class StableDiffusionCpp(MediaBackendSpec):
     name: ClassVar[str] = "stable-diffusion.cpp"
@@ -35,8 +40,6 @@ class StableDiffusionCpp(MediaBackendSpec):
     spellings: ClassVar[tuple[str, ...]] = ("sd.cpp", "stable_diffusion_cpp", "sd-cpp")
     options: ClassVar[type[SettingsGroup]] = StableDiffusionCppOptions
     endings: ClassVar[tuple[str, ...]] = ENDINGS
-    # Older versions of the library cannot stop, and reading the files again is dear: what is nearly done may finish.
-    cancel_seconds: ClassVar[float | None] = 10.0
 
     @override
     def reads(self, path: Path) -> bool:
@@ -45,6 +48,12 @@ class StableDiffusionCpp(MediaBackendSpec):
     @override
     def can_use_gpu(self) -> bool:
         return any(_is_installed(package) for package in _CARD_PACKAGES)
+
+    @override
+    def process(self, spec: LoadSpec) -> ProcessSpec:
+        """One that cannot stop ends at once, so that nobody waits for what is not wanted any more."""
+        found = super().process(spec)
+        return found if _can_cancel() else replace(found, cancel_seconds=0)
 
     @override
     def estimate(self, spec: LoadSpec, gpus: tuple[int, ...] = ()) -> MemoryEstimate:
@@ -65,9 +74,18 @@ class StableDiffusionCpp(MediaBackendSpec):
         return MemoryEstimate(host=_PROGRAM, gpus=(weights + computing,), parts=parts)
 
 
+def _can_cancel() -> bool:
+    """Whether the installed version of the library can stop within a picture."""
+    return not any(_version(package).startswith(_WITHOUT_CANCEL) for package in ("cyllama", *_CARD_PACKAGES))
+
+
 def _is_installed(package: str) -> bool:
+    return bool(_version(package))
+
+
+def _version(package: str) -> str:
+    """Empty for what is not installed."""
     try:
-        version(package)
+        return version(package)
     except PackageNotFoundError:
-        return False
-    return True
+        return ""
