@@ -65,6 +65,10 @@ class KvSlot:
         """`length` without a run that it would cut."""
         return next((run.start for run in self.runs if run.start < length < run.end), length)
 
+    def has_run(self, start: int, end: int) -> bool:
+        """Whether a picture or a sound, or a part of one, stands between the tokens `start` and `end`."""
+        return any(run.start < end and run.end > start for run in self.runs)
+
     def reach(self, budget: int) -> int:
         """Up to where one step with `budget` tokens can compute: a step has either text or a part of one run."""
         if not self.runs or (run := self.next_run) is None:

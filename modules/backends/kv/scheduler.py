@@ -32,7 +32,7 @@ from modules.backends.kv.plan import (
 )
 from modules.backends.kv.prefix_cache import Match, PrefixCache, common_length
 
-# Copying a shorter prefix costs more than computing it.
+# Copying a shorter prefix costs more than computing it, unless a picture is in it.
 MIN_SHARED: Final = 16
 # Shorter sequences are computed again sooner than they are copied back.
 MIN_OFFLOADED: Final = 24
@@ -224,7 +224,8 @@ class Scheduler:
 
     def _place(self, slot: KvSlot, match: Match, actions: list[Action]) -> None:
         on_host, entry = self._host_match(slot)
-        if entry is not None and on_host - match.length >= MIN_SHARED and self._can_restore(entry):
+        is_worth_it = on_host - match.length >= MIN_SHARED or slot.has_run(match.length, on_host)
+        if entry is not None and is_worth_it and self._can_restore(entry):
             self._place_restored(slot, entry, on_host, actions)
         else:
             self._place_matched(slot, match, actions)

@@ -1,6 +1,9 @@
 """Pictures in the cache's plans: whole or not at all, apart from text, at positions of their own."""
 
-from modules.backends.kv.plan import CacheTraits, Copy, KvSlot, MediaRun, StepPlan
+import pytest
+
+from modules.backends.kv.host_cache import HostCache
+from modules.backends.kv.plan import CacheTraits, Copy, KvSlot, MediaRun, Restore, StepPlan
 from modules.backends.kv.scheduler import Scheduler
 
 TEXT = list(range(20))
@@ -75,3 +78,46 @@ def test_a_picture_is_shared_whole_or_not_at_all() -> None:
     made.add(ends)
     assert [action for action in made.place_waiting() if isinstance(action, Copy)] == [Copy(0, 2, 20)]
     assert ends.cached == 20
+
+
+def asking(job_id: int, cells: list[int], tail: int) -> KvSlot:
+    """`TEXT`, a picture of these cells, and `tail` tokens after it."""
+    tokens = [*TEXT, *cells, *range(100, 100 + tail)]
+    run = MediaRun(start=len(TEXT), end=len(TEXT) + len(cells), positions=len(cells), digest=b"%d" % cells[0], part=0)
+    return KvSlot(job_id, tokens, len(tokens), runs=(run,))
+
+
+def finished(made: Scheduler, slot: KvSlot) -> list[object]:
+    """What was done to give `slot` its place; it has run to its end."""
+    made.add(slot)
+    actions: list[object] = list(made.place_waiting())
+    while slot.pending:
+        step(made)
+    made.finish(slot)
+    return actions
+
+
+@pytest.mark.parametrize("tail", [1, 8, 40])
+def test_a_picture_comes_back_from_the_host_cache(tail: int) -> None:
+    """However few tokens it is: computing it takes a step of its own, and the encoder where its rows are gone."""
+    traits = CacheTraits(cells=200, parallel=4, sequences=8, keeps_idle=False)
+    made = Scheduler(traits, host_cache=HostCache(400, lambda sequence: len(TEXT) + len(CELLS) + tail))
+    other = [cell - 100 for cell in CELLS]
+    for job_id, cells in ((1, CELLS), (2, other)):
+        finished(made, asking(job_id, cells, tail))
+    again = asking(3, CELLS, tail)
+    actions = finished(made, again)
+    assert again.cached == len(again.tokens) - 1
+    assert [action.length for action in actions if isinstance(action, Restore)] == [again.cached]
+
+
+def test_a_few_tokens_of_text_are_computed_again() -> None:
+    traits = CacheTraits(cells=200, parallel=4, sequences=8, keeps_idle=False)
+    made = Scheduler(traits, host_cache=HostCache(400, lambda sequence: len(TEXT) + 10))
+    for job_id, first in ((1, 100), (2, 200)):
+        tokens = [*TEXT, *range(first, first + 10)]
+        finished(made, KvSlot(job_id, tokens, len(tokens)))
+    tokens = [*TEXT, *range(100, 110)]
+    again = KvSlot(3, tokens, len(tokens))
+    assert not any(isinstance(action, Restore) for action in finished(made, again))
+    assert again.cached == len(TEXT)
