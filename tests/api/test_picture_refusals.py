@@ -71,6 +71,74 @@ async def test_what_cannot_be_read_is_refused_at_its_place(api: Served, part: di
     assert "passwd" not in error["message"]
 
 
+SHOWN: dict[str, Any] = {"type": "input_image", "image_url": BROKEN}
+BLOCK: dict[str, Any] = {
+    "type": "image",
+    "source": {"type": "base64", "media_type": "image/png", "data": BROKEN.partition(",")[2]},
+}
+RESULT: dict[str, Any] = {"type": "tool_result", "tool_use_id": "t", "content": [words("a"), BLOCK]}
+CALL: dict[str, Any] = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+
+
+@pytest.mark.parametrize(
+    ("items", "place"),
+    [
+        ([{"role": "user", "content": [{"type": "input_text", "text": "a"}, SHOWN]}], "[0].content[1].image_url"),
+        (
+            [
+                {"role": "user", "content": "look"},
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": [SHOWN]},
+            ],
+            "[2].output[0].image_url",
+        ),
+        (
+            [
+                {"type": "computer_call", "call_id": "c", "action": {"type": "screenshot"}},
+                {"type": "computer_call_output", "call_id": "c", "output": {**SHOWN, "type": "computer_screenshot"}},
+            ],
+            "[1].output.image_url",
+        ),
+    ],
+    ids=["message", "function", "computer"],
+)
+@pytest.mark.parametrize("streams", [False, True])
+async def test_responses_name_the_place(api: Served, items: list[dict[str, Any]], place: str, streams: bool) -> None:
+    error = await refused(api, RESPONSES, {"model": "m", "input": items, "stream": streams})
+    assert (error["param"], error["code"]) == (f"input{place}", "invalid_image")
+    assert error["message"].startswith(f"input{place} ")
+
+
+async def test_responses_name_the_input_for_what_was_stored_before(api: Served) -> None:
+    """Where it stood in an earlier request says nothing of this one."""
+    conversation = (await api.post("/v1/conversations", {"items": [{"role": "user", "content": [SHOWN]}]})).json()
+    error = await refused(api, RESPONSES, {"model": "m", "input": "a", "conversation": conversation["id"]})
+    assert (error["param"], error["code"]) == ("input", "invalid_image")
+
+
+@pytest.mark.parametrize(
+    ("turns", "place"),
+    [
+        ([{"role": "user", "content": [words("a"), BLOCK]}], "messages[0].content[1].source.data"),
+        (
+            [
+                {"role": "user", "content": "look"},
+                {"role": "assistant", "content": [CALL]},
+                {"role": "user", "content": [RESULT]},
+            ],
+            "messages[2].content[0].content[1].source.data",
+        ),
+    ],
+    ids=["turn", "tool"],
+)
+@pytest.mark.parametrize("streams", [False, True])
+async def test_anthropics_errors_name_the_place(
+    api: Served, turns: list[dict[str, Any]], place: str, streams: bool
+) -> None:
+    body = {"model": "m", "max_tokens": 5, "messages": turns, "stream": streams}
+    assert (await refused(api, MESSAGES, body))["message"].startswith(f"{place} ")
+
+
 async def test_a_model_that_cannot_see_says_what_it_lacks(blind: Served) -> None:
     image_block = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png(RED)}}
     bodies: list[tuple[str, dict[str, Any]]] = [

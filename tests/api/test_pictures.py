@@ -146,7 +146,12 @@ async def test_llama_cpps_raw_prompt(api: Served) -> None:
 async def test_responses(api: Served, content: list[dict[str, Any]]) -> None:
     body = {"model": "m", "input": [{"role": "user", "content": content}]}
     assert seen(RED) in await said(api, RESPONSES, body)
-    assert (await api.post(RESPONSES, body)).json()["usage"]["input_tokens"] > 0
+    usage = (await api.post(RESPONSES, body)).json()["usage"]
+    plain = {"model": "m", "input": [{"role": "user", "content": [content[0]]}]}
+    without = (await api.post(RESPONSES, plain)).json()["usage"]
+    pictures = usage["input_tokens_details"]["image_tokens"]
+    assert usage["input_tokens"] >= without["input_tokens"] + pictures > without["input_tokens"]
+    assert (without["input_tokens_details"]["image_tokens"], without["input_tokens_details"]["audio_tokens"]) == (0, 0)
 
 
 async def test_a_stored_response_keeps_its_picture(api: Served) -> None:
@@ -197,6 +202,9 @@ async def test_anthropics_tool_results_and_counts(api: Served) -> None:
     message = (await api.post(MESSAGES, body | {"max_tokens": 5})).json()
     usage = message["usage"]
     assert usage["input_tokens"] + usage["cache_read_input_tokens"] == counted
+    assert not {"image_tokens", "input_tokens_details"} & usage.keys()
+    turns[2]["content"][0]["content"] = [words("a shot")]
+    assert counted > (await api.post(f"{MESSAGES}/count_tokens", body)).json()["input_tokens"]
 
 
 async def test_documents_are_read(api: Served) -> None:
@@ -235,6 +243,14 @@ async def test_sounds_where_the_model_hears(api: Served, part: dict[str, Any]) -
     assert (await api.post(CHAT, body)).json()["usage"]["prompt_tokens_details"]["audio_tokens"] > 0
     raw = {"prompt": {"prompt_string": "echo: <__media__>", "multimodal_data": [wave_file(1.5)]}}
     assert "[audio 1.50 s]" in await said(api, TEXT, raw | {"max_tokens": 100})
+
+
+async def test_responses_count_sounds(api: Served) -> None:
+    part = {"type": "input_audio", "input_audio": {"data": wave_file(1.5), "format": "wav"}}
+    content = [{"type": "input_text", "text": "echo: "}, part]
+    body = {"model": "m", "input": [{"role": "user", "content": content}]}
+    assert "[audio 1.50 s]" in await said(api, RESPONSES, body)
+    assert (await api.post(RESPONSES, body)).json()["usage"]["input_tokens_details"]["audio_tokens"] > 0
 
 
 async def test_count_and_tokenize_agree_with_the_reply(api: Served) -> None:

@@ -158,8 +158,12 @@ ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "fa
 
 
 class InputTokensDetails(BaseModel):
+    """`image_tokens` and `audio_tokens` stand for pictures and sounds."""
+
     cached_tokens: int
     cache_write_tokens: int = 0
+    image_tokens: int = 0
+    audio_tokens: int = 0
 
 
 class OutputTokensDetails(BaseModel):
@@ -289,7 +293,9 @@ class StoredConversation(BaseModel):
 def response_usage(usage: Usage) -> ResponseUsage:
     return ResponseUsage(
         input_tokens=usage.prompt_tokens,
-        input_tokens_details=InputTokensDetails(cached_tokens=usage.cached_tokens),
+        input_tokens_details=InputTokensDetails(
+            cached_tokens=usage.cached_tokens, image_tokens=usage.image_tokens, audio_tokens=usage.audio_tokens
+        ),
         output_tokens=usage.completion_tokens,
         output_tokens_details=OutputTokensDetails(reasoning_tokens=usage.reasoning_tokens),
         total_tokens=usage.total_tokens,

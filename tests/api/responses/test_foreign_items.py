@@ -7,8 +7,10 @@ import pytest
 from extensions.openai.common.items.inbound import items_of
 from extensions.openai.responses.inbound import chat_request
 from extensions.openai.responses.schema import CreateResponseRequest
-from modules.messages import Message, Role, ToolCall
+from modules.errors import BadRequest
+from modules.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
 from modules.settings.values import Settings
+from tests.api.picture_parts import RED, url
 from tests.api.responses.reading import RESPONSES
 from tests.api.serving import Served
 
@@ -54,11 +56,6 @@ def turns(*items: dict[str, Any]) -> tuple[Message, ...]:
             "tool_search", '{"query": "mail"}', "Tools found: send",
         ),
         (
-            {"type": "computer_call", "action": {"type": "click", "x": 1, "y": 2}},
-            {"type": "computer_call_output", "output": {"type": "computer_screenshot", "image_url": PICTURE}},
-            "computer", '{"type": "click", "x": 1, "y": 2}', '{"type": "computer_screenshot"}',
-        ),
-        (
             {"type": "program", "code": "run()"}, {"type": "program_output", "result": "7"},
             "program", '{"input": "run()"}', "7",
         ),
@@ -70,6 +67,52 @@ def test_a_call_and_its_output_are_what_they_were(
     spoken, heard = turns({"call_id": "c1", **call}, {"call_id": "c1"} | output)
     assert (spoken.role, spoken.tool_calls) == (Role.ASSISTANT, (ToolCall("c1", name, arguments),))
     assert (heard.role, heard.tool_call_id, heard.name, heard.text) == (Role.TOOL, "c1", name, text)
+
+
+CLICK: dict[str, Any] = {"type": "computer_call", "call_id": "c1", "action": {"type": "click", "x": 1, "y": 2}}
+SHOT: dict[str, Any] = {"type": "computer_screenshot", "image_url": PICTURE}
+
+
+@pytest.mark.parametrize(
+    ("output", "parts"),
+    [
+        (SHOT, (ImagePart(PICTURE),)),
+        ({"type": "input_image", "image_url": PICTURE, "detail": "low"}, (ImagePart(PICTURE, "low"),)),
+        ([SHOT, {"type": "input_text", "text": "done"}], (TextPart("done"), ImagePart(PICTURE))),
+        ({**SHOT, "current_url": "https://a.example"},
+         (TextPart('{"current_url": "https://a.example"}'), ImagePart(PICTURE))),
+        ({"type": "computer_screenshot", "image_url": ""}, (TextPart(""),)),
+        ({"type": "computer_screenshot", "file_id": None}, (TextPart(""),)),
+    ],
+)  # fmt: skip
+def test_a_screenshot_is_a_picture(output: object, parts: tuple[Part, ...]) -> None:
+    spoken, heard = turns(CLICK, {"type": "computer_call_output", "call_id": "c1", "output": output})
+    assert spoken.tool_calls == (ToolCall("c1", "computer", '{"type": "click", "x": 1, "y": 2}'),)
+    assert (heard.role, heard.tool_call_id, heard.name, heard.parts) == (Role.TOOL, "c1", "computer", parts)
+
+
+def test_a_screenshot_without_its_call_is_shown_by_the_user() -> None:
+    [heard] = turns({"type": "computer_call_output", "call_id": "c1", "output": SHOT})
+    assert (heard.role, heard.parts) == (Role.USER, (TextPart("[computer_call]"), ImagePart(PICTURE)))
+
+
+def test_a_screenshot_that_lies_elsewhere_is_refused() -> None:
+    shot = {"type": "computer_screenshot", "file_id": "file-1"}
+    with pytest.raises(BadRequest) as refused:
+        turns(CLICK, {"type": "computer_call_output", "call_id": "c1", "output": shot})
+    assert refused.value.param == "input[1].output.file_id"
+
+
+async def test_a_screenshot_is_seen_and_kept_as_it_was_sent(api: Served) -> None:
+    shot = {"type": "computer_screenshot", "image_url": url(RED)}
+    output = {"type": "computer_call_output", "id": "o", "call_id": "c1", "output": shot}
+    body = {"input": [CLICK | {"id": "cc"}, output, {"role": "user", "content": "count 1"}]}
+    first = (await api.post(RESPONSES, body)).json()
+    assert first["usage"]["input_tokens_details"]["image_tokens"] > 0
+    later = (await api.post(RESPONSES, {"input": "count 1", "previous_response_id": first["id"]})).json()
+    assert later["usage"]["input_tokens_details"]["image_tokens"] > 0
+    listed = await api.http.get(f"{RESPONSES}/{first['id']}/input_items?order=asc")
+    assert listed.json()["data"][1] == output
 
 
 def test_an_output_without_its_call_is_what_the_user_passed_on() -> None:

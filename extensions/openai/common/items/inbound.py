@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from extensions.openai.common.answers import new_id
 from extensions.openai.common.items.schema import (
@@ -31,6 +31,7 @@ from extensions.openai.common.items.schema import (
     Refusal,
     SummaryText,
 )
+from extensions.openai.common.items.screenshots import screenshots_of
 from extensions.openai.common.media_parts import MEDIA_TYPES, media_part
 from modules.errors import BadRequest
 from modules.media.pictures.data_urls import is_remote
@@ -67,13 +68,20 @@ def log_skipped(what: str, types: Sequence[str]) -> None:
 
 def _item(item: InputItem, path: str, referenced: Mapping[str, Item]) -> Item:
     if item.foreign is not None:
-        return ForeignItem.model_validate({**item.foreign, "type": item.type, "id": item.id or new_id("item")})
+        return _foreign_item(item, item.foreign, path)
     if item.type != REFERENCE:
         return _READERS[item.type](item, path)
     found = referenced.get(_required(item.id, f"{path}.id"))
     if found is None:
         raise BadRequest(f"{path} names an item that is not stored (any more). Send the item itself.", param=path)
     return found
+
+
+def _foreign_item(item: InputItem, fields: Mapping[str, Any], path: str) -> Item:
+    """Raises BadRequest for a screenshot that cannot be had."""
+    kept = ForeignItem.model_validate({**fields, "type": item.type, "id": item.id or new_id("item")}).at(path)
+    screenshots_of(kept)
+    return kept
 
 
 def _message(item: InputItem, path: str) -> Item:
@@ -161,14 +169,14 @@ def _input_content(part: InputPart, path: str) -> InputContent:
     if part.type not in MEDIA_TYPES:
         return InputText(text=_text(part, path))
     match media_part(part.type, part.model_dump(exclude_none=True), path):
-        case ImagePart(source, detail):
-            return InputImage(image_url=source, detail=detail)
-        case AudioPart(source, form):
-            return InputAudio(input_audio=InputAudioData(data=source, format=form))
-        case FilePart(source, name) if is_remote(source):
-            return InputFile(filename=name, file_url=source)
-        case FilePart(source, name):
-            return InputFile(filename=name, file_data=source)
+        case ImagePart(source, detail, param=param):
+            return InputImage(image_url=source, detail=detail).at(param)
+        case AudioPart(source, form, param=param):
+            return InputAudio(input_audio=InputAudioData(data=source, format=form)).at(param)
+        case FilePart(source, name, param=param) if is_remote(source):
+            return InputFile(filename=name, file_url=source).at(param)
+        case FilePart(source, name, param=param):
+            return InputFile(filename=name, file_data=source).at(param)
         case TextPart(text):
             return InputText(text=text)
 

@@ -30,6 +30,7 @@ from extensions.openai.common.items.schema import (
     Refusal,
     thought_of,
 )
+from extensions.openai.common.items.screenshots import screenshots_of, without_pictures
 from modules.messages import AudioPart, FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall, text_message
 
 # What can be called from there on; it says nothing by itself.
@@ -129,12 +130,14 @@ def _answered(item: ForeignItem, asked: Sequence[str], answered: Sequence[str]) 
 def _output(item: ForeignItem, called: Mapping[str, str]) -> Iterator[Item]:
     """Of a call that the history holds, its output; of another one, what the user passed on."""
     reader = _OUTPUTS.get(item.type, _any_output)
-    text = reader(item.fields)
+    text, pictures = reader(item.fields), screenshots_of(item)
     call_id = _id_of(item)
     if call_id in called:
-        yield FunctionCallOutputItem(id=item.id, call_id=call_id, output=[InputText(text=text)])
-    elif text:
-        yield _note_of_user(item, "user", f"[{item.type.removesuffix('_output')}: {text}]")
+        said = [InputText(text=text)] if text or not pictures else []
+        yield FunctionCallOutputItem(id=item.id, call_id=call_id, output=[*said, *pictures])
+    elif text or pictures:
+        told = ": ".join(filter(None, (item.type.removesuffix("_output"), text)))
+        yield _note_of_user(item, "user", f"[{told}]", pictures)
 
 
 def _shell_output(fields: Mapping[str, Any]) -> str:
@@ -169,7 +172,7 @@ def _search_output(fields: Mapping[str, Any]) -> str:
 
 
 def _any_output(fields: Mapping[str, Any]) -> str:
-    return _words(fields["output"] if "output" in fields else fields.get("result"))
+    return _words(without_pictures(fields["output"]) if "output" in fields else fields.get("result"))
 
 
 _OUTPUTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = MappingProxyType(
@@ -202,8 +205,8 @@ def _note_of_assistant(item: ForeignItem, text: str) -> Item:
     return OutputMessageItem(id=item.id, content=[OutputText(text=text)])
 
 
-def _note_of_user(item: ForeignItem, role: InputRole, text: str) -> Item:
-    return InputMessageItem(id=item.id, role=role, content=[InputText(text=text)])
+def _note_of_user(item: ForeignItem, role: InputRole, text: str, pictures: Sequence[InputImage] = ()) -> Item:
+    return InputMessageItem(id=item.id, role=role, content=[InputText(text=text), *pictures])
 
 
 def _words(value: object) -> str:
@@ -321,11 +324,11 @@ def _part(part: InputContent) -> Part:
         case InputText():
             return TextPart(part.text)
         case InputImage():
-            return ImagePart(part.image_url, part.detail, param="input")
+            return ImagePart(part.image_url, part.detail, param=part.place)
         case InputAudio():
-            return AudioPart(part.input_audio.data, part.input_audio.format, param="input")
+            return AudioPart(part.input_audio.data, part.input_audio.format, param=part.place)
         case InputFile():
-            return FilePart(part.file_data or part.file_url or "", part.filename, param="input")
+            return FilePart(part.file_data or part.file_url or "", part.filename, param=part.place)
 
 
 def _text(part: OutputText | Refusal) -> str:

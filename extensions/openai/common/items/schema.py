@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
@@ -102,12 +103,26 @@ InputRole = Literal["user", "system", "developer"]
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
+class Placed(BaseModel):
+    """Errors name the place that it has in the request; of what was stored before, they name the input."""
+
+    _place: str = PrivateAttr("input")
+
+    @property
+    def place(self) -> str:
+        return self._place
+
+    def at(self, place: str) -> Self:
+        self._place = place
+        return self
+
+
 class InputText(BaseModel):
     type: Literal["input_text"] = "input_text"
     text: str
 
 
-class InputImage(BaseModel):
+class InputImage(Placed):
     """A picture: a data URL or an address."""
 
     type: Literal["input_image"] = "input_image"
@@ -120,12 +135,12 @@ class InputAudioData(BaseModel):
     format: str
 
 
-class InputAudio(BaseModel):
+class InputAudio(Placed):
     type: Literal["input_audio"] = "input_audio"
     input_audio: InputAudioData
 
 
-class InputFile(BaseModel):
+class InputFile(Placed):
     """`file_data` is a data URL or base64; in its place, `file_url` an address."""
 
     type: Literal["input_file"] = "input_file"
@@ -258,7 +273,7 @@ def _is_foreign(kind: str) -> str:
     return kind
 
 
-class ForeignItem(BaseModel):
+class ForeignItem(Placed):
     """An item of a tool that is not run here, as it was sent."""
 
     model_config = ConfigDict(extra="allow")
