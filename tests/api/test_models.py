@@ -132,6 +132,7 @@ async def test_internal_state(api: Served) -> None:
         "context_length": 8192,
         "modalities": ["text", "image", "audio"],
         "recommended_sampling": {},
+        "projector": None,
     }
     assert (await api.http.get("/v1/internal/model/list")).json() == {"model_names": ["scripted"]}
     assert (await api.http.get("/v1/billing/usage")).json() == {"total_usage": 0}

@@ -27,14 +27,16 @@ class InternalHealth(BaseModel):
 
 class ModelInfo(BaseModel):
     """`model_name` is the text None when nothing is loaded; front ends compare with it. `modalities` are what the model
-    reads: text, image, audio. `recommended_sampling` are parameters with the values that its makers recommend; requests
-    that leave them out have the server's defaults even so."""
+    reads: text, image, audio; `projector` is the file that it reads pictures and sounds with, where it has one.
+    `recommended_sampling` are parameters with the values that its makers recommend; requests that leave them out have the
+    server's defaults even so."""
 
     model_name: str
     lora_names: list[str]
     loader: str | None
     context_length: int | None
     modalities: list[str] = []
+    projector: str | None = None
     recommended_sampling: dict[str, int | float] = {}
 
 
@@ -89,6 +91,7 @@ async def model_info(context: CurrentContext) -> ModelInfo:
         context_length=card.context,
         modalities=list(card.modalities),
         recommended_sampling=dict(card.recommended_sampling),
+        projector=card.projector or None,
     )
 
 

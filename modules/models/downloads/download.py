@@ -96,6 +96,7 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         text_only=arguments.text_only,
         default_quantization=_QUANTIZATION,
         exclude=arguments.exclude_pattern,
+        with_projector=not arguments.specific_file,
     )
 
 
@@ -127,7 +128,8 @@ async def _check(downloads: Downloads, name: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="download-model.py",
-        description="Download a model from Hugging Face, or from the hub that HF_ENDPOINT names.",
+        description="Download a model, and its projector (mmproj) if there is one, from Hugging Face, or from the hub that "
+        "HF_ENDPOINT names.",
     )
     add = parser.add_argument
     add(

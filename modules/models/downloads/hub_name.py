@@ -18,6 +18,7 @@ _WITHIN: Final = re.compile(rf"(?<![A-Z0-9]){_NAME}(?![A-Z0-9])", re.IGNORECASE)
 # Unsloth writes UD- before its dynamic quantizations, mradermacher i1- before those with an importance matrix.
 _PREFIX: Final = re.compile(r"(UD|I1)[-_]")
 _DYNAMIC: Final = "UD-"
+_PART_NUMBER: Final = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 def is_quantization(text: str) -> bool:
@@ -33,6 +34,12 @@ def quantization_of(file_name: str) -> str | None:
         if found:
             return normal(found[-1])
     return None
+
+
+def without_quantization(file_name: str) -> str:
+    """The name of a model's file without its folder, its ending and its number format: the same for all formats."""
+    stem = _PART_NUMBER.sub("", PurePosixPath(file_name).stem)
+    return _WITHIN.sub("", stem).strip("-_. ")
 
 
 def normal(quantization: str) -> str:

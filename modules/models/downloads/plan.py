@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import PurePosixPath
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from modules.errors import BadRequest
 from modules.models.downloads.hub import RemoteFile, RepoFiles
 from modules.models.downloads.hub_name import dynamic, normal, quantization_of
+from modules.models.downloads.projectors import name_beside, projector_of
 from modules.settings.options import did_you_mean
 
 MODELS: Final = "models"
@@ -72,7 +73,8 @@ class Wish:
 
     `quantization` is the number format it has to be, above the one that the repository's name asks for;
     `default_quantization` chooses among several GGUF models when none is asked for. `exclude` is a regular expression
-    for names that are left out. `with_code` lets Python files come along.
+    for names that are left out. `with_code` lets Python files come along. `with_projector` lets a model's projector come
+    along, where the repository has one and none is named.
     """
 
     files: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ class Wish:
     default_quantization: str | None = None
     exclude: str | None = None
     with_code: bool = False
+    with_projector: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ def choose(repo: RepoFiles, wish: Wish) -> DownloadChoice:
         raise BadRequest(
             "Python files are downloaded only when the program was started with --trust-remote-code.", param=_PARAM
         )
-    return _placed(repo, files)
+    choice = _placed(repo, files)
+    return _with_projector(choice, allowed) if wish.with_projector else choice
 
 
 def _wanted(repo: RepoFiles, wish: Wish) -> list[RemoteFile]:
@@ -297,6 +301,19 @@ def _placed(repo: RepoFiles, files: Sequence[RemoteFile]) -> DownloadChoice:
 def _placed_flat(file: RemoteFile) -> ChosenFile:
     place = PROJECTORS if kind_of(file.name) is FileKind.PROJECTOR else MODELS
     return ChosenFile(file, place, PurePosixPath(file.name).name)
+
+
+def _with_projector(choice: DownloadChoice, repo: RepoFiles) -> DownloadChoice:
+    """A model goes into the folder of models with the projector beside it, where it is found by itself."""
+    if any(kind_of(each.file.name) is not FileKind.GGUF for each in choice.files):
+        return choice
+    model = choice.files[0].file.name
+    projectors = [file for file in repo.files if kind_of(file.name) is FileKind.PROJECTOR]
+    found = projector_of(model, projectors, [each.name for each in loadable_weights(repo.files)])
+    if found is None:
+        return choice
+    beside = ChosenFile(found, MODELS, name_beside(model, found, repo.source))
+    return replace(choice, files=(*choice.files, beside))
 
 
 def _safetensors_refused(repo: RepoFiles) -> BadRequest:

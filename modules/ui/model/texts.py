@@ -1,10 +1,11 @@
 """What the Model tab says about models, memory and downloads. Pure."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 from modules.backends.base import MemoryEstimate
-from modules.engine.types import ModelKind
+from modules.engine.types import MediaKind, ModelCard, ModelKind
 from modules.models.downloads.downloads import FileCheck, Verdict
 from modules.models.downloads.hub import RepoFiles
 from modules.models.downloads.plan import LOADABLE, FileKind, kind_of, loadable_weights, shown_size
@@ -14,6 +15,7 @@ from modules.models.state import ModelState, Status
 
 # Names of files and repositories are shown in Markdown, and must not become markup.
 _MARKS: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|<>~$"})
+_MEDIA: Final = MappingProxyType({MediaKind.IMAGE: "pictures", MediaKind.AUDIO: "sounds"})
 # Fits a phone in one line.
 _BAR: Final = 24
 
@@ -63,9 +65,18 @@ def state_text(state: ModelState, *, uses: int = 0) -> str:
             if state.kind is not ModelKind.CHAT:
                 return f"**{name}** is loaded ({plain(card.loader)}, for {state.kind})."
             lora = f", LoRA: {plain(', '.join(card.adapters))}" if card.adapters else ""
-            return f"**{name}** is loaded ({plain(card.loader)}, {card.context:,} tokens of context{lora})."
+            return (
+                f"**{name}** is loaded ({plain(card.loader)}, {card.context:,} tokens of context{_reads(card)}{lora})."
+            )
         case _:
             return plain(state.message) if state.message else "No model is loaded."
+
+
+def _reads(card: ModelCard) -> str:
+    """What it takes besides text, and by which projector."""
+    read = [things for kind, things in _MEDIA.items() if kind in card.modalities]
+    projector = f" with {plain(card.projector)}" if card.projector else ""
+    return f", reads {' and '.join(read)}{projector}" if read else ""
 
 
 def estimate_text(estimate: MemoryEstimate, room: Room) -> str:
@@ -129,6 +140,8 @@ def repo_text(repo: RepoFiles) -> str:
         advice = "Without a choice, what the model needs is downloaded."
     else:
         advice = f"Choose one of its {LOADABLE} models."
+    if models and any(kind_of(file.name) is FileKind.PROJECTOR for file in repo.files):
+        advice += " The projector with which it reads pictures or sounds is downloaded with it."
     return f"**{plain(repo.source.repo)}** has {len(repo.files)} files. {advice}"
 
 

@@ -120,6 +120,19 @@ async def test_projectors_go_where_projectors_are_looked_for(server: HubServer, 
     assert Catalog(data.models).names() == ["m-Q8_0.gguf"]
 
 
+async def test_a_models_projector_is_downloaded_and_checked_with_it(server: HubServer, data: UserData) -> None:
+    loads = downloads(server, data)
+    for quantization in ("Q4_K_M", "Q8_0"):
+        await fetched(loads, f"ann/several:{quantization}")
+    beside = "mmproj-m-ann.gguf"
+    assert (data.models / beside).read_bytes() == SMALL
+    assert sum("mmproj-m.gguf" in request.path for request in server.requests if request.server == "store") == 1
+    assert Catalog(data.models).names() == ["m-Q4_K_M.gguf", "m-Q8_0.gguf"]
+    (data.models / beside).write_bytes(b"other")
+    found = await checks(loads, "m-Q8_0.gguf")
+    assert [(each.name, each.verdict) for each in found] == [("m-Q8_0.gguf", Verdict.INTACT), (beside, Verdict.DAMAGED)]
+
+
 async def test_the_token_stays_with_the_hub(server: HubServer, data: UserData) -> None:
     await fetched(downloads(server, data), "ann/gguf")
     tokens = {(request.server, request.authorization) for request in server.requests}

@@ -176,9 +176,51 @@ def test_the_name_may_ask_for_a_quantization() -> None:
 
 def test_projectors_are_no_models() -> None:
     choice = choose(repo("m.gguf", "mmproj-f16.gguf"), Wish())
-    assert names(choice) == ["m.gguf"]
+    assert (choice.target, choice.is_folder) == ("m.gguf", False)
     choice = choose(repo("m.gguf", "mmproj-f16.gguf"), Wish(files=("mmproj-f16.gguf",)))
     assert [each.place for each in choice.files] == [PROJECTORS]
+
+
+EYES = ("mmproj-BF16.gguf", "mmproj-F16.gguf", "mmproj-F32.gguf")
+
+
+@pytest.mark.parametrize(
+    ("files", "wish", "taken", "called"),
+    [
+        (("Big-7B-Q4_K_M.gguf", *EYES), Wish(), "mmproj-F16.gguf", "mmproj-Big-7B-F16-ann.gguf"),
+        (("Big-7B-Q4_K_M.gguf", "Big-7B-Q8_0.gguf", *EYES), Wish(quantization="Q8_0"), "mmproj-F16.gguf",
+         "mmproj-Big-7B-F16-ann.gguf"),
+        (("Big-7B-Q4_K_M.gguf", "Big-7B-Q8_0.gguf", *EYES), Wish(files=("Big-7B-Q8_0.gguf",)), "mmproj-F16.gguf",
+         "mmproj-Big-7B-F16-ann.gguf"),
+        (("b/" + PARTED[0], "b/" + PARTED[1], "mmproj.gguf"), Wish(), "mmproj.gguf", "mmproj-m-ann.gguf"),
+        (("m.gguf", "mmproj-m-Q8_0.gguf", "mmproj-m-bf16.gguf"), Wish(), "mmproj-m-bf16.gguf", "mmproj-m-BF16-ann.gguf"),
+        (("a-b.gguf", "a-c.gguf", "mmproj-a-b-f16.gguf", "mmproj-a-c-q8_0.gguf"), Wish(files=("a-c.gguf",)),
+         "mmproj-a-c-q8_0.gguf", "mmproj-a-c-Q8_0-ann.gguf"),
+        (("Q4_K_M.gguf", "mmproj-F16.gguf"), Wish(), "mmproj-F16.gguf", "mmproj-model-F16-ann.gguf"),
+    ],
+)  # fmt: skip
+def test_a_models_projector_comes_along_and_lies_beside_it(
+    files: tuple[str, ...], wish: Wish, taken: str, called: str
+) -> None:
+    *weights, projector = choose(repo(*files), wish).files
+    assert (projector.file.name, projector.place, projector.path) == (taken, MODELS, called)
+    assert weights
+    assert not any("mmproj" in each.file.name for each in weights)
+
+
+@pytest.mark.parametrize(
+    ("files", "wish", "taken"),
+    [
+        (("m.gguf", "mmproj-f16.gguf"), Wish(exclude="mmproj"), ["m.gguf"]),
+        (("m.gguf", "mmproj-f16.gguf"), Wish(with_projector=False), ["m.gguf"]),
+        (("m.gguf", "mmproj-f16.gguf", "mmproj-f32.gguf"), Wish(files=("m.gguf", "mmproj-f32.gguf")),
+         ["m.gguf", "mmproj-f32.gguf"]),
+        (("m.gguf", "mmproj-f16.gguf", "config.json"), Wish(files=("config.json",)), ["config.json"]),
+        (("see-8b.gguf", "blind-8b.gguf", "mmproj-see-8b.gguf"), Wish(files=("blind-8b.gguf",)), ["blind-8b.gguf"]),
+    ],
+)  # fmt: skip
+def test_no_other_projector_than_the_one_that_is_wanted(files: tuple[str, ...], wish: Wish, taken: list[str]) -> None:
+    assert names(choose(repo(*files), wish)) == taken
 
 
 @pytest.mark.parametrize(

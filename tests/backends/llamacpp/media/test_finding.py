@@ -48,7 +48,9 @@ def completed(path: Path, data: UserData, name: str = "", *, is_asked: bool = Fa
     return found
 
 
-@pytest.mark.parametrize("name", ["mmproj.gguf", "mmproj-F16.gguf", "some-mmproj-q8_0.gguf", "m-vision-f16.gguf"])
+@pytest.mark.parametrize(
+    "name", ["mmproj.gguf", "mmproj-F16.gguf", "some-mmproj-q8_0.gguf", "m-vision-f16.gguf", "mmproj-m-F16-ann.gguf"]
+)
 def test_the_one_beside_the_model_is_found(data: UserData, name: str) -> None:
     beside = projector(data.models / name)
     assert completed(model(data.models / "m-Q4_K_M.gguf"), data) == PROJECTOR_FOUND + str(beside)
