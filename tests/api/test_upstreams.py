@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.picture_parts import MESSAGES, RED, RESPONSES, png, words
 from tests.api.serving import CHAT, TEXT, Served, chunks_of, events_of, says, served, text_of
 from tests.chatmodels.remote.raw_server import (
     Answer,
@@ -221,3 +222,40 @@ async def test_upstream_serves_the_other_apis(tmp_path: Path) -> None:
     assert [block["type"] for block in message["content"]] == ["thinking", "tool_use"]
     assert message["stop_reason"] == "tool_use"
     assert [item["type"] for item in response["output"]] == ["reasoning", "function_call"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://pictures.example/a%20b.png?size=1&x=2#top",
+        "data:image/x-unknown;name=a.bin;base64,AAEC/w==",
+        f"data:image/png;base64,{png(RED)}",
+    ],
+)
+async def test_upstream_gets_pictures_as_they_were_sent(tmp_path: Path, source: str) -> None:
+    """They are neither fetched nor decoded here."""
+    shown = {"type": "image_url", "image_url": {"url": source, "detail": "high"}}
+    plain = {"type": "image_url", "image_url": {"url": source}}
+    body = {"messages": [{"role": "user", "content": [words("a"), shown, words("b"), plain]}], "model": "up/m"}
+    asked = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": source, "detail": "high"}]
+    async with _upstream(tmp_path, streams(*HELLO)) as (api, server):
+        assert (await api.post(CHAT, body)).status_code == 200
+        answer = await api.post(RESPONSES, {"model": "up/m", "input": [{"role": "user", "content": asked}]})
+        assert answer.status_code == 200
+    chat, response = (request.body["messages"][0]["content"] for request in server.requests)
+    assert chat == [words("a"), shown, words("b"), plain]
+    assert response == [words("a"), shown]
+
+
+async def test_upstream_gets_the_pictures_of_messages(tmp_path: Path) -> None:
+    sources: list[dict[str, str]] = [
+        {"type": "url", "url": "https://pictures.example/a.png"},
+        {"type": "base64", "media_type": "image/webp", "data": "AAEC/w=="},
+    ]
+    blocks = [{"type": "image", "source": source} for source in sources]
+    async with _upstream(tmp_path, streams(*HELLO)) as (api, server):
+        body = {"model": "up/m", "max_tokens": 5, "messages": [{"role": "user", "content": blocks}]}
+        assert (await api.post(MESSAGES, body)).status_code == 200
+    (request,) = server.requests
+    urls = [part["image_url"]["url"] for part in request.body["messages"][0]["content"]]
+    assert urls == ["https://pictures.example/a.png", "data:image/webp;base64,AAEC/w=="]

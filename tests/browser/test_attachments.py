@@ -47,6 +47,28 @@ async def test_picture_is_pasted_and_asked_about(chat: ChatPage) -> None:
     await expect(chat.replies).to_contain_text(SEEN)
 
 
+async def test_picture_stays_with_a_message_that_is_edited_and_branched(chat: ChatPage) -> None:
+    await _paste(chat, "cat.png", _png())
+    await chat.say("what is it?")
+    await expect(chat.replies).to_contain_text(SEEN)
+    await chat.button("Edit").first.click()
+    await chat.page.locator("#chat textarea").fill("echo: look again")
+    await chat.page.keyboard.press("Control+Enter")
+    await expect(chat.sent).to_contain_text("look again")
+    await expect(chat.sent.locator("img")).to_have_count(1)
+    await chat.button("Regenerate", "#chat-actions").click()
+    await expect(chat.versions).to_contain_text(["2", "2"])
+    await chat.until_done()
+    await expect(chat.replies).to_contain_text(SEEN)
+    known = await chat.chats.count()
+    await chat.button("Branch here").last.click()
+    await expect(chat.chats).to_have_count(known + 1)
+    await expect(chat.sent.locator("img")).to_have_count(1)
+    await chat.button("Regenerate", "#chat-actions").click()
+    await chat.until_done()
+    await expect(chat.replies).to_contain_text(SEEN)
+
+
 async def test_pictures_are_dropped_onto_the_box(chat: ChatPage) -> None:
     await _drop(chat, "cat.png", _png())
     await expect(chat.page.locator("#box .thumbnail-item img")).to_have_count(1)

@@ -39,6 +39,15 @@ async function streamed(model) {
   return [parts.join(""), (await result.usage).outputTokens];
 }
 
+async function seen(model) {
+  const content = [
+    { type: "text", text: "echo: " },
+    { type: "image", image: words.picture, mediaType: "image/png" },
+    { type: "file", data: words.picture, mediaType: "image/png" },
+  ];
+  return (await generateText({ model, messages: [{ role: "user", content }], maxRetries: 0 })).text;
+}
+
 async function told(model) {
   const whole = await generateText({ model, system: "Be kind.", prompt: "count 4", maxRetries: 0 });
   const form = await generateText({ model, prompt: words.answer, output: Output.object({ schema: Forecast }), maxRetries: 0 });
@@ -48,6 +57,7 @@ async function told(model) {
     called: await calls(model, generateText),
     called_in_stream: await calls(model, async (options) => streamText(options)),
     parsed: form.output,
+    seen: await seen(model),
   };
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.clients.running import HERE, output_of
 from tests.api.clients.words import ANSWER, CALL, CLASS_CALL, TWO_CALLS
+from tests.api.picture_parts import RED, png, seen
 
 _DEFAULT_FOLDER: Final = HERE.parents[2] / "installer_files" / "test_clients"
 ROME: Final = {"city": "Rome", "days": 3}
@@ -65,9 +66,11 @@ async def test_ai_sdk(url: str, provider: str) -> None:
     # Anthropic's provider asks for a call of a tool of its own, named json, where the others ask for a schema.
     answer = {"name": "json", "arguments": parsed} if provider == "anthropic" else parsed
     marks = ("<tool_call>\n", "\n</tool_call>") if provider == "anthropic" else ("", "")
-    words = json.dumps({"call": f"{CALL}\n", "answer": f"echo: {marks[0]}{json.dumps(answer)}{marks[1]}"})
+    asked = {"call": f"{CALL}\n", "answer": f"echo: {marks[0]}{json.dumps(answer)}{marks[1]}", "picture": png(RED)}
+    words = json.dumps(asked)
     script = str(HERE / "ai_sdk_calls.cjs")
     told = json.loads(await output_of(modules / ".bin" / "node", script, url, words, provider, NODE_PATH=str(modules)))
+    assert told.pop("seen").count(seen(RED)) == 2
     assert told == {
         "whole": "1 2 3 4",
         "streamed": ["1 2 3 4 5", len("1 2 3 4 5")],

@@ -209,6 +209,23 @@ def test_a_message_of_nothing_but_a_picture() -> None:
     assert [type(part) for part in message.parts] == [ImagePart]
 
 
+def test_pictures_stay_with_their_message_whatever_is_done_to_it() -> None:
+    picture = Attachment(name="a", type="image", image_data=PIXEL)
+    history = session.with_reply(session.with_message(History(), "a", attachments=[picture]), "b")
+    history = session.with_reply(session.with_message(history, "c", attachments=[picture]), "d")
+    edited = session.edited(history, 0, Side.USER, "new")
+    for changed, texts in (
+        (edited, ["new", "c"]),
+        (session.with_version(edited, 0, Side.USER, 0), ["a", "c"]),
+        (session.begin_regeneration(edited), ["new", "c"]),
+        (session.with_reply(session.begin_regeneration(edited), "e"), ["new", "c"]),
+        (session.branched(edited, 0), ["new"]),
+        (session.removed_last(edited)[0], ["new"]),
+    ):
+        asked = [message.parts for message in session.messages(changed) if message.role is Role.USER]
+        assert asked == [(ImagePart(PIXEL), TextPart(text)) for text in texts]
+
+
 def test_past_attachments_may_be_left_out() -> None:
     picture = Attachment(name="a", type="image", image_data=PIXEL)
     history = session.with_reply(session.with_message(History(), "a", attachments=[picture]), "b")

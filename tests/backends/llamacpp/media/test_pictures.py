@@ -168,6 +168,18 @@ async def test_what_was_moved_to_main_memory_comes_back(seeing: ThreadedEngine) 
     assert encoded(seeing) == count
 
 
+async def test_a_picture_that_gave_way_to_another_comes_back(seeing: ThreadedEngine) -> None:
+    words = (BEGIN, "Look at this picture and tell me what you see there. ", ASK)
+    one, two = picture((250, 8, 8)), picture((8, 8, 250))
+    for media in (one, two):
+        await asked(seeing, *words, media, ANSWER, constraint=A_COLOUR)
+    count = encoded(seeing)
+    again = await asked(seeing, *words, one, ANSWER, constraint=A_COLOUR)
+    assert again.text.strip() == "red"
+    assert usage_of(again)[1] == usage_of(again)[0] - 1
+    assert encoded(seeing) == count
+
+
 async def test_what_is_forgotten_is_read_again_without_the_encoder(
     llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], projector: Path
 ) -> None:
