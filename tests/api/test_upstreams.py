@@ -247,6 +247,17 @@ async def test_upstream_gets_pictures_as_they_were_sent(tmp_path: Path, source: 
     assert response == [words("a"), shown]
 
 
+async def test_upstreams_count_of_pictures_is_passed_on(tmp_path: Path) -> None:
+    counted = {**USAGE, "prompt_tokens_details": {"cached_tokens": 1, "image_tokens": 4, "audio_tokens": 2}}
+    reply = (delta("Hello"), delta(finish="stop"), {"choices": [], "usage": counted})
+    async with _upstream(tmp_path, streams(*reply)) as (api, _):
+        chat = (await api.post(CHAT, says("hi", model="up/m"))).json()["usage"]["prompt_tokens_details"]
+        told = await api.post(RESPONSES, {"model": "up/m", "input": "hi"})
+    response = told.json()["usage"]["input_tokens_details"]
+    for usage in (chat, response):
+        assert (usage["cached_tokens"], usage["image_tokens"], usage["audio_tokens"]) == (1, 4, 2)
+
+
 async def test_upstream_gets_the_pictures_of_messages(tmp_path: Path) -> None:
     sources: list[dict[str, str]] = [
         {"type": "url", "url": "https://pictures.example/a.png"},

@@ -121,6 +121,8 @@ def usage_of(usage: object) -> Usage | None:
         _count(usage.get("completion_tokens")),
         _count(_detail(usage, "prompt_tokens_details", "cached_tokens")),
         _count(_detail(usage, "completion_tokens_details", "reasoning_tokens")),
+        image_tokens=_count(_detail(usage, "prompt_tokens_details", "image_tokens")),
+        audio_tokens=_count(_detail(usage, "prompt_tokens_details", "audio_tokens")),
     )
 
 
