@@ -3,9 +3,16 @@
 Answers have every key, null where there is nothing to say.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from extensions.openai.common.field_types import Alternatives, Anything, Bound, Effort, Name, RequestModel, known_words
 from extensions.openai.common.generation import GenerationFields
@@ -157,13 +164,22 @@ class CreateItemsRequest(RequestModel):
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 
 
+_MEDIA_COUNTS: Final = frozenset({"image_tokens", "audio_tokens"})
+
+
 class InputTokensDetails(BaseModel):
-    """`image_tokens` and `audio_tokens` stand for pictures and sounds."""
+    """`image_tokens` and `audio_tokens` stand for pictures and sounds, and are there where the input has some: OpenAI's own
+    types do not know them."""
 
     cached_tokens: int
     cache_write_tokens: int = 0
     image_tokens: int = 0
     audio_tokens: int = 0
+
+    @model_serializer(mode="wrap")
+    def _without_no_media(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        shown: dict[str, Any] = serialize(self)
+        return {name: value for name, value in shown.items() if value or name not in _MEDIA_COUNTS}
 
 
 class OutputTokensDetails(BaseModel):

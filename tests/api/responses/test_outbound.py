@@ -112,7 +112,7 @@ def test_a_text() -> None:
     assert response.usage is not None
     assert response.usage.model_dump(exclude_none=True) == {
         "input_tokens": 7,
-        "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0, "image_tokens": 0, "audio_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
         "output_tokens": 5,
         "output_tokens_details": {"reasoning_tokens": 2},
         "total_tokens": 12,
