@@ -1,4 +1,4 @@
-"""The projector, with which a model reads pictures or sounds, among the files of a model's repository. Pure."""
+"""The projector that belongs to a model, in its repository. Pure."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pictures in the outputs of tools that this server does not have, such as screenshots of a computer. Pure."""
+"""Pictures in outputs of tools that are not run here, such as screenshots. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
