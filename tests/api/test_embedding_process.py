@@ -88,10 +88,10 @@ async def test_a_chat_keeps_half_its_speed_while_a_thousand_texts_are_embedded(t
 
         is_over = asyncio.Event()
         await http.post("embeddings", json={"input": "hello"})
-        async with aclosing(token_times(http, 150)) as stream:
+        async with aclosing(token_times(http, 400)) as stream:
             alone = [at async for at in stream]
         embedding = asyncio.create_task(embed())
-        async with aclosing(token_times(http, 150)) as stream:
+        async with aclosing(token_times(http, 400)) as stream:
             beside = [at async for at in stream]
         is_over.set()
         await embedding
