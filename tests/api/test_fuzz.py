@@ -18,7 +18,7 @@ from tests.api.serving import CHAT, Served, chunks_of, says
 
 # Not a measurement: what has not been answered by then never will be.
 HANGS_SECONDS: Final = 60
-DAILY, EXTENDED = 10, 300
+DAILY, EXTENDED = 6, 300
 # Not built yet, and not possible now.
 ALLOWED_FAILURES: Final = frozenset({501, 503})
 JSON_HEADERS: Final = {"Content-Type": "application/json"}

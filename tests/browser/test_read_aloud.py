@@ -71,6 +71,7 @@ async def test_a_reply_is_heard_and_silenced(chat: ChatPage) -> None:
     await chat.page.wait_for_function(_IS_SILENT)
 
 
+@pytest.mark.extended
 async def test_a_reply_is_heard_to_its_end(chat: ChatPage) -> None:
     # The first sentence is made in two pieces, so that its beginning is heard soon.
     await chat.say("echo: The rain had stopped, the children ran out. Two.")
@@ -92,6 +93,7 @@ async def test_the_voice_is_loaded_before_there_is_anything_to_read(chat: ChatPa
     await switch.uncheck()
 
 
+@pytest.mark.extended
 async def test_the_voice_is_loaded_when_a_message_is_begun(chat: ChatPage) -> None:
     # As if it had been chosen when the page was opened.
     await chat.page.evaluate("() => { document.querySelector('#read-replies input').checked = true; }")
@@ -117,6 +119,7 @@ async def test_a_reply_is_heard_while_it_is_written(chat: ChatPage) -> None:
         await chat.page.locator("#read-replies input").uncheck()
 
 
+@pytest.mark.extended
 async def test_stopping_a_reply_silences_it(chat: ChatPage) -> None:
     await chat.page.evaluate("() => window.readAloud.begin()")
     await chat.write("echo: " + "This is a sentence. " * 40)

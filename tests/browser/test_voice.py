@@ -59,6 +59,7 @@ async def test_what_is_dictated_stands_in_the_box(hearing: Browser, scripted: Si
         await expect(chat.sent).to_contain_text("Before. Sound 1. After.")
 
 
+@pytest.mark.extended
 async def test_a_dictation_that_is_given_up_leaves_the_box_alone(hearing: Browser, scripted: Site) -> None:
     async with calling(hearing, scripted) as chat:
         await chat.page.click("#dictate")

@@ -54,6 +54,7 @@ async def tokens(http: httpx.AsyncClient, text: str) -> list[int]:
     return list(answer.json()["tokens"])
 
 
+@pytest.mark.extended
 async def test_likelihoods_are_llama_cpps_own(server: LiveServer, http: httpx.AsyncClient, tmp_path: Path) -> None:
     told = evaluated(server, tmp_path)
     with reference(model_path(SMOLLM2)) as own:

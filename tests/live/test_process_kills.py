@@ -106,6 +106,7 @@ async def test_killed_in_every_phase(tmp_path: Path) -> None:
     await asyncio.gather(*(survived(tmp_path / name, phase, signal.SIGKILL) for name, phase in phases.items()))
 
 
+@pytest.mark.extended
 async def test_stopped_in_every_phase(tmp_path: Path) -> None:
     """Found by the heartbeat, after ten seconds without an answer."""
     phases = {"load": in_load, "decode": in_decode, "idle": idle}
@@ -113,7 +114,7 @@ async def test_stopped_in_every_phase(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.extended)])
 async def test_hit_while_a_long_prompt_is_read(tmp_path: Path, how: signal.Signals) -> None:
     async with live_server(tmp_path) as server, server.client() as http:
         body = says("one two three four " * 250, max_tokens=5, ignore_eos=True)

@@ -111,7 +111,7 @@ async def expect_deaths_to_stay_apart(server: LiveServer, http: httpx.AsyncClien
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(30, id="short"),
+        pytest.param(20, id="short"),
         pytest.param(1000, id="long", marks=[pytest.mark.extended, pytest.mark.timeout(3600)]),
     ],
 )

@@ -55,7 +55,9 @@ def plain_reference(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]
         yield made
 
 
-@pytest.mark.parametrize("text", PROMPTS, ids=range(len(PROMPTS)))
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, marks=[pytest.mark.extended] * (at % 2), id=str(at)) for at, text in enumerate(PROMPTS)]
+)
 async def test_alone_without_flash_attention(plain: ThreadedEngine, plain_reference: Reference, text: str) -> None:
     generation = await greedy(plain, text)
     expected = plain_reference.greedy(generation.prompt.tokens, COUNT)

@@ -15,12 +15,17 @@ from tests.ui.wire import Tab, new_tab
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 
-async def test_names_outside_menus(page: ServedPage, trap: Trap, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "names", [pytest.param(NAMES[::3], id="some"), pytest.param(NAMES, id="all", marks=pytest.mark.extended)]
+)
+async def test_names_outside_menus(
+    page: ServedPage, trap: Trap, caplog: pytest.LogCaptureFixture, names: tuple[str, ...]
+) -> None:
     """These are values that fields can hold, so there is an answer to every one."""
     async with walking(page, trap) as walk:
         for dependency in walk.dependencies:
-            names = [[_in_place(walk.tab, number, name) for number in dependency["inputs"]] for name in NAMES]
-            await walk.send(dependency, names)
+            sent = [[_in_place(walk.tab, number, name) for number in dependency["inputs"]] for name in names]
+            await walk.send(dependency, sent)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
