@@ -113,7 +113,8 @@ async def test_a_reply_is_heard_while_it_is_written(chat: ChatPage) -> None:
         await chat.page.wait_for_function(_IS_SILENT)
         asked = await chat.page.evaluate("() => window.heard.asked.map((each) => [each.is_first, each.is_over])")
         assert asked[0] == [True, False]
-        assert asked[-1] == [False, True]
+        # When the second one is complete, the reply may be over or not.
+        assert [is_first for is_first, _ in asked] == [True, False]
         assert await chat.page.evaluate("() => window.heard.played") == 2
     finally:
         await chat.page.locator("#read-replies input").uncheck()

@@ -69,6 +69,8 @@ async def test_list_and_info_name_what_there_is(http: httpx.AsyncClient) -> None
         "loader": "llama.cpp",
         "context_length": 2048,
         "modalities": ["text"],
+        "projector": None,
+        "recommended_sampling": {},
     }
 
 

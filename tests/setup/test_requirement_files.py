@@ -15,7 +15,7 @@ PINNED = re.compile(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][A-Za-z0-9.+!]*(; .+)
 
 
 def test_every_set_has_a_file() -> None:
-    assert {path.stem for path in FILES} == {*SETS, "speech", "transcription", "torch", "dev", "bench"}
+    assert {path.stem for path in FILES} == {*SETS, "speech", "transcription", "image", "torch", "dev", "bench"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
