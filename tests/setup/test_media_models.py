@@ -91,13 +91,12 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes | None], None]:
     """What the Node registry gives; None where it cannot be reached."""
 
     def gives(content: bytes | None) -> None:
-        def download(_package: NpmPackage, target: Path, _console: Console) -> None:
+        def pack(_package: NpmPackage, target: Path) -> None:
             if content is None:
                 raise OSError("unreachable")
             target.write_bytes(content)
 
-        monkeypatch.setattr(NpmPackage, "_download", download)
-        monkeypatch.setattr("installer.npm.shutil.which", lambda _name: None)
+        monkeypatch.setattr(NpmPackage, "_pack", pack)
 
     return gives
 
