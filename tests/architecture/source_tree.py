@@ -23,6 +23,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
         "modules/events.py",
         "modules/sampling.py",
         "modules/requests.py",
+        "modules/stopping.py",
         "modules/engine/types.py",
         "modules/library/text_files.py",
     ),

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from modules.backends.adapters import AdapterGroup, adapter_group
+from typing_extensions import override
+
+from modules.backends.adapters import AdapterGroup, ModelAdapters
 from modules.backends.hub_folder import read_json
 from modules.engine.types import Adapter
-from modules.errors import BadRequest, LoadFailed
+from modules.errors import LoadFailed
 
 _CONFIG: Final = "adapter_config.json"
 _WEIGHTS: Final = "adapter_model.safetensors"
@@ -21,33 +23,19 @@ _SHOWN: Final = 300
 _UNKNOWN: Final[AdapterGroup] = (("", 0.0),)
 
 
-class PeftAdapters:
+class PeftAdapters(ModelAdapters):
     """`first` are applied where a job names none; they are read at once. Raises LoadFailed."""
 
     def __init__(self, model: Any, first: Sequence[Adapter]) -> None:
+        super().__init__()
         self._model = model
         self._peft: Any = None
         self._names: dict[str, str] = {}
         self._layers: list[Any] = []
-        self._applied: AdapterGroup = ()
-        self._read(first)
-        self._first = adapter_group(first)
-        self.apply(self._first)
+        self.begin(first)
 
-    def group_of(self, adapters: Sequence[Adapter] | None) -> AdapterGroup:
-        """The group of a job; those that were never used are read now. Raises BadRequest."""
-        if adapters is None:
-            return self._first
-        try:
-            self._read(adapters)
-        except LoadFailed as error:
-            raise BadRequest(error.message, param="lora") from error
-        return adapter_group(adapters)
-
-    def apply(self, group: AdapterGroup) -> None:
-        """What is computed from now on is computed with `group`."""
-        if group == self._applied:
-            return
+    @override
+    def _switch(self, group: AdapterGroup) -> None:
         names = [self._names[path] for path, _ in group]
         for layer in self._layers:
             layer.enable_adapters(enabled=bool(names))
@@ -56,8 +44,8 @@ class PeftAdapters:
                 for (path, scale), name in zip(group, names, strict=True):
                     if name in getattr(layer, "scaling", ()):
                         layer.set_scale(self._names[path], scale)
-        self._applied = group
 
+    @override
     def _read(self, adapters: Sequence[Adapter]) -> None:
         for adapter in adapters:
             if adapter.path not in self._names:

@@ -2,66 +2,33 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
-from typing import Final, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from modules.errors import Busy
+from modules.stopping import StoppableWork
 
-_Item = TypeVar("_Item")
 _RETRY_SECONDS: Final = 10
 
 
-class ImageJob:
+class ImageJob(StoppableWork):
     """One request for pictures. `step` of `steps` of the picture number `index` of `count` are done, 0 of 0 while it waits."""
 
     def __init__(self, owner: str, count: int) -> None:
+        super().__init__()
         self.owner = owner
         self.count = count
         self.index = self.step = self.steps = 0
         self.preview: bytes | None = None
         self.began = time.monotonic()
         self.is_drawing = False
-        self._is_stopped = False
-        self._waiting: asyncio.Timeout | None = None
-
-    @property
-    def is_stopped(self) -> bool:
-        return self._is_stopped
 
     @property
     def share(self) -> float:
         """Of all its steps, from 0 to 1."""
         done = self.index + (self.step / self.steps if self.steps else 0)
         return min(1.0, done / self.count)
-
-    def stop(self) -> None:
-        """End it within a step; finished pictures stay."""
-        self._is_stopped = True
-        if self._waiting is not None:
-            self._waiting.reschedule(asyncio.get_running_loop().time())
-
-    async def until_stopped(self, stream: AsyncGenerator[_Item, None]) -> AsyncGenerator[_Item, None]:
-        """The items of `stream`, to its end or until `stop`; then `stream` is closed."""
-        async with aclosing(stream):
-            while not self._is_stopped:
-                try:
-                    item = await self._next(stream)
-                except StopAsyncIteration:
-                    return
-                yield item
-
-    async def _next(self, stream: AsyncGenerator[_Item, None]) -> _Item:
-        # `stop` sets the timeout's time to now.
-        try:
-            async with asyncio.timeout(None) as self._waiting:
-                return await anext(stream)
-        except TimeoutError:
-            if not self._is_stopped:
-                raise
-            raise StopAsyncIteration from None
-        finally:
-            self._waiting = None
 
 
 class ImageJobs:

@@ -9,7 +9,7 @@ class PageSettings(SettingsGroup, frozen=True):
     title: ClassVar[str] = "Web page"
 
     dark_theme: bool = setting(
-        True, "Dark theme, or when off the light one. Left alone, each browser follows its system."
+        True, "Dark theme; off is the light theme. If it was never set, each browser follows its system."
     )
     show_controls: bool = setting(True, "Show the controls beside the chat.")
     preset: str = setting("", "Preset that the page's parameters were loaded from.")

@@ -100,24 +100,24 @@ class GalleryParts:
 
 def form_parts() -> ImageFormParts:
     owner = gr.State("")
-    prompt = _prompt("Prompt", "image-prompt", lines=3, placeholder="What is to be seen in the picture")
+    prompt = _prompt("Prompt", "image-prompt", lines=3, placeholder="Describe the picture")
     with gr.Row(elem_classes="tight"):
         draw = _button("Generate", "draw", variant="primary")
         stop = _button("Stop", "stop-drawing", variant="stop", visible=False)
         rewrite = _button("Rewrite prompt", "rewrite-prompt")
     negative = _prompt("Negative prompt", "image-negative", lines=1)
     with gr.Row(elem_classes="tight", equal_height=True):
-        width = _number("Width", "image-width", 0, "0 is the model's own", minimum=0, step=8, precision=0)
-        height = _number("Height", "image-height", 0, "0 is the model's own", minimum=0, step=8, precision=0)
+        width = _number("Width", "image-width", 0, "0 = model default", minimum=0, step=8, precision=0)
+        height = _number("Height", "image-height", 0, "0 = model default", minimum=0, step=8, precision=0)
     with gr.Row(elem_classes="tight"):
         ratio = gr.Dropdown(list(RATIOS), value=RATIOS[0], label="Aspect ratio", min_width=140, elem_id="image-ratio")
         swap = _button("Swap width and height", "swap-sides")
     with gr.Row(elem_classes="tight", equal_height=True):
-        steps = _number("Steps", "image-steps", 0, "0 is the model's own", minimum=0, maximum=500, precision=0)
-        guidance = _number("CFG scale", "image-cfg", -1, "-1 is the model's own", minimum=-1, maximum=100)
-        sampler = name_menu(label="Sampler", info="Empty is the default", min_width=110, elem_id="image-sampler")
+        steps = _number("Steps", "image-steps", 0, "0 = model default", minimum=0, maximum=500, precision=0)
+        guidance = _number("CFG scale", "image-cfg", -1, "-1 = model default", minimum=-1, maximum=100)
+        sampler = name_menu(label="Sampler", info="Empty = default", min_width=110, elem_id="image-sampler")
     with gr.Row(elem_classes="tight", equal_height=True):
-        seed = _number("Seed", "image-seed", -1, "-1 is any", minimum=-1, precision=0)
+        seed = _number("Seed", "image-seed", -1, "-1 = random", minimum=-1, precision=0)
         count = _number("Pictures", "image-count", 1, "Each has the next seed", minimum=1, maximum=64, precision=0)
     editor, strength = _source()
     return ImageFormParts(
