@@ -94,7 +94,9 @@ def _theme() -> Base:
 
 
 def _assets(suffix: str) -> list[str]:
-    return [path.read_text(encoding="utf-8") for path in sorted(_ASSETS.glob(f"*{suffix}"))]
+    """Those at the top and those of the areas, each a folder; what lies in `parts` is put where it belongs by its own."""
+    found = (path for path in _ASSETS.rglob(f"*{suffix}") if path.parent.name != "parts")
+    return [path.read_text(encoding="utf-8") for path in sorted(found)]
 
 
 _TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
