@@ -1,6 +1,7 @@
 """What is needed, whether it is there, and the steps that bring it, each done only when needed."""
 
 import os
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from installer.requirement_files import digest, pins, with_included
 from installer.state import State
 
 _CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+_INDEX_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,22 @@ def _extra_sets(installed: State | None) -> list[str]:
     return [name for name in EXTRA_SETS if installed is not None and name in installed.requirements]
 
 
-def torch_index(layout: Layout, target: State, system: str) -> tuple[str, ...]:
+def torch_index(layout: Layout, target: State, system: str, answers: Callable[[str], bool]) -> tuple[str, ...]:
     """Options for pip. On Linux the usual index has PyTorch with gigabytes for NVIDIA's cards, which a machine without
-    one does not need; where that index cannot be reached pip goes on with the usual one."""
+    one does not need. Where `answers` says that the other index cannot be reached, the usual one has to do: pip would
+    try the other one again and again for every single package, eight seconds each time."""
     has_torch = any("torch" in pins(layout.requirements / name) for name in target.requirements)
     wants_cpu = system == "Linux" and target.accelerator != "cuda" and has_torch
-    return ("--extra-index-url", _CPU_INDEX) if wants_cpu else ()
+    return ("--extra-index-url", _CPU_INDEX) if wants_cpu and answers(_CPU_INDEX) else ()
+
+
+def index_answers(address: str) -> bool:
+    """Whether a package index can be reached, asked once."""
+    try:
+        with urllib.request.urlopen(f"{address}/torch/", timeout=_INDEX_SECONDS):  # noqa: S310 - its own constant
+            return True
+    except OSError:
+        return False
 
 
 def _lacks_starter(wish: Wish) -> bool:
@@ -204,7 +216,7 @@ class Packages:
     def _packages(self) -> None:
         files = [part for name in self.target.requirements for part in ("-r", self.layout.requirements / name)]
         pip = Pip(self.layout.python, self.layout.logs, self.console)
-        index = torch_index(self.layout, self.target, self.hardware.system)
+        index = torch_index(self.layout, self.target, self.hardware.system, index_answers)
         pip.must("The packages could not be installed.", "packages", "install", *INSTALL, *index, *files)
         self.console.line("All are installed")
 

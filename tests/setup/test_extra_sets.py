@@ -2,7 +2,7 @@
 
 import pytest
 
-from installer.install import goal, torch_index
+from installer.install import goal, index_answers, torch_index
 from installer.paths import Layout
 from tests.setup.checkout import PROJECT
 
@@ -36,6 +36,17 @@ def test_the_full_set_holds_them_all() -> None:
 )
 def test_pytorch_for_processors_is_small(accelerator: str, extra: str, system: str, is_cpu: bool) -> None:
     wanted = goal(LAYOUT, accelerator, accelerator, with_dev=False, installed=None, extra_set=extra)
-    options = torch_index(LAYOUT, wanted, system)
+    options = torch_index(LAYOUT, wanted, system, lambda address: True)
     assert bool(options) is is_cpu
     assert all("download.pytorch.org/whl/cpu" in option for option in options[1:])
+
+
+def test_an_index_that_does_not_answer_is_not_given_to_pip() -> None:
+    """pip would try it again for every package, and take half an hour for what takes minutes."""
+    wanted = goal(LAYOUT, "cpu", "cpu", with_dev=False, installed=None, extra_set="torch.txt")
+    assert torch_index(LAYOUT, wanted, "Linux", lambda address: False) == ()
+
+
+def test_an_index_that_cannot_be_reached_is_known(unused_tcp_port: int) -> None:
+    assert not index_answers(f"http://127.0.0.1:{unused_tcp_port}")
+    assert not index_answers("http://nowhere.invalid")
