@@ -190,6 +190,7 @@
   };
   const showsChat = () => byId("scroller")?.offsetParent !== null;
   document.addEventListener("keydown", (event) => {
+    if (window.overlay?.isOpen) return;
     const control = event.ctrlKey || event.metaKey;
     const taken = (() => {
       if (control && !event.shiftKey && event.key === "s") return byId("controls")?.querySelector(".toggle-button")?.click(), true;
