@@ -1,7 +1,7 @@
 """What all tests share: how properties are searched, and where model files are."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +30,13 @@ def pytest_xdist_make_scheduler(config: Any, log: Any) -> ByFile:
 def model_file() -> Callable[[str], Path]:
     """Paths of the tests' models by file name; one that is missing is a failure that says what to run."""
     return model_path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment_stays() -> Iterator[None]:
+    """A loader sets variables for its own process, as for "no downloads": in tests that load in theirs, the processes that
+    later tests start would inherit them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -13,8 +14,10 @@ from tests.live.server import LiveServer, launch
 pytestmark = pytest.mark.live
 
 STREAMS = 50
-# A letter of all twenty-five replies of a server takes it half a second, so none ends before all have begun.
-EXPECTED = "abcdefghijkl"
+# No reply ends by itself before all have begun, however slow the machine is.
+LETTERS = 4000
+# So many letters after all replies of the killed server have ended show that a reply goes on.
+FURTHER = 3
 _SCRIPTED = ("--nowebui", "--loader", "scripted", "--model", "scripted", "--parallel", 32)
 
 
@@ -26,20 +29,32 @@ async def _started(folder: Path, *flags: object) -> LiveServer:
     return server
 
 
-async def _reply(http: httpx.AsyncClient, begun: asyncio.Semaphore, go_on: asyncio.Event) -> tuple[str, bool]:
-    """What a stream said, and whether it ended well. It is read on when all have begun."""
-    body = says(f"slow {len(EXPECTED)}", model="two/scripted")
-    async with streaming(http, body) as events:
-        said = delta_of(await anext(events))
-        begun.release()
-        await go_on.wait()
-        async for event in events:
-            if event == DONE:
-                return said, True
-            if error_of(event) is not None:
-                return said, False
-            said += delta_of(event)
-    return said, False
+@dataclass(slots=True)
+class _Streams:
+    """What the replies of a test wait for: that all have begun, that one server was killed, that its replies have ended."""
+
+    begun: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    others_ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def reply(self, http: httpx.AsyncClient) -> tuple[str, bool]:
+        """What a stream said, and whether it went on after the replies of the killed server had ended."""
+        said, further, has_begun = "", 0, False
+        async with streaming(http, says(f"slow {LETTERS}", model="two/scripted", max_tokens=LETTERS)) as events:
+            async for event in events:
+                if event == DONE or error_of(event) is not None:
+                    break
+                if not has_begun:
+                    has_begun = True
+                    self.begun.release()
+                    await self.killed.wait()
+                said += delta_of(event)
+                further += self.others_ended.is_set()
+                if further > FURTHER:
+                    return said, True
+        self.ended.release()
+        return said, False
 
 
 async def test_upstream_that_is_killed_loses_its_own_replies_only(tmp_path: Path) -> None:
@@ -47,19 +62,20 @@ async def test_upstream_that_is_killed_loses_its_own_replies_only(tmp_path: Path
     second = await _started(tmp_path / "b", *_SCRIPTED)
     front = await _started(tmp_path / "c", "--upstream", f"two={first.url}/v1,{second.url}/v1")
     try:
-        begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+        streams = _Streams()
         async with front.client() as http:
-            replies = [asyncio.create_task(_reply(http, begun, go_on)) for _ in range(STREAMS)]
+            replies = [asyncio.create_task(streams.reply(http)) for _ in range(STREAMS)]
             for _ in replies:
-                await begun.acquire()
+                await streams.begun.acquire()
             first.send_signal(signal.SIGKILL, to_group=True)
-            go_on.set()
+            streams.killed.set()
+            for _ in range(STREAMS // 2):
+                await streams.ended.acquire()
+            streams.others_ended.set()
             outcomes = await asyncio.gather(*replies)
-            whole = [said for said, is_whole in outcomes if is_whole]
-            cut = [said for said, is_whole in outcomes if not is_whole]
-            assert (len(whole), len(cut)) == (STREAMS // 2, STREAMS // 2)
-            assert set(whole) == {EXPECTED}
-            assert all(EXPECTED.startswith(said) for said in cut)
+            expected = "abcdefghijklmnopqrstuvwxyz" * LETTERS
+            assert [goes_on for _, goes_on in outcomes].count(True) == STREAMS // 2
+            assert all(expected.startswith(said) for said, _ in outcomes)
             answers = await asyncio.gather(*(ask(http, says("echo: on", model="two/scripted")) for _ in range(8)))
             assert {text_of(answer) for answer in answers} == {"on"}
         await front.stop()

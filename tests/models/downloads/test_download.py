@@ -84,8 +84,8 @@ def test_failures_are_sentences(server: HubServer, tmp_path: Path, capsys: pytes
 
 def test_the_script_at_the_top_is_the_same_command(server: HubServer, tmp_path: Path) -> None:
     command = [sys.executable, "download-model.py", "ann/model", "--user-data-dir", str(tmp_path), "--text-only"]
-    done = subprocess.run(command, cwd=PROGRAM_FOLDER, capture_output=True, text=True, check=True)
-    assert done.stdout == "ann_model is complete.\n"
+    done = subprocess.run(command, cwd=PROGRAM_FOLDER, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("ann_model is complete.\n", 0), done.stderr
     assert (tmp_path / "models" / "ann_model" / "config.json").is_file()
 
 
