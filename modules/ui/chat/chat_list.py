@@ -14,7 +14,7 @@ from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.histories import ChatHit, RemovedChat
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
-from modules.ui.chat.layout import ChatParts
+from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
 from modules.ui.page.page import Page, failure, notify_errors

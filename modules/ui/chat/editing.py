@@ -13,7 +13,7 @@ from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import History, Side
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch
-from modules.ui.chat.layout import ConversationParts
+from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.page.escape import as_written
 from modules.ui.page.page import Page, failure, notify_errors
@@ -97,7 +97,7 @@ class EditHandlers:
         if chat.tab.marks is not None:
             chat.tab.marks.check_end(history)
         history, text = session.removed_last(history)
-        return merged(await self._changed(chat, history), {self._middle.box: {"text": text, "files": []}})
+        return merged(await self._changed(chat, history), {self._middle.composer.box: {"text": text, "files": []}})
 
     async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
         chat = await self._open(entered)
@@ -106,7 +106,7 @@ class EditHandlers:
         history = await self._free_history(chat)
         chat = replace(chat, tab=await self._screen.named(chat.tab))
         changed = await self._changed(chat, act(history, chat.text, timestamp=timestamp()))
-        return merged(changed, {self._middle.box: None})
+        return merged(changed, {self._middle.composer.box: None})
 
     async def _counted(self, entered: Entered) -> None:
         chat = await self._open(entered)
@@ -153,7 +153,7 @@ class EditHandlers:
             settings = self._page.saved_settings.remember(self._page.inputs.values(entered))
         except ServiceError as error:
             raise failure(error.message) from None
-        text = str((entered.get(self._middle.box) or {}).get("text") or "")
+        text = str((entered.get(self._middle.composer.box) or {}).get("text") or "")
         choice = entered[self._middle.choices].current
         return _Open(choice, await notify_errors(self._screen.seen_tab(entered, settings)), settings, text)
 

@@ -13,7 +13,7 @@ from modules.chat.session import session
 from modules.errors import ServiceError
 from modules.events import Content
 from modules.requests import CompletionRequest, Limits
-from modules.ui.chat.layout import ConversationParts
+from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.requests import chat_request, sampling
@@ -31,7 +31,7 @@ class Impersonation:
     async def write(self, entered: Mapping[Component, Any]) -> AsyncGenerator[object, None]:
         """What is in the box already is the beginning; yields the box as it fills."""
         try:
-            begun = str((entered[self._middle.box] or {}).get("text") or "")
+            begun = str((entered[self._middle.composer.box] or {}).get("text") or "")
             # What yields nothing at all would leave the box without a value.
             yield gr.MultimodalTextbox(value={"text": begun, "files": []})
             request = await self._request(entered, begun)

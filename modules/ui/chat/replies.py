@@ -19,7 +19,7 @@ from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
-from modules.ui.chat.layout import ConversationParts
+from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
 from modules.ui.chat.view import APPROVALS, live_messages
@@ -53,7 +53,7 @@ class ReplyHandlers:
 
     async def send(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         """The message in the box, then the reply to it. A box that is empty asks for the reply that is missing."""
-        box = entered[self._middle.box] or {}
+        box = entered[self._middle.composer.box] or {}
         is_message = bool(str(box.get("text") or "").strip() or box.get("files"))
         if not self._gate.is_open:
             yield self._gate.refused(waits=is_message)
@@ -138,7 +138,7 @@ class ReplyHandlers:
         tab, history = await self._begun(
             await (pending() if pending else self._screen.tab(entered, settings)), settings
         )
-        box = entered[self._middle.box] or {}
+        box = entered[self._middle.composer.box] or {}
         text, files = str(box.get("text") or ""), list(box.get("files") or ())
         if text.strip() or files:
             # Before anything is saved and the box is emptied: what was written stays in it.
@@ -147,7 +147,7 @@ class ReplyHandlers:
             self._refuse_unseen(attachments)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
             tab = await self._page.active_replies.keep(await self._screen.named(tab), history)
-            yield {self._middle.box: None, **self._screen.at(tab)}
+            yield {self._middle.composer.box: None, **self._screen.at(tab)}
         elif not history.rows or history.rows[-1].is_greeting or history.rows[-1].assistant.text:
             raise BadRequest(_NOTHING_TO_SAY)
         async with aclosing(self._answered(tab, history, settings)) as steps:

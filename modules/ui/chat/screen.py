@@ -17,7 +17,8 @@ from modules.prompt.plan import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
-from modules.ui.chat.layout import ChatList, ConversationParts
+from modules.ui.chat.layout.chat_list import ChatList
+from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
 from modules.ui.model.notice import ModelNotice
 from modules.ui.page.image_tool import picture_url
@@ -48,7 +49,7 @@ class ChatScreen:
         self._middle = middle
         self._list = chats
         self._pictures = Thumbnails()
-        self.notice = ModelNotice(page, middle.notice, "This chat")
+        self.notice = ModelNotice(page, middle.composer.notice, "This chat")
 
     def _picture(self, attachment: Attachment) -> str:
         """A data URL; one that has no content is a picture of the gallery, by its id."""
@@ -175,7 +176,7 @@ class ChatScreen:
             middle.chat: view.messages,
             middle.bridge: facts_json(view.facts),
             middle.live: [],
-            middle.box: gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running),
+            middle.composer.box: gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running),
             **await self.notice.shown("" if is_running else await self._model_of(tab, history)),
         }
 

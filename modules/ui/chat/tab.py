@@ -12,7 +12,7 @@ from modules.settings.values import Settings
 from modules.ui.chat.chat_list import ChatListHandlers
 from modules.ui.chat.editing import EditHandlers, Entered
 from modules.ui.chat.impersonation import Impersonation
-from modules.ui.chat.layout import ChatParts, chat_parts
+from modules.ui.chat.layout.parts import ChatParts, chat_parts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
@@ -40,24 +40,24 @@ class _Wiring:
         self._right = parts.right
         self._removed = parts.removed
         self._screen = ChatScreen(page, middle, chats)
-        self._gate = ModelGate(page, middle.gate)
+        self._gate = ModelGate(page, middle.composer.gate)
         self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
         self._edits = EditHandlers(page, middle, self._screen)
         self._list = ChatListHandlers(page, parts, self._screen, self._replies)
-        self._entered = {middle.tab, middle.choices, middle.place, middle.box, *page.inputs.components}
+        self._entered = {middle.tab, middle.choices, middle.place, middle.composer.box, *page.inputs.components}
         self._outputs = [
             middle.tab,
             middle.place,
             middle.chat,
             middle.live,
-            middle.box,
+            middle.composer.box,
             middle.bridge,
             chats.chats,
             chats.more,
             chats.undo,
             parts.removed,
-            *middle.gate.outputs,
-            *middle.notice.outputs,
+            *middle.composer.gate.outputs,
+            *middle.composer.notice.outputs,
         ]
 
     def connect(self, tab: gr.Tab) -> None:
@@ -72,10 +72,10 @@ class _Wiring:
         self._screen.notice.connect()
 
     def _connect_gate(self, tab: gr.Tab) -> None:
-        gate, parts = self._gate, self._middle.gate
+        gate, parts = self._gate, self._middle.composer.gate
         self._page.fill_in(gate.filled, parts.outputs)
         tab.select(gate.looked, None, parts.outputs, **_QUIET)
-        tab.select(self._screen.noticed, [self._middle.tab], self._middle.notice.outputs, **_QUIET)
+        tab.select(self._screen.noticed, [self._middle.tab], self._middle.composer.notice.outputs, **_QUIET)
         parts.gate.submit(gate.waited, None, parts.outputs, **_QUIET)
         parts.models.input(gate.choose, [parts.models], parts.outputs, **_QUIET)
 
@@ -84,10 +84,10 @@ class _Wiring:
         middle, replies, entered, outputs = self._middle, self._replies, self._entered, self._outputs
         impersonation = Impersonation(self._page, middle, self._screen)
         following = [
-            middle.box.submit(replies.send, entered, outputs, **_QUIET),
-            middle.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
+            middle.composer.box.submit(replies.send, entered, outputs, **_QUIET),
+            middle.composer.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
-            middle.go_on.click(replies.go_on, entered, outputs, **_QUIET),
+            middle.composer.go_on.click(replies.go_on, entered, outputs, **_QUIET),
             gr.on(
                 [current_page().load],
                 self._list.first,
@@ -97,8 +97,8 @@ class _Wiring:
                 **_QUIET,
             ),
         ]
-        middle.impersonate.click(impersonation.write, entered, [middle.box], **_QUIET)
-        middle.box.stop(replies.stop, [middle.tab], None, **_QUIET)
+        middle.composer.impersonate.click(impersonation.write, entered, [middle.composer.box], **_QUIET)
+        middle.composer.box.stop(replies.stop, [middle.tab], None, **_QUIET)
         middle.live.option_select(replies.decide, [middle.tab], None, **_QUIET)
         return following
 
@@ -126,11 +126,11 @@ class _Wiring:
         middle, edits, entered, outputs = self._middle, self._edits, self._entered, self._outputs
         middle.chat.edit(edits.edit, entered, outputs, **_QUIET)
         middle.bridge.submit(self._acted, entered, outputs, trigger_mode="multiple", **_QUIET)
-        middle.remove.click(edits.remove_last, entered, outputs, **_QUIET)
+        middle.composer.remove.click(edits.remove_last, entered, outputs, **_QUIET)
         middle.chat.undo(edits.remove_last, entered, outputs, **_QUIET)
-        middle.dummy_message.click(edits.dummy_message, entered, outputs, **_QUIET)
-        middle.dummy_reply.click(edits.dummy_reply, entered, outputs, **_QUIET)
-        middle.count.click(edits.count, entered, None, **_QUIET)
+        middle.composer.dummy_message.click(edits.dummy_message, entered, outputs, **_QUIET)
+        middle.composer.dummy_reply.click(edits.dummy_reply, entered, outputs, **_QUIET)
+        middle.composer.count.click(edits.count, entered, None, **_QUIET)
         self._chats.branch.click(edits.branch, entered, outputs, **_QUIET)
 
     def _connect_controls(self, following: list[Any]) -> None:

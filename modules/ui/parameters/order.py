@@ -10,7 +10,7 @@ from modules.sampling import SAMPLER_ORDER
 from modules.settings.values import Settings
 from modules.ui.page.page import Page
 
-_PARTS: Final = Path(__file__).parents[1] / "assets" / "parts"
+_PARTS: Final = Path(__file__).parents[1] / "assets" / "parameters" / "parts"
 
 
 def build_order(page: Page) -> gr.HTML:

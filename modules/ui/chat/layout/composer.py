@@ -1,0 +1,68 @@
+"""The components in which messages are written."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import gradio as gr
+
+from modules.settings.values import Settings
+from modules.ui.chat.model import GateParts, gate_parts
+from modules.ui.model.notice import NoticeParts, notice_parts
+
+FILE_TYPES: Final = ["image", "text", ".pdf", ".docx", ".md", ".json", ".csv", ".py", ".yaml", ".toml", ".html", ".xml"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composer:
+    """Below the conversation: what is in the way of an answer, the message box, and acts on the conversation's end."""
+
+    box: gr.MultimodalTextbox
+    gate: GateParts
+    notice: NoticeParts
+    regenerate: gr.Button
+    go_on: gr.Button
+    remove: gr.Button
+    impersonate: gr.Button
+    dummy_message: gr.Button
+    dummy_reply: gr.Button
+    count: gr.Button
+
+
+def composer(settings: Settings) -> Composer:
+    with gr.Column(elem_id="composer"):
+        # The page's script shows it, and does what it says.
+        gr.Button("↓ Jump to latest", size="sm", elem_id="to-end")
+        gate = gate_parts()
+        notice = notice_parts("chat-model")
+        box = gr.MultimodalTextbox(
+            show_label=False,
+            label="Message",
+            placeholder="Write a message. Shift+Enter for a new line.",
+            file_count="multiple",
+            file_types=FILE_TYPES,
+            max_plain_text_length=2500 if settings.paste_to_attachment else 1_000_000,
+            autofocus=True,
+            max_lines=12,
+            elem_id="box",
+            stop_btn=False,
+        )
+        with gr.Row(elem_id="chat-actions", elem_classes="tight"):
+            # The page's script does what they say.
+            _action("Dictate", "dictate")
+            _action("Call", "call")
+            return Composer(
+                box=box,
+                gate=gate,
+                notice=notice,
+                regenerate=_action("Regenerate", "regenerate"),
+                go_on=_action("Continue", "continue"),
+                remove=_action("Delete last turn", "remove-last"),
+                impersonate=_action("Impersonate", "impersonate"),
+                dummy_message=_action("Send dummy message", "dummy-message"),
+                dummy_reply=_action("Send dummy reply", "dummy-reply"),
+                count=_action("Count tokens", "count-tokens"),
+            )
+
+
+def _action(label: str, name: str) -> gr.Button:
+    return gr.Button(label, size="sm", min_width=60, elem_id=name)

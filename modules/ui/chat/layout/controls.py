@@ -1,0 +1,140 @@
+"""The components of the right column: what the next reply is made with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.errors import ServiceError
+from modules.settings.values import Settings
+from modules.ui.page.menus import name_menu, name_ticks
+from modules.ui.page.page import Page
+
+MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Chat-instruct", "chat-instruct")]
+EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The right side: what the next reply is made with."""
+
+    mode: gr.Radio
+    character: gr.Dropdown
+    user: gr.Dropdown
+    thinking: Component
+    effort: Component
+    tools: gr.CheckboxGroup
+    refresh_tools: gr.Button
+    import_chat: gr.UploadButton
+    export_chat: gr.Button
+    exported: gr.DownloadButton
+
+
+def controls(page: Page) -> Controls:
+    settings, add = page.settings, page.inputs.add
+    with gr.Sidebar(position="right", width=320, open=settings.show_controls, elem_id="controls"):
+        mode = gr.Radio(MODES, value=settings.mode, label="Mode", elem_id="mode")
+        character = name_menu(
+            [settings.character], value=settings.character, label="Character", elem_id="character", visible=False
+        )
+        user = name_menu([settings.user], value=settings.user, label="User", elem_id="user", visible=False)
+        thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
+        effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
+        _voice(page)
+        _texts(page)
+        with gr.Accordion("Tools", open=False):
+            tools = name_ticks(label="Available tools", elem_id="tools")
+            add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Confirm tool calls"))
+            refresh = gr.Button("Refresh tools", size="sm")
+            if not settings.multi_user:
+                add("mcp_servers", _mcp_servers(settings))
+        with gr.Accordion("Attachments and files", open=False):
+            add(
+                "include_past_attachments",
+                gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
+            )
+            import_chat = gr.UploadButton("Import chat", file_types=[".json"], size="sm")
+            export_chat = gr.Button("Export chat", size="sm", elem_id="export-chat")
+            exported = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
+        page.extensions.offer_components({"mode": mode, "character_menu": character})
+        with gr.Accordion("Extensions", open=False, visible=bool(page.extensions.blocks)):
+            for block in page.extensions.blocks:
+                block.build()
+    for name, component in {"mode": mode, "character": character, "user": user}.items():
+        add(name, component)
+    for name, component in {"enable_thinking": thinking, "reasoning_effort": effort, "selected_tools": tools}.items():
+        add(name, component)
+    return Controls(
+        mode=mode,
+        character=character,
+        user=user,
+        thinking=thinking,
+        effort=effort,
+        tools=tools,
+        refresh_tools=refresh,
+        import_chat=import_chat,
+        export_chat=export_chat,
+        exported=exported,
+    )
+
+
+def _voice(page: Page) -> None:
+    settings, add = page.settings, page.inputs.add
+    # What the page's script looks at stands outside: Gradio builds what is folded only when it is opened.
+    add("read_aloud", gr.Checkbox(settings.read_aloud, label="Read replies aloud", elem_id="read-replies"))
+    with gr.Accordion("Voice", open=False):
+        chosen = settings.speech_voice
+        menu = name_menu(
+            _voices([chosen] if chosen else []),
+            value=chosen,
+            label="Voice",
+            info="Of characters that have none of their own.",
+            allow_custom_value=True,
+            elem_id="speech-voice",
+        )
+        add("speech_voice", menu)
+
+    async def voices() -> Mapping[Component, Any]:
+        try:
+            models = await page.runtime.speech.models()
+        except ServiceError:
+            models = ()
+        return {menu: gr.Dropdown(choices=_voices([name for model in models for name in model.voices.names]))}
+
+    page.fill_in(voices, [menu])
+
+
+def _voices(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [("The model's first", ""), *((name, name) for name in names)]
+
+
+def _mcp_servers(settings: Settings) -> gr.Textbox:
+    return gr.Textbox(
+        settings.mcp_servers,
+        label="MCP servers",
+        info="One URL per line; headers after commas, as Name: value.",
+        lines=2,
+        elem_id="mcp-servers",
+    )
+
+
+def _texts(page: Page) -> None:
+    settings, add = page.settings, page.inputs.add
+    add("start_with", gr.Textbox(settings.start_with, label="Start reply with", elem_id="start-with"))
+    with gr.Accordion("System message", open=False):
+        add(
+            "custom_system_message",
+            gr.Textbox(settings.custom_system_message, show_label=False, label="System message", lines=4),
+        )
+    with gr.Accordion("Chat-instruct command", open=False):
+        add(
+            "chat_instruct_command",
+            gr.Textbox(
+                settings.chat_instruct_command,
+                label="Command",
+                info="<|character|> stands for the character's name, <|prompt|> for the dialogue.",
+                lines=4,
+            ),
+        )
