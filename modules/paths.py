@@ -137,6 +137,11 @@ class UserData:
         return self.logs / "chat_state.json"
 
     @property
+    def organisation(self) -> Path:
+        """Pins, folders, tags and titles of chats."""
+        return self.logs / "organisation.json"
+
+    @property
     def notebook_logs(self) -> Path:
         return self.logs / "notebook"
 

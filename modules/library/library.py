@@ -2,6 +2,8 @@
 
 from modules.library.characters.characters import Characters
 from modules.library.chats.histories import Histories
+from modules.library.chats.organisation import Organisation
+from modules.library.chats.organised import OrganisedChats
 from modules.library.notebooks import Grammars, Notebooks
 from modules.library.presets import PerModelSettings, Presets
 from modules.library.templates import InstructionTemplates
@@ -23,5 +25,6 @@ class Library:
         self.templates = InstructionTemplates(data)
         self.grammars = Grammars(data)
         self.histories = Histories(data)
+        self.chats = OrganisedChats(self.histories, Organisation(data.organisation))
         self.notebooks = Notebooks(data)
         self.model_settings = PerModelSettings(data)

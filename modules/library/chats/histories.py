@@ -3,6 +3,7 @@
 import heapq
 import os
 import sqlite3
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from modules.library.chats.file import MAX_CHAT_BYTES, history_bytes, history_in
 from modules.library.chats.history import History, id_at, is_named
 from modules.library.chats.importing import made_safe, move_into_place
 from modules.library.chats.index import ChatHit, HistoryIndex, HistoryIndexing
-from modules.library.chats.places import CHAT, ChatState, Place, Places, Removals, RemovedChat, RemovedFile
+from modules.library.chats.places import CHAT, ChatFile, ChatState, Place, Places, Removals, RemovedChat, RemovedFile
 from modules.library.folder import blaming
 from modules.library.text_files import read_bytes
 from modules.paths import UserData, atomic_write
@@ -78,15 +79,33 @@ class Histories:
             self._issued.add((place, id_at(moment)))
             return id_at(moment)
 
-    def list(self, place: Place, *, limit: int = 100, offset: int = 0) -> _Entries:
-        """The last changed first. Raises BadRequest."""
+    def list(self, place: Place, *, limit: int = 100, offset: int = 0, also: frozenset[str] = frozenset()) -> _Entries:
+        """The last changed first. The chats `also` are in it however old they are, and do not count. Raises BadRequest."""
         self._adopt()
         self._indexing.begin()
+        files = self._places.files(place)
+        others = [file for file in files if file.id not in also] if also else files
         # Sorting all of ten thousand files for the first hundred would take longer than listing them.
-        newest = heapq.nlargest(offset + limit, self._places.files(place), key=lambda file: (file.changed, file.id))
-        files = newest[offset:]
-        titles = self._indexing.titles(files)
-        return [ChatEntry(file.id, titles[place, file.id], file.changed / 1e9) for file in files]
+        newest = heapq.nlargest(offset + limit, others, key=_moment)[offset:]
+        return self._entries(place, [*newest, *(file for file in files if file.id in also)])
+
+    def entry(self, place: Place, chat_id: str) -> ChatEntry:
+        """As `list` has it. Raises NotFound, BadRequest."""
+        path = self._existing(place, chat_id)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            _missing(chat_id)
+        name = path.name.removesuffix(CHAT)
+        return self._entries(place, [ChatFile(place, name, str(path), status.st_mtime_ns, status.st_size)])[0]
+
+    def entries(self, place: Place, chat_ids: Container[str]) -> _Entries:
+        """Those of the chats that there are, as `list` has them."""
+        return self._entries(place, [file for file in self._places.files(place) if file.id in chat_ids])
+
+    def places_of(self, chat_id: str) -> Sequence[Place]:
+        """Where there is a chat of that id."""
+        return [place for place in self._places.all() if self.stamp(place, chat_id) is not None]
 
     def read(self, place: Place, chat_id: str) -> History:
         """Raises NotFound, and BadRequest for a file that holds no chat."""
@@ -198,7 +217,7 @@ class Histories:
             if chat_id is not None and self.stamp(place, chat_id) is not None:
                 return self._current(place, chat_id)
         self._adopt()
-        newest = max(self._places.files(place), key=lambda file: (file.changed, file.id), default=None)
+        newest = max(self._places.files(place), key=_moment, default=None)
         return newest and newest.id
 
     def set_last(self, place: Place, chat_id: str) -> None:
@@ -210,6 +229,11 @@ class Histories:
     def close(self) -> None:
         """End what runs in the background."""
         self._indexing.close()
+
+    def _entries(self, place: Place, files: Sequence[ChatFile]) -> _Entries:
+        titles = self._indexing.titles(files)
+        newest = sorted(files, key=_moment, reverse=True)
+        return [ChatEntry(file.id, titles[place, file.id], file.changed / 1e9) for file in newest]
 
     def _found(self, words: str, place: Place | None, limit: int) -> _Hits:
         if not self._indexing.catch_up(_CATCH_UP_SECONDS):
@@ -264,6 +288,11 @@ class Histories:
     def _adopt(self) -> None:
         with self._lock:
             move_into_place(self._logs, self._places)
+
+
+def _moment(file: ChatFile) -> tuple[int, str]:
+    """Sorts by the time of the last change."""
+    return file.changed, file.id
 
 
 def _missing(chat_id: str) -> NoReturn:

@@ -152,7 +152,9 @@ def _showing(turn: ChatTurn, version: Version) -> ChatTurn:
 # text-generation-webui's names of chat files; sorting them sorts by time.
 ID_FORMAT: Final = "%Y%m%d-%H-%M-%S"
 
-_TITLE_LENGTH: Final = 28
+_TITLE_LENGTH: Final = 80
+# Of a chat in which nothing was said yet.
+UNTITLED: Final = "New chat"
 # What the index holds of one conversation. Attached files could make it gigabytes.
 _LONGEST_TEXT: Final = 2**21
 _TIME: Final = re.compile(r"\d{8}-\d\d-\d\d-\d\d")
@@ -168,12 +170,21 @@ def is_named(chat_id: str) -> bool:
 
 
 def title(chat_id: str, history: History) -> str:
-    """The user's name for it, or the beginning of the first message; the id of one without any."""
-    if is_named(chat_id):
-        return chat_id
-    first = next((text for row in history.rows if (text := row.user.text.strip())), chat_id)
+    """The user's name for it, or the first line that the user wrote, or the first file that came with it."""
+    return chat_id if is_named(chat_id) else next(filter(None, map(shortened, _openings(history))), UNTITLED)
+
+
+def shortened(text: str) -> str:
+    """The first line that says something, as long as a title may be."""
     # Cut before it is split: a message may be a whole pasted file.
-    return " ".join(first[: 4 * _TITLE_LENGTH].split())[:_TITLE_LENGTH].rstrip()
+    begin = text.lstrip()[: 4 * _TITLE_LENGTH]
+    line = " ".join(begin.partition("\n")[0].split())
+    return line if len(line) <= _TITLE_LENGTH else f"{line[: _TITLE_LENGTH - 1].rstrip()}…"
+
+
+def _openings(history: History) -> Iterator[str]:
+    yield from (row.user.text for row in history.rows)
+    yield from (attachment.name for row in history.rows for attachment in row.user.attachments)
 
 
 def searched_text(history: History) -> str:

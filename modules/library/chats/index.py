@@ -6,14 +6,14 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final, TypeAlias
 
 from modules.errors import BadRequest
 from modules.library.chats.file import read_history
-from modules.library.chats.history import searched_text, title
+from modules.library.chats.history import is_named, searched_text, title
 from modules.library.chats.places import ChatFile, Place, Places
 
 _log = logging.getLogger(__name__)
@@ -22,10 +22,11 @@ Key: TypeAlias = tuple[Place, str]
 Stamp: TypeAlias = tuple[int, int]
 
 # Raised when the tables change. An index of another version is made anew from the files.
-_VERSION: Final = 1
+_VERSION: Final = 2
 # Another copy of the program may be writing.
 _PATIENCE: Final = 10.0
 _SNIPPET_WORDS: Final = 20
+_NANOSECONDS: Final = 1e9
 # From this version on SQLite can overwrite deleted text in a full-text index.
 _SECURE_FTS: Final = (3, 42)
 # Scripts that put no spaces between words: each character counts as a word there.
@@ -33,7 +34,12 @@ _UNSPACED: Final = (
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _CHARACTER: Final = re.compile(f"({_UNSPACED})")
-_SPACED: Final = re.compile(f" ({_UNSPACED}) ")
+# Around each word that was found in a snippet; no characters of any text.
+_BEGINS: Final = "\ufdd0"
+_ENDS: Final = "\ufdd1"
+_SPACED: Final = re.compile(f" ({_BEGINS}?{_UNSPACED}{_ENDS}?) ")
+# Which chats there are in which nothing can be read.
+_UNREADABLE: Final = "Unreadable chat"
 # What SQLite has no text for: half characters, and the one that ends a text.
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _SAYS_NOTHING: Final = re.compile(r"[\W_]*")
@@ -48,10 +54,10 @@ _TABLES: Final = (
 
 
 _SEARCH: Final = """
-    SELECT number, character, id, chats.title FROM texts JOIN chats ON number = texts.rowid
+    SELECT number, character, id, chats.title, changed FROM texts JOIN chats ON number = texts.rowid
     WHERE texts MATCH ? AND (? OR character = ?) ORDER BY changed DESC, id DESC LIMIT ?
 """
-_SNIPPET: Final = "SELECT snippet(texts, 1, '', '', '…', ?) FROM texts WHERE texts MATCH ? AND rowid = ?"
+_SNIPPET: Final = "SELECT snippet(texts, 1, ?, ?, '…', ?) FROM texts WHERE texts MATCH ? AND rowid = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,15 @@ class IndexedChat:
 
 @dataclass(frozen=True, slots=True)
 class ChatHit:
-    """A conversation in which all words were found; `snippet` is plain text around one of them."""
+    """A conversation in which all words were found; `snippet` is plain text around one of them. `pieces` are the same
+    text in parts, each with whether it was looked for; `changed` is in seconds since 1970."""
 
     place: Place
     id: str
     title: str
     snippet: str
+    pieces: tuple[tuple[str, bool], ...] = field(default=(), compare=False)
+    changed: float = field(default=0.0, compare=False)
 
 
 class HistoryIndex:
@@ -128,7 +137,7 @@ class HistoryIndex:
             # One state of the index for the hits and their snippets.
             connection.execute("BEGIN")
             rows = connection.execute(_SEARCH, given).fetchall()
-            return [ChatHit(_place(row[1]), row[2], row[3], _snippet(connection, row[0], query)) for row in rows]
+            return [_hit(row[1:], _snippet(connection, row[0], query)) for row in rows]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -178,8 +187,23 @@ def _remove(connection: sqlite3.Connection, key: tuple[str, str]) -> None:
 
 
 def _snippet(connection: sqlite3.Connection, number: int, query: str) -> str:
-    (snippet,) = connection.execute(_SNIPPET, (_SNIPPET_WORDS, query, number)).fetchone()
+    """With marks around what was found."""
+    asked = (_BEGINS, _ENDS, _SNIPPET_WORDS, query, number)
+    (snippet,) = connection.execute(_SNIPPET, asked).fetchone()
     return " ".join(_SPACED.sub(r"\1", snippet).split())
+
+
+def _hit(row: tuple[str, str, str, int], marked: str) -> ChatHit:
+    character, chat_id, chat_title, changed = row
+    before, *found = marked.split(_BEGINS)
+    parts = [(before, False)]
+    for each in found:
+        inside, _, after = each.partition(_ENDS)
+        parts += [(inside, True), (after, False)]
+    pieces = tuple(part for part in parts if part[0])
+    return ChatHit(
+        _place(character), chat_id, chat_title, "".join(text for text, _ in pieces), pieces, changed / _NANOSECONDS
+    )
 
 
 def _query(words: str) -> str:
@@ -291,5 +315,5 @@ def _indexed(file: ChatFile) -> IndexedChat:
     try:
         history = read_history(Path(file.path))
     except (BadRequest, OSError):
-        return IndexedChat(file, file.id, "")
+        return IndexedChat(file, file.id if is_named(file.id) else _UNREADABLE, "")
     return IndexedChat(file, title(file.id, history), searched_text(history))

@@ -55,9 +55,9 @@ class Places:
         return list(_chat_files(place, self.folder(place).path))
 
     def all_files(self) -> list[ChatFile]:
-        return [file for place in self._places() for file in self.files(place)]
+        return [file for place in self.all() for file in self.files(place)]
 
-    def _places(self) -> Iterator[Place]:
+    def all(self) -> Iterator[Place]:
         yield Place(None)
         if os.path.isdir(self._chat):
             for name in os.listdir(self._chat):
@@ -95,15 +95,15 @@ class ChatState:
         self._lock = Lock()
 
     def last(self, place: Place) -> str | None:
-        chat_id = _last_chats(self._read()).get(_key(place))
+        chat_id = _last_chats(self._read()).get(key_of(place))
         return chat_id if isinstance(chat_id, str) else None
 
     def set_last(self, place: Place, chat_id: str) -> None:
         with self._lock:
             content = self._read()
             chats = _last_chats(content)
-            if chats.get(_key(place)) != chat_id:
-                changed = {**content, _LAST: {**chats, _key(place): chat_id}}
+            if chats.get(key_of(place)) != chat_id:
+                changed = {**content, _LAST: {**chats, key_of(place): chat_id}}
                 atomic_write(self._path, json.dumps(changed, indent=2, ensure_ascii=False))
 
     def _read(self) -> dict[str, object]:
@@ -119,7 +119,8 @@ def _last_chats(content: dict[str, object]) -> dict[str, object]:
     return chats if isinstance(chats, dict) else {}
 
 
-def _key(place: Place) -> str:
+def key_of(place: Place) -> str:
+    """What a place is called in files."""
     return "instruct" if place.character is None else f"chat_{place.character}"
 
 

@@ -38,6 +38,7 @@ class ChatListHandlers:
         self._screen = screen
         self._replies = replies
         self._histories = page.runtime.library.histories
+        self._chats = page.runtime.library.chats
 
     async def first(self, choices: ChatSwitches, place: str) -> AsyncGenerator[Shown, None]:
         """For a browser that opens the page: the chat that this tab has shown before, or else the one that was open
@@ -194,7 +195,7 @@ class ChatListHandlers:
             raise Busy("A reply is being written to this chat. Stop it first.")
         if not chat or not name:
             raise BadRequest(_NAMELESS)
-        named = await asyncio.to_thread(self._histories.rename, tab.place, chat, name)
+        named = await asyncio.to_thread(self._chats.rename, tab.place, chat, name)
         tab = ChatTab(place=tab.place, chat=named) if chat == tab.chat else tab
         return merged(await self._screen.listed(tab, settings), self._screen.at(tab))
 
@@ -203,14 +204,14 @@ class ChatListHandlers:
         if not tab.chat or not tab.is_kept:
             return await self._new(settings)
         _refuse_visitors(settings)
-        removed = await asyncio.to_thread(self._histories.delete, tab.place, tab.chat)
+        removed = await asyncio.to_thread(self._chats.delete, tab.place, tab.chat)
         return merged(await self._new(settings), {self._list.undo: gr.Button(visible=True), self._removed: removed})
 
     async def _restored(self, removed: RemovedChat | None, settings: Settings) -> Shown:
         _refuse_visitors(settings)
         if removed is None:
             raise BadRequest("There is nothing to restore.")
-        chat = await asyncio.to_thread(self._histories.restore, removed)
+        chat = await asyncio.to_thread(self._chats.restore, removed)
         shown = await self._all(ChatTab(place=removed.place, chat=chat), settings)
         return merged(shown, {self._list.undo: gr.Button(visible=False), self._removed: None})
 

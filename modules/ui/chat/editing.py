@@ -88,7 +88,8 @@ class EditHandlers:
         if not chat.tab.is_kept:
             return await self._changed(chat, copied)
         place, histories = chat.tab.place, self._page.runtime.library.histories
-        copy = await asyncio.to_thread(histories.copy, place, chat.tab.chat, copied)
+        chats = self._page.runtime.library.chats
+        copy = await asyncio.to_thread(chats.copy, place, chat.tab.chat, copied, kind="branch")
         await asyncio.to_thread(histories.set_last, place, copy)
         return await self._all(chat, ChatTab(place=place, chat=copy), copied)
 

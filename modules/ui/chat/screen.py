@@ -200,12 +200,12 @@ class ChatScreen:
         """The list of past chats, on which the tab's own is marked."""
         if settings.multi_user:
             return {self._list.chats: gr.Radio(choices=[], value=None), self._list.more: gr.Button(visible=False)}
-        entries = await asyncio.to_thread(self._page.runtime.library.histories.list, tab.place, limit=limit + 1)
-        choices = [(entry.title, entry.id) for entry in entries[:limit]]
+        listing = await asyncio.to_thread(self._page.runtime.library.chats.list, tab.place, limit=limit)
+        choices = [(each.title, each.id) for each in listing.chats]
         marked = tab.chat if any(chat == tab.chat for _, chat in choices) else None
         return {
             self._list.chats: gr.Radio(choices=choices, value=marked),
-            self._list.more: gr.Button(visible=len(entries) > limit),
+            self._list.more: gr.Button(visible=listing.has_more),
         }
 
     def _greeting(self, settings: Settings) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from modules.errors import BadRequest, NotFound
 from modules.library.chats.histories import INCOGNITO, Histories, Place
-from modules.library.chats.history import ChatTurn, History, Row
+from modules.library.chats.history import Attachment, ChatTurn, History, Row
 from modules.paths import UserData
 from tests.library.history_files import PIXEL, full, legacy
 from tests.library.names import CANARY, HOSTILE
@@ -66,11 +66,28 @@ def test_the_list_has_the_last_changed_first(histories: Histories, data: UserDat
     assert histories.list(INSTRUCT) == []
 
 
-def test_titles(histories: Histories) -> None:
+def test_titles(histories: Histories, data: UserData) -> None:
     histories.save(ALICE, "Our talk", said("x"))
     histories.save(ALICE, "20250101-00-00-00", said("\n one two three\nfour five six seven eight"))
     histories.save(ALICE, "20250101-00-00-01", History(rows=(Row(assistant=ChatTurn(text="Hello"), is_greeting=True),)))
-    assert set(titles(histories, ALICE)) == {"Our talk", "one two three four five six", "20250101-00-00-01"}
+    long = "Give me three ideas for a rainy afternoon with two children who are tired of games and of films"
+    histories.save(ALICE, "20250101-00-00-02", said(long))
+    file = Attachment(name="report.pdf", type="application/pdf")
+    histories.save(ALICE, "20250101-00-00-03", History(rows=(Row(user=ChatTurn(attachments=(file,))),)))
+    (data.chat_logs / "Alice" / "20250101-00-00-04.json").write_text("{")
+    assert set(titles(histories, ALICE)) == {
+        *("Our talk", "one two three", "New chat", "report.pdf", "Unreadable chat"),
+        "Give me three ideas for a rainy afternoon with two children who are tired of ga…",
+    }
+
+
+def test_chats_are_listed_however_old_they_are(histories: Histories, data: UserData) -> None:
+    for number in range(5):
+        histories.save(ALICE, f"2025010{number}-00-00-00", said(f"message {number}"))
+        changed(data.chat_logs / "Alice" / f"2025010{number}-00-00-00.json", 1000 + number)
+    also = frozenset({"20250100-00-00-00", "20250104-00-00-00", "20250109-00-00-00"})
+    listed = [entry.title for entry in histories.list(ALICE, limit=1, also=also)]
+    assert listed == ["message 4", "message 3", "message 0"]
 
 
 def test_titles_follow_the_file(histories: Histories) -> None:
