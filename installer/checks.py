@@ -11,6 +11,7 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("ruff", "format", "--check", ".")),
     ("lint", ("ruff", "check", ".")),
     ("types", ("mypy",)),
+    ("scripts", ("pytest", "-q", "tests/scripts")),
     ("architecture", ("pytest", "-q", "tests/architecture")),
 )
 

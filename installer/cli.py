@@ -27,7 +27,7 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
                                           transcription, vision or image
   python3 one_click.py doctor             what was found here, what is missing, and what to do about it
   python3 one_click.py test [pytest args] set up what the tests need, then run them
-  python3 one_click.py check              formatting, lint, types and architecture tests
+  python3 one_click.py check              formatting, lint, types, the page's scripts, architecture tests
 
   --set NAME     the requirement set, one of cpu, cuda (NVIDIA), rocm (AMD), apple, intel, full;
                  'auto' looks at the hardware again. It is remembered. Without it the hardware decides.
@@ -72,7 +72,7 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
     elif line.command == "fetch":
         _fetch(line, layout, console)
     elif line.command == "check":
-        install.ensure(layout, Wish(line.set_name, with_dev=True), console)
+        install.ensure(layout, Wish(line.set_name, with_dev=True, with_test_clients=True), console)
         return checks.run(layout, console)
     elif line.command == "test":
         wish = Wish(line.set_name, with_dev=True, test_models_folder=layout.test_models, with_test_clients=True)

@@ -20,7 +20,7 @@
       this.apply(value());
     },
     apply(value) {
-      let told = {};
+      let told;
       try {
         told = JSON.parse(value || "{}");
       } catch {

@@ -1,7 +1,10 @@
 // Clicks a download button once the page has its new file.
-window.fetchFile = (id) => {
-  setTimeout(() => {
-    const found = document.getElementById(id);
-    (found?.matches("a, button") ? found : found?.querySelector("a, button"))?.click();
-  }, 50);
-};
+(() => {
+  "use strict";
+  window.fetchFile = (id) => {
+    setTimeout(() => {
+      const found = document.getElementById(id);
+      (found?.matches("a, button") ? found : found?.querySelector("a, button"))?.click();
+    }, 50);
+  };
+})();

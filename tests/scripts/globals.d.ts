@@ -1,0 +1,53 @@
+// What the page's scripts share: each hangs what others use on `window`. An area adds its own in a `.d.ts` beside its
+// scripts; the interfaces are merged.
+
+// The kind of element that a selector ends with, so that its value can be read without a cast.
+interface ParentNode {
+  querySelector(selectors: `${string}textarea`): HTMLTextAreaElement | null;
+  querySelector(selectors: `${string}input`): HTMLInputElement | null;
+  querySelector(selectors: `${string}select`): HTMLSelectElement | null;
+  querySelector(selectors: `${string}-button`): HTMLButtonElement | null;
+  querySelector(selectors: `${string}button`): HTMLButtonElement | null;
+  querySelector<E extends Element = HTMLElement>(selectors: string): E | null;
+  querySelectorAll<E extends Element = HTMLElement>(selectors: string): NodeListOf<E>;
+}
+interface Element {
+  closest<E extends Element = HTMLElement>(selectors: string): E | null;
+}
+
+interface GradioComponent {
+  id: number;
+  props: { elem_id?: string; name?: string; label?: string };
+}
+interface GradioDependency {
+  id: number;
+  targets: [number, string][];
+  inputs: number[];
+  outputs: number[];
+}
+interface GradioConfig {
+  components: GradioComponent[];
+  dependencies: GradioDependency[];
+}
+
+/** What a part of the page sends to the server: Gradio's `trigger`, bound to one event. */
+type Send = (act: Record<string, unknown>) => void;
+
+interface Window {
+  gradio_config: GradioConfig;
+  preferredLook: string;
+  wearLook(look: string): void;
+  keptPlace(): string;
+  chatPage: {
+    send(act: Record<string, unknown>): void;
+    connect(trigger: Send, value: () => string): void;
+    apply(value: string): void;
+    [name: string]: any;
+  };
+  modelGate: { connect(trigger: () => void, value: () => string): void; apply(value: string): void };
+}
+
+// In `parts`: the body of a function that Gradio calls with these.
+declare const props: any;
+declare function trigger(name: string, detail?: unknown): void;
+declare function watch(name: string | string[], changed: () => void): void;
