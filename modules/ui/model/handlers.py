@@ -51,14 +51,15 @@ class ModelHandlers:
         self._catalog = model_catalog(page.runtime.data, page.runtime.settings.backends)
         # Which settings there are; their values are the page's.
         self._kind = type(page.runtime.settings)
-        self._waiting = 0
         self._go_on = asyncio.Event()
+        # The browser tabs that wait, each with what is set when its user does not want to wait any more.
+        self._waits: set[tuple[str | None, asyncio.Event]] = set()
 
     async def stated(self) -> Shown:
         """For who comes to the tab."""
         uses = self._models.uses()
         return self._state(self._models.state) | (
-            {self._parts.status: waiting_text(uses)} if self._waiting and uses else {}
+            {self._parts.status: waiting_text(uses)} if self._waits and uses else {}
         )
 
     async def followed(self) -> AsyncGenerator[Shown, None]:
@@ -112,24 +113,26 @@ class ModelHandlers:
         spec = await notify_errors(asyncio.to_thread(self._spec, name, entered))
         return self._parts.parameters.visible(spec.loader) | {self._parts.estimate: await self._estimate(spec)}
 
-    async def load(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+    async def load(self, entered: Entered, request: gr.Request | None = None) -> AsyncGenerator[Shown, None]:
         name = _named(entered[self._parts.models])
         options = await notify_errors(asyncio.to_thread(self._options, name, entered))
         replaced = name if self._has_several else None
-        async with aclosing(self._done(lambda: self._models.load(name, options), replaced)) as steps:
+        async with aclosing(self._done(lambda: self._models.load(name, options), request, replaced)) as steps:
             async for shown in steps:
                 yield shown
 
-    async def unload(self, entered: Entered | None = None) -> AsyncGenerator[Shown, None]:
+    async def unload(
+        self, entered: Entered | None = None, request: gr.Request | None = None
+    ) -> AsyncGenerator[Shown, None]:
         """The model chosen among the loaded ones, where there may be several."""
         name = entered[self._parts.loaded] if entered and self._has_several else None
-        async with aclosing(self._done(lambda: self._models.unload(name), name)) as steps:
+        async with aclosing(self._done(lambda: self._models.unload(name), request, name)) as steps:
             async for shown in steps:
                 yield shown
 
-    async def apply(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+    async def apply(self, entered: Entered, request: gr.Request | None = None) -> AsyncGenerator[Shown, None]:
         names = entered[self._parts.adapters] or []
-        async with aclosing(self._done(lambda: self._models.apply_adapters(names))) as steps:
+        async with aclosing(self._done(lambda: self._models.apply_adapters(names), request)) as steps:
             async for shown in steps:
                 yield shown
 
@@ -141,8 +144,12 @@ class ModelHandlers:
             self._page.runtime.work.stop_all()
         self._models.wake()
 
-    async def given_up(self) -> Shown:
-        """Nobody waits any more."""
+    async def given_up(self, request: gr.Request | None = None) -> Shown:
+        """The tab waits no more, and what it waited for is not done: also where its event cannot be cancelled in time."""
+        for session, given_up in self._waits:
+            if session == _session(request):
+                given_up.set()
+        self._models.wake()
         return self._state(self._models.state) | {self._parts.waiting: gr.update(visible=False)}
 
     async def save(self, entered: Entered) -> Shown:
@@ -178,28 +185,35 @@ class ModelHandlers:
         chosen = latest.name if latest and latest.name in names else next(iter(names), None)
         return {self._parts.status: states_text(states), self._parts.loaded: gr.update(choices=choices, value=chosen)}
 
-    async def _done(self, act: Callable[[], Awaitable[Any]], name: str | None = None) -> AsyncGenerator[Shown, None]:
+    async def _done(
+        self, act: Callable[[], Awaitable[Any]], request: gr.Request | None, name: str | None = None
+    ) -> AsyncGenerator[Shown, None]:
         """The state of the models until the act is done. One that takes the named model away, or all, begins when
-        nothing uses it."""
+        nothing uses it, unless its user gives up before."""
         if self._models.uses(name):
-            async with aclosing(self._until_free(name)) as steps:
+            wait = (_session(request), asyncio.Event())
+            async with aclosing(self._until_free(name, wait)) as steps:
                 async for shown in steps:
                     yield shown
+            if wait[1].is_set():
+                return
         async with aclosing(self._shown_during(asyncio.ensure_future(act()))) as steps:
             async for shown in steps:
                 yield shown
 
-    async def _until_free(self, name: str | None) -> AsyncGenerator[Shown, None]:
-        self._waiting += 1
+    async def _until_free(
+        self, name: str | None, wait: tuple[str | None, asyncio.Event]
+    ) -> AsyncGenerator[Shown, None]:
+        self._waits.add(wait)
         go_on = self._go_on
         try:
             async with aclosing(self._models.use_counts(name)) as counts:
                 async for uses in counts:
-                    if not uses or go_on.is_set():
+                    if not uses or go_on.is_set() or wait[1].is_set():
                         break
                     yield {self._parts.status: waiting_text(uses), self._parts.waiting: gr.update(visible=True)}
         finally:
-            self._waiting -= 1
+            self._waits.discard(wait)
         yield {self._parts.waiting: gr.update(visible=False)}
 
     async def _shown_during(self, work: asyncio.Future[Any]) -> AsyncGenerator[Shown, None]:
@@ -273,6 +287,11 @@ class ModelHandlers:
             self._library.templates.read(template)
             values[_TEMPLATE] = template
         self._library.model_settings.save(listed.name if listed else name, values)
+
+
+def _session(request: gr.Request | None) -> str | None:
+    """Which browser tab it is."""
+    return request.session_hash if request is not None else None
 
 
 def _named(name: object) -> str:

@@ -91,6 +91,7 @@ async def tab(
 ) -> AsyncIterator[Tab]:
     async with Runtime(scripted_settings(folder, **settings), launch=launch or Launches()) as runtime:
         made = Tab(runtime, server)
+        await made.all(made.handlers.followed())
         made.show(await made.handlers.refreshed())
         yield made
 
@@ -179,6 +180,24 @@ async def test_who_opens_the_page_during_a_load_sees_it_end(tmp_path: Path) -> N
         await load
         assert "50%" in said[0]
         assert said[-1].startswith("**a\\.gguf** is loaded")
+
+
+async def test_a_wait_that_was_given_up_loads_nothing(tmp_path: Path) -> None:
+    """Also where the event's own end comes late: a load of then would cut the replies of now."""
+    launches = Launches()
+    async with tab(tmp_path, launches) as page:
+        page.show(await page.handlers.refreshed())
+        await page.choose("a.gguf")
+        await page.all(page.handlers.load(page.entered))
+        loads = len(launches.engines)
+        async with page.runtime.models.lease(None):
+            load = aiter(page.handlers.load(page.entered))
+            page.show(await anext(load))
+            assert page.status.startswith("Waiting for the end of 1 reply")
+            await page.handlers.given_up()
+            said = await page.all(load)
+        assert len(launches.engines) == loads
+        assert not any("Loading" in each for each in said)
 
 
 async def test_a_failed_load_says_so_and_keeps_the_model(tmp_path: Path) -> None:
