@@ -95,6 +95,10 @@ class ChatService:
         async with self._able(model, Operation.TOKENIZE) as able:
             return await able.decode(tokens)
 
+    def known_card(self, name: str | None) -> ChatModelCard | None:
+        """Of the model that `name` means, as far as it is known without loading anything."""
+        return self._models.known_card(name)
+
     async def render(self, request: ChatRequest) -> str:
         """The prompt of a chat request, as text."""
         return (await self.written(request)).text

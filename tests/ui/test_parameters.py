@@ -1,7 +1,8 @@
 """The Parameters tab's handlers as plain functions: what is entered is the page's, and files are what the library has."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,19 @@ import pytest
 import yaml
 from gradio.components import Component
 
+from extensions.openai.common.generation import default_sampling
+from modules.chat.session import session
 from modules.errors import SettingsError
+from modules.events import Content
+from modules.library.chats.history import History
 from modules.library.presets import PRESET_KEYS
+from modules.requests import ChatRequest
 from modules.sampling import SAMPLER_ORDER, Sampling
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.page import Page
 from modules.ui.parameters.fields import FIELDS, ParameterField, refilled, shown_value, stretched
-from modules.ui.parameters.tab import ParametersTab, build_parameters, unused_fields
+from modules.ui.parameters.tab import RECOMMENDED, ParametersTab, build_parameters, unused_fields
+from modules.ui.replies.requests import chat_request
 from tests.scripted import scripted_card
 from tests.ui.open_page import Seen, open_page
 
@@ -40,9 +47,14 @@ class Tab:
         self.enter(name, value)
         field = self.page.inputs[name]
         if name == "sampler_priority":
-            await self.parameters.ordered(value)
+            self.seen.show(await self.parameters.ordered(value))
         else:
-            await self.parameters.noted(self.seen.values, gr.EventData(field, {"field": field.elem_id}))
+            self.seen.show(await self.parameters.noted(self.seen.values, gr.EventData(field, {"field": field.elem_id})))
+
+    @property
+    def source(self) -> str:
+        """Where the values come from."""
+        return str(self.seen.values[self.parameters._source])
 
     async def save(self, name: str) -> None:
         entered: dict[Component, Any] = {**self.seen.values, self.parameters.presets.name: name}
@@ -110,7 +122,7 @@ async def test_restore_and_neutralize(tmp_path: Path) -> None:
 
 
 async def test_a_preset_is_saved_and_deleted(tmp_path: Path) -> None:
-    async with a_tab(tmp_path) as tab:
+    async with a_tab(tmp_path, recommended_sampling="off") as tab:
         tab.enter("temperature", 0.7)
         tab.enter("dry_sequence_breakers", '"\\n", "x"')
         tab.enter("sampler_priority", ["top_k", "temperature"])
@@ -124,10 +136,46 @@ async def test_a_preset_is_saved_and_deleted(tmp_path: Path) -> None:
         assert tab.page.settings.preset == "Mine"
         menu = tab.parameters.presets.menu
         assert tab.seen.values[menu] == "Mine"
-        assert tab.seen.properties[menu]["choices"] == ["Mine"]
+        assert tab.seen.properties[menu]["choices"] == [RECOMMENDED, "Mine"]
         tab.seen.show(await tab.parameters.presets.delete("Mine"))
         assert not list((tmp_path / "presets").iterdir())
         assert tab.seen.values[menu] is None
+
+
+async def test_new_installations_have_what_is_recommended_until_something_else_is_chosen(tmp_path: Path) -> None:
+    preset(tmp_path, "Mine", "temperature: 0.5\n")
+    async with a_tab(tmp_path) as tab:
+        tab.seen.show(await tab.parameters.opened())
+        presets = tab.parameters.presets
+        assert (tab.seen.values[presets.menu], tab.seen.values[presets.name]) == (RECOMMENDED, "")
+        assert (tab["temperature"], tab["top_p"], tab["top_k"], tab["min_p"]) == (0.7, 0.95, 40, 0.05)
+        await tab.note("min_p", 0)
+        assert "general values" in tab.source
+        assert "Changed by you: Min P" in tab.source
+        await tab.choose("Mine")
+        assert (tab["temperature"], tab["top_k"], tab.source) == (0.5, 0, "")
+        await tab.choose(RECOMMENDED)
+        assert (tab["temperature"], tab["min_p"]) == (0.7, 0.05)
+        assert "Changed" not in tab.source
+        with pytest.raises(gr.Error, match="another name"):
+            await tab.save(RECOMMENDED)
+
+
+async def test_page_asks_with_what_it_shows_and_the_api_with_its_own_defaults(tmp_path: Path) -> None:
+    async with a_tab(tmp_path) as tab:
+        page = tab.page
+        settings = page.saved_settings.remember(page.inputs.values(tab.seen.values))
+        history = session.with_message(History(), "sampling")
+        asked = chat_request(settings, history, page.runtime.library.users.read("Default"))
+        assert await _said(page, asked) == "0.7 0.95 40 0.05"
+        defaults = await default_sampling(page.runtime, None)
+        assert await _said(page, replace(asked, sampling=defaults)) == "1 1 0 0"
+
+
+async def _said(page: Page, request: ChatRequest) -> str:
+    events = page.runtime.chat.chat(request, owner="test")
+    async with aclosing(events):
+        return "".join([event.text async for event in events if isinstance(event, Content)])
 
 
 @pytest.mark.parametrize("name", ["", "  ", "../settings", "/etc/passwd", "a/b", "..", "nul"])
@@ -150,7 +198,7 @@ async def test_where_visitors_are_kept_apart_no_file_is_changed(tmp_path: Path) 
     async with a_tab(tmp_path, multi_user=True) as tab:
         await tab.choose("Mine")
         assert tab["temperature"] == 0.5
-        assert tab.page.settings.temperature == 1, "nothing that one enters is another's"
+        assert tab.page.settings.temperature == 0.7, "nothing that one enters is another's"
         with pytest.raises(gr.Error, match="--multi-user"):
             await tab.save("Other")
         with pytest.raises(gr.Error, match="--multi-user"):
@@ -173,7 +221,7 @@ async def test_what_cannot_be_used_is_told_when_it_is_entered(tmp_path: Path) ->
         ):
             with pytest.raises(gr.Error, match=reason):
                 await tab.note(name, value)
-        assert tab.page.settings.top_p == 1
+        assert tab.page.settings.top_p == 0.95
         assert tab.page.settings.sampler_priority == SAMPLER_ORDER
 
 

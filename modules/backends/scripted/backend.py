@@ -1,7 +1,7 @@
 """A backend without a model, for demos and tests: the last words of its prompt say what it does.
 
 "echo: TEXT" says TEXT · "count N" counts to N · "slow N" says N letters, 20 ms apart · "talk N R" says N
-words, R tokens a second, or 500 · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
+words, R tokens a second, or 500 · "sampling" says temperature, top-p, top-k and min-p that it was asked with · "stall" says one word and waits · "fail" breaks the backend · "crash" ends the process it runs in · anything else
 is repeated back. A picture reads as "[image 64x48 #ff0000]", its size and average colour, a sound as "[audio 1.50 s]". In a turn of several lines that does not begin with an echo, the last line that is one of the first four
 counts: programs put texts of their own around what their user wrote.
 One token is one byte of UTF-8; three more are control tokens. Under a constraint it says what it was going to say for as
@@ -246,6 +246,9 @@ class ScriptedBackend:
             case "talk" if argument.replace(" ", "").isdecimal():
                 count, _, rate = argument.partition(" ")
                 yield from _paced(_TALK * int(count), 1 / int(rate or _TALK_RATE))
+            case "sampling":
+                asked = generation.sampling
+                yield from f"{asked.temperature:g} {asked.top_p:g} {asked.top_k} {asked.min_p:g}".encode()
             case "stall":
                 yield from b"waiting"
                 while True:

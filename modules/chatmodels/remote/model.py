@@ -193,7 +193,8 @@ class RemoteModels:
         yield RemoteModel(self.upstream, await self._listed(name), self._prompts)
 
     def known_card(self, name: str | None) -> ChatModelCard | None:
-        known = next((model for model in self.upstream.known if model.name == name), None)
+        """Without a name that of the first one, which answers then."""
+        known = next((model for model in self.upstream.known if name is None or model.name == name), None)
         return remote_card(self.upstream.name, known) if known else None
 
     async def list_cards(self) -> tuple[ChatModelCard, ...]:

@@ -1,7 +1,8 @@
 """The settings of the web page: look, memory between visits, defaults of replies."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from modules.settings.option_values import Words
 from modules.settings.options import SettingsGroup, setting
 
 
@@ -13,6 +14,14 @@ class PageSettings(SettingsGroup, frozen=True):
     )
     show_controls: bool = setting(True, "Show the controls beside the chat.")
     preset: str = setting("", "Preset that the page's parameters were loaded from.")
+    recommended_sampling: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Let the page's sampling parameters follow what is recommended for the model; auto does so unless a sampling "
+        "parameter or a preset is set. The API's defaults are not affected.",
+    )
+    own_sampling: Words = setting(
+        (), "Sampling parameters that keep the page's value while the others follow the model."
+    )
     max_new_tokens: int = setting(512, "Maximum number of new tokens of a reply on the page.", ge=1, le=2**24)
     auto_max_new_tokens: bool = setting(True, "Let replies on the page use all of the remaining context.")
     max_tokens_second: float = setting(

@@ -8,8 +8,10 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.chat.tools.toolbox import ToolBox
+from modules.engine.types import ModelCard
 from modules.errors import ServiceError
 from modules.extend.extensions import Extensions
+from modules.models.recommended_sampling import RecommendedSampling, recommended_for
 from modules.runtime import Runtime
 from modules.settings.values import Settings
 from modules.ui.page.inputs import Inputs
@@ -34,16 +36,30 @@ class Page:
         self.extensions = extensions
         self.tools = tools
         self.inputs = Inputs()
-        self.saved_settings = SavedSettings(runtime.settings)
+        self.saved_settings = SavedSettings(runtime.settings, self._recommended)
         self.active_replies = ActiveReplies(runtime, tools)
         self.fills: list[tuple[Fill, list[Component]]] = []
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
+        self.model_changes: list[tuple[Fill, list[Component]]] = []
         self._connections: list[Callable[[], None]] = []
 
     @property
     def settings(self) -> Settings:
         """As they were entered last."""
         return self.saved_settings.settings
+
+    def model_card(self, name: str | None) -> ModelCard | None:
+        """Of the chat model of that name, or of the one that answers without a name, as far as it is known."""
+        runtime = self.runtime
+        known = runtime.chat.known_card(name)
+        if known is None and name is None and not runtime.models.has_model and runtime.remote:
+            known = next(iter(runtime.remote.values())).known_card(None)
+        return known.model if known is not None else runtime.models.known_card(name)
+
+    def _recommended(self, name: str | None, is_thinking: bool) -> RecommendedSampling:
+        card = self.model_card(name)
+        known = card.name if card is not None else name or self.runtime.models.state.name
+        return recommended_for(known, card, is_thinking=is_thinking)
 
     def fill_in(self, fill: Fill, outputs: list[Component]) -> None:
         """Have `fill` say what `outputs` show of the page when it is sent to anybody. None of them may be a State."""
@@ -53,6 +69,10 @@ class Page:
         """Have `fill` called by every browser that has opened the page, for what is the browser's own, takes long or
         goes on. It takes nothing, or Gradio's request."""
         self.openings.append((fill, outputs))
+
+    def on_model_change(self, fill: Fill, outputs: list[Component]) -> None:
+        """Have `fill` say what `outputs` show when another model answers, or none any more."""
+        self.model_changes.append((fill, outputs))
 
     def on_ready(self, connect: Callable[[], None]) -> None:
         """Have `connect` called when all tabs are built, to bind events that need to know the components of others."""

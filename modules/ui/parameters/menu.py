@@ -1,7 +1,7 @@
 """A menu of the user's files of one kind: choose, save under a name, delete after a second click."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import gradio as gr
@@ -30,21 +30,32 @@ class NamedFiles(Protocol):
 
 class FileMenu:
     """To be made where its components shall stand. `fill` reads a file into components, `save` writes one from what has
-    been entered; both raise ServiceError."""
+    been entered; both raise ServiceError. `fixed` are choices that are no files."""
 
-    def __init__(self, page: Page, files: NamedFiles, kind: str, fill: Fill, save: Save, *, chosen: str = "") -> None:
+    def __init__(  # noqa: PLR0913 - what is optional is named by its caller
+        self,
+        page: Page,
+        files: NamedFiles,
+        kind: str,
+        fill: Fill,
+        save: Save,
+        *,
+        chosen: str = "",
+        fixed: Sequence[str] = (),
+    ) -> None:
         self._page = page
         self._files = files
         self._kind = kind
         self._fill = fill
         self._write = save
+        self._fixed = tuple(fixed)
         name = kind.replace(" ", "-")
-        names = files.names()
+        names = [*fixed, *files.names()]
         with gr.Row(elem_classes="tight", equal_height=True):
             self.menu = name_menu(
                 names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
             )
-            self.name = gr.Textbox(chosen, label="Save as", max_lines=1, elem_id=f"{name}-name")
+            self.name = gr.Textbox(self.file_name(chosen), label="Save as", max_lines=1, elem_id=f"{name}-name")
         with gr.Row(elem_classes="tight") as self.buttons:
             self._save = gr.Button("Save", size="sm", elem_id=f"save-{name}")
             self._delete = gr.Button("Delete", size="sm", elem_id=f"delete-{name}")
@@ -65,7 +76,7 @@ class FileMenu:
 
     async def listed(self, chosen: str | None) -> Shown:
         """The menu with the files that there are now, on which `chosen` is marked."""
-        names = await asyncio.to_thread(self._files.names)
+        names = [*self._fixed, *await asyncio.to_thread(self._files.names)]
         return {
             self.menu: gr.Dropdown(choices=names, value=chosen if chosen in names else None),
             self._confirm: gr.Button(visible=False),
@@ -78,7 +89,11 @@ class FileMenu:
         return await notify_errors(self._kept(entered))
 
     async def ask(self, name: str | None) -> Shown:
-        return {self._confirm: gr.Button(f"Delete {name} permanently", visible=bool(name))}
+        return {self._confirm: gr.Button(f"Delete {name} permanently", visible=bool(self.file_name(name)))}
+
+    def file_name(self, chosen: str | None) -> str:
+        """Under which what was chosen is saved; empty where it is no file."""
+        return "" if chosen is None or chosen in self._fixed else chosen
 
     async def delete(self, name: str | None) -> Shown:
         return await notify_errors(self._deleted(name or ""))
@@ -90,13 +105,15 @@ class FileMenu:
 
     async def _chosen(self, name: str | None) -> Shown:
         shown = await self._fill(name) if name else {}
-        return {self.name: name or "", self._confirm: gr.Button(visible=False), **shown}
+        return {self.name: self.file_name(name), self._confirm: gr.Button(visible=False), **shown}
 
     async def _kept(self, entered: Entered) -> Shown:
         self.refuse_shared()
         name = str(entered[self.name] or "").strip()
         if not name:
             raise BadRequest(f"Give the {self._kind} a name to save it under.")
+        if name in self._fixed:
+            raise BadRequest(f"{name} is not a file. Give the {self._kind} another name.")
         await self._write(name, entered)
         gr.Info(f"Saved the {self._kind} {name}.")
         return {**await self.listed(name), self.name: name}

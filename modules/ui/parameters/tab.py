@@ -9,9 +9,11 @@ from gradio.components import Component
 
 from modules.engine.types import ModelCard
 from modules.library.presets import PRESET_KEYS
+from modules.models.recommended_sampling import RECOMMENDABLE
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 from modules.ui.page.page import Page, notify_errors
+from modules.ui.page.saved_settings import SavedSettings
 from modules.ui.parameters.fields import (
     FIELDS,
     LENGTH,
@@ -35,7 +37,9 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "custom_stopping_strings": stop_strings,
     "custom_token_bans": banned_tokens,
 }
+RECOMMENDED: Final = "Recommended for this model"
 _ORDER: Final = "sampler_priority"
+_THINKING: Final = "enable_thinking"
 _LAST: Final = "temperature_last"
 _GRAMMAR: Final = "grammar_string"
 # One event for all fields: browsers take long to open a page that has one for each. A slider that is dragged, and a text
@@ -68,13 +72,19 @@ class ParametersTab:
         self._watch = gr.HTML(html_template="", js_on_load=_WATCH, elem_id="parameters-watch")
         with gr.Row():
             with gr.Column(min_width=320):
-                presets = page.runtime.library.presets
                 self.presets = FileMenu(
-                    page, presets, "preset", self.load_preset, self._save_preset, chosen=page.settings.preset
+                    page,
+                    page.runtime.library.presets,
+                    "preset",
+                    self.load_preset,
+                    self._save_preset,
+                    chosen=self._chosen_preset,
+                    fixed=[RECOMMENDED],
                 )
                 with self.presets.buttons:
                     self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
                     self._neutralize = gr.Button("Neutralize samplers", size="sm", elem_id="neutralize")
+                self._source = gr.Markdown(source_text(page.saved_settings), elem_id="sampling-source")
                 self._fits = gr.Checkbox(
                     True, label="Hide parameters that the loader does not support", elem_id="fits", container=False
                 )
@@ -88,30 +98,49 @@ class ParametersTab:
 
     def connect(self) -> None:
         order, last = self._fields[_ORDER], self._fields[_LAST]
-        self._watch.submit(self.noted, set(self._all), None, trigger_mode="multiple", **QUIET)
-        order.input(self.ordered, [order], None, trigger_mode="always_last", **QUIET)
+        self._watch.submit(self.noted, set(self._all), [self._source], trigger_mode="multiple", **QUIET)
+        order.input(self.ordered, [order], [self._source], trigger_mode="always_last", **QUIET)
+        if _THINKING in self._page.inputs:
+            switch = self._page.inputs[_THINKING]
+            switch.input(self.thinking, [switch], self._recommendable, trigger_mode="always_last", **QUIET)
+        self._page.on_model_change(self.followed, self._recommendable)
         last.change(_marked, [last], [order], **QUIET)
         self._connect_presets()
         grammar = self._fields[_GRAMMAR]
         self.grammars.connect([grammar], {grammar})
         self._fits.input(self.fitting, [self._fits], self._sampling_fields, **QUIET)
-        self._page.fill_in(self.opened, [*self.presets.components, *self.grammars.components, *self._all])
+        filled = [*self.presets.components, *self.grammars.components, self._source, *self._all]
+        self._page.fill_in(self.opened, filled)
 
     async def opened(self) -> Shown:
         """What there is on disk, and what a list or a slider needs to know beside its value."""
         settings = self._page.settings
         return {
-            **await self.presets.listed(settings.preset),
-            self.presets.name: settings.preset,
+            **await self.presets.listed(self._chosen_preset),
+            self.presets.name: self.presets.file_name(self._chosen_preset),
             **await self.grammars.listed(None),
             self.grammars.name: "",
             **self._refilled(settings, [_ORDER, *FIELDS]),
         }
 
+    async def followed(self) -> Shown:
+        """What is recommended for the model that answers now, where the parameters follow it."""
+        if not self._page.saved_settings.follows_model:
+            return {}
+        return self._refilled(self._page.settings, RECOMMENDABLE)
+
+    async def thinking(self, is_on: bool) -> Shown:
+        """The model was told to think, or not to: other values may be recommended."""
+        await notify_errors(self._noted(_THINKING, is_on))
+        return await self.followed()
+
     async def load_preset(self, name: str) -> Shown:
-        """The file's values, and neutral ones for what it leaves out. Raises BadRequest."""
+        """The file's values, and neutral ones for what it leaves out, or what is recommended for the model. Raises
+        BadRequest."""
+        if name == RECOMMENDED:
+            return self._refilled(self._page.saved_settings.follow_model(), PRESET_KEYS)
         values = await asyncio.to_thread(self._page.runtime.library.presets.read, name)
-        return self._changed({**_neutral(), **values, "preset": name})
+        return self._unfollowed({**_neutral(), **values, "preset": name})
 
     async def neutralize(self) -> Shown:
         return await notify_errors(self._neutralized())
@@ -125,21 +154,31 @@ class ParametersTab:
         unsupported = unused_fields(self._page.runtime.models.state.card) if only_used else frozenset()
         return {self._fields[name]: gr.update(visible=name not in unsupported) for name in _SAMPLED}
 
-    async def noted(self, entered: Entered, event: gr.EventData) -> None:
+    async def noted(self, entered: Entered, event: gr.EventData) -> Shown:
         """A value was entered by hand."""
         sent = sent_data(event)
         field = sent.get("field") if isinstance(sent, dict) else None
         for name, component in self._fields.items():
             if component.elem_id == field:
                 await notify_errors(self._noted(name, entered[component]))
+        return self._sources()
 
-    async def ordered(self, order: object) -> None:
+    async def ordered(self, order: object) -> Shown:
         """The samplers were put in another order."""
         await notify_errors(self._noted(_ORDER, order))
+        return self._sources()
 
     @property
     def _all(self) -> list[Component]:
         return list(self._fields.values())
+
+    @property
+    def _recommendable(self) -> list[Component]:
+        return [self._source, *(self._fields[name] for name in RECOMMENDABLE)]
+
+    @property
+    def _chosen_preset(self) -> str:
+        return RECOMMENDED if self._page.saved_settings.follows_model else self._page.settings.preset
 
     @property
     def _sampling_fields(self) -> list[Component]:
@@ -179,19 +218,19 @@ class ParametersTab:
 
     def _connect_presets(self) -> None:
         sampled = {self._fields[name] for name in PRESET_KEYS}
-        shown = self.presets.components
-        self.presets.connect(self._all, sampled)
+        shown = [*self.presets.components, self._source]
+        self.presets.connect([self._source, *self._all], sampled)
         self._restore.click(self.restore, [self.presets.menu], [*shown, *self._all], **QUIET)
         self._neutralize.click(self.neutralize, None, [*shown, *self._all], **QUIET)
 
     async def _noted(self, name: str, value: object) -> None:
-        self._page.saved_settings.remember({name: value})
+        self._page.saved_settings.set_by_hand(name, value)
         if name in _READERS:
             _READERS[name](str(value))
 
     async def _neutralized(self) -> Shown:
         return {
-            **self._changed({**_neutral(), "preset": ""}),
+            **self._unfollowed({**_neutral(), "preset": ""}),
             **await self.presets.listed(None),
             self.presets.name: "",
         }
@@ -203,7 +242,7 @@ class ParametersTab:
         values = {key: entered[self._fields[key]] for key in PRESET_KEYS}
         sampling = self._page.saved_settings.checked(values).sampling
         await asyncio.to_thread(self._page.runtime.library.presets.save, name, sampling)
-        self._page.saved_settings.remember({**values, "preset": name})
+        self._page.saved_settings.leave_model({**values, "preset": name})
 
     async def _open_grammar(self, name: str) -> Shown:
         return self._changed({_GRAMMAR: await asyncio.to_thread(self._page.runtime.library.grammars.read, name)})
@@ -216,6 +255,13 @@ class ParametersTab:
         """The components of what is new, once it is the page's. Raises SettingsError."""
         return self._refilled(self._page.saved_settings.remember(values), values)
 
+    def _unfollowed(self, values: Mapping[str, object]) -> Shown:
+        """As `_changed`, for values that hold whatever is recommended for the model."""
+        return self._refilled(self._page.saved_settings.leave_model(values), values)
+
+    def _sources(self) -> Shown:
+        return {self._source: source_text(self._page.saved_settings)}
+
     def _refilled(self, settings: Settings, names: Collection[str]) -> Shown:
         shown: Shown = {self._fields[name]: refilled(FIELDS[name], settings) for name in names if name in FIELDS}
         if _ORDER in names:
@@ -225,7 +271,16 @@ class ParametersTab:
             }
         if _GRAMMAR in names:
             shown[self._fields[_GRAMMAR]] = gr.Textbox(value=settings.grammar_string)
-        return shown
+        return shown | self._sources()
+
+
+def source_text(saved: SavedSettings) -> str:
+    """Where the sampling parameters come from, in Markdown."""
+    if not saved.follows_model:
+        return ""
+    own = [FIELDS[name].title if name in FIELDS else name for name in saved.own_sampling]
+    changed = f" Changed by you: {', '.join(own)}." if own else ""
+    return f"Recommended values come from {saved.recommended.source}.{changed}"
 
 
 def unused_fields(card: ModelCard | None) -> frozenset[str]:
