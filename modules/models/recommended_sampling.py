@@ -1,4 +1,4 @@
-"""The sampling that suits a model: what its files state, else what is published for its family, else general values."""
+"""The sampling that suits a model: by its files, else its family, else general values."""
 
 import re
 from dataclasses import dataclass
