@@ -1,6 +1,6 @@
 """The page as Gradio blocks: its tabs in order, what they look like, and the app that serves them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,15 @@ from gradio.themes import Base
 
 from modules.settings.values import Settings
 from modules.ui.characters.tab import build_character
-from modules.ui.chat.tab import build_chat
+from modules.ui.chat.layout.chat_list import chat_list
+from modules.ui.chat.layout.controls import controls
+from modules.ui.chat.layout.conversation import conversation
+from modules.ui.chat.layout.parts import ChatParts
+from modules.ui.chat.layout.tools import tool_parts
+from modules.ui.chat.tab import connect_chat
+from modules.ui.frame.header import header
+from modules.ui.frame.inspector import extension_blocks, inspector, inspector_tab
+from modules.ui.frame.navigation import Section, navigation, skip_link
 from modules.ui.images.tab import build_images
 from modules.ui.model.tab import build_model
 from modules.ui.notebook.tab import build_notebook
@@ -31,20 +39,48 @@ def build_blocks(page: Page) -> PageBlocks:
     """Everything on the page. Gradio notes what is built where in one place of the whole process, so only one page may
     be built at a time."""
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
-        tabs: list[tuple[str, str, Callable[[Page], None]]] = [("Chat", "chat-tab", build_chat), *_TABS]
-        with gr.Tabs(elem_id="tabs"):
-            for title, name, build in tabs:
-                with gr.Tab(title, elem_id=name, id=name):
-                    build(page)
-            for tab in page.extensions.tabs:
-                with gr.Tab(tab.title):
-                    tab.build()
+        with gr.Column(elem_id="frame"):
+            skip_link()
+            with gr.Column(elem_id="left"):
+                chats = chat_list()
+                navigation([_CHAT, *_SECTIONS, *_extension_sections(page)])
+            with gr.Column(elem_id="middle"):
+                header(page)
+                with gr.Tabs(elem_id="tabs"):
+                    with _tab(_CHAT) as chat_tab:
+                        middle = conversation(page.settings)
+                    _build_sections(page)
+            with inspector():
+                with inspector_tab("Chat", "chat", is_first=True):
+                    right = controls(page)
+                with inspector_tab("Tools", "tools", is_first=True):
+                    tools = tool_parts(page)
+                extension_blocks(page)
+        parts = ChatParts(left=chats, middle=middle, right=right, tools=tools, removed=gr.State(None), tab=chat_tab)
+        connect_chat(page, parts)
         page.connect()
         for fill, outputs in page.openings:
             blocks.load(fill, None, outputs, show_progress="hidden", queue=True, api_visibility="private")
     blocks.queue(default_concurrency_limit=None, api_open=False)
     assert isinstance(blocks, PageBlocks)
     return blocks
+
+
+def _build_sections(page: Page) -> None:
+    for section in _SECTIONS:
+        with _tab(section):
+            _BUILDERS[section.name](page)
+    for section, tab in zip(_extension_sections(page), page.extensions.tabs, strict=True):
+        with _tab(section):
+            tab.build()
+
+
+def _tab(section: Section) -> gr.Tab:
+    return gr.Tab(section.title, elem_id=section.name, id=section.name)
+
+
+def _extension_sections(page: Page) -> list[Section]:
+    return [Section(tab.title, f"extension-tab-{number}") for number, tab in enumerate(page.extensions.tabs)]
 
 
 def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
@@ -79,7 +115,9 @@ def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
 def _script(page: Page) -> str:
     settings = page.settings
     look = "system" if "dark_theme" not in settings.explicit else "dark" if settings.dark_theme else "light"
-    return "\n".join((f"window.preferredLook = '{look}';", *_assets(".js")))
+    is_open = settings.show_controls and "show_controls" in settings.explicit
+    preferred = f"window.preferredLook = '{look}';\nwindow.preferredInspector = {str(is_open).lower()};"
+    return "\n".join((preferred, *_assets(".js")))
 
 
 def _theme() -> Base:
@@ -99,11 +137,20 @@ def _assets(suffix: str) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted(found)]
 
 
-_TABS: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
-    ("Notebook", "notebook-tab", build_notebook),
-    ("Parameters", "parameters-tab", build_parameters),
-    ("Character", "character-tab", build_character),
-    ("Images", "images-tab", build_images),
-    ("Model", "model-tab", build_model),
-    ("Session", "session-tab", build_session),
+_CHAT: Final = Section("Chat", "chat-tab", "message-square")
+_SECTIONS: Final = (
+    Section("Notebook", "notebook-tab", "notebook-pen"),
+    Section("Parameters", "parameters-tab", "sliders-horizontal"),
+    Section("Characters", "character-tab", "users"),
+    Section("Images", "images-tab", "image"),
+    Section("Models", "model-tab", "box"),
+    Section("Settings", "session-tab", "settings"),
 )
+_BUILDERS: Final[Mapping[str, Callable[[Page], None]]] = {
+    "notebook-tab": build_notebook,
+    "parameters-tab": build_parameters,
+    "character-tab": build_character,
+    "images-tab": build_images,
+    "model-tab": build_model,
+    "session-tab": build_session,
+}

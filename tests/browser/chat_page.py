@@ -11,6 +11,16 @@ from tests.browser.visits import TIMEOUT_MS
 # Before there are words, dots or what is being waited for stand in their place.
 _WORDS: Final = re.compile(r"^\s*(?!…|Processing the prompt)\w+ ?\w+")
 
+_SECTIONS: Final = {
+    "Chat": "chat-tab",
+    "Notebook": "notebook-tab",
+    "Parameters": "parameters-tab",
+    "Character": "character-tab",
+    "Images": "images-tab",
+    "Model": "model-tab",
+    "Session": "session-tab",
+}
+
 expect.set_options(timeout=TIMEOUT_MS)
 
 
@@ -118,15 +128,20 @@ class ChatPage:
         if not words:
             await field.press("Backspace")
 
-    async def go_to(self, tab: str) -> None:
-        """On a narrow page most tabs are behind three dots."""
-        shown = self.page.get_by_role("tab", name=tab, exact=True).filter(visible=True)
-        dots = self.page.locator(".overflow-menu > button").filter(visible=True).first
-        await expect(shown.or_(dots).first).to_be_visible()
-        if await shown.count() == 0:
-            await dots.click()
-            shown = self.page.locator(".overflow-dropdown button").filter(has_text=tab)
-        await shown.click()
+    async def go_to(self, place: str) -> None:
+        """A section of the page. On a narrow page the navigation is in a drawer."""
+        section = self.page.locator(f"#navigation [data-section={_SECTIONS[place]}]")
+        await expect(section).to_be_attached()
+        if not await section.is_visible():
+            await self.page.click("#toggle-left")
+        await section.click()
+        await expect(self.page.locator(f"#{_SECTIONS[place]}")).to_be_visible()
+
+    async def inspect(self, tab: str) -> None:
+        """A tab of the inspector, which is opened."""
+        if not await self.page.locator("#inspector").is_visible():
+            await self.page.click("#toggle-inspector")
+        await self.page.locator("#inspector-tabs").get_by_role("tab", name=tab, exact=True).click()
 
     async def choose(self, menu: str, choice: str) -> None:
         """One of a menu's choices, by its words."""
@@ -134,6 +149,7 @@ class ChatPage:
         await self.page.get_by_role("option", name=choice).first.click()
 
     async def speak_with(self, character: str) -> None:
+        await self.inspect("Chat")
         await self.page.get_by_label("Chat with a character").check()
         await self.choose("#character", character)
 

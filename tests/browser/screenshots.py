@@ -113,12 +113,10 @@ async def _open_chat(chat: ChatPage, size: str) -> None:
 
 
 async def _speak_with_character(chat: ChatPage, size: str) -> None:
-    if size == "phone":
-        await chat.page.locator("#controls .toggle-button").click()
     await chat.speak_with("Example")
     await expect(chat.replies).to_have_count(3)
     if size == "phone":
-        await chat.page.locator("#controls .toggle-button").click()
+        await chat.page.keyboard.press("Escape")
 
 
 async def _take(page: Page, name: str) -> None:

@@ -28,7 +28,12 @@ _SHIPPED: Final = (
     "tools/word_count.py",
     "users/Default.yaml",
 )
-_SETTINGS: Final[Mapping[str, Any]] = {"temperature": 0, "auto_max_new_tokens": False, "max_new_tokens": 40}
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "temperature": 0,
+    "auto_max_new_tokens": False,
+    "max_new_tokens": 40,
+    "show_controls": True,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from tests.browser.sites import Site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 _CLOSED: Final = "button.label-wrap:not(.open)"
-_TABS: Final = 6
+_SECTIONS: Final = 5
 _LEAST_GAP: Final = 8
 _LEAST_MEASURED: Final = 1500
 
@@ -49,11 +49,11 @@ async def test_everything_can_be_read(browser: Browser, filled: Site) -> None:
     assert faint(found) == []
 
 
-async def test_tabs_stand_apart(chat: ChatPage) -> None:
-    tabs = chat.page.get_by_role("tab").filter(visible=True)
-    assert await tabs.count() >= _TABS
-    padding = "tab => parseFloat(getComputedStyle(tab).paddingLeft)"
-    assert all([await tab.evaluate(padding) > _LEAST_GAP for tab in await tabs.all()])
+async def test_entries_of_the_navigation_stand_apart(chat: ChatPage) -> None:
+    sections = chat.page.locator("#navigation .section")
+    assert await sections.count() >= _SECTIONS
+    padding = "section => parseFloat(getComputedStyle(section).paddingLeft)"
+    assert all([await section.evaluate(padding) >= _LEAST_GAP for section in await sections.all()])
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -31,7 +31,7 @@ async def tab(browser: Browser, site: Site) -> AsyncIterator[Page]:
 
 
 async def open_tab(page: Page, name: str) -> None:
-    await page.get_by_role("tab", name=name, exact=True).click()
+    await ChatPage(page).go_to(name)
 
 
 def field(page: Page, name: str) -> Locator:

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from modules.media.images.gallery import ImageGallery
 from modules.media.images.metadata import settings_of
+from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site, scripted_site
 from tests.browser.visits import visiting
 
@@ -26,7 +27,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(browser: Browser, site: Site) -> AsyncIterator[Page]:
     async with visiting(browser, site.url) as page:
-        await page.get_by_role("tab", name="Images", exact=True).click()
+        await ChatPage(page).go_to("Images")
         yield page
 
 

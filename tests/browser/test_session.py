@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.chat_page import ChatPage
 from tests.browser.visits import visiting
 from tests.live.server import LiveServer, launch
 
@@ -38,7 +39,7 @@ async def server(tmp_path: Path) -> AsyncIterator[LiveServer]:
 async def tab(browser: Browser, server: LiveServer) -> AsyncIterator[Page]:
     url = server.log.partition("Web UI: ")[2].split()[0]
     async with visiting(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
-        await page.get_by_role("tab", name="Session", exact=True).click()
+        await ChatPage(page).go_to("Session")
         yield page
 
 
@@ -63,7 +64,7 @@ async def test_the_page_comes_back_after_a_start_again(tab: Page, server: LiveSe
     await tab.click("#session-restart")
     await expect(tab.locator(".restart-notice")).to_be_visible()
     await tab.wait_for_function("!window.isOld", timeout=RESTART_MS)
-    await tab.get_by_role("tab", name="Session", exact=True).click()
+    await ChatPage(tab).go_to("Session")
     await expect(tab.locator("#service-openai textarea, #service-openai input")).to_have_value("Running")
     assert "default_extensions:\n- openai" in (tmp_path / "settings.yaml").read_text("utf-8")
 
@@ -79,6 +80,6 @@ async def test_the_look_is_the_systems_until_one_is_chosen(tab: Page) -> None:
     await tab.reload()
     await expect(tab.locator("#box textarea")).to_be_visible()
     await expect(body).to_have_count(1)
-    await tab.get_by_role("tab", name="Session", exact=True).click()
+    await ChatPage(tab).go_to("Session")
     await tab.click("#system-look")
     await expect(body).to_have_count(0)

@@ -16,8 +16,7 @@ CALL = 'echo: <tool_call>\n{"name": "word_count", "arguments": {"text": "one two
 @pytest_asyncio.fixture(loop_scope="session")
 async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     """A chat whose model may count words, if it is allowed to each time."""
-    folded = chat.page.locator("#controls .label-wrap").filter(has_text="Tools")
-    await folded.click()
+    await chat.inspect("Tools")
     tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Confirm tool calls")
     await tool.check()
     await ask.check()
@@ -26,7 +25,7 @@ async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     await ask.uncheck()
     await chat.new()
     await chat.say("echo: Tools are put away")
-    await folded.click()
+    await chat.inspect("Chat")
 
 
 async def test_allowed_call_is_made(asking: ChatPage) -> None:
@@ -61,8 +60,7 @@ async def test_reply_that_waits_for_approval_can_be_stopped(asking: ChatPage) ->
 
 
 async def test_picture_that_the_model_makes_is_shown(chat: ChatPage) -> None:
-    folded = chat.page.locator("#controls .label-wrap").filter(has_text="Tools")
-    await folded.click()
+    await chat.inspect("Tools")
     await chat.page.locator("#tools input[name=generate_image]").check()
     call = 'echo: <tool_call>\n{"name": "generate_image", "arguments": {"prompt": "a red tree", "size": "128x128"}}\n</tool_call>'
     await chat.write(call)
@@ -71,4 +69,4 @@ async def test_picture_that_the_model_makes_is_shown(chat: ChatPage) -> None:
     await expect(picture).to_be_visible()
     assert await picture.evaluate("(image) => image.naturalWidth") == 128
     await chat.page.locator("#tools input[name=generate_image]").uncheck()
-    await folded.click()
+    await chat.inspect("Chat")

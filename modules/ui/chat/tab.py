@@ -1,4 +1,4 @@
-"""The Chat tab: its components, and which event of which component does what."""
+"""The chat: which event of which of its components does what."""
 
 import asyncio
 from typing import Any
@@ -12,23 +12,21 @@ from modules.settings.values import Settings
 from modules.ui.chat.chat_list import ChatListHandlers
 from modules.ui.chat.editing import EditHandlers, Entered
 from modules.ui.chat.impersonation import Impersonation
-from modules.ui.chat.layout.parts import ChatParts, chat_parts
+from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.page.page import Page
-from modules.ui.shell.internals import current_page, current_tab, sent_data
+from modules.ui.shell.internals import current_page, sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # A tab that is reloaded says which chat it has shown.
 _KEPT_PLACE = "(choices) => [choices, window.keptPlace()]"
 
 
-def build_chat(page: Page) -> None:
-    """To be called within the tab, and after all tabs whose components stand for settings."""
-    parts = chat_parts(page)
-    tab = current_tab()
-    page.on_ready(lambda: _Wiring(page, parts).connect(tab))
+def connect_chat(page: Page, parts: ChatParts) -> None:
+    """Once all of the page is built: events need to know every component that stands for a setting."""
+    page.on_ready(lambda: _Wiring(page, parts).connect(parts.tab))
 
 
 class _Wiring:
@@ -38,6 +36,7 @@ class _Wiring:
         self._chats = chats
         self._middle = middle
         self._right = parts.right
+        self._tool_parts = parts.tools
         self._removed = parts.removed
         self._screen = ChatScreen(page, middle, chats)
         self._gate = ModelGate(page, middle.composer.gate)
@@ -61,7 +60,7 @@ class _Wiring:
         ]
 
     def connect(self, tab: gr.Tab) -> None:
-        settings, tools = self._page.inputs.components, self._right.tools
+        settings, tools = self._page.inputs.components, self._tool_parts.chosen
         self._page.fill_in(self._filled, [*settings - {tools}])
         self._page.on_open(self._tools, [tools])
         following = self._connect_replies()
@@ -134,14 +133,14 @@ class _Wiring:
         self._chats.branch.click(edits.branch, entered, outputs, **_QUIET)
 
     def _connect_controls(self, following: list[Any]) -> None:
-        right = self._right
-        choices: list[Component] = [right.character, right.user, right.thinking, right.effort, right.tools]
-        entered = {right.mode, right.character, right.user, right.tools, right.thinking, right.effort}
+        right, tools = self._right, self._tool_parts
+        choices: list[Component] = [right.character, right.user, right.thinking, right.effort, tools.chosen]
+        entered = {right.mode, right.character, right.user, tools.chosen, right.thinking, right.effort}
         right.mode.input(
             self._who_speaks, {right.mode}, [right.character, right.user], trigger_mode="always_last", **_QUIET
         )
         servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
-        right.refresh_tools.click(self._looked_again, entered | servers, choices, **_QUIET)
+        tools.refresh.click(self._looked_again, entered | servers, choices, **_QUIET)
 
     async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
         """What the page's script asks for."""
@@ -154,7 +153,7 @@ class _Wiring:
             self._page.tools.use_mcp_servers(settings.mcp_servers)
         await self._page.tools.available(retry=True)
         settings = self._page.saved_settings.checked(self._page.inputs.values(entered))
-        return {**await self._choices(settings), self._right.tools: await self._tool_choices(settings)}
+        return {**await self._choices(settings), self._tool_parts.chosen: await self._tool_choices(settings)}
 
     async def _who_speaks(self, entered: Entered) -> Shown:
         """Nothing but what can be seen: a choice that is made meanwhile stays."""
@@ -165,7 +164,7 @@ class _Wiring:
         """What was entered last, and what there is to choose from. Tools may have to be asked for, which takes time."""
         settings = self._page.settings
         shown = merged(self._page.inputs.shown(settings), await self._choices(settings))
-        del shown[self._right.tools]
+        del shown[self._tool_parts.chosen]
         return shown
 
     async def _tools(self) -> gr.CheckboxGroup:

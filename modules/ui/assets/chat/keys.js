@@ -38,7 +38,7 @@
     if (window.overlay?.isOpen) return;
     const control = event.ctrlKey || event.metaKey;
     const taken = (() => {
-      if (control && !event.shiftKey && event.key === "s") return byId("controls")?.querySelector(".toggle-button")?.click(), true;
+      if (control && !event.shiftKey && event.key === "s") return window.sides.toggle("inspector"), true;
       if (!showsChat() || document.activeElement?.matches(".edit-textarea, .chat-name")) return false;
       if (event.key === "Escape") return document.querySelector("#box .stop-button")?.click(), true;
       if (control && event.key === "Enter") return press("regenerate"), true;

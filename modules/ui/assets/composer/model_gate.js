@@ -7,7 +7,6 @@
   let follows = false;
   let isWaiting = false;
   const box = () => document.querySelector("#box textarea");
-  const tab = (name) => [...document.querySelectorAll("#tabs [role=tab]")].find((each) => each.textContent.trim() === name);
   const send = (tries) => {
     const isEmpty = !box()?.value && !document.querySelector("#box .thumbnail-item");
     if (isEmpty || document.querySelector("#box .stop-button") || !tries) return;
@@ -40,12 +39,12 @@
       follows = false;
       if (!isWaiting) return;
       isWaiting = false;
-      tab("Chat")?.click();
+      window.sections.show("chat-tab");
       setTimeout(() => send(TRIES), BETWEEN);
     },
   };
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#to-models")) tab("Model")?.click();
+    if (event.target.closest?.("#to-models")) window.sections.show("model-tab");
     if (event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) isWaiting = false;
   });
 })();

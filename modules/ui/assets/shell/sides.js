@@ -1,17 +1,82 @@
-// On a phone the sides lie over the conversation, so they are closed until they are wanted.
+// The columns beside the conversation: chats at the left, the inspector at the right. Where there is room they stand
+// beside it, as they were left; elsewhere they lie over it, until something else is wanted.
 (() => {
   "use strict";
-  const whenThere = (act) =>
-    document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act();
-  const isNarrow = () => window.innerWidth <= 768;
-  const closeSides = () => document.querySelectorAll(".sidebar.open .toggle-button").forEach((button) => button.click());
-  const closeAtFirst = () => {
-    if (!isNarrow()) return;
-    if (document.querySelectorAll(".sidebar.open .toggle-button").length < 1) return setTimeout(closeAtFirst, 50);
-    closeSides();
+  const root = document.documentElement;
+  const SIDES = {
+    left: { room: matchMedia("(min-width: 900px)"), isOpen: true },
+    inspector: { room: matchMedia("(min-width: 1100px)"), isOpen: Boolean(window.preferredInspector) },
   };
-  whenThere(closeAtFirst);
+  const NAMES = Object.keys(SIDES);
+  const stored = (name) => {
+    const said = localStorage.getItem(`side-${name}`);
+    return said === null ? SIDES[name].isOpen : said === "open";
+  };
+  const isOpen = (name) => root.dataset[name] === "open";
+  const isOver = (name) => !SIDES[name].room.matches && isOpen(name);
+  let before = null;
+
+  const tell = () => {
+    const over = NAMES.find(isOver);
+    for (const name of NAMES) {
+      const button = document.getElementById(`toggle-${name}`);
+      button?.setAttribute("aria-expanded", String(isOpen(name)));
+      const side = document.getElementById(name);
+      if (side) side.inert = !isOpen(name) || (over !== undefined && over !== name);
+    }
+    const middle = document.getElementById("middle");
+    if (middle) middle.inert = over !== undefined;
+    root.toggleAttribute("data-over", over !== undefined);
+  };
+  const set = (name, open) => {
+    root.dataset[name] = open ? "open" : "closed";
+    if (SIDES[name].room.matches) localStorage.setItem(`side-${name}`, root.dataset[name]);
+    else if (open) {
+      for (const other of NAMES) if (other !== name && isOver(other)) root.dataset[other] = "closed";
+      before = document.activeElement;
+    }
+    tell();
+    if (isOver(name)) document.getElementById(name)?.querySelector("button, input, textarea, [tabindex='0']")?.focus({ preventScroll: true });
+  };
+  const closeOver = () => {
+    const over = NAMES.filter(isOver);
+    if (!over.length) return false;
+    for (const name of over) set(name, false);
+    before?.focus?.({ preventScroll: true });
+    before = null;
+    return true;
+  };
+  window.sides = {
+    isOpen,
+    open: (name) => set(name, true),
+    close: (name) => set(name, false),
+    toggle: (name) => set(name, !isOpen(name)),
+    closeOver,
+  };
+
+  const arrange = (name) => { root.dataset[name] = SIDES[name].room.matches && stored(name) ? "open" : "closed"; };
+  NAMES.forEach(arrange);
+  for (const name of NAMES)
+    SIDES[name].room.addEventListener("change", () => {
+      arrange(name);
+      tell();
+    });
+  const ready = () => (document.getElementById("toggle-inspector") ? tell() : setTimeout(ready, 20));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
+  else ready();
+
   document.addEventListener("click", (event) => {
-    if (isNarrow() && event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) closeSides();
+    const name = NAMES.find((each) => event.target.closest?.(`#toggle-${each}, [data-toggle="${each}"]`));
+    if (name) return set(name, !isOpen(name));
+    const over = NAMES.find(isOver);
+    if (over && event.target === document.getElementById("frame")) closeOver();
+    // Whoever has chosen a chat wants to see it.
+    if (over && event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) closeOver();
   });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !window.overlay?.isOpen && closeOver()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, true);
 })();

@@ -23,7 +23,7 @@ class ChatList:
 
 
 def chat_list() -> ChatList:
-    with gr.Sidebar(position="left", width=280, elem_id="chat-list"):
+    with gr.Column(elem_id="chat-list"):
         with gr.Row(elem_classes="tight"):
             new = gr.Button("New chat", variant="primary", size="sm", elem_id="new-chat")
             incognito = gr.Button("Incognito", size="sm", elem_id="new-incognito")

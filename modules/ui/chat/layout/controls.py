@@ -1,4 +1,4 @@
-"""The components of the right column: what the next reply is made with."""
+"""The components of the inspector's Chat tab: what the next reply is made with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import ServiceError
-from modules.settings.values import Settings
-from modules.ui.page.menus import name_menu, name_ticks
+from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page
 
 MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Chat-instruct", "chat-instruct")]
@@ -18,53 +17,42 @@ EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """The right side: what the next reply is made with."""
+    """What the next reply is made with, besides sampling and tools."""
 
     mode: gr.Radio
     character: gr.Dropdown
     user: gr.Dropdown
     thinking: Component
     effort: Component
-    tools: gr.CheckboxGroup
-    refresh_tools: gr.Button
     import_chat: gr.UploadButton
     export_chat: gr.Button
     exported: gr.DownloadButton
 
 
 def controls(page: Page) -> Controls:
+    """To be called where they shall stand."""
     settings, add = page.settings, page.inputs.add
-    with gr.Sidebar(position="right", width=320, open=settings.show_controls, elem_id="controls"):
-        mode = gr.Radio(MODES, value=settings.mode, label="Mode", elem_id="mode")
-        character = name_menu(
-            [settings.character], value=settings.character, label="Character", elem_id="character", visible=False
+    mode = gr.Radio(MODES, value=settings.mode, label="Mode", elem_id="mode")
+    character = name_menu(
+        [settings.character], value=settings.character, label="Character", elem_id="character", visible=False
+    )
+    user = name_menu([settings.user], value=settings.user, label="User", elem_id="user", visible=False)
+    thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
+    effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
+    _voice(page)
+    _texts(page)
+    with gr.Accordion("Attachments and files", open=False):
+        add(
+            "include_past_attachments",
+            gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
         )
-        user = name_menu([settings.user], value=settings.user, label="User", elem_id="user", visible=False)
-        thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
-        effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
-        _voice(page)
-        _texts(page)
-        with gr.Accordion("Tools", open=False):
-            tools = name_ticks(label="Available tools", elem_id="tools")
-            add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Confirm tool calls"))
-            refresh = gr.Button("Refresh tools", size="sm")
-            if not settings.multi_user:
-                add("mcp_servers", _mcp_servers(settings))
-        with gr.Accordion("Attachments and files", open=False):
-            add(
-                "include_past_attachments",
-                gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
-            )
-            import_chat = gr.UploadButton("Import chat", file_types=[".json"], size="sm")
-            export_chat = gr.Button("Export chat", size="sm", elem_id="export-chat")
-            exported = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
-        page.extensions.offer_components({"mode": mode, "character_menu": character})
-        with gr.Accordion("Extensions", open=False, visible=bool(page.extensions.blocks)):
-            for block in page.extensions.blocks:
-                block.build()
+        import_chat = gr.UploadButton("Import chat", file_types=[".json"], size="sm")
+        export_chat = gr.Button("Export chat", size="sm", elem_id="export-chat")
+        exported = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
+    page.extensions.offer_components({"mode": mode, "character_menu": character})
     for name, component in {"mode": mode, "character": character, "user": user}.items():
         add(name, component)
-    for name, component in {"enable_thinking": thinking, "reasoning_effort": effort, "selected_tools": tools}.items():
+    for name, component in {"enable_thinking": thinking, "reasoning_effort": effort}.items():
         add(name, component)
     return Controls(
         mode=mode,
@@ -72,8 +60,6 @@ def controls(page: Page) -> Controls:
         user=user,
         thinking=thinking,
         effort=effort,
-        tools=tools,
-        refresh_tools=refresh,
         import_chat=import_chat,
         export_chat=export_chat,
         exported=exported,
@@ -108,16 +94,6 @@ def _voice(page: Page) -> None:
 
 def _voices(names: Sequence[str]) -> list[tuple[str, str]]:
     return [("The model's first", ""), *((name, name) for name in names)]
-
-
-def _mcp_servers(settings: Settings) -> gr.Textbox:
-    return gr.Textbox(
-        settings.mcp_servers,
-        label="MCP servers",
-        info="One URL per line; headers after commas, as Name: value.",
-        lines=2,
-        elem_id="mcp-servers",
-    )
 
 
 def _texts(page: Page) -> None:

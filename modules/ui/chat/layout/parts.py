@@ -1,24 +1,22 @@
-"""The components of the Chat tab, and where they stand."""
+"""The components of the chat, in the column where each stands."""
 
 from dataclasses import dataclass
 
 import gradio as gr
 
-from modules.ui.chat.layout.chat_list import ChatList, chat_list
-from modules.ui.chat.layout.controls import Controls, controls
-from modules.ui.chat.layout.conversation import ConversationParts, conversation
-from modules.ui.page.page import Page
+from modules.ui.chat.layout.chat_list import ChatList
+from modules.ui.chat.layout.controls import Controls
+from modules.ui.chat.layout.conversation import ConversationParts
+from modules.ui.chat.layout.tools import ToolParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatParts:
-    """The whole tab. `removed` is what it has deleted last."""
+    """All of them. `removed` is what the chat list has deleted last, `tab` where `middle` stands."""
 
     left: ChatList
     middle: ConversationParts
     right: Controls
+    tools: ToolParts
     removed: gr.State
-
-
-def chat_parts(page: Page) -> ChatParts:
-    return ChatParts(left=chat_list(), middle=conversation(page.settings), right=controls(page), removed=gr.State(None))
+    tab: gr.Tab
