@@ -78,6 +78,11 @@ class LoadedModels:
         loaded = self._models.get(name)
         return loaded if loaded is not None and loaded.engine.is_alive else None
 
+    def uses(self, name: str | None) -> int:
+        """How many requests the named model is answering, or all are; also of one that another is being loaded for."""
+        loaded = (*(each for each in self._models.values() if each.engine.is_alive), *self._closing)
+        return sum(each.uses for each in loaded if name in {None, each.spec.name})
+
     def is_dead(self, name: str) -> bool:
         return name in self._models and self.live(name) is None
 

@@ -107,8 +107,7 @@ class ModelPool:
 
     def uses(self, name: str | None = None) -> int:
         """How many requests the named model is answering, or all are."""
-        all_loaded = [self._loaded.live(each) for each in self._loaded.names() if name in {None, each}]
-        return sum(loaded.uses for loaded in all_loaded if loaded is not None)
+        return self._loaded.uses(name)
 
     async def use_counts(self, name: str | None = None) -> AsyncGenerator[int, None]:
         """`uses` now, and again when one has ended; never ends by itself."""

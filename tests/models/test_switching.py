@@ -59,6 +59,22 @@ async def test_chosen_model_waits_for_the_replies_of_the_one_before(tmp_path: Pa
     await manager.aclose()
 
 
+async def test_replies_of_a_model_that_is_being_replaced_are_counted(tmp_path: Path, launches: Launches) -> None:
+    """Whoever unloads then would cut them unasked."""
+    manager = scripted_pool(tmp_path, launches)
+    await manager.load("a.gguf", PLAIN)
+    async with manager.lease(None):
+        load = asyncio.create_task(manager.load("a.gguf", PLAIN))
+        # Its file was read, and the model of before is on its way out.
+        while manager._loaded.names():
+            await asyncio.sleep(0)
+        assert (manager.uses(), manager.uses("a.gguf"), manager.uses("b.gguf")) == (1, 1, 0)
+        assert not load.done()
+    await load
+    assert manager.uses() == 0
+    await manager.aclose()
+
+
 async def test_everyone_gets_the_model_he_named(tmp_path: Path, launches: Launches) -> None:
     manager = scripted_pool(tmp_path, launches, model_swap=True)
 

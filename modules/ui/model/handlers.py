@@ -219,13 +219,16 @@ class ModelHandlers:
     async def _shown_during(self, work: asyncio.Future[Any]) -> AsyncGenerator[Shown, None]:
         """The state of the model until `work` ends, then its failure as a notice."""
         change: asyncio.Future[ModelState] | None = None
+        # Whoever reads "is loaded" takes the work for done before it has begun.
+        before = self._models.state
         async with aclosing(self._models.changes()) as states:
             try:
                 while not work.done():
                     change = change or asyncio.ensure_future(anext(states))
                     await asyncio.wait({work, change}, return_when=asyncio.FIRST_COMPLETED)
                     if change.done():
-                        yield self._state(change.result())
+                        if change.result() != before:
+                            yield self._state(change.result())
                         change = None
             finally:
                 await _dropped(change)
