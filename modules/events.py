@@ -38,21 +38,26 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Visible text of choice `index`, with the tokens it came from when logprobs were asked for."""
+    """Visible text of choice `index`, with the tokens it came from when logprobs were asked for.
+
+    `starts` says of each of `logprobs` at which character of `text` its token begins; behind its end where that part of
+    the text is still held back and comes with the next one."""
 
     index: int
     text: str
     tokens: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoning:
-    """Thought of choice `index`, not part of its visible text."""
+    """Thought of choice `index`, not part of its visible text; `starts` as of Content."""
 
     index: int
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,13 @@ class RequestHooks:
 
     async def _revised(self, index: int, held: "_HeldText") -> Content:
         text = await passed_through("reply_text", self._hooks.reply_text, held.take(), self.turn)
-        return Content(index=index, text=text, tokens=tuple(held.tokens), logprobs=tuple(held.logprobs))
+        return Content(
+            index=index,
+            text=text,
+            tokens=tuple(held.tokens),
+            logprobs=tuple(held.logprobs),
+            starts=tuple(held.starts),
+        )
 
 
 @dataclass(slots=True)
@@ -65,14 +71,18 @@ class _HeldText:
     texts: list[str] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    length: int = 0
     is_fresh: bool = True
 
     def add(self, content: Content) -> None:
         if not self.texts:
-            self.tokens, self.logprobs = [], []
+            self.tokens, self.logprobs, self.starts, self.length = [], [], [], 0
         self.texts.append(content.text)
         self.tokens += content.tokens
         self.logprobs += content.logprobs
+        self.starts += (self.length + start for start in content.starts)
+        self.length += len(content.text)
 
     def is_due(self, *, at_end: bool) -> bool:
         return bool(self.texts) or (at_end and self.is_fresh)

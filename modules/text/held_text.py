@@ -1,5 +1,7 @@
 """Text that comes in pieces: what to hold back at its end, and what of it is never shown."""
 
+from collections.abc import Sequence
+
 from modules.text.control_tokens import ControlTexts
 
 
@@ -44,6 +46,17 @@ class ControlFilter:
             return text
         shown, self._held = self._controls.removed_from(self._held + text)
         return shown
+
+    def places(self, text: str, starts: Sequence[int]) -> list[int]:
+        """Where in what `feed` is going to show next the characters `starts` of `text` are, or come later."""
+        if not self._has_controls or not starts:
+            return list(starts)
+        whole, before = self._held + text, len(self._held)
+        shown, held = self._controls.removed_from(whole)
+        if len(shown) + len(held) == len(whole):
+            return [before + start for start in starts]
+        parts = (self._controls.removed_from(whole[: before + start]) for start in starts)
+        return [min(len(passed) + len(rest), len(shown) + len(held)) for passed, rest in parts]
 
     def take(self) -> str:
         """What was held back, when nothing follows it."""

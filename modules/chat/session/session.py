@@ -55,6 +55,7 @@ def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
     timestamp: str = "",
     tokens: int = 0,
     seconds: float = 0.0,
+    probabilities: str = "",
 ) -> History:
     """The last row with this reply in place of the one it has, however far that has come; its other versions stay.
 
@@ -66,6 +67,7 @@ def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
         model=model,
         tokens=tokens,
         seconds=seconds,
+        probabilities=probabilities,
     )
     last = len(history.rows) - 1
     return _with_turn(history, last, Side.ASSISTANT, with_current(turn_at(history, last, Side.ASSISTANT), version))

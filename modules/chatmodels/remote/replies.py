@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from modules.chatmodels.remote.scores import UNKNOWN_TOKEN, chat_logprobs, completion_logprobs
+from modules.chatmodels.remote.scores import UNKNOWN_TOKEN, chat_logprobs, completion_logprobs, starts_of
 from modules.chatmodels.remote.tool_calls import ToolCallReader
 from modules.engine.types import Chunk, Finish, TokenLogprob, Usage
 from modules.events import Done, Event, FinishReason, Reasoning
@@ -97,10 +97,13 @@ class _Choice:
                 yield event
 
     def _delta(self, delta: Mapping[str, Any], logprobs: Sequence[TokenLogprob]) -> Iterator[Event]:
-        if thought := _thought(delta):
-            yield Reasoning(index=self._index, text=thought)
+        thought = _thought(delta)
         text = _text(delta.get("content")) or _text(delta.get("refusal"))
-        if text or logprobs:
+        if thought:
+            # The tokens of a chunk that has nothing else are the thought's.
+            own = () if text else tuple(logprobs)
+            yield Reasoning(index=self._index, text=thought, logprobs=own, starts=starts_of(own, thought))
+        if text or (logprobs and not thought):
             yield from self._say(text, logprobs)
         if calls := delta.get("tool_calls") or delta.get("function_call"):
             yield from self._calls.feed(calls)
@@ -108,7 +111,7 @@ class _Choice:
     def _say(self, text: str, logprobs: Sequence[TokenLogprob]) -> Iterator[Event]:
         tokens = (UNKNOWN_TOKEN,) * len(logprobs)
         yield from self._splitter.feed(
-            Chunk(text=text, tokens=tokens, starts=(0,) * len(tokens), logprobs=tuple(logprobs))
+            Chunk(text=text, tokens=tokens, starts=starts_of(logprobs, text), logprobs=tuple(logprobs))
         )
 
 

@@ -23,6 +23,15 @@ def completion_logprobs(logprobs: object) -> tuple[TokenLogprob, ...]:
     return chat_logprobs(logprobs) if "content" in logprobs else tuple(_rows(logprobs))
 
 
+def starts_of(logprobs: Sequence[TokenLogprob], text: str) -> tuple[int, ...]:
+    """Where in the chunk's `text` each token begins: behind the whole characters of those before it."""
+    starts, before = [], b""
+    for each in logprobs:
+        starts.append(min(len(before.decode("utf-8", "ignore")), max(0, len(text) - 1)))
+        before += each.data
+    return tuple(starts)
+
+
 def _rows(logprobs: Mapping[str, Any]) -> Iterator[TokenLogprob]:
     tokens = logprobs.get("tokens") or ()
     values = logprobs.get("token_logprobs") or ()

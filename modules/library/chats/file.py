@@ -122,7 +122,8 @@ def _stored(message: Message) -> dict[str, object]:
 
 
 _ATTACHMENT: Final = ("name", "type", "content", "image_data", "url", "image_id")
-_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", "tool_sequence")
+_PROBABILITIES: Final = "token_probabilities"
+_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", "tool_sequence", _PROBABILITIES)
 _VERSION: Final = ("content", "visible_content", *_SHARED)
 _TURN: Final = ("attachments", "versions", "current_version_index", *_SHARED)
 
@@ -140,6 +141,9 @@ def turn_from(text: str, visible: str, content: Mapping[str, object], place: str
 
 def stored_turn(turn: ChatTurn) -> dict[str, object]:
     shared = _stored_shared(version_of(turn))
+    if turn.versions:
+        # They are long, and stand among the versions.
+        shared.pop(_PROBABILITIES, None)
     if not turn.versions:
         versions: dict[str, object] = {}
     else:
@@ -167,6 +171,7 @@ def _completed(current: Version, listed: Version) -> Version:
         timestamp=current.timestamp or listed.timestamp,
         tool_messages=current.tool_messages or listed.tool_messages,
         model=current.model or listed.model,
+        probabilities=current.probabilities or listed.probabilities,
         extra=listed.extra,
     )
 
@@ -183,6 +188,7 @@ def _version(content: Mapping[str, object], place: str) -> Version:
         model=text_at(content, "model_name", place),
         tokens=int(number_at(content, "tokens", place)),
         seconds=float(number_at(content, "seconds", place)),
+        probabilities=text_at(content, _PROBABILITIES, place),
         extra=without(content, *_VERSION),
     )
 
@@ -201,6 +207,7 @@ def _stored_shared(version: Version) -> dict[str, object]:
                 "tokens": version.tokens,
                 "seconds": version.seconds,
                 "tool_sequence": stored_tools(version.tool_messages),
+                _PROBABILITIES: version.probabilities,
             }
         ),
     }

@@ -38,7 +38,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One of the texts that a turn has had, and what belongs to that text only."""
+    """One of the texts that a turn has had, and what belongs to that text only; `probabilities` are those of its tokens,
+    packed."""
 
     text: str
     visible: str
@@ -47,6 +48,7 @@ class Version:
     model: str = ""
     tokens: int = 0
     seconds: float = 0.0
+    probabilities: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -68,6 +70,7 @@ class ChatTurn:
     tool_messages: tuple[Message, ...] = ()
     tokens: int = 0
     seconds: float = 0.0
+    probabilities: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -104,6 +107,7 @@ def version_of(turn: ChatTurn) -> Version:
         model=turn.model,
         tokens=turn.tokens,
         seconds=turn.seconds,
+        probabilities=turn.probabilities,
     )
 
 
@@ -146,6 +150,7 @@ def _showing(turn: ChatTurn, version: Version) -> ChatTurn:
         model=version.model,
         tokens=version.tokens,
         seconds=version.seconds,
+        probabilities=version.probabilities,
     )
 
 

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from modules.engine.types import Chunk, Finish, TokenLogprob
@@ -16,10 +16,12 @@ from modules.text.held_text import ControlFilter
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of one event, with their logprobs where those were asked for."""
+    """Tokens of one event, with their logprobs where those were asked for, and where in the text that was taken the token
+    of each logprob begins."""
 
     ids: list[int] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.logprobs)
@@ -44,22 +46,23 @@ class TokenLedger:
 
     def take(self, length: int) -> Tokens:
         """The tokens of the next `length` characters."""
-        self._taken = min(self._taken + length, self._fed)
-        return self._before(self._taken)
+        begin, self._taken = self._taken, min(self._taken + length, self._fed)
+        return self._before(self._taken, begin)
 
     def take_all(self) -> Tokens:
         """The tokens of everything that was fed so far."""
-        self._taken = self._fed
+        begin, self._taken = self._taken, self._fed
         # One further: a last token that added no text begins exactly at the end.
-        return self._before(self._fed + 1)
+        return self._before(self._fed + 1, begin)
 
-    def _before(self, place: int) -> Tokens:
+    def _before(self, place: int, begin: int) -> Tokens:
         tokens = Tokens()
         while self._entries and self._entries[0][0] < place:
-            _, token, logprob = self._entries.popleft()
+            start, token, logprob = self._entries.popleft()
             tokens.ids.append(token)
             if logprob is not None:
                 tokens.logprobs.append(logprob)
+                tokens.starts.append(start - begin)
         return tokens
 
 
@@ -142,7 +145,7 @@ class PlainAnswer:
         self._controls = controls
 
     def feed(self, text: str) -> Iterator[Event]:
-        yield from _content(self._index, self._controls.feed(text), self._ledger.take(len(text)))
+        yield from _filtered(self._index, self._controls, text, self._ledger.take(len(text)))
 
     def close(self, finish: Finish | None) -> Iterator[Event]:
         yield from _content(self._index, self._controls.take(), self._ledger.take_all())
@@ -199,7 +202,7 @@ class CallingAnswer:
                     return
                 case Text(text):
                     self._break_off()
-                    yield from _content(self._index, self._controls.feed(text), self._ledger.take(len(text)))
+                    yield from _filtered(self._index, self._controls, text, self._ledger.take(len(text)))
                 case CallStart(name):
                     yield from _content(self._index, self._controls.take(), Tokens())
                     self._call = OpenCall(self._index, self._told, name, doubtful=self._doubt)
@@ -244,6 +247,17 @@ class CallingAnswer:
         self.is_over = not self._choice.parallel
 
 
+def _filtered(index: int, controls: ControlFilter, text: str, tokens: Tokens) -> Iterator[Event]:
+    starts = controls.places(text, tokens.starts)
+    yield from _content(index, controls.feed(text), replace(tokens, starts=starts))
+
+
 def _content(index: int, text: str, tokens: Tokens) -> Iterator[Event]:
     if text or tokens:
-        yield Content(index=index, text=text, tokens=tuple(tokens.ids), logprobs=tuple(tokens.logprobs))
+        yield Content(
+            index=index,
+            text=text,
+            tokens=tuple(tokens.ids),
+            logprobs=tuple(tokens.logprobs),
+            starts=tuple(tokens.starts),
+        )

@@ -146,7 +146,8 @@ class _PlainText:
         self._index = index
 
     def feed(self, chunk: Chunk) -> Iterator[Event]:
-        yield Content(index=self._index, text=chunk.text, tokens=chunk.tokens, logprobs=chunk.logprobs)
+        starts = chunk.starts[: len(chunk.logprobs)] if chunk.logprobs else ()
+        yield Content(index=self._index, text=chunk.text, tokens=chunk.tokens, logprobs=chunk.logprobs, starts=starts)
 
     def close(self, finish: Finish | None) -> Iterator[Event]:
         yield from ()
@@ -201,7 +202,7 @@ class _FormattedText:
         """The calls in a thought that did not end. What is said around them is still thought."""
         for event in (*self._answer.feed(text), *self._answer.close(finish)):
             if isinstance(event, Content):
-                yield Reasoning(index=self._index, text=event.text, logprobs=event.logprobs)
+                yield Reasoning(index=self._index, text=event.text, logprobs=event.logprobs, starts=event.starts)
             else:
                 yield event
 
@@ -236,9 +237,10 @@ class _FormattedText:
         if self._can_think:
             self.reasoning_tokens += len(tokens.ids)
         if span.kind is SpanKind.THOUGHT:
+            starts = tuple(self._thoughts.places(span.text, tokens.starts))
             text = self._thoughts.feed(span.text)
             if text or tokens.logprobs:
-                yield Reasoning(index=self._index, text=text, logprobs=tuple(tokens.logprobs))
+                yield Reasoning(index=self._index, text=text, logprobs=tuple(tokens.logprobs), starts=starts)
 
     def _count(self, tokens: Tokens) -> None:
         if self._can_think:

@@ -45,5 +45,8 @@ class PageSettings(SettingsGroup, frozen=True):
     paste_to_attachment: bool = setting(False, "Turn long text that is pasted into the chat into an attachment.")
     show_two_notebook_columns: bool = setting(False, "Show the notebook's prompt and its continuation side by side.")
     prompt_notebook: str = setting("", "Prompt that the notebook shows.", key="prompt-notebook")
+    show_probabilities: bool = setting(
+        False, "Keep and show how likely each word of the page's replies was, and what else could have stood there."
+    )
     read_aloud: bool = setting(False, "Read the page's replies aloud as they are written.")
     chat_style: str = setting("panel", "Chat style: panel or bubbles.")

@@ -15,9 +15,11 @@ from modules.chat.tool_events import (
 )
 from modules.events import Content, Done, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
 from modules.events import ContentPreview as Unhooked
+from modules.library.chats.probabilities import packed, unpacked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.prompt.templates.shape import with_thought_apart
 from modules.reply.gather import ChoiceAccumulator
+from modules.ui.replies.scores import TokenScores
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
@@ -35,7 +37,8 @@ class CallSoFar:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyDraft:
     """A value of one moment. `reading` is the share of the prompt that has been read, None once words come. `visible` is
-    what extensions have made of the words, None where they leave them alone."""
+    what extensions have made of the words, None where they leave them alone. `probabilities` are those of the tokens of a
+    text that a reply begins with, packed."""
 
     reasoning: str = ""
     content: str = ""
@@ -46,6 +49,7 @@ class ReplyDraft:
     tokens: int = 0
     seconds: float = 0.0
     reading: float | None = None
+    probabilities: str = ""
 
     @property
     def text(self) -> str:
@@ -58,6 +62,17 @@ def joined(reasoning: str, content: str) -> str:
     if not reasoning:
         return content
     return f"{_OPEN}\n{reasoning.strip(chr(10))}\n{_CLOSE}\n\n{content}" if content else f"{_OPEN}\n{reasoning}"
+
+
+def word_place(reasoning: str, content: str) -> int:
+    """At which character of `joined` the words begin."""
+    return len(joined(reasoning, content)) - len(content)
+
+
+def thought_place(reasoning: str, content: str) -> int:
+    """At which character of `joined` the thought begins, or would if it had not lost its first line breaks."""
+    lost = len(reasoning) - len(reasoning.lstrip("\n")) if content else 0
+    return len(_OPEN) + 1 - lost
 
 
 def divided(text: str) -> tuple[str, str]:
@@ -77,6 +92,7 @@ class Drafting:
     _tokens_before: int = 0
     _before: ReplyDraft = field(init=False)
     _said: ChoiceAccumulator = field(default_factory=ChoiceAccumulator)
+    _scores: TokenScores = field(default_factory=TokenScores)
 
     def __post_init__(self) -> None:
         self._before = self.draft
@@ -99,6 +115,7 @@ class Drafting:
 
     def _say(self, event: Reasoning | Content | Unhooked | ToolCallStart | ToolCallDelta) -> None:
         self._said.add(event)
+        self._scores.add(event, self._said)
         said, before = self._said, self._before
         is_changed = said.drafted is not None or before.visible is not None
         self.draft = replace(
@@ -124,4 +141,14 @@ class Drafting:
     def _finish_round(self, event: RoundFinished) -> None:
         messages = (*self.draft.tool_messages, *event.messages)
         self.draft = replace(self.draft, tool_messages=messages, reasoning="", content="", visible=None, calls=())
-        self._before, self._said = ReplyDraft(), ChoiceAccumulator()
+        self._before, self._said, self._scores = ReplyDraft(), ChoiceAccumulator(), TokenScores()
+
+    @property
+    def probabilities(self) -> str:
+        """Of the tokens of the draft's text, packed."""
+        before, draft = self._before, self.draft
+        thoughts = thought_place(draft.reasoning, draft.content) + len(before.reasoning)
+        words = word_place(draft.reasoning, draft.content) + len(before.content)
+        kept = unpacked(before.probabilities)
+        new = self._scores.placed(thoughts, words)
+        return packed((*kept, *new))

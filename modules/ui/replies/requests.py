@@ -22,6 +22,10 @@ from modules.settings.values import Settings
 _MAX_BANS: Final = 10_000
 
 
+# At each place in a reply whose probabilities are shown.
+ALTERNATIVES: Final = 5
+
+
 def chat_request(
     settings: Settings, history: History, user: User, *, tools: Sequence[ToolSpec] = (), continues: bool = False
 ) -> ChatRequest:
@@ -35,6 +39,7 @@ def chat_request(
         persona=persona(settings, user),
         tools=tuple(tools),
         constraint=constraint(settings),
+        logprobs=ALTERNATIVES if settings.show_probabilities else None,
         continue_last=continues,
         truncates=True,
         template_arguments={

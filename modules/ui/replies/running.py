@@ -79,6 +79,7 @@ class RunningReply:
             timestamp=self._stamp,
             tokens=draft.tokens,
             seconds=draft.seconds,
+            probabilities=self._drafting.probabilities,
         )
 
     async def run(self, events: AsyncGenerator[LoopEvent, None]) -> None:

@@ -169,6 +169,24 @@ def test_chat_log_probabilities() -> None:
     assert (scored.data, scored.logprob, scored.top[0].data) == ("é".encode(), -0.25, b"e")
 
 
+def test_each_token_of_a_chunk_says_where_its_text_begins() -> None:
+    entries = [{"token": text, "logprob": -1} for text in ("né", "e", " so")]
+    chunk = delta("née so")
+    chunk["choices"][0]["logprobs"] = {"content": entries}
+    (content,) = [event for event in _read(chunk, delta(finish="stop")) if isinstance(event, Content)]
+    assert content.starts == (0, 2, 3)
+
+
+def test_tokens_of_a_chunk_of_thought_are_the_thoughts() -> None:
+    chunk = delta("")
+    chunk["choices"][0]["delta"] = {"reasoning_content": "hm so"}
+    chunk["choices"][0]["logprobs"] = {"content": [{"token": text, "logprob": -1} for text in ("hm", " so")]}
+    events = _read(chunk, delta("yes"), delta(finish="stop"))
+    (thought,) = [event for event in events if isinstance(event, Reasoning)]
+    assert (thought.starts, [each.data for each in thought.logprobs]) == ((0, 2), [b"hm", b" so"])
+    assert all(not event.logprobs for event in events if isinstance(event, Content))
+
+
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [

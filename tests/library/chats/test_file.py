@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from modules.errors import BadRequest
-from modules.library.chats.file import parse, stored
-from modules.library.chats.history import ChatTurn, History, Row, Version
+from modules.library.chats.file import history_bytes, history_in, parse, stored
+from modules.library.chats.history import ChatTurn, History, Row, Version, appended, chosen
+from modules.library.chats.probabilities import ScoredToken, packed
 from modules.messages import Message, Role, ToolCall, text_message
 from tests.library.history_files import CALL, PIXEL, TOOL_SEQUENCE, full, legacy, without_metadata
 
@@ -161,3 +162,14 @@ def test_what_is_wrong_is_said(content: object, complaint: str) -> None:
 
 def test_the_example_has_all_there_is() -> None:
     assert stored(opened(full()))["metadata"]["assistant_1"]["tool_sequence"] == TOOL_SEQUENCE  # type: ignore[index]
+
+
+def test_probabilities_of_tokens_stand_once_and_open_again() -> None:
+    scores = packed([ScoredToken(0, -0.5, (("yes", -0.5), ("no", -1.0)))])
+    turn = appended(ChatTurn(text="no", visible="no"), Version(text="yes", visible="yes", probabilities=scores))
+    for reply in (turn, ChatTurn(text="yes", visible="yes", probabilities=scores)):
+        history = History(rows=(Row(user=ChatTurn(text="a", visible="a"), assistant=reply),))
+        content = history_bytes(history)
+        assert content.count(b"token_probabilities") == 1
+        assert history_in(content, "a chat") == history
+    assert chosen(turn, 0).probabilities == ""

@@ -1,6 +1,7 @@
 """Which text a token counts for does not depend on how chunks were joined on their way: a load only joins more of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ from modules.reply.formats.registry import choose_tool_format
 from modules.reply.reasoning.formats import THINK
 from modules.reply.reasoning.formats import ReplyReasoning as Thoughts
 from modules.reply.split.splitter import ReplySplitter
+from modules.text.control_tokens import ControlTexts
 from tests.splits import cut
 
 OPEN = ReplyFormat(reasoning=Thoughts(formats=(THINK,), is_open=True))
@@ -100,3 +102,56 @@ def test_joining_changes_no_count(
     single = counted(reply_format, chunks)
     assert counted(reply_format, joined(chunks, places)) == single
     assert counted(reply_format, [Chunk.join(chunks)]) == single
+
+
+def placed(events: Sequence[object], kind: type[Content | Reasoning]) -> list[tuple[str, bytes]]:
+    """For each token of thoughts or of words: the text behind its place, and its own bytes."""
+    found: list[tuple[int, bytes]] = []
+    text = ""
+    for event in events:
+        if isinstance(event, kind):
+            pairs = zip(event.starts, event.logprobs, strict=True)
+            found += [(len(text) + start, each.data) for start, each in pairs]
+            text += event.text
+    return [(text[place:], data) for place, data in found]
+
+
+WORDS = [
+    "<thi",
+    "nk>",
+    "I ",
+    "wonder",
+    ".",
+    "</think>",
+    "\n\n",
+    "for ",
+    "é",
+    "🙂",
+    " in <",
+    "b>",
+    "x",
+    "<end>",
+    " y",
+    "\n",
+]
+
+
+@pytest.mark.parametrize("places", [range(20), [], [3], [8, 11], [1, 12, 13]])
+@pytest.mark.parametrize("controls", [(), ("<end>", "<b>")])
+def test_each_token_says_where_its_text_begins(places: Sequence[int], controls: tuple[str, ...]) -> None:
+    reply_format = replace(CLOSED, controls=ControlTexts(controls))
+    splitter = ReplySplitter(0, prompt_tokens=1, reply_format=reply_format)
+    chunks = joined(chunks_of([word.encode() for word in WORDS]), places)
+    events = [event for chunk in chunks for event in splitter.feed(chunk)]
+    thoughts, words = placed(events, Reasoning), placed(events, Content)
+    assert [data.decode() for _, data in thoughts] == ["I ", "wonder", "."]
+    hidden = {" in <", "b>", "<end>"} if controls else set()
+    for behind, data in (*thoughts, *words):
+        if data.decode() not in hidden:
+            assert behind.startswith(data.decode())
+
+
+def test_characters_of_several_tokens_begin_together() -> None:
+    splitter = ReplySplitter(0, prompt_tokens=1)
+    events = [event for chunk in chunks_of([b"a", b"\xf0\x9f", b"\x99\x82", b"b"]) for event in splitter.feed(chunk)]
+    assert [behind for behind, _ in placed(events, Content)] == ["a🙂b", "🙂b", "🙂b", "b"]
