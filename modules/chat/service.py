@@ -68,6 +68,11 @@ class ChatService:
         async with self._able(request.model, Operation.NEXT_TOKEN) as model:
             return await model.next_token(request)
 
+    def offers(self, operation: Operation, model: str | None = None) -> bool:
+        """Whether the model that answers such requests can do that, as far as is known without loading it."""
+        known = self._models.known_card(model)
+        return known is None or operation in known.operations
+
     async def card(self, model: str | None = None) -> ModelCard:
         """What is true of the model that answers such requests; it is loaded if it has to be."""
         async with self._models.lease(model) as leased:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from gradio.themes import Base
 
 from modules.settings.values import Settings
+from modules.ui.branches.parts import branch_parts, probabilities_switch
 from modules.ui.characters.tab import build_character
 from modules.ui.chat.layout.chat_list import chat_list
 from modules.ui.chat.layout.controls import controls
@@ -49,14 +50,25 @@ def build_blocks(page: Page) -> PageBlocks:
                 with gr.Tabs(elem_id="tabs"):
                     with _tab(_CHAT) as chat_tab:
                         middle = conversation(page.settings)
+                        branches = branch_parts()
                     _build_sections(page)
             with inspector():
                 with inspector_tab("Chat", "chat", is_first=True):
                     right = controls(page)
                 with inspector_tab("Tools", "tools", is_first=True):
                     tools = tool_parts(page)
+                with inspector_tab("Info", "info", is_first=True):
+                    probabilities_switch(page)
                 extension_blocks(page)
-        parts = ChatParts(left=chats, middle=middle, right=right, tools=tools, removed=gr.State(None), tab=chat_tab)
+        parts = ChatParts(
+            left=chats,
+            middle=middle,
+            right=right,
+            tools=tools,
+            branches=branches,
+            removed=gr.State(None),
+            tab=chat_tab,
+        )
         connect_chat(page, parts)
         page.connect()
         for fill, outputs in page.openings:

@@ -1,4 +1,4 @@
-"""How likely each token of a reply was and what could have stood there: values, and their form in files."""
+"""How likely each token of a reply was, and what could have stood there."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

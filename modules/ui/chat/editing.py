@@ -12,6 +12,7 @@ from modules.chat.session import session
 from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import History, Side
 from modules.settings.values import Settings
+from modules.ui.chat.branching import branch_at
 from modules.ui.chat.choices import ChatSwitch
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown, merged
@@ -84,14 +85,8 @@ class EditHandlers:
         history = await self._free_history(chat)
         if not history.rows:
             raise BadRequest("There is nothing to branch from yet.")
-        copied = history if row is None else session.branched(history, row)
-        if not chat.tab.is_kept:
-            return await self._changed(chat, copied)
-        place, histories = chat.tab.place, self._page.runtime.library.histories
-        chats = self._page.runtime.library.chats
-        copy = await asyncio.to_thread(chats.copy, place, chat.tab.chat, copied, kind="branch")
-        await asyncio.to_thread(histories.set_last, place, copy)
-        return await self._all(chat, ChatTab(place=place, chat=copy), copied)
+        tab, copied = await branch_at(self._page, chat.tab, history, row)
+        return await self._all(chat, tab, copied)
 
     async def _removed(self, chat: "_Open") -> Shown:
         history = await self._free_history(chat)

@@ -13,10 +13,12 @@ from gradio.components import Component
 from modules.chat.attachments.attachments import read_attachment
 from modules.chat.session import session
 from modules.chat.tool_events import Approval
+from modules.chatmodels.base import Operation
 from modules.engine.media import unreadable
 from modules.engine.types import MediaKind
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History
+from modules.requests import ChatRequest
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
 from modules.ui.chat.layout.conversation import ConversationParts
@@ -71,12 +73,12 @@ class ReplyHandlers:
             raise failure(error.message) from None
 
     async def regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with aclosing(self._told(entered, self._regenerate(entered))) as steps:
+        async with aclosing(self.told(entered, self._regenerate(entered))) as steps:
             async for shown in steps:
                 yield shown
 
     async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        async with aclosing(self._told(entered, self._go_on(entered))) as steps:
+        async with aclosing(self.told(entered, self._go_on(entered))) as steps:
             async for shown in steps:
                 yield shown
 
@@ -108,7 +110,7 @@ class ReplyHandlers:
             raise failure(OtherChatOpens().message)
         return self._screen.begin(entered)
 
-    async def _told(self, entered: Entered, source: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
+    async def told(self, entered: Entered, source: AsyncGenerator[Shown, None]) -> AsyncGenerator[Shown, None]:
         """What went wrong by the program's own account is shown to the user as it is. Without a model nothing is begun."""
         if not self._gate.is_open:
             await source.aclose()
@@ -161,7 +163,7 @@ class ReplyHandlers:
             raise unreadable(MediaKind.IMAGE, param="attachments")
 
     async def _regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, tab, history = await self._begun_seen(entered)
+        settings, tab, history = await self.begun_seen(entered)
         if _is_changed(tab, history):
             yield await self._as_it_is(tab, history, settings)
             return
@@ -170,7 +172,7 @@ class ReplyHandlers:
                 yield shown
 
     async def _go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        settings, tab, history = await self._begun_seen(entered)
+        settings, tab, history = await self.begun_seen(entered)
         if _is_changed(tab, history):
             yield await self._as_it_is(tab, history, settings)
             return
@@ -179,7 +181,9 @@ class ReplyHandlers:
             raise BadRequest(_NOTHING_TO_CONTINUE)
         reasoning, content = divided(turn.text)
         draft = ReplyDraft(reasoning=reasoning, content=content, tool_messages=turn.tool_messages, model=turn.model)
-        async with aclosing(self._replied(tab, history, history, settings, begun_with=draft)) as steps:
+        if draft.text == turn.text:
+            draft = replace(draft, probabilities=turn.probabilities)
+        async with aclosing(self.replied(tab, history, history, settings, begun_with=draft)) as steps:
             async for shown in steps:
                 yield shown
 
@@ -192,28 +196,33 @@ class ReplyHandlers:
         """A reply from its beginning, or from the one that the user wants replies to have."""
         start = settings.start_with
         asked = session.with_reply(history, start) if start else history
-        async with aclosing(
-            self._replied(tab, history, asked, settings, begun_with=ReplyDraft(content=start))
-        ) as steps:
+        async with aclosing(self.replied(tab, history, asked, settings, begun_with=ReplyDraft(content=start))) as steps:
             async for shown in steps:
                 yield shown
 
-    async def _replied(
+    async def replied(
         self, tab: ChatTab, base: History, asked: History, settings: Settings, *, begun_with: ReplyDraft
     ) -> AsyncGenerator[Shown, None]:
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
         tools = await self._page.tools.specs(settings.selected_tools)
-        request = chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text))
+        request = self._scored(chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text)))
         confirms = settings.confirm_tool_calls
         reply = self._page.active_replies.start(tab, base, request, begun_with=begun_with, confirms=confirms)
         async with aclosing(self.follow(tab, reply, settings)) as steps:
             async for shown in steps:
                 yield shown
 
+    def _scored(self, request: ChatRequest) -> ChatRequest:
+        """Without asking for probabilities where the model has none to give."""
+        if request.logprobs is None or self._page.runtime.chat.offers(Operation.LOGPROBS, request.model):
+            return request
+        gr.Info("This model's probabilities are not known here, so the reply comes without them.")
+        return replace(request, logprobs=None)
+
     def _settings(self, entered: Entered) -> Settings:
         return self._page.saved_settings.remember(self._page.inputs.values(entered))
 
-    async def _begun_seen(self, entered: Entered) -> tuple[Settings, ChatTab, History]:
+    async def begun_seen(self, entered: Entered) -> tuple[Settings, ChatTab, History]:
         settings = self._settings(entered)
         return settings, *await self._begun(await self._screen.seen_tab(entered, settings), settings)
 

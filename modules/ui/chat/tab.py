@@ -9,6 +9,7 @@ from gradio.components import Component
 from modules.errors import ServiceError
 from modules.requests import Mode
 from modules.settings.values import Settings
+from modules.ui.chat.branch_events import BranchEvents
 from modules.ui.chat.chat_list import ChatListHandlers
 from modules.ui.chat.editing import EditHandlers, Entered
 from modules.ui.chat.impersonation import Impersonation
@@ -38,6 +39,7 @@ class _Wiring:
         self._right = parts.right
         self._tool_parts = parts.tools
         self._removed = parts.removed
+        self._branches = parts.branches
         self._screen = ChatScreen(page, middle, chats)
         self._gate = ModelGate(page, middle.composer.gate)
         self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
@@ -87,6 +89,7 @@ class _Wiring:
             middle.composer.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
             middle.composer.go_on.click(replies.go_on, entered, outputs, **_QUIET),
+            *BranchEvents(self._page, self._branches, self._screen, replies).connect(middle, entered, outputs),
             gr.on(
                 [current_page().load],
                 self._list.first,

@@ -15,6 +15,7 @@ from gradio.components.chatbot import MetadataDict, TextMessage
 from modules.chat.session.session import versions_of
 from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
+from modules.ui.branches.tokens import key_of
 from modules.ui.page.escape import shown_markdown
 from modules.ui.page.image_tool import picture_name
 from modules.ui.replies.draft import CallSoFar, ReplyDraft, divided
@@ -72,6 +73,7 @@ def facts_json(facts: Iterable[Fact]) -> str:
                 "p": fact.part,
                 "r": fact.row,
                 "s": fact.side,
+                "k": fact.tokens,
             }
             for fact in facts
         ]
@@ -131,6 +133,7 @@ def _fact(row: int, side: Side, part: Part, turn: ChatTurn) -> Fact:
         versions=len(versions_of(turn)),
         pace=pace_of(turn),
         info=info_of(turn),
+        tokens=key_of(turn, part),
     )
 
 

@@ -34,7 +34,7 @@ class Part(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """Where a message stands in the conversation; `versions` is how many its turn has had, `pace` how fast it was
-    written, `info` what else to say of it."""
+    written, `info` what else to say of it. `tokens` is another text for other probabilities of its tokens, empty for none."""
 
     row: int
     side: Side
@@ -43,6 +43,7 @@ class Fact:
     versions: int = 1
     pace: str = ""
     info: str = ""
+    tokens: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@
     const control = event.ctrlKey || event.metaKey;
     const taken = (() => {
       if (control && !event.shiftKey && event.key === "s") return window.sides.toggle("inspector"), true;
-      if (!showsChat() || document.activeElement?.matches(".edit-textarea, .chat-name")) return false;
+      if (!showsChat() || document.activeElement?.matches(".edit-textarea, .chat-name, .token, #token-popover button")) return false;
       if (event.key === "Escape") return document.querySelector("#box .stop-button")?.click(), true;
       if (control && event.key === "Enter") return press("regenerate"), true;
       if (event.altKey && event.key === "Enter") return press("continue"), true;

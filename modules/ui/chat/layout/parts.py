@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from modules.ui.branches.parts import BranchParts
 from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.controls import Controls
 from modules.ui.chat.layout.conversation import ConversationParts
@@ -18,5 +19,6 @@ class ChatParts:
     middle: ConversationParts
     right: Controls
     tools: ToolParts
+    branches: BranchParts
     removed: gr.State
     tab: gr.Tab

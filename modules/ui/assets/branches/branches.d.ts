@@ -1,0 +1,22 @@
+// What the scripts of this area share.
+
+/** A text with the natural logarithm of its probability, where it begins, and what could have stood there. */
+type TokenPiece = [text: string, logprob: number | null, start: number, candidates: TokenCandidate[]];
+
+/** A text, null for bytes that are no whole character; the logarithm of its probability; whether it ends the reply. */
+type TokenCandidate = [text: string | null, logprob: number, isEnd: boolean];
+
+interface Window {
+  tokenView: {
+    connect(ask: Send, act: Send, value: () => string): void;
+    apply(value: string): void;
+  };
+  tokenPopover: {
+    /** `token` is one of a message; what is pinned stays until it is dismissed. */
+    show(token: HTMLElement, piece: TokenPiece, take: (candidate: number) => void, isPinned: boolean): void;
+    hideSoon(): void;
+    hide(): void;
+    enter(): void;
+    readonly token: HTMLElement | null;
+  };
+}

@@ -1,0 +1,21 @@
+"""A branch of a chat: a copy of it up to one of its messages."""
+
+import asyncio
+from dataclasses import replace
+
+from modules.chat.session import session
+from modules.library.chats.history import History
+from modules.ui.page.page import Page
+from modules.ui.replies.tab_state import ChatTab
+
+
+async def branch_at(page: Page, tab: ChatTab, history: History, row: int | None) -> tuple[ChatTab, History]:
+    """The chat that is shown from now on: a copy up to `row`, or whole. One that lies nowhere becomes the branch itself.
+    Raises BadRequest where there is no such row."""
+    copied = history if row is None else session.branched(history, row)
+    if not tab.is_kept:
+        return replace(tab, history=copied), copied
+    place, library = tab.place, page.runtime.library
+    copy = await asyncio.to_thread(library.chats.copy, place, tab.chat, copied, kind="branch")
+    await asyncio.to_thread(library.histories.set_last, place, copy)
+    return ChatTab(place=place, chat=copy), copied
