@@ -1,4 +1,4 @@
-"""Events of the Chat tab for the tokens of replies: what they were, and a reply that takes another one."""
+"""Events of the Chat tab for the tokens of replies, one of which is that another one is taken."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
