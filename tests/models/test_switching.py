@@ -66,7 +66,7 @@ async def test_replies_of_a_model_that_is_being_replaced_are_counted(tmp_path: P
     async with manager.lease(None):
         load = asyncio.create_task(manager.load("a.gguf", PLAIN))
         # Its file was read, and the model of before is on its way out.
-        while manager._loaded.names():
+        while manager._loaded.names():  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0)
         assert (manager.uses(), manager.uses("a.gguf"), manager.uses("b.gguf")) == (1, 1, 0)
         assert not load.done()
