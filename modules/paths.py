@@ -88,6 +88,10 @@ class UserData:
         return self.root / "characters"
 
     @property
+    def lorebooks(self) -> Path:
+        return self.root / "lorebooks"
+
+    @property
     def users(self) -> Path:
         return self.root / "users"
 

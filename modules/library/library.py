@@ -4,6 +4,7 @@ from modules.library.characters.characters import Characters
 from modules.library.chats.histories import Histories
 from modules.library.chats.organisation import Organisation
 from modules.library.chats.organised import OrganisedChats
+from modules.library.lorebooks.lorebooks import Lorebooks
 from modules.library.notebooks import Grammars, Notebooks
 from modules.library.presets import PerModelSettings, Presets
 from modules.library.templates import InstructionTemplates
@@ -20,6 +21,7 @@ class Library:
 
     def __init__(self, data: UserData) -> None:
         self.characters = Characters(data)
+        self.lorebooks = Lorebooks(data)
         self.users = UserProfiles(data)
         self.presets = Presets(data)
         self.templates = InstructionTemplates(data)

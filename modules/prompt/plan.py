@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
-from modules.library.characters.characters import Character
+from modules.library.characters.character import Character
 from modules.library.library import Library
 from modules.messages import Message, Role, TextPart, ToolUse, text_message
 from modules.prompt.templates.choice import DIALOGUE, ChatTemplate, TemplateSelector

@@ -10,7 +10,7 @@ from PIL import Image
 
 from extensions.gallery.pictures import Pictures, letter
 from modules.hooks import HOOK_NAMES
-from modules.library.characters.characters import Character
+from modules.library.characters.character import Character
 from modules.library.library import Library
 from modules.paths import UserData
 from modules.requests import Limits, Mode, Persona

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from modules.library.characters.characters import Character, Characters
+from modules.library.characters.character import Character
+from modules.library.characters.characters import Characters
 from modules.library.chats.history import ChatTurn, History, Row, last_model
 from modules.library.model_memory import ModelMemory
 from modules.library.notebooks import Notebooks

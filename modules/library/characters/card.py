@@ -2,14 +2,16 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Final
 
 from modules.errors import BadRequest
+from modules.library.characters.character import BOOK, CARD_LISTS, CARD_TEXTS, Character
 from modules.library.characters.containers import ZIP_MAGIC, CharX, exif_card_texts, is_charx, png_card_texts
+from modules.library.characters.contents import without_embedded
 from modules.library.characters.pictures import (
     JPEG_MAGIC,
     MAX_PICTURE_BYTES,
@@ -19,7 +21,10 @@ from modules.library.characters.pictures import (
     icon_addresses,
     is_jpeg,
     pictures_within,
+    without_notes,
 )
+from modules.library.lorebooks.book import nothing
+from modules.library.lorebooks.formats import is_lorebook, read_book
 from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, decoded, parse_json, parse_yaml, text_at
 
 # The first that is there counts: newer programs before older ones.
@@ -29,20 +34,16 @@ _GREETING_KEYS: Final = ("greeting", "char_greeting", "first_mes")
 # A mix of several.
 _LONGEST_VOICE: Final = 300
 _NICKNAME: Final = "nickname"
+_DESCRIPTION: Final = "description"
 # By these a file is a character's, even without a name.
 _TELLING: Final = ("char_persona", "char_greeting", "world_scenario", "first_mes", "mes_example", "personality")
-_CHARACTER: Final = re.compile(r"\{\{char\}\}|<(?:BOT|CHAR)>", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class CharacterText:
-    """What a character's file says; empty where it says nothing."""
-
-    name: str
-    context: str
-    greeting: str
-    user_name: str
-    voice: str = ""
+# Pygmalion's, whose texts become one.
+_PERSONA: Final = ("char_persona", "world_scenario", "example_dialogue")
+_OWN: Final = ("context", "voice", _DESCRIPTION)
+# All that is understood here; what else a file holds is kept as it is.
+KNOWN: Final = frozenset(
+    {*_NAME_KEYS, *_USER_KEYS, *_GREETING_KEYS, *_OWN, *_PERSONA, *CARD_TEXTS, *CARD_LISTS, BOOK, "data", "spec"}
+) | {"spec_version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,20 @@ class _Fields:
         """The first of these that says anything."""
         return next((text for key in keys if (text := self._one(key))), "")
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list, or one text."""
+        value = self.content.get(key)
+        if not isinstance(value, list):
+            return (text,) if (text := self._one(key)) else ()
+        return tuple(text for each in value if isinstance(each, str | int | float) and (text := whole(str(each))))
+
     def _one(self, key: str) -> str:
         value = self.content.get(key)
         if value is False or (isinstance(value, list | dict) and not value):
             return ""
         if isinstance(value, list) and self.takes_lists:
             value = "\n".join(str(each) for each in value if isinstance(each, str | int | float))
-        return _whole(text_at({key: value}, key, self.file_name)).strip()
+        return whole(text_at({key: value}, key, self.file_name)).strip()
 
 
 def card_fields(content: Mapping[str, object]) -> Mapping[str, object]:
@@ -78,7 +86,7 @@ def card_fields(content: Mapping[str, object]) -> Mapping[str, object]:
     return fields if fields.get("name") else {**fields, "name": content.get("name")}
 
 
-def character_text(content: Mapping[str, object], file_name: str, *, takes_lists: bool = True) -> CharacterText:
+def character_of(content: Mapping[str, object], file_name: str, *, takes_lists: bool = True) -> Character:
     """Out of our own format, Pygmalion's (`char_persona` …) or TavernAI's in all its versions.
 
     A character without a name is called what its file is called. Raises BadRequest when a text is something else.
@@ -90,13 +98,33 @@ def character_text(content: Mapping[str, object], file_name: str, *, takes_lists
     if not name and not (found is not content or any(key in found for key in (*_NAME_KEYS, *_TELLING))):
         raise BadRequest(f"{file_name} holds no character: there is no `name` in it (line 1).")
     name = name or PurePath(file_name).stem
-    return CharacterText(
+    is_persona = any(found.get(key) for key in _PERSONA)
+    texts = {attribute: fields.text(key) for key, attribute in CARD_TEXTS.items()}
+    lists = {attribute: fields.texts(key) for key, attribute in CARD_LISTS.items()}
+    if is_persona:
+        texts |= dict.fromkeys(("personality", "scenario", "examples"), "")
+    book = found.get(BOOK)
+    return Character(
         name=name,
-        context=_called(_context(fields, nickname or name), nickname),
-        greeting=_called(fields.text(*_GREETING_KEYS), nickname),
-        user_name=fields.text(*_USER_KEYS),
+        context=_persona(fields, nickname or name) if is_persona else fields.text("context", _DESCRIPTION),
+        greeting=fields.text(*_GREETING_KEYS),
+        user_name=fields.text(*_USER_KEYS) or None,
         voice=_voice(found),
+        book=read_book(book, file_name) if isinstance(book, dict) and is_lorebook(book) else None,
+        more=MappingProxyType({key: value for key, value in found.items() if key not in KNOWN}),
+        outside=nothing() if found is content else MappingProxyType(_outside(content, found)),
+        **texts,  # type: ignore[arg-type]
+        **lists,  # type: ignore[arg-type]
     )
+
+
+def _outside(content: Mapping[str, object], found: Mapping[str, object]) -> dict[str, object]:
+    """What stands beside `data`, but for what says the same once more."""
+    return {
+        key: value
+        for key, value in content.items()
+        if key not in {"data", "spec", "spec_version"} and found.get(key) != value
+    }
 
 
 def _voice(found: Mapping[str, object]) -> str:
@@ -108,9 +136,9 @@ def _voice(found: Mapping[str, object]) -> str:
     return " ".join(voice.split())[:_LONGEST_VOICE] if isinstance(voice, str) else ""
 
 
-def _context(fields: _Fields, name: str) -> str:
-    """`context` as it is; older formats had a field for each part of it."""
-    persona = fields.text("char_persona", "description")
+def _persona(fields: _Fields, name: str) -> str:
+    """`context` as it is; Pygmalion had a field for each part of it."""
+    persona = fields.text("char_persona", _DESCRIPTION)
     described = (
         f"{name}'s Persona: {persona}" if persona else "",
         f"Personality: {personality}" if (personality := fields.text("personality")) else "",
@@ -123,12 +151,7 @@ def _context(fields: _Fields, name: str) -> str:
     return "\n".join(filter(None, parts))
 
 
-def _called(text: str, nickname: str) -> str:
-    """In the third version placeholders stand for the nickname, not for the name."""
-    return _CHARACTER.sub(lambda _: nickname, text) if nickname else text
-
-
-def _whole(text: str) -> str:
+def whole(text: str) -> str:
     """Without half characters, which JSON can hold and files cannot."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -145,14 +168,22 @@ _JSON: Final = ".json"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A character and its picture, PNG or JPEG, if there is one."""
+    """A character and its picture, PNG or JPEG, if there is one; `left_out` counts the assets that came with it and are
+    not kept."""
 
-    text: CharacterText
+    text: Character
     picture: bytes | None = None
+    left_out: int = 0
 
 
 def read_card(content: bytes, file_name: str) -> Card:
     """By what the file is, whatever it is called. Raises BadRequest when `content` holds no character."""
+    card = _read(content, file_name)
+    text, left_out = without_embedded(card.text)
+    return replace(card, text=text, left_out=left_out)
+
+
+def _read(content: bytes, file_name: str) -> Card:
     if content.startswith(PNG_MAGIC):
         _check_size(content, file_name, MAX_PICTURE_BYTES)
         texts = png_card_texts(content, limit=_MAX_PACKED_BYTES)
@@ -163,7 +194,8 @@ def read_card(content: bytes, file_name: str) -> Card:
     if content.startswith(JPEG_MAGIC) or (content.startswith(b"RIFF") and content[8:12] == b"WEBP"):
         _check_size(content, file_name, MAX_PICTURE_BYTES)
         text = _first_readable(exif_card_texts(content), file_name)
-        return Card(text, as_picture(content))
+        picture = as_picture(content)
+        return Card(text, without_notes(picture) if picture and picture.startswith(JPEG_MAGIC) else picture)
     return _from_text(content, file_name)
 
 
@@ -174,7 +206,7 @@ def _from_charx(charx: CharX, file_name: str) -> Card:
     icons = (charx.asset(path, limit=MAX_PICTURE_BYTES) for path in paths)
     before = [charx.before] if is_jpeg(charx.before) else []
     pictures = (as_picture(each) for found in (icons, pictures_within(fields), before) for each in found)
-    return Card(character_text(content, file_name), next(filter(None, pictures), None))
+    return Card(character_of(content, file_name), next(filter(None, pictures), None))
 
 
 def _from_text(content: bytes, file_name: str) -> Card:
@@ -185,15 +217,15 @@ def _from_text(content: bytes, file_name: str) -> Card:
         _check_size(content, file_name, MAX_TEXT_BYTES)
     parsed = as_mapping(parse_json(text, file_name) if is_json else parse_yaml(text, file_name), file_name)
     picture = next(filter(None, map(as_picture, pictures_within(card_fields(parsed)))), None)
-    return Card(character_text(parsed, file_name), picture)
+    return Card(character_of(parsed, file_name), picture)
 
 
-def _first_readable(texts: Iterable[bytes], file_name: str) -> CharacterText:
+def _first_readable(texts: Iterable[bytes], file_name: str) -> Character:
     """A damaged one does not hide a good one."""
     failure: BadRequest | None = None
     for text in texts:
         try:
-            return character_text(_json(_plain(text, file_name), file_name), file_name)
+            return character_of(_json(_plain(text, file_name), file_name), file_name)
         except BadRequest as error:
             failure = failure or error
     raise failure or BadRequest(f"{file_name} is a picture without a character in it.")

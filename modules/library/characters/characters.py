@@ -1,22 +1,21 @@
-"""The user's characters: reading, saving, deleting, importing and exporting them."""
+"""The user's characters: reading, saving, deleting and importing them."""
 
-import base64
 import json
-import zlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.characters.card import MAX_CARD_BYTES, CharacterText, character_text, read_card
-from modules.library.characters.pictures import (
-    PICTURE_SUFFIXES,
-    PNG_MAGIC,
-    picture_beside,
-    remove_picture,
-    save_picture,
-)
+from modules.library.characters.card import KNOWN, MAX_CARD_BYTES, character_of, read_card
+from modules.library.characters.character import BOOK, Character
+from modules.library.characters.contents import unused_parts, used_parts
+from modules.library.characters.export import own_fields
+from modules.library.characters.pictures import PICTURE_SUFFIXES, picture_beside, remove_picture, save_picture
 from modules.library.folder import FileCache, Folder, blaming
+from modules.library.lorebooks.book import Lorebook, nothing
+from modules.library.lorebooks.formats import is_lorebook, read_book
 from modules.library.model_memory import ModelMemory
 from modules.library.text_files import MAX_TEXT_BYTES, as_mapping, parse_json, parse_yaml, read_text, yaml_text
 from modules.paths import UserData, atomic_write
@@ -30,21 +29,6 @@ _FORBIDDEN: Final = frozenset('<>:"/\\|?*%')
 # Some cards have a whole sentence as a name, and it becomes a file's.
 _LONGEST_IMPORTED_NAME: Final = 100
 
-
-@dataclass(frozen=True, slots=True)
-class Character:
-    """Who the model speaks as. `name` is what the character is called, not its file; `context` and `greeting` may hold
-    the placeholders `{{user}}`, `{{char}}`, `<USER>` and `<BOT>`; `user_name` is whom it speaks with, if it says so, `voice`
-    what it is read aloud with."""
-
-    name: str
-    context: str = ""
-    greeting: str = ""
-    user_name: str | None = None
-    picture: Path | None = None
-    voice: str = ""
-
-
 _ASSISTANT: Final = Character(
     name="AI",
     context="The following is a conversation with an AI assistant. The assistant is helpful, honest and to the point.",
@@ -52,13 +36,38 @@ _ASSISTANT: Final = Character(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A character out of a file, which is not one of the user's yet. `file` is what its own will be called, unless one of
+    that name is there already (`is_taken`); `is_same` when that one says the same. `notes` tell in words what it brings, and
+    what of that changes nothing."""
+
+    character: Character
+    picture: bytes | None
+    file: str
+    is_taken: bool
+    is_same: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What of a card stands in a file of its own, beside the texts."""
+
+    more: Mapping[str, object] = field(default_factory=nothing)
+    outside: Mapping[str, object] = field(default_factory=nothing)
+    book: Lorebook | None = None
+
+
 class Characters:
-    """Files in `characters/`, one for each; the name of a character is its file's name. `models` says which model spoke as
-    each last."""
+    """Files in `characters/`, one for each; the name of a character is its file's name. What of a card nobody would edit as
+    a text, its lorebook among it, stands in `characters/cards/`. `models` says which model spoke as each last."""
 
     def __init__(self, data: UserData) -> None:
         self._folder = Folder(data.characters, "character", _SUFFIXES)
+        self._cards = Folder(data.characters / "cards", "card", (_JSON,))
         self._cache = FileCache(_read)
+        self._rests = FileCache(_read_rest)
         self.models = ModelMemory(data.characters)
 
     def names(self) -> list[str]:
@@ -71,16 +80,23 @@ class Characters:
             return _ASSISTANT
         with blaming(param):
             path = path or self._folder.existing(name, param=param)
-            return replace(self._cache.read(path), picture=picture_beside(path))
+            character = replace(self._cache.read(path), picture=picture_beside(path))
+            rest = self._cards.find(_stem(path))
+            return character if rest is None else _joined(character, self._rests.read(rest))
 
     def save(self, name: str, character: Character, *, picture: bytes | None = None, param: str = "character") -> None:
-        """Write the character's texts; `picture`, PNG or JPEG, replaces the one it has. Raises BadRequest."""
+        """Write the character; `picture`, PNG or JPEG, replaces the one it has. Raises BadRequest."""
         path = self._folder.find(name, param=param)
         if path is None or path.suffix.lower() == _JSON:
             path = self._folder.new(name, ".yaml", param=param)
+        own = _unknown(path)
+        text = yaml_text(_stored(character) | own)
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            raise BadRequest(f"The texts are larger than {MAX_TEXT_BYTES // 1024} KiB.", param=param)
         if picture is not None:
             save_picture(self._folder, name, picture, param=param)
-        atomic_write(path, yaml_text(_stored(character)))
+        self._save_rest(_stem(path), character, own)
+        atomic_write(path, text)
 
     def remove_picture(self, name: str, *, param: str = "character") -> None:
         """Take the picture away, if there is one. Raises BadRequest for what is no plain name."""
@@ -88,49 +104,135 @@ class Characters:
 
     def delete(self, name: str, *, param: str = "character") -> None:
         """Remove the character and its picture. Raises BadRequest when there is none of that name."""
+        stem = _stem(self._folder.existing(name, param=param))
         self._folder.delete(name, *PICTURE_SUFFIXES, param=param)
+        self._cards.new(stem, _JSON).unlink(missing_ok=True)
         self.models.forget(name)
+
+    def unused_name(self, name: str) -> str:
+        """`name`, or with a number where a character has it."""
+        return self._folder.unused_name(name)
+
+    def opened_file(
+        self, file_name: str, content: bytes, *, picture: bytes | None = None, param: str = "character"
+    ) -> Imported:
+        """The character in a YAML or JSON file, a picture that carries one (PNG, WebP, JPEG) or a CharX archive. Its own
+        picture goes before `picture`. Raises BadRequest for what holds no character."""
+        shown = _shown(file_name)
+        with blaming(param):
+            card = read_card(content, shown)
+        character = card.text
+        if len(yaml_text(_stored(character)).encode()) > MAX_TEXT_BYTES:
+            raise BadRequest(f"The texts in {shown} are larger than {MAX_TEXT_BYTES // 1024} KiB.", param=param)
+        file = file_name_for(character.name)
+        taken = next((name for name in self.names() if name.lower() == file.lower()), None)
+        return Imported(
+            character=character,
+            picture=card.picture or picture,
+            file=file if taken is None else taken,
+            is_taken=taken is not None,
+            is_same=taken is not None and replace(self.read(taken, param=param), picture=None) == character,
+            notes=_notes(character, card.left_out),
+        )
+
+    def add(self, imported: Imported, *, replaces: bool = False, param: str = "character") -> str:
+        """Keep the character; returns its name. Where that is taken, it replaces the one there is, whose voice and user it
+        gets where it has none, or gets _001, _002 … appended. Raises BadRequest."""
+        character, name = imported.character, imported.file
+        if replaces and imported.is_taken:
+            before = self.read(name, param=param)
+            character = replace(
+                character,
+                voice=character.voice or before.voice,
+                user_name=character.user_name or before.user_name,
+            )
+        else:
+            name = self._folder.unused_name(name)
+        self.save(name, character, picture=imported.picture, param=param)
+        return name
 
     def import_file(
         self, file_name: str, content: bytes, *, picture: bytes | None = None, param: str = "character"
     ) -> str:
-        """Add a character out of a YAML or JSON file, a picture that carries one (PNG, WebP, JPEG) or a CharX archive;
-        returns its name. Its own picture goes before `picture`.
+        """Add the character that `opened_file` finds beside those that there are; returns its name."""
+        return self.add(self.opened_file(file_name, content, picture=picture, param=param), param=param)
 
-        A name that is taken gets _001, _002 … appended. Raises BadRequest for what holds no character.
-        """
-        shown = _shown(file_name)
-        with blaming(param):
-            card = read_card(content, shown)
-        character = _character(card.text)
-        if len(yaml_text(_stored(character)).encode()) > MAX_TEXT_BYTES:
-            raise BadRequest(f"The texts in {shown} are larger than {MAX_TEXT_BYTES // 1024} KiB.", param=param)
-        name = self._folder.unused_name(file_name_for(character.name))
-        self.save(name, character, picture=card.picture or picture, param=param)
-        return name
+    def _save_rest(self, stem: str, character: Character, own: Mapping[str, object]) -> None:
+        more = {key: value for key, value in character.more.items() if key not in own}
+        book = {BOOK: dict(character.book.raw)} if character.book is not None else {}
+        path = self._cards.new(stem, _JSON)
+        if not more and not book and not character.outside:
+            path.unlink(missing_ok=True)
+            return
+        content = {"data": more | book, "outside": dict(character.outside)}
+        atomic_write(path, json.dumps(content, ensure_ascii=False, indent=1))
 
 
 def _read(path: Path) -> Character:
     """What people write by hand is told what is wrong with it; JSON comes from other programs."""
     is_json = path.suffix.lower() == _JSON
+    return character_of(_content(path), path.name, takes_lists=is_json)
+
+
+def _content(path: Path) -> Mapping[str, object]:
+    is_json = path.suffix.lower() == _JSON
     text = read_text(path, limit=MAX_CARD_BYTES if is_json else MAX_TEXT_BYTES)
-    parsed = parse_json(text, path.name) if is_json else parse_yaml(text, path.name)
-    return _character(character_text(as_mapping(parsed, path.name), path.name, takes_lists=is_json))
+    return as_mapping(parse_json(text, path.name) if is_json else parse_yaml(text, path.name), path.name)
 
 
-def _character(text: CharacterText) -> Character:
-    return Character(text.name, text.context, text.greeting, text.user_name or None, voice=text.voice)
+def _read_rest(path: Path) -> _Rest:
+    content = as_mapping(parse_json(read_text(path, limit=2 * MAX_CARD_BYTES), path.name), path.name)
+    data, outside = (_mapping(content.get(key)) for key in ("data", "outside"))
+    book = data.pop(BOOK, None)
+    is_book = isinstance(book, dict) and is_lorebook(book)
+    return _Rest(
+        more=MappingProxyType(data),
+        outside=MappingProxyType(outside),
+        book=read_book(book, path.name) if isinstance(book, dict) and is_book else None,
+    )
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
+def _joined(character: Character, rest: _Rest) -> Character:
+    """What people write into the file by hand goes before what is kept beside it."""
+    return replace(
+        character,
+        book=character.book or rest.book,
+        more=MappingProxyType({**rest.more, **character.more}),
+        outside=MappingProxyType({**rest.outside, **character.outside}),
+    )
+
+
+def _unknown(path: Path) -> dict[str, object]:
+    """What a file of ours holds that nothing here knows, and that stays in it."""
+    try:
+        content = _content(path)
+    except (BadRequest, FileNotFoundError):
+        return {}
+    return {} if "data" in content else {key: value for key, value in content.items() if key not in KNOWN}
 
 
 def _stored(character: Character) -> dict[str, object]:
-    fields = {
-        "name": character.name,
-        "your_name": character.user_name,
-        "greeting": character.greeting,
-        "context": character.context,
-        "voice": character.voice,
-    }
-    return {key: value for key, value in fields.items() if value}
+    name, *others = own_fields(character).items()
+    user = {"your_name": character.user_name} if character.user_name else {}
+    return dict([name]) | user | dict(others)
+
+
+def _notes(character: Character, left_out: int) -> tuple[str, ...]:
+    unused = unused_parts(character)
+    lost = "1 picture or sound" if left_out == 1 else f"{left_out} pictures and sounds"
+    return (
+        *used_parts(character),
+        *([f"kept but not used: {', '.join(unused)}"] if unused else []),
+        *([f"not kept: {lost} of the archive"] if left_out else []),
+    )
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(path.suffix)
 
 
 def _shown(file_name: str) -> str:
@@ -141,38 +243,3 @@ def file_name_for(name: str) -> str:
     """The nearest to a character's name that every file system takes."""
     plain = "".join(" " if character in _FORBIDDEN or not character.isprintable() else character for character in name)
     return " ".join(plain.split())[:_LONGEST_IMPORTED_NAME].strip(" .") or "Character"
-
-
-# The magic number, then the header chunk: length, name, 13 bytes, checksum.
-_AFTER_HEADER: Final = len(PNG_MAGIC) + 4 + 4 + 13 + 4
-
-
-def yaml_file(character: Character) -> bytes:
-    fields = {
-        "name": character.name,
-        "greeting": character.greeting,
-        "context": character.context,
-        "voice": character.voice,
-    }
-    return yaml_text({key: value for key, value in fields.items() if value}).encode()
-
-
-def card_file(character: Character, png: bytes) -> bytes:
-    """The picture `png` with the character in it. Raises BadRequest for what is no PNG."""
-    if not png.startswith(PNG_MAGIC) or len(png) < _AFTER_HEADER:
-        raise BadRequest("A card needs a PNG picture.")
-    text = base64.b64encode(json.dumps(_card(character), ensure_ascii=False).encode())
-    return png[:_AFTER_HEADER] + _chunk(b"tEXt", b"chara\0" + text) + png[_AFTER_HEADER:]
-
-
-def _card(character: Character) -> dict[str, object]:
-    """`context` is ours: where it is read, nothing has to be put together out of the other texts."""
-    texts = {"description": character.context, "context": character.context, "first_mes": character.greeting}
-    empty = dict.fromkeys(("personality", "scenario", "mes_example"), "")
-    # Where the format lets programs keep what is theirs.
-    own = {"extensions": {"voice": character.voice}} if character.voice else {}
-    return {"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": character.name, **texts, **empty, **own}}
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)

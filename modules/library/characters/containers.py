@@ -13,14 +13,7 @@ from typing import Final
 from PIL import Image
 
 from modules.errors import BadRequest
-from modules.library.characters.pictures import PNG_MAGIC
-
-# The third version of cards goes before the second.
-CARD_KEYS: Final = ("ccv3", "chara")
-
-# Four bytes of length and four of kind before a chunk's data, four of checksum after it.
-_HEAD: Final = 8
-_CHECKSUM: Final = 4
+from modules.library.characters.pictures import CARD_KEYS, png_chunks
 
 
 def png_card_texts(png: bytes, *, limit: int) -> Iterator[bytes]:
@@ -34,7 +27,7 @@ def png_card_texts(png: bytes, *, limit: int) -> Iterator[bytes]:
 
 
 def _texts(png: bytes, limit: int) -> Iterator[tuple[str, bytes]]:
-    for kind, content in _chunks(png):
+    for kind, content in png_chunks(png):
         keyword, _, rest = content.partition(b"\0")
         name = keyword.decode("latin-1").lower()
         if kind == b"tEXt":
@@ -46,24 +39,15 @@ def _texts(png: bytes, limit: int) -> Iterator[tuple[str, bytes]]:
             yield name, _inflated(text, limit) if is_compressed else text
 
 
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Up to the picture's end; what is cut off counts as the end. Checksums are not looked at: what the text says will
-    show whether it is whole."""
-    place = len(PNG_MAGIC)
-    while place + _HEAD <= len(png):
-        length = int.from_bytes(png[place : place + 4])
-        kind, end = png[place + 4 : place + _HEAD], place + _HEAD + length
-        if kind == b"IEND" or end > len(png):
-            return
-        yield kind, png[place + _HEAD : end]
-        place = end + _CHECKSUM
-
-
 def _inflated(content: bytes, limit: int) -> bytes:
     try:
         return zlib.decompressobj().decompress(content, limit + 1)
     except zlib.error:
         return b""
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)
 
 
 # Tags of the EXIF specification: the sub-directory, and the comment in it.

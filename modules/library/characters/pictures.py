@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -33,7 +33,7 @@ def picture_beside(file: Path) -> Path | None:
 def save_picture(folder: Folder, name: str, picture: bytes, *, param: str) -> None:
     """Put `picture` beside the file of that name, in place of one in any format. Raises BadRequest for other formats."""
     suffix = _suffix_for(picture, param)
-    atomic_write(folder.new(name, suffix, param=param), picture)
+    atomic_write(folder.new(name, suffix, param=param), without_card(picture))
     for other in set(PICTURE_SUFFIXES) - {suffix}:
         folder.new(name, other, param=param).unlink(missing_ok=True)
 
@@ -42,6 +42,73 @@ def remove_picture(folder: Folder, name: str, *, param: str) -> None:
     """Take away the picture beside the file of that name, if it has one."""
     for suffix in PICTURE_SUFFIXES:
         folder.new(name, suffix, param=param).unlink(missing_ok=True)
+
+
+# The third version of cards goes before the second.
+CARD_KEYS: Final = ("ccv3", "chara")
+# The pictures and sounds that such a card may bring along in the same file.
+_ASSET_KEY: Final = b"chara-ext-asset_"
+_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+# Four bytes of length and four of kind before a chunk's data, four of checksum after it.
+_HEAD: Final = 8
+_CHECKSUM: Final = 4
+# JPEG's segments for EXIF and XMP, and for comments.
+_NOTES: Final = frozenset({0xE1, 0xFE})
+_SCAN: Final = 0xDA
+
+
+def png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Up to the picture's end; what is cut off counts as the end. Checksums are not looked at: what the text says will
+    show whether it is whole."""
+    for start, end in _chunk_places(png):
+        yield png[start + 4 : start + _HEAD], png[start + _HEAD : end]
+
+
+def without_card(picture: bytes) -> bytes:
+    """The picture without the character that a PNG carries: what is edited later would not be in it."""
+    if not picture.startswith(PNG_MAGIC):
+        return picture
+    return _without(picture, [place for place in _chunk_places(picture) if _is_card(picture, *place)], _CHECKSUM)
+
+
+def without_notes(jpeg: bytes) -> bytes:
+    """A JPEG picture without EXIF, XMP and comments."""
+    return _without(jpeg, list(_note_places(jpeg)), 0)
+
+
+def _chunk_places(png: bytes) -> Iterator[tuple[int, int]]:
+    """Where each chunk begins, and where its content ends."""
+    place = len(PNG_MAGIC)
+    while place + _HEAD <= len(png):
+        end = place + _HEAD + int.from_bytes(png[place : place + 4])
+        if png[place + 4 : place + _HEAD] == b"IEND" or end > len(png):
+            return
+        yield place, end
+        place = end + _CHECKSUM
+
+
+def _is_card(png: bytes, start: int, end: int) -> bool:
+    if png[start + 4 : start + _HEAD] not in _TEXTS:
+        return False
+    keyword = png[start + _HEAD : min(end, start + _HEAD + 80)].partition(b"\0")[0].lower()
+    return keyword.startswith(_ASSET_KEY) or keyword.decode("latin-1") in CARD_KEYS
+
+
+def _note_places(jpeg: bytes) -> Iterator[tuple[int, int]]:
+    place = 2
+    while place + 4 <= len(jpeg) and jpeg[place] == 0xFF and jpeg[place + 1] != _SCAN:
+        end = place + 2 + int.from_bytes(jpeg[place + 2 : place + 4])
+        if jpeg[place + 1] in _NOTES:
+            yield place, end
+        place = end
+
+
+def _without(content: bytes, places: Sequence[tuple[int, int]], more: int) -> bytes:
+    if not places:
+        return content
+    ends = [0, *(end + more for _, end in places)]
+    starts = [*(start for start, _ in places), len(content)]
+    return b"".join(content[end:start] for end, start in zip(ends, starts, strict=True))
 
 
 def _contained(folder: Path, name: str) -> Path | None:

@@ -6,7 +6,8 @@ from typing import Final
 
 from modules.errors import BadRequest
 from modules.library.characters.card import MAX_FILE_BYTES
-from modules.library.characters.characters import Characters, card_file, yaml_file
+from modules.library.characters.characters import Characters
+from modules.library.characters.export import card_file, yaml_file
 from modules.library.text_files import read_bytes
 from modules.ui.characters.pictures import as_png
 from modules.ui.page.access import check_saves

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from modules.errors import BadRequest
-from modules.library.characters.characters import Character, Characters, file_name_for
+from modules.library.characters.character import Character
+from modules.library.characters.characters import Characters, file_name_for
 from modules.library.characters.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
 from modules.library.users import User, UserProfiles
@@ -100,8 +101,8 @@ class CharacterStore:
 
     def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
         greeting, context, voice = sheet.texts
-        before = self._characters.read(file).user_name if file in self.names() else None
-        character = Character(sheet.name, context, greeting, before, voice=voice)
+        before = self._characters.read(file) if file in self.names() else Character(sheet.name)
+        character = replace(before, name=sheet.name, context=context, greeting=greeting, voice=voice, picture=None)
         self._characters.save(file, character, picture=picture or None)
         if picture == NO_PICTURE:
             self._characters.remove_picture(file)

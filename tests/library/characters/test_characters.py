@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from modules.errors import BadRequest
-from modules.library.characters.characters import Character, card_file, yaml_file
+from modules.library.characters.character import Character
+from modules.library.characters.export import card_file, yaml_file
 from modules.library.library import Library
 from modules.paths import UserData
 from tests.library.names import CANARY, HOSTILE, write_old
@@ -80,7 +81,7 @@ def test_first_of_the_suffixes(library: Library, data: UserData) -> None:
                 "spec": "chara_card_v2",
                 "data": {"name": "N", "description": "kind", "scenario": "rain", "mes_example": "m", "first_mes": "f"},
             },
-            Character("N", "N's Persona: kind\nScenario: rain\nm", "f"),
+            Character("N", "kind", "f", scenario="rain", examples="m"),
         ),
     ],
 )
@@ -225,8 +226,8 @@ def test_cards_are_imported_with_their_picture(library: Library, data: UserData,
     png = card(content, key)
     assert library.characters.import_file("whatever.bin", png) == "N"
     picture = data.characters / "N.png"
-    assert library.characters.read("N") == Character("N", "N's Persona: d\nScenario: s\nm", "f", picture=picture)
-    assert picture.read_bytes() == png
+    assert library.characters.read("N") == Character("N", "d", "f", picture=picture, scenario="s", examples="m")
+    assert picture.read_bytes() == PNG + chunk(b"IHDR", bytes(13)) + chunk(b"IEND", b"")
 
 
 def test_a_name_that_is_taken_gets_a_number(library: Library) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from modules.library.characters.characters import Character
+from modules.library.characters.character import Character
 from modules.ui.characters.files import CharacterFiles
 from modules.ui.page.page import Page
 from tests.ui.characters.test_form import content_of, picture

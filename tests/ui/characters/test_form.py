@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from modules.library.characters.characters import Character
+from modules.library.characters.character import Character
 from modules.ui.characters.form import Form, form_parts
 from modules.ui.characters.stores import CharacterStore, FormStore, UserStore
 from modules.ui.page.page import Page
