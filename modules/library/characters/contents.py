@@ -1,4 +1,4 @@
-"""What of a character card is used here, and what is only kept: pictures and sounds that come with it, programs' own fields."""
+"""What of a character card is used here, and what is only kept."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Characters as files for other programs: YAML, JSON cards of the third version, PNG pictures that carry a card."""
+"""Characters as files for other programs: YAML, and cards as JSON or in PNG pictures."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Decorators at the beginning of a lorebook entry's content, as the third version of character cards names them."""
+"""Decorators: the first lines of entries in lorebooks of the third version of cards."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

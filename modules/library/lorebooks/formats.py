@@ -1,4 +1,4 @@
-"""Lorebooks of other programs: those of character cards, SillyTavern's World Info, and the third version's own files."""
+"""Lorebooks as cards, SillyTavern's World Info and the third version's own files have them."""
 
 import json
 from collections.abc import Iterable, Mapping
