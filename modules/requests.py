@@ -36,7 +36,8 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persona:
     """Who speaks in the modes CHAT and CHAT_INSTRUCT. What is None comes from the character's file (`character` is its
-    name), then from the settings. `chat_template` is Jinja source for the dialogue."""
+    name), then from the settings. `chat_template` is Jinja source for the dialogue; `greeting_index` is 0 for the character's
+    first message, else the number of an alternate greeting; `lorebooks` are names of those besides the character's own."""
 
     mode: Mode = Mode.INSTRUCT
     character: str | None = None
@@ -47,6 +48,9 @@ class Persona:
     user_bio: str | None = None
     chat_instruct_command: str | None = None
     chat_template: str | None = None
+    greeting_index: int = 0
+    lorebooks: tuple[str, ...] | None = None
+    uses_lore: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from modules.engine.protocols import Engine
@@ -11,6 +11,8 @@ from modules.engine.types import ModelCard, Prompt
 from modules.errors import BadRequest
 from modules.library.library import Library
 from modules.messages import MediaPart, Message, Part, Role, TextPart
+from modules.prompt.characters.lore import Count, Lore, chosen_lore
+from modules.prompt.characters.matching import Patterns
 from modules.prompt.conversation.trim import LEFT_OUT, readable, shortened
 from modules.prompt.media import MediaDecoder, NoMedia, PlacedMedia, placed, with_places
 from modules.prompt.plan import Planner, PromptPlan, conversation_of
@@ -30,9 +32,12 @@ from modules.prompt.tokens import (
     without_reserved,
 )
 from modules.prompt.writer import PromptWriter, Written
-from modules.requests import ChatRequest, CompletionRequest, MixedPrompt
+from modules.requests import ChatRequest, CompletionRequest, MixedPrompt, Mode
 from modules.settings.values import Settings
 from modules.text.control_tokens import ControlTexts
+
+# More entries of lorebooks than conversations bring up.
+_KEPT_LENGTHS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class ChatPrompt:
 
     `stop_token_ids` are control tokens that end it too. Where there are `reply_prefixes`, white space at the beginning
     of the reply is no part of it, and then neither is one of these. With `is_thinking` the prompt ends within a thought
-    that the request handed over. `repairs` name what had to be done for the template to take the conversation.
+    that the request handed over. `repairs` name what had to be done for the template to take the conversation, `lore` the
+    entries of lorebooks that are in it.
     """
 
     prompt: Prompt
@@ -52,6 +58,7 @@ class ChatPrompt:
     reply_prefixes: tuple[str, ...] = ()
     is_thinking: bool = False
     repairs: tuple[str, ...] = ()
+    lore: tuple[str, ...] = ()
 
 
 class PromptEdits(Protocol):
@@ -109,6 +116,8 @@ class PromptBuilder:
         self._stops = StopTexts(self._writer)
         # Weak, so that the ids leave with the model that they belong to.
         self._stop_ids: WeakKeyDictionary[Engine, dict[str, list[int]]] = WeakKeyDictionary()
+        self._lengths: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
+        self._patterns = Patterns()
 
     async def aclose(self) -> None:
         await self._rendering.aclose()
@@ -118,7 +127,7 @@ class PromptBuilder:
     ) -> ChatPrompt:
         """With `sizes_only` the prompt has its tokens, those of pictures with another id, and can be counted only. Raises
         BadRequest when the template refuses the conversation, ContextTooLong, NotSupported."""
-        plan, parts = await self._plan(engine.card, request)
+        plan, parts = await self._plan(engine.card, request, self._counter(engine))
         media = await placed(self._media, engine, parts, sizes_only=sizes_only)
         draft = await self._fitting(_Drafting(engine, plan, media, edits or NoEdits()), request)
         # max_tokens 0 only scores the prompt, which may then fill the context.
@@ -133,6 +142,7 @@ class PromptBuilder:
             reply_prefixes=_reply_prefixes(plan),
             is_thinking=plan.continues_thought,
             repairs=draft.repairs,
+            lore=() if plan.cast is None else plan.cast.lore,
         )
 
     def controls(self, card: ModelCard) -> ControlTexts:
@@ -148,7 +158,8 @@ class PromptBuilder:
     async def conversation(self, card: ModelCard, request: ChatRequest) -> tuple[Message, ...]:
         """The messages of a chat request for a model whose template is not here: with what the settings and the
         character have to say. Raises BadRequest."""
-        return conversation_of(await asyncio.to_thread(self._planner.plan, card, request))
+        lore = await self._lore(card, request, _estimated)
+        return conversation_of(await asyncio.to_thread(self._planner.plan, card, request, lore))
 
     async def text(self, card: ModelCard, request: ChatRequest) -> str:
         return (await self.written(card, request)).text
@@ -204,13 +215,37 @@ class PromptBuilder:
         tokens = infill_tokens(engine.card, before, after)
         return with_bos(engine.card, tokens) if request.add_bos else tokens
 
-    async def _plan(self, card: ModelCard, request: ChatRequest) -> tuple[PromptPlan, tuple[MediaPart, ...]]:
+    async def _plan(
+        self, card: ModelCard, request: ChatRequest, count: Count | None = None
+    ) -> tuple[PromptPlan, tuple[MediaPart, ...]]:
         """With places for the pictures and sounds that the model of `card` can read. Raises BadRequest for others."""
         kept = readable(request.messages, card.modalities)
         messages, parts = with_places(kept)
+        lore = await self._lore(card, request, count or _estimated)
         # Reads characters and templates from disk.
-        plan = await asyncio.to_thread(self._planner.plan, card, replace(request, messages=messages))
+        plan = await asyncio.to_thread(self._planner.plan, card, replace(request, messages=messages), lore)
         return (plan if kept == request.messages else replace(plan, repairs=(LEFT_OUT, *plan.repairs))), parts
+
+    async def _lore(self, card: ModelCard, request: ChatRequest, count: Count) -> Lore | None:
+        if request.persona.mode is Mode.INSTRUCT:
+            return None
+        search = await asyncio.to_thread(self._planner.search, request)
+        if search is None:
+            return None
+        return await chosen_lore(search.books, search.scene, self._patterns, count=count, context=card.context)
+
+    def _counter(self, engine: Engine) -> Count:
+        """Counts the entries of lorebooks; each is tokenized once for a model."""
+        known = self._lengths.setdefault(engine, {})
+
+        async def count(text: str) -> int:
+            if text not in known:
+                if len(known) >= _KEPT_LENGTHS:
+                    known.clear()
+                known[text] = len(await tokenize(engine, without_reserved(text), param="lorebooks", special=False))
+            return known[text]
+
+        return count
 
     async def _draft(self, drafting: _Drafting, messages: Sequence[Message]) -> _Draft:
         engine, plan, media, edits = drafting.engine, drafting.plan, drafting.media, drafting.edits
@@ -254,6 +289,11 @@ class PromptBuilder:
         if control not in known:
             known[control] = await engine.tokenize(control, special=True)
         return known[control]
+
+
+async def _estimated(text: str) -> int:
+    """Where no tokenizer is at hand; English has four letters a token, other languages fewer."""
+    return len(text) // 3 + 1
 
 
 def _raw_text(part: Part) -> str:

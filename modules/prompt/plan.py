@@ -1,103 +1,30 @@
 """What a prompt is made of, decided before rendering: templates, characters, messages in order."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
-from modules.library.characters.character import Character
 from modules.library.library import Library
+from modules.library.lorebooks.book import Lorebook
 from modules.messages import Message, Role, TextPart, ToolUse, text_message
-from modules.prompt.templates.choice import DIALOGUE, ChatTemplate, TemplateSelector
+from modules.prompt.characters.cast import (
+    Cast,
+    Circumstances,
+    cast_for,
+    scene_of,
+    seed_of,
+    speakers,
+    with_notes,
+)
+from modules.prompt.characters.lore import Lore, Scene
+from modules.prompt.templates.choice import ChatTemplate, TemplateSelector
 from modules.prompt.templates.shape import ends_with_thought, with_thought_apart
 from modules.prompt.templates.variables import template_variables
-from modules.prompt.tokens import BOT_NAME, USER_NAME, is_media_place, without_reserved
-from modules.requests import ChatRequest, Mode, Persona
+from modules.prompt.tokens import is_media_place, media_places
+from modules.requests import ChatRequest, Mode
 from modules.settings.values import Settings
-
-_NOBODY: Final = frozenset({"", "None"})
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*(user|char)\s*\}\}|<(user|bot)>", re.IGNORECASE)
-# In a template, <user> in small letters may be markup.
-_IN_TEMPLATE: Final = re.compile(r"\{\{\s*(user|char)\s*\}\}|<(USER|BOT)>")
-_IN_COMMAND: Final = re.compile(rf"<\|(character|prompt)\|>|{_PLACEHOLDER.pattern}", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cast:
-    """The two who speak, with all placeholders in their texts filled in. In the `command` and in the source of the
-    `template` they stand yet, for names must not become part of a program."""
-
-    user: str
-    bot: str
-    context: str
-    greeting: str
-    user_bio: str
-    command: str
-    template: ChatTemplate
-
-    def instruction(self, dialogue: str) -> str:
-        """The command with the `dialogue` in it."""
-        words = {"character": self.bot, "prompt": dialogue, "user": self.user, "char": self.bot, "bot": self.bot}
-        return _IN_COMMAND.sub(lambda found: words[_name_in(found)], self.command)
-
-
-def cast_for(persona: Persona, library: Library, settings: Settings) -> Cast:
-    """Reads files. Raises BadRequest for a character that there is not."""
-    character = _character(persona, library, settings)
-    profile = library.users.read(settings.user)
-    is_given = settings.explicit.__contains__
-    user = _first(persona.user_name, character.user_name, settings.name1 if is_given("name1") else profile.name)
-    bot = _first(persona.bot_name, character.name)
-    bio = _first(persona.user_bio, settings.user_bio if is_given("user_bio") else profile.bio)
-
-    def filled(text: str) -> str:
-        words = {"user": user, "char": bot, "bot": bot}
-        return _PLACEHOLDER.sub(lambda found: words[_name_in(found)], without_reserved(text)).strip()
-
-    return Cast(
-        user=user,
-        bot=bot,
-        context=filled(_first(persona.context, character.context)),
-        greeting=filled(_first(persona.greeting, character.greeting)),
-        user_bio=filled(bio),
-        command=_first(persona.chat_instruct_command, settings.chat_instruct_command),
-        template=_dialogue_template(persona, settings),
-    )
-
-
-def with_marked_names(source: str) -> str:
-    """A dialogue template with marks in place of its placeholders; `with_names` puts the names there after rendering."""
-    marks = {"user": USER_NAME, "char": BOT_NAME, "bot": BOT_NAME}
-    return _IN_TEMPLATE.sub(lambda found: marks[_name_in(found)], source)
-
-
-def with_names(text: str, cast: Cast) -> str:
-    return text.replace(USER_NAME, cast.user).replace(BOT_NAME, cast.bot)
-
-
-def _character(persona: Persona, library: Library, settings: Settings) -> Character:
-    name = settings.character if persona.character is None else persona.character
-    if name in _NOBODY:
-        return Character(settings.name2, settings.context, settings.greeting)
-    return library.characters.read(name)
-
-
-def _dialogue_template(persona: Persona, settings: Settings) -> ChatTemplate:
-    if persona.chat_template:
-        return ChatTemplate(with_marked_names(persona.chat_template), param="chat_template_str")
-    if settings.chat_template_str:
-        return ChatTemplate(with_marked_names(settings.chat_template_str))
-    return DIALOGUE
-
-
-def _first(*texts: str | None) -> str:
-    return next((without_reserved(text) for text in texts if text is not None), "")
-
-
-def _name_in(found: re.Match[str]) -> str:
-    return next(group for group in found.groups() if group).lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +50,14 @@ class PromptPlan:
         return self.continues and last.reasoning is not None and not last.text.strip()
 
 
+@dataclass(frozen=True, slots=True)
+class LoreSearch:
+    """Lorebooks, and what to look for in them."""
+
+    books: tuple[Lorebook, ...]
+    scene: Scene
+
+
 class Planner:
     """Makes plans with the user's files and settings; blocks for as long as reading files takes."""
 
@@ -131,14 +66,16 @@ class Planner:
         self._settings = settings
         self._shelf = TemplateSelector(library, settings)
 
-    def plan(self, card: ModelCard, request: ChatRequest) -> PromptPlan:
+    def plan(self, card: ModelCard, request: ChatRequest, lore: Lore | None = None) -> PromptPlan:
         """Raises BadRequest: names that do not exist, arguments that cannot be set, nothing to continue."""
         mode = request.persona.mode
-        cast = None if mode is Mode.INSTRUCT else cast_for(request.persona, self._library, self._settings)
+        messages = self._messages(request)
+        cast = None if mode is Mode.INSTRUCT else self._cast(request, messages, lore or Lore())
         template = (
             cast.template if cast is not None and mode is Mode.CHAT else self._shelf.choose(card, request.template)
         )
-        messages = self._messages(request)
+        if cast is not None and cast.takes_system:
+            messages = messages[leading_system(messages) :]
         if cast is not None and cast.greeting and _opens_with_user(messages):
             messages = _greeted(messages, cast.greeting)
         shows_tools = request.tool_choice.use is not ToolUse.NONE
@@ -153,6 +90,28 @@ class Planner:
             continues=request.continue_last,
             prompts_reply=request.add_generation_prompt,
         )
+
+    def search(self, request: ChatRequest) -> LoreSearch | None:
+        """What lorebooks there are to look into for a reply, and with what; None where there are none. Raises BadRequest
+        for a book that there is not."""
+        persona = request.persona
+        uses = self._settings.use_lorebooks if persona.uses_lore is None else persona.uses_lore
+        if persona.mode is Mode.INSTRUCT or not uses:
+            return None
+        who = speakers(persona, self._library, self._settings)
+        names = self._settings.lorebooks if persona.lorebooks is None else persona.lorebooks
+        books = [self._library.lorebooks.read(name) for name in names]
+        if who.character.book is not None:
+            books.append(who.character.book)
+        return LoreSearch(tuple(books), scene_of(self._messages(request), who, persona)) if books else None
+
+    def _cast(self, request: ChatRequest, messages: Sequence[Message], lore: Lore) -> Cast:
+        system = messages[0].text if leading_system(messages) else ""
+        # Pictures stay where the request has them.
+        system = "" if media_places(system) else system
+        is_default = not any(message.role is Role.SYSTEM for message in request.messages)
+        around = Circumstances(seed=seed_of(messages), system=system, is_default_system=is_default, lore=lore)
+        return cast_for(request.persona, self._library, self._settings, around)
 
     def _messages(self, request: ChatRequest) -> list[Message]:
         if request.continue_last and request.messages[-1].role is not Role.ASSISTANT:
@@ -180,9 +139,17 @@ def conversation_of(plan: PromptPlan) -> tuple[Message, ...]:
     if plan.cast is None:
         return plan.messages
     count = leading_system(plan.messages)
+    told = noted(plan, plan.messages)[count:]
     about = [text for text in (plan.cast.context, plan.cast.user_bio) if text]
     system = [*(text_message(Role.SYSTEM, text) for text in about), *plan.messages[:count]]
-    return (*([joined_system(system)] if system else []), *plan.messages[count:])
+    return (*([joined_system(system)] if system else []), *told)
+
+
+def noted(plan: PromptPlan, messages: Sequence[Message]) -> Sequence[Message]:
+    """`messages`, which are all of the plan's or fewer, with the notes of the character and of its lorebooks."""
+    if plan.cast is None or not plan.cast.notes:
+        return messages
+    return with_notes(messages, plan.cast.notes, start=leading_system(messages), continues=plan.continues)
 
 
 def _names(cast: Cast) -> dict[str, Any]:

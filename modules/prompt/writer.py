@@ -8,6 +8,7 @@ from typing import Any, Final
 from modules.engine.types import ModelCard
 from modules.errors import BadRequest
 from modules.messages import Message, Role, TextPart, text_message
+from modules.prompt.characters.cast import Cast, with_names
 from modules.prompt.conversation.messages import (
     Quote,
     fitted_tools,
@@ -17,7 +18,7 @@ from modules.prompt.conversation.messages import (
     with_pairs,
 )
 from modules.prompt.conversation.repair import repaired
-from modules.prompt.plan import Cast, PromptPlan, joined_system, leading_system, with_names
+from modules.prompt.plan import PromptPlan, joined_system, leading_system, noted
 from modules.prompt.templates.abilities import Abilities, TemplateAbilities, TemplateNeed
 from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.templates.render import TemplateKilled
@@ -67,7 +68,7 @@ class PromptWriter:
 
     async def write(self, plan: PromptPlan, messages: Sequence[Message]) -> Written:
         """The prompt with `messages`, which are all of the plan's or fewer. Raises BadRequest."""
-        written = await self._of_mode(plan, messages)
+        written = await self._of_mode(plan, noted(plan, messages))
         return replace(written, repairs=(*plan.repairs, *written.repairs)) if plan.repairs else written
 
     async def _of_mode(self, plan: PromptPlan, messages: Sequence[Message]) -> Written:

@@ -11,7 +11,7 @@ from modules.engine.types import Constraint
 from modules.errors import BadRequest, ServiceError
 from modules.library.library import Library
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt.plan import Cast, cast_for
+from modules.prompt.characters.cast import Cast, cast_for
 from modules.requests import ChatRequest, CompletionRequest, Limits, Mode, Persona, TemplateChoice
 from modules.sampling import Sampling
 from modules.settings.values import Settings

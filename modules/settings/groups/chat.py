@@ -32,6 +32,8 @@ class ChatSettings(SettingsGroup, frozen=True):
     greeting: str = setting(
         "How can I help you today?", "First message of the dialogue, where no character is chosen; empty for none."
     )
+    use_lorebooks: bool = setting(True, "Entries of lorebooks join the prompt in these modes when their keys are said.")
+    lorebooks: Words = setting((), "Lorebooks from user_data/lorebooks in these modes, besides a character's own.")
     user_bio: str = setting("", "What the model is told about the user in the modes chat and chat-instruct.")
     custom_system_message: str = setting("", "System message of conversations that bring none.")
     chat_instruct_command: str = setting(

@@ -13,7 +13,7 @@ from modules.chat.session import session
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
 from modules.library.chats.history import Attachment, History, last_model
-from modules.prompt.plan import cast_for
+from modules.prompt.characters.cast import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
