@@ -1,4 +1,4 @@
-"""Who speaks in the modes chat and chat-instruct: names, and the texts that stand around the conversation."""
+"""Who speaks in the modes chat and chat-instruct, and what is said of them around the conversation."""
 
 import re
 from collections.abc import Iterable, Sequence

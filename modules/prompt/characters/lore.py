@@ -1,4 +1,4 @@
-"""Which entries of lorebooks join a prompt: those whose keys were said lately, as far as there is room for them."""
+"""Which entries of lorebooks join a prompt: those whose keys were said lately, within a budget."""
 
 import asyncio
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Macros in the texts of characters, as the third version of character cards and SillyTavern name them."""
+"""Macros in the texts of characters, as version 3 of character cards and SillyTavern name them."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Whether the keys of a lorebook's entry occur in a text; regular expressions have little time for it."""
+"""Whether keys of lorebooks occur in a text; regular expressions have little time for it."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
