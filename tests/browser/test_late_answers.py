@@ -1,12 +1,13 @@
 """What was entered while the page waits for an answer is still there when the answer comes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Browser, Locator, Page, Request, Route, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
@@ -16,6 +17,11 @@ from tests.model_files import QWEN, SMOLLM2
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 _EVENTS: Final = "**/gradio_api/queue/join*"
+_EVENTS_OF: Final = """([name, kind]) => {
+  const owner = window.gradio_config.components.find((each) => each.props.elem_id === name).id;
+  const starts = ({ targets }) => targets.some(([id, each]) => id === owner && each === kind);
+  return window.gradio_config.dependencies.filter(starts).map(({ id }) => id);
+}"""
 
 
 @asynccontextmanager
@@ -34,6 +40,11 @@ async def _late(page: Page) -> AsyncIterator[None]:
         finally:
             free.set()
     await page.unroute_all(behavior="wait")
+
+
+def _event(request: Request) -> list[int]:
+    """The number of the event that a request asks for, if it does."""
+    return [json.loads(request.post_data or "{}")["fn_index"]] if "/queue/join" in request.url else []
 
 
 def _number(page: Page, label: str) -> Locator:
@@ -97,6 +108,55 @@ async def test_what_is_saved_is_what_was_chosen(chat: ChatPage, scripted: Site) 
     assert "Chiharu" not in file.read_text(encoding="utf-8")
     file.write_text(before, encoding="utf-8")
     await chat.go_to("Chat")
+
+
+async def test_message_waits_for_the_choice_of_its_chat(chat: ChatPage) -> None:
+    """The second choice is held back by Gradio while the first is under way, and ends what leaves before it."""
+    page = chat.page
+    await chat.speak_with("Example")
+    await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
+    sending = await page.evaluate(_EVENTS_OF, ["box", "submit"])
+    left: list[int] = []
+    page.on("request", lambda request: left.extend(_event(request)))
+    async with _late(page):
+        await page.get_by_label("Chat-instruct").check()
+        await chat.choose("#character", "Assistant")
+        await chat.write("echo: To the assistant")
+        before = list(left)
+    await expect(chat.sent).to_have_text(["echo: To the assistant"])
+    assert not set(before) & set(sending)
+    await expect(chat.replies).to_have_count(2)
+    await expect(chat.replies.first).to_have_text("How can I help you today?")
+    await expect(chat.box).to_have_value("")
+    await chat.speak_with("Example")
+    await chat.speak_with_nobody()
+
+
+async def test_message_that_was_cancelled_before_it_began_is_sent_again(chat: ChatPage) -> None:
+    page = chat.page
+    await chat.speak_with("Example")
+    await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
+    sending = await page.evaluate(_EVENTS_OF, ["box", "submit"])
+
+    is_asked = asyncio.Event()
+
+    async def swallow(route: Route) -> None:
+        if set(_event(route.request)) & set(sending) and not is_asked.is_set():
+            await route.fulfill(json={"event_id": "0" * 32})
+            is_asked.set()
+        else:
+            await route.continue_()
+
+    await page.route(_EVENTS, swallow)
+    await chat.write("echo: Not lost")
+    await is_asked.wait()
+    await chat.choose("#character", "Assistant")
+    await expect(chat.sent.filter(has_text="Not lost")).to_have_count(1)
+    await expect(chat.box).to_have_value("")
+    await page.unroute_all(behavior="wait")
+    await chat.until_done()
+    await chat.speak_with("Example")
+    await chat.speak_with_nobody()
 
 
 @pytest.mark.model

@@ -32,17 +32,31 @@
     return document.getElementById(name)?.querySelector("textarea, input:not([type=file])");
   };
 
+  // ---- Events that show another chat end the one that sends a message. Those of a choice that has not left yet, and those
+  // under way: Gradio may hold back another one of the same kind until they are over.
+  const unsent = new Set();
+  const switching = new Set();
+  const isSwitching = () => unsent.size + switching.size > 0;
+  const isSending = ({ targets }) => targets.some(([id, kind]) => id === idOf("box") && kind === "submit");
+  const switches = () => {
+    const sending = config().dependencies.find(isSending)?.id;
+    return config().dependencies.filter(({ cancels }) => cancels?.includes(sending));
+  };
+
   // ---- When something was entered.
-  const note = (element) => {
+  const note = (element, isChoice = !element.matches?.("[role=listbox], [role=combobox]")) => {
     const id = window.gradio_config?.components && ownerOf(element);
-    if (id != null) entered.set(id, performance.now());
+    if (id == null) return;
+    entered.set(id, performance.now());
+    if (isChoice) for (const { id: switching, targets } of switches())
+      if (targets.some(([each, kind]) => each === id && kind === "input")) unsent.add(switching);
   };
   for (const kind of ["input", "change"]) document.addEventListener(kind, (event) => note(event.target), true);
   document.addEventListener("pointerdown", (event) => {
-    if (event.target.closest?.("[role=option]")) note(document.activeElement);
+    if (event.target.closest?.("[role=option]")) note(document.activeElement, true);
   }, true);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches?.("[role=listbox], [role=combobox]")) note(event.target);
+    if (event.key === "Enter" && event.target.matches?.("[role=listbox], [role=combobox]")) note(event.target, true);
   }, true);
 
   // ---- When something was asked for.
@@ -52,14 +66,16 @@
   const join = async (input, options) => {
     const number = /"fn_index":(\d+),"trigger_id"/.exec(options?.body ?? "");
     const event = number && config().dependencies.find((each) => each.id === Number(number[1]));
-    for (const [id, kind] of event?.targets ?? []) {
-      if (kind === "input") heard.set(id, performance.now());
-      if (kind === "submit" && id === idOf("box")) submitted = performance.now();
-    }
+    for (const [id, kind] of event?.targets ?? []) if (kind === "input") heard.set(id, performance.now());
+    if (event && isSending(event)) submitted = performance.now();
+    unsent.delete(event?.id);
+    const isSwitch = event && switches().includes(event);
     const work = fetched(input, options);
     if (!event) return work;
     const asked = { at: performance.now(), event, texts: new Map(event.outputs.map((id) => [id, fieldOf(id)?.value])) };
     const known = work.then((answer) => answer.clone().json()).then((answer) => answer.event_id && begun.set(answer.event_id, asked));
+    if (isSwitch) switching.add(asked);
+    known.catch(() => switching.delete(asked));
     asking.add(known);
     known.catch(() => {}).finally(() => asking.delete(known));
     // What was sent before this answer, the end of the stream above all, has to be heard before it.
@@ -92,9 +108,12 @@
     const id = eventOf(message);
     const asked = begun.get(id);
     if (!asked) return message;
+    if (/^data:\s*\{"msg":\s*"process_starts"/.test(message)) asked.isStarted = true;
     const isOver = /^data:\s*\{"msg":\s*"process_completed"/.test(message);
     if (isOver) {
       begun.delete(id);
+      // What Gradio has held back leaves now.
+      setTimeout(() => requestAnimationFrame(() => switching.delete(asked)), BETWEEN);
       setTimeout(pressWaiting, 50);
     }
     const { outputs } = asked.event;
@@ -131,26 +150,68 @@
     const address = String(input?.url ?? input);
     if (!window.gradio_config?.components) return fetched(input, options);
     if (address.includes("/queue/join")) return join(input, options);
+    if (/\/cancel$/.test(address)) return cancel(input, options);
     return address.includes("/queue/data") ? listen(input, options) : fetched(input, options);
   };
 
-  // ---- Gradio drops an Enter without a word while an event of the same kind is ending: the message is sent again.
+  // ---- Gradio drops an Enter without a word while an event of the same kind is ending, and one that another event cancels
+  // before the server has begun it: the message is sent again.
   const RETRIES = 20;
   const BETWEEN = 300;
   const isSent = (at, text) => {
     const box = document.querySelector("#box textarea");
     return submitted > at || !text || box?.value !== text || document.querySelector("#box .stop-button");
   };
+  // Two at a time would send it twice.
+  let next = 0;
   const sendAgain = (at, text, tries) => {
     if (isSent(at, text) || !tries) return;
     document.querySelector("#box .submit-button")?.click();
-    setTimeout(() => sendAgain(at, text, tries - 1), BETWEEN);
+    next = setTimeout(() => sendAgain(at, text, tries - 1), BETWEEN);
+  };
+  const sendSoon = (text) => {
+    const at = performance.now();
+    clearTimeout(next);
+    next = setTimeout(() => sendAgain(at, text, RETRIES), BETWEEN);
+  };
+  // Gradio does not know yet which event it is when its request has not been answered.
+  const cancel = async (input, options) => {
+    const { event_id: told, fn_index: number, ...rest } = JSON.parse(options?.body ?? "{}");
+    if (!told) await Promise.allSettled([...asking]);
+    const id = told ?? [...begun].findLast(([, { event }]) => event.id === number)?.[0];
+    const asked = begun.get(id);
+    if (asked && isSending(asked.event) && !asked.isStarted) sendSoon(asked.texts.get(idOf("box")));
+    return fetched(input, id ? { ...options, body: JSON.stringify({ event_id: id, fn_index: number, ...rest }) } : options);
+  };
+
+  // ---- A message goes to the chat that was chosen before it.
+  const POLL = 50;
+  const PATIENCE = 40;
+  let isHeld = false;
+  const release = (tries) => {
+    if (isSwitching() && tries) return setTimeout(() => release(tries - 1), POLL);
+    unsent.clear();
+    switching.clear();
+    isHeld = false;
+    sendSoon(document.querySelector("#box textarea")?.value);
+    document.querySelector("#box .submit-button")?.click();
+  };
+  const hold = (event) => {
+    // A reply that is followed is an event under way for as long as it is written.
+    if (!isSwitching() || document.querySelector("#box .stop-button")) return false;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    clearTimeout(next);
+    if (!isHeld) release(PATIENCE);
+    isHeld = true;
+    return true;
   };
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || !event.target.matches?.("#box textarea")) return;
-    const at = performance.now();
-    const text = event.target.value;
-    setTimeout(() => sendAgain(at, text, RETRIES), BETWEEN);
+    if (!hold(event)) sendSoon(event.target.value);
+  }, true);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#box .submit-button")) hold(event);
   }, true);
 
   // ---- What waits for a form to be filled.
