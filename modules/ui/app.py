@@ -17,17 +17,22 @@ from modules.ui.chat.layout.conversation import conversation
 from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.layout.tools import tool_parts
 from modules.ui.chat.tab import connect_chat
+from modules.ui.frame.about import build_about, build_data
+from modules.ui.frame.appearance import appearance
 from modules.ui.frame.header import header
 from modules.ui.frame.inspector import extension_blocks, inspector, inspector_tab
+from modules.ui.frame.level import level_bridge
 from modules.ui.frame.navigation import Section, navigation, skip_link
+from modules.ui.frame.settings import SETTINGS_TAB, SettingsPage, build_settings
 from modules.ui.images.tab import build_images
-from modules.ui.model.tab import build_model
+from modules.ui.model.tab import ModelPages
 from modules.ui.notebook.tab import build_notebook
 from modules.ui.page.dictation import add_dictation
 from modules.ui.page.page import Page
 from modules.ui.page.read_aloud import add_read_aloud
-from modules.ui.parameters.tab import build_parameters
-from modules.ui.session.tab import build_session
+from modules.ui.parameters.tab import build_sampling
+from modules.ui.parameters.template import build_templates
+from modules.ui.session.tab import ProgramPages, build_api
 from modules.ui.shell.blocks import PageBlocks
 
 TITLE: Final = "Local models"
@@ -42,6 +47,7 @@ def build_blocks(page: Page) -> PageBlocks:
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
         with gr.Column(elem_id="frame"):
             skip_link()
+            level_bridge(page)
             with gr.Column(elem_id="left"):
                 chats = chat_list()
                 navigation([_CHAT, *_SECTIONS, *_extension_sections(page)])
@@ -55,6 +61,8 @@ def build_blocks(page: Page) -> PageBlocks:
             with inspector():
                 with inspector_tab("Chat", "chat", is_first=True):
                     right = controls(page)
+                with inspector_tab("Sampling", "sampling"):
+                    build_sampling(page)
                 with inspector_tab("Tools", "tools", is_first=True):
                     tools = tool_parts(page)
                 with inspector_tab("Info", "info", is_first=True):
@@ -85,6 +93,29 @@ def _build_sections(page: Page) -> None:
     for section, tab in zip(_extension_sections(page), page.extensions.tabs, strict=True):
         with _tab(section):
             tab.build()
+
+
+def _settings(page: Page) -> None:
+    models, program = ModelPages(page), ProgramPages()
+    pages = [
+        SettingsPage("General", "general-tab", _general(program), "sliders-horizontal"),
+        SettingsPage("Models", "model-tab", models.build_models, "box"),
+        SettingsPage("Download", "download-tab", models.build_downloads, "download"),
+        SettingsPage("Templates", "template-tab", build_templates, "code", is_expert=True),
+        SettingsPage("API", "api-tab", build_api, "network"),
+        SettingsPage("Extensions", "extensions-tab", program.build_extensions, "puzzle"),
+        SettingsPage("Data", "data-tab", build_data, "database"),
+        SettingsPage("About", "about-tab", build_about, "info"),
+    ]
+    build_settings(page, pages)
+
+
+def _general(program: ProgramPages) -> Callable[[Page], None]:
+    def build(page: Page) -> None:
+        appearance()
+        program.build_general(page)
+
+    return build
 
 
 def _tab(section: Section) -> gr.Tab:
@@ -152,17 +183,13 @@ def _assets(suffix: str) -> list[str]:
 _CHAT: Final = Section("Chat", "chat-tab", "message-square")
 _SECTIONS: Final = (
     Section("Notebook", "notebook-tab", "notebook-pen"),
-    Section("Parameters", "parameters-tab", "sliders-horizontal"),
     Section("Characters", "character-tab", "users"),
     Section("Images", "images-tab", "image"),
-    Section("Models", "model-tab", "box"),
-    Section("Settings", "session-tab", "settings"),
+    Section("Settings", SETTINGS_TAB, "settings"),
 )
 _BUILDERS: Final[Mapping[str, Callable[[Page], None]]] = {
     "notebook-tab": build_notebook,
-    "parameters-tab": build_parameters,
     "character-tab": build_character,
     "images-tab": build_images,
-    "model-tab": build_model,
-    "session-tab": build_session,
+    SETTINGS_TAB: _settings,
 }

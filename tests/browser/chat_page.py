@@ -14,11 +14,18 @@ _WORDS: Final = re.compile(r"^\s*(?!…|Processing the prompt)\w+ ?\w+")
 _SECTIONS: Final = {
     "Chat": "chat-tab",
     "Notebook": "notebook-tab",
-    "Parameters": "parameters-tab",
     "Character": "character-tab",
     "Images": "images-tab",
+    "Settings": "settings-tab",
+}
+# Pages of the settings.
+_PAGES: Final = {
+    "General": "general-tab",
     "Model": "model-tab",
-    "Session": "session-tab",
+    "Download": "download-tab",
+    "Templates": "template-tab",
+    "API": "api-tab",
+    "Extensions": "extensions-tab",
 }
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -129,7 +136,12 @@ class ChatPage:
             await field.press("Backspace")
 
     async def go_to(self, place: str) -> None:
-        """A section of the page. On a narrow page the navigation is in a drawer."""
+        """A section of the page, or a page of the settings. On a narrow page the navigation is in a drawer."""
+        if place in _PAGES:
+            await self.go_to("Settings")
+            await self.page.click(f"#settings-list [data-section={_PAGES[place]}]")
+            await expect(self.page.locator(f"#{_PAGES[place]}")).to_be_visible()
+            return
         section = self.page.locator(f"#navigation [data-section={_SECTIONS[place]}]")
         await expect(section).to_be_attached()
         if not await section.is_visible():

@@ -24,10 +24,9 @@ _FONTS: Final = Path(__file__).parent / "fonts"
 _FACES: Final = (("Page", 400, "DejaVuSans"), ("Page", 700, "DejaVuSans-Bold"), ("Page Mono", 400, "DejaVuSansMono"))
 _TABS: Final = {
     "notebook": "Notebook",
-    "parameters": "Parameters",
     "characters": "Character",
     "model": "Model",
-    "session": "Session",
+    "session": "API",
 }
 _SETTLED: Final = {
     "notebook": "#notebook-text",
@@ -143,6 +142,10 @@ class Scenes:
                 await expect(self.page.get_by_text("What shall we talk about?")).to_be_visible()
             case "character":
                 await self._speak_with_character()
+            case "parameters":
+                await self._chat.go_to("Chat")
+                await self._chat.inspect("Sampling")
+                await expect(self.page.locator(_SETTLED[scene])).to_be_visible()
             case _:
                 await self._chat.go_to(_TABS[scene])
                 await expect(self.page.locator(_SETTLED[scene])).to_be_visible()

@@ -23,8 +23,8 @@ from tests.live.server import ROOT
 FOLDER: Final = ROOT / "docs" / "images"
 LOOKS: Final = ("light", "dark")
 SIZES: Final = {"desktop": DESKTOP, "phone": PHONE}
-TABS: Final = ("Parameters", "Model", "Session")
-SETTLED: Final = {"Parameters": "#save-preset", "Model": "#model-estimate p", "Session": "#api-address"}
+TABS: Final = ("General", "Model", "API")
+SETTLED: Final = {"General": "#look", "Model": "#model-estimate p", "API": "#api-address"}
 REPLY: Final = """<think>
 The area grows with the square of the radius. A small function and a table will show it.
 </think>

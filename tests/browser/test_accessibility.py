@@ -11,7 +11,7 @@ from tests.browser.visits import visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
-TABS: Final = ("Chat", "Notebook", "Parameters", "Character", "Model", "Session")
+TABS: Final = ("Chat", "Notebook", "Character", "General", "Model", "API")
 _NAMED_ROLES: Final = frozenset(
     "button checkbox combobox listbox radio slider spinbutton switch tab textbox link".split()
 )

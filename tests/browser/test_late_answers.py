@@ -53,7 +53,7 @@ def _number(page: Page, label: str) -> Locator:
 
 async def test_parameter_survives_a_preset_that_was_chosen_before(chat: ChatPage) -> None:
     page = chat.page
-    await chat.go_to("Parameters")
+    await chat.inspect("Sampling")
     await chat.choose("#preset-menu", "Deterministic")
     await expect(_number(page, "Top K")).to_have_value("1")
     async with _late(page):

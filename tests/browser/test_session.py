@@ -39,7 +39,7 @@ async def server(tmp_path: Path) -> AsyncIterator[LiveServer]:
 async def tab(browser: Browser, server: LiveServer) -> AsyncIterator[Page]:
     url = server.log.partition("Web UI: ")[2].split()[0]
     async with visiting(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
-        await ChatPage(page).go_to("Session")
+        await ChatPage(page).go_to("API")
         yield page
 
 
@@ -59,12 +59,13 @@ async def test_an_example_runs_as_it_is_pasted(tab: Page) -> None:
 
 
 async def test_the_page_comes_back_after_a_start_again(tab: Page, server: LiveServer, tmp_path: Path) -> None:
+    await ChatPage(tab).go_to("Extensions")
     await tab.locator("#extensions").get_by_label("openai").check()
     await tab.evaluate("window.isOld = true")
-    await tab.click("#session-restart")
+    await tab.click("#extensions-restart")
     await expect(tab.locator(".restart-notice")).to_be_visible()
     await tab.wait_for_function("!window.isOld", timeout=RESTART_MS)
-    await ChatPage(tab).go_to("Session")
+    await ChatPage(tab).go_to("API")
     await expect(tab.locator("#service-openai textarea, #service-openai input")).to_have_value("Running")
     assert "default_extensions:\n- openai" in (tmp_path / "settings.yaml").read_text("utf-8")
 
@@ -75,11 +76,13 @@ async def test_the_look_is_the_systems_until_one_is_chosen(tab: Page) -> None:
     await expect(body).to_have_count(1)
     await tab.emulate_media(color_scheme="light")
     await expect(body).to_have_count(0)
-    await tab.click("#look")
+    await ChatPage(tab).go_to("General")
+    await tab.locator("#look").get_by_text("Dark", exact=True).click()
     await expect(body).to_have_count(1)
     await tab.reload()
     await expect(tab.locator("#box textarea")).to_be_visible()
     await expect(body).to_have_count(1)
-    await ChatPage(tab).go_to("Session")
-    await tab.click("#system-look")
+    await ChatPage(tab).go_to("General")
+    await expect(tab.locator("#look input[value=dark]")).to_be_checked()
+    await tab.locator("#look").get_by_text("System", exact=True).click()
     await expect(body).to_have_count(0)

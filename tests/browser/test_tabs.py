@@ -47,7 +47,7 @@ async def test_notebook_keeps_what_is_pasted(chat: ChatPage) -> None:
 
 async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
-    await chat.go_to("Parameters")
+    await chat.inspect("Sampling")
     await chat.choose("#preset-menu", "min_p")
     name = page.locator("#preset-name textarea, #preset-name input")
     await expect(name).to_have_value("min_p")
@@ -73,13 +73,13 @@ async def test_what_is_entered_is_there_at_the_next_visit(chat: ChatPage, script
     banned = page.locator("#parameter-ban-eos-token input")
     for value, is_banned in ((0.4, True), (0, False)):
         entered = {"presence_penalty": value, "ban_eos_token": is_banned}
-        await chat.go_to("Parameters")
+        await chat.inspect("Sampling")
         await penalty.fill(str(value))
         await penalty.press("Tab")
         await banned.set_checked(is_banned)
         await _until_saved(scripted, entered)
         await page.reload()
-        await chat.go_to("Parameters")
+        await chat.inspect("Sampling")
         await expect(penalty).to_have_value(str(value))
         await expect(banned).to_be_checked(checked=is_banned)
     await chat.go_to("Chat")
@@ -87,19 +87,19 @@ async def test_what_is_entered_is_there_at_the_next_visit(chat: ChatPage, script
 
 async def test_extension_is_switched_on_for_the_next_start(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
-    await chat.go_to("Session")
+    await chat.go_to("Extensions")
     await page.locator("#extensions").get_by_label("long_replies").check()
-    await page.click("#session-save")
+    await page.click("#extensions-save")
     await expect(chat.notices.first).to_be_visible()
     assert "long_replies" in _settings(scripted, "default_extensions")["default_extensions"]
     await page.locator("#extensions").get_by_label("long_replies").uncheck()
-    await page.click("#session-save")
+    await page.click("#extensions-save")
     await chat.go_to("Chat")
 
 
 async def test_api_is_switched_off_and_on(chat: ChatPage) -> None:
     page = chat.page
-    await chat.go_to("Session")
+    await chat.go_to("API")
     await expect(page.locator("#api-address")).to_be_visible()
     await page.click("#stop-openai")
     await expect(page.locator("#api-address")).to_be_hidden()
@@ -111,7 +111,7 @@ async def test_api_is_switched_off_and_on(chat: ChatPage) -> None:
 @pytest.mark.model
 async def test_examples_of_the_api_work_when_pasted(browser: Browser, real: Site) -> None:
     async with visiting(browser, real.url) as page:
-        await ChatPage(page).go_to("Session")
+        await ChatPage(page).go_to("API")
         example = page.locator("#api-code .cm-content")
         await expect(example).to_contain_text("curl")
         answer = await _run(["bash", "-c", await example.inner_text()])

@@ -22,7 +22,7 @@ from modules.sampling import SAMPLER_ORDER, Sampling
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.page import Page
 from modules.ui.parameters.fields import FIELDS, ParameterField, refilled, shown_value, stretched
-from modules.ui.parameters.tab import RECOMMENDED, ParametersTab, build_parameters, unused_fields
+from modules.ui.parameters.tab import RECOMMENDED, ParametersTab, build_sampling, unused_fields
 from modules.ui.replies.requests import chat_request
 from tests.scripted import scripted_card
 from tests.ui.open_page import Seen, open_page
@@ -291,7 +291,7 @@ async def test_opening_marks_the_preset_that_was_chosen(tmp_path: Path) -> None:
 async def test_the_tab_can_be_built_once(tmp_path: Path) -> None:
     async with open_page(tmp_path) as page:
         with gr.Blocks():
-            build_parameters(page)
+            build_sampling(page)
             page.connect()
             with pytest.raises(SettingsError, match="once more"):
-                build_parameters(page)
+                build_sampling(page)

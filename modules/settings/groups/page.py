@@ -12,7 +12,10 @@ class PageSettings(SettingsGroup, frozen=True):
     dark_theme: bool = setting(
         True, "Dark theme; off is the light theme. If it was never set, each browser follows its system."
     )
-    show_controls: bool = setting(True, "Show the controls beside the chat.")
+    show_controls: bool = setting(
+        True, "Show the inspector beside the chat. If it was never set, it is closed until it is opened."
+    )
+    show_expert: bool = setting(False, "Show controls of the page that only experts look for.")
     preset: str = setting("", "Preset that the page's parameters were loaded from.")
     recommended_sampling: Literal["auto", "on", "off"] = setting(
         "auto",

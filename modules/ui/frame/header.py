@@ -21,7 +21,12 @@ def header(page: Page) -> None:
             apply_default_css=False,
         )
         pill = gr.HTML(_pill(page), elem_id="model-pill", padding=False, apply_default_css=False)
-        gr.HTML('<h1 id="chat-title">Chat</h1>', elem_id="header-title", padding=False, apply_default_css=False)
+        gr.HTML(
+            '<h1><span id="chat-title">Chat</span><span id="section-title"></span></h1>',
+            elem_id="header-title",
+            padding=False,
+            apply_default_css=False,
+        )
         gr.HTML("", elem_id="header-actions", padding=False, apply_default_css=False)
         gr.HTML(
             _button("toggle-inspector", "Show or hide the chat's settings", "panel-right"),

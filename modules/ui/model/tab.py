@@ -1,4 +1,4 @@
-"""The Model tab: its components, and which event of which component does what."""
+"""Models and downloads in the settings: which event of which component does what."""
 
 import gradio as gr
 from gradio.components import Component
@@ -13,31 +13,45 @@ from modules.ui.shell.internals import current_tab
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def build_model(page: Page) -> None:
-    """To be called within the tab."""
-    tab = current_tab()
-    downloads = Downloads(page.runtime.data, with_code=page.runtime.settings.trust_remote_code)
-    with gr.Row():
-        with gr.Column(scale=3):
-            parts = model_parts(page.runtime.settings)
-        with gr.Column(scale=2):
-            loading = download_parts()
-    handlers = ModelHandlers(page, parts, downloads)
-    entered, shown = _entered(parts), _shown(parts)
-    page.fill_in(handlers.refreshed, shown)
-    page.on_open(handlers.followed, [parts.status, parts.loaded])
-    # It may have been loaded elsewhere meanwhile.
-    tab.select(handlers.stated, None, [parts.status, parts.loaded], **_QUIET)
-    _connect_choice(parts, handlers, entered, shown)
-    if page.settings.multi_user:
-        # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
-        loads = (parts.load, parts.unload, parts.apply, parts.check, parts.save)
-        for each in (*loads, loading.name, loading.listed, loading.files, loading.download, loading.stop):
-            each.visible = False
-        return
-    _connect_buttons(parts, handlers, entered, shown)
-    parts.save.click(handlers.save, entered, shown, **_QUIET)
-    _connect_downloads(page, loading, DownloadHandlers(loading, downloads), handlers, (entered, shown))
+class ModelPages:
+    """Two pages of the settings, of which the second fills the menus of the first when a download is complete."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._downloads = Downloads(page.runtime.data, with_code=page.runtime.settings.trust_remote_code)
+        self._handlers: ModelHandlers | None = None
+        self._parts: ModelParts | None = None
+
+    def build_models(self, page: Page) -> None:
+        """To be called within the tab."""
+        tab = current_tab()
+        parts = self._parts = model_parts(page.runtime.settings)
+        handlers = self._handlers = ModelHandlers(page, parts, self._downloads)
+        entered, shown = _entered(parts), _shown(parts)
+        page.fill_in(handlers.refreshed, shown)
+        page.on_open(handlers.followed, [parts.status, parts.loaded])
+        # It may have been loaded elsewhere meanwhile.
+        tab.select(handlers.stated, None, [parts.status, parts.loaded], **_QUIET)
+        _connect_choice(parts, handlers, entered, shown)
+        if page.settings.multi_user:
+            # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
+            for each in (parts.load, parts.unload, parts.apply, parts.check, parts.save):
+                each.visible = False
+            return
+        _connect_buttons(parts, handlers, entered, shown)
+        parts.save.click(handlers.save, entered, shown, **_QUIET)
+
+    def build_downloads(self, page: Page) -> None:
+        """To be called within its tab, once the models are built."""
+        assert self._parts is not None
+        assert self._handlers is not None
+        loading = download_parts()
+        if page.settings.multi_user:
+            for each in (loading.name, loading.listed, loading.files, loading.download, loading.stop):
+                each.visible = False
+            return
+        menus = (_entered(self._parts), _shown(self._parts))
+        _connect_downloads(page, loading, DownloadHandlers(loading, self._downloads), self._handlers, menus)
 
 
 def _entered(parts: ModelParts) -> set[Component]:

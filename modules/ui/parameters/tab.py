@@ -1,4 +1,4 @@
-"""The Parameters tab: sampling and length, presets, grammars, and instruction templates."""
+"""The inspector's Sampling tab: presets, sampling, length and grammars."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -27,7 +27,6 @@ from modules.ui.parameters.fields import (
 )
 from modules.ui.parameters.menu import QUIET, Entered, FileMenu, Shown
 from modules.ui.parameters.order import build_order, reordered
-from modules.ui.parameters.template import build_templates
 from modules.ui.replies.requests import banned_tokens, stop_strings
 from modules.ui.shell.internals import sent_data
 
@@ -45,7 +44,7 @@ _GRAMMAR: Final = "grammar_string"
 # One event for all fields: browsers take long to open a page that has one for each. A slider that is dragged, and a text
 # that is being written, change when they are let go.
 _WATCH: Final = """
-element.closest('#generation-tab').addEventListener('change', (event) => {
+element.closest('#inspector').addEventListener('change', (event) => {
   const field = event.target.closest('[id^="parameter-"], #grammar');
   // Once the field has taken what was entered for its value.
   if (field) setTimeout(() => trigger('submit', { field: field.id }));
@@ -53,14 +52,9 @@ element.closest('#generation-tab').addEventListener('change', (event) => {
 """
 
 
-def build_parameters(page: Page) -> None:
-    """To be called within the tab."""
-    with gr.Tabs():
-        with gr.Tab("Generation", elem_id="generation-tab"):
-            parameters = ParametersTab(page)
-        with gr.Tab("Instruction template", elem_id="template-tab"):
-            build_templates(page)
-    page.on_ready(parameters.connect)
+def build_sampling(page: Page) -> None:
+    """To be called within the inspector's tab."""
+    page.on_ready(ParametersTab(page).connect)
 
 
 class ParametersTab:
@@ -70,31 +64,34 @@ class ParametersTab:
         self._page = page
         self._fields: dict[str, Component] = {}
         self._watch = gr.HTML(html_template="", js_on_load=_WATCH, elem_id="parameters-watch")
-        with gr.Row():
-            with gr.Column(min_width=320):
-                self.presets = FileMenu(
-                    page,
-                    page.runtime.library.presets,
-                    "preset",
-                    self.load_preset,
-                    self._save_preset,
-                    chosen=self._chosen_preset,
-                    fixed=[RECOMMENDED],
-                )
-                with self.presets.buttons:
-                    self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
-                    self._neutralize = gr.Button("Neutralize samplers", size="sm", elem_id="neutralize")
-                self._source = gr.Markdown(source_text(page.saved_settings), elem_id="sampling-source")
-                self._fits = gr.Checkbox(
-                    True, label="Hide parameters that the loader does not support", elem_id="fits", container=False
-                )
-                for group in (MAIN, *MORE):
-                    self._build(group)
-            with gr.Column(min_width=320):
-                self._build(LENGTH, is_open=True)
-                self.grammars = self._build_grammar()
-                self._build(REPLY)
-                self._build_order()
+        presets = page.runtime.library.presets
+        self.presets = FileMenu(
+            page,
+            presets,
+            "preset",
+            self.load_preset,
+            self._save_preset,
+            chosen=self._chosen_preset,
+            fixed=[RECOMMENDED],
+        )
+        with self.presets.buttons:
+            self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
+            self._neutralize = gr.Button("Neutralize samplers", size="sm", elem_id="neutralize")
+        self._source = gr.Markdown(source_text(page.saved_settings), elem_id="sampling-source")
+        self._build(MAIN)
+        self._build(LENGTH, is_open=True)
+        for group in MORE:
+            self._build(group)
+        self._build_order()
+        self.grammars = self._build_grammar()
+        self._build(REPLY)
+        self._fits = gr.Checkbox(
+            True,
+            label="Hide parameters that the loader does not support",
+            elem_id="fits",
+            elem_classes="expert",
+            container=False,
+        )
 
     def connect(self) -> None:
         order, last = self._fields[_ORDER], self._fields[_LAST]
@@ -188,7 +185,7 @@ class ParametersTab:
         if not group.title:
             self._add_fields(group.fields)
             return
-        with gr.Accordion(group.title, open=is_open):
+        with gr.Accordion(group.title, open=is_open, elem_classes=[] if is_open else ["expert"]):
             self._add_fields(group.fields)
 
     def _add_fields(self, fields: tuple[ParameterField, ...]) -> None:
@@ -196,7 +193,7 @@ class ParametersTab:
             self._fields[field.name] = build_field(self._page, field)
 
     def _build_grammar(self) -> FileMenu:
-        with gr.Accordion("Grammar", open=False):
+        with gr.Accordion("Grammar", open=False, elem_classes="expert"):
             grammars = self._page.runtime.library.grammars
             menu = FileMenu(self._page, grammars, "grammar", self._open_grammar, self._save_grammar)
             text = gr.Textbox(
@@ -212,7 +209,7 @@ class ParametersTab:
         return menu
 
     def _build_order(self) -> None:
-        with gr.Accordion("Sampler order", open=False):
+        with gr.Accordion("Sampler order", open=False, elem_classes="expert"):
             self._add_fields((ParameterField(_LAST),))
             self._fields[_ORDER] = build_order(self._page)
 

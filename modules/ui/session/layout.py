@@ -1,4 +1,4 @@
-"""The components of the Session tab."""
+"""The components of the settings' pages General, Extensions and API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,37 @@ _REFRESH_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramParts:
-    look: gr.Button
-    system_look: gr.Button
+class GeneralParts:
+    """How the page looks, and what counts from the next start on."""
+
     chat_style: gr.Radio
     switches: dict[str, gr.Checkbox]
-    extensions: gr.CheckboxGroup
-    parameters: gr.Code
     save: gr.Button
     restart: gr.Button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionParts:
+    chosen: gr.CheckboxGroup
+    parameters: gr.Textbox
+    save: gr.Button
+    restart: gr.Button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramParts:
+    """Both pages, which are saved together."""
+
+    general: GeneralParts
+    extensions: ExtensionParts
+
+    @property
+    def buttons(self) -> list[gr.Button]:
+        return [each for part in (self.general, self.extensions) for each in (part.save, part.restart)]
+
+    @property
+    def entered(self) -> list[Component]:
+        return [self.extensions.chosen, self.extensions.parameters, *self.general.switches.values()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +85,8 @@ class ServiceParts:
         return [self.status, self.start, self.stop]
 
 
-def program_parts(settings: Settings) -> ProgramParts:
+def general_parts(settings: Settings) -> GeneralParts:
     can_save = not settings.multi_user
-    gr.Markdown("### Appearance")
-    with gr.Row(elem_classes="tight"):
-        look = gr.Button("Toggle light/dark theme", size="sm", elem_id="look")
-        system_look = gr.Button("Use the system's theme", size="sm", elem_id="system-look")
     chat_style = gr.Radio(
         list(CHAT_STYLES), value=_style(settings), label="Chat style", interactive=can_save, elem_id="chat-style"
     )
@@ -82,7 +100,13 @@ def program_parts(settings: Settings) -> ProgramParts:
         )
         for switch in switches_of(settings)
     }
-    extensions = name_ticks(
+    save, restart = _save_row("session")
+    return GeneralParts(chat_style=chat_style, switches=switches, save=save, restart=restart)
+
+
+def extension_parts(settings: Settings) -> ExtensionParts:
+    can_save = not settings.multi_user
+    chosen = name_ticks(
         label="Extensions",
         info="Loaded at start. Those named by flags (--extensions, --api) are always loaded.",
         interactive=can_save,
@@ -98,25 +122,20 @@ def program_parts(settings: Settings) -> ProgramParts:
             elem_id="extension-parameters",
             elem_classes="source",
         )
-    # Until it is known what is stored, there is nothing to store.
+    save, restart = _save_row("extensions")
+    return ExtensionParts(chosen=chosen, parameters=parameters, save=save, restart=restart)
+
+
+def _save_row(name: str) -> tuple[gr.Button, gr.Button]:
+    """Until it is known what is stored, there is nothing to store."""
     with gr.Row(elem_classes="tight"):
-        save = gr.Button("Save", size="sm", variant="primary", interactive=False, elem_id="session-save")
-        restart = gr.Button("Save and restart", size="sm", interactive=False, elem_id="session-restart")
+        save = gr.Button("Save", size="sm", variant="primary", interactive=False, elem_id=f"{name}-save")
+        restart = gr.Button("Save and restart", size="sm", interactive=False, elem_id=f"{name}-restart")
     gr.Markdown("A restart ends all replies and reloads the model.", elem_classes="hint")
-    return ProgramParts(
-        look=look,
-        system_look=system_look,
-        chat_style=chat_style,
-        switches=switches,
-        extensions=extensions,
-        parameters=parameters,
-        save=save,
-        restart=restart,
-    )
+    return save, restart
 
 
 def api_parts() -> ApiParts:
-    gr.Markdown("### OpenAI-compatible API")
     status, start, stop = _service_row(API_EXTENSION, "Status")
     address = gr.Textbox(label="Address", interactive=False, buttons=["copy"], visible=False, elem_id="api-address")
     public = gr.Textbox(

@@ -1,4 +1,4 @@
-"""What the Session tab does about the program itself: look, switches, extensions, starting again."""
+"""What the settings do about the program itself: look, switches, extensions, starting again."""
 
 import asyncio
 from collections.abc import Mapping
@@ -38,13 +38,17 @@ class ProgramHandlers:
         sees_all = is_operator(page.settings, request.request.headers)
         text = parameters_text(parameters_in(stored, names)) if sees_all else ""
         choices = extension_choices(infos, _flagged(page.runtime.settings))
-        shown: Shown = {box: bool(getattr(page.settings, name)) for name, box in parts.switches.items()}
+        shown: Shown = {box: bool(getattr(page.settings, name)) for name, box in parts.general.switches.items()}
         can_save = not page.settings.multi_user
-        shown |= {button: gr.Button(interactive=can_save) for button in (parts.save, parts.restart)}
-        return shown | {parts.extensions: gr.CheckboxGroup(choices=choices, value=active), parts.parameters: text}
+        shown |= {button: gr.Button(interactive=can_save) for button in parts.buttons}
+        extensions = parts.extensions
+        return shown | {
+            extensions.chosen: gr.CheckboxGroup(choices=choices, value=active),
+            extensions.parameters: text,
+        }
 
     async def save(self, request: gr.Request, extensions: list[str], parameters: str, *switches: bool) -> None:
-        names = dict(zip(self._parts.switches, switches, strict=True))
+        names = dict(zip(self._parts.general.switches, switches, strict=True))
         await notify_errors(self._saved(request, extensions, parameters or "", names))
         gr.Info("Saved. Takes effect after a restart.", duration=4)
 

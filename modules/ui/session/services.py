@@ -1,4 +1,4 @@
-"""What the Session tab shows of services and does with them; of the API also how to use it."""
+"""What the settings show of services and do with them; of the API also how to use it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The settings that the Session tab can switch.
+"""The settings that the page can switch.
 
 Only harmless ones: nothing here opens the program to others, runs code of models, or changes who may do what.
 """

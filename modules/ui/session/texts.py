@@ -1,4 +1,4 @@
-"""What the Session tab says of services, extensions and replies under way. Pure."""
+"""What the settings say of services, extensions and replies under way. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from modules.ui.model.downloads import DownloadHandlers
 from modules.ui.model.handlers import ModelHandlers
 from modules.ui.model.layout import OWN_TEMPLATE, DownloadParts, ModelParts, download_parts, model_parts
 from modules.ui.model.parameters import AUTOMATIC, NO_DRAFT
-from modules.ui.model.tab import build_model
+from modules.ui.model.tab import ModelPages
 from modules.ui.page.page import Page
 from tests.gguf_file import write_gguf
 from tests.models.hub_server import HubServer
@@ -111,7 +111,9 @@ async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Pa
     async with Runtime(scripted_settings(tmp_path), launch=Launches()) as runtime:
         page = page_of(runtime)
         with gr.Blocks() as blocks, gr.Tabs(), gr.Tab("Model"):
-            build_model(page)
+            pages = ModelPages(page)
+            pages.build_models(page)
+            pages.build_downloads(page)
         handlers = {function.name for function in blocks.fns.values()}
         assert {"chosen", "estimated", "load", "unload", "save", "check", "apply", "download", "stop"} <= handlers
         assert len(page.fills) == 1

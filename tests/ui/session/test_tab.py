@@ -11,7 +11,7 @@ import yaml
 
 from modules.settings.values import API_EXTENSION
 from modules.ui.page.page import Page
-from modules.ui.session.layout import ApiParts, ProgramParts, api_parts, program_parts
+from modules.ui.session.layout import ApiParts, ProgramParts, api_parts, extension_parts, general_parts
 from modules.ui.session.program import ProgramHandlers
 from modules.ui.session.services import ApiService
 from tests.extend.loaded import write_extension
@@ -27,7 +27,9 @@ class Session:
 
     def __init__(self, page: Page) -> None:
         with gr.Blocks():
-            self.program_parts: ProgramParts = program_parts(page.settings)
+            self.program_parts = ProgramParts(
+                general=general_parts(page.settings), extensions=extension_parts(page.settings)
+            )
             self.api_parts: ApiParts = api_parts()
         self.page = page
         self.program = ProgramHandlers(page, self.program_parts)
@@ -39,7 +41,7 @@ class Session:
         self.seen.show(self.api.shown(request or asked_from()))
 
     async def save(self, extensions: list[str], parameters: str = "", **switches: bool) -> None:
-        boxes = self.program_parts.switches
+        boxes = self.program_parts.general.switches
         states = [switches.get(name, bool(self.seen.values.get(box))) for name, box in boxes.items()]
         await self.program.save(asked_from(), extensions, parameters, *states)
 
@@ -64,7 +66,7 @@ async def stored(session: Session) -> dict[str, Any]:
 
 async def test_extensions_are_listed_with_what_is_wrong(session: Session) -> None:
     await session.open()
-    choices = session.seen.properties[session.program_parts.extensions]["choices"]
+    choices = session.seen.properties[session.program_parts.extensions.chosen]["choices"]
     labels = {name: label for label, name in choices}
     assert labels["good"] == "good"
     assert "no_such_package_anywhere" in labels["broken"]
@@ -84,9 +86,9 @@ async def test_what_is_saved_counts_at_the_next_start(session: Session) -> None:
     }
     again = Session(session.page)
     await again.open()
-    assert again.seen.values[again.program_parts.extensions] == ["good", API_EXTENSION]
-    assert again.seen.values[again.program_parts.parameters] == "good-words: hello\n"
-    assert again.seen.values[again.program_parts.switches["verbose"]] is True
+    assert again.seen.values[again.program_parts.extensions.chosen] == ["good", API_EXTENSION]
+    assert again.seen.values[again.program_parts.extensions.parameters] == "good-words: hello\n"
+    assert again.seen.values[again.program_parts.general.switches["verbose"]] is True
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ async def test_strangers_change_nothing_and_see_no_key(tmp_path: Path, values: d
     async with open_page(tmp_path, api_key=KEY, nowebui=False, **values) as page:
         session = Session(page)
         stranger = asked_from(host)
-        switches = [True] * len(session.program_parts.switches)
+        switches = [True] * len(session.program_parts.general.switches)
         before = page.settings
         for attempt in (
             session.program.save(stranger, [API_EXTENSION], "", *switches),
@@ -190,6 +192,6 @@ async def test_strangers_change_nothing_and_see_no_key(tmp_path: Path, values: d
 async def test_parameters_may_hold_keys_and_are_for_operators(session: Session) -> None:
     session.page.runtime.data.settings.write_text("good-key: sk-other-secret\n")
     await session.open(asked_from("chat.example.org"))
-    assert session.seen.values[session.program_parts.parameters] == ""
+    assert session.seen.values[session.program_parts.extensions.parameters] == ""
     await session.open()
-    assert "sk-other-secret" in session.seen.values[session.program_parts.parameters]
+    assert "sk-other-secret" in session.seen.values[session.program_parts.extensions.parameters]

@@ -1,18 +1,54 @@
-// Light or dark: as chosen, else as the system has it.
+// Light or dark, as chosen, else as the system has it; and how densely things stand.
 (() => {
   "use strict";
-  const whenThere = (act) =>
-    document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act();
+  const root = document.documentElement;
   const systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
   const chosenLook = () => localStorage.getItem("look") ?? window.preferredLook;
+  const isDark = () => chosenLook() === "dark" || (chosenLook() === "system" && systemIsDark.matches);
   const wear = () => {
-    const look = chosenLook();
-    document.body.classList.toggle("dark", look === "dark" || (look === "system" && systemIsDark.matches));
+    root.style.colorScheme = isDark() ? "dark" : "light";
+    document.body?.classList.toggle("dark", isDark());
   };
-  whenThere(wear);
+  wear();
+  // The body is not there yet when this is read: it gets its look with its first child, before anything is painted.
+  if (!document.body)
+    new MutationObserver((_, watching) => {
+      if (!document.body) return;
+      watching.disconnect();
+      wear();
+    }).observe(root, { childList: true });
   systemIsDark.addEventListener("change", wear);
   window.wearLook = (look) => {
     localStorage.setItem("look", look);
     wear();
+    show();
   };
+
+  const density = () => localStorage.getItem("density") ?? "comfortable";
+  root.dataset.density = density();
+
+  // ---- The choices in the settings.
+  const values = { look: chosenLook, density, level: () => window.level?.value };
+  const acts = {
+    look: window.wearLook,
+    density(value) {
+      localStorage.setItem("density", value);
+      root.dataset.density = value;
+    },
+    level: (value) => window.level.set(value),
+  };
+  const show = () => {
+    for (const each of document.querySelectorAll("input[data-choice]")) each.checked = each.value === values[each.dataset.choice]();
+  };
+  document.addEventListener("change", (event) => {
+    const choice = event.target.matches?.("input[data-choice]") && event.target.dataset.choice;
+    if (choice) acts[choice](event.target.value);
+  });
+  document.addEventListener("choice", show);
+  document.addEventListener("section", () => requestAnimationFrame(show));
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver((changes) => {
+      if (changes.some((each) => [...each.addedNodes].some((node) => node.nodeType === 1 && node.querySelector("input[data-choice]")))) show();
+    }).observe(document.body, { childList: true, subtree: true });
+  });
 })();

@@ -1,42 +1,64 @@
-// The sections of the page: the navigation presses their tabs, whose own bar is hidden but laid out, so that each is there.
+// The sections of the page and the pages of the settings: lists of buttons press tabs, whose own bars are laid out, so
+// that Gradio makes each, and never seen.
 (() => {
   "use strict";
   const root = document.documentElement;
   const CHAT = "chat-tab";
-  const tabs = () => [...document.querySelectorAll("#tabs > .tab-wrapper [role=tab]")];
+  const SETTINGS = "settings-tab";
+  const BARS = { section: "#tabs > .tab-wrapper", page: "#settings-pages > .tab-wrapper" };
+  const FRAMES = 120;
+  const tabsOf = (bar) => [...document.querySelectorAll(`${bar} [role=tab]`)];
   const nameOf = (tab) => tab.id.replace(/-button$/, "");
-  const find = (name) => tabs().find((tab) => nameOf(tab) === name);
-  /** @param {string} name the id of the section's tab */
+  const find = (name) => Object.values(BARS).flatMap(tabsOf).find((tab) => nameOf(tab) === name);
+  const press = (name, frames) => {
+    const tab = find(name);
+    if (tab) return tab.click();
+    // A page of the settings is there once they have been.
+    if (frames > 0) requestAnimationFrame(() => press(name, frames - 1));
+  };
+  const isPage = (name) => document.querySelector(`#navigation [data-section="${name}"]`) === null;
+  /** @param {string} name the id of a section's tab, or of a page of the settings */
   const show = (name) => {
-    find(name)?.click();
     window.sides?.closeOver();
+    if (isPage(name)) press(SETTINGS, 0);
+    press(name, FRAMES);
+  };
+  const chosen = (bar) => {
+    const tab = tabsOf(bar).find((each) => each.getAttribute("aria-selected") === "true");
+    return tab ? { name: nameOf(tab), title: tab.textContent.trim() } : null;
+  };
+  const mark = (list, name) => {
+    for (const each of document.querySelectorAll(`${list} .section`)) {
+      if (each.dataset.section === name) each.setAttribute("aria-current", "page");
+      else each.removeAttribute("aria-current");
+    }
   };
   const tell = () => {
-    const tab = tabs().find((each) => each.getAttribute("aria-selected") === "true");
-    if (!tab) return;
-    const name = nameOf(tab);
-    root.dataset.section = name;
-    for (const each of document.querySelectorAll("#navigation .section"))
-      each.toggleAttribute("aria-current", each.dataset.section === name);
-    for (const each of document.querySelectorAll("#navigation [aria-current]")) each.setAttribute("aria-current", "page");
-    const title = document.getElementById("chat-title");
-    if (title && name !== CHAT) title.textContent = tab.textContent.trim();
-    document.dispatchEvent(new CustomEvent("section", { detail: name }));
+    const page = chosen(BARS.page);
+    if (page) mark("#settings-list", page.name);
+    const section = chosen(BARS.section);
+    if (!section || (section.name === root.dataset.section && section.name !== CHAT)) return;
+    root.dataset.section = section.name;
+    mark("#navigation", section.name);
+    const title = document.getElementById("section-title");
+    if (title) title.textContent = section.title;
+    document.dispatchEvent(new CustomEvent("section", { detail: section.name }));
   };
   window.sections = { show, get current() { return root.dataset.section ?? CHAT; } };
   root.dataset.section = CHAT;
 
   const watch = () => {
-    const bar = document.querySelector("#tabs > .tab-wrapper");
-    if (!bar || !document.querySelector("#navigation .section")) return setTimeout(watch, 20);
-    new MutationObserver(tell).observe(bar, { attributes: true, attributeFilter: ["aria-selected"], childList: true, subtree: true });
+    const tabs = document.getElementById("tabs");
+    if (!tabs || !document.querySelector("#navigation .section")) return setTimeout(watch, 20);
+    const changes = { attributes: true, attributeFilter: ["aria-selected"], subtree: true };
+    new MutationObserver(tell).observe(tabs, changes);
     tell();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 
   document.addEventListener("click", (event) => {
-    const asked = event.target.closest?.("[data-section]:not(html)");
+    const asked = event.target.closest?.("button[data-section]");
     if (asked) show(asked.dataset.section);
     // Whoever chooses a chat wants to see it.
     else if (event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) show(CHAT);
