@@ -1,6 +1,6 @@
 """The user's plain text files: notebooks, and grammars in GBNF, llama.cpp's notation."""
 
-from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from modules.library.text_files import read_text
 from modules.paths import UserData, atomic_write
 
 _TEXT: Final = ".txt"
+_UNTITLED: Final = "Untitled"
 _OPENING: Final = "It was late when she found the door in the cellar. Behind it"
 # The page sends a notebook as one value, and a browser's text field grows slow long before that.
 _MAX_BYTES: Final = 2**25
@@ -40,8 +41,10 @@ class Notebooks:
         atomic_write(self._folder.find(name, param=param) or self._folder.new(name, _TEXT, param=param), content)
 
     def new(self) -> str:
-        """A notebook with the beginning of a story; its name is the time."""
-        name = self._folder.unused_name(datetime.now(UTC).astimezone().strftime("%Y-%m-%d_%Hh%Mm%Ss"))
+        """A notebook with the beginning of a story, named Untitled, Untitled 2 and so on."""
+        taken = {each.lower() for each in self.names()}
+        names = (_UNTITLED if number == 1 else f"{_UNTITLED} {number}" for number in count(1))
+        name = next(each for each in names if each.lower() not in taken)
         self.save(name, _OPENING)
         return name
 

@@ -352,6 +352,7 @@ async def test_other_ways_to_see_the_text(tmp_path: Path) -> None:
         first = tab.entered[tab.views.next_tokens]
         assert "88.25 %" in first
         assert "<code>x</code>" in first
+        assert "<table" not in (tab.entered.get(tab.views.earlier) or "")
         tab.write("echo: y")
         tab.show(await tab.looks.next_tokens(tab.entered))
         assert tab.entered[tab.views.earlier] == first

@@ -1,7 +1,7 @@
 """The components of the Notebook tab, and where they stand."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
@@ -12,6 +12,8 @@ from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page
 
 Shown = dict[Component, Any]
+
+NEXT_TOKEN_HINT: Final = "<p>The tokens that may come next after the text, each with its probability. The result of before is kept beside it.</p>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +160,9 @@ def _views() -> Views:
             with_samplers = gr.Checkbox(False, label="Apply samplers", container=False, elem_id="with-samplers")
         with gr.Row():
             with gr.Column(min_width=300):
-                next_tokens = _table("Current", "next-tokens")
+                next_tokens = _table("Current", "next-tokens", NEXT_TOKEN_HINT)
             with gr.Column(min_width=300):
-                earlier = _table("Previous", "earlier-next-tokens")
+                earlier = _table("Previous", "earlier-next-tokens", visible=False)
     with gr.Tab("Tokens", elem_id="tokens-view") as tokens_tab:
         tokens = gr.HTML("", apply_default_css=False, elem_id="notebook-tokens")
     return Views(
@@ -192,8 +194,16 @@ def _writable(label: str, name: str) -> gr.Textbox:
     )
 
 
-def _table(label: str, name: str) -> gr.HTML:
-    return gr.HTML("", label=label, show_label=True, container=True, apply_default_css=False, elem_id=name)
+def _table(label: str, name: str, value: str = "", *, visible: bool = True) -> gr.HTML:
+    return gr.HTML(
+        value,
+        label=label,
+        show_label=True,
+        container=True,
+        apply_default_css=False,
+        visible=visible,
+        elem_id=name,
+    )
 
 
 def _action(label: str, name: str, **traits: Any) -> gr.Button:  # noqa: ANN401 - Gradio's own

@@ -59,10 +59,9 @@ class NotebookLooks:
         drawn = sampling(settings) if entered[self._views.with_samplers] else None
         request = LogitsRequest(model=None, prompt=self._text(entered), top=_LIKELIEST, sampling=drawn)
         found = await self._page.runtime.chat.next_token(request)
-        return {
-            self._views.earlier: entered[self._views.next_tokens],
-            self._views.next_tokens: next_tokens_html(found),
-        }
+        before = entered[self._views.next_tokens] or ""
+        earlier = {self._views.earlier: gr.update(value=before, visible=True)} if "<table" in before else {}
+        return earlier | {self._views.next_tokens: next_tokens_html(found)}
 
     async def _tokens(self, entered: Entered) -> str:
         settings = self._replies.settings(entered)
