@@ -100,6 +100,11 @@ class UserData:
         return self.root / "presets"
 
     @property
+    def prompts(self) -> Path:
+        """Prompts that the page inserts."""
+        return self.root / "prompts"
+
+    @property
     def instruction_templates(self) -> Path:
         return self.root / "instruction-templates"
 

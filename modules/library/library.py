@@ -7,6 +7,7 @@ from modules.library.chats.organised import OrganisedChats
 from modules.library.lorebooks.lorebooks import Lorebooks
 from modules.library.notebooks import Grammars, Notebooks
 from modules.library.presets import PerModelSettings, Presets
+from modules.library.prompts import PromptLibrary
 from modules.library.templates import InstructionTemplates
 from modules.library.users import UserProfiles
 from modules.paths import UserData
@@ -24,6 +25,7 @@ class Library:
         self.lorebooks = Lorebooks(data)
         self.users = UserProfiles(data)
         self.presets = Presets(data)
+        self.prompts = PromptLibrary(data)
         self.templates = InstructionTemplates(data)
         self.grammars = Grammars(data)
         self.histories = Histories(data)

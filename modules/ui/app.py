@@ -30,6 +30,8 @@ from modules.ui.notebook.tab import build_notebook
 from modules.ui.page.dictation import add_dictation
 from modules.ui.page.page import Page
 from modules.ui.page.read_aloud import add_read_aloud
+from modules.ui.palette.finder import PaletteFinder
+from modules.ui.palette.prompts import build_prompts
 from modules.ui.parameters.tab import build_sampling
 from modules.ui.parameters.template import build_templates
 from modules.ui.session.tab import ProgramPages, build_api
@@ -48,6 +50,7 @@ def build_blocks(page: Page) -> PageBlocks:
         with gr.Column(elem_id="frame"):
             skip_link()
             level_bridge(page)
+            PaletteFinder(page).build()
             with gr.Column(elem_id="left"):
                 chats = chat_list()
                 navigation([_CHAT, *_SECTIONS, *_extension_sections(page)])
@@ -102,6 +105,7 @@ def _settings(page: Page) -> None:
         SettingsPage("Models", "model-tab", models.build_models, "box"),
         SettingsPage("Download", "download-tab", models.build_downloads, "download"),
         SettingsPage("Templates", "template-tab", build_templates, "code", is_expert=True),
+        SettingsPage("Prompts", "prompts-tab", build_prompts, "library"),
         SettingsPage("API", "api-tab", build_api, "network"),
         SettingsPage("Extensions", "extensions-tab", program.build_extensions, "puzzle"),
         SettingsPage("Data", "data-tab", build_data, "database"),
@@ -148,19 +152,20 @@ def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
         footer_links=[],
         theme=_theme(),
         css="\n".join((*_assets(".css"), page.extensions.css)),
-        head=f"<script>\n{_script(page)}\n</script>",
+        head="\n".join(f"<script>\n{each}\n</script>" for each in _scripts(page)),
         js=page.extensions.js or None,
     )
     blocks.begin_use()
     return app
 
 
-def _script(page: Page) -> str:
+def _scripts(page: Page) -> list[str]:
+    """Each runs by itself: one that fails does not take the others with it."""
     settings = page.settings
     look = "system" if "dark_theme" not in settings.explicit else "dark" if settings.dark_theme else "light"
     is_open = settings.show_controls and "show_controls" in settings.explicit
     preferred = f"window.preferredLook = '{look}';\nwindow.preferredInspector = {str(is_open).lower()};"
-    return "\n".join((preferred, *_assets(".js")))
+    return [preferred, *_assets(".js")]
 
 
 def _theme() -> Base:

@@ -89,3 +89,42 @@ async def test_shift_enter_begins_a_new_line(chat: ChatPage) -> None:
     await chat.page.keyboard.type("two")
     await expect(chat.box).to_have_value("one\ntwo")
     await expect(chat.sent).to_have_count(0)
+
+
+async def test_sheet_lists_every_key_and_escape_closes_it(chat: ChatPage) -> None:
+    page = chat.page
+    await page.keyboard.press("Control+/")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    shown = await sheet.locator(".key-row > span:first-child").all_inner_texts()
+    assert shown == await page.evaluate("window.keyTable.all.map(each => each.label)")
+    await page.keyboard.press("Escape")
+    await expect(sheet).to_have_count(0)
+    # Where something is written, it is a letter.
+    await chat.box.fill("Really")
+    await page.keyboard.type("?")
+    await expect(chat.box).to_have_value("Really?")
+    await page.locator("#scroller").click()
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("?")
+    await expect(sheet).to_be_visible()
+    await page.keyboard.press("Escape")
+
+
+async def test_keys_of_a_text_that_is_being_composed_are_not_taken(chat: ChatPage) -> None:
+    await chat.say("echo: Once")
+    await chat.box.focus()
+    await chat.page.evaluate(
+        """() => { for (const more of [{isComposing: true}, {keyCode: 229}]) document.activeElement.dispatchEvent(
+          new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true, ...more})); }"""
+    )
+    await chat.say("echo: Twice")
+    await expect(chat.versions).to_have_count(0)
+
+
+async def test_buttons_name_their_keys_and_a_new_chat_begins_with_keys(chat: ChatPage) -> None:
+    await chat.say("echo: Hello")
+    await chat.page.locator("#new-chat").hover()
+    await expect(chat.page.locator("#new-chat")).to_have_attribute("title", "New chat (Ctrl+Shift+O)")
+    await chat.page.keyboard.press("Control+Shift+O")
+    await expect(chat.chosen).to_have_count(0)
+    await expect(chat.replies).to_have_count(0)

@@ -5,7 +5,7 @@ const globals = require("globals");
 module.exports = [
   { ...js.configs.recommended, files: ["**/*.js", "**/*.mjs"] },
   {
-    files: ["modules/ui/assets/**/*.js"],
+    files: ["modules/ui/assets/**/*.js", "modules/ui/languages/*.js"],
     languageOptions: { sourceType: "script", ecmaVersion: 2024, globals: globals.browser },
     rules: {
       "array-callback-return": "error",

@@ -17,7 +17,12 @@ interface Element {
 
 interface GradioComponent {
   id: number;
-  props: { elem_id?: string; name?: string; label?: string };
+  type: string;
+  props: { elem_id?: string; label?: string; info?: string; visible?: boolean | "hidden"; [name: string]: any };
+}
+interface GradioLayout {
+  id: number;
+  children?: GradioLayout[];
 }
 interface GradioDependency {
   id: number;
@@ -28,6 +33,19 @@ interface GradioDependency {
 interface GradioConfig {
   components: GradioComponent[];
   dependencies: GradioDependency[];
+  layout: GradioLayout;
+}
+
+/** What the server tells of a message's bar: part, side, version, versions, number of the turn, pace and the rest. */
+interface MessageFact {
+  p: string;
+  s: string;
+  v: number;
+  n: number;
+  r?: number;
+  t?: string;
+  i?: string;
+  [name: string]: any;
 }
 
 /** What a part of the page sends to the server: Gradio's `trigger`, bound to one event. */
@@ -39,11 +57,24 @@ interface Window {
   wearLook(look: string): void;
   keptPlace(): string;
   chatPage: {
+    facts: MessageFact[];
     send(act: Record<string, unknown>): void;
     connect(trigger: Send, value: () => string): void;
     apply(value: string): void;
     [name: string]: any;
   };
+  /** The columns beside the conversation. */
+  sides: {
+    isOpen(name: string): boolean;
+    open(name: string): void;
+    close(name: string): void;
+    toggle(name: string): void;
+    closeOver(): boolean;
+  };
+  /** Sections by the id of their tab. */
+  sections: { show(name: string): void; readonly current: string };
+  pastChats: { open(chat: string, options?: Record<string, unknown>): void; [name: string]: any };
+  modelPicker?: { choose?(name: string): void; [name: string]: any };
   modelGate: { connect(trigger: () => void, value: () => string): void; apply(value: string): void };
 }
 

@@ -45,7 +45,7 @@ def test_scripts_have_the_types_that_they_say() -> None:
 
 
 def test_scripts_are_free_of_lint() -> None:
-    status, told = lint(ROOT / "modules" / "ui" / "assets", HERE)
+    status, told = lint(ROOT / "modules" / "ui" / "assets", ROOT / "modules" / "ui" / "languages", HERE)
     assert status == 0, told
 
 
@@ -57,9 +57,15 @@ def test_functions_of_scripts_compute_what_they_should() -> None:
 def test_a_wrong_type_is_found(tmp_path: Path) -> None:
     (tmp_path / "wrong.js").write_text('document.title = window.overlay.isOpen;\nconst f = (a) => a;\nf("");\n')
     config = f'{{"extends": "{(HERE / "tsconfig.json").as_posix()}", "include": ["wrong.js", "{HERE.as_posix()}/globals.d.ts", '
-    config += f'"{ROOT.as_posix()}/modules/ui/assets/overlay/overlay.d.ts"], "exclude": []}}'
+    config += f'"{ROOT.as_posix()}/modules/ui/assets/base/overlay/overlay.d.ts"], "exclude": []}}'
     (tmp_path / "tsconfig.json").write_text(config)
     status, told = types_of(tmp_path / "tsconfig.json")
     assert status != 0
     assert "TS2322" in told
     assert "TS7006" in told
+
+
+def test_list_of_keys_in_docs_is_the_page_s_table() -> None:
+    status, told = run("node", HERE / "keys_page.mjs")
+    assert status == 0, told
+    assert (ROOT / "docs" / "KEYS.md").read_text("utf-8") == told, "run node tests/scripts/keys_page.mjs > docs/KEYS.md"

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { load } from "./loading.mjs";
 
 const listens = { addEventListener() {} };
-const { VoiceActivity } = load(["call.js"], { document: listens, addEventListener() {} }).call;
+const { VoiceActivity } = load(["voice/call.js"], { document: listens, addEventListener() {} }).call;
 const heard = (voice, loudness, frames, isPlaying = false) =>
   Array.from({ length: frames }, () => voice.hear(loudness, isPlaying)).filter(Boolean);
 

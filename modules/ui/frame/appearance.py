@@ -6,6 +6,7 @@ import gradio as gr
 
 _CHOICES: Final = (
     ("look", "Theme", (("system", "System"), ("light", "Light"), ("dark", "Dark"))),
+    ("language", "Language", (("system", "System"), ("en", "English"), ("de", "Deutsch"))),
     ("density", "Density", (("comfortable", "Comfortable"), ("compact", "Compact"))),
     ("level", "Controls", (("simple", "Simple"), ("expert", "Expert"))),
 )

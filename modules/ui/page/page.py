@@ -15,6 +15,7 @@ from modules.models.recommended_sampling import RecommendedSampling, recommended
 from modules.runtime import Runtime
 from modules.settings.values import Settings
 from modules.ui.page.inputs import Inputs
+from modules.ui.page.languages import text
 from modules.ui.page.saved_settings import SavedSettings
 from modules.ui.replies.active import ActiveReplies
 
@@ -89,8 +90,8 @@ class Page:
 
 def failure(message: str) -> gr.Error:
     """What went wrong, as a notice that stays long enough to be read twice. Gradio takes it for HTML."""
-    shown = html.escape(message, quote=False)
-    return gr.Error(shown, title="Action failed", duration=_NOTICE_SECONDS, print_exception=False)
+    shown = html.escape(text(message), quote=False)
+    return gr.Error(shown, title=text("Action failed"), duration=_NOTICE_SECONDS, print_exception=False)
 
 
 async def notify_errors(work: Awaitable[_Value]) -> _Value:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import gradio as gr
 
 from modules.ui.characters.avatars import chatbots
+from modules.ui.page.languages import is_said
 from modules.ui.page.page import Page
 from modules.ui.session.layout import (
     ApiParts,
@@ -96,11 +97,11 @@ def _watch_while_shown(timer: gr.Timer, tab: gr.Tab) -> None:
     is_chosen = gr.State(False)
 
     def choose(chosen: gr.SelectData) -> tuple[bool, gr.Timer]:
-        is_own = chosen.value == tab.label
+        is_own = is_said(tab.label, chosen.value)
         return is_own, gr.Timer(active=is_own)
 
     def come(chosen: gr.SelectData, is_own: bool) -> gr.Timer:
-        return gr.Timer(active=is_own and chosen.value == section.label)
+        return gr.Timer(active=is_own and is_said(section.label, chosen.value))
 
     tab.parent.select(choose, None, [is_chosen, timer], **_QUIET)
     section.parent.select(come, [is_chosen], [timer], **_QUIET)

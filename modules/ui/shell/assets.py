@@ -16,6 +16,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from modules.ui.page.languages import language_scripts
+
 NOT_KEPT: Final = {"cache-control": "no-store"}
 
 _ASSETS: Final = "/assets/"
@@ -38,6 +40,7 @@ class AssetDelivery:
         self._app = app
         self._has_streams = has_streams
         self._assets = Assets(Path(str(BUILD_PATH_LIB)))
+        self._languages = {each.name: each.content for each in language_scripts()}
         self.styles = Styles(self._assets, _SHEETS.read_text(encoding="utf-8").split())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +55,8 @@ class AssetDelivery:
         """What sends the asset; None for what is not one."""
         if name == self.styles.name:
             return sent(self.styles.sheet, "text/css", _FOR_GOOD)
+        if name in self._languages:
+            return sent(self._languages[name], "text/javascript", _FOR_GOOD)
         asset = await self._assets.read(name)
         if asset is None:
             return None

@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.queueing import Queue
 from typing_extensions import override
 
+from modules.ui.page.languages import language_of, speaking, translated
 from modules.ui.page.menus import SentNames
 from modules.ui.page.page import failure
 from modules.ui.shell.queue import EventQueue
@@ -68,6 +69,17 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         return {part._id for event in events for part in (*event.inputs, *event.outputs)}
 
     @override
+    async def process_api(
+        self, block_fn: Any, inputs: list[Any], state: Any = None, request: Any = None, **more: Any
+    ) -> dict[str, Any]:
+        """In the language of whose event it is."""
+        headers = getattr(request, "headers", None) or {}
+        cookies = getattr(request, "cookies", None) or {}
+        with speaking(language_of(cookies, headers.get("accept-language", ""))):
+            result: dict[str, Any] = await super().process_api(block_fn, inputs, state, request, **more)
+        return result
+
+    @override
     def handle_streaming_diffs(
         self,
         block_fn: Any,
@@ -119,11 +131,15 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         """Gradio makes components anew, with their schemas, where they are not to change, too: at each step of a reply,
         for all that an event might show. Here only those that change are gone through."""
         values = _by_output(block_fn.outputs, predictions)
+        if values is None and len(block_fn.outputs) == 1:
+            predictions = translated(predictions, block_fn.outputs[0].get_block_name())
         if values is None:
             whole: list[Any] = await super().postprocess_data(block_fn, predictions, state, **more)
             return whole
         # Asked once: Gradio takes values out of updates, and what is left of one may look like nothing to change.
         skips = [_is_skip(value) for value in values]
+        kinds = [each.get_block_name() for each in block_fn.outputs]
+        values = [translated(value, kind) for value, kind in zip(values, kinds, strict=True)]
         changing = copy(block_fn)
         changing.outputs = [each for each, skip in zip(block_fn.outputs, skips, strict=True) if not skip]
         rest = [value for value, skip in zip(values, skips, strict=True) if not skip]

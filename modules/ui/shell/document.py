@@ -9,6 +9,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
+from modules.ui.page.languages import first_script
 from modules.ui.shell.assets import NOT_KEPT, AssetDelivery, sent
 from modules.ui.shell.initial_values import InitialValues
 
@@ -47,6 +48,7 @@ class PageDocument:
         self._is_open = is_open
         self._made: tuple[object, _Answer] | None = None
         self._scripts: dict[str, bytes] = {}
+        self._first = first_script()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
@@ -111,4 +113,5 @@ class PageDocument:
         # Behind Gradio's own sheet, which resets what the others then set.
         rest, is_head, body = after.partition(_END_OF_HEAD)
         links = self._app.styles.links if is_head else b""
+        begin = self._first + begin
         return before[: within.start()] + begin + before[within.end() :] + is_page + rest + links + is_head + body

@@ -72,7 +72,7 @@ NAMES: Final = (
             *("in_event_listener", "state", "oauth_token"),
         ),
     ),
-    PrivateName("gradio.blocks.Blocks", "process_api", "the start's own event, which names a foreign file"),
+    PrivateName("gradio.blocks.Blocks", "process_api", "the start's own event, which names a foreign file; languages"),
     PrivateName(
         "gradio.queueing.Queue",
         "__init__",

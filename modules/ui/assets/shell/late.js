@@ -48,8 +48,8 @@
     const id = window.gradio_config?.components && ownerOf(element);
     if (id == null) return;
     entered.set(id, performance.now());
-    if (isChoice) for (const { id: switching, targets } of switches())
-      if (targets.some(([each, kind]) => each === id && kind === "input")) unsent.add(switching);
+    if (isChoice) for (const { id: event, targets } of switches())
+      if (targets.some(([each, kind]) => each === id && kind === "input")) unsent.add(event);
   };
   for (const kind of ["input", "change"]) document.addEventListener(kind, (event) => note(event.target), true);
   document.addEventListener("pointerdown", (event) => {

@@ -28,9 +28,10 @@
   root.dataset.density = density();
 
   // ---- The choices in the settings.
-  const values = { look: chosenLook, density, level: () => window.level?.value };
+  const values = { look: chosenLook, language: () => window.language.chosen, density, level: () => window.level?.value };
   const acts = {
     look: window.wearLook,
+    language: window.chooseLanguage,
     density(value) {
       localStorage.setItem("density", value);
       root.dataset.density = value;

@@ -96,14 +96,25 @@ def _voices(names: Sequence[str]) -> list[tuple[str, str]]:
     return [("The model's first", ""), *((name, name) for name in names)]
 
 
+# The page's script does what it says.
+_LIBRARY: Final = '<button type="button" class="library-button" data-prompts-for="system-message" aria-haspopup="dialog">Library ▾</button>'
+
+
 def _texts(page: Page) -> None:
     settings, add = page.settings, page.inputs.add
     add("start_with", gr.Textbox(settings.start_with, label="Start reply with", elem_id="start-with"))
     with gr.Accordion("System message", open=False):
         add(
             "custom_system_message",
-            gr.Textbox(settings.custom_system_message, show_label=False, label="System message", lines=4),
+            gr.Textbox(
+                settings.custom_system_message,
+                show_label=False,
+                label="System message",
+                lines=4,
+                elem_id="system-message",
+            ),
         )
+        gr.HTML(_LIBRARY, padding=False, apply_default_css=False)
     with gr.Accordion("Chat-instruct command", open=False):
         add(
             "chat_instruct_command",

@@ -1,0 +1,71 @@
+"""What the page shows by itself: the texts of its components, of its scripts, and of what its handlers say."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tests.live.server import ROOT
+
+UI: Final = ROOT / "modules" / "ui"
+_SAYING: Final = frozenset({"button", "downloadbutton", "uploadbutton", "markdown"})
+_LETTER: Final = re.compile(r"[A-Za-z]{2}")
+_MARKUP: Final = re.compile(r">([^<>]+)<|(?:title|aria-label|placeholder)=\"([^\"]+)\"")
+# Calls whose first text is shown, and arguments that are.
+_SAYERS: Final = frozenset(
+    {"text", "failure", "Info", "Warning", "Error", "Button", "DownloadButton", "UploadButton", "Markdown"}
+)
+_SHOWN_ARGUMENTS: Final = frozenset({"label", "info", "placeholder", "title"})
+_SCRIPT_TEXT: Final = re.compile(r"window\.text\(\s*\"((?:[^\"\\]|\\.)*)\"|\btext\(\s*\"((?:[^\"\\]|\\.)*)\"")
+
+
+def of_components(config: Mapping[str, Any]) -> set[str]:
+    """As `modules/ui/languages/choose.js` and `modules/ui/page/languages.py` translate them."""
+    return {
+        each.strip() for component in config["components"] for each in _of_component(component) if _LETTER.search(each)
+    }
+
+
+def _of_component(component: Mapping[str, Any]) -> Iterator[str]:
+    props, kind = component["props"], component["type"]
+    yield from (str(props[name]) for name in ("label", "info", "placeholder") if isinstance(props.get(name), str))
+    if kind in _SAYING and isinstance(props.get("value"), str):
+        yield props["value"]
+    for choice in props.get("choices") or []:
+        if isinstance(choice, list | tuple) and choice[0] != choice[1]:
+            yield str(choice[0])
+    if kind == "html" and isinstance(props.get("value"), str):
+        yield from (one or other for one, other in _MARKUP.findall(props["value"]))
+
+
+def of_scripts() -> set[str]:
+    files = [*(UI / "assets").rglob("*.js")]
+    found = (match for file in files for match in _SCRIPT_TEXT.findall(file.read_text("utf-8")))
+    return {(one or other).replace('\\"', '"') for one, other in found}
+
+
+def of_handlers(files: Iterable[Path] | None = None) -> set[str]:
+    """Literals that handlers show; parts of which values are put in are to go through `text`."""
+    paths = (UI).rglob("*.py") if files is None else files
+    return {each for path in paths for each in _said(ast.parse(path.read_text("utf-8"))) if _LETTER.search(each)}
+
+
+def _said(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in _SAYERS and node.args:
+            yield from _literals(node.args[0])
+        for argument in node.keywords:
+            if argument.arg in _SHOWN_ARGUMENTS:
+                yield from _literals(argument.value)
+
+
+def _literals(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _literals(node.body)
+        yield from _literals(node.orelse)
