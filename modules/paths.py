@@ -117,6 +117,15 @@ class UserData:
         return self.root / "tools"
 
     @property
+    def knowledge(self) -> Path:
+        """One folder per collection, with files in any folders below."""
+        return self.root / "knowledge"
+
+    @property
+    def memory(self) -> Path:
+        return self.root / "memory"
+
+    @property
     def extensions(self) -> Path:
         return self.root / "extensions"
 

@@ -8,6 +8,7 @@ from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.chatmodels.sources import chat_models, remote_sources
 from modules.hooks import Hooks
+from modules.knowledge.service import KnowledgeService
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
 from modules.media.images.gallery import ImageGallery
@@ -47,6 +48,7 @@ class Runtime:
         self._prompts = PromptBuilder(self.library, settings, self._media)
         self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
         self.rerank = RerankService(self.models, self._prompts)
+        self.knowledge = KnowledgeService(self.data, self.models, self.embeddings, self.rerank)
         self.moderation = ModerationService(
             self.embeddings,
             ClassifierModeration(self.models),
@@ -76,6 +78,7 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.work.stop_all()
+        await self.knowledge.aclose()
         for source in self.remote.values():
             await source.aclose()
         await self._prompts.aclose()

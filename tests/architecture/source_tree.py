@@ -36,6 +36,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
     ("modules/models/",),
     ("modules/chatmodels/",),
     ("modules/chat/", "modules/media/"),
+    ("modules/knowledge/",),
     ("modules/runtime.py",),
     ("modules/extend/", "modules/serving/"),
     ("modules/ui/", "extensions/*/"),

@@ -28,6 +28,8 @@ _READER: Final = ProcessSpec(
     max_frame_bytes=_ANSWER_BYTES,
 )
 _MAX_NAME: Final = 200
+# The key, in the `extra` of an attachment, of the offsets in its text at which pages begin.
+PAGE_STARTS: Final = "page_starts"
 # Readers of PDF have always let some bytes stand before its beginning.
 _PDF_JUNK: Final = 1024
 _RULE: Final = "=" * 5
@@ -53,6 +55,7 @@ _PICTURE_SUFFIXES: Final = (
 _PICTURE: Final = _Format("picture", "picture", "image", 10.0, _PICTURE_SUFFIXES)
 _PDF: Final = _Format("PDF document", "pdf", "application/pdf", 30.0, (".pdf",))
 _DOCX: Final = _Format("DOCX document", "docx", "application/docx", 20.0, (".docx",))
+_HTML: Final = _Format("HTML document", "html", "text/html", 20.0, (".html", ".htm", ".xhtml"))
 _TEXT: Final = "text/plain"
 _PICTURE_STARTS: Final = (
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
@@ -62,6 +65,33 @@ _PICTURE_STARTS: Final = (
 _PHONE_BRANDS: Final = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """`page_starts` are the offsets at which pages begin; empty where there are none."""
+
+    text: str
+    page_starts: tuple[int, ...] = ()
+
+
+async def read_document(name: str, content: bytes, *, most: int, is_page: bool = False) -> DocumentText:
+    """The text of a document that is searched, of HTML its main text; `is_page` says that it is HTML whatever its name.
+    What is longer than `most` is cut there. Raises BadRequest for pictures and for what cannot be read."""
+    shown = _plain_name(name)
+    if not content:
+        raise _refused(f"{shown} is empty.")
+    form = _format_of(shown, content)
+    if form is _PICTURE:
+        raise _refused(f"{shown} is a picture, in which no text can be searched.")
+    if form is None and (is_page or shown.lower().endswith(_HTML.suffixes)):
+        form = _HTML
+    if form is None:
+        return DocumentText(_decoded(shown, content)[:most])
+    answer = await _asked(shown, form, content, most)
+    if not answer.text.strip():
+        raise _refused(f"{shown} holds no text.")
+    return DocumentText(answer.text[:most], answer.page_starts)
 
 
 async def read_attachment(name: str, content: bytes) -> Attachment:
@@ -74,11 +104,12 @@ async def read_attachment(name: str, content: bytes) -> Attachment:
     form = _format_of(shown, content)
     if form is None:
         return Attachment(name=shown, type=_TEXT, content=_checked(shown, _decoded(shown, content)))
-    answer = await _asked(shown, form, content)
+    answer = await _asked(shown, form, content, MAX_TEXT)
     if form is _PICTURE:
         data_url = f"data:{answer.mime};base64,{answer.picture}"
         return Attachment(name=shown, type=form.type, image_data=data_url, image_id=uuid.uuid4().hex)
-    return Attachment(name=shown, type=form.type, content=_checked(shown, answer.text))
+    pages = {PAGE_STARTS: list(answer.page_starts)} if answer.page_starts else {}
+    return Attachment(name=shown, type=form.type, content=_checked(shown, answer.text), extra=pages)
 
 
 def laid_out(attachment: Attachment) -> str:
@@ -117,8 +148,8 @@ def _is_zip(content: bytes) -> bool:
 _SIGNS: Final = ((_PICTURE, _is_picture), (_PDF, _is_pdf), (_DOCX, _is_zip))
 
 
-async def _asked(name: str, form: _Format, content: bytes) -> FileAnswer:
-    question = FileQuestion(form.reader, MAX_TEXT, content)
+async def _asked(name: str, form: _Format, content: bytes, most: int) -> FileAnswer:
+    question = FileQuestion(form.reader, most, content)
     try:
         answer = await ask_once(_READER, question, FileAnswer, seconds=form.seconds)
     except TimeLimitExceeded:

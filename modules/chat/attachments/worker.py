@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from modules.chat.attachments.documents import docx_text, pdf_text
+from modules.chat.attachments.documents import docx_text, html_text, pdf_text
 from modules.chat.attachments.pictures import small_picture
 from modules.chat.attachments.reading import FileAnswer, FileQuestion
 from modules.media.pictures.decoding import Unreadable, prepare
@@ -39,11 +39,17 @@ def _picture(content: bytes, _: int) -> FileAnswer:
 
 
 def _pdf(content: bytes, most: int) -> FileAnswer:
-    return FileAnswer(text=_whole_characters(pdf_text(content, most)))
+    text, page_starts = pdf_text(content, most)
+    # One character stays one.
+    return FileAnswer(text=_whole_characters(text), page_starts=page_starts)
 
 
 def _docx(content: bytes, most: int) -> FileAnswer:
     return FileAnswer(text=_whole_characters(docx_text(content, most)))
+
+
+def _html(content: bytes, most: int) -> FileAnswer:
+    return FileAnswer(text=_whole_characters(html_text(content, most)))
 
 
 def _whole_characters(text: str) -> str:
@@ -52,5 +58,5 @@ def _whole_characters(text: str) -> str:
 
 
 _READERS: Final[Mapping[str, Callable[[bytes, int], FileAnswer]]] = MappingProxyType(
-    {"picture": _picture, "pdf": _pdf, "docx": _docx}
+    {"picture": _picture, "pdf": _pdf, "docx": _docx, "html": _html}
 )

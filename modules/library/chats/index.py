@@ -1,11 +1,9 @@
 """The SQLite index of conversations, and keeping it in step with their files."""
 
 import logging
-import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -15,6 +13,7 @@ from modules.errors import BadRequest
 from modules.library.chats.file import read_history
 from modules.library.chats.history import is_named, searched_text, title
 from modules.library.chats.places import ChatFile, Place, Places
+from modules.library.full_text import MARK_BEGINS, MARK_ENDS, IndexFile, phrases, spaced, storable, unspaced
 
 _log = logging.getLogger(__name__)
 
@@ -23,33 +22,16 @@ Stamp: TypeAlias = tuple[int, int]
 
 # Raised when the tables change. An index of another version is made anew from the files.
 _VERSION: Final = 2
-# Another copy of the program may be writing.
-_PATIENCE: Final = 10.0
 _SNIPPET_WORDS: Final = 20
 _NANOSECONDS: Final = 1e9
-# From this version on SQLite can overwrite deleted text in a full-text index.
-_SECURE_FTS: Final = (3, 42)
-# Scripts that put no spaces between words: each character counts as a word there.
-_UNSPACED: Final = (
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-_CHARACTER: Final = re.compile(f"({_UNSPACED})")
-# Around each word that was found in a snippet; no characters of any text.
-_BEGINS: Final = "\ufdd0"
-_ENDS: Final = "\ufdd1"
-_SPACED: Final = re.compile(f" ({_BEGINS}?{_UNSPACED}{_ENDS}?) ")
 # Which chats there are in which nothing can be read.
 _UNREADABLE: Final = "Unreadable chat"
-# What SQLite has no text for: half characters, and the one that ends a text.
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
-_SAYS_NOTHING: Final = re.compile(r"[\W_]*")
 _TABLES: Final = (
     "DROP TABLE IF EXISTS chats",
     "DROP TABLE IF EXISTS texts",
     "CREATE TABLE chats (number INTEGER PRIMARY KEY, character TEXT NOT NULL, id TEXT NOT NULL, "
     "changed INTEGER NOT NULL, size INTEGER NOT NULL, title TEXT NOT NULL, UNIQUE (character, id))",
     "CREATE VIRTUAL TABLE texts USING fts5(title, body, tokenize = 'unicode61 remove_diacritics 2')",
-    f"PRAGMA user_version = {_VERSION}",
 )
 
 
@@ -87,12 +69,11 @@ class HistoryIndex:
     is gone, and what it held is missing until it is put in again."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._preparing = Lock()
+        self._file = IndexFile(path, _VERSION, _TABLES)
 
     def stamps(self) -> dict[Key, Stamp]:
         """Which chats are in it, as their files were then."""
-        with self._connection() as connection:
+        with self._file.connection() as connection:
             rows = connection.execute("SELECT character, id, changed, size FROM chats").fetchall()
         places = {row[0]: _place(row[0]) for row in rows}
         return {(places[character], chat_id): (changed, size) for character, chat_id, changed, size in rows}
@@ -101,7 +82,7 @@ class HistoryIndex:
         """Of those of the files that are in it as they are now."""
         found = "SELECT title FROM chats WHERE character = ? AND id = ? AND changed = ? AND size = ?"
         titles: dict[Key, str] = {}
-        with self._connection() as connection:
+        with self._file.connection() as connection:
             for file in files:
                 row = connection.execute(found, (*_stored_key((file.place, file.id)), *file.stamp)).fetchone()
                 if row is not None:
@@ -110,20 +91,20 @@ class HistoryIndex:
 
     def put(self, chats: Iterable[IndexedChat]) -> None:
         """Add chats, in place of those of the same place and id."""
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             for chat in chats:
                 key = _stored_key((chat.file.place, chat.file.id))
                 _remove(connection, key)
-                chat_title, text = (_UNSTORABLE.sub("\ufffd", each) for each in (chat.title, chat.text))
+                chat_title, text = (storable(each) for each in (chat.title, chat.text))
                 row = connection.execute(
                     "INSERT INTO chats (character, id, changed, size, title) VALUES (?, ?, ?, ?, ?)",
                     (*key, *chat.file.stamp, chat_title),
                 )
-                body = (row.lastrowid, _spaced(chat_title), _spaced(text))
+                body = (row.lastrowid, spaced(chat_title), spaced(text))
                 connection.execute("INSERT INTO texts (rowid, title, body) VALUES (?, ?, ?)", body)
 
     def remove(self, keys: Iterable[Key]) -> None:
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             for key in keys:
                 _remove(connection, _stored_key(key))
 
@@ -133,50 +114,11 @@ class HistoryIndex:
         if not query:
             return []
         given = (query, place is None, _stored_key((place or Place(None), ""))[0], limit)
-        with self._connection() as connection:
+        with self._file.connection() as connection:
             # One state of the index for the hits and their snippets.
             connection.execute("BEGIN")
             rows = connection.execute(_SEARCH, given).fetchall()
             return [_hit(row[1:], _snippet(connection, row[0], query)) for row in rows]
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction from its first reading on: kept when the block ends well."""
-        with self._connection() as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with closing(sqlite3.connect(self._path, timeout=_PATIENCE)) as connection:
-                with self._preparing:
-                    _prepare(connection)
-                yield connection
-        except sqlite3.DatabaseError as error:
-            # Its subclasses have other causes than a damaged file.
-            if type(error) is sqlite3.DatabaseError:
-                self._discard()
-            raise
-
-    def _discard(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    """What is deleted is overwritten, so that a deleted chat is gone from this file too."""
-    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {setting}")
-    if connection.execute("PRAGMA user_version").fetchone() == (_VERSION,):
-        return
-    for statement in _TABLES:
-        connection.execute(statement)
-    if sqlite3.sqlite_version_info >= _SECURE_FTS:
-        connection.execute("INSERT INTO texts (texts, rank) VALUES ('secure-delete', 1)")
-    connection.commit()
 
 
 def _remove(connection: sqlite3.Connection, key: tuple[str, str]) -> None:
@@ -188,17 +130,17 @@ def _remove(connection: sqlite3.Connection, key: tuple[str, str]) -> None:
 
 def _snippet(connection: sqlite3.Connection, number: int, query: str) -> str:
     """With marks around what was found."""
-    asked = (_BEGINS, _ENDS, _SNIPPET_WORDS, query, number)
+    asked = (MARK_BEGINS, MARK_ENDS, _SNIPPET_WORDS, query, number)
     (snippet,) = connection.execute(_SNIPPET, asked).fetchone()
-    return " ".join(_SPACED.sub(r"\1", snippet).split())
+    return unspaced(str(snippet))
 
 
 def _hit(row: tuple[str, str, str, int], marked: str) -> ChatHit:
     character, chat_id, chat_title, changed = row
-    before, *found = marked.split(_BEGINS)
+    before, *found = marked.split(MARK_BEGINS)
     parts = [(before, False)]
     for each in found:
-        inside, _, after = each.partition(_ENDS)
+        inside, _, after = each.partition(MARK_ENDS)
         parts += [(inside, True), (after, False)]
     pieces = tuple(part for part in parts if part[0])
     return ChatHit(
@@ -207,13 +149,8 @@ def _hit(row: tuple[str, str, str, int], marked: str) -> ChatHit:
 
 
 def _query(words: str) -> str:
-    """Each word as a phrase of what FTS5 makes of it, the last part of which may go on."""
-    phrases = (word.replace('"', "") for word in _UNSTORABLE.sub(" ", words).split())
-    return " ".join(f'"{_spaced(phrase)}"*' for phrase in phrases if not _SAYS_NOTHING.fullmatch(phrase))
-
-
-def _spaced(text: str) -> str:
-    return _CHARACTER.sub(r" \1 ", text)
+    """The last part of each word may go on."""
+    return " ".join(f"{phrase}*" for phrase in phrases(words))
 
 
 def _stored_key(key: Key) -> tuple[str, str]:
