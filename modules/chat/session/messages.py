@@ -1,12 +1,16 @@
 """A conversation as the messages that a model gets."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from modules.chat.attachments.attachments import laid_out
+from modules.chat.citations import IN_PASSAGES, KNOWLEDGE
 from modules.errors import BadRequest
 from modules.library.chats.history import Attachment, ChatTurn, History
 from modules.media.pictures.data_urls import bytes_in
 from modules.messages import ImagePart, Message, Part, Role, TextPart, text_message
+
+_IN_PASSAGES: Final = "File: {name} (too long to be given whole; passages of it are given instead)"
 
 
 def history_messages(history: History, *, include_past_attachments: bool) -> Iterator[Message]:
@@ -23,8 +27,10 @@ def history_messages(history: History, *, include_past_attachments: bool) -> Ite
 
 def _user_parts(turn: ChatTurn, attachments: Sequence[Attachment]) -> tuple[Part, ...]:
     pictures = [_picture(attachment) for attachment in attachments if attachment.is_image]
-    texts = [laid_out(attachment) for attachment in attachments if not attachment.is_image]
-    text = "\n\n".join(filter(None, (turn.text, *(("ATTACHMENTS:", *texts) if texts else ()))))
+    passages = [attachment.content for attachment in attachments if attachment.type == KNOWLEDGE]
+    others = [each for each in attachments if not each.is_image and each.type != KNOWLEDGE]
+    texts = [_IN_PASSAGES.format(name=each.name) if each.extra.get(IN_PASSAGES) else laid_out(each) for each in others]
+    text = "\n\n".join(filter(None, (turn.text, *(("ATTACHMENTS:", *texts) if texts else ()), *passages)))
     return (*pictures, *((TextPart(text),) if text else ()))
 
 
