@@ -106,13 +106,13 @@ def _of_collection(passage: FoundPassage) -> Citation:
 
 
 def _of_file(attachment: Attachment, question: str) -> list[Citation]:
-    """The passages that have words of the question, in the order of the file; of a file that has none of them, passages
-    from its beginning to its end."""
+    """The passages that have words of the question, the best first; of a file that has none of them, passages from its
+    beginning to its end."""
     starts = attachment.extra.get(PAGE_STARTS)
     pages = [each for each in starts if isinstance(each, int)] if isinstance(starts, list) else []
     passages = passages_of(attachment.content, pages)
     chosen = best_of(question, passages, _LONGEST_FILE_PASSAGES) or _spread(len(passages))
-    return [_of_attachment(attachment.name, passages[place]) for place in sorted(chosen)]
+    return [_of_attachment(attachment.name, passages[place]) for place in chosen]
 
 
 def _spread(count: int) -> list[int]:

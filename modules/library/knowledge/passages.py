@@ -8,7 +8,7 @@ from typing import Final
 
 PASSAGE_TOKENS: Final = 300
 OVERLAP_TOKENS: Final = 50
-# A section shorter than this is read together with the next one.
+# A section or page shorter than this is read together with the next one.
 _SMALL_TOKENS: Final = 60
 _MAX_HEADING: Final = 200
 # Estimates of a token's length: words of Latin script have about four letters a token, other scripts fewer.
@@ -34,30 +34,34 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What is not cut any more. `section` counts headings."""
+    """What is not cut any more. `section` is the place of its heading, and its page."""
 
     start: int
     end: int
-    section: int
+    section: tuple[int, int]
     tokens: float
 
 
 def passages_of(
     text: str, page_starts: Sequence[int] = (), *, tokens: int = PASSAGE_TOKENS, overlap: int = OVERLAP_TOKENS
 ) -> list[Passage]:
-    """In their order; each repeats the end of the one before it, some `overlap` tokens, unless a section begins with it.
+    """In their order; each repeats the end of the one before it, some `overlap` tokens, unless a section or page begins with
+    it.
     `page_starts` are the offsets at which pages begin."""
     headings: list[str] = [""]
-    pieces = list(_pieces(text, headings, tokens))
+    pieces = [
+        _Piece(start, end, (heading, bisect_right(page_starts, _first_letter(text, start))), size)
+        for start, end, heading, size in _pieces(text, headings, tokens)
+    ]
     return [
         Passage(
             text=text[start:end].strip(),
-            start=start,
+            start=_first_letter(text, start),
             end=end,
-            page=bisect_right(page_starts, _first_letter(text, start)),
-            heading=headings[section],
+            page=page,
+            heading=headings[heading],
         )
-        for start, end, section in _packed(pieces, tokens, overlap)
+        for start, end, (heading, page) in _packed(pieces, tokens, overlap)
         if text[start:end].strip()
     ]
 
@@ -68,7 +72,7 @@ def token_estimate(text: str) -> float:
     return plain / _LETTERS + (len(text) - plain) / _WIDE_LETTERS
 
 
-def _packed(pieces: Sequence[_Piece], tokens: int, overlap: int) -> Iterator[tuple[int, int, int]]:
+def _packed(pieces: Sequence[_Piece], tokens: int, overlap: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
     """Start, end and section of each passage."""
     taken: list[_Piece] = []
     for piece in pieces:
@@ -98,16 +102,16 @@ def _repeated(taken: Sequence[_Piece], overlap: int) -> list[_Piece]:
     return kept
 
 
-def _pieces(text: str, headings: list[str], tokens: int) -> Iterator[_Piece]:
-    """Paragraphs, and parts of those that are too long. Headings that are met are appended to `headings`."""
+def _pieces(text: str, headings: list[str], tokens: int) -> Iterator[tuple[int, int, int, float]]:
+    """Paragraphs, and parts of those that are too long: start, end, place of the heading and tokens. Headings that are met
+    are appended to `headings`."""
     path: list[tuple[int, str]] = []
     for start, end, is_heading in _blocks(text):
         if is_heading is not None:
             path = [*(each for each in path if each[0] < is_heading[0]), is_heading]
             headings.append(" > ".join(title for _, title in path)[-_MAX_HEADING:])
-        section = len(headings) - 1
         for first, last in _parts(text, start, end, tokens):
-            yield _Piece(first, last, section, token_estimate(text[first:last]))
+            yield first, last, len(headings) - 1, token_estimate(text[first:last])
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, tuple[int, str] | None]]:
