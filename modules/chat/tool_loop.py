@@ -16,6 +16,7 @@ from modules.chat.tool_events import (
     ToolRefused,
     ToolStarted,
 )
+from modules.chat.tools.cited import ToolCaller
 from modules.chat.tools.toolbox import ToolBox
 from modules.chat.work import Work, WorkRegister
 from modules.errors import BadRequest
@@ -39,17 +40,23 @@ class ToolLoop:
         self._work = work
 
     async def converse(
-        self, request: ChatRequest, *, owner: str, approve: Approve, max_rounds: int = MAX_ROUNDS
+        self,
+        request: ChatRequest,
+        *,
+        owner: str,
+        approve: Approve,
+        tools: ToolCaller | None = None,
+        max_rounds: int = MAX_ROUNDS,
     ) -> AsyncGenerator[LoopEvent, None]:
         """The events of every round, each from Started to Done, and what happens to the calls between them.
 
         Only tools that `request` offers are run. In the last of `max_rounds` the model is offered none. Closing the
         generator cancels a running tool; a stop of `owner` does too, and calls without an answer then get one that
-        says so. Raises what `ChatService.chat` does, and BadRequest for more than one choice.
+        says so. `tools` run the calls, if it is not all tools as they are. Raises what `ChatService.chat` does, and BadRequest for more than one choice.
         """
         if request.limits.n != 1:
             raise BadRequest("A reply that calls tools has one choice.", param="n")
-        rounds = _Rounds(self._tools, approve, frozenset(spec.name for spec in request.tools))
+        rounds = _Rounds(tools or self._tools, approve, frozenset(spec.name for spec in request.tools))
         with self._work.open(owner) as work:
             for count in range(max_rounds):
                 draft = _Draft(request)
@@ -71,7 +78,7 @@ class ToolLoop:
 class _Rounds:
     """Runs the calls of one round after another; `answers` are those of the latest."""
 
-    def __init__(self, tools: ToolBox, approve: Approve, offered: frozenset[str]) -> None:
+    def __init__(self, tools: ToolCaller, approve: Approve, offered: frozenset[str]) -> None:
         self._tools = tools
         self._approve = approve
         self._offered = offered
