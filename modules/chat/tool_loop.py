@@ -52,7 +52,8 @@ class ToolLoop:
 
         Only tools that `request` offers are run. In the last of `max_rounds` the model is offered none. Closing the
         generator cancels a running tool; a stop of `owner` does too, and calls without an answer then get one that
-        says so. `tools` run the calls, if it is not all tools as they are. Raises what `ChatService.chat` does, and BadRequest for more than one choice.
+        says so. `tools` run the calls, if it is not all tools as they are. Raises what `ChatService.chat` does, and
+        BadRequest for more than one choice.
         """
         if request.limits.n != 1:
             raise BadRequest("A reply that calls tools has one choice.", param="n")

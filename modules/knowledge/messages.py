@@ -55,7 +55,11 @@ class KnowledgeMessages:
         """`attachments` of the message `text` that follows on `history`, those marked that do not fit beside it into
         `context` tokens, and passages: of the collections, of those that the message names, and of all files of the
         chat that are too long. Collections that are gone are left out. Raises ServiceError where the index is damaged."""
-        room = None if context is None else context - _tokens_of(history) - min(_RESERVE, int(context * _RESERVE_SHARE))
+        room = (
+            None
+            if context is None
+            else context - int(_tokens_of(history)) - min(_RESERVE, int(context * _RESERVE_SHARE))
+        )
         marked = list(attachments) if room is None else _marked(attachments, room)
         known = await self._knowledge.names()
         names = [name for name in dict.fromkeys([*collections, *(await self.named_in(text))]) if name in known]

@@ -29,7 +29,12 @@ class ChatKnowledge:
     def connect(self, tab: gr.State) -> None:
         self.page.fill_in(self._filled, [self.bridge])
         self.bridge.submit(
-            self._answer, [tab], [self.bridge], show_progress="hidden", api_visibility="private", trigger_mode="multiple"
+            self._answer,
+            [tab],
+            [self.bridge],
+            show_progress="hidden",
+            api_visibility="private",
+            trigger_mode="multiple",
         )
 
     async def _filled(self) -> dict[gr.HTML, str]:
