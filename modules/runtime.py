@@ -8,6 +8,7 @@ from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.chatmodels.sources import chat_models, remote_sources
 from modules.hooks import Hooks
+from modules.knowledge.messages import KnowledgeMessages
 from modules.knowledge.service import KnowledgeService
 from modules.library.library import Library
 from modules.media.embeddings import EmbeddingService
@@ -49,6 +50,7 @@ class Runtime:
         self.embeddings = EmbeddingService(self.models, own_ids=settings.embedding_token_ids == "own")
         self.rerank = RerankService(self.models, self._prompts)
         self.knowledge = KnowledgeService(self.data, self.models, self.embeddings, self.rerank)
+        self.knowledge_messages = KnowledgeMessages(self.knowledge)
         self.moderation = ModerationService(
             self.embeddings,
             ClassifierModeration(self.models),

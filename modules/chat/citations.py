@@ -47,6 +47,11 @@ class Citation:
         return self.url or self.source, self.text
 
 
+def is_in_passages(attachment: Attachment) -> bool:
+    """Whether the model reads passages of it only."""
+    return bool(attachment.extra.get(IN_PASSAGES))
+
+
 def passages_attachment(name: str, citations: Sequence[Citation]) -> Attachment:
     """What goes with a message: the text for the model, and the passages for whoever opens a citation."""
     pieces = [_INTRODUCTION.format(number=citations[0].number), *map(_laid_out, citations)]

@@ -11,6 +11,7 @@ from modules.chat.citations import (
     IN_PASSAGES,
     Citation,
     citations_of,
+    is_in_passages,
     next_number,
     passages_attachment,
 )
@@ -72,11 +73,6 @@ class KnowledgeMessages:
         numbered = [replace(each, number=number) for number, each in enumerate(fresh, next_number(history))]
         name = ", ".join([*(f"#{name}" for name in names), *(each.name for each in marked if is_in_passages(each))])
         return [*marked, passages_attachment(name or "passages", numbered)] if numbered else marked
-
-
-def is_in_passages(attachment: Attachment) -> bool:
-    """Whether the model reads passages of it only."""
-    return bool(attachment.extra.get(IN_PASSAGES))
 
 
 def _marked(attachments: Sequence[Attachment], room: int) -> list[Attachment]:

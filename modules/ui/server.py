@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from modules.chat.tools.toolbox import ToolBox
 from modules.extend.contributions import Announce
 from modules.extend.extensions import Extensions
+from modules.knowledge.tools import knowledge_tool
 from modules.runtime import Runtime
 from modules.serving.addressing import own_names
 from modules.serving.server import OrderlyServer, server_config
@@ -57,7 +58,9 @@ async def _serve(runtime: Runtime, extensions: Extensions, announce: Announce) -
                     mcp_servers=settings.mcp_servers,
                     extension_tools=extensions.tools,
                     # Its pictures are kept for the chats that they belong to, and visitors keep nothing.
-                    program_tools=[] if settings.multi_user else [image_tool(runtime)],
+                    program_tools=[]
+                    if settings.multi_user
+                    else [image_tool(runtime), knowledge_tool(runtime.knowledge)],
                 )
             )
         )

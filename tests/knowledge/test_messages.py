@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from modules.chat.attachments.attachments import read_attachment
-from modules.chat.citations import citations_of
+from modules.chat.citations import citations_of, is_in_passages
 from modules.chat.session import session
-from modules.knowledge.messages import KnowledgeMessages, is_in_passages
+from modules.knowledge.messages import KnowledgeMessages
 from modules.library.chats.history import Attachment, History
 from modules.runtime import Runtime
 from tests.chat.attachment_files import pdf

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from modules.chat.attachments.attachments import laid_out
-from modules.chat.citations import IN_PASSAGES, KNOWLEDGE
+from modules.chat.citations import KNOWLEDGE, is_in_passages
 from modules.errors import BadRequest
 from modules.library.chats.history import Attachment, ChatTurn, History
 from modules.media.pictures.data_urls import bytes_in
@@ -29,7 +29,7 @@ def _user_parts(turn: ChatTurn, attachments: Sequence[Attachment]) -> tuple[Part
     pictures = [_picture(attachment) for attachment in attachments if attachment.is_image]
     passages = [attachment.content for attachment in attachments if attachment.type == KNOWLEDGE]
     others = [each for each in attachments if not each.is_image and each.type != KNOWLEDGE]
-    texts = [_IN_PASSAGES.format(name=each.name) if each.extra.get(IN_PASSAGES) else laid_out(each) for each in others]
+    texts = [_IN_PASSAGES.format(name=each.name) if is_in_passages(each) else laid_out(each) for each in others]
     text = "\n\n".join(filter(None, (turn.text, *(("ATTACHMENTS:", *texts) if texts else ()), *passages)))
     return (*pictures, *((TextPart(text),) if text else ()))
 

@@ -44,6 +44,7 @@ class ChatSettings(SettingsGroup, frozen=True):
     chat_template_str: str = setting(
         "", "Jinja template of the dialogue in the modes chat and chat-instruct; empty means the built-in one."
     )
+    knowledge: Words = setting((), "Knowledge collections that every message of the web page's chats is answered with.")
     selected_tools: Words = setting((), "Tools that the web page offers to the model.")
     mcp_servers: str = setting(
         "",

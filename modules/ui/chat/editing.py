@@ -16,6 +16,7 @@ from modules.ui.chat.branching import branch_at
 from modules.ui.chat.choices import ChatSwitch
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.knowledge.links import without_links
 from modules.ui.page.escape import as_written
 from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.draft import divided, joined
@@ -37,7 +38,9 @@ class EditHandlers:
 
     async def edit(self, entered: Entered, event: gr.EditData) -> Shown:
         chat = await self._open(entered)
-        return await notify_errors(self._seen(chat, self._edited(chat, event.index, as_written(str(event.value)))))
+        return await notify_errors(
+            self._seen(chat, self._edited(chat, event.index, without_links(as_written(str(event.value)))))
+        )
 
     async def act(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
         """What the page's script asks for: a version of a message to show, or where to branch."""

@@ -147,6 +147,7 @@ class ReplyHandlers:
             self._page.active_replies.check_free(tab)
             attachments = await _attached(files)
             self._refuse_unseen(attachments)
+            attachments = await self._with_knowledge(history, text, attachments, settings)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
             tab = await self._page.active_replies.keep(await self._screen.named(tab), history)
             yield {self._middle.composer.box: None, **self._screen.at(tab)}
@@ -155,6 +156,21 @@ class ReplyHandlers:
         async with aclosing(self._answered(tab, history, settings)) as steps:
             async for shown in steps:
                 yield shown
+
+    async def _with_knowledge(
+        self, history: History, text: str, attachments: Sequence[Attachment], settings: Settings
+    ) -> list[Attachment]:
+        """With passages of the user's documents; visitors who are kept apart get none."""
+        if settings.multi_user:
+            return list(attachments)
+        card = self._page.runtime.models.known_card(None)
+        return await self._page.runtime.knowledge_messages.prepared(
+            history,
+            text,
+            attachments,
+            collections=settings.knowledge,
+            context=card.context if card is not None else None,
+        )
 
     def _refuse_unseen(self, attachments: Sequence[Attachment]) -> None:
         """Raises BadRequest for pictures, where the model that will answer is known and sees none."""
@@ -207,7 +223,9 @@ class ReplyHandlers:
         tools = await self._page.tools.specs(settings.selected_tools)
         request = self._scored(chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text)))
         confirms = settings.confirm_tool_calls
-        reply = self._page.active_replies.start(tab, base, request, begun_with=begun_with, confirms=confirms)
+        reply = self._page.active_replies.start(
+            tab, base, request, begun_with=begun_with, confirms=confirms, collections=settings.knowledge
+        )
         async with aclosing(self.follow(tab, reply, settings)) as steps:
             async for shown in steps:
                 yield shown

@@ -17,6 +17,7 @@ from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.knowledge.chat import ChatKnowledge
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_page, sent_data
 
@@ -63,7 +64,8 @@ class _Wiring:
 
     def connect(self, tab: gr.Tab) -> None:
         settings, tools = self._page.inputs.components, self._tool_parts.chosen
-        self._page.fill_in(self._filled, [*settings - {tools}])
+        self._page.fill_in(self._filled, [*settings - {tools, self._tool_parts.knowledge}])
+        ChatKnowledge(self._page, self._tool_parts.knowledge, self._middle.knowledge).connect(self._middle.tab)
         self._page.on_open(self._tools, [tools])
         following = self._connect_replies()
         self._connect_shelf(following)
@@ -167,7 +169,7 @@ class _Wiring:
         """What was entered last, and what there is to choose from. Tools may have to be asked for, which takes time."""
         settings = self._page.settings
         shown = merged(self._page.inputs.shown(settings), await self._choices(settings))
-        del shown[self._tool_parts.chosen]
+        del shown[self._tool_parts.chosen], shown[self._tool_parts.knowledge]
         return shown
 
     async def _tools(self) -> gr.CheckboxGroup:

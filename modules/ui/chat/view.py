@@ -12,10 +12,12 @@ from typing import Final
 from gradio.components.chatbot import Message as ChatMessage
 from gradio.components.chatbot import MetadataDict, TextMessage
 
+from modules.chat.citations import KNOWLEDGE, SOURCES, citations_of, is_in_passages
 from modules.chat.session.session import versions_of
 from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.branches.tokens import key_of
+from modules.ui.knowledge.links import with_links
 from modules.ui.page.escape import shown_markdown
 from modules.ui.page.image_tool import picture_name
 from modules.ui.replies.draft import CallSoFar, ReplyDraft, divided
@@ -50,7 +52,7 @@ class View:
 
 def view_of(history: History, picture: Picture) -> View:
     """`picture` makes an attachment that is one a data URL of modest size."""
-    shown = list(_rows(history, picture))
+    shown = list(_rows(history, picture, frozenset(citations_of(history))))
     return View([message for message, _ in shown], [fact for _, fact in shown])
 
 
@@ -100,23 +102,23 @@ def _waiting(draft: ReplyDraft) -> str:
     return "…" if draft.reading is None else _READING.format(share=draft.reading)
 
 
-def _rows(history: History, picture: Picture) -> Iterator[tuple[ChatMessage, Fact]]:
+def _rows(history: History, picture: Picture, cited: frozenset[int]) -> Iterator[tuple[ChatMessage, Fact]]:
     for number, row in enumerate(history.rows):
         user = row.user
         if not row.is_greeting and (user.text or user.attachments):
             yield _text("user", _user_text(user, picture)), _fact(number, Side.USER, Part.TEXT, user)
-        for part, message in _reply(row.assistant, picture):
+        for part, message in _reply(row.assistant, picture, cited):
             yield message, _fact(number, Side.ASSISTANT, part, row.assistant)
 
 
-def _reply(turn: ChatTurn, picture: Picture) -> Iterator[_Shown]:
+def _reply(turn: ChatTurn, picture: Picture, cited: frozenset[int]) -> Iterator[_Shown]:
     yield from _tool_messages(turn.tool_messages, picture)
     reasoning, content = divided(turn.text)
     if reasoning:
         yield Part.THOUGHT, _folded("Thought", reasoning)
     if content:
         shown = content if _is_plain(turn) else divided(html.unescape(turn.visible))[1]
-        yield Part.TEXT, _text("assistant", shown_markdown(shown))
+        yield Part.TEXT, _text("assistant", shown_markdown(with_links(shown, cited) if cited else shown))
 
 
 def _is_plain(turn: ChatTurn) -> bool:
@@ -160,7 +162,22 @@ def _attachment(attachment: Attachment, picture: Picture) -> str:
     name = attachment.name.replace("[", "(").replace("]", ")").replace("`", "'")
     if attachment.is_image and (url := picture(attachment)):
         return f"![{name}]({url})"
-    return f"`📎 {name}`"
+    if attachment.type == KNOWLEDGE:
+        return _passages(attachment, name)
+    return (
+        f"`📎 {name} (in passages, because it is too long for the context)`"
+        if is_in_passages(attachment)
+        else f"`📎 {name}`"
+    )
+
+
+def _passages(attachment: Attachment, name: str) -> str:
+    """A link that opens the first of them."""
+    sources = attachment.extra.get(SOURCES)
+    found = sources if isinstance(sources, list) else []
+    first = found[0].get("number") if found and isinstance(found[0], dict) else None
+    label = f"{len(found)} passage{'' if len(found) == 1 else 's'} from {name}"
+    return f"[{label}](#cite-{first})" if isinstance(first, int) else f"`{label}`"
 
 
 def _tool_messages(messages: Iterable[Message], picture: Picture | None = None) -> Iterator[_Shown]:

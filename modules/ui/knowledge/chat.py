@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import gradio as gr
+from gradio.components import Component
 
 from modules.chat.citations import citations_of
 from modules.errors import ServiceError
+from modules.ui.page.menus import name_ticks
 from modules.ui.page.page import Page
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import sent_data
@@ -16,18 +18,21 @@ _BRIDGE: Final = """
 window.knowledge.connect((act) => trigger('submit', act), () => props.value);
 watch('value', () => window.knowledge.apply(props.value));
 """
+_INFO: Final = "Or name one in a message, as #name."
 _GONE: Final = "This passage is no longer part of the chat."
 
 
 @dataclass(frozen=True, slots=True)
 class ChatKnowledge:
-    """`bridge` is what the page's script and the server say to each other."""
+    """`collections` are those that every message is answered with; `bridge` is what the page's script and the server say
+    to each other."""
 
     page: Page
+    collections: gr.CheckboxGroup
     bridge: gr.HTML
 
     def connect(self, tab: gr.State) -> None:
-        self.page.fill_in(self._filled, [self.bridge])
+        self.page.fill_in(self.filled, [self.bridge, self.collections])
         self.bridge.submit(
             self._answer,
             [tab],
@@ -37,8 +42,11 @@ class ChatKnowledge:
             trigger_mode="multiple",
         )
 
-    async def _filled(self) -> dict[gr.HTML, str]:
-        return {self.bridge: json.dumps({"names": await self.page.runtime.knowledge.names()})}
+    async def filled(self) -> dict[Component, Any]:
+        names = await self.page.runtime.knowledge.names()
+        chosen = [name for name in self.page.settings.knowledge if name in names]
+        ticks = gr.CheckboxGroup(choices=[(f"#{name}", name) for name in names], value=chosen, visible=bool(names))
+        return {self.bridge: json.dumps({"names": names}), self.collections: ticks}
 
     async def _answer(self, tab: ChatTab, event: gr.EventData) -> str:
         """The names of all collections, and the passage of the number that was asked for."""
@@ -66,7 +74,10 @@ class ChatKnowledge:
         }
 
 
-def chat_knowledge(page: Page) -> ChatKnowledge:
-    return ChatKnowledge(
-        page, gr.HTML('{"names": []}', html_template="", js_on_load=_BRIDGE, elem_id="knowledge-bridge")
-    )
+def knowledge_bridge() -> gr.HTML:
+    """To be called where the page is drawn from the start: the script looks at it."""
+    return gr.HTML('{"names": []}', html_template="", js_on_load=_BRIDGE, elem_id="knowledge-bridge")
+
+
+def knowledge_choice() -> gr.CheckboxGroup:
+    return name_ticks(label="Knowledge for every message", info=_INFO, elem_id="chat-knowledge", visible=False)

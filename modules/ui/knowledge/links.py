@@ -4,15 +4,16 @@ import re
 from collections.abc import Container
 from typing import Final
 
-# Code and links are left as they are.
+# Code, formulas and links are left as they are.
 _KEPT_OR_CITED: Final = re.compile(
     r"(?P<kept>^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)"
     r"|(?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`)"
+    r"|\$[^$\n]+\$"
     r"|!?\[[^\[\]\n]*\]\([^()\n]*\))"
     r"|\[(?P<numbers>\d{1,6}(?:, ?\d{1,6})*)\](?![(\[:])",
     re.DOTALL | re.MULTILINE,
 )
-_LINKS: Final = re.compile(r"\[\\\[(\d{1,6})\\\]\]\(#cite-\1\)")
+_LINKS: Final = re.compile(r"\[(\d{1,6})\]\(#cite-\1\)")
 
 
 def with_links(text: str, numbers: Container[int]) -> str:
@@ -24,7 +25,7 @@ def with_links(text: str, numbers: Container[int]) -> str:
         cited = [int(number) for number in found["numbers"].split(",")]
         if not all(number in numbers for number in cited):
             return found[0]
-        return "".join(f"[\\[{number}\\]](#cite-{number})" for number in cited)
+        return "".join(f"[{number}](#cite-{number})" for number in cited)
 
     return _KEPT_OR_CITED.sub(linked, text)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from modules.chat.citations import next_number
 from modules.chat.tool_events import Approval
 from modules.chat.tool_loop import ToolLoop
+from modules.chat.tools.cited import CitingTools
 from modules.chat.tools.toolbox import ToolBox
 from modules.errors import Busy, ServiceError
 from modules.library.chats.histories import Place
@@ -31,6 +33,7 @@ class ActiveReplies:
     def __init__(self, runtime: Runtime, tools: ToolBox) -> None:
         self._runtime = runtime
         self._histories = runtime.library.histories
+        self._tools = tools
         self._loop = ToolLoop(runtime.chat, tools, runtime.work)
         self._replies: dict[tuple[Place, str], RunningReply] = {}
         self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
@@ -62,9 +65,17 @@ class ActiveReplies:
         return tab
 
     def start(
-        self, tab: ChatTab, base: History, request: ChatRequest, *, begun_with: ReplyDraft, confirms: bool
+        self,
+        tab: ChatTab,
+        base: History,
+        request: ChatRequest,
+        *,
+        begun_with: ReplyDraft,
+        confirms: bool,
+        collections: Sequence[str] = (),
     ) -> RunningReply:
-        """Begin a reply to the last row of `base`. Raises Busy when one is under way already."""
+        """Begin a reply to the last row of `base`; tools search `collections` of documents. Raises Busy when one is under
+        way already."""
         self.check_free(tab)
 
         async def keep(history: History) -> None:
@@ -79,7 +90,8 @@ class ActiveReplies:
         async def approve(call: ToolCall) -> Approval:
             return await reply.approval(call) if confirms else Approval.ONCE
 
-        events = self._loop.converse(request, owner=_owner(tab), approve=approve)
+        tools = CitingTools(self._tools, first=next_number(base), collections=collections)
+        events = self._loop.converse(request, owner=_owner(tab), approve=approve, tools=tools)
         self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
         return reply
 

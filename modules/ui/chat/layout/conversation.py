@@ -8,6 +8,7 @@ import gradio as gr
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.layout.composer import Composer, composer
+from modules.ui.knowledge.chat import knowledge_bridge
 from modules.ui.page.formulas import DELIMITERS
 from modules.ui.replies.tab_state import ChatTab
 
@@ -31,6 +32,7 @@ class ConversationParts:
     chat: gr.Chatbot
     live: gr.Chatbot
     bridge: gr.HTML
+    knowledge: gr.HTML
     composer: Composer
 
 
@@ -42,7 +44,14 @@ def conversation(settings: Settings) -> ConversationParts:
         chat = _chatbot("chat", settings, editable="all", placeholder=_WELCOME)
         live = _chatbot("live", settings)
     return ConversationParts(
-        tab=tab, choices=choices, place=place, chat=chat, live=live, bridge=bridge, composer=composer(settings)
+        tab=tab,
+        choices=choices,
+        place=place,
+        chat=chat,
+        live=live,
+        bridge=bridge,
+        knowledge=knowledge_bridge(),
+        composer=composer(settings),
     )
 
 

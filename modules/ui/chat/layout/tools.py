@@ -1,10 +1,11 @@
-"""The components of the inspector's Tools tab: what the model may call."""
+"""The components of the inspector's Tools tab: what the model may call, and which documents it is given."""
 
 from dataclasses import dataclass
 
 import gradio as gr
 
 from modules.settings.values import Settings
+from modules.ui.knowledge.chat import knowledge_choice
 from modules.ui.page.menus import name_ticks
 from modules.ui.page.page import Page
 
@@ -13,18 +14,21 @@ from modules.ui.page.page import Page
 class ToolParts:
     chosen: gr.CheckboxGroup
     refresh: gr.Button
+    knowledge: gr.CheckboxGroup
 
 
 def tool_parts(page: Page) -> ToolParts:
     """To be called where they shall stand."""
     settings, add = page.settings, page.inputs.add
+    knowledge = knowledge_choice()
+    add("knowledge", knowledge)
     chosen = name_ticks(label="Available tools", elem_id="tools")
     add("selected_tools", chosen)
     add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Confirm tool calls"))
     refresh = gr.Button("Refresh tools", size="sm", elem_id="refresh-tools")
     if not settings.multi_user:
         add("mcp_servers", _mcp_servers(settings))
-    return ToolParts(chosen=chosen, refresh=refresh)
+    return ToolParts(chosen=chosen, refresh=refresh, knowledge=knowledge)
 
 
 def _mcp_servers(settings: Settings) -> gr.Textbox:
