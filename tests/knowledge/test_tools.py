@@ -1,7 +1,9 @@
 """The tool with which a model searches the user's documents."""
 
+import inspect
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +16,18 @@ from tests.models.launches import scripted_settings
 async def test_it_finds_numbered_passages_and_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     settings = scripted_settings(tmp_path, user_data_dir=tmp_path / "data", openai_embedding_model="none")
     async with Runtime(settings) as runtime:
-        search = knowledge_tool(runtime.knowledge).function
+        function = knowledge_tool(runtime.knowledge).function
+
+        async def search(arguments: dict[str, Any]) -> str:
+            answer = function(arguments)
+            assert inspect.isawaitable(answer)
+            return str(await answer)
+
         with pytest.raises(ToolFailed, match="no documents"):
             await search({"query": "clock"})
         runtime.knowledge.collections.create("tower")
         runtime.knowledge.collections.add("tower", "a.md", b"# Clock\n\nIt strikes twelve.")
-        (source,) = json.loads(str(await search({"query": "when does it strike"})))["sources"]
+        (source,) = json.loads(await search({"query": "when does it strike"}))["sources"]
         assert source == {
             "number": 1,
             "source": "tower/a.md",
