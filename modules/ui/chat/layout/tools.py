@@ -1,4 +1,4 @@
-"""The components of the inspector's Tools tab: what the model may call, and which documents it is given."""
+"""The components of the inspector's Tools tab: what the model may call, and documents."""
 
 from dataclasses import dataclass
 
