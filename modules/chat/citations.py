@@ -1,4 +1,4 @@
-"""Passages that a reply can cite by number: in a message, in a tool's answer, and found again in a chat. Pure.
+"""Passages that a reply can cite by number: in messages, in answers of tools, found again. Pure.
 
 Numbers are the chat's: a passage that was given once keeps its number, so that earlier text never changes.
 """

@@ -1,4 +1,4 @@
-"""What of the user's documents goes with a message: passages of collections, and of files that are too long."""
+"""What of the user's documents goes with a message: passages of collections and long files."""
 
 import asyncio
 import re
