@@ -6,7 +6,6 @@ from typing import Final
 
 import gradio as gr
 from fastapi import FastAPI
-from gradio.themes import Base
 
 from modules.settings.values import Settings
 from modules.ui.branches.parts import branch_parts, probabilities_switch
@@ -21,9 +20,10 @@ from modules.ui.frame.about import build_about, build_data
 from modules.ui.frame.appearance import appearance
 from modules.ui.frame.header import header
 from modules.ui.frame.inspector import extension_blocks, inspector, inspector_tab
-from modules.ui.frame.level import level_bridge
+from modules.ui.frame.level import level_bridge, more_for_experts
 from modules.ui.frame.navigation import Section, navigation, skip_link
 from modules.ui.frame.settings import SETTINGS_TAB, SettingsPage, build_settings
+from modules.ui.frame.theme import theme
 from modules.ui.images.tab import build_images
 from modules.ui.model.tab import ModelPages
 from modules.ui.notebook.tab import build_notebook
@@ -66,6 +66,7 @@ def build_blocks(page: Page) -> PageBlocks:
                     right = controls(page)
                 with inspector_tab("Sampling", "sampling"):
                     build_sampling(page)
+                    more_for_experts()
                 with inspector_tab("Tools", "tools", is_first=True):
                     tools = tool_parts(page)
                 with inspector_tab("Info", "info", is_first=True):
@@ -150,7 +151,7 @@ def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
         pwa=False,
         mcp_server=False,
         footer_links=[],
-        theme=_theme(),
+        theme=theme(),
         css="\n".join((*_assets(".css"), page.extensions.css)),
         head="\n".join(f"<script>\n{each}\n</script>" for each in _scripts(page)),
         js=page.extensions.js or None,
@@ -166,17 +167,6 @@ def _scripts(page: Page) -> list[str]:
     is_open = settings.show_controls and "show_controls" in settings.explicit
     preferred = f"window.preferredLook = '{look}';\nwindow.preferredInspector = {str(is_open).lower()};"
     return [preferred, *_assets(".js")]
-
-
-def _theme() -> Base:
-    """System fonts: nothing is fetched from elsewhere, and nothing flickers."""
-    return Base(
-        primary_hue="indigo",
-        neutral_hue="slate",
-        radius_size="md",
-        font=("system-ui", "sans-serif"),
-        font_mono=("ui-monospace", "monospace"),
-    )
 
 
 def _assets(suffix: str) -> list[str]:

@@ -33,6 +33,7 @@ _SETTINGS: Final[Mapping[str, Any]] = {
     "auto_max_new_tokens": False,
     "max_new_tokens": 40,
     "show_controls": True,
+    "show_expert": True,
 }
 
 

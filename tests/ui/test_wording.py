@@ -18,7 +18,7 @@ _TERMS: Final = frozenset(
         *("Skip special tokens", "No-repeat n-gram size", "DRY multiplier", "XTC probability", "Mirostat mode"),
         *("Context length", "GPU layers", "KV cache type", "Parallel requests", "Flash attention", "Tensor split"),
         *("Batch size", "Threads", "LoRA adapters", "Instruction template", "Chat template (Jinja)", "GBNF grammar"),
-        *("Reasoning effort", "Enable thinking", "Confirm tool calls", "MCP servers", "System message"),
+        *("Reasoning effort", "Enable thinking", "Confirm tool calls", "MCP servers", "System prompt"),
         *("Start reply with", "Character", "User", "Greeting", "Context", "Preset", "API key", "Extensions"),
     }
 )

@@ -10,6 +10,7 @@ from modules.ui.page.page import Page
 from modules.ui.shell.internals import sent_data
 
 _SETTING: Final = "show_expert"
+_MORE: Final = '<button type="button" class="quiet" data-level="expert">Show all parameters</button>'
 _BRIDGE: Final = """
 window.level.connect((level) => trigger('submit', { level }), props.value);
 watch('value', () => window.level.apply(props.value));
@@ -32,6 +33,11 @@ def level_bridge(page: Page) -> None:
 
     page.fill_in(filled, [bridge])
     page.on_ready(lambda: bridge.submit(chosen, None, None, show_progress="hidden", api_visibility="private"))
+
+
+def more_for_experts() -> None:
+    """To be called below what experts see more of."""
+    gr.HTML(_MORE, elem_classes="for-simple", padding=False, apply_default_css=False)
 
 
 def _level(page: Page) -> str:

@@ -37,10 +37,20 @@ def controls(page: Page) -> Controls:
         [settings.character], value=settings.character, label="Character", elem_id="character", visible=False
     )
     user = name_menu([settings.user], value=settings.user, label="User", elem_id="user", visible=False)
+    system = gr.Textbox(
+        settings.custom_system_message,
+        label="System prompt",
+        placeholder="How the assistant is to behave, in every chat without a character.",
+        lines=3,
+        max_lines=16,
+        elem_id="system-message",
+    )
+    add("custom_system_message", system)
+    gr.HTML(_LIBRARY, padding=False, apply_default_css=False)
     thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
     effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
-    _voice(page)
     _texts(page)
+    _voice(page)
     with gr.Accordion("Attachments and files", open=False):
         add(
             "include_past_attachments",
@@ -103,19 +113,7 @@ _LIBRARY: Final = '<button type="button" class="library-button" data-prompts-for
 def _texts(page: Page) -> None:
     settings, add = page.settings, page.inputs.add
     add("start_with", gr.Textbox(settings.start_with, label="Start reply with", elem_id="start-with"))
-    with gr.Accordion("System message", open=False):
-        add(
-            "custom_system_message",
-            gr.Textbox(
-                settings.custom_system_message,
-                show_label=False,
-                label="System message",
-                lines=4,
-                elem_id="system-message",
-            ),
-        )
-        gr.HTML(_LIBRARY, padding=False, apply_default_css=False)
-    with gr.Accordion("Chat-instruct command", open=False):
+    with gr.Accordion("Chat-instruct command", open=False, elem_classes="expert"):
         add(
             "chat_instruct_command",
             gr.Textbox(
