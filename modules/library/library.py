@@ -1,6 +1,7 @@
 """The user's files as values, in one object."""
 
 from modules.library.characters.characters import Characters
+from modules.library.chats.archive import ChatArchive
 from modules.library.chats.histories import Histories
 from modules.library.chats.organisation import Organisation
 from modules.library.chats.organised import OrganisedChats
@@ -30,5 +31,6 @@ class Library:
         self.grammars = Grammars(data)
         self.histories = Histories(data)
         self.chats = OrganisedChats(self.histories, Organisation(data.organisation))
+        self.archive = ChatArchive(self.histories, self.chats)
         self.notebooks = Notebooks(data)
         self.model_settings = PerModelSettings(data)

@@ -52,7 +52,7 @@ def build_blocks(page: Page) -> PageBlocks:
             level_bridge(page)
             PaletteFinder(page).build()
             with gr.Column(elem_id="left"):
-                chats = chat_list()
+                chats = chat_list(page)
                 navigation([_CHAT, *_SECTIONS, *_extension_sections(page)])
             with gr.Column(elem_id="middle"):
                 header(page)

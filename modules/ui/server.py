@@ -106,6 +106,7 @@ async def _visit(app: ASGIApp, url: str, root_path: str) -> None:
 async def _end_replies(closing: asyncio.Event, page: Page) -> None:
     """Once the page is to end, what tabs follow ends too, so that none holds up the end."""
     await closing.wait()
+    page.list_changes.close()
     await page.active_replies.aclose()
 
 

@@ -61,11 +61,11 @@ class ChatPage:
 
     @property
     def chats(self) -> Locator:
-        return self.page.locator("#past-chats label")
+        return self.page.locator("#past-chats .chat-row")
 
     @property
     def chosen(self) -> Locator:
-        return self.page.locator("#past-chats label.selected")
+        return self.page.locator("#past-chats .chat-row[aria-current]")
 
     @property
     def versions(self) -> Locator:
@@ -128,12 +128,18 @@ class ChatPage:
         return first
 
     async def search(self, words: str) -> None:
-        """Keys are pressed one by one, as the page wants them."""
-        field = self.page.locator("#chat-search textarea, #chat-search input")
-        await field.fill("")
-        await field.press_sequentially(words)
-        if not words:
-            await field.press("Backspace")
+        await self.page.locator("#chat-search input").fill(words)
+
+    async def do(self, act: str, *then: str, chat: Locator | None = None) -> None:
+        """What the menu of a chat of the list offers; without one, of the chat that is shown."""
+        item = self.page.locator("#past-chats .chat-item").filter(has=chat or self.chosen)
+        await item.hover()
+        await item.locator(".chat-more").click()
+        for name in (act, *then):
+            await self.page.get_by_role("menu").get_by_text(name, exact=True).click()
+
+    async def undo(self) -> None:
+        await self.page.click("#undo-delete")
 
     async def go_to(self, place: str) -> None:
         """A section of the page, or a page of the settings. On a narrow page the navigation is in a drawer."""

@@ -186,11 +186,27 @@ class Histories:
         if len(content) > MAX_CHAT_BYTES:
             raise BadRequest(f"A chat may have {MAX_CHAT_BYTES // 2**20} MiB at most.", param="file")
         with blaming("file"):
-            history = made_safe(history_in(content, "The file"))
+            history = history_in(content, "The file")
+        return self.add(place, file_name.replace("\\", "/").rpartition("/")[2].removesuffix(CHAT), history)
+
+    def add(self, place: Place, wish: str, history: History) -> str:
+        """A chat from elsewhere, under that name if it is free; returns its id. What it shows is made anew."""
+        content = history_bytes(made_safe(history))
         with self._lock:
-            chat_id = self._unused(place, file_name.replace("\\", "/").rpartition("/")[2].removesuffix(CHAT))
-            self._write(place, chat_id, history_bytes(history))
+            chat_id = self._unused(place, wish)
+            self._write(place, chat_id, content)
             return chat_id
+
+    def holds(self, place: Place, chat_id: str, content: bytes) -> bool:
+        """Whether that very file is here already."""
+        try:
+            return read_bytes(self._existing(place, chat_id), limit=MAX_CHAT_BYTES) == content
+        except (BadRequest, NotFound, FileNotFoundError):
+            return False
+
+    def paths(self) -> Sequence[tuple[Place, str, str]]:
+        """Of all chats: where they belong, their ids and their files."""
+        return [(file.place, file.id, file.path) for file in self._places.all_files()]
 
     def export(self, place: Place, chat_id: str) -> bytes:
         """The chat as the content of a file, in today's format. Raises as `read` does."""

@@ -13,7 +13,7 @@ from modules.library.chats.arrangement import Arrangement, ChatFolder, ChatNotes
 from modules.library.chats.file import as_object, filled, list_at, mapping_at, objects_at, without
 from modules.library.chats.history import id_at
 from modules.library.chats.places import Place, key_of
-from modules.library.text_files import parse_json, read_text, text_at
+from modules.library.text_files import decoded, parse_json, read_bytes, read_text, text_at
 from modules.paths import atomic_write
 
 # Ten thousand chats with a title each have two megabytes.
@@ -45,6 +45,14 @@ class Organisation:
             if self._kept_aside:
                 return f"Pins, folders and tags began anew: the damaged file is kept as {self._kept_aside}."
             return ""
+
+    def stored(self) -> bytes:
+        """The content of the file, as it is; of none, an empty object."""
+        with self._lock:
+            try:
+                return read_bytes(self._path, limit=_MAX_BYTES)
+            except (BadRequest, FileNotFoundError):
+                return b"{}"
 
     def of(self, place: Place) -> Arrangement:
         with self._lock:
@@ -96,6 +104,13 @@ class Organisation:
         aside = self._path.with_name(f"{self._path.stem}.damaged-{id_at(datetime.now(UTC).astimezone())}.json")
         os.replace(self._path, aside)
         self._kept_aside, self._read = aside.name, None
+
+
+def arrangement_in(content: bytes) -> dict[str, Arrangement]:
+    """What such a file says of each place, by the name of `key_of`. Raises BadRequest."""
+    name = "organisation.json"
+    places = mapping_at(as_object(parse_json(decoded(content, name), name), name), _PLACES, name)
+    return {key: _arrangement(as_object(each, name), name) for key, each in places.items()}
 
 
 def _arrangement(content: Mapping[str, object], file_name: str) -> Arrangement:

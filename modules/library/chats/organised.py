@@ -94,6 +94,10 @@ class OrganisedChats:
     def notes(self, place: Place, chat_id: str) -> ChatNotes:
         return self._organisation.of(place).notes(chat_id)
 
+    def stored(self) -> bytes:
+        """How all chats are arranged, as the content of a file."""
+        return self._organisation.stored()
+
     def change(self, place: Place, act: Callable[[Arrangement], Arrangement]) -> Arrangement:
         """As `Organisation.change`."""
         return self._organisation.change(place, act)
@@ -101,9 +105,7 @@ class OrganisedChats:
     def rename(self, place: Place, chat_id: str, name: str) -> str:
         """Give a chat a name; returns its id. It becomes that of the file where a file can have it and none has; else it
         is noted. Raises BadRequest for an empty one, NotFound."""
-        name = " ".join(name.split())[:MAX_NAME].rstrip()
-        if not name:
-            raise BadRequest("Give the chat a name.", param="name")
+        name = _plain(name)
         old_id = self._histories.entry(place, chat_id).id
         try:
             if not is_named(name):
@@ -114,6 +116,12 @@ class OrganisedChats:
             return old_id
         self.change(place, lambda before: renamed(before, old_id, new_id))
         return new_id
+
+    def call(self, place: Place, chat_id: str, name: str) -> str:
+        """As `rename`, and leaves the file where it is."""
+        name = _plain(name)
+        self.change(place, lambda before: titled(before, chat_id, name))
+        return chat_id
 
     def name_once(self, place: Place, chat_id: str, name: str) -> None:
         """A title for a chat that nobody has named yet."""
@@ -193,6 +201,13 @@ def _listed(entry: ChatEntry, arrangement: Arrangement) -> ListedChat:
         folder=notes.folder,
         tags=notes.tags,
     )
+
+
+def _plain(name: str) -> str:
+    name = " ".join(name.split())[:MAX_NAME].rstrip()
+    if not name:
+        raise BadRequest("Give the chat a name.", param="name")
+    return name
 
 
 def _is_called(notes: ChatNotes, words: Sequence[str]) -> bool:

@@ -18,4 +18,5 @@ async def branch_at(page: Page, tab: ChatTab, history: History, row: int | None)
     place, library = tab.place, page.runtime.library
     copy = await asyncio.to_thread(library.chats.copy, place, tab.chat, copied, kind="branch")
     await asyncio.to_thread(library.histories.set_last, place, copy)
+    page.list_changes.note()
     return ChatTab(place=place, chat=copy), copied

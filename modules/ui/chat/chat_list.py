@@ -1,8 +1,8 @@
-"""Events of the list of past chats: open, create, rename, delete with undo, search, import, export."""
+"""Events of the list of chats: open, create, rename, copy, delete with undo, import, export."""
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -10,16 +10,19 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from modules.errors import BadRequest, Busy, ServiceError
-from modules.library.chats.histories import ChatHit, RemovedChat
+from modules.errors import BadRequest, ServiceError
+from modules.library.chats.archive import Imported
+from modules.library.chats.histories import RemovedChat
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.replies import ReplyHandlers
-from modules.ui.chat.screen import SHOWN_CHATS, ChatScreen, Shown, merged, place_of
+from modules.ui.chat.screen import ChatScreen, Shown, merged, place_of
+from modules.ui.chatlist.addresses import absence, asked_chat
+from modules.ui.chatlist.files import ALL_CHATS, exported
 from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.tab_state import ChatTab
-from modules.ui.shell.internals import upload_folder
+from modules.ui.shell.internals import sent_data, upload_folder
 
 Entered = Mapping[Component, Any]
 
@@ -34,7 +37,6 @@ class ChatListHandlers:
         self._middle = parts.middle
         self._list = parts.left
         self._removed = parts.removed
-        self._import = parts.right.import_chat
         self._screen = screen
         self._replies = replies
         self._histories = page.runtime.library.histories
@@ -46,15 +48,18 @@ class ChatListHandlers:
         one."""
         choice, settings = choices.opening, self._page.settings
         yield {}
-        tab = await self._screen.first_tab(settings, place)
+        tab = await self._addressed(settings, asked_chat(place) or "") or await self._screen.first_tab(settings, place)
         async with aclosing(self._screen.latest(choice, self._opened(tab, settings))) as steps:
             async for shown in steps:
                 yield shown
 
-    async def open(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+    async def open(self, entered: Entered, event: gr.EventData) -> AsyncGenerator[Shown, None]:
+        """A chat of the list, or with an empty id a new one."""
         choice = self._screen.begin(entered)
-        async with aclosing(self._screen.latest(choice, self._chosen(entered, choice))) as steps:
-            async for shown in steps:
+        chat = _named(event, "chat")
+        steps = self._chosen(entered, choice, chat) if chat else self._begun(entered, choice, is_kept=True)
+        async with aclosing(self._screen.latest(choice, steps)) as latest:
+            async for shown in latest:
                 yield shown
 
     async def elsewhere(self, entered: Entered) -> AsyncGenerator[Shown, None]:
@@ -78,60 +83,77 @@ class ChatListHandlers:
             async for shown in steps:
                 yield shown
 
-    async def rename(self, entered: Entered, asked: Mapping[str, Any]) -> Shown:
-        """What the page's script asks for: a new name for a chat of the list, or for the one that is shown."""
-        settings, name = self._settings(entered), str(asked.get("name") or "").strip()
-        tab = await self._screen.tab(entered, settings)
-        chat = str(asked.get("chat") or (tab.chat if tab.is_kept else ""))
-        return await notify_errors(self._renamed(tab, chat, name, settings))
-
-    async def delete(self, entered: Entered) -> Shown:
+    async def rename(self, entered: Entered, event: gr.EventData) -> Shown:
         settings = self._settings(entered)
+        tab = await self._screen.tab(entered, settings)
+        return await notify_errors(self._renamed(tab, _named(event, "chat"), _named(event, "name"), settings))
+
+    async def delete(self, entered: Entered, event: gr.EventData) -> Shown:
+        """The chat that is shown, or the one of the list that is named."""
+        settings, chat = self._settings(entered), _named(event, "chat")
+        tab = await self._screen.tab(entered, settings)
+        if chat and chat != tab.chat:
+            return await notify_errors(self._deleted_other(tab, chat, settings))
         tab = await notify_errors(self._screen.seen_tab(entered, settings))
         choice = self._screen.begin(entered)
         return self._if_latest(choice, await notify_errors(self._deleted(tab, settings)))
+
+    async def copy(self, entered: Entered, event: gr.EventData) -> Shown:
+        """A branch or copy of a chat, which is shown then."""
+        settings = self._settings(entered)
+        tab = await self._screen.tab(entered, settings)
+        choice = self._screen.begin(entered)
+        kind = "copy" if _named(event, "kind") == "copy" else "branch"
+        shown = await notify_errors(self._copied(tab, _named(event, "chat"), kind, settings))
+        return self._if_latest(choice, shown)
 
     async def undo(self, entered: Entered) -> Shown:
         choice = self._screen.begin(entered)
         shown = await notify_errors(self._restored(entered[self._removed], self._settings(entered)))
         return self._if_latest(choice, shown)
 
-    async def search(self, entered: Entered) -> Shown:
-        """Chats of the mode or character in which all the words occur; without words, the list again."""
-        words = str(entered[self._list.search] or "")
-        settings = self._settings(entered)
-        return await notify_errors(self._found(await self._screen.tab(entered, settings), words, settings))
-
-    async def list_more(self, entered: Entered) -> Shown:
-        settings = self._settings(entered)
-        return await self._screen.listed(await self._screen.tab(entered, settings), settings, limit=SHOWN_CHATS * 20)
-
     async def take_in(self, entered: Entered) -> Shown:
-        """A chat out of a file."""
+        """Chats out of files, the last of which is shown."""
         choice = self._screen.begin(entered)
-        shown = await notify_errors(self._imported(Path(str(entered[self._import])), self._settings(entered)))
+        files = [Path(str(file)) for file in entered[self._list.taken] or ()]
+        shown = await notify_errors(self._imported(files, self._settings(entered)))
         return self._if_latest(choice, shown)
 
-    async def save_as(self, entered: Entered) -> str:
+    async def save_as(self, entered: Entered, event: gr.EventData) -> str:
         """The path of a file for the browser to fetch."""
-        return await notify_errors(
-            self._exported(await notify_errors(self._screen.seen_tab(entered, self._page.settings)))
-        )
+        tab = await self._screen.tab(entered, self._page.settings)
+        return await notify_errors(self._exported(tab, _named(event, "chat"), _named(event, "format")))
 
-    async def _chosen(self, entered: Entered, choice: ChatSwitch) -> AsyncGenerator[Shown, None]:
-        settings, chosen = self._settings(entered), entered[self._list.chats]
+    async def _addressed(self, settings: Settings, chat: str) -> ChatTab | None:
+        """The chat of the address that the page was opened with; a new one, with a note, where that is not here."""
+        if not chat:
+            return None
+        if settings.multi_user:
+            gr.Warning("Chats are not saved here, so none can be opened by its address.")
+            return None
+        place = place_of(settings)
+        current = await asyncio.to_thread(self._chats.current, place, chat)
+        if current is None:
+            gr.Warning(await asyncio.to_thread(absence, self._histories, place, chat))
+            return await self._screen.new_tab(settings)
+        return ChatTab(place=place, chat=current)
+
+    async def _chosen(self, entered: Entered, choice: ChatSwitch, chat: str) -> AsyncGenerator[Shown, None]:
+        settings = self._settings(entered)
         tab = await self._screen.tab(entered, settings)
-        if not chosen or settings.multi_user:
+        if settings.multi_user:
             yield {}
             return
-        opened = ChatTab(place=tab.place, chat=str(chosen))
 
         async def pending() -> ChatTab:
-            return opened
+            return ChatTab(place=tab.place, chat=chat)
 
         choice.leads_to(pending)
         yield {}
-        async with aclosing(self._opened(opened, settings)) as steps:
+        current = await asyncio.to_thread(self._chats.current, tab.place, chat)
+        if current is None:
+            raise failure(await asyncio.to_thread(absence, self._histories, tab.place, chat))
+        async with aclosing(self._opened(ChatTab(place=tab.place, chat=current), settings)) as steps:
             async for shown in steps:
                 yield shown
 
@@ -191,49 +213,83 @@ class ChatListHandlers:
 
     async def _renamed(self, tab: ChatTab, chat: str, name: str, settings: Settings) -> Shown:
         _refuse_visitors(settings)
-        if self._page.active_replies.running(ChatTab(place=tab.place, chat=chat)) is not None:
-            raise Busy("A reply is being written to this chat. Stop it first.")
-        if not chat or not name:
+        chat = chat or (tab.chat if tab.is_kept else "")
+        if not chat or not name.strip():
             raise BadRequest(_NAMELESS)
-        named = await asyncio.to_thread(self._chats.rename, tab.place, chat, name)
-        tab = ChatTab(place=tab.place, chat=named) if chat == tab.chat else tab
+        is_written = self._page.active_replies.running(ChatTab(place=tab.place, chat=chat)) is not None
+        # A reply is kept by the id that the chat had when it began.
+        rename = self._chats.call if is_written else self._chats.rename
+        named = await asyncio.to_thread(rename, tab.place, chat, name)
+        self._page.list_changes.note()
+        tab = ChatTab(place=tab.place, chat=named, marks=tab.marks) if chat == tab.chat else tab
         return merged(await self._screen.listed(tab, settings), self._screen.at(tab))
 
     async def _deleted(self, tab: ChatTab, settings: Settings) -> Shown:
         await self._page.active_replies.end(tab)
         if not tab.chat or not tab.is_kept:
             return await self._new(settings)
+        return merged(await self._removed_chat(tab, settings), await self._new(settings))
+
+    async def _deleted_other(self, tab: ChatTab, chat: str, settings: Settings) -> Shown:
+        other = ChatTab(place=tab.place, chat=chat)
+        await self._page.active_replies.end(other)
+        return merged(await self._removed_chat(other, settings), await self._screen.listed(tab, settings))
+
+    async def _removed_chat(self, tab: ChatTab, settings: Settings) -> Shown:
         _refuse_visitors(settings)
         removed = await asyncio.to_thread(self._chats.delete, tab.place, tab.chat)
-        return merged(await self._new(settings), {self._list.undo: gr.Button(visible=True), self._removed: removed})
+        self._page.list_changes.seen(tab.key)
+        self._page.list_changes.note()
+        return {self._list.undo: gr.Button(visible=True), self._removed: removed}
+
+    async def _copied(self, tab: ChatTab, chat: str, kind: str, settings: Settings) -> Shown:
+        _refuse_visitors(settings)
+        other = tab if chat in {"", tab.chat} else ChatTab(place=tab.place, chat=chat)
+        if not other.chat or not other.is_kept:
+            raise BadRequest(_NAMELESS)
+        self._page.active_replies.check_free(other)
+        history = await self._page.active_replies.history(other)
+        copy = await asyncio.to_thread(self._chats.copy, tab.place, other.chat, history, kind=kind)
+        self._page.list_changes.note()
+        return await self._all(ChatTab(place=tab.place, chat=copy), settings)
 
     async def _restored(self, removed: RemovedChat | None, settings: Settings) -> Shown:
         _refuse_visitors(settings)
         if removed is None:
             raise BadRequest("There is nothing to restore.")
         chat = await asyncio.to_thread(self._chats.restore, removed)
+        self._page.list_changes.note()
         shown = await self._all(ChatTab(place=removed.place, chat=chat), settings)
         return merged(shown, {self._list.undo: gr.Button(visible=False), self._removed: None})
 
-    async def _found(self, tab: ChatTab, words: str, settings: Settings) -> Shown:
-        if not words.strip() or settings.multi_user:
-            return await self._screen.listed(tab, settings)
-        hits = await asyncio.to_thread(self._histories.search, words, place=tab.place, limit=SHOWN_CHATS)
-        choices = [(_line(hit), hit.id) for hit in hits]
-        return {self._list.chats: gr.Radio(choices=choices, value=None), self._list.more: gr.Button(visible=False)}
-
-    async def _imported(self, file: Path, settings: Settings) -> Shown:
+    async def _imported(self, files: Sequence[Path], settings: Settings) -> Shown:
         _refuse_visitors(settings)
-        content = await asyncio.to_thread(file.read_bytes)
-        place = place_of(settings)
-        chat = await asyncio.to_thread(self._histories.import_file, place, file.name, content)
-        return await self._all(ChatTab(place=place, chat=chat), settings)
+        archive, place = self._page.runtime.library.archive, place_of(settings)
+        chats: list[Imported] = []
+        for file in files:
+            content = await asyncio.to_thread(file.read_bytes)
+            chats += await asyncio.to_thread(archive.take_in, place, file.name, content)
+        if not chats:
+            raise BadRequest("There are no chats in these files that are not here already.")
+        self._page.list_changes.note()
+        if len(chats) > 1:
+            gr.Info(f"{len(chats)} chats were imported.")
+        here = [chat for there, chat in chats if there == place]
+        if len(here) < len(chats):
+            gr.Info("Some chats belong to other modes or characters. Choose those to see them.")
+        if not here:
+            return {}
+        return await self._all(ChatTab(place=place, chat=here[-1]), settings)
 
-    async def _exported(self, tab: ChatTab) -> str:
-        if not tab.chat or not tab.is_kept:
-            raise BadRequest("This chat is not saved yet. Write a message first.")
-        content = await asyncio.to_thread(self._histories.export, tab.place, tab.chat)
-        return await asyncio.to_thread(_in_a_file, tab.chat, content)
+    async def _exported(self, tab: ChatTab, chat: str, kind: str) -> str:
+        _refuse_visitors(self._page.settings)
+        library, chat = self._page.runtime.library, chat or (tab.chat if tab.is_kept else "")
+        if kind == "zip":
+            return await asyncio.to_thread(_in_a_file, ALL_CHATS, library.archive.all())
+        if not chat:
+            raise BadRequest(_NAMELESS)
+        name, content = await asyncio.to_thread(exported, library, tab.place, chat, kind)
+        return await asyncio.to_thread(_in_a_file, name, iter((content,)))
 
     def _settings(self, entered: Entered) -> Settings:
         try:
@@ -247,13 +303,15 @@ def _refuse_visitors(settings: Settings) -> None:
         raise BadRequest("Chats are not saved with --multi-user.")
 
 
-def _line(hit: ChatHit) -> str:
-    is_in_title = not hit.snippet or hit.snippet.startswith(hit.title)
-    return hit.title if is_in_title else f"{hit.title} — {hit.snippet}"
+def _named(event: gr.EventData, name: str) -> str:
+    """What the page's script sends along under that name."""
+    sent = sent_data(event)
+    return str(sent.get(name) or "") if isinstance(sent, Mapping) else ""
 
 
-def _in_a_file(name: str, content: bytes) -> str:
-    folder = Path(tempfile.mkdtemp(dir=upload_folder()))
-    file = folder / f"{name}.json"
-    file.write_bytes(content)
-    return str(file)
+def _in_a_file(name: str, parts: Iterator[bytes]) -> str:
+    path = Path(tempfile.mkdtemp(dir=upload_folder())) / name
+    with path.open("wb") as file:
+        for part in parts:
+            file.write(part)
+    return str(path)

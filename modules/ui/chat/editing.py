@@ -47,9 +47,6 @@ class EditHandlers:
         chat = await self._open(entered)
         return await notify_errors(self._seen(chat, self._acted(chat, asked)))
 
-    async def branch(self, entered: Entered) -> Shown:
-        return await notify_errors(self._branched(await self._open(entered), None))
-
     async def remove_last(self, entered: Entered) -> Shown:
         """The last message and its reply go; what the user had said is in the box again."""
         chat = await self._open(entered)
@@ -83,8 +80,8 @@ class EditHandlers:
             return await self._branched(chat, fact.row)
         return await self._changed(chat, _other_version(history, fact, 1 if act.get("act") == "next" else -1))
 
-    async def _branched(self, chat: "_Open", row: int | None) -> Shown:
-        """A copy of the chat, up to a row or whole, which is the one that is shown from now on."""
+    async def _branched(self, chat: "_Open", row: int) -> Shown:
+        """A copy of the chat up to a row, which is the one that is shown from now on."""
         history = await self._free_history(chat)
         if not history.rows:
             raise BadRequest("There is nothing to branch from yet.")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -20,6 +20,7 @@ from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
+from modules.ui.chatlist.rows import ShownChat
 from modules.ui.model.notice import ModelNotice
 from modules.ui.page.image_tool import picture_url
 from modules.ui.page.page import Page
@@ -29,9 +30,6 @@ from modules.ui.replies.requests import persona
 from modules.ui.replies.tab_state import ChatTab, place_text, placed_tab, unkept
 
 Shown = dict[Component, Any]
-
-# Gradio draws every entry of a list, and the browser keeps them all.
-SHOWN_CHATS: Final = 100
 
 
 class OtherChatOpens(BadRequest):
@@ -48,6 +46,7 @@ class ChatScreen:
         self._page = page
         self._middle = middle
         self._list = chats
+        self.rows = chats.rows
         self._pictures = Thumbnails()
         self.notice = ModelNotice(page, middle.composer.notice, "This chat")
 
@@ -101,6 +100,7 @@ class ChatScreen:
                     if choice.is_latest:
                         yield shown
                         if self._middle.tab in shown:
+                            self._page.list_changes.seen(shown[self._middle.tab].key)
                             choice.leads_to(None)
                     elif not goes_on:
                         break
@@ -196,17 +196,11 @@ class ChatScreen:
             return model
         return await asyncio.to_thread(self._page.runtime.library.characters.models.of, tab.place.character)
 
-    async def listed(self, tab: ChatTab, settings: Settings, *, limit: int = SHOWN_CHATS) -> Shown:
-        """The list of past chats, on which the tab's own is marked."""
-        if settings.multi_user:
-            return {self._list.chats: gr.Radio(choices=[], value=None), self._list.more: gr.Button(visible=False)}
-        listing = await asyncio.to_thread(self._page.runtime.library.chats.list, tab.place, limit=limit)
-        choices = [(each.title, each.id) for each in listing.chats]
-        marked = tab.chat if any(chat == tab.chat for _, chat in choices) else None
-        return {
-            self._list.chats: gr.Radio(choices=choices, value=marked),
-            self._list.more: gr.Button(visible=listing.has_more),
-        }
+    async def listed(self, tab: ChatTab, settings: Settings) -> Shown:
+        """The list of chats, with the tab's own."""
+        is_temporary = not tab.is_kept and not settings.multi_user
+        shown = ShownChat(place=tab.place, id=tab.chat if tab.is_kept else "", is_temporary=is_temporary)
+        return {self._list.chats: await self.rows.text(shown)}
 
     def _greeting(self, settings: Settings) -> str:
         user = self._page.runtime.library.users.read(settings.user)

@@ -55,7 +55,6 @@ class _Wiring:
             middle.composer.box,
             middle.bridge,
             chats.chats,
-            chats.more,
             chats.undo,
             parts.removed,
             *middle.composer.gate.outputs,
@@ -108,19 +107,20 @@ class _Wiring:
 
     def _connect_shelf(self, following: list[Any]) -> None:
         chats, chat_list, right, outputs = self._chats, self._list, self._right, self._outputs
-        entered = {*self._entered, chats.chats, chats.search, self._removed, right.import_chat}
-        here = {self._middle.tab, self._middle.choices, self._middle.place}
-        ends = {**_QUIET, "cancels": following}
-        opened = chats.chats.input(chat_list.open, entered, outputs, **ends)
+        entered, ends = {*self._entered, self._removed, chats.taken}, {**_QUIET, "cancels": following}
+        opened = chats.chats.select(chat_list.open, entered, outputs, trigger_mode="multiple", **ends)
         ends["cancels"] = [*following, opened]
         chats.new.click(chat_list.new, entered, outputs, **ends)
         chats.incognito.click(chat_list.incognito, entered, outputs, **ends)
-        chats.delete.click(chat_list.delete, entered, outputs, **ends)
+        chats.chats.copy(chat_list.copy, entered, outputs, **ends)
+        chats.chats.delete(chat_list.delete, entered, outputs, **ends)
+        # That of another chat leaves the reply that is followed alone.
+        chats.chats.clear(chat_list.delete, entered, outputs, trigger_mode="multiple", **_QUIET)
+        chats.chats.submit(chat_list.rename, entered, outputs, trigger_mode="multiple", **_QUIET)
         chats.undo.click(chat_list.undo, entered, outputs, **ends)
-        chats.search.input(chat_list.search, entered, outputs, trigger_mode="always_last", **_QUIET)
-        chats.more.click(chat_list.list_more, entered, outputs, **_QUIET)
-        right.import_chat.upload(chat_list.take_in, entered, outputs, **ends)
-        saved = right.export_chat.click(chat_list.save_as, here, [right.exported], **_QUIET)
+        chats.taken.upload(chat_list.take_in, entered, outputs, **ends)
+        here = {self._middle.tab, self._middle.choices, self._middle.place}
+        saved = chats.chats.download(chat_list.save_as, here, [chats.saved], **_QUIET)
         saved.success(None, None, None, js="() => window.fetchFile('chat-file')", **_QUIET)
         # One event for both, so that the choice that was made last is the one that counts.
         moves = [right.mode.input, right.character.input]
@@ -135,7 +135,6 @@ class _Wiring:
         middle.composer.dummy_message.click(edits.dummy_message, entered, outputs, **_QUIET)
         middle.composer.dummy_reply.click(edits.dummy_reply, entered, outputs, **_QUIET)
         middle.composer.count.click(edits.count, entered, None, **_QUIET)
-        self._chats.branch.click(edits.branch, entered, outputs, **_QUIET)
 
     def _connect_controls(self, following: list[Any]) -> None:
         right, tools = self._right, self._tool_parts
@@ -149,8 +148,7 @@ class _Wiring:
 
     async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
         """What the page's script asks for."""
-        asked = sent_data(event)
-        return await (self._list.rename if asked.get("act") == "rename" else self._edits.act)(entered, asked)
+        return await self._edits.act(entered, sent_data(event))
 
     async def _looked_again(self, entered: Entered) -> Shown:
         settings = self._page.saved_settings.remember(self._page.inputs.values(entered))

@@ -18,6 +18,7 @@ from modules.ui.page.inputs import Inputs
 from modules.ui.page.languages import text
 from modules.ui.page.saved_settings import SavedSettings
 from modules.ui.replies.active import ActiveReplies
+from modules.ui.replies.list_changes import ListChanges
 
 _Value = TypeVar("_Value")
 Fill = Callable[[], Awaitable[Mapping[Component, Any]]]
@@ -38,7 +39,8 @@ class Page:
         self.tools = tools
         self.inputs = Inputs()
         self.saved_settings = SavedSettings(runtime.settings, self._recommended)
-        self.active_replies = ActiveReplies(runtime, tools)
+        self.list_changes = ListChanges()
+        self.active_replies = ActiveReplies(runtime, tools, self.list_changes)
         self.fills: list[tuple[Fill, list[Component]]] = []
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
         self.model_changes: list[tuple[Fill, list[Component]]] = []
@@ -84,6 +86,7 @@ class Page:
             connect()
 
     async def aclose(self) -> None:
+        self.list_changes.close()
         await self.active_replies.aclose()
         await self.saved_settings.aclose()
 

@@ -18,6 +18,7 @@ from modules.messages import ToolCall
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
 from modules.ui.replies.draft import ReplyDraft
+from modules.ui.replies.list_changes import ListChanges
 from modules.ui.replies.running import RunningReply
 from modules.ui.replies.tab_state import ChatTab
 
@@ -30,8 +31,9 @@ _BUSY: Final = "A reply is being written to this chat. Stop it first."
 class ActiveReplies:
     """Owns the tasks of all replies; closing it stops them, and waits until what they have said is kept."""
 
-    def __init__(self, runtime: Runtime, tools: ToolBox) -> None:
+    def __init__(self, runtime: Runtime, tools: ToolBox, changes: ListChanges) -> None:
         self._runtime = runtime
+        self._changes = changes
         self._histories = runtime.library.histories
         self._tools = tools
         self._loop = ToolLoop(runtime.chat, tools, runtime.work)
@@ -40,6 +42,10 @@ class ActiveReplies:
 
     def running(self, tab: ChatTab) -> RunningReply | None:
         return self._replies.get(tab.key)
+
+    def writing(self, place: Place) -> frozenset[str]:
+        """The chats of a place to which replies are being written."""
+        return frozenset(chat for there, chat in self._replies if there == place)
 
     def check_free(self, tab: ChatTab) -> None:
         """Raises Busy while a reply to the tab's chat is under way."""
@@ -62,6 +68,7 @@ class ActiveReplies:
         if not tab.is_kept:
             return replace(tab, history=history)
         await asyncio.to_thread(self._save, tab, history)
+        self._changes.note()
         return tab
 
     def start(
@@ -93,6 +100,7 @@ class ActiveReplies:
         tools = CitingTools(self._tools, first=next_number(base), collections=collections)
         events = self._loop.converse(request, owner=_owner(tab), approve=approve, tools=tools)
         self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
+        self._changes.note()
         return reply
 
     def stop(self, tab: ChatTab) -> None:
@@ -124,7 +132,9 @@ class ActiveReplies:
             await work
         finally:
             del self._tasks[tab.key]
-            self._replies.pop(tab.key).finish()
+            reply = self._replies.pop(tab.key)
+            self._changes.finished(tab.key)
+            reply.finish()
 
     def _save(self, tab: ChatTab, history: History) -> None:
         self._histories.save(tab.place, tab.chat, history)

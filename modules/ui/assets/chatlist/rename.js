@@ -1,56 +1,42 @@
-// A chat is renamed where its name stands: in the list of past chats.
+// A chat or a folder is renamed where its name stands.
 (() => {
   "use strict";
-  const MOST = 100;
-  let open = null;
-  const close = () => {
-    const place = open;
-    open = null;
-    place?.remove();
-  };
-  const save = (field, chat) => {
-    const name = field.value.trim();
-    const isNew = name && name !== field.defaultValue;
-    close();
-    if (isNew) window.chatPage.send({ act: "rename", chat, name });
-  };
-  const rename = (label) => {
-    close();
-    // The server says why a chat that is not in the list has no name.
-    if (!label) return window.chatPage.send({ act: "rename" });
-    const chat = label.querySelector("input").value;
-    const field = Object.assign(document.createElement("input"), { type: "text", className: "chat-name", maxLength: MOST });
-    field.defaultValue = label.querySelector("span").textContent.trim();
-    field.setAttribute("aria-label", "Name of the chat. Enter saves it, Escape leaves it as it was.");
-    const place = Object.assign(document.createElement("span"), { id: "chat-name" });
-    place.append(field);
-    label.append(place);
-    open = place;
-    label.scrollIntoView({ block: "nearest" });
+  const { pastChats } = window;
+
+  /** @param {HTMLElement} place @param {string} hidden @param {string} name @param {string} label @param {(name: string) => void} save */
+  const edit = (place, hidden, name, label, save) => {
+    const covered = place.querySelector(hidden);
+    if (!covered || place.querySelector(".chat-name")) return;
+    const field = pastChats.nameField(name, label, save, () => {
+      const hadFocus = document.activeElement === field;
+      field.remove();
+      covered.hidden = false;
+      if (hadFocus || document.activeElement === document.body) covered.focus();
+    });
+    covered.hidden = true;
+    place.prepend(field);
+    place.scrollIntoView({ block: "nearest" });
     field.focus();
     field.select();
-    field.addEventListener("blur", close);
-    for (const kind of ["input", "change", "keypress", "keyup", "click", "dblclick"])
-      field.addEventListener(kind, (event) => event.stopPropagation());
-    field.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.isComposing) return;
-      if (event.key === "Enter") save(field, chat);
-      else if (event.key === "Escape") close();
-      else return;
-      event.preventDefault();
-      label.querySelector("input")?.focus();
+  };
+
+  pastChats.rename = (id) => {
+    const item = pastChats.item(id);
+    const row = pastChats.row(id);
+    if (!item || !row) return;
+    edit(item, ".chat-row", row.title, "Name of the chat. Enter saves it, Escape leaves it as it was.", (name) => {
+      const title = item.querySelector(".chat-title");
+      if (title) title.textContent = name;
+      pastChats.acts.rename({ chat: id, name });
     });
   };
-  document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#rename-chat")) rename(document.querySelector("#past-chats label.selected"));
-  });
-  document.addEventListener("dblclick", (event) => {
-    const label = event.target.closest?.("#past-chats label.selected");
-    if (label) rename(label);
-  });
-  document.addEventListener("keydown", (event) => {
-    const label = event.key === "F2" ? document.activeElement?.closest("#past-chats label.selected") : null;
-    if (label) rename(label);
-  });
+
+  /** @param {string} id */
+  window.pastChats.renameFolder = (id) => {
+    const heading = pastChats.root?.querySelector(`.chat-heading[data-folder="${CSS.escape(id)}"]`);
+    const folder = pastChats.list.folders.find((each) => each.id === id);
+    if (!heading || !folder) return;
+    edit(heading, ".chat-group", folder.name, "Name of the folder. Enter saves it, Escape leaves it as it was.",
+      (name) => pastChats.arrange({ act: "rename folder", folder: id, name }));
+  };
 })();

@@ -45,6 +45,6 @@
   };
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("#to-models")) window.sections.show("model-tab");
-    if (event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) isWaiting = false;
+    if (event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) isWaiting = false;
   });
 })();

@@ -45,6 +45,8 @@
 
   // ---- When something was entered.
   const note = (element, isChoice = !element.matches?.("[role=listbox], [role=combobox]")) => {
+    // What stands in no component of Gradio's.
+    if (element?.closest?.("[data-own]")) return;
     const id = window.gradio_config?.components && ownerOf(element);
     if (id == null) return;
     entered.set(id, performance.now());

@@ -61,7 +61,7 @@
     const asked = event.target.closest?.("button[data-section]");
     if (asked) show(asked.dataset.section);
     // Whoever chooses a chat wants to see it.
-    else if (event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) show(CHAT);
+    else if (event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) show(CHAT);
     const skip = event.target.closest?.("[data-skip]");
     if (!skip) return;
     event.preventDefault();

@@ -71,7 +71,7 @@
     const over = NAMES.find(isOver);
     if (over && event.target === document.getElementById("frame")) closeOver();
     // Whoever has chosen a chat wants to see it.
-    if (over && event.target.closest?.("#new-chat, #new-incognito, #past-chats label")) closeOver();
+    if (over && event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) closeOver();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !window.overlay?.isOpen && closeOver()) {

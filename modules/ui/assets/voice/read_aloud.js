@@ -218,7 +218,7 @@
   };
   setInterval(look, LOOK_MS);
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats label")) stop();
+    if (event.target.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats .chat-row")) stop();
     if (!event.target.closest?.("#read-replies")) return;
     if (isWanted()) prepare();
     else stop();

@@ -1,50 +1,61 @@
-"""The components of the left column: past chats of the mode or character."""
+"""The components of the left column: the chats of the mode or character."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import gradio as gr
 
-from modules.ui.page.menus import name_list
+from modules.ui.chatlist.rows import ChatRows
+from modules.ui.chatlist.served import served_functions
+from modules.ui.page.page import Page
+
+# The script draws the list, and says what is to be done with a chat.
+_LIST: Final = """
+window.pastChats.connect(element, server, {
+  open: (chat) => trigger('select', chat),
+  rename: (chat) => trigger('submit', chat),
+  remove: (chat, isShown) => trigger(isShown ? 'delete' : 'clear', chat),
+  copy: (chat) => trigger('copy', chat),
+  save: (chat) => trigger('download', chat),
+}, () => props.value);
+watch('value', () => window.pastChats.apply(props.value));
+"""
+_SEARCH: Final = "window.pastChats.connectSearch(element);"
+_IMPORTED: Final = [".json", ".md", ".zip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatList:
-    """The left side: past chats of the mode or character."""
+    """`chats` has the list as text (see `ChatRows`); `taken` gets files with chats, `saved` is one."""
 
+    rows: ChatRows
     new: gr.Button
     incognito: gr.Button
-    search: gr.Textbox
-    chats: gr.Radio
-    more: gr.Button
-    rename: gr.Button
-    branch: gr.Button
-    delete: gr.Button
+    chats: gr.HTML
     undo: gr.Button
+    taken: gr.UploadButton
+    saved: gr.DownloadButton
 
 
-def chat_list() -> ChatList:
+def chat_list(page: Page) -> ChatList:
+    rows = ChatRows(page)
     with gr.Column(elem_id="chat-list"):
-        with gr.Row(elem_classes="tight"):
+        with gr.Row(elem_id="chat-list-head"):
             new = gr.Button("New chat", variant="primary", size="sm", elem_id="new-chat")
-            incognito = gr.Button("Incognito", size="sm", elem_id="new-incognito")
-        search = gr.Textbox(
-            show_label=False, label="Search all chats", placeholder="Search", container=False, elem_id="chat-search"
+            incognito = gr.Button("Temporary chat", size="sm", elem_id="new-incognito")
+            gr.HTML("", html_template="", js_on_load="window.pastChats.connectMenu(element);", elem_id="chats-menu")
+        gr.HTML("", html_template="", js_on_load=_SEARCH, apply_default_css=False, elem_id="chat-search")
+        chats = gr.HTML(
+            "",
+            html_template="",
+            js_on_load=_LIST,
+            server_functions=served_functions(page, rows),
+            apply_default_css=False,
+            elem_id="past-chats",
         )
-        chats = name_list(label="Past chats", show_label=False, container=False, elem_id="past-chats")
-        more = gr.Button("Show older chats", size="sm", visible=False, elem_id="more-chats")
-        with gr.Row(elem_classes="tight"):
-            rename = gr.Button("Rename", size="sm", elem_id="rename-chat")
-            branch = gr.Button("Branch", size="sm", elem_id="branch-chat")
-            delete = gr.Button("Delete", size="sm", elem_id="delete-chat")
         undo = gr.Button("Undo delete", size="sm", visible=False, elem_id="undo-delete")
-    return ChatList(
-        new=new,
-        incognito=incognito,
-        search=search,
-        chats=chats,
-        more=more,
-        rename=rename,
-        branch=branch,
-        delete=delete,
-        undo=undo,
-    )
+        taken = gr.UploadButton(
+            "Import chats", file_types=_IMPORTED, file_count="multiple", elem_id="import-chats", visible="hidden"
+        )
+        saved = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
+    return ChatList(rows=rows, new=new, incognito=incognito, chats=chats, undo=undo, taken=taken, saved=saved)

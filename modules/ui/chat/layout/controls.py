@@ -24,9 +24,6 @@ class Controls:
     user: gr.Dropdown
     thinking: Component
     effort: Component
-    import_chat: gr.UploadButton
-    export_chat: gr.Button
-    exported: gr.DownloadButton
 
 
 def controls(page: Page) -> Controls:
@@ -56,10 +53,6 @@ def controls(page: Page) -> Controls:
             "include_past_attachments",
             gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
         )
-        import_chat = gr.UploadButton("Import chat", file_types=[".json"], size="sm")
-        export_chat = gr.Button("Export chat", size="sm", elem_id="export-chat")
-        exported = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
-    page.extensions.offer_components({"mode": mode, "character_menu": character})
     for name, component in {"mode": mode, "character": character, "user": user}.items():
         add(name, component)
     for name, component in {"enable_thinking": thinking, "reasoning_effort": effort}.items():
@@ -70,9 +63,6 @@ def controls(page: Page) -> Controls:
         user=user,
         thinking=thinking,
         effort=effort,
-        import_chat=import_chat,
-        export_chat=export_chat,
-        exported=exported,
     )
 
 

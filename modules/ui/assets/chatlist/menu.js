@@ -1,0 +1,89 @@
+// What can be done with a chat or a folder, and with the whole list.
+(() => {
+  "use strict";
+  const { pastChats } = window;
+
+  /** @param {string} title @param {string} label @param {string} value @param {(text: string) => unknown} save */
+  const askFor = (title, label, value, save) => {
+    const field = window.overlay.element("input", { type: "text", value, maxLength: 300, "data-own": "" });
+    const handle = window.overlay.open({
+      title, size: "small",
+      content: window.overlay.element("label", {}, window.overlay.element("span", {}, label), field),
+      actions: [{ label: "Cancel" }, { label: "Save", kind: "primary", act: () => save(field.value) }],
+    });
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault();
+      handle.dialog.querySelector(".overlay-button.primary")?.click();
+    });
+  };
+  /** @param {Record<string, unknown>} more */
+  const newFolder = (more = {}) => askFor("New folder", "Name", "", (name) => {
+    if (!name.trim()) throw new Error("Give the folder a name.");
+    return pastChats.arrange({ act: "new folder", name, ...more });
+  });
+
+  /** @param {ChatRow} row @returns {OverlayMenuItem[]} */
+  const folders = (row) => {
+    const { folders: all } = pastChats.list;
+    const top = all.filter((each) => !all.some((other) => other.id === each.parent));
+    const inOrder = top.flatMap((each) => [each, ...all.filter((other) => other.parent === each.id)]);
+    return [
+      { label: "No folder", checked: !row.folder, act: () => pastChats.arrange({ act: "move", chat: row.id, folder: "" }) },
+      ...inOrder.map((each) => ({
+        label: `${top.includes(each) ? "" : "\u2003"}${each.name}`, checked: row.folder === each.id,
+        act: () => pastChats.arrange({ act: "move", chat: row.id, folder: each.id }),
+      })),
+      { separator: true },
+      { label: "New folder…", act: () => newFolder({ chat: row.id }) },
+    ];
+  };
+  /** @param {ChatRow} row */
+  const tags = (row) => askFor(`Tags of “${row.title}”`, "Tags, with commas between them. Search for #tag to find them.", (row.tags ?? []).join(", "),
+    (text) => pastChats.arrange({ act: "tag", chat: row.id, tags: text.split(",") }));
+
+  pastChats.menu = (id, anchor) => {
+    // A chat of the title's menu may be older than those that are listed.
+    const row = pastChats.row(id) ?? { id, title: pastChats.shown.title, changed: 0 };
+    if (!id) return;
+    /** @param {"md" | "json"} format */
+    const save = (format) => () => pastChats.acts.save({ chat: id, format });
+    window.overlay.menu(anchor, [
+      { label: "Rename", keys: "F2", act: () => pastChats.rename(id) },
+      { label: row.pinned ? "Unpin" : "Pin", act: () => pastChats.arrange({ act: row.pinned ? "unpin" : "pin", chat: id }) },
+      { label: "Move to folder", items: () => folders(row) },
+      { label: "Tags…", act: () => tags(row) },
+      { separator: true },
+      { label: "Branch", act: () => pastChats.acts.copy({ chat: id, kind: "branch" }) },
+      { label: "Duplicate", act: () => pastChats.acts.copy({ chat: id, kind: "copy" }) },
+      { label: "Export", items: [{ label: "Markdown (.md)", act: save("md") }, { label: "JSON (.json)", act: save("json") }] },
+      { separator: true },
+      { label: "Delete", keys: "Del", isDangerous: true, act: () => pastChats.remove(id) },
+    ], { label: `Actions for ${row.title}` });
+  };
+
+  pastChats.folderMenu = (id, anchor) => {
+    const folder = pastChats.list.folders.find((each) => each.id === id);
+    if (!folder) return;
+    const isInner = pastChats.list.folders.some((each) => each.id === folder.parent);
+    window.overlay.menu(anchor, [
+      { label: "Rename", keys: "F2", act: () => pastChats.renameFolder(id) },
+      ...(isInner
+        ? [{ label: "Move to the top", act: () => pastChats.arrange({ act: "move folder", folder: id, parent: "" }) }]
+        : [{ label: "New folder in it…", act: () => newFolder({ parent: id }) }]),
+      { separator: true },
+      { label: "Delete folder", isDangerous: true, detail: "Its chats stay", act: () => pastChats.arrange({ act: "delete folder", folder: id }) },
+    ], { label: `Actions for the folder ${folder.name}` });
+  };
+
+  pastChats.connectMenu = (element) => {
+    const button = window.overlay.element("button", { type: "button", className: "chats-more", "aria-haspopup": "menu", "aria-label": "More for chats", title: "More" }, "⋯");
+    element.append(button);
+    button.addEventListener("click", () => window.overlay.menu(button, [
+      { label: "New folder…", act: () => newFolder() },
+      { separator: true },
+      { label: "Import chats…", detail: ".json, .md or .zip", act: () => document.querySelector("#import-chats button, #import-chats")?.click() },
+      { label: "Export all chats", detail: ".zip", act: () => pastChats.acts.save({ chat: "", format: "zip" }) },
+    ], { label: "More for chats" }));
+  };
+})();
