@@ -130,9 +130,9 @@ class ChatPage:
     async def search(self, words: str) -> None:
         await self.page.locator("#chat-search input").fill(words)
 
-    async def do(self, act: str, *then: str, chat: Locator | None = None) -> None:
-        """What the menu of a chat of the list offers; without one, of the chat that is shown."""
-        item = self.page.locator("#past-chats .chat-item").filter(has=chat or self.chosen)
+    async def do(self, act: str, *then: str) -> None:
+        """What the menu of the chat that is shown offers."""
+        item = self.page.locator("#past-chats .chat-item").filter(has=self.page.locator("[aria-current]"))
         await item.hover()
         await item.locator(".chat-more").click()
         for name in (act, *then):

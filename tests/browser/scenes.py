@@ -156,7 +156,7 @@ class Scenes:
         await self._until_still()
 
     async def _open_chat(self) -> None:
-        await self._click(f"#past-chats label:has-text('{_TITLE}')")
+        await self._click(f"#past-chats .chat-row:has-text('{_TITLE}')")
         await expect(self._chat.replies.locator(".katex-display")).to_be_visible()
         await expect(self._chat.replies.locator("code .hljs-comment, code .token.comment").first).to_be_attached()
         await self._scroll_to("#chat .user-row")

@@ -20,7 +20,7 @@ _MAIN_TEXTS: Final = (
     "#chat .user-row .prose",
     "#chat .bot-row .prose",
     "#chat .message-acts",
-    "#past-chats label span",
+    "#past-chats .chat-title",
     "#new-chat",
     "#chat-actions button",
     "#inspector label > span",

@@ -43,8 +43,8 @@ async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, r
         await chat.button("Branch here").last.click()
         await expect(chat.chats).to_have_count(2)
 
-        await page.click("#rename-chat")
-        await page.fill("#chat-name textarea, #chat-name input", "Lighthouse, darker")
+        await chat.do("Rename")
+        await page.fill("#past-chats .chat-name", "Lighthouse, darker")
         await page.keyboard.press("Enter")
         await expect(chat.chosen).to_have_text("Lighthouse, darker")
 

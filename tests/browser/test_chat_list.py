@@ -1,5 +1,6 @@
 """Past chats at the side of the page: deleting with undo, searching, chats that are kept nowhere."""
 
+import re
 import shutil
 
 import pytest
@@ -15,11 +16,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_deleted_chat_comes_back(chat: ChatPage, scripted: Site) -> None:
     await chat.say("echo: Here today")
     files = scripted.chats()
-    await chat.page.click("#delete-chat")
+    await chat.do("Delete")
     await expect(chat.replies).to_have_count(0)
     await expect(chat.chats.filter(has_text="echo: Here today")).to_have_count(0)
     assert len(scripted.chats()) == len(files) - 1
-    await chat.page.click("#undo-delete")
+    await chat.undo()
     await expect(chat.replies).to_have_text("Here today")
     await expect(chat.chosen).to_contain_text("echo: Here today")
     await expect(chat.page.locator("#undo-delete")).to_be_hidden()
@@ -42,7 +43,7 @@ async def test_search_hears_what_is_pasted_and_deleted(chat: ChatPage) -> None:
     await chat.say("echo: The lynx listens")
     await chat.new()
     await chat.say("echo: The otter swims")
-    field = chat.page.locator("#chat-search textarea, #chat-search input")
+    field = chat.page.locator("#chat-search input")
     await field.focus()
     await chat.page.keyboard.insert_text("lynx")
     await expect(chat.chats).to_have_count(1)
@@ -54,14 +55,15 @@ async def test_search_hears_what_is_pasted_and_deleted(chat: ChatPage) -> None:
 
 async def test_incognito_chat_is_on_no_disk(chat: ChatPage, scripted: Site) -> None:
     await chat.page.click("#new-incognito")
-    await expect(chat.notices).to_contain_text("not saved")
+    await expect(chat.page.locator("#temporary-note")).to_contain_text("nothing of it is saved")
+    await expect(chat.page.locator("#chat-title")).to_have_text("Temporary chat")
     await chat.say("echo: Unseen-7461")
     await chat.say("echo: Unseen-7462")
     await expect(chat.chats.filter(has_text="Unseen")).to_have_count(0)
     await chat.new()
     assert not [file for file in scripted.data.rglob("*") if file.is_file() and b"Unseen-746" in file.read_bytes()]
-    await chat.page.reload()
-    await expect(chat.chosen).to_have_count(1)
+    await expect(chat.page.locator("#temporary-note")).to_be_hidden()
+    await chat.arrive()
     await expect(chat.page.get_by_text("Unseen-7461")).to_have_count(0)
 
 
@@ -77,38 +79,151 @@ async def test_chats_are_opened_from_the_list(chat: ChatPage) -> None:
 
 async def test_chat_is_renamed_where_its_name_stands(chat: ChatPage) -> None:
     await chat.say("echo: A name to be")
-    name, keyboard = chat.page.locator("#past-chats").get_by_role("textbox"), chat.page.keyboard
-    await chat.page.click("#rename-chat")
-    await expect(chat.chosen.get_by_role("textbox")).to_be_focused()
+    name, keyboard = chat.page.locator(".chat-name"), chat.page.keyboard
+    await chat.do("Rename")
+    await expect(name).to_be_focused()
     await expect(name).to_have_value("echo: A name to be")
     await keyboard.type("Given up")
     await keyboard.press("Escape")
     await expect(name).to_have_count(0)
     await expect(chat.chosen).to_have_text("echo: A name to be")
-    await chat.chosen.dblclick()
+    await expect(chat.chosen).to_be_focused()
+    for title in ("Marmots", "Is it 1/2 or 2/1?"):
+        await chat.chosen.press("F2")
+        await expect(name).to_be_focused()
+        await keyboard.type(title)
+        await keyboard.press("Enter")
+        await expect(name).to_have_count(0)
+        await expect(chat.chosen).to_have_text(title)
+        await expect(chat.page.locator("#chat-title")).to_have_text(title)
+    await chat.page.click("#chat-title .title-name")
     await expect(name).to_be_focused()
-    await keyboard.type("Marmots")
-    await keyboard.press("Enter")
-    await expect(chat.chosen).to_have_text("Marmots")
+    await keyboard.type("From the header")
+    # What was typed is kept, whatever is done next.
+    await chat.box.click()
+    await expect(chat.chosen).to_have_text("From the header")
+    await expect(chat.page).to_have_title("From the header")
     await expect(name).to_have_count(0)
     await expect(chat.replies).to_have_text("A name to be")
 
 
-@pytest.mark.parametrize("other", ["#new-chat", "#chat-search textarea", "#delete-chat", "#box textarea"])
-async def test_renaming_ends_when_something_else_is_done(chat: ChatPage, other: str) -> None:
-    await chat.say("echo: Left alone")
-    name = chat.page.locator("#chat-list").get_by_role("textbox").and_(chat.page.locator(":not(#chat-search *)"))
-    await chat.page.click("#rename-chat")
-    await expect(name).to_be_focused()
-    await chat.page.keyboard.type("Half a na")
-    await chat.page.click(other)
-    await expect(name).to_have_count(0)
+async def test_new_chat_is_listed_in_every_tab_while_its_reply_is_written(chat: ChatPage) -> None:
+    other = ChatPage(await chat.page.context.new_page())
+    await other.arrive()
+    await chat.write("slow 1000")
+    await expect(chat.live.last).to_contain_text("abc")
+    for tab in (chat, other):
+        row = tab.chats.filter(has_text="slow 1000")
+        await expect(row.locator(".chat-dot.writing")).to_be_visible()
+    await expect(chat.chosen).to_have_text("slow 1000")
+    await expect(chat.page).to_have_title("● slow 1000")
+    await chat.new()
+    await other.open("slow 1000")
+    await expect(other.live.last).to_contain_text("abc")
+    await other.stop_button.click()
+    await other.until_done()
+    await expect(chat.chats.filter(has_text="slow 1000").locator(".chat-dot")).to_have_count(0)
+    await other.do("Delete")
+    await expect(chat.chats.filter(has_text="slow 1000")).to_have_count(0)
+    await other.page.close()
 
 
-async def test_new_chat_without_a_message_has_no_name(chat: ChatPage) -> None:
-    await chat.page.click("#rename-chat")
-    await expect(chat.notices).to_contain_text("not saved")
-    await expect(chat.page.locator("#chat-list").get_by_role("textbox")).to_have_count(1)
+async def test_list_is_one_stop_of_the_tabulator(chat: ChatPage) -> None:
+    page = chat.page
+    await chat.say("echo: The last row")
+    await page.locator("#chat-search input").focus()
+    await page.keyboard.press("Tab")
+    await expect(chat.chosen).to_be_focused()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("End")
+    await expect(chat.chats.last).to_be_focused()
+    await page.keyboard.press("Home")
+    await expect(page.locator(".chat-group").first).to_be_focused()
+    await page.keyboard.press("ArrowLeft")
+    await expect(chat.chosen).to_be_hidden()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowDown")
+    await expect(chat.chats.first).to_be_focused()
+    await page.keyboard.press("Tab")
+    assert not await page.evaluate("document.activeElement.closest('#past-chats')")
+    await chat.chosen.press("Delete")
+    await expect(chat.chats.filter(has_text="The last row")).to_have_count(0)
+
+
+async def test_chats_are_put_in_order(chat: ChatPage) -> None:
+    page = chat.page
+    heading = page.locator(".chat-heading")
+    await chat.say("echo: Bread at nine")
+    await chat.do("Pin")
+    await expect(heading.first).to_have_text("Pinned")
+    await expect(page.locator(".chat-item").first).to_have_text(re.compile("Bread at nine"))
+    await chat.do("Unpin")
+    await chat.do("Move to folder", "New folder…")
+    await page.get_by_role("dialog").get_by_role("textbox").fill("Kitchen")
+    await page.keyboard.press("Enter")
+    kitchen = heading.filter(has_text="Kitchen")
+    await expect(kitchen).to_be_visible()
+    await expect(page.locator(".chat-item.in-folder")).to_have_text(re.compile("Bread at nine"))
+    await chat.do("Tags…")
+    await page.get_by_role("dialog").get_by_role("textbox").fill("sour, dough")
+    await page.keyboard.press("Enter")
+    await page.locator(".chat-tag").filter(has_text="#dough").click()
+    await expect(chat.chats).to_have_text(["echo: Bread at nine"])
+    await page.click(".clear-search")
+    await expect(chat.chats.nth(1)).to_be_visible()
+    # Out of the folder again, by pointer.
+    await chat.chosen.drag_to(heading.filter(has_not_text="Kitchen").last)
+    await expect(page.locator(".chat-item.in-folder")).to_have_count(0)
+    await kitchen.click(button="right")
+    await page.get_by_role("menu").get_by_text("Delete folder").click()
+    await expect(kitchen).to_have_count(0)
+    await chat.page.reload()
+    await expect(chat.chosen).to_have_text("echo: Bread at nine")
+    await expect(page.locator(".chat-tag")).to_have_text(["#sour", "#dough"])
+
+
+async def test_search_shows_the_passage_and_says_when_there_is_none(chat: ChatPage) -> None:
+    await chat.say("echo: A long way from the title stands the word chinchilla among many")
+    await chat.new()
+    await chat.search("chinch")
+    await expect(chat.chats).to_have_count(1)
+    await expect(chat.page.locator(".chat-passage mark").first).to_have_text("chinchilla")
+    await expect(chat.page.locator(".chat-heading")).to_have_text(["Today"])
+    await chat.search("no-such-word-anywhere")
+    await expect(chat.page.locator(".chat-note")).to_have_text("Nothing found for “no-such-word-anywhere”.")
+    await chat.page.locator("#chat-search input").press("Escape")
+    await expect(chat.chats.nth(1)).to_be_visible()
+
+
+async def test_back_and_forward_lead_from_chat_to_chat(chat: ChatPage, scripted: Site) -> None:
+    page, scroller = chat.page, chat.page.locator("#scroller")
+    long = "\n\n".join(f"word{number}" for number in range(60))
+    await chat.say(f"echo: {long}")
+    await expect(page).to_have_url(re.compile(r"\?chat=\d{8}-"))
+    first = page.url
+    await scroller.evaluate("each => { each.scrollTop = 600; }")
+    await page.wait_for_function("history.state?.reading")
+    await chat.new()
+    assert "chat=" not in page.url
+    await chat.say("echo: Another address")
+    second = page.url
+    assert second not in {first, scripted.url}
+    await page.go_back()
+    await expect(chat.replies).to_contain_text("word59")
+    assert page.url == first
+    await page.wait_for_function("Math.abs(document.getElementById('scroller').scrollTop - 600) < 50")
+    await page.reload()
+    await expect(chat.replies).to_contain_text("word59")
+    await page.wait_for_function("Math.abs(document.getElementById('scroller').scrollTop - 600) < 50")
+    await page.go_forward()
+    await expect(chat.replies).to_have_text("Another address")
+    other = ChatPage(await page.context.new_page())
+    await other.page.goto(first)
+    await expect(other.replies).to_contain_text("word59")
+    await other.page.goto("/?chat=20000101-00-00-00")
+    await expect(other.notices).to_contain_text("no such chat")
+    await expect(other.page.locator("#chat .message-row")).to_have_count(0)
+    await other.page.close()
 
 
 async def test_mode_that_has_the_same_chats_changes_nothing_else(chat: ChatPage) -> None:

@@ -29,7 +29,7 @@ async def tab(page: ServedPage) -> AsyncIterator[Tab]:
 
 async def test_an_event_cancels_others_before_it_acts(tab: Tab) -> None:
     followers = {tab.dependency("box", "submit")["id"], tab.dependency("regenerate", "click")["id"]}
-    for name, event in (("new-chat", "click"), ("past-chats", "input"), ("delete-chat", "click"), ("mode", "input")):
+    for name, event in (("new-chat", "click"), ("past-chats", "select"), ("past-chats", "delete"), ("mode", "input")):
         (cancelling,) = (
             each for each in tab.events if each["cancels"] and [tab.component(name), event] in each["targets"]
         )

@@ -1,6 +1,7 @@
 """Tabs of the page side by side and in the middle of replies: stopping, closing, the same chat twice, deleting, naming."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -108,7 +109,7 @@ async def test_a_chat_that_is_deleted_stays_deleted(page: ServedPage) -> None:
     async with new_tab(page.http) as tab:
         await _begun(tab)
         before = _chats(page.folder)
-        await tab.act("delete-chat", "click")
+        await tab.act("past-chats", "delete")
         assert tab.words == []
         await tab.until_idle()
         assert len(_chats(page.folder)) == len(before) - 1
@@ -117,22 +118,19 @@ async def test_a_chat_that_is_deleted_stays_deleted(page: ServedPage) -> None:
         assert tab.words[1].startswith("abcdef")
 
 
-async def test_a_name_has_to_wait_for_the_reply(page: ServedPage) -> None:
+async def test_a_chat_is_named_while_a_reply_is_written_to_it(page: ServedPage) -> None:
     async with new_tab(page.http) as tab:
         await _begun(tab)
-        rename = {"act": "rename", "name": "Another name"}
-        refused = await tab.act("bridge", "submit", event_data=rename)
-        if refused.error is None:
-            await tab.act("box", "stop")
-            await tab.until_idle()
-            assert sum(path.stem == "Another name" for path in _chats(page.folder)) == 1
-            return
-        assert "Stop it first" in refused.error
+        chat = json.loads(tab.value("past-chats"))["chat"]
+        named = await tab.act("past-chats", "submit", event_data={"chat": chat, "name": "Another name"})
+        assert named.error is None
+        assert json.loads(tab.value("past-chats"))["title"] == "Another name"
         await tab.act("box", "stop")
         await tab.until_idle()
-        named = await tab.act("bridge", "submit", event_data=rename)
-        assert named.error is None
-        assert sum(path.stem == "Another name" for path in _chats(page.folder)) == 1
+        assert [path.stem for path in _chats(page.folder)].count(chat) == 1
+        again = await tab.act("past-chats", "submit", event_data={"chat": chat, "name": "Its file, too"})
+        assert again.error is None
+        assert sum(path.stem == "Its file, too" for path in _chats(page.folder)) == 1
 
 
 async def test_a_full_queue_is_told_and_the_message_is_kept(page: ServedPage) -> None:

@@ -105,7 +105,9 @@ class Histories:
 
     def places_of(self, chat_id: str) -> Sequence[Place]:
         """Where there is a chat of that id."""
-        return [place for place in self._places.all() if self.stamp(place, chat_id) is not None]
+        with suppress(BadRequest):
+            return [place for place in self._places.all() if self.stamp(place, chat_id) is not None]
+        return []
 
     def read(self, place: Place, chat_id: str) -> History:
         """Raises NotFound, and BadRequest for a file that holds no chat."""

@@ -136,7 +136,13 @@ class ChatListHandlers:
         if current is None:
             gr.Warning(await asyncio.to_thread(absence, self._histories, place, chat))
             return await self._screen.new_tab(settings)
-        return ChatTab(place=place, chat=current)
+        tab = ChatTab(place=place, chat=current)
+        try:
+            await self._page.active_replies.history(tab)
+        except ServiceError as error:
+            gr.Warning(error.message)
+            return await self._screen.new_tab(settings)
+        return tab
 
     async def _chosen(self, entered: Entered, choice: ChatSwitch, chat: str) -> AsyncGenerator[Shown, None]:
         settings = self._settings(entered)
@@ -189,11 +195,9 @@ class ChatListHandlers:
             raise failure(error.message) from None
         reply = self._page.active_replies.running(tab)
         await self._note_last(tab)
-        listed = await self._screen.listed(tab, settings)
         if reply is None:
-            yield merged(await self._screen.shown(tab, history), listed)
+            yield merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
             return
-        yield listed
         async with aclosing(self._replies.follow(tab, reply, settings)) as steps:
             async for shown in steps:
                 yield shown

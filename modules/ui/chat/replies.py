@@ -93,7 +93,8 @@ class ReplyHandlers:
 
     async def follow(self, tab: ChatTab, reply: RunningReply, settings: Settings) -> AsyncGenerator[Shown, None]:
         """The reply as it comes, then the conversation with it."""
-        yield await self._screen.shown(tab, reply.history, is_running=True)
+        shown = await self._screen.shown(tab, reply.history, is_running=True)
+        yield merged(shown, await self._screen.listed(tab, settings))
         rate = settings.max_tokens_second
         async with aclosing(_paced(reply, rate) if rate else reply.frames()) as frames:
             async for draft in frames:

@@ -23,7 +23,7 @@ from modules.ui.shell.internals import current_page, sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # A tab that is reloaded says which chat it has shown.
-_KEPT_PLACE = "(choices) => [choices, window.keptPlace()]"
+_KEPT_PLACE = "(choices) => [choices, window.openingPlace()]"
 
 
 def connect_chat(page: Page, parts: ChatParts) -> None:

@@ -1,4 +1,4 @@
-"""Menus whose choices change while the page is open: files, chats, tools.
+"""Menus whose choices change while the page is open: files, tools.
 
 Gradio refuses what a browser sends unless it is among the choices that it has last sent to this tab, with a notice that
 holds the value. They change on disk, in other tabs and with each answer, and a value is sent along with many events that
@@ -19,11 +19,6 @@ _MARK: Final = "takes_any_name"
 def name_menu(choices: Sequence[str | tuple[str, str]] = (), **options: object) -> gr.Dropdown:
     """One name, or with `multiselect` several, of a list that folds out."""
     return _marked(gr.Dropdown(list(choices), **options))
-
-
-def name_list(**options: object) -> gr.Radio:
-    """One name of a list that can be seen."""
-    return _marked(gr.Radio([], **options))
 
 
 def name_ticks(**options: object) -> gr.CheckboxGroup:

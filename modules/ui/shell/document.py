@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
@@ -19,6 +20,7 @@ _OF_ADDRESS: Final = {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gr
 _FIRST_SCRIPT: Final = b'<script type="module"'
 _END_OF_HEAD: Final = b"</head>"
 _CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
+_OWN_QUERY: Final = {"chat", "q", "model", "preset"}
 # Documents that are on their way may still name those before the latest.
 _MOST_SCRIPTS: Final = 8
 # Gradio's own script has Svelte watch all that it is told of components and events, which never changes. Looking through
@@ -65,6 +67,11 @@ class PageDocument:
 
     async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
         """As it was made for the last visitor, where the same would be made again, which takes Gradio long."""
+        # What the page's script reads of its address changes nothing here.
+        if {
+            name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        } <= _OWN_QUERY:
+            scope = {**scope, "query_string": b""}
         addressed = [header for header in scope["headers"] if header[0] in _OF_ADDRESS]
         asked = (
             self._filling.revision,

@@ -1,5 +1,6 @@
 """Choices of a chat in quick succession: what is shown, and what a message goes to, is the chat that was chosen last."""
 
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -128,8 +129,8 @@ async def test_nothing_is_done_to_a_chat_while_another_is_opened(
         assert before[:2] == ["Bob is here.", "This stays"]
         with _held(page, monkeypatch, "Ann") as is_free:
             choice = await _choose(tab, "Ann")
-            for name in ("remove-last", "regenerate", "delete-chat"):
-                refused = await tab.act(name, "click")
+            for name, event in (("remove-last", "click"), ("regenerate", "click"), ("past-chats", "delete")):
+                refused = await tab.act(name, event)
                 assert "being opened" in str(refused.error), name
             is_free.set()
             await tab.over(choice)
@@ -145,11 +146,11 @@ async def test_chat_of_the_list_and_character_in_quick_succession(
         await tab.over(await _choose(tab, "Bob"))
         await tab.act("new-chat", "click")
         await tab.ask("This is listed")
-        chosen, listed = tab.value("past-chats"), tab.words
+        chosen, listed = json.loads(tab.value("past-chats"))["chat"], tab.words
         await tab.act("new-chat", "click")
         with _held(page, monkeypatch, "Ann") as is_free:
             older = await _choose(tab, "Ann")
-            newer = await tab.begin("past-chats", "input", past_chats=chosen)
+            newer = await tab.begin("past-chats", "select", event_data={"chat": chosen})
             await tab.over(newer)
             is_free.set()
             await tab.over(older)

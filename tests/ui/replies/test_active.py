@@ -21,6 +21,7 @@ from modules.settings.values import Settings
 from modules.ui.replies import running as replies
 from modules.ui.replies.active import ActiveReplies
 from modules.ui.replies.draft import ReplyDraft
+from modules.ui.replies.list_changes import ListChanges
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import RunningReply
 from modules.ui.replies.tab_state import ChatTab, unkept
@@ -53,7 +54,7 @@ async def room(folder: Path) -> AsyncIterator[Room]:
     async with (
         Runtime(settings, launch=launch_in_process) as runtime,
         aclosing(ToolBox(runtime.data)) as tools,
-        aclosing(ActiveReplies(runtime, tools)) as active_replies,
+        aclosing(ActiveReplies(runtime, tools, ListChanges())) as active_replies,
     ):
         yield Room(runtime, active_replies)
 

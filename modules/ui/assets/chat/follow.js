@@ -3,7 +3,7 @@
   "use strict";
   const byId = (id) => document.getElementById(id);
   const NEAR = 80;
-  const ASKS = "#box .submit-button, #regenerate, #continue, #chat [aria-label=Retry], #past-chats, #new-chat, #new-incognito, #to-end";
+  const ASKS = "#box .submit-button, #regenerate, #continue, #chat [aria-label=Retry], #past-chats .chat-row, #new-chat, #new-incognito, #to-end";
   let follows = true;
   let asked = false;
   let last = { top: 0, height: 0 };
@@ -47,11 +47,16 @@
     new MutationObserver(settleSoon).observe(chat, { childList: true, subtree: true });
   };
 
+  window.conversation = {
+    follow,
+    // Whoever comes back to a chat reads on where he was.
+    hold() { follows = false; },
+  };
   document.addEventListener("click", (event) => {
     if (event.target.closest?.(ASKS)) follow();
   }, true);
   document.addEventListener("change", (event) => {
-    if (event.target.closest?.("#past-chats, #mode, #character")) follow();
+    if (event.target.closest?.("#mode, #character")) follow();
   }, true);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches?.("#box textarea")) follow();

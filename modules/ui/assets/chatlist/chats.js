@@ -16,7 +16,7 @@
   let words = "";
   let asked = 0;
   let limit = 0;
-  let isPolling = false;
+  let isListening = false;
   /** @type {ShownChat} */
   let shown = { chat: "", title: "", temporary: false };
   /** @type {((shown: ShownChat) => void)[]} */
@@ -111,6 +111,7 @@
   const draw = () => {
     if (!root) return;
     const current = found ?? list;
+    const had = root.contains(document.activeElement) ? document.activeElement : null;
     /** @type {HTMLElement[]} */
     const wanted = note();
     for (const section of window.chatSections(current, found ? words : "", new Date())) {
@@ -124,10 +125,10 @@
       }
     }
     if (current.more) wanted.push(drawnAs("end", "", () => make("div", { className: "chat-end" }), () => []));
-    const had = root.contains(document.activeElement) ? document.activeElement : null;
     put(root, wanted);
-    if (had instanceof HTMLElement && had.isConnected && document.activeElement !== had) had.focus();
     rove();
+    // What was drawn anew, or moved, has lost it.
+    if (had instanceof HTMLElement && document.activeElement !== had) (had.isConnected ? had : root.querySelector("[tabindex='0']"))?.focus();
     lookForEnd();
   };
   /** @param {HTMLElement} parent @param {HTMLElement[]} children */
@@ -176,22 +177,32 @@
   /** @param {string} revision */
   const ask = (revision) => server.list_changes({ character: list.character, revision, limit, chat: shown.chat });
   const poll = async () => {
-    if (isPolling) return;
-    isPolling = true;
-    // Browsers open few connections to one server, for all of its tabs together.
-    while (!document.hidden) {
-      const before = shown.chat;
-      try {
-        const told = await ask(list.revision);
-        take(shown.chat === before ? told : { ...told, chat: undefined });
-      } catch {
-        await new Promise((done) => setTimeout(done, PAUSE));
-      }
-    }
-    isPolling = false;
+    const before = shown.chat;
+    const told = await ask(list.revision);
+    const isNew = Boolean(told.chats);
+    take(shown.chat === before ? told : { ...told, chat: undefined });
+    if (isNew) news?.postMessage(told.revision);
   };
-  document.addEventListener("visibilitychange", () => {
-    if (server && !document.hidden && list.revision) poll();
+  const pause = () => new Promise((done) => setTimeout(done, PAUSE));
+  // Browsers open few connections to one server, for all of their tabs together: one of them waits for news, and tells
+  // the others. Where browsers have no locks, as without HTTPS, each asks from time to time.
+  const listen = async () => {
+    if (isListening) return;
+    isListening = true;
+    const isAlone = !navigator.locks;
+    const always = async () => {
+      for (;;) {
+        if (isAlone) await pause();
+        if (isAlone && document.hidden) continue;
+        await poll().catch(pause);
+      }
+    };
+    if (isAlone) await always();
+    else await navigator.locks.request("chat list", always);
+  };
+  const news = "BroadcastChannel" in window ? new BroadcastChannel("chat list") : null;
+  news?.addEventListener("message", (event) => {
+    if (list.revision && event.data !== list.revision) ask("").then(take, () => {});
   });
   let isLoading = false;
   const loadMore = async () => {
@@ -246,7 +257,7 @@
       draw();
       tellListeners();
       if (isShort) ask("").then(take);
-      setTimeout(poll);
+      setTimeout(listen);
     },
     connectSearch() {},
     connectMenu() {},

@@ -20,6 +20,7 @@ window.pastChats.connect(element, server, {
 }, () => props.value);
 watch('value', () => window.pastChats.apply(props.value));
 """
+_MENU: Final = "window.pastChats.connectMenu(element);"
 _SEARCH: Final = "window.pastChats.connectSearch(element);"
 _IMPORTED: Final = [".json", ".md", ".zip"]
 
@@ -43,14 +44,15 @@ def chat_list(page: Page) -> ChatList:
         with gr.Row(elem_id="chat-list-head"):
             new = gr.Button("New chat", variant="primary", size="sm", elem_id="new-chat")
             incognito = gr.Button("Temporary chat", size="sm", elem_id="new-incognito")
-            gr.HTML("", html_template="", js_on_load="window.pastChats.connectMenu(element);", elem_id="chats-menu")
-        gr.HTML("", html_template="", js_on_load=_SEARCH, apply_default_css=False, elem_id="chat-search")
+            _drawn(_MENU, "chats-menu")
+        _drawn(_SEARCH, "chat-search")
         chats = gr.HTML(
             "",
             html_template="",
             js_on_load=_LIST,
             server_functions=served_functions(page, rows),
             apply_default_css=False,
+            padding=False,
             elem_id="past-chats",
         )
         undo = gr.Button("Undo delete", size="sm", visible=False, elem_id="undo-delete")
@@ -59,3 +61,8 @@ def chat_list(page: Page) -> ChatList:
         )
         saved = gr.DownloadButton("File", elem_id="chat-file", visible="hidden")
     return ChatList(rows=rows, new=new, incognito=incognito, chats=chats, undo=undo, taken=taken, saved=saved)
+
+
+def _drawn(script: str, name: str) -> gr.HTML:
+    """What the page's script draws."""
+    return gr.HTML("", html_template="", js_on_load=script, apply_default_css=False, padding=False, elem_id=name)

@@ -10,6 +10,11 @@ from modules.ui.chat.model import GateParts, gate_parts
 from modules.ui.model.notice import NoticeParts, notice_parts
 
 FILE_TYPES: Final = ["image", "text", ".pdf", ".docx", ".md", ".json", ".csv", ".py", ".yaml", ".toml", ".html", ".xml"]
+# The page's script shows it.
+_TEMPORARY: Final = (
+    '<i class="icon icon-ghost" aria-hidden="true"></i>Temporary chat: nothing of it is saved, and it is gone when you '
+    "leave it or reload the page."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,7 @@ def composer(settings: Settings) -> Composer:
     with gr.Column(elem_id="composer"):
         # The page's script shows it, and does what it says.
         gr.Button("↓ Jump to latest", size="sm", elem_id="to-end")
+        gr.HTML(_TEMPORARY, elem_id="temporary-note", apply_default_css=False, padding=False)
         gate = gate_parts()
         notice = notice_parts("chat-model")
         box = gr.MultimodalTextbox(

@@ -1,0 +1,61 @@
+// The chat's name in the header and in the window's title. What is pressed to rename it is the name itself.
+(() => {
+  "use strict";
+  const { pastChats } = window;
+  const PROGRAM = "Local models";
+  const make = (...given) => window.overlay.element(...given);
+  const nameOf = (shown) => (shown.temporary ? "Temporary chat" : shown.title || "New chat");
+  const isChat = () => (window.sections?.current ?? "chat-tab") === "chat-tab";
+
+  const rename = (heading, shown) => {
+    const before = [...heading.children];
+    const field = pastChats.nameField(shown.title, "Name of the chat. Enter saves it, Escape leaves it as it was.",
+      (name) => {
+        heading.querySelector(".title-name").textContent = name;
+        pastChats.acts.rename({ chat: shown.chat, name });
+      },
+      () => heading.replaceChildren(...before));
+    heading.replaceChildren(field);
+    field.focus();
+    field.select();
+  };
+
+  const draw = (shown) => {
+    const heading = document.getElementById("chat-title");
+    if (!heading || !isChat() || heading.querySelector(".chat-name")) return;
+    const said = JSON.stringify(shown);
+    if (heading.dataset.said === said && heading.children.length) return;
+    heading.dataset.said = said;
+    if (!shown.chat) {
+      const mark = shown.temporary ? make("i", { className: "icon icon-ghost", "aria-hidden": "true" }) : "";
+      heading.replaceChildren(make("span", { className: "title-name" }, mark, nameOf(shown)));
+      return;
+    }
+    const name = make("button", { type: "button", className: "title-name", title: "Rename" }, nameOf(shown));
+    const more = make("button", { type: "button", className: "title-more", "aria-haspopup": "menu", "aria-label": "Actions for this chat", title: "Actions" },
+      make("i", { className: "icon icon-chevron-down", "aria-hidden": "true" }));
+    name.addEventListener("click", () => rename(heading, pastChats.shown));
+    more.addEventListener("click", () => pastChats.menu(pastChats.shown.chat, more));
+    heading.replaceChildren(name, more);
+  };
+
+  // A dot stands before the name while a reply is written.
+  const tell = (shown) => {
+    const name = nameOf(shown);
+    const title = `${pastChats.isWriting() ? "● " : ""}${name === "New chat" ? PROGRAM : name}`;
+    if (document.title !== title) document.title = title;
+  };
+  const update = () => {
+    draw(pastChats.shown);
+    tell(pastChats.shown);
+  };
+  // The page says what it shows once it has asked.
+  let isTold = false;
+  pastChats.watch((shown) => {
+    if (!isTold && !pastChats.list.revision) return;
+    isTold = true;
+    draw(shown);
+    tell(shown);
+  });
+  document.addEventListener("section", () => isTold && update());
+})();
