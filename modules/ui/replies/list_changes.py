@@ -1,4 +1,4 @@
-"""What has changed in the list of chats since a browser looked at it, and which replies nobody has seen."""
+"""What has changed in the list of chats since a browser looked, and replies that nobody has seen."""
 
 import asyncio
 import secrets
