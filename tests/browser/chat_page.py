@@ -168,11 +168,11 @@ class ChatPage:
 
     async def speak_with(self, character: str) -> None:
         await self.inspect("Chat")
-        await self.page.get_by_label("Chat with a character").check()
+        await self.page.locator("#mode").get_by_label("Character", exact=True).check()
         await self.choose("#character", character)
 
     async def speak_with_nobody(self) -> None:
-        await self.page.get_by_label("Instruct", exact=True).check()
+        await self.page.locator("#mode").get_by_label("Assistant", exact=True).check()
         await expect(self.page.locator("#character")).to_be_hidden()
         await expect(self.chosen).to_have_count(1)
 

@@ -57,7 +57,7 @@ async def copy_example(page: Page, name: str, greeting: str) -> None:
 async def test_the_chat_speaks_with_who_was_saved(tab: Page, site: Site) -> None:
     await copy_example(tab, "Berta", "Welcome aboard!")
     await open_tab(tab, "Chat")
-    await tab.get_by_label("Chat with a character").check()
+    await tab.locator("#mode").get_by_label("Character", exact=True).check()
     await choose(tab, "character", "Berta")
     chat = ChatPage(tab)
     await expect(chat.replies).to_have_text(["Welcome aboard!"])

@@ -119,7 +119,7 @@ async def test_message_waits_for_the_choice_of_its_chat(chat: ChatPage) -> None:
     left: list[int] = []
     page.on("request", lambda request: left.extend(_event(request)))
     async with _late(page):
-        await page.get_by_label("Chat-instruct").check()
+        await page.get_by_label("Character via instruct template").check()
         await chat.choose("#character", "Assistant")
         await chat.write("echo: To the assistant")
         before = list(left)

@@ -17,7 +17,7 @@ CALL = 'echo: <tool_call>\n{"name": "word_count", "arguments": {"text": "one two
 async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     """A chat whose model may count words, if it is allowed to each time."""
     await chat.inspect("Tools")
-    tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Confirm tool calls")
+    tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Ask before running tools")
     await tool.check()
     await ask.check()
     yield chat

@@ -17,6 +17,7 @@ _SAYERS: Final = frozenset(
     {"text", "failure", "Info", "Warning", "Error", "Button", "DownloadButton", "UploadButton", "Markdown"}
 )
 _SHOWN_ARGUMENTS: Final = frozenset({"label", "info", "placeholder", "title"})
+_SCRIPT_NAME: Final = re.compile(r"\b(?:label|group|title|heading|detail): \"((?:[^\"\\]|\\.)*)\"")
 _SCRIPT_TEXT: Final = re.compile(r"window\.text\(\s*\"((?:[^\"\\]|\\.)*)\"|\btext\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
@@ -40,9 +41,11 @@ def _of_component(component: Mapping[str, Any]) -> Iterator[str]:
 
 
 def of_scripts() -> set[str]:
-    files = [*(UI / "assets").rglob("*.js")]
-    found = (match for file in files for match in _SCRIPT_TEXT.findall(file.read_text("utf-8")))
-    return {(one or other).replace('\\"', '"') for one, other in found}
+    """Arguments of `text`, and what tables of the palette and of the keys call things."""
+    sources = [file.read_text("utf-8") for file in (UI / "assets").rglob("*.js")]
+    said = (one or other for source in sources for one, other in _SCRIPT_TEXT.findall(source))
+    named = (name for source in sources for name in _SCRIPT_NAME.findall(source))
+    return {each.replace('\\"', '"') for each in (*said, *named) if _LETTER.search(each)}
 
 
 def of_handlers(files: Iterable[Path] | None = None) -> set[str]:

@@ -123,7 +123,7 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         ge=-1,
         le=10_000,
         aliases=("n_gpu_layers",),
-        label="GPU layers",
+        label="GPU layers (offload)",
         is_main=True,
     )
     mmproj: str = setting(

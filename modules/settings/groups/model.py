@@ -73,7 +73,7 @@ class ModelSettings(SettingsGroup, frozen=True):
         "Requests that are processed in parallel; more wait in the queue.",
         ge=1,
         le=256,
-        label="Parallel requests",
+        label="Parallel slots",
         is_main=True,
     )
     max_queue: int = setting(256, "Requests that may wait in the queue; further ones are told to retry later.", ge=0)

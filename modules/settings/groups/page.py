@@ -45,7 +45,7 @@ class PageSettings(SettingsGroup, frozen=True):
     stream: bool = setting(True, "Stream replies on the page.")
     start_with: str = setting("", "Beginning of every reply on the page.")
     include_past_attachments: bool = setting(True, "Include attachments of earlier messages in the prompt.")
-    paste_to_attachment: bool = setting(False, "Turn long text that is pasted into the chat into an attachment.")
+    paste_to_attachment: bool = setting(False, "Paste long text as file.")
     show_two_notebook_columns: bool = setting(False, "Show the notebook's prompt and its continuation side by side.")
     prompt_notebook: str = setting("", "Prompt that the notebook shows.", key="prompt-notebook")
     show_probabilities: bool = setting(

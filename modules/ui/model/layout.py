@@ -62,8 +62,8 @@ def model_parts(settings: Settings) -> ModelParts:
     with gr.Row(elem_classes="tight"):
         load = _button("Load", "load-model", variant="primary")
         unload = _button("Unload", "unload-model")
-        save = _button("Save settings", "save-model-settings")
-        check = _button("Verify files", "check-model")
+        save = _button("Remember for this model", "save-model-settings")
+        check = _button("Verify file", "check-model")
         refresh = _button("Refresh", "refresh-models")
     estimate = gr.Markdown("", elem_id="model-estimate")
     parameters = LoadParameters(settings)
@@ -71,7 +71,7 @@ def model_parts(settings: Settings) -> ModelParts:
         [OWN_TEMPLATE],
         value=OWN_TEMPLATE,
         label="Instruction template",
-        info="Saved for this model with Save settings.",
+        info="Kept with Remember for this model.",
         elem_id="model-template",
     )
     adapters = name_menu(multiselect=True, label="LoRA adapters", elem_id="model-loras")
@@ -105,7 +105,7 @@ def download_parts() -> DownloadParts:
         elem_id="download-name",
         max_length=1024,
     )
-    files = name_menu(multiselect=True, label="Files (quantizations)", elem_id="download-files")
+    files = name_menu(multiselect=True, label="Files / quantization", elem_id="download-files")
     with gr.Row(elem_classes="tight"):
         listed = _button("Get file list", "list-files")
         download = _button("Download", "download-model", variant="primary")

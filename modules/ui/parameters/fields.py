@@ -35,13 +35,13 @@ _TITLES: Final = {
     "dry_sequence_breakers": "DRY sequence breakers",
     "no_repeat_ngram_size": "No-repeat n-gram size",
     "do_sample": "Sampling (do_sample)",
-    "max_new_tokens": "Max new tokens",
-    "auto_max_new_tokens": "Auto max new tokens",
-    "max_tokens_second": "Max tokens per second",
-    "ban_eos_token": "Ban the EOS token",
-    "add_bos_token": "Add the BOS token",
+    "max_new_tokens": "Max tokens",
+    "auto_max_new_tokens": "No limit (use what is left of the context)",
+    "max_tokens_second": "Max tokens/s (pace)",
+    "ban_eos_token": "Ignore EOS",
+    "add_bos_token": "Add BOS token",
     "skip_special_tokens": "Skip special tokens",
-    "stream": "Stream replies",
+    "stream": "Stream",
     "custom_stopping_strings": "Stop sequences",
     "custom_token_bans": "Banned token IDs",
 }
@@ -92,7 +92,7 @@ MAIN: Final = ParameterGroup(
 )
 MORE: Final = (
     ParameterGroup(
-        "Repetition control",
+        "Repetition: penalties, DRY",
         (
             ParameterField("repetition_penalty_range", 0, 4096, 1),
             ParameterField("dry_multiplier", 0, 5),
@@ -104,7 +104,7 @@ MORE: Final = (
         ),
     ),
     ParameterGroup(
-        "Dynamic temperature and smoothing",
+        "Dynamic temperature, smoothing",
         (
             ParameterField("dynamic_temperature"),
             ParameterField("dynatemp_low", 0.01, 5),
@@ -115,7 +115,7 @@ MORE: Final = (
         ),
     ),
     ParameterGroup(
-        "More truncation samplers",
+        "More truncation: XTC, top-nσ, typical…",
         (
             ParameterField("xtc_threshold", 0, 0.5),
             ParameterField("xtc_probability"),
@@ -128,7 +128,7 @@ MORE: Final = (
         ),
     ),
     ParameterGroup(
-        "Mirostat and adaptive sampling",
+        "Mirostat, adaptive",
         (
             ParameterField("do_sample"),
             ParameterField("mirostat_mode", 0, 2, 1),

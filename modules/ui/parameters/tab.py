@@ -76,7 +76,7 @@ class ParametersTab:
         )
         with self.presets.buttons:
             self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
-            self._neutralize = gr.Button("Neutralize samplers", size="sm", elem_id="neutralize")
+            self._neutralize = gr.Button("Neutralize", size="sm", elem_id="neutralize")
         self._source = gr.Markdown(source_text(page.saved_settings), elem_id="sampling-source")
         self._build(MAIN)
         self._build(LENGTH, is_open=True)

@@ -63,9 +63,9 @@ def composer(settings: Settings) -> Composer:
                 regenerate=_action("Regenerate", "regenerate"),
                 go_on=_action("Continue", "continue"),
                 remove=_action("Delete last turn", "remove-last"),
-                impersonate=_action("Impersonate", "impersonate"),
-                dummy_message=_action("Send dummy message", "dummy-message"),
-                dummy_reply=_action("Send dummy reply", "dummy-reply"),
+                impersonate=_action("Write as me", "impersonate"),
+                dummy_message=_action("Insert as me", "dummy-message"),
+                dummy_reply=_action("Insert as assistant", "dummy-reply"),
                 count=_action("Count tokens", "count-tokens"),
             )
 

@@ -11,7 +11,7 @@ from modules.errors import ServiceError
 from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page
 
-MODES: Final = [("Instruct", "instruct"), ("Chat with a character", "chat"), ("Chat-instruct", "chat-instruct")]
+MODES: Final = [("Assistant", "instruct"), ("Character", "chat"), ("Character via instruct template", "chat-instruct")]
 EFFORTS: Final = ["none", "minimal", "low", "medium", "high", "xhigh"]
 
 
@@ -44,7 +44,7 @@ def controls(page: Page) -> Controls:
     )
     add("custom_system_message", system)
     gr.HTML(_LIBRARY, padding=False, apply_default_css=False)
-    thinking = gr.Checkbox(settings.enable_thinking, label="Enable thinking", elem_id="thinking")
+    thinking = gr.Checkbox(settings.enable_thinking, label="Thinking", elem_id="thinking")
     effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
     _texts(page)
     _voice(page)
@@ -102,7 +102,7 @@ _LIBRARY: Final = '<button type="button" class="library-button" data-prompts-for
 
 def _texts(page: Page) -> None:
     settings, add = page.settings, page.inputs.add
-    add("start_with", gr.Textbox(settings.start_with, label="Start reply with", elem_id="start-with"))
+    add("start_with", gr.Textbox(settings.start_with, label="Prefill (start reply with)", elem_id="start-with"))
     with gr.Accordion("Chat-instruct command", open=False, elem_classes="expert"):
         add(
             "chat_instruct_command",

@@ -22,10 +22,10 @@ def tool_parts(page: Page) -> ToolParts:
     settings, add = page.settings, page.inputs.add
     knowledge = knowledge_choice()
     add("knowledge", knowledge)
-    chosen = name_ticks(label="Available tools", elem_id="tools")
+    chosen = name_ticks(label="Tools", elem_id="tools")
     add("selected_tools", chosen)
-    add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Confirm tool calls"))
-    refresh = gr.Button("Refresh tools", size="sm", elem_id="refresh-tools")
+    add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Ask before running tools"))
+    refresh = gr.Button("Reload tools", size="sm", elem_id="refresh-tools")
     if not settings.multi_user:
         add("mcp_servers", _mcp_servers(settings))
     return ToolParts(chosen=chosen, refresh=refresh, knowledge=knowledge)
