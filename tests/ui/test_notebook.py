@@ -355,7 +355,7 @@ async def test_other_ways_to_see_the_text(tmp_path: Path) -> None:
         assert "<table" not in (tab.entered.get(tab.views.earlier) or "")
         tab.write("echo: y")
         tab.show(await tab.looks.next_tokens(tab.entered))
-        assert tab.entered[tab.views.earlier] == first
+        assert tab.entered[tab.views.earlier]["value"] == first
 
 
 async def test_the_tab_can_be_built(tmp_path: Path) -> None:
