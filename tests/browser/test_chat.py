@@ -69,3 +69,13 @@ async def test_chat_with_a_character(browser: Browser, real: Site) -> None:
         await expect(chat.replies).to_have_count(2)
         await expect(chat.replies.first).to_contain_text("I'm Chiharu.")
         await chat.speak_with_nobody()
+
+
+async def test_a_starter_is_put_into_the_box_and_can_be_changed(chat: ChatPage) -> None:
+    await chat.page.get_by_text("Make a plan").click()
+    await expect(chat.box).to_have_value(re.compile("^Help me plan"))
+    await expect(chat.box).to_be_focused()
+    await expect(chat.sent).to_have_count(0)
+    await chat.say("echo: mine")
+    await expect(chat.sent).to_have_text(["echo: mine"])
+    await expect(chat.page.get_by_text("Make a plan")).to_have_count(0)

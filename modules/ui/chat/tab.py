@@ -17,11 +17,14 @@ from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
+from modules.ui.chat.starters import starter
 from modules.ui.knowledge.chat import ChatKnowledge
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_page, sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+# A starter is there to be changed.
+_TO_BOX = "() => document.querySelector('#box textarea')?.focus()"
 # A tab that is reloaded says which chat it has shown.
 _KEPT_PLACE = "(choices) => [choices, window.openingPlace()]"
 
@@ -128,6 +131,9 @@ class _Wiring:
 
     def _connect_acts(self) -> None:
         middle, edits, entered, outputs = self._middle, self._edits, self._entered, self._outputs
+        middle.chat.example_select(starter, None, [middle.composer.box], **_QUIET).success(
+            None, None, None, js=_TO_BOX, **_QUIET
+        )
         middle.chat.edit(edits.edit, entered, outputs, **_QUIET)
         middle.bridge.submit(self._acted, entered, outputs, trigger_mode="multiple", **_QUIET)
         middle.composer.remove.click(edits.remove_last, entered, outputs, **_QUIET)
