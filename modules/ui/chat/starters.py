@@ -1,4 +1,4 @@
-"""What an empty chat offers to begin with: a click puts the words into the box, where they can still be changed."""
+"""What an empty chat offers to begin with: words that a click puts into the box."""
 
 from typing import Any, Final
 
