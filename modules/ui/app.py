@@ -59,7 +59,7 @@ def build_blocks(page: Page) -> PageBlocks:
                 with gr.Tabs(elem_id="tabs"):
                     with _tab(_CHAT) as chat_tab:
                         middle = conversation(page.settings)
-                        branches = branch_parts()
+                        branches = branch_parts(page.settings)
                     _build_sections(page)
             with inspector():
                 with inspector_tab("Chat", "chat", is_first=True):

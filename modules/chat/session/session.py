@@ -115,6 +115,12 @@ def with_version(history: History, row: int, side: Side, index: int) -> History:
     return _with_turn(history, row, side, chosen(turn_at(history, row, side), index))
 
 
+def with_further_version(history: History, row: int, version: Version) -> History:
+    """The reply of a row with one version more, which is not the one that counts."""
+    turn = turn_at(history, row, Side.ASSISTANT)
+    return _with_turn(history, row, Side.ASSISTANT, replace(turn, versions=(*versions_of(turn), version)))
+
+
 def edited(
     history: History, row: int, side: Side, text: str, *, timestamp: str = "", visible: str | None = None
 ) -> History:

@@ -8,6 +8,8 @@ from typing import Final
 import gradio as gr
 from gradio.components import Component
 
+from modules.settings.values import Settings
+from modules.ui.branches.compare import CompareParts, compare_parts
 from modules.ui.page.page import Page
 
 # What the page's script and the server say to each other.
@@ -22,11 +24,12 @@ class BranchParts:
     """`tokens` is told of the probabilities of words, and what its user does with them."""
 
     tokens: gr.HTML
+    compare: CompareParts
 
 
-def branch_parts() -> BranchParts:
+def branch_parts(settings: Settings) -> BranchParts:
     """To be called where the conversation stands."""
-    return BranchParts(tokens=_token_view())
+    return BranchParts(tokens=_token_view(), compare=compare_parts(settings))
 
 
 def _token_view() -> gr.HTML:

@@ -1,11 +1,13 @@
 """Which event leads to another beginning of a reply."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from gradio.components import Component
 
 from modules.ui.branches.parts import BranchParts, connect_switch
+from modules.ui.chat.comparing import CompareHandlers
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.retakes import TokenHandlers
@@ -20,10 +22,30 @@ class BranchEvents:
         self._page = page
         self._parts = parts
         self._tokens = TokenHandlers(page, parts.tokens, screen, replies)
+        self._replies = replies
+        self._compare = CompareHandlers(page, parts.compare, screen, replies)
 
     def connect(self, middle: ConversationParts, entered: set[Component], outputs: Sequence[Component]) -> list[Any]:
         """Returns the events that follow replies. `entered` and `outputs` are those of all events that show a chat."""
         tokens, seen = self._parts.tokens, {middle.tab, middle.choices, middle.place}
         tokens.submit(self._tokens.show, seen, [tokens], trigger_mode="multiple", **_QUIET)
         connect_switch(self._page, tokens)
+        self._connect_compare(middle, entered, outputs)
         return [tokens.select(self._tokens.take, entered, outputs, **_QUIET)]
+
+    def _connect_compare(
+        self, middle: ConversationParts, entered: set[Component], outputs: Sequence[Component]
+    ) -> None:
+        parts, handlers = self._parts.compare, self._compare
+        here = {middle.tab, middle.choices, middle.place}
+        chat = [middle.tab, middle.place]
+        parts.bridge.submit(handlers.open, here, parts.outputs, **_QUIET)
+        parts.close.click(handlers.close, here, [parts.panel, *outputs], **_QUIET)
+        parts.stop.click(self._replies.stop, [middle.tab], None, **_QUIET)
+        written = [*chat, parts.stop, *(part for side in parts.sides for part in side.outputs)]
+        parts.bridge.select(handlers.again, {*entered, parts.row}, written, trigger_mode="multiple", **_QUIET)
+        for side in parts.sides:
+            seen = {*here, parts.row, side.shown, side.versions}
+            side.versions.input(partial(handlers.choose, side=side), seen, side.outputs, **_QUIET)
+            side.use.click(partial(handlers.use, side=side), seen, [parts.panel, *outputs], **_QUIET)
+            side.view.option_select(partial(handlers.decide, side=side), here, None, **_QUIET)

@@ -32,6 +32,7 @@ from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.throttle import ReplyPacer
+from modules.ui.replies.versions import RunningVersions
 
 Entered = Mapping[Component, Any]
 
@@ -91,8 +92,15 @@ class ReplyHandlers:
         if reply is not None and event.value in _APPROVALS:
             reply.decide(_APPROVALS[event.value])
 
-    async def follow(self, tab: ChatTab, reply: RunningReply, settings: Settings) -> AsyncGenerator[Shown, None]:
+    async def follow(
+        self, tab: ChatTab, reply: RunningReply | RunningVersions, settings: Settings
+    ) -> AsyncGenerator[Shown, None]:
         """The reply as it comes, then the conversation with it."""
+        if isinstance(reply, RunningVersions):
+            async with aclosing(self._until_over(tab, reply, settings)) as steps:
+                async for shown in steps:
+                    yield shown
+            return
         shown = await self._screen.shown(tab, reply.history, is_running=True)
         yield merged(shown, await self._screen.listed(tab, settings))
         rate = settings.max_tokens_second
@@ -104,6 +112,15 @@ class ReplyHandlers:
         yield merged(await self._screen.shown(tab, reply.history), await self._screen.listed(tab, settings))
         if reply.error is not None:
             raise failure(reply.error)
+
+    async def _until_over(
+        self, tab: ChatTab, versions: RunningVersions, settings: Settings
+    ) -> AsyncGenerator[Shown, None]:
+        """What counts stays as it is; afterwards there is more to choose from."""
+        yield await self._screen.shown(tab, versions.history)
+        await versions.until_over()
+        tab = tab if tab.is_kept else replace(tab, history=versions.history)
+        yield merged(await self._screen.shown(tab, versions.history), await self._screen.listed(tab, settings))
 
     def _begin_seen(self, entered: Entered) -> ChatSwitch:
         """For what is meant for the chat that is shown: another one that is being opened comes first."""
@@ -222,7 +239,7 @@ class ReplyHandlers:
     ) -> AsyncGenerator[Shown, None]:
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
         tools = await self._page.tools.specs(settings.selected_tools)
-        request = self._scored(chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text)))
+        request = self.scored(chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text)))
         confirms = settings.confirm_tool_calls
         reply = self._page.active_replies.start(
             tab, base, request, begun_with=begun_with, confirms=confirms, collections=settings.knowledge
@@ -231,7 +248,7 @@ class ReplyHandlers:
             async for shown in steps:
                 yield shown
 
-    def _scored(self, request: ChatRequest) -> ChatRequest:
+    def scored(self, request: ChatRequest) -> ChatRequest:
         """Without asking for probabilities where the model has none to give."""
         if request.logprobs is None or self._page.runtime.chat.offers(Operation.LOGPROBS, request.model):
             return request

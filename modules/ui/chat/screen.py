@@ -8,18 +8,19 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.components.chatbot import Message as ChatMessage
 
 from modules.chat.session import session
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
-from modules.library.chats.history import Attachment, History, last_model
+from modules.library.chats.history import Attachment, ChatTurn, History, last_model
 from modules.prompt.characters.cast import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.conversation import ConversationParts
-from modules.ui.chat.view import View, facts_json, view_of, without_last_reply
+from modules.ui.chat.view import View, facts_json, reply_messages, view_of, without_last_reply
 from modules.ui.chatlist.rows import ShownChat
 from modules.ui.model.notice import ModelNotice
 from modules.ui.page.image_tool import picture_url
@@ -164,6 +165,10 @@ class ChatScreen:
 
     async def view(self, history: History) -> View:
         return await asyncio.to_thread(view_of, history, self._picture)
+
+    async def messages(self, turn: ChatTurn) -> list[ChatMessage]:
+        """A reply by itself."""
+        return await asyncio.to_thread(reply_messages, turn, self._picture)
 
     async def shown(self, tab: ChatTab, history: History, *, is_running: bool = False) -> Shown:
         """Everything in the middle; while a reply is being written, without it."""

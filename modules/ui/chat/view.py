@@ -89,6 +89,16 @@ def live_messages(draft: ReplyDraft) -> list[ChatMessage]:
     return [*before, *(now or [_text("assistant", _waiting(draft))])]
 
 
+def reply_messages(turn: ChatTurn, picture: Picture) -> list[ChatMessage]:
+    """A finished reply, by itself."""
+    return [message for _, message in _reply(turn, picture)]
+
+
+def failed_message(reason: str) -> ChatMessage:
+    """In the place of what did not come."""
+    return _text("assistant", f"⚠ {shown_markdown(reason)}")
+
+
 def _under_way(draft: ReplyDraft) -> Iterator[ChatMessage]:
     if draft.reasoning:
         is_open = not draft.content

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from modules.chat.citations import next_number
-from modules.chat.tool_events import Approval
+from modules.chat.tool_events import Approval, LoopEvent
 from modules.chat.tool_loop import ToolLoop
 from modules.chat.tools.cited import CitingTools
 from modules.chat.tools.toolbox import ToolBox
@@ -19,8 +19,9 @@ from modules.requests import ChatRequest
 from modules.runtime import Runtime
 from modules.ui.replies.draft import ReplyDraft
 from modules.ui.replies.list_changes import ListChanges
-from modules.ui.replies.running import RunningReply
+from modules.ui.replies.running import Keep, RunningReply
 from modules.ui.replies.tab_state import ChatTab
+from modules.ui.replies.versions import FurtherVersion, RunningVersions
 
 _log = logging.getLogger(__name__)
 # A reply ends within one step of the model; what takes longer is left to end by itself.
@@ -37,10 +38,10 @@ class ActiveReplies:
         self._histories = runtime.library.histories
         self._tools = tools
         self._loop = ToolLoop(runtime.chat, tools, runtime.work)
-        self._replies: dict[tuple[Place, str], RunningReply] = {}
+        self._replies: dict[tuple[Place, str], RunningReply | RunningVersions] = {}
         self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
 
-    def running(self, tab: ChatTab) -> RunningReply | None:
+    def running(self, tab: ChatTab) -> RunningReply | RunningVersions | None:
         return self._replies.get(tab.key)
 
     def writing(self, place: Place) -> frozenset[str]:
@@ -84,7 +85,49 @@ class ActiveReplies:
         """Begin a reply to the last row of `base`; tools search `collections` of documents. Raises Busy when one is under
         way already."""
         self.check_free(tab)
+        reply = self._replies[tab.key] = RunningReply(base, begun_with, self._keeping(tab))
+        tools = CitingTools(self._tools, first=next_number(base), collections=collections)
+        events = self._events(tab, request, reply, tools, confirms=confirms)
+        self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
+        self._changes.note()
+        return reply
 
+    def start_version(
+        self,
+        tab: ChatTab,
+        base: History,
+        version: FurtherVersion,
+        request: ChatRequest,
+        *,
+        confirms: bool,
+        collections: Sequence[str] = (),
+    ) -> tuple[RunningVersions, RunningReply]:
+        """Begin a further version of a reply in `base`, beside another one if that is under way. Raises Busy
+        when another reply is, or one that is shown on the same side."""
+        versions = self._replies.get(tab.key)
+        if versions is None:
+            versions = self._replies[tab.key] = RunningVersions(base, version.row, self._keeping(tab))
+            is_first = True
+        elif isinstance(versions, RunningVersions) and versions.row == version.row:
+            is_first = False
+        else:
+            raise Busy(_BUSY)
+        tools = CitingTools(self._tools, first=next_number(base), collections=collections)
+        reply = versions.begin(version, lambda each: self._events(tab, request, each, tools, confirms=confirms))
+        if is_first:
+            self._tasks[tab.key] = asyncio.create_task(self._run(tab, versions.run()))
+            self._changes.note()
+        return versions, reply
+
+    def _events(
+        self, tab: ChatTab, request: ChatRequest, reply: RunningReply, tools: CitingTools, *, confirms: bool
+    ) -> AsyncGenerator[LoopEvent, None]:
+        async def approve(call: ToolCall) -> Approval:
+            return await reply.approval(call) if confirms else Approval.ONCE
+
+        return self._loop.converse(request, owner=_owner(tab), approve=approve, tools=tools)
+
+    def _keeping(self, tab: ChatTab) -> Keep:
         async def keep(history: History) -> None:
             if tab.is_kept:
                 try:
@@ -92,16 +135,7 @@ class ActiveReplies:
                 except (ServiceError, OSError) as error:
                     _log.error("a chat could not be saved: %s", type(error).__name__)
 
-        reply = self._replies[tab.key] = RunningReply(base, begun_with, keep)
-
-        async def approve(call: ToolCall) -> Approval:
-            return await reply.approval(call) if confirms else Approval.ONCE
-
-        tools = CitingTools(self._tools, first=next_number(base), collections=collections)
-        events = self._loop.converse(request, owner=_owner(tab), approve=approve, tools=tools)
-        self._tasks[tab.key] = asyncio.create_task(self._run(tab, reply.run(events)))
-        self._changes.note()
-        return reply
+        return keep
 
     def stop(self, tab: ChatTab) -> None:
         """End the tab's reply after what it has said; nobody else's is touched."""

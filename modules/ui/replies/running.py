@@ -61,6 +61,11 @@ class RunningReply:
         return bool(self.draft.model) and self.draft is not self._begun_with
 
     @property
+    def probabilities(self) -> str:
+        """Of its tokens, packed."""
+        return self._drafting.probabilities
+
+    @property
     def base(self) -> History:
         return self._base
 
@@ -79,7 +84,7 @@ class RunningReply:
             timestamp=self._stamp,
             tokens=draft.tokens,
             seconds=draft.seconds,
-            probabilities=self._drafting.probabilities,
+            probabilities=self.probabilities,
         )
 
     async def run(self, events: AsyncGenerator[LoopEvent, None]) -> None:

@@ -20,3 +20,11 @@ interface Window {
     readonly token: HTMLElement | null;
   };
 }
+
+interface Window {
+  compare: {
+    connect(ask: Send, write: Send, choices: () => string): void;
+    /** The reply of a message's number; the last one where it is null. */
+    open(index: number | null): void;
+  };
+}

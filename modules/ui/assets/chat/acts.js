@@ -47,6 +47,7 @@
         button.classList.add("read-aloud");
         own.append(button);
       }
+      if (fact.p === "text" && fact.s === "assistant") own.append(iconButton("Compare", "◫", () => window.compare.open(index)));
       if (fact.p === "text") own.append(iconButton("Branch here", "⎇", () => send({ act: "branch", index })));
       for (const [name, words] of [["pace", fact.t], ["info", fact.i]]) {
         if (words) own.append(Object.assign(document.createElement("span"), { className: name, textContent: words }));
