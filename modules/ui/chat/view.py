@@ -90,8 +90,8 @@ def live_messages(draft: ReplyDraft) -> list[ChatMessage]:
 
 
 def reply_messages(turn: ChatTurn, picture: Picture) -> list[ChatMessage]:
-    """A finished reply, by itself."""
-    return [message for _, message in _reply(turn, picture)]
+    """A finished reply, by itself; nothing is there that its citations could lead to."""
+    return [message for _, message in _reply(turn, picture, frozenset())]
 
 
 def failed_message(reason: str) -> ChatMessage:
