@@ -4,18 +4,21 @@
   const root = document.documentElement;
   const LONGEST_MS = 3000;
   const ROWS = "#chat .message-row";
-  const TEXTS = "#chat .message-row [data-testid=user], #chat .message-row [data-testid=bot]";
-  const hasText = (message) => message.textContent.trim() !== "" || message.querySelector("img, video, audio, .file-container, .component") !== null;
-  const arrived = () => {
+  const TEXTS = `${ROWS} [data-testid=user], ${ROWS} [data-testid=bot]`;
+  // Those that can be in view: a conversation opens at its end.
+  const MOST = 6;
+  /** @param {Element} message */
+  const isFilled = (message) => message.textContent?.trim() !== "" || message.querySelector("img, video, audio, button") !== null;
+  const arrive = () => {
     root.removeAttribute("data-arriving");
     watching.disconnect();
   };
   const look = () => {
-    if (!document.querySelector(ROWS)) return;
-    if ([...document.querySelectorAll(TEXTS)].slice(-6).every(hasText)) requestAnimationFrame(() => requestAnimationFrame(arrived));
+    if (!document.querySelector(ROWS) || ![...document.querySelectorAll(TEXTS)].slice(-MOST).every(isFilled)) return;
+    requestAnimationFrame(() => requestAnimationFrame(arrive));
   };
-  root.setAttribute("data-arriving", "");
   const watching = new MutationObserver(look);
+  root.setAttribute("data-arriving", "");
   watching.observe(root, { childList: true, subtree: true });
-  setTimeout(arrived, LONGEST_MS);
+  setTimeout(arrive, LONGEST_MS);
 })();

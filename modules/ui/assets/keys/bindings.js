@@ -11,6 +11,8 @@
     { id: "model", keys: ["Ctrl+Shift+L"], label: "Choose a model", group: "General", where: "anywhere", act: "model" },
     { id: "settings", keys: ["Ctrl+,"], label: "Settings", group: "General", where: "anywhere", act: "settings" },
     { id: "box", keys: ["Shift+Escape"], label: "Go to the message box", group: "General", where: "anywhere", act: "box" },
+    { id: "next-region", keys: ["F6"], label: "Go to the next part of the page", group: "General", where: "anywhere", act: "next-region" },
+    { id: "previous-region", keys: ["Shift+F6"], label: "Go to the part before", group: "General", where: "anywhere", act: "previous-region" },
     { id: "send", keys: ["Enter"], label: "Send the message", group: "Chat", isNative: true },
     { id: "line", keys: ["Shift+Enter"], label: "New line", group: "Chat", isNative: true },
     { id: "prompts", keys: ["/"], label: "Insert a prompt (in the empty box)", group: "Chat", isNative: true },

@@ -47,9 +47,11 @@
   });
   document.addEventListener("choice", show);
   document.addEventListener("section", () => requestAnimationFrame(show));
-  document.addEventListener("DOMContentLoaded", () => {
+  const watch = () =>
     new MutationObserver((changes) => {
-      if (changes.some((each) => [...each.addedNodes].some((node) => node.nodeType === 1 && node.querySelector("input[data-choice]")))) show();
+      const added = changes.flatMap((each) => [...each.addedNodes]);
+      if (added.some((node) => node.nodeType === 1 && node.querySelector("input[data-choice]"))) show();
     }).observe(document.body, { childList: true, subtree: true });
-  });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
 })();

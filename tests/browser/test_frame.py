@@ -1,0 +1,204 @@
+"""The frame of the page: columns, sections and settings, at every size of a window, by keys, and in every look."""
+
+from typing import Any, Final
+
+import pytest
+import yaml
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import Site
+from tests.browser.visits import PHONE, visiting, watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+PLACES: Final = ("Notebook", "Character", "Images", "General", "Model", "Download", "API", "Extensions", "Chat")
+_MOST_SHIFT: Final = 0.05
+_LEAST_TEXT: Final = 480
+_TOUCH: Final = 44
+# Zoomed to 200 and 400 %, and small windows.
+_SIZES: Final = (
+    {"width": 720, "height": 450},
+    {"width": 320, "height": 256},
+    {"width": 1024, "height": 700},
+    PHONE,
+)
+_NOTE_SHIFTS: Final = """window.shifted = 0;
+new PerformanceObserver(list => { for (const each of list.getEntries()) window.shifted += each.value; })
+  .observe({type: 'layout-shift', buffered: true});"""
+_PLACES_OF_NAVIGATION: Final = """() => [...document.querySelectorAll('#navigation .section, #model-pill, #toggle-left')]
+  .map(each => { const {x, y, width} = each.getBoundingClientRect(); return [each.textContent.trim(), x, y, width].join(); }).join(';')"""
+# What reaches beyond the window's edge and is in nothing that scrolls by itself.
+_BEYOND: Final = """() => [...document.querySelectorAll('#frame *')].filter(each => {
+    const {right, width} = each.getBoundingClientRect();
+    if (!each.checkVisibility({visibilityProperty: true}) || width === 0 || right <= innerWidth + 1) return false;
+    for (let up = each; up; up = up.parentElement) if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(up).overflowX)
+      && up.getBoundingClientRect().right <= innerWidth + 1) return false;
+    return true;
+  }).map(each => `${each.localName}#${each.id}.${each.className}`).slice(0, 5)"""
+_LANDMARKS: Final = ("banner", "main", "navigation", "complementary")
+
+
+async def _until_still(page: Page) -> None:
+    await page.evaluate(
+        """async () => { const frame = () => new Promise(requestAnimationFrame);
+          for (let before = '', now = document.body.innerHTML.length, same = 0; same < 10; await frame()) {
+            before = now; now = document.body.innerHTML.length; same = now === before ? same + 1 : 0; } }"""
+    )
+
+
+async def test_nothing_moves_while_the_page_opens_and_sections_change(browser: Browser, scripted: Site) -> None:
+    async with watched(browser, scripted.url, viewport={"width": 1440, "height": 900}) as (context, _):
+        await context.add_init_script(_NOTE_SHIFTS)
+        page = await context.new_page()
+        chat = ChatPage(page)
+        await page.goto("/")
+        await expect(chat.chosen).to_have_count(1)
+        await _until_still(page)
+        at_first = await page.evaluate(_PLACES_OF_NAVIGATION)
+        for place in PLACES:
+            await chat.go_to(place)
+            await _until_still(page)
+            assert await page.evaluate(_PLACES_OF_NAVIGATION) == at_first, place
+        assert await page.evaluate("window.shifted") < _MOST_SHIFT
+
+
+async def test_landmarks_and_names(browser: Browser, scripted: Site) -> None:
+    async with visiting(browser, scripted.url) as page:
+        await expect(ChatPage(page).chosen).to_have_count(1)
+        for role in _LANDMARKS:
+            await expect(page.get_by_role(role).filter(visible=True).first).to_be_visible()  # type: ignore[arg-type]
+        await expect(page.get_by_role("main")).to_have_count(1)
+        await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        await page.keyboard.press("Tab")
+        await page.evaluate("document.querySelector('#skip a').focus()")
+        await expect(page.get_by_role("link", name="Skip to the message box")).to_be_in_viewport()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#box textarea")).to_be_focused()
+        names = await page.locator("#left button, #header button, #navigation button").filter(visible=True).all()
+        labels = [await each.get_attribute("aria-label") or await each.inner_text() for each in names]
+        assert len(labels) == len(set(labels)), labels
+
+
+async def test_few_keys_lead_from_the_box_to_the_chats_and_the_settings(browser: Browser, scripted: Site) -> None:
+    async with visiting(browser, scripted.url) as page:
+        await expect(ChatPage(page).chosen).to_have_count(1)
+        await page.locator("#box textarea").focus()
+        await page.keyboard.press("F6")
+        assert await page.evaluate("document.activeElement.closest('#chat-list') !== null")
+        await page.keyboard.press("F6")
+        await expect(page.locator("#navigation [aria-current=page]")).to_be_focused()
+        for _ in range(4):
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#settings-tab")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", _SIZES, ids=lambda size: str(size["width"]))
+async def test_everything_fits_into_small_windows(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+    async with visiting(browser, scripted.url, viewport=size) as page:
+        chat = ChatPage(page)
+        await expect(chat.chosen).to_have_count(1)
+        await expect(chat.box).to_be_in_viewport(ratio=1)
+        conversation = await page.locator("#scroller").bounding_box()
+        assert conversation is not None
+        assert conversation["height"] >= 100
+        if size["width"] == 1024:
+            assert conversation["width"] >= _LEAST_TEXT
+        for place in PLACES:
+            await chat.go_to(place)
+            assert await page.evaluate("document.documentElement.scrollWidth") == size["width"]
+            assert await page.evaluate(_BEYOND) == [], place
+
+
+async def test_sides_of_a_phone_lie_over_the_conversation(browser: Browser, scripted: Site) -> None:
+    async with visiting(browser, scripted.url, viewport=PHONE, has_touch=True) as page:
+        left, inspector = page.locator("#left"), page.locator("#inspector")
+        await expect(page.locator("#box textarea")).to_be_visible()
+        await expect(left).to_be_hidden()
+        await expect(inspector).to_be_hidden()
+        await page.click("#toggle-inspector")
+        await expect(inspector).to_be_in_viewport(ratio=1)
+        box = await inspector.bounding_box()
+        assert box is not None
+        assert (round(box["width"]), round(box["y"] + box["height"])) == (PHONE["width"], PHONE["height"])
+        await page.keyboard.press("Escape")
+        await expect(inspector).to_be_hidden()
+        await expect(page.locator("#toggle-inspector")).to_be_focused()
+        await page.click("#toggle-left")
+        await expect(left).to_be_visible()
+        assert await page.evaluate("document.querySelector('#left').contains(document.activeElement)")
+        heights = [await each.bounding_box() for each in await page.locator("#navigation .section").all()]
+        assert all(each is not None and each["height"] >= _TOUCH for each in heights)
+        await page.mouse.click(PHONE["width"] - 10, 300)
+        await expect(left).to_be_hidden()
+
+
+async def test_columns_stay_as_they_were_left(browser: Browser, scripted: Site) -> None:
+    async with visiting(browser, scripted.url) as page:
+        await expect(page.locator("#left")).to_be_visible()
+        await page.click("#toggle-left")
+        await page.click("#toggle-inspector")
+        await expect(page.locator("#left")).to_be_hidden()
+        await page.reload()
+        await expect(page.locator("#box textarea")).to_be_visible()
+        await expect(page.locator("#left")).to_be_hidden()
+        await expect(page.locator("#inspector")).to_be_hidden()
+        await page.keyboard.press("Control+b")
+        await expect(page.locator("#left")).to_be_visible()
+
+
+async def test_look_follows_the_system_until_one_is_chosen(browser: Browser, scripted: Site) -> None:
+    dark = "document.body.classList.contains('dark')"
+    async with visiting(browser, scripted.url, color_scheme="light") as page:
+        chat = ChatPage(page)
+        await expect(chat.box).to_be_visible()
+        for scheme in ("dark", "light"):
+            await page.emulate_media(color_scheme=scheme)
+            assert await page.evaluate(dark) is (scheme == "dark")
+        await chat.go_to("General")
+        await expect(page.locator("#look input[value=system]")).to_be_checked()
+        await page.locator("#look").get_by_text("Dark", exact=True).click()
+        assert await page.evaluate(dark)
+        await page.reload()
+        assert await page.evaluate(dark)
+
+
+async def test_simple_hides_what_experts_look_for_and_keeps_it(chat: ChatPage, scripted: Site) -> None:
+    page = chat.page
+    await chat.go_to("General")
+    await page.locator("#level").get_by_text("Simple", exact=True).click()
+    await expect(page.locator("#settings-list [data-section=template-tab]")).to_be_hidden()
+    await scripted.server.until(lambda: _saved(scripted).get("show_expert") is not True)
+    await chat.go_to("Chat")
+    await chat.inspect("Sampling")
+    await expect(page.locator("#parameter-temperature")).to_be_visible()
+    folded = page.locator("#inspector-sampling .label-wrap").filter(has_text="Sampler order")
+    await expect(folded).to_be_hidden()
+    await page.get_by_role("button", name="Show all parameters").click()
+    await expect(folded).to_be_visible()
+    await scripted.server.until(lambda: _saved(scripted).get("show_expert") is True)
+    await page.reload()
+    await chat.inspect("Sampling")
+    await expect(folded).to_be_visible()
+    await chat.inspect("Chat")
+
+
+async def test_settings_are_found_by_what_they_say(chat: ChatPage) -> None:
+    page = chat.page
+    await chat.go_to("Settings")
+    await page.fill("#settings-search", "api log")
+    await page.locator("#settings-list .hit").filter(has_text="API request").click()
+    await expect(page.locator("#switch-openai_debug")).to_be_in_viewport()
+    await page.fill("#settings-search", "context length")
+    await page.locator("#settings-list .hit").first.click()
+    await expect(page.locator("#model-tab")).to_be_visible()
+    await page.fill("#settings-search", "zebra")
+    await expect(page.get_by_text("No setting is called that.")).to_be_visible()
+    await page.fill("#settings-search", "")
+    await chat.go_to("Chat")
+
+
+def _saved(site: Site) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((site.data / "settings.yaml").read_text(encoding="utf-8"))
+    return content
