@@ -27,7 +27,7 @@ from modules.requests import ChatRequest
 
 # A model that calls tools in a circle would go on until somebody notices.
 MAX_ROUNDS: Final = 25
-_REJECTED: Final = "The user did not allow this call."
+REJECTED: Final = "The user did not allow this call."
 _STOPPED: Final = "The user stopped this call."
 
 
@@ -107,7 +107,7 @@ class _Rounds:
             if call.name not in self._trusted:
                 yield ToolProposed(call=call)
                 if not await self._is_allowed(call):
-                    yield ToolRefused(call=call, answer=_REJECTED)
+                    yield ToolRefused(call=call, answer=REJECTED)
                     continue
             yield ToolStarted(call=call)
             yield ToolFinished(call=call, answer=await self._tools.call(call.name, call.arguments))

@@ -6,6 +6,7 @@ from modules.library.chats.histories import Histories
 from modules.library.chats.organisation import Organisation
 from modules.library.chats.organised import OrganisedChats
 from modules.library.lorebooks.lorebooks import Lorebooks
+from modules.library.memory import Memory
 from modules.library.notebooks import Grammars, Notebooks
 from modules.library.presets import PerModelSettings, Presets
 from modules.library.prompts import PromptLibrary
@@ -32,5 +33,6 @@ class Library:
         self.histories = Histories(data)
         self.chats = OrganisedChats(self.histories, Organisation(data.organisation))
         self.archive = ChatArchive(self.histories, self.chats)
+        self.memory = Memory(data)
         self.notebooks = Notebooks(data)
         self.model_settings = PerModelSettings(data)

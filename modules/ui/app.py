@@ -34,7 +34,10 @@ from modules.ui.palette.finder import PaletteFinder
 from modules.ui.palette.prompts import build_prompts
 from modules.ui.parameters.tab import build_sampling
 from modules.ui.parameters.template import build_templates
+from modules.ui.session.knowledge import build_knowledge
+from modules.ui.session.memory import build_memory
 from modules.ui.session.tab import ProgramPages, build_api
+from modules.ui.session.tools import build_tools
 from modules.ui.shell.blocks import PageBlocks
 
 TITLE: Final = "Local models"
@@ -107,6 +110,9 @@ def _settings(page: Page) -> None:
         SettingsPage("Download", "download-tab", models.build_downloads, "download"),
         SettingsPage("Templates", "template-tab", build_templates, "code", is_expert=True),
         SettingsPage("Prompts", "prompts-tab", build_prompts, "library"),
+        SettingsPage("Knowledge", "knowledge-tab", build_knowledge, "book-open"),
+        SettingsPage("Memory", "memory-tab", build_memory, "brain"),
+        SettingsPage("Tools & MCP", "tools-tab", build_tools, "wrench"),
         SettingsPage("API", "api-tab", build_api, "network"),
         SettingsPage("Extensions", "extensions-tab", program.build_extensions, "puzzle"),
         SettingsPage("Data", "data-tab", build_data, "database"),

@@ -9,9 +9,12 @@ from typing import Final
 import httpx2
 from starlette.types import ASGIApp
 
+from modules.chat.tools.extension import ExtensionTool
 from modules.chat.tools.toolbox import ToolBox
+from modules.chat.tools.web import WebTools
 from modules.extend.contributions import Announce
 from modules.extend.extensions import Extensions
+from modules.knowledge.memory_tools import memory_tools
 from modules.knowledge.tools import knowledge_tool
 from modules.runtime import Runtime
 from modules.serving.addressing import own_names
@@ -57,10 +60,9 @@ async def _serve(runtime: Runtime, extensions: Extensions, announce: Announce) -
                     runtime.data,
                     mcp_servers=settings.mcp_servers,
                     extension_tools=extensions.tools,
-                    # Its pictures are kept for the chats that they belong to, and visitors keep nothing.
-                    program_tools=[]
-                    if settings.multi_user
-                    else [image_tool(runtime), knowledge_tool(runtime.knowledge)],
+                    # What they keep and read is the owner's, and visitors are kept apart.
+                    program_tools=[] if settings.multi_user else _program_tools(runtime),
+                    web=None if settings.multi_user else WebTools(settings.searxng_url),
                 )
             )
         )
@@ -93,6 +95,10 @@ async def _serve(runtime: Runtime, extensions: Extensions, announce: Announce) -
         finally:
             ending.cancel()
             await asyncio.wait([ending])
+
+
+def _program_tools(runtime: Runtime) -> list[ExtensionTool]:
+    return [image_tool(runtime), knowledge_tool(runtime.knowledge), *memory_tools(runtime.library.memory)]
 
 
 async def _visit(app: ASGIApp, url: str, root_path: str) -> None:

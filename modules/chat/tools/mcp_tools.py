@@ -2,14 +2,35 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from modules.chat.tools.base import Origin, Shelf, ToolFailed, ToolInfo
 from modules.chat.tools.mcp_connection import McpConnection
-from modules.chat.tools.mcp_servers import Listed, McpServer, UrlServer, parse_server_lines, read_server_file
+from modules.chat.tools.mcp_servers import (
+    CommandServer,
+    Listed,
+    McpServer,
+    UrlServer,
+    parse_server_lines,
+    read_server_file,
+)
 from modules.errors import BadRequest
 from modules.messages import ToolSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpServerState:
+    """`place` is what may be shown of where it is; with a `problem` it cannot be used now. `is_in_file`: it is an entry of
+    mcp.json."""
+
+    name: str
+    place: str
+    tools: tuple[str, ...] = ()
+    problem: str = ""
+    is_in_file: bool = False
 
 
 class McpTools:
@@ -49,6 +70,21 @@ class McpTools:
             if spec is not None:
                 return spec
         return (await self.shelf()).find(name)
+
+    async def states(self) -> list[McpServerState]:
+        """Every server that is on, asked now; those that failed a moment ago are not asked again. Takes a bounded time."""
+        listed = await asyncio.to_thread(read_server_file, self._file)
+        self._keep((*listed.servers, *self._named))
+        connections = tuple(self._connections.values())
+        offers = await asyncio.gather(*(_offer(connection) for connection in connections))
+        broken = [*listed.problems, *((each.name, each.problem or "") for each in self._refused)]
+        return [
+            *(
+                _state(connection.server, offer, is_in_file=connection.server in listed.servers)
+                for connection, offer in zip(connections, offers, strict=True)
+            ),
+            *(McpServerState(name=name, place="mcp.json", problem=words) for name, words in broken),
+        ]
 
     async def shelf(self) -> Shelf:
         listed = await asyncio.to_thread(read_server_file, self._file)
@@ -94,6 +130,18 @@ async def _offer(connection: McpConnection) -> Shelf:
     except ToolFailed as failure:
         return Shelf(problems=(_problem(name, str(failure)),))
     return Shelf(specs=specs, problems=tuple(_problem(name, problem) for problem in problems))
+
+
+def _state(server: McpServer, offer: Shelf, *, is_in_file: bool) -> McpServerState:
+    """Arguments, variables, headers and paths of addresses may hold keys, and are not shown."""
+    place = server.command if isinstance(server, CommandServer) else urlsplit(server.url).netloc.rpartition("@")[2]
+    return McpServerState(
+        name=server.name,
+        place=place,
+        tools=tuple(spec.name for spec in offer.specs),
+        problem=" ".join(problem.problem or "" for problem in offer.problems),
+        is_in_file=is_in_file,
+    )
 
 
 def _problems(listed: Listed) -> tuple[ToolInfo, ...]:

@@ -10,7 +10,8 @@ from modules.chat.tools.base import Origin, ToolFailed, ToolInfo, ToolSource, sh
 from modules.chat.tools.built_in import BuiltInTools
 from modules.chat.tools.extension import ExtensionTool, ExtensionTools
 from modules.chat.tools.files import FileTools
-from modules.chat.tools.mcp_tools import McpTools
+from modules.chat.tools.mcp_tools import McpServerState, McpTools
+from modules.chat.tools.web import WebTools
 from modules.messages import ToolSpec
 from modules.paths import UserData
 
@@ -34,10 +35,12 @@ class ToolBox:
         mcp_servers: str = "",
         extension_tools: Sequence[ExtensionTool] = (),
         program_tools: Sequence[ExtensionTool] = (),
+        web: WebTools | None = None,
         seconds: float = CALL_SECONDS,
     ) -> None:
         self._seconds = seconds
-        self._own = ExtensionTools(program_tools, Origin.BUILT_IN)
+        self._web = web
+        self._own = ExtensionTools((*program_tools, *(web.tools if web else ())), Origin.BUILT_IN)
         self._mcp = McpTools(data.mcp, mcp_servers, seconds=seconds)
         self._local: tuple[ToolSource, ...] = (
             FileTools(data.tools, seconds=seconds),
@@ -49,6 +52,11 @@ class ToolBox:
     def use_mcp_servers(self, lines: str) -> None:
         """From the next list or call on, these servers count besides those of mcp.json. Raises BadRequest."""
         self._mcp.use(lines)
+
+    def use_search(self, address: str) -> None:
+        """From the next search on, that SearXNG server is asked."""
+        if self._web is not None:
+            self._web.address = address
 
     async def available(self, *, retry: bool = False) -> list[ToolInfo]:
         """Every tool by name, then everything that would be one but for its problem. Takes a bounded time; servers that
@@ -65,6 +73,15 @@ class ToolBox:
                 info = ToolInfo(name=spec.name, description=spec.description, origin=source.origin)
                 tools.setdefault(spec.name, info)
         return [*sorted(tools.values(), key=lambda info: info.name.lower()), *problems]
+
+    async def servers(self) -> list[McpServerState]:
+        """Every MCP server that is on, and whether it works."""
+        return await self._mcp.states()
+
+    async def origins(self, names: Iterable[str]) -> dict[str, Origin]:
+        """Where the tools of these names come from; names that no tool has are left out."""
+        found = {name: await self._find(name) for name in dict.fromkeys(names)}
+        return {name: place[0].origin for name, place in found.items() if place is not None}
 
     async def specs(self, names: Iterable[str]) -> tuple[ToolSpec, ...]:
         """The tools of these names, in their order. Names that no tool has, or has any more, are left out."""

@@ -52,4 +52,13 @@ class ChatSettings(SettingsGroup, frozen=True):
         "Servers that are commands are set in mcp.json.",
         secret=True,
     )
+    tool_permissions: Words = setting(
+        (),
+        "What single tools are allowed on the web page, each as TOOL=always, TOOL=ask or TOOL=never. Others are asked about "
+        "if they are an MCP server's or reach the web or the memory.",
+    )
+    searxng_url: str = setting("", "Address of the SearXNG server that the tool web_search asks; empty for none.")
+    use_memory: bool = setting(
+        True, "Tell models what is in the memory folder, in chats of the web page that begin from now on."
+    )
     confirm_tool_calls: bool = setting(False, "Ask for confirmation before each tool call.")

@@ -29,6 +29,7 @@ from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.chat.view import APPROVALS, failed_message, live_messages
 from modules.ui.page.page import Page, failure, notify_errors
+from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.marks import Part
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import RunningReply
@@ -133,14 +134,14 @@ class CompareHandlers:
         way = await self._way(settings, choice)
         earlier = replace(history, rows=(*history.rows[:row], Row(user=history.rows[row].user)))
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
-        tools = await self._page.tools.specs(settings.selected_tools)
+        tools, confirms = await allowed_tools(self._page.tools, settings, is_kept=tab.is_kept)
         request = self._replies.scored(replace(chat_request(way.settings, earlier, user, tools=tools), model=way.model))
         versions, reply = self._page.active_replies.start_version(
             tab,
             history,
             FurtherVersion(row, self._place(side), way.note),
             request,
-            confirms=settings.confirm_tool_calls,
+            confirms=confirms,
             collections=settings.knowledge,
         )
         yield {side.versions: None, side.shown: None, self._parts.stop: gr.Button(visible=True)}

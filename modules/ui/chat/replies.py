@@ -26,9 +26,10 @@ from modules.ui.chat.model import ModelGate
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
 from modules.ui.chat.view import APPROVALS, live_messages
 from modules.ui.page.page import Page, failure
+from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.draft import ReplyDraft, divided
 from modules.ui.replies.marks import ChangedElsewhere
-from modules.ui.replies.requests import chat_request
+from modules.ui.replies.requests import MEMORY, chat_request
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.throttle import ReplyPacer
@@ -166,6 +167,7 @@ class ReplyHandlers:
             attachments = await _attached(files)
             self._refuse_unseen(attachments)
             attachments = await self._with_knowledge(history, text, attachments, settings)
+            history = await self._with_memory(tab, history, settings)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
             tab = await self._page.active_replies.keep(await self._screen.named(tab), history)
             yield {self._middle.composer.box: None, **self._screen.at(tab)}
@@ -189,6 +191,14 @@ class ReplyHandlers:
             collections=settings.knowledge,
             context=card.context if card is not None else None,
         )
+
+    async def _with_memory(self, tab: ChatTab, history: History, settings: Settings) -> History:
+        """A chat that begins takes along what is in the memory now; temporary chats and visitors' take nothing."""
+        has_begun = any(not row.is_greeting for row in history.rows)
+        if has_begun or not tab.is_kept or settings.multi_user or not settings.use_memory:
+            return history
+        memory = await asyncio.to_thread(self._page.runtime.library.memory.text)
+        return replace(history, extra={**history.extra, MEMORY: memory}) if memory else history
 
     def _refuse_unseen(self, attachments: Sequence[Attachment]) -> None:
         """Raises BadRequest for pictures, where the model that will answer is known and sees none."""
@@ -238,9 +248,8 @@ class ReplyHandlers:
         self, tab: ChatTab, base: History, asked: History, settings: Settings, *, begun_with: ReplyDraft
     ) -> AsyncGenerator[Shown, None]:
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
-        tools = await self._page.tools.specs(settings.selected_tools)
+        tools, confirms = await allowed_tools(self._page.tools, settings, is_kept=tab.is_kept)
         request = self.scored(chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text)))
-        confirms = settings.confirm_tool_calls
         reply = self._page.active_replies.start(
             tab, base, request, begun_with=begun_with, confirms=confirms, collections=settings.knowledge
         )

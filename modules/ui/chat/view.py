@@ -14,6 +14,7 @@ from gradio.components.chatbot import MetadataDict, TextMessage
 
 from modules.chat.citations import KNOWLEDGE, SOURCES, citations_of, is_in_passages
 from modules.chat.session.session import versions_of
+from modules.chat.tool_loop import REJECTED
 from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.branches.tokens import key_of
@@ -30,6 +31,8 @@ Picture = Callable[[Attachment], str]
 _MAX_SHOWN_RESULT: Final = 4000
 # A decimal of a hundred tokens a second tells nothing.
 _EXACT_BELOW: Final = 100
+_MAX_TITLE_ARGUMENTS: Final = 60
+_MAX_TITLE_ANSWER: Final = 80
 _READING: Final = "Processing the prompt … {share:.0%}"
 
 
@@ -215,13 +218,44 @@ def _call(so_far: CallSoFar) -> ChatMessage:
     answer = so_far.answer
     answered = "" if answer is None else f"\n\n```\n{_fenced(answer[:_MAX_SHOWN_RESULT])}\n```"
     options = [{"label": label, "value": label} for label in APPROVALS] if so_far.waits else None
-    title = f"{'Allow ' if so_far.waits else ''}{_plain_name(so_far.call)}{'?' if so_far.waits else ''}"
+    title = f"Allow {_plain_name(so_far.call)}?" if so_far.waits else _told_call(so_far)
     return ChatMessage(
         role="assistant",
         content=[TextMessage(text=asked + answered)],
         metadata=_metadata(title, is_open=answer is None),
         options=options,
     )
+
+
+def _told_call(so_far: CallSoFar) -> str:
+    """The call with its arguments, and how it went."""
+    asked = _in_short(", ".join(_shown_arguments(so_far.call.arguments)), _MAX_TITLE_ARGUMENTS)
+    answer = so_far.answer
+    if answer is None:
+        went = ""
+    elif answer.startswith("Error:"):
+        went = f": failed, {_in_short(answer.removeprefix('Error:'), _MAX_TITLE_ANSWER)}"
+    elif answer == REJECTED:
+        went = ": rejected"
+    else:
+        went = f": {_in_short(answer, _MAX_TITLE_ANSWER)}"
+    return f"{_plain_name(so_far.call)}({asked}){went}"
+
+
+def _shown_arguments(arguments: str) -> Iterator[str]:
+    try:
+        values = json.loads(arguments or "{}")
+    except (ValueError, RecursionError):
+        return
+    for name, value in values.items() if isinstance(values, dict) else ():
+        yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+
+
+def _in_short(text: str, most: int) -> str:
+    """One line without what Markdown or HTML read."""
+    line = " ".join(text[: 4 * most].split())
+    plain = "".join("_" if letter in "<>`*[]\\&#|$" else letter for letter in line)
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
 def _plain_name(call: ToolCall) -> str:

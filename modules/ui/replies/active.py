@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Container, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -79,11 +79,11 @@ class ActiveReplies:
         request: ChatRequest,
         *,
         begun_with: ReplyDraft,
-        confirms: bool,
+        confirms: bool | Container[str],
         collections: Sequence[str] = (),
     ) -> RunningReply:
-        """Begin a reply to the last row of `base`; tools search `collections` of documents. Raises Busy when one is under
-        way already."""
+        """Begin a reply to the last row of `base`; tools search `collections` of documents. `confirms` are the tools whose
+        calls wait for their user's word, True for all. Raises Busy when one is under way already."""
         self.check_free(tab)
         reply = self._replies[tab.key] = RunningReply(base, begun_with, self._keeping(tab))
         tools = CitingTools(self._tools, first=next_number(base), collections=collections)
@@ -99,7 +99,7 @@ class ActiveReplies:
         version: FurtherVersion,
         request: ChatRequest,
         *,
-        confirms: bool,
+        confirms: bool | Container[str],
         collections: Sequence[str] = (),
     ) -> tuple[RunningVersions, RunningReply]:
         """Begin a further version of a reply in `base`, beside another one if that is under way. Raises Busy
@@ -120,10 +120,17 @@ class ActiveReplies:
         return versions, reply
 
     def _events(
-        self, tab: ChatTab, request: ChatRequest, reply: RunningReply, tools: CitingTools, *, confirms: bool
+        self,
+        tab: ChatTab,
+        request: ChatRequest,
+        reply: RunningReply,
+        tools: CitingTools,
+        *,
+        confirms: bool | Container[str],
     ) -> AsyncGenerator[LoopEvent, None]:
         async def approve(call: ToolCall) -> Approval:
-            return await reply.approval(call) if confirms else Approval.ONCE
+            asks = confirms if isinstance(confirms, bool) else call.name in confirms
+            return await reply.approval(call) if asks else Approval.ONCE
 
         return self._loop.converse(request, owner=_owner(tab), approve=approve, tools=tools)
 

@@ -18,6 +18,9 @@ from modules.requests import ChatRequest, Limits, Mode, Persona
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 
+# The key, in the `extra` of a conversation, of what it has of the user's memory files.
+MEMORY: Final = "memory"
+_KNOWN: Final = "What the user wants you to know, from notes of their own:"
 # Each banned token costs work for every token of the reply.
 _MAX_BANS: Final = 10_000
 
@@ -33,7 +36,7 @@ def chat_request(
     messages = session.messages(history, include_past_attachments=settings.include_past_attachments)
     return ChatRequest(
         model=None,
-        messages=(*_system(settings), *messages),
+        messages=(*_system(settings, history), *messages),
         sampling=sampling(settings),
         limits=limits(settings),
         persona=persona(settings, user),
@@ -110,7 +113,10 @@ def banned_tokens(text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def _system(settings: Settings) -> tuple[Message, ...]:
-    """In the mode chat the character's context stands in its place."""
-    words = settings.custom_system_message
+def _system(settings: Settings, history: History) -> tuple[Message, ...]:
+    """In the mode chat the character's context stands in its place. What the chat has of the memory follows: it is as it
+    was when the chat began, so that the prompt begins the same in every turn."""
+    memory = history.extra.get(MEMORY)
+    is_known = settings.use_memory and not settings.multi_user and isinstance(memory, str) and memory.strip()
+    words = "\n\n".join(filter(None, (settings.custom_system_message, f"{_KNOWN}\n{memory}" if is_known else "")))
     return (text_message(Role.SYSTEM, words),) if words.strip() and Mode(settings.mode) is not Mode.CHAT else ()
