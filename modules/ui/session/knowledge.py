@@ -190,7 +190,7 @@ class _KnowledgePage:
 def state_html(state: CollectionState) -> str:
     """What the index has of a collection: a line on the whole, and a row for each file."""
     rows = "".join(
-        f"<tr><td>{_text(file.path)}</td><td>{file.size / _KIB:,.0f} KiB</td>"
+        f"<tr><td>{_text(file.path)}</td><td>{max(1, round(file.size / _KIB)):,} KiB</td>"
         f"<td>{_text(_of_file(known.problem, known.passages) if known and known.source == file else 'not read yet')}</td></tr>"
         for file, known in state.files[:_SHOWN_FILES]
     )

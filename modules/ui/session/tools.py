@@ -152,7 +152,7 @@ def cards_html(servers: Iterable[McpServerState], off: Iterable[str]) -> str:
     cards = [_card(server) for server in servers]
     cards += [
         f'<article class="tool-card"><header><h4>{_text(name)}</h4><span class="state">Off</span></header>'
-        f"<footer>{_button('on', name, 'Turn on')}{_button('remove', name, 'Remove')}</footer></article>"
+        f"<div class=acts>{_button('on', name, 'Turn on')}{_button('remove', name, 'Remove')}</div></article>"
         for name in off
     ]
     return f'<h3>MCP servers</h3><div class="tool-cards">{"".join(cards) or _NONE}</div>'
@@ -168,7 +168,7 @@ def _card(server: McpServerState) -> str:
     return (
         f'<article class="tool-card{" failed" if server.problem else ""}"><header><h4>{_text(server.name)}</h4>'
         f'<span class="state">{state}</span></header><p class="place">{_text(server.place)}</p>{problem}{names}'
-        f"<footer>{_button('test', server.name, 'Test')}{changes if server.is_in_file else ''}</footer></article>"
+        f"<div class=acts>{_button('test', server.name, 'Test')}{changes if server.is_in_file else ''}</div></article>"
     )
 
 

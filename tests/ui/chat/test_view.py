@@ -109,7 +109,7 @@ def test_calls_show_their_arguments_and_answers_and_cannot_leave_their_block() -
     view = view_of(history, no_picture)
     shown = texts(view.messages)
     assert [text for _, text in shown[1:4:2]] == ["let me see", "It is 2."]
-    assert metadata(view.messages[2])["title"] == "add"
+    assert metadata(view.messages[2])["title"] == "add(a: 1): 2 ___ _script_"
     assert shown[2][1].count("```") == 4
     assert [fact.part for fact in view.facts] == [Part.TEXT, Part.TOOL, Part.TOOL, Part.TEXT]
 
@@ -134,3 +134,20 @@ def test_without_its_last_reply_a_conversation_ends_with_the_message() -> None:
         "Is &#60;b> a tag?"
     ]
     assert without_last_reply(History()) == History()
+
+
+@pytest.mark.parametrize(
+    ("answer", "title"),
+    [
+        ("7, 3 (sum 10)", "roll_dice(count: 2): 7, 3 (sum 10)"),
+        ("Error: The tool broke.", "roll_dice(count: 2): failed, The tool broke."),
+        ("The user did not allow this call.", "roll_dice(count: 2): rejected"),
+    ],
+)
+def test_the_line_of_a_call_says_how_it_went(answer: str, title: str) -> None:
+    steps = (
+        Message(role=Role.ASSISTANT, tool_calls=(ToolCall("1", "roll_dice", '{"count": 2}'),)),
+        Message(role=Role.TOOL, parts=(TextPart(answer),), tool_call_id="1"),
+    )
+    history = session.with_reply(session.with_message(History(), "roll"), "Done.", tool_messages=steps)
+    assert metadata(view_of(history, no_picture).messages[1])["title"] == title
