@@ -1,4 +1,4 @@
-"""What models are to know of their user from chat to chat: files of Markdown that the user can read and edit."""
+"""Notes on the user that models are told in new chats: files of Markdown, to be read and edited."""
 
 import re
 from typing import Final

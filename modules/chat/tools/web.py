@@ -1,4 +1,4 @@
-"""Tools that reach the web when their user switches them on: a search by the user's own SearXNG, and reading a page."""
+"""Tools that reach the web when they are chosen: a search by SearXNG, and reading a page."""
 
 import asyncio
 import json
