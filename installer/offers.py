@@ -93,12 +93,12 @@ OFFERS: Mapping[str, Mapping[str, Offer]] = MappingProxyType(
             "SmolVLM2-500M": Offer(
                 "ggml-org/SmolVLM2-500M-Video-Instruct-GGUF",
                 ("SmolVLM2-500M-Video-Instruct-Q8_0.gguf", "mmproj-SmolVLM2-500M-Video-Instruct-Q8_0.gguf"),
-                note="0.5 GB, fast on processors. Load it in the Model tab or with --model.",
+                note="0.5 GB, fast on processors. Choose it on the page or start with --model.",
             ),
             "Qwen3-VL-2B": Offer(
                 "Qwen/Qwen3-VL-2B-Instruct-GGUF",
                 ("Qwen3VL-2B-Instruct-Q4_K_M.gguf", "mmproj-Qwen3VL-2B-Instruct-Q8_0.gguf"),
-                note="1.6 GB, reads text in pictures as well. Load it in the Model tab or with --model.",
+                note="1.6 GB, reads text in pictures as well. Choose it on the page or start with --model.",
             ),
         },
         "moderation": {"open_nsfw": Offer(OPEN_NSFW.hub, ("open-nsfw.onnx",), OPEN_NSFW)},

@@ -396,4 +396,4 @@ class ModelPool:
 def _advice(state: ModelState) -> str:
     if state.status is Status.FAILED:
         return f"No model is loaded, because loading {state.name} failed: {state.message}"
-    return "No model is loaded. Choose one in the page's Model tab, load one through the API or start the server with --model."
+    return "No model is loaded. Choose one at the top of the page, load one through the API or start the server with --model."

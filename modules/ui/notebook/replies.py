@@ -108,7 +108,7 @@ class NotebookReplies:
         start = starting(notebook, sheet)
         request = completion_request(settings, start.whole)
         if self._page.runtime.models.state.name is None:
-            raise NotLoaded("No model is loaded. Load one in the Model tab first.")
+            raise NotLoaded("No model is loaded. Choose one at the top of the page first.")
         notebook.steps.begin(sheet, start)
         events = self._page.runtime.chat.complete(request, owner=notebook.owner)
         async with written(events, ReplyPacer(settings.max_tokens_second)) as writing:

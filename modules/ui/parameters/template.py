@@ -133,7 +133,7 @@ class Templates:
     def _card(self) -> ModelCard:
         card = self._page.runtime.models.state.card
         if card is None:
-            raise NotLoaded("No model is loaded. Load one in the Model tab first.")
+            raise NotLoaded("No model is loaded. Choose one at the top of the page first.")
         return card
 
 
