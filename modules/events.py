@@ -56,6 +56,7 @@ class Reasoning:
 
     index: int
     text: str
+    tokens: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     starts: tuple[int, ...] = ()
 

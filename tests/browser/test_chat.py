@@ -26,7 +26,7 @@ async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, r
         stopped = await chat.replies.inner_text()
         assert stopped.startswith(begun[:20])
 
-        await page.click("#regenerate")
+        await chat.button("Regenerate").last.click()
         await chat.growing()
         await chat.stop_button.click()
         await expect(chat.versions).to_have_text("2/2")

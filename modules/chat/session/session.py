@@ -11,9 +11,11 @@ from dataclasses import replace
 from modules.chat.session.messages import history_messages
 from modules.errors import BadRequest
 from modules.library.chats.history import (
+    NO_OUTCOME,
     Attachment,
     ChatTurn,
     History,
+    Outcome,
     Row,
     Side,
     Version,
@@ -55,6 +57,7 @@ def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
     timestamp: str = "",
     tokens: int = 0,
     seconds: float = 0.0,
+    outcome: Outcome = NO_OUTCOME,
     probabilities: str = "",
 ) -> History:
     """The last row with this reply in place of the one it has, however far that has come; its other versions stay.
@@ -67,6 +70,7 @@ def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
         model=model,
         tokens=tokens,
         seconds=seconds,
+        outcome=outcome,
         probabilities=probabilities,
     )
     last = len(history.rows) - 1
@@ -110,9 +114,40 @@ def without_empty_reply(history: History) -> History:
     return _with_turn(history, last, Side.ASSISTANT, without_current(history.rows[last].assistant))
 
 
+def with_failure(history: History, failure: str) -> History:
+    """The last reply as it is, with what went wrong when it was to be written anew."""
+    last = len(history.rows) - 1
+    turn = turn_at(history, last, Side.ASSISTANT)
+    version = versions_of(turn)[turn.version if turn.versions else 0]
+    version = replace(version, outcome=replace(version.outcome, failure=failure))
+    return _with_turn(history, last, Side.ASSISTANT, with_current(turn, version))
+
+
 def with_version(history: History, row: int, side: Side, index: int) -> History:
-    """Another version of a turn as the one that counts, with the calls of tools that led to it."""
-    return _with_turn(history, row, side, chosen(turn_at(history, row, side), index))
+    """Another version of a turn as the one that counts, with the calls of tools that led to it. One that was sent with
+    other words has what followed it then; the same as of the version that counted is kept."""
+    turn = turn_at(history, row, side)
+    versions = versions_of(turn)
+    changed = chosen(turn, index)
+    if side is Side.ASSISTANT or index == turn.version or (later := versions[index].continuation) is None:
+        return _with_turn(history, row, side, changed)
+    here = {turn.version: replace(versions[turn.version], continuation=_after(history, row))}
+    here[index] = replace(versions[index], continuation=None)
+    changed = replace(changed, versions=tuple(here.get(each, version) for each, version in enumerate(versions)))
+    first = replace(later[0], user=changed) if later else Row(user=changed)
+    return replace(history, rows=(*history.rows[:row], first, *later[1:]))
+
+
+def resent(history: History, row: int, text: str, *, timestamp: str = "") -> History:
+    """The conversation up to a user's message, which has `text` as its newest version and waits for its reply. What
+    followed it stays with the version before; attachments stay, too."""
+    turn = turn_at(history, row, Side.USER)
+    if history.rows[row].is_greeting:
+        raise BadRequest("A greeting has no message of the user's before it.", param="row")
+    before = replace(version_of(turn), continuation=_after(history, row))
+    kept = tuple(before if each == turn.version else version for each, version in enumerate(versions_of(turn)))
+    turn = appended(replace(turn, versions=kept), _version(text, timestamp))
+    return replace(history, rows=(*history.rows[:row], Row(user=turn)))
 
 
 def with_further_version(history: History, row: int, version: Version) -> History:
@@ -168,6 +203,11 @@ def turn_at(history: History, row: int, side: Side) -> ChatTurn:
     if not 0 <= row < len(history.rows):
         raise BadRequest(f"There is no message {row} in this chat, which has {len(history.rows)}.", param="row")
     return history.rows[row].side(side)
+
+
+def _after(history: History, row: int) -> tuple[Row, ...]:
+    """A message's reply, and all that came after it."""
+    return (replace(history.rows[row], user=ChatTurn()), *history.rows[row + 1 :])
 
 
 def _version(text: str, timestamp: str = "", visible: str | None = None) -> Version:

@@ -12,9 +12,11 @@ import orjson
 
 from modules.errors import BadRequest
 from modules.library.chats.history import (
+    NO_OUTCOME,
     Attachment,
     ChatTurn,
     History,
+    Outcome,
     Row,
     Side,
     Version,
@@ -123,8 +125,10 @@ def _stored(message: Message) -> dict[str, object]:
 
 _ATTACHMENT: Final = ("name", "type", "content", "image_data", "url", "image_id")
 _PROBABILITIES: Final = "token_probabilities"
-_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", "tool_sequence", _PROBABILITIES)
-_VERSION: Final = ("content", "visible_content", *_SHARED)
+_OUTCOME: Final = ("seconds_to_first_token", "seconds_writing", "finish_reason", "prompt_tokens", "failure")
+_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", *_OUTCOME, "tool_sequence", _PROBABILITIES)
+_CONTINUATION: Final = "continuation"
+_VERSION: Final = ("content", "visible_content", _CONTINUATION, *_SHARED)
 _TURN: Final = ("attachments", "versions", "current_version_index", *_SHARED)
 
 
@@ -171,6 +175,7 @@ def _completed(current: Version, listed: Version) -> Version:
         timestamp=current.timestamp or listed.timestamp,
         tool_messages=current.tool_messages or listed.tool_messages,
         model=current.model or listed.model,
+        outcome=listed.outcome if current.outcome == NO_OUTCOME else current.outcome,
         probabilities=current.probabilities or listed.probabilities,
         extra=listed.extra,
     )
@@ -188,14 +193,39 @@ def _version(content: Mapping[str, object], place: str) -> Version:
         model=text_at(content, "model_name", place),
         tokens=int(number_at(content, "tokens", place)),
         seconds=float(number_at(content, "seconds", place)),
+        outcome=_outcome(content, place),
         probabilities=text_at(content, _PROBABILITIES, place),
+        continuation=_continuation(content, place),
         extra=without(content, *_VERSION),
     )
 
 
 def _stored_version(version: Version) -> dict[str, object]:
     texts = {"content": version.text, "visible_content": version.visible}
-    return {**version.extra, **texts, **_stored_shared(version)}
+    rows = {} if version.continuation is None else {_CONTINUATION: stored(History(rows=version.continuation))}
+    return {**version.extra, **texts, **_stored_shared(version), **rows}
+
+
+def _outcome(content: Mapping[str, object], place: str) -> Outcome:
+    waited, writing, finish, prompt_tokens, failure = _OUTCOME
+    return Outcome(
+        waited=float(number_at(content, waited, place)),
+        writing=float(number_at(content, writing, place)),
+        finish=text_at(content, finish, place),
+        prompt_tokens=int(number_at(content, prompt_tokens, place)),
+        failure=text_at(content, failure, place),
+    )
+
+
+def _stored_outcome(outcome: Outcome) -> dict[str, object]:
+    values = (outcome.waited, outcome.writing, outcome.finish, outcome.prompt_tokens, outcome.failure)
+    return dict(zip(_OUTCOME, values, strict=True))
+
+
+def _continuation(content: Mapping[str, object], place: str) -> tuple[Row, ...] | None:
+    if content.get(_CONTINUATION) is None:
+        return None
+    return parse(dict(mapping_at(content, _CONTINUATION, place)), place).rows
 
 
 def _stored_shared(version: Version) -> dict[str, object]:
@@ -206,6 +236,7 @@ def _stored_shared(version: Version) -> dict[str, object]:
                 "model_name": version.model,
                 "tokens": version.tokens,
                 "seconds": version.seconds,
+                **_stored_outcome(version.outcome),
                 "tool_sequence": stored_tools(version.tool_messages),
                 _PROBABILITIES: version.probabilities,
             }

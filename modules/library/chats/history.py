@@ -37,9 +37,26 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a reply was written: seconds `waited` until its first token, and spent `writing` from there to the last, without
+    what tools took; `finish`, why there are no more: "stop", "length", "stopped" by its user, or "incomplete" while it is
+    written; tokens of the prompt; and `failure`, what went wrong in a sentence."""
+
+    waited: float = 0.0
+    writing: float = 0.0
+    finish: str = ""
+    prompt_tokens: int = 0
+    failure: str = ""
+
+
+NO_OUTCOME: Final = Outcome()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One of the texts that a turn has had, and what belongs to that text only; `probabilities` are those of its tokens,
-    packed."""
+    packed. `continuation` is what followed a user's message before it was sent anew with other words: a row with its
+    reply, and those after it. The version that a turn has now has none."""
 
     text: str
     visible: str
@@ -48,7 +65,9 @@ class Version:
     model: str = ""
     tokens: int = 0
     seconds: float = 0.0
+    outcome: Outcome = NO_OUTCOME
     probabilities: str = ""
+    continuation: "tuple[Row, ...] | None" = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -70,6 +89,7 @@ class ChatTurn:
     tool_messages: tuple[Message, ...] = ()
     tokens: int = 0
     seconds: float = 0.0
+    outcome: Outcome = NO_OUTCOME
     probabilities: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
 
@@ -107,6 +127,7 @@ def version_of(turn: ChatTurn) -> Version:
         model=turn.model,
         tokens=turn.tokens,
         seconds=turn.seconds,
+        outcome=turn.outcome,
         probabilities=turn.probabilities,
     )
 
@@ -150,6 +171,7 @@ def _showing(turn: ChatTurn, version: Version) -> ChatTurn:
         model=version.model,
         tokens=version.tokens,
         seconds=version.seconds,
+        outcome=version.outcome,
         probabilities=version.probabilities,
     )
 

@@ -240,7 +240,13 @@ class _FormattedText:
             starts = tuple(self._thoughts.places(span.text, tokens.starts))
             text = self._thoughts.feed(span.text)
             if text or tokens.logprobs:
-                yield Reasoning(index=self._index, text=text, logprobs=tuple(tokens.logprobs), starts=starts)
+                yield Reasoning(
+                    index=self._index,
+                    text=text,
+                    tokens=tuple(tokens.ids),
+                    logprobs=tuple(tokens.logprobs),
+                    starts=starts,
+                )
 
     def _count(self, tokens: Tokens) -> None:
         if self._can_think:

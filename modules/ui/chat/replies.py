@@ -17,7 +17,7 @@ from modules.chatmodels.base import Operation
 from modules.engine.media import unreadable
 from modules.engine.types import MediaKind
 from modules.errors import BadRequest, ServiceError
-from modules.library.chats.history import Attachment, History
+from modules.library.chats.history import Attachment, History, Side
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
@@ -25,6 +25,7 @@ from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
 from modules.ui.chat.view import APPROVALS, live_messages
+from modules.ui.page.escape import as_written
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.draft import ReplyDraft, divided
@@ -34,6 +35,7 @@ from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.throttle import ReplyPacer
 from modules.ui.replies.versions import RunningVersions
+from modules.ui.shell.internals import sent_data
 
 Entered = Mapping[Component, Any]
 
@@ -79,6 +81,12 @@ class ReplyHandlers:
             async for shown in steps:
                 yield shown
 
+    async def resend(self, entered: Entered, event: gr.EventData) -> AsyncGenerator[Shown, None]:
+        """A message with other words, then the reply to it. What followed it is kept with the words before."""
+        async with aclosing(self.told(entered, self._resend(entered, sent_data(event)))) as steps:
+            async for shown in steps:
+                yield shown
+
     async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
         async with aclosing(self.told(entered, self._go_on(entered))) as steps:
             async for shown in steps:
@@ -111,8 +119,6 @@ class ReplyHandlers:
                     yield {self._middle.live: live_messages(draft)}
         tab = tab if tab.is_kept else replace(tab, history=reply.history)
         yield merged(await self._screen.shown(tab, reply.history), await self._screen.listed(tab, settings))
-        if reply.error is not None:
-            raise failure(reply.error)
 
     async def _until_over(
         self, tab: ChatTab, versions: RunningVersions, settings: Settings
@@ -212,6 +218,39 @@ class ReplyHandlers:
             yield await self._as_it_is(tab, history, settings)
             return
         async with aclosing(self._answered(tab, session.begin_regeneration(history), settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _resend(self, entered: Entered, asked: Mapping[str, Any]) -> AsyncGenerator[Shown, None]:
+        settings, tab, history = await self.begun_seen(entered)
+        self._page.active_replies.check_free(tab)
+        text = as_written(str(asked.get("text") or ""))
+        if "index" not in asked:
+            # It has waited for the end of another reply.
+            history = session.with_message(history, text, timestamp=timestamp())
+            async with aclosing(self._kept_and_answered(tab, history, settings)) as steps:
+                async for shown in steps:
+                    yield shown
+            return
+        try:
+            fact = None if tab.marks is None else tab.marks.fact(asked.get("index"), history)
+        except ChangedElsewhere:
+            yield await self._as_it_is(tab, history, settings)
+            return
+        if fact is None or fact.side is not Side.USER:
+            raise BadRequest("That message is no longer there. Reload the page.")
+        if not text.strip() and not session.turn_at(history, fact.row, Side.USER).attachments:
+            raise BadRequest(_NOTHING_TO_SAY)
+        history = session.resent(history, fact.row, text, timestamp=timestamp())
+        async with aclosing(self._kept_and_answered(tab, history, settings)) as steps:
+            async for shown in steps:
+                yield shown
+
+    async def _kept_and_answered(
+        self, tab: ChatTab, history: History, settings: Settings
+    ) -> AsyncGenerator[Shown, None]:
+        tab = await self._page.active_replies.keep(tab, history)
+        async with aclosing(self._answered(tab, history, settings)) as steps:
             async for shown in steps:
                 yield shown
 

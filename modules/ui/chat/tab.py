@@ -92,6 +92,7 @@ class _Wiring:
             middle.composer.box.submit(replies.send, entered, outputs, **_QUIET),
             middle.composer.regenerate.click(replies.regenerate, entered, outputs, **_QUIET),
             middle.chat.retry(replies.regenerate, entered, outputs, **_QUIET),
+            middle.composer.resend.submit(replies.resend, entered, outputs, **_QUIET),
             middle.composer.go_on.click(replies.go_on, entered, outputs, **_QUIET),
             *BranchEvents(self._page, self._branches, self._screen, replies).connect(middle, entered, outputs),
             gr.on(

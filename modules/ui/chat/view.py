@@ -15,7 +15,7 @@ from gradio.components.chatbot import MetadataDict, TextMessage
 from modules.chat.citations import KNOWLEDGE, SOURCES, citations_of, is_in_passages
 from modules.chat.session.session import versions_of
 from modules.chat.tool_loop import REJECTED
-from modules.library.chats.history import Attachment, ChatTurn, History, Side
+from modules.library.chats.history import Attachment, ChatTurn, History, Outcome, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.branches.tokens import key_of
 from modules.ui.knowledge.links import with_links
@@ -33,6 +33,12 @@ _MAX_SHOWN_RESULT: Final = 4000
 _EXACT_BELOW: Final = 100
 _MAX_TITLE_ARGUMENTS: Final = 60
 _MAX_TITLE_ANSWER: Final = 80
+_ENDED: Final = {
+    "stop": "Ended by itself",
+    "length": "Reached the limit of tokens",
+    "stopped": "Stopped",
+    "incomplete": "Interrupted",
+}
 _READING: Final = "Processing the prompt … {share:.0%}"
 
 
@@ -79,6 +85,9 @@ def facts_json(facts: Iterable[Fact]) -> str:
                 "r": fact.row,
                 "s": fact.side,
                 "k": fact.tokens,
+                "x": fact.finish,
+                "e": fact.failure,
+                "o": fact.is_open,
             }
             for fact in facts
         ]
@@ -119,7 +128,12 @@ def _rows(history: History, picture: Picture, cited: frozenset[int]) -> Iterator
     for number, row in enumerate(history.rows):
         user = row.user
         if not row.is_greeting and (user.text or user.attachments):
-            yield _text("user", _user_text(user, picture)), _fact(number, Side.USER, Part.TEXT, user)
+            fact = _fact(number, Side.USER, Part.TEXT, user)
+            is_last = number == len(history.rows) - 1
+            is_open = is_last and not (
+                row.assistant.text or row.assistant.tool_messages or row.assistant.outcome.failure
+            )
+            yield _text("user", _user_text(user, picture)), replace(fact, is_open=is_open)
         for part, message in _reply(row.assistant, picture, cited):
             yield message, _fact(number, Side.ASSISTANT, part, row.assistant)
 
@@ -132,6 +146,8 @@ def _reply(turn: ChatTurn, picture: Picture, cited: frozenset[int]) -> Iterator[
     if content:
         shown = content if _is_plain(turn) else divided(html.unescape(turn.visible))[1]
         yield Part.TEXT, _text("assistant", shown_markdown(with_links(shown, cited) if cited else shown))
+    elif turn.outcome.failure:
+        yield Part.FAILURE, _text("assistant", shown_markdown(turn.outcome.failure))
 
 
 def _is_plain(turn: ChatTurn) -> bool:
@@ -149,21 +165,39 @@ def _fact(row: int, side: Side, part: Part, turn: ChatTurn) -> Fact:
         pace=pace_of(turn),
         info=info_of(turn),
         tokens=key_of(turn, part),
+        finish=turn.outcome.finish,
+        failure=turn.outcome.failure,
     )
 
 
 def pace_of(turn: ChatTurn) -> str:
-    """How fast it was written: with decimals only where they tell something."""
-    if not turn.tokens or not turn.seconds:
+    """How fast it was written, how long it is, and how long its first token took."""
+    waited = turn.outcome.waited
+    first = f"{waited:.{1 if waited < _EXACT_BELOW else 0}f} s" if waited else ""
+    return " · ".join(filter(None, (rate_of(turn.tokens, turn.seconds, turn.outcome), _length(turn.tokens), first)))
+
+
+def rate_of(tokens: int, seconds: float, outcome: Outcome) -> str:
+    """With decimals only where they tell something. The first token took no writing."""
+    if outcome.writing and tokens > 1:
+        rate = (tokens - 1) / outcome.writing
+    elif tokens and seconds:
+        rate = tokens / seconds
+    else:
         return ""
-    rate = turn.tokens / turn.seconds
-    return f"{rate:,.{1 if rate < _EXACT_BELOW else 0}f} tokens/s"
+    return f"{rate:,.{1 if rate < _EXACT_BELOW else 0}f} tok/s"
+
+
+def _length(tokens: int) -> str:
+    return f"{tokens:,} tok" if tokens else ""
 
 
 def info_of(turn: ChatTurn) -> str:
-    """How long it is, by which model, and when."""
-    length = f"{turn.tokens:,} tokens in {turn.seconds:.1f} s" if turn.tokens else ""
-    return " · ".join(filter(None, (length, turn.model, turn.timestamp)))
+    """By which model and when, and why it ended."""
+    ended = _ENDED.get(turn.outcome.finish, "")
+    whole = f"{turn.seconds:,.1f} s in all" if turn.tokens and turn.seconds else ""
+    prompt = f"{turn.outcome.prompt_tokens:,} tokens of prompt" if turn.outcome.prompt_tokens else ""
+    return " · ".join(filter(None, (turn.model, turn.timestamp, whole, prompt, ended)))
 
 
 def _user_text(turn: ChatTurn, picture: Picture) -> str:

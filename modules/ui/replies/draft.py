@@ -15,6 +15,7 @@ from modules.chat.tool_events import (
 )
 from modules.events import Content, Done, Progress, Reasoning, Started, ToolCallDelta, ToolCallStart
 from modules.events import ContentPreview as Unhooked
+from modules.library.chats.history import NO_OUTCOME, Outcome
 from modules.library.chats.probabilities import packed, unpacked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.prompt.templates.shape import with_thought_apart
@@ -48,6 +49,7 @@ class ReplyDraft:
     model: str = ""
     tokens: int = 0
     seconds: float = 0.0
+    outcome: Outcome = NO_OUTCOME
     reading: float | None = None
     probabilities: str = ""
 
@@ -90,6 +92,8 @@ class Drafting:
     clock: Callable[[], float] = time.monotonic
     _begun: float | None = None
     _tokens_before: int = 0
+    _first: float | None = None
+    _writing_before: float = 0.0
     _before: ReplyDraft = field(init=False)
     _said: ChoiceAccumulator = field(default_factory=ChoiceAccumulator)
     _scores: TokenScores = field(default_factory=TokenScores)
@@ -114,6 +118,7 @@ class Drafting:
                 self._finish_round(event)
 
     def _say(self, event: Reasoning | Content | Unhooked | ToolCallStart | ToolCallDelta) -> None:
+        self._measure(event)
         self._said.add(event)
         self._scores.add(event, self._said)
         said, before = self._said, self._before
@@ -127,10 +132,30 @@ class Drafting:
             reading=None,
         )
 
+    def _measure(self, event: Reasoning | Content | Unhooked | ToolCallStart | ToolCallDelta) -> None:
+        """How many tokens there are so far, as far as they are told, and how long they took."""
+        now = self.clock()
+        outcome, begun = self.draft.outcome, now if self._begun is None else self._begun
+        if self._first is None:
+            self._first = now
+            outcome = replace(outcome, waited=outcome.waited or now - begun)
+        tokens = len(event.tokens) if isinstance(event, Content | Reasoning) else 0
+        outcome = replace(outcome, writing=self._writing_before + now - self._first, finish="incomplete")
+        self.draft = replace(self.draft, tokens=self.draft.tokens + tokens, seconds=now - begun, outcome=outcome)
+
     def _count(self, done: Done) -> None:
-        elapsed = 0.0 if self._begun is None else self.clock() - self._begun
+        now = self.clock()
+        elapsed = 0.0 if self._begun is None else now - self._begun
         self._tokens_before += done.usage.completion_tokens
-        self.draft = replace(self.draft, tokens=self._tokens_before, seconds=elapsed, reading=None)
+        self._writing_before += 0.0 if self._first is None else now - self._first
+        self._first = None
+        outcome = replace(
+            self.draft.outcome,
+            writing=self._writing_before,
+            finish=done.reason.value,
+            prompt_tokens=done.usage.prompt_tokens,
+        )
+        self.draft = replace(self.draft, tokens=self._tokens_before, seconds=elapsed, outcome=outcome, reading=None)
 
     def _tell(self, event: ToolProposed | ToolStarted | ToolFinished | ToolRefused) -> None:
         answer = event.answer if isinstance(event, ToolFinished | ToolRefused) else None

@@ -29,12 +29,14 @@ class Part(StrEnum):
     TEXT = "text"
     THOUGHT = "thought"
     TOOL = "tool"
+    FAILURE = "failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """Where a message stands in the conversation; `versions` is how many its turn has had, `pace` how fast it was
-    written, `info` what else to say of it. `tokens` is another text for other probabilities of its tokens, empty for none."""
+    written, `info` what else to say of it, `finish` and `failure` how it ended; `is_open` for a message that has no
+    reply. `tokens` is another text for other probabilities of its tokens, empty for none."""
 
     row: int
     side: Side
@@ -43,6 +45,9 @@ class Fact:
     versions: int = 1
     pace: str = ""
     info: str = ""
+    finish: str = ""
+    failure: str = ""
+    is_open: bool = False
     tokens: str = ""
 
 

@@ -8,13 +8,14 @@ import html
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from modules.chat.session import session
 from modules.chat.tool_events import Approval, LoopEvent
 from modules.errors import ServiceError
-from modules.library.chats.history import History
+from modules.library.chats.history import History, Outcome
 from modules.messages import ToolCall
 from modules.ui.replies.draft import Drafting, ReplyDraft, joined
 
@@ -74,7 +75,7 @@ class RunningReply:
         """The conversation with as much of the reply as there is."""
         draft = self.draft
         if not draft.text and not draft.tool_messages:
-            return session.without_empty_reply(self._base) if self.is_done else self._base
+            return self._without_words
         return session.with_reply(
             self._base,
             draft.text,
@@ -84,8 +85,29 @@ class RunningReply:
             timestamp=self._stamp,
             tokens=draft.tokens,
             seconds=draft.seconds,
+            outcome=self._outcome,
             probabilities=self.probabilities,
         )
+
+    @property
+    def _without_words(self) -> History:
+        """A failure is told of where the reply would stand."""
+        if not self.is_done:
+            return self._base
+        before = session.without_empty_reply(self._base)
+        if self.error is None:
+            return before
+        if before.rows[-1].assistant.text:
+            return session.with_failure(before, self.error)
+        return session.with_reply(self._base, "", timestamp=self._stamp, outcome=self._outcome)
+
+    @property
+    def _outcome(self) -> Outcome:
+        outcome = self.draft.outcome
+        if self.error is not None:
+            return replace(outcome, finish="", failure=self.error)
+        is_cut = self.is_done and outcome.finish in {"", "incomplete"}
+        return replace(outcome, finish="stopped") if is_cut or self.is_stopped else outcome
 
     async def run(self, events: AsyncGenerator[LoopEvent, None]) -> None:
         """Takes in `events` to their end. What goes wrong is told by `error`."""

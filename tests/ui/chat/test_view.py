@@ -45,16 +45,16 @@ def test_thoughts_are_folded_and_tags_are_text() -> None:
         (0, Side.ASSISTANT, Part.THOUGHT),
         (0, Side.ASSISTANT, Part.TEXT),
     ]
-    assert (view.facts[2].pace, view.facts[2].info) == ("5.0 tokens/s", "10 tokens in 2.0 s · m")
+    assert (view.facts[2].pace, view.facts[2].info) == ("5.0 tok/s · 10 tok", "m · 2.0 s in all")
 
 
 @pytest.mark.parametrize(
     ("tokens", "seconds", "pace"),
     [
-        (10, 4.0, "2.5 tokens/s"),
-        (999, 10.0, "99.9 tokens/s"),
-        (1000, 3.0, "333 tokens/s"),
-        (36594, 2.0, "18,297 tokens/s"),
+        (10, 4.0, "2.5 tok/s · 10 tok"),
+        (999, 10.0, "99.9 tok/s · 999 tok"),
+        (1000, 3.0, "333 tok/s · 1,000 tok"),
+        (36594, 2.0, "18,297 tok/s · 36,594 tok"),
     ],
 )
 def test_pace_has_decimals_only_where_they_tell_something(tokens: int, seconds: float, pace: str) -> None:

@@ -35,7 +35,8 @@ def test_thought_and_words_become_one_text() -> None:
     ):
         drafting.add(event)
     draft = drafting.draft
-    assert (draft.reasoning, draft.content, draft.model, draft.tokens, draft.seconds) == ("hm", "yes, sir", "m", 7, 1.0)
+    assert (draft.reasoning, draft.content, draft.model, draft.tokens, draft.seconds) == ("hm", "yes, sir", "m", 7, 4.0)
+    assert (draft.outcome.waited, draft.outcome.writing, draft.outcome.finish) == (1.0, 3.0, "stop")
     assert draft.text == "<think>\nhm\n</think>\n\nyes, sir"
 
 

@@ -5,14 +5,17 @@
     document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act();
   const byId = (id) => document.getElementById(id);
   let facts = [];
+  let keys = [];
   let send = () => {};
-  const iconButton = (label, text, act) => {
-    const button = document.createElement("button");
-    button.className = "message-act";
-    button.type = "button";
-    button.title = label;
+  let resend = () => {};
+  const press = (id) => (byId(id)?.matches("button") ? byId(id) : byId(id)?.querySelector("button"))?.click();
+  const textElement = (className, textContent, title = "") =>
+    Object.assign(document.createElement("span"), { className, textContent, title });
+  const iconButton = (label, icon, act) => {
+    const button = Object.assign(document.createElement("button"), { className: "message-act", type: "button", title: label });
     button.setAttribute("aria-label", label);
-    button.textContent = text;
+    if (icon.length > 2) button.append(Object.assign(document.createElement("span"), { className: `icon icon-${icon}`, ariaHidden: "true" }));
+    else button.textContent = icon;
     button.addEventListener("click", act);
     return button;
   };
@@ -22,40 +25,76 @@
     const before = (message) => message.compareDocumentPosition(bar) & Node.DOCUMENT_POSITION_FOLLOWING;
     return messages.filter(before).at(-1);
   };
-  const decorate = () => {
-    const bars = document.querySelectorAll("#chat .message-buttons");
-    if (bars.length !== facts.length) return;
-    bars.forEach((bar, index) => {
-      const fact = facts[index];
-      const key = JSON.stringify([index, fact]);
-      if (bar.dataset.fact === key) return;
-      bar.dataset.fact = key;
-      bar.querySelector(":scope > .message-acts")?.remove();
-      bar.classList.toggle("is-folded", fact.p !== "text");
-      const own = document.createElement("span");
-      own.className = "message-acts";
-      if (fact.n > 1 && fact.p === "text") {
-        own.append(
-          iconButton("Previous version", "‹", () => send({ act: "previous", index })),
-          Object.assign(document.createElement("span"), { className: "versions", textContent: `${fact.v}/${fact.n}` }),
-          iconButton("Next version", "›", () => send({ act: "next", index })),
-        );
-      }
-      if (fact.p === "text" && fact.s === "assistant") {
+  // ---- What went wrong stands at the message, with what to do about it.
+  const CUT = { length: "The reply reached the limit of tokens.", incomplete: "The program ended before the reply was complete." };
+  const wordButton = (label, act) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: label });
+    button.addEventListener("click", act);
+    return button;
+  };
+  const stripOf = (fact, isLast) => {
+    const cause = fact.e || (isLast && (CUT[fact.x] || (fact.o && "This message has no reply.")));
+    if (!cause) return null;
+    const strip = Object.assign(document.createElement("div"), { className: "strip", role: "note" });
+    strip.classList.toggle("is-failure", Boolean(fact.e));
+    strip.classList.toggle("is-bare", fact.p === "failure");
+    if (fact.p !== "failure") strip.append(textElement("cause", cause));
+    if (isLast) {
+      if (fact.p === "text" && !fact.o) strip.append(wordButton("Continue", () => press("continue")));
+      strip.append(wordButton(fact.o || fact.p === "failure" ? "Retry" : "Regenerate", () => press("regenerate")));
+      if (fact.e) strip.append(wordButton("Choose model…", () => document.querySelector("#model-pill button, #model-pill")?.click()));
+    }
+    return strip;
+  };
+  const relabel = (bar, was, label) => {
+    const button = bar.querySelector(`button[aria-label="${was}"]`);
+    button?.setAttribute("aria-label", label);
+    if (button) button.title = label;
+  };
+  const versionsOf = (fact, index) => [
+    iconButton("Previous version", "‹", () => send({ act: "previous", index })),
+    textElement("versions", `${fact.v}/${fact.n}`),
+    iconButton("Next version", "›", () => send({ act: "next", index })),
+  ];
+  const actsOf = (bar, fact, index, isLast) => {
+    const own = textElement("message-acts", "");
+    if (fact.p === "text") {
+      if (fact.n > 1) own.append(...versionsOf(fact, index));
+      if (fact.s === "assistant") {
+        if (isLast) own.append(iconButton("Continue", "play", () => press("continue")));
         bar.dataset.read = `${fact.r}/${fact.v}`;
         const button = iconButton("Read aloud", "▶\ufe0e", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
         button.classList.add("read-aloud");
         own.append(button);
       }
-      if (fact.p === "text" && fact.s === "assistant") own.append(iconButton("Compare", "◫", () => window.compare.open(index)));
-      if (fact.p === "text") own.append(iconButton("Branch here", "⎇", () => send({ act: "branch", index })));
-      for (const [name, words] of [["pace", fact.t], ["info", fact.i]]) {
-        if (words) own.append(Object.assign(document.createElement("span"), { className: name, textContent: words }));
-      }
-      bar.append(own);
-      // Whoever clicks on a message means it with the keys, too.
-      bar.closest(".message-row").tabIndex = -1;
-    });
+      if (fact.s === "assistant") own.append(iconButton("Compare", "columns-2", () => window.compare.open(index)));
+      own.append(iconButton("Branch here", "git-branch", () => send({ act: "branch", index })));
+      if (fact.t) own.append(textElement("pace", fact.t, fact.i));
+      if (fact.i) own.append(textElement("info", fact.i));
+    }
+    return own;
+  };
+  const decorateBar = (bar, index) => {
+    const fact = facts[index];
+    // While the messages are being replaced there may be more or fewer of them.
+    if (bar.dataset.fact === keys[index] || !bar.closest(fact.s === "user" ? ".user-row" : ".bot-row")) return;
+    bar.dataset.fact = keys[index];
+    const isLast = index === facts.length - 1;
+    bar.querySelector(":scope > .message-acts")?.remove();
+    bar.nextElementSibling?.matches(".strip") && bar.nextElementSibling.remove();
+    bar.classList.toggle("is-folded", fact.p !== "text");
+    bar.closest(".message-row").classList.toggle("is-last", isLast);
+    relabel(bar, "Retry", "Regenerate");
+    relabel(bar, "Undo", "Delete");
+    bar.append(actsOf(bar, fact, index, isLast));
+    const strip = stripOf(fact, isLast);
+    if (strip) bar.after(strip);
+    // Whoever clicks on a message means it with the keys, too.
+    bar.closest(".message-row").tabIndex = -1;
+  };
+  const decorate = () => {
+    const bars = document.querySelectorAll("#chat .message-buttons");
+    for (let index = 0; index < Math.min(bars.length, facts.length); index += 1) decorateBar(bars[index], index);
     window.readAloud?.show();
   };
   const whenIdle = (act) => {
@@ -73,6 +112,10 @@
   window.chatPage = {
     get facts() { return facts; },
     send(act) { send(act); },
+    /** A message's number and its new words, or words alone for one more. */
+    resend(asked) { resend(asked); },
+    resends(trigger) { resend = trigger; },
+    indexOf(bar) { return [...document.querySelectorAll("#chat .message-buttons")].indexOf(bar); },
     connect(trigger, value) {
       send = trigger;
       this.apply(value());
@@ -83,6 +126,7 @@
       } catch {
         facts = [];
       }
+      keys = facts.map((fact, index) => JSON.stringify([index, index === facts.length - 1, fact]));
       decorateSoon();
     },
   };

@@ -16,6 +16,24 @@
     row.scrollIntoView({ block: "nearest" });
     if (frames > 0) requestAnimationFrame(() => show(row, frames - 1));
   };
+  // The user's own words are sent anew as well: what followed them stays with the version before.
+  const sendAnew = (field) => {
+    const index = window.chatPage.indexOf(field.closest(".message-row").querySelector(".message-buttons"));
+    const text = field.value;
+    button(field, "Cancel")?.click();
+    window.chatPage.resend({ index, text });
+  };
+  const isOwn = (field) => field.closest(".user-row") !== null;
+  const offerSending = (field) => {
+    const save = button(field, "Save");
+    if (!isOwn(field) || !save || save.parentElement.querySelector("[data-says='Save & send']")) return;
+    const made = Object.assign(document.createElement("button"), { type: "button", title: "Save & send (Ctrl+Enter)" });
+    made.dataset.says = "Save & send";
+    made.setAttribute("aria-label", "Save & send");
+    made.addEventListener("click", () => sendAnew(field));
+    save.before(made);
+    save.title = "Save";
+  };
   const prepare = (field) => {
     for (const [was, label] of Object.entries(LABELS)) {
       const found = button(field, was);
@@ -24,6 +42,7 @@
       found.title = `${label} (${label === "Save" ? "Ctrl+Enter" : "Esc"})`;
       found.dataset.says = label;
     }
+    offerSending(field);
     if (field.dataset.isPrepared) return;
     field.dataset.isPrepared = "";
     field.setAttribute("aria-label", "Text of the message");
@@ -48,7 +67,8 @@
     event.preventDefault();
     event.stopImmediatePropagation();
     const row = event.target.closest(".message-row");
-    button(event.target, saves ? "Save" : "Cancel")?.click();
+    if (saves && isOwn(event.target)) sendAnew(event.target);
+    else button(event.target, saves ? "Save" : "Cancel")?.click();
     row?.focus({ preventScroll: true });
   }, true);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);

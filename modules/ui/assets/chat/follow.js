@@ -3,7 +3,7 @@
   "use strict";
   const byId = (id) => document.getElementById(id);
   const NEAR = 80;
-  const ASKS = "#box .submit-button, #regenerate, #continue, #chat [aria-label=Retry], #past-chats .chat-row, #new-chat, #new-incognito, #to-end";
+  const ASKS = "#box .submit-button, #regenerate, #continue, #chat :is([aria-label=Regenerate], .strip-act, [data-says='Save & send']), #past-chats .chat-row, #new-chat, #new-incognito, #to-end";
   let follows = true;
   let asked = false;
   let last = { top: 0, height: 0 };

@@ -15,6 +15,8 @@ _TEMPORARY: Final = (
     '<i class="icon icon-ghost" aria-hidden="true"></i>Temporary chat: nothing of it is saved, and it is gone when you '
     "leave it or reload the page."
 )
+# What the page's script asks for: a message's number and its new words.
+_RESEND: Final = "window.chatPage.resends((asked) => trigger('submit', asked));"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Composer:
     dummy_message: gr.Button
     dummy_reply: gr.Button
     count: gr.Button
+    resend: gr.HTML
 
 
 def composer(settings: Settings) -> Composer:
@@ -67,6 +70,7 @@ def composer(settings: Settings) -> Composer:
                 dummy_message=_action("Insert as me", "dummy-message"),
                 dummy_reply=_action("Insert as assistant", "dummy-reply"),
                 count=_action("Count tokens", "count-tokens"),
+                resend=gr.HTML("", html_template="", js_on_load=_RESEND, elem_id="resend", visible=True),
             )
 
 

@@ -1,0 +1,94 @@
+"""What is sent anew, what waits for the end of a reply, what went wrong, and a server that is not there."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.sites import scripted_site
+from tests.browser.visits import visiting
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_PACE: Final = re.compile(r"^[\d,.]+ tok/s · [\d,]+ tok · [\d.]+ s$")
+
+
+async def test_edited_question_is_asked_anew_and_the_old_answer_is_kept(chat: ChatPage) -> None:
+    await chat.say("echo: First answer")
+    await chat.say("echo: Second answer")
+    await chat.sent.first.hover()
+    await chat.button("Edit").first.click()
+    await chat.page.locator("#chat textarea").fill("echo: Another answer")
+    await chat.page.keyboard.press("Control+Enter")
+    await expect(chat.replies).to_have_text(["Another answer"])
+    await chat.until_done()
+    await expect(chat.versions).to_have_text(["2/2"])
+    await chat.button("Previous version").click()
+    await expect(chat.replies).to_have_text(["First answer", "Second answer"])
+    await chat.page.reload()
+    await expect(chat.replies).to_have_text(["First answer", "Second answer"])
+    await chat.sent.first.hover()
+    await chat.button("Next version").click()
+    await expect(chat.replies).to_have_text(["Another answer"])
+
+
+async def test_messages_wait_for_the_end_of_a_reply(chat: ChatPage) -> None:
+    queue = chat.page.locator("#queue")
+    await chat.write("slow 3000")
+    await chat.growing()
+    for words in ("echo: One", "echo: Two", "echo: Three"):
+        await chat.write(words)
+    await expect(queue.locator("li")).to_have_count(3)
+    await expect(chat.box).to_have_value("")
+    await queue.get_by_role("button", name="Remove").nth(1).click()
+    await queue.get_by_role("button", name="Edit").nth(1).click()
+    await expect(chat.box).to_have_value("echo: Three")
+    await chat.box.press("Enter")
+    await chat.page.reload()
+    await expect(queue.locator("li")).to_have_text(["echo: One", "echo: Three"])
+    await chat.stop_button.click()
+    await queue.get_by_role("button", name="Send now").click()
+    await expect(chat.sent).to_have_text(["slow 3000", "echo: One", "echo: Three"])
+    await chat.until_done()
+    await expect(chat.replies.last).to_have_text("Three")
+    await expect(queue).to_have_count(0)
+
+
+async def test_failure_stands_at_its_message(chat: ChatPage) -> None:
+    strip = chat.page.locator("#chat .strip")
+    await chat.write("fail")
+    await expect(strip.get_by_role("button", name="Retry")).to_be_visible()
+    await expect(chat.page.locator("#chat")).to_contain_text("ended unexpectedly")
+    await expect(chat.notices).to_have_count(0)
+    await chat.page.reload()
+    await expect(chat.page.locator("#chat")).to_contain_text("ended unexpectedly")
+    await strip.get_by_role("button", name="Retry").click()
+    await expect(chat.stop_button).to_have_count(0)
+    await expect(strip.get_by_role("button", name="Retry")).to_be_visible()
+    await expect(chat.sent).to_have_count(1)
+
+
+async def test_figures_of_a_reply(chat: ChatPage) -> None:
+    await chat.say("count 200")
+    await expect(chat.page.locator("#chat .pace")).to_have_text(_PACE)
+    await chat.say("echo: More")
+    await expect(chat.page.locator("#chat .pace")).to_have_text([_PACE, _PACE])
+    await chat.button("More ways to send", "#composer").click()
+    await expect(chat.page.get_by_role("menuitem")).to_have_count(3)
+    await chat.page.keyboard.press("Escape")
+
+
+async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser, tmp_path: Path) -> None:
+    async with scripted_site(tmp_path) as site, visiting(browser, site.url) as page:
+        chat = ChatPage(page)
+        await chat.arrive()
+        await chat.box.fill("What I was writing")
+        banner = page.get_by_text("The server cannot be reached")
+        await page.route("**/gradio_api/app_id", lambda route: route.abort())
+        await expect(banner).to_be_visible(timeout=5_000)
+        await page.unroute_all()
+        await expect(banner).to_have_count(0, timeout=5_000)
+        await expect(chat.box).to_have_value("What I was writing")
