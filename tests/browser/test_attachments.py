@@ -51,6 +51,7 @@ async def test_picture_stays_with_a_message_that_is_edited_and_branched(chat: Ch
     await _paste(chat, "cat.png", _png())
     await chat.say("what is it?")
     await expect(chat.replies).to_contain_text(SEEN)
+    await chat.sent.first.hover()
     await chat.button("Edit").first.click()
     await chat.page.locator("#chat textarea").fill("and now, what is it?")
     await chat.button("Save").click()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
@@ -92,3 +93,26 @@ async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser,
         await page.unroute_all()
         await expect(banner).to_have_count(0, timeout=5_000)
         await expect(chat.box).to_have_value("What I was writing")
+
+
+async def test_files_are_told_of_before_they_are_sent(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("The password is swordfish. " * 40, encoding="utf-8")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing of the kind")
+    Image.new("RGB", (8, 8), "teal").save(tmp_path / "cat.png")
+    async with scripted_site(tmp_path / "data", scripted_text_only=True) as site, visiting(browser, site.url) as page:
+        chat = ChatPage(page)
+        await chat.arrive()
+        chips = page.locator("#files li")
+        await page.locator("#box input[type=file]").set_input_files(
+            [tmp_path / name for name in ("notes.txt", "broken.pdf", "cat.png")]
+        )
+        await expect(chips).to_have_count(3)
+        await expect(chips.nth(0)).to_contain_text(re.compile(r"notes\.txt.*\d tok", re.DOTALL))
+        await expect(chips.nth(1)).to_contain_text("broken.pdf")
+        await expect(chips.nth(2)).to_contain_text("cannot see pictures")
+        for name in ("broken.pdf", "cat.png"):
+            await page.get_by_role("button", name=f"Remove {name}").press("Enter")
+            await expect(chips.filter(has_text=name)).to_have_count(0)
+        await expect(page.locator("#gauge")).to_have_text(re.compile(r"^\d+ % of 8k$"))
+        await page.click("#gauge")
+        await expect(page.get_by_role("dialog")).to_contain_text("Room for the reply")

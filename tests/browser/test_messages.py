@@ -20,7 +20,9 @@ _LEAST_LABEL: Final = 40
 @pytest.mark.parametrize("side", ["user", "bot"])
 async def test_editing_has_the_width_of_the_conversation(chat: ChatPage, side: str) -> None:
     await chat.say("count 600")
-    await chat.page.locator(f"#chat .{side}-row").get_by_role("button", name="Edit").click()
+    row = chat.page.locator(f"#chat .{side}-row")
+    await row.hover()
+    await row.get_by_role("button", name="Edit").click()
     field = chat.page.locator("#chat textarea")
     await expect(field).to_be_focused()
     measures = """field => ({share: field.offsetWidth / document.querySelector('#chat').offsetWidth,
@@ -57,6 +59,7 @@ async def test_escape_in_a_message_stops_no_reply_and_save_asks_for_none(chat: C
     await chat.say("echo: Quiet")
     await chat.button("Edit").last.click()
     await chat.page.keyboard.press("Escape")
+    await chat.sent.first.hover()
     await chat.button("Edit").first.click()
     await chat.page.locator("#chat textarea").fill("echo: Another question")
     await chat.button("Save").click()
@@ -87,7 +90,9 @@ async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, 
 
 async def edit(chat: ChatPage, number: int, text: str) -> None:
     """A reply, by its number."""
-    await chat.page.locator("#chat .bot-row").nth(number).get_by_role("button", name="Edit").click()
+    row = chat.page.locator("#chat .bot-row").nth(number)
+    await row.hover()
+    await row.get_by_role("button", name="Edit").click()
     await chat.page.locator("#chat textarea").fill(text)
     await chat.page.keyboard.press("Control+Enter")
 

@@ -1,6 +1,7 @@
 """Events of the Chat tab that lead to a reply: sending, regenerating, continuing, following."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -21,6 +22,7 @@ from modules.library.chats.history import Attachment, History, Side
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
+from modules.ui.chat.figures import live_text
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
@@ -114,9 +116,13 @@ class ReplyHandlers:
         yield merged(shown, await self._screen.listed(tab, settings))
         rate = settings.max_tokens_second
         async with aclosing(_paced(reply, rate) if rate else reply.frames()) as frames:
+            told = 0.0
             async for draft in frames:
                 if settings.stream or draft.calls:
-                    yield {self._middle.live: live_messages(draft)}
+                    pace: Shown = {}
+                    if time.monotonic() - told >= 1:
+                        told, pace = time.monotonic(), {self._middle.composer.meter: live_text(draft)}
+                    yield {self._middle.live: live_messages(draft), **pace}
         tab = tab if tab.is_kept else replace(tab, history=reply.history)
         yield merged(await self._screen.shown(tab, reply.history), await self._screen.listed(tab, settings))
 

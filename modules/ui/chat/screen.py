@@ -18,6 +18,7 @@ from modules.prompt.characters.cast import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
+from modules.ui.chat.figures import ended_text
 from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.view import View, facts_json, reply_messages, view_of, without_last_reply
@@ -181,6 +182,7 @@ class ChatScreen:
             middle.chat: view.messages,
             middle.bridge: facts_json(view.facts),
             middle.live: [],
+            middle.composer.meter: ended_text(seen),
             middle.composer.box: gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running),
             **await self.notice.shown("" if is_running else await self._model_of(tab, history)),
         }

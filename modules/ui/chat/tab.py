@@ -14,6 +14,7 @@ from modules.ui.chat.chat_list import ChatListHandlers
 from modules.ui.chat.editing import EditHandlers, Entered
 from modules.ui.chat.impersonation import Impersonation
 from modules.ui.chat.layout.parts import ChatParts
+from modules.ui.chat.meter import Meter
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
@@ -57,6 +58,7 @@ class _Wiring:
             middle.live,
             middle.composer.box,
             middle.bridge,
+            middle.composer.meter,
             chats.chats,
             chats.undo,
             parts.removed,
@@ -142,6 +144,10 @@ class _Wiring:
         middle.composer.dummy_message.click(edits.dummy_message, entered, outputs, **_QUIET)
         middle.composer.dummy_reply.click(edits.dummy_reply, entered, outputs, **_QUIET)
         middle.composer.count.click(edits.count, entered, None, **_QUIET)
+        meter = middle.composer.meter
+        meter.submit(
+            Meter(self._page, middle, self._screen).counted, entered, [meter], trigger_mode="always_last", **_QUIET
+        )
 
     def _connect_controls(self, following: list[Any]) -> None:
         right, tools = self._right, self._tool_parts

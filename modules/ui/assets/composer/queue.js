@@ -6,9 +6,11 @@
   const PATIENCE = 10000;
   let isPaused = false;
   let sending = 0;
+  let before = 0;
   let timer = 0;
   const box = () => document.querySelector("#box textarea");
   const isBusy = () => Boolean(document.querySelector("#box .stop-button, #live .message-row"));
+  const asked = () => window.chatPage.facts.filter((fact) => fact.s === "user").length;
   const key = () => `queue ${document.querySelector("#place textarea, #place input")?.value ?? ""}`;
   const waiting = () => {
     try {
@@ -75,7 +77,7 @@
     clearTimeout(timer);
     const texts = waiting();
     if (!texts.length) return show();
-    if (isBusy() && sending) {
+    if (sending && (isBusy() || asked() > before)) {
       sending = 0;
       return keep(texts.slice(1));
     }
@@ -84,6 +86,7 @@
     if (isStuck) [sending, isPaused] = [0, true];
     if (!isBusy() && !isPaused && !sending) {
       sending = performance.now();
+      before = asked();
       window.chatPage.resend({ text: texts[0] });
     }
     timer = setTimeout(look, BETWEEN);

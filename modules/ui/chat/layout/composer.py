@@ -15,6 +15,11 @@ _TEMPORARY: Final = (
     '<i class="icon icon-ghost" aria-hidden="true"></i>Temporary chat: nothing of it is saved, and it is gone when you '
     "leave it or reload the page."
 )
+# What the page's script and the server say to each other of sizes and speeds.
+_METER: Final = """
+window.composerMeter.connect((asked) => trigger('submit', asked), () => props.value);
+watch('value', () => window.composerMeter.apply(props.value));
+"""
 # What the page's script asks for: a message's number and its new words.
 _RESEND: Final = "window.chatPage.resends((asked) => trigger('submit', asked));"
 
@@ -34,6 +39,7 @@ class Composer:
     dummy_reply: gr.Button
     count: gr.Button
     resend: gr.HTML
+    meter: gr.HTML
 
 
 def composer(settings: Settings) -> Composer:
@@ -71,6 +77,7 @@ def composer(settings: Settings) -> Composer:
                 dummy_reply=_action("Insert as assistant", "dummy-reply"),
                 count=_action("Count tokens", "count-tokens"),
                 resend=gr.HTML("", html_template="", js_on_load=_RESEND, elem_id="resend", visible=True),
+                meter=gr.HTML("{}", html_template="", js_on_load=_METER, elem_id="meter", visible=True),
             )
 
 

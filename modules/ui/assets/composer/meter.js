@@ -1,0 +1,105 @@
+// How full the context is, how fast the reply comes, and the files beside a message by name and size.
+(() => {
+  "use strict";
+  const PAUSE = 700;
+  let told = {};
+  let ask = () => {};
+  let timer = 0;
+  const element = (tag, properties, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children.filter((each) => each != null));
+    return made;
+  };
+  const icon = (name) => element("span", { className: `icon icon-${name}`, ariaHidden: "true" });
+  const number = (value) => Math.round(value).toLocaleString("en-US");
+  const short = (value) => (value >= 1024 ? `${Math.round(value / 1024)}k` : number(value));
+  const put = (id, make, place) => {
+    document.getElementById(id)?.remove();
+    const made = make();
+    if (!made) return;
+    made.id = id;
+    place(made);
+  };
+  const share = () => Math.min(999, Math.round((100 * told.used) / told.context));
+  const details = () => {
+    const rows = Object.entries({ ...told.parts, "Room for the reply": Math.max(0, told.context - told.used) });
+    const table = element("table", { className: "context-parts" }, ...rows.map(([name, tokens]) =>
+      element("tr", {}, element("th", { scope: "row", textContent: name }), element("td", { textContent: `${number(tokens)} tok` }))));
+    window.overlay.open({
+      title: `Context: ${number(told.used)} of ${number(told.context)} tokens`, size: "small",
+      content: table, actions: [{ label: "Close", kind: "primary" }],
+    });
+  };
+  const gauge = () => {
+    if (!told.context) return null;
+    const label = `${share()} % of ${short(told.context)}`;
+    const made = element("button", { type: "button", title: "Context that the next request uses" }, icon("gauge"), label);
+    made.setAttribute("aria-label", `Context used: ${label}`);
+    made.classList.toggle("is-full", share() >= 90);
+    made.addEventListener("click", details);
+    return made;
+  };
+  const remove = (index) => {
+    document.querySelectorAll("#box .thumbnail-item")[index]?.querySelector("button")?.click();
+    document.querySelector("#box textarea")?.focus();
+    askSoon();
+  };
+  const chip = (file, index) => {
+    const size = file.problem ? "" : file.tokens ? `${number(file.tokens)} tok` : "";
+    const close = element("button", { type: "button", title: `Remove ${file.name}` }, icon("x"));
+    close.setAttribute("aria-label", `Remove ${file.name}`);
+    close.addEventListener("click", () => remove(index));
+    const made = element("li", { className: file.problem ? "is-failure" : "" }, icon(file.kind),
+      element("span", { className: "file-name", textContent: file.name, title: file.name }),
+      size && element("small", { textContent: size }), close);
+    if (file.problem) made.append(element("p", { role: "alert", textContent: file.problem }));
+    return made;
+  };
+  const files = () => (told.files?.length ? element("ol", { className: "file-chips" }, ...told.files.map(chip)) : null);
+  const show = () => {
+    put("gauge", gauge, (made) => document.querySelector("#chat-actions")?.append(made));
+    put("files", files, (made) => document.querySelector("#box")?.before(made));
+    put("live-pace", () => (told.live ? element("div", { textContent: told.live }) : null),
+      (made) => document.querySelector("#live")?.after(made));
+  };
+  const askSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => document.querySelector("#box .stop-button") || ask({ act: "count" }), PAUSE);
+  };
+  window.composerMeter = {
+    connect(trigger, value) {
+      ask = trigger;
+      this.apply(value());
+      askSoon();
+    },
+    apply(value) {
+      try {
+        told = { ...told, ...JSON.parse(value || "{}") };
+      } catch {
+        return;
+      }
+      if (!told.live && "rows" in told) {
+        delete told.rows;
+        askSoon();
+      }
+      show();
+    },
+  };
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.("#box textarea")) askSoon();
+  });
+  const watch = () => {
+    const box = document.getElementById("box");
+    if (!box) return setTimeout(watch, 100);
+    let count = 0;
+    new MutationObserver(() => {
+      const now = box.querySelectorAll(".thumbnail-item").length;
+      if (now === count) return;
+      count = now;
+      if (!now) delete told.files;
+      show();
+      askSoon();
+    }).observe(box, { childList: true, subtree: true });
+  };
+  watch();
+})();
