@@ -22,7 +22,6 @@ from modules.library.chats.history import Attachment, History, Side
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
-from modules.ui.chat.figures import live_text
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
@@ -31,6 +30,7 @@ from modules.ui.page.escape import as_written
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.draft import ReplyDraft, divided
+from modules.ui.replies.figures import live_text
 from modules.ui.replies.marks import ChangedElsewhere
 from modules.ui.replies.requests import MEMORY, chat_request
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp

@@ -18,7 +18,6 @@ from modules.prompt.characters.cast import cast_for
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
-from modules.ui.chat.figures import ended_text
 from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.view import View, facts_json, reply_messages, view_of, without_last_reply
@@ -27,6 +26,7 @@ from modules.ui.model.notice import ModelNotice
 from modules.ui.page.image_tool import picture_url
 from modules.ui.page.page import Page
 from modules.ui.page.thumbnails import Thumbnails
+from modules.ui.replies.figures import ended_text
 from modules.ui.replies.marks import marks_of
 from modules.ui.replies.requests import persona
 from modules.ui.replies.tab_state import ChatTab, place_text, placed_tab, unkept

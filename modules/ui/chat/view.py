@@ -15,13 +15,14 @@ from gradio.components.chatbot import MetadataDict, TextMessage
 from modules.chat.citations import KNOWLEDGE, SOURCES, citations_of, is_in_passages
 from modules.chat.session.session import versions_of
 from modules.chat.tool_loop import REJECTED
-from modules.library.chats.history import Attachment, ChatTurn, History, Outcome, Side
+from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.branches.tokens import key_of
 from modules.ui.knowledge.links import with_links
 from modules.ui.page.escape import shown_markdown
 from modules.ui.page.image_tool import picture_name
 from modules.ui.replies.draft import CallSoFar, ReplyDraft, divided
+from modules.ui.replies.figures import EXACT_BELOW, rate_of
 from modules.ui.replies.marks import Fact, Part
 
 APPROVALS: Final = ("Approve", "Always approve", "Reject")
@@ -29,8 +30,6 @@ Picture = Callable[[Attachment], str]
 
 # The model reads the whole result; on the page it is only looked at.
 _MAX_SHOWN_RESULT: Final = 4000
-# A decimal of a hundred tokens a second tells nothing.
-_EXACT_BELOW: Final = 100
 _MAX_TITLE_ARGUMENTS: Final = 60
 _MAX_TITLE_ANSWER: Final = 80
 _ENDED: Final = {
@@ -173,19 +172,8 @@ def _fact(row: int, side: Side, part: Part, turn: ChatTurn) -> Fact:
 def pace_of(turn: ChatTurn) -> str:
     """How fast it was written, how long it is, and how long its first token took."""
     waited = turn.outcome.waited
-    first = f"{waited:.{1 if waited < _EXACT_BELOW else 0}f} s" if waited else ""
+    first = f"{waited:.{1 if waited < EXACT_BELOW else 0}f} s" if waited else ""
     return " · ".join(filter(None, (rate_of(turn.tokens, turn.seconds, turn.outcome), _length(turn.tokens), first)))
-
-
-def rate_of(tokens: int, seconds: float, outcome: Outcome) -> str:
-    """With decimals only where they tell something. The first token took no writing."""
-    if outcome.writing and tokens > 1:
-        rate = (tokens - 1) / outcome.writing
-    elif tokens and seconds:
-        rate = tokens / seconds
-    else:
-        return ""
-    return f"{rate:,.{1 if rate < _EXACT_BELOW else 0}f} tok/s"
 
 
 def _length(tokens: int) -> str:

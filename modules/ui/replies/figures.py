@@ -1,10 +1,24 @@
 """What the page's script is told of a reply's speed and of its size."""
 
 import json
+from typing import Final
 
-from modules.library.chats.history import History
-from modules.ui.chat.view import rate_of
+from modules.library.chats.history import History, Outcome
 from modules.ui.replies.draft import ReplyDraft
+
+# A decimal of a hundred tokens a second tells nothing.
+EXACT_BELOW: Final = 100
+
+
+def rate_of(tokens: int, seconds: float, outcome: Outcome) -> str:
+    """With decimals only where they tell something. The first token took no writing."""
+    if outcome.writing and tokens > 1:
+        rate = (tokens - 1) / outcome.writing
+    elif tokens and seconds:
+        rate = tokens / seconds
+    else:
+        return ""
+    return f"{rate:,.{1 if rate < EXACT_BELOW else 0}f} tok/s"
 
 
 def live_text(draft: ReplyDraft) -> str:
