@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from modules.errors import BadRequest, ServiceError
-from modules.library.chats.arrangement import Arrangement, ChatFolder, noted, with_folder
+from modules.library.chats.arrangement import Arrangement, noted, with_parents
 from modules.library.chats.file import MAX_CHAT_BYTES
 from modules.library.chats.histories import Histories, Place
 from modules.library.chats.markdown import history_of, markdown
@@ -97,29 +97,23 @@ class ChatArchive:
         return found
 
     def _arrange(self, taken: list[Imported], old_id: str, before: Arrangement) -> None:
-        notes = before.notes(old_id)
+        """What was noted of a chat is noted of it here, too."""
+        if old_id not in before.chats:
+            return
         for place, chat_id in taken:
 
             def act(now: Arrangement, chat_id: str = chat_id) -> Arrangement:
-                now, folder = _with_same_folder(now, before, notes.folder)
-                return noted(now, chat_id, replace(notes, folder=folder))
+                notes = before.notes(old_id)
+                now = noted(now, chat_id, replace(notes, folder=""))
+                return with_parents(now, _names(before, notes.folder), chat_id)
 
-            if old_id in before.chats:
-                self._chats.change(place, act)
-
-
-def _with_same_folder(now: Arrangement, before: Arrangement, folder_id: str) -> tuple[Arrangement, str]:
-    """With a folder of the name that one of another arrangement has, where that is."""
-    folder = next((each for each in before.folders if each.id == folder_id), None)
-    if folder is None:
-        return now, ""
-    now, parent = _with_same_folder(now, before, folder.parent) if folder.parent else (now, "")
-    same = next((each for each in now.folders if _is_same(each, folder, parent)), None)
-    return (now, same.id) if same else with_folder(now, folder.name, parent)
+            self._chats.change(place, act)
 
 
-def _is_same(one: ChatFolder, other: ChatFolder, parent: str) -> bool:
-    return one.name == other.name and one.parent == parent
+def _names(arrangement: Arrangement, folder_id: str) -> tuple[str, ...]:
+    """Of a folder and of those that it is in, outermost first."""
+    folder = next((each for each in arrangement.folders if each.id == folder_id), None)
+    return () if folder is None else (*_names(arrangement, folder.parent), folder.name)
 
 
 def _arranged(archive: zipfile.ZipFile) -> dict[str, Arrangement]:

@@ -123,6 +123,15 @@ def with_folder(arrangement: Arrangement, name: str, parent: str = "") -> tuple[
     return replace(arrangement, folders=(*arrangement.folders, made)), folder_id
 
 
+def with_parents(arrangement: Arrangement, names: Iterable[str], chat_id: str) -> Arrangement:
+    """With the chat in a folder within folders of these names, outermost first; those that are missing are made."""
+    parent = ""
+    for name in names:
+        same = next((each for each in arrangement.folders if (each.name, each.parent) == (name, parent)), None)
+        arrangement, parent = (arrangement, same.id) if same else with_folder(arrangement, name, parent)
+    return moved(arrangement, chat_id, parent)
+
+
 def folder_renamed(arrangement: Arrangement, folder_id: str, name: str) -> Arrangement:
     """Raises NotFound, BadRequest."""
     return _replaced(arrangement, replace(arrangement.folder(folder_id), name=_name(name)))

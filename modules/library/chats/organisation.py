@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -117,9 +118,11 @@ def _arrangement(content: Mapping[str, object], file_name: str) -> Arrangement:
     chats = mapping_at(content, "chats", file_name)
     folders = tuple(_folder(each, file_name) for each in objects_at(content, "folders", file_name))
     known = {folder.id for folder in folders}
+    top = {folder.id for folder in folders if folder.parent not in known}
     former = mapping_at(content, "former", file_name)
     return Arrangement(
-        folders=folders,
+        # Rings and third levels, which only others write, are taken apart.
+        folders=tuple(replace(each, parent=each.parent if each.parent in top else "") for each in folders),
         chats={
             chat: _notes(as_object(notes, f"{file_name}: {chat!a}"), known, file_name) for chat, notes in chats.items()
         },

@@ -16,6 +16,7 @@ class PageSettings(SettingsGroup, frozen=True):
         True, "Show the inspector beside the chat. If it was never set, it is closed until it is opened."
     )
     show_expert: bool = setting(False, "Show controls of the page that only experts look for.")
+    name_chats: bool = setting(False, "Let the model name new chats, with a short request after the first reply.")
     preset: str = setting("", "Preset that the page's parameters were loaded from.")
     recommended_sampling: Literal["auto", "on", "off"] = setting(
         "auto",

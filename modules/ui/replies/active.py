@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Container, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -29,6 +30,9 @@ _END_SECONDS: Final = 5.0
 _BUSY: Final = "A reply is being written to this chat. Stop it first."
 
 
+Afterwards = Callable[[ChatTab, History], Coroutine[None, None, None]]
+
+
 class ActiveReplies:
     """Owns the tasks of all replies; closing it stops them, and waits until what they have said is kept."""
 
@@ -40,6 +44,12 @@ class ActiveReplies:
         self._loop = ToolLoop(runtime.chat, tools, runtime.work)
         self._replies: dict[tuple[Place, str], RunningReply | RunningVersions] = {}
         self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
+        self._afterwards: list[Afterwards] = []
+        self._later: set[asyncio.Task[None]] = set()
+
+    def when_complete(self, act: Afterwards) -> None:
+        """Have `act` called for each chat that has got a whole reply, with the conversation; nobody waits for it."""
+        self._afterwards.append(act)
 
     def running(self, tab: ChatTab) -> RunningReply | RunningVersions | None:
         return self._replies.get(tab.key)
@@ -162,7 +172,7 @@ class ActiveReplies:
             await asyncio.wait([task], timeout=_END_SECONDS)
 
     async def aclose(self) -> None:
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._later]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -176,6 +186,11 @@ class ActiveReplies:
             reply = self._replies.pop(tab.key)
             self._changes.finished(tab.key)
             reply.finish()
+        if reply.error is None and not reply.is_stopped:
+            for act in self._afterwards:
+                task = asyncio.create_task(act(tab, reply.history))
+                self._later.add(task)
+                task.add_done_callback(self._later.discard)
 
     def _save(self, tab: ChatTab, history: History) -> None:
         self._histories.save(tab.place, tab.chat, history)

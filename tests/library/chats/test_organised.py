@@ -237,6 +237,14 @@ def test_what_others_wrote_into_the_file_stays(chats: OrganisedChats, data: User
     assert content["places"]["instruct"]["chats"] == {FIRST: {"colour": "red", "pinned": True, "tags": ["t"]}}
 
 
+def test_folders_in_a_ring_are_taken_apart(chats: OrganisedChats, data: UserData) -> None:
+    parents = {"a": "b", "b": "a", "c": "", "d": "c", "e": "d", "f": "gone"}
+    folders = [{"id": each, "name": each, "parent": parent} for each, parent in parents.items()]
+    data.organisation.write_text(json.dumps({"places": {"instruct": {"folders": folders}}}))
+    read = {each.id: each.parent for each in chats.list(INSTRUCT, limit=9).folders}
+    assert read == {"a": "", "b": "", "c": "", "d": "c", "e": "", "f": ""}
+
+
 def test_nothing_is_written_without_a_change(chats: OrganisedChats, data: UserData) -> None:
     chats.change(INSTRUCT, partial(arranged.pinned, chat_id=FIRST, is_pinned=False))
     with pytest.raises(BadRequest):

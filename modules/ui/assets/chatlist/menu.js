@@ -76,14 +76,22 @@
     ], { label: `Actions for the folder ${folder.name}` });
   };
 
+  const importChats = () => document.querySelector("#import-chats button, button#import-chats")?.click();
+  const exportAll = () => pastChats.acts.save({ chat: "", format: "zip" });
+  // The same stands in the settings.
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-chats]") : null;
+    if (button) (button.dataset.chats === "export" ? exportAll : importChats)();
+  });
+
   pastChats.connectMenu = (element) => {
     const button = window.overlay.element("button", { type: "button", className: "chats-more", "aria-haspopup": "menu", "aria-label": "More for chats", title: "More" }, "⋯");
     element.append(button);
     button.addEventListener("click", () => window.overlay.menu(button, [
       { label: "New folder…", act: () => newFolder() },
       { separator: true },
-      { label: "Import chats…", detail: ".json, .md or .zip", act: () => document.querySelector("#import-chats button, #import-chats")?.click() },
-      { label: "Export all chats", detail: ".zip", act: () => pastChats.acts.save({ chat: "", format: "zip" }) },
+      { label: "Import chats…", detail: ".json, .md or .zip", act: importChats },
+      { label: "Export all chats", detail: ".zip", act: exportAll },
     ], { label: "More for chats" }));
   };
 })();
