@@ -13,6 +13,7 @@ from modules.ui.characters.tab import build_character
 from modules.ui.chat.layout.chat_list import chat_list
 from modules.ui.chat.layout.controls import controls
 from modules.ui.chat.layout.conversation import conversation
+from modules.ui.chat.layout.files import chat_files
 from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.layout.tools import tool_parts
 from modules.ui.chat.tab import connect_chat
@@ -115,7 +116,7 @@ def _settings(page: Page) -> None:
         SettingsPage("Tools & MCP", "tools-tab", build_tools, "wrench"),
         SettingsPage("API", "api-tab", build_api, "network"),
         SettingsPage("Extensions", "extensions-tab", program.build_extensions, "puzzle"),
-        SettingsPage("Data", "data-tab", build_data, "database"),
+        SettingsPage("Data", "data-tab", _build_data, "database"),
         SettingsPage("About", "about-tab", build_about, "info"),
     ]
     build_settings(page, pages)
@@ -127,6 +128,11 @@ def _general(program: ProgramPages) -> Callable[[Page], None]:
         program.build_general(page)
 
     return build
+
+
+def _build_data(page: Page) -> None:
+    chat_files(page)
+    build_data(page)
 
 
 def _tab(section: Section) -> gr.Tab:

@@ -19,9 +19,9 @@ from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.chat.starters import starter
-from modules.ui.chatlist.naming import ChatNaming
 from modules.ui.knowledge.chat import ChatKnowledge
 from modules.ui.page.page import Page
+from modules.ui.replies.naming import ChatNaming
 from modules.ui.shell.internals import current_page, sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -51,7 +51,8 @@ class _Wiring:
         self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
         self._edits = EditHandlers(page, middle, self._screen)
         self._list = ChatListHandlers(page, parts, self._screen, self._replies)
-        page.active_replies.when_complete(ChatNaming(page).name)
+        naming = ChatNaming(page.runtime, page.list_changes, lambda: page.settings.name_chats)
+        page.active_replies.when_complete(naming.name)
         self._entered = {middle.tab, middle.choices, middle.place, middle.composer.box, *page.inputs.components}
         self._outputs = [
             middle.tab,

@@ -5,7 +5,6 @@ from typing import Final
 
 import gradio as gr
 
-from modules.ui.chatlist.data import chat_files
 from modules.ui.page.access import is_operator
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_tab
@@ -23,7 +22,6 @@ _STRANGER: Final = "Folders are shown to who may change the program: open the pa
 def build_data(page: Page) -> None:
     """To be called within its tab. Paths are told to operators only."""
     tab = current_tab()
-    chat_files(page)
     folders = gr.Markdown(_STRANGER, elem_id="data-folders")
 
     async def told(request: gr.Request) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modules.library.chats.histories import Place
-from modules.ui.chatlist.naming import title_in
+from modules.ui.replies.naming import title_in
 from tests.ui.served import ServedPage, served_page
 from tests.ui.wire import new_tab
 

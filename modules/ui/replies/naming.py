@@ -1,7 +1,8 @@
-"""Names that the model gives to new chats, where the user wants that: after the first reply, when nobody else waits."""
+"""Names that the model gives to new chats: after the first reply, when nobody else waits."""
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -11,9 +12,10 @@ from modules.library.chats.history import History, Row, is_named
 from modules.messages import Role, text_message
 from modules.reply.gather import gather
 from modules.requests import ChatRequest, Limits
+from modules.runtime import Runtime
 from modules.sampling import Sampling
-from modules.ui.page.page import Page
 from modules.ui.replies.draft import divided
+from modules.ui.replies.list_changes import ListChanges
 from modules.ui.replies.tab_state import ChatTab
 
 _MAX_TOKENS: Final = 12
@@ -29,22 +31,24 @@ _LABEL: Final = re.compile(r"^(title|titel)\s*:\s*", re.IGNORECASE)
 
 
 class ChatNaming:
-    """Reads files, off the event loop."""
+    """Reads files, off the event loop. `is_wanted` says whether the user wants it."""
 
-    def __init__(self, page: Page) -> None:
-        self._page = page
+    def __init__(self, runtime: Runtime, changes: ListChanges, is_wanted: Callable[[], bool]) -> None:
+        self._runtime = runtime
+        self._changes = changes
+        self._is_wanted = is_wanted
 
     async def name(self, tab: ChatTab, history: History) -> None:
         """After a reply to the chat; nothing where that was not its first one, or it has a name."""
         row = _only_exchange(history)
-        if row is None or not tab.is_kept or is_named(tab.chat) or not self._page.settings.name_chats:
+        if row is None or not tab.is_kept or is_named(tab.chat) or not self._is_wanted():
             return
-        await self._page.runtime.work.until_idle()
+        await self._runtime.work.until_idle()
         try:
             title = await self._title(row, f"page:title:{tab.chat}")
             if title:
-                await asyncio.to_thread(self._page.runtime.library.chats.name_once, tab.place, tab.chat, title)
-                self._page.list_changes.note()
+                await asyncio.to_thread(self._runtime.library.chats.name_once, tab.place, tab.chat, title)
+                self._changes.note()
         except ServiceError:
             # The chat is called by its first line, as all are.
             return
@@ -60,7 +64,7 @@ class ChatNaming:
             template_arguments={"enable_thinking": False},
             truncates=True,
         )
-        (choice,) = (await gather(self._page.runtime.chat.chat(request, owner=owner))).choices
+        (choice,) = (await gather(self._runtime.chat.chat(request, owner=owner))).choices
         return title_in(choice.text, is_cut=choice.reason is FinishReason.LENGTH)
 
 
