@@ -19,13 +19,14 @@ class Started:
     """The request is accepted and about to run on `model`; always the first event.
 
     `unsupported` are the sampling parameters that the model's backend does not have, `repairs` what had to be done with
-    the conversation for its chat template to take it.
+    the conversation for its chat template to take it, `lore` the entries of lorebooks that are in the prompt.
     """
 
     model: str
     prompt_tokens: int
     unsupported: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    lore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from extensions.openai.common.answers import IGNORED_HEADER, REPAIRS_HEADER
+from extensions.openai.common.answers import IGNORED_HEADER, LORE_HEADER, REPAIRS_HEADER
 from extensions.openai.common.errors import Forbidden, Unauthorized, error_response
 from extensions.openai.common.middleware import JsonRoute
 from modules.errors import BadRequest, ServiceError
@@ -176,7 +176,7 @@ def _matches(digests: list[bytes], wanted: bytes) -> bool:
 
 
 # Scripts of a page read no other headers of an answer from another origin (Fetch Standard, CORS).
-_EXPOSED: Final = (IGNORED_HEADER, REPAIRS_HEADER, "Retry-After", "request-id", "x-request-id")
+_EXPOSED: Final = (IGNORED_HEADER, REPAIRS_HEADER, LORE_HEADER, "Retry-After", "request-id", "x-request-id")
 
 
 class CrossOrigin(CORSMiddleware):

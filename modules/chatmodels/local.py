@@ -56,7 +56,7 @@ class LocalModel:
         written = replace(written, prompt=prompt)
         reply_format = choose_format(request, self._reply_context(written))
         generations = _with_adapters(chat_generations(card, request, written, reply_format), adapters)
-        started = _started(card, len(prompt.tokens), written.repairs)
+        started = replace(_started(card, len(prompt.tokens)), repairs=written.repairs, lore=written.lore)
         async with aclosing(_replied(self.engine, generations, scope.work, started, reply_format)) as events:
             async for event in events:
                 yield event
@@ -147,8 +147,8 @@ def _with_adapters(generations: list[Generation], adapters: tuple[Adapter, ...] 
     return generations if adapters is None else [replace(each, adapters=adapters) for each in generations]
 
 
-def _started(card: ModelCard, prompt_tokens: int, repairs: tuple[str, ...] = ()) -> Started:
-    return Started(model=card.name, prompt_tokens=prompt_tokens, unsupported=card.unsupported, repairs=repairs)
+def _started(card: ModelCard, prompt_tokens: int) -> Started:
+    return Started(model=card.name, prompt_tokens=prompt_tokens, unsupported=card.unsupported)
 
 
 async def _replied(

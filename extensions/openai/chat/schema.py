@@ -137,6 +137,13 @@ class TemplateFields(RequestModel):
     bot_name: str | None = Field(None, description="The same as name2.")
     context: str | None = Field(None, description="The character's context, in place of its file's.")
     greeting: str | None = Field(None, description="The character's greeting, in place of its file's.")
+    greeting_index: int | None = Field(
+        None, ge=0, description="Which of the character's greetings: 0 its first message, 1 the first alternate one."
+    )
+    lorebooks: list[str] | None = Field(
+        None, description="Names of lorebooks besides the character's own, in place of those in the settings."
+    )
+    use_lorebooks: bool | None = Field(None, description="False leaves all lorebooks out, the character's own too.")
     user_bio: str | None = Field(None, description="Description of the user; for the modes chat and chat-instruct.")
     chat_instruct_command: str | None = Field(None, description="The instruction of the mode chat-instruct.")
     chat_template_str: str | None = Field(None, description="Jinja template of the dialogue.")

@@ -11,7 +11,7 @@ from typing import Final, Self
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from extensions.openai.common.generation import GenerationFields, ignored_parameters
+from extensions.openai.common.generation import GenerationFields, ignored_parameters, quoted_titles
 from extensions.openai.structured.constraint import unenforced_parts
 from modules.engine.types import Alternative, TokenLogprob, Usage
 from modules.events import Done, Event, Started
@@ -125,6 +125,7 @@ def candidates(scored: TokenLogprob) -> tuple[Alternative, ...]:
 
 IGNORED_HEADER = "X-Ignored-Parameters"
 REPAIRS_HEADER = "X-Prompt-Repairs"
+LORE_HEADER = "X-Lorebook-Entries"
 
 
 def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
@@ -155,7 +156,11 @@ class ExtraHeaders:
         started = self.started
         unsupported = started.unsupported if started else ()
         ignored = (*ignored_parameters(self.body, unsupported), *unenforced_parts(self.body), *self.left_out)
-        named = {IGNORED_HEADER: ignored, REPAIRS_HEADER: started.repairs if started else ()}
+        named = {
+            IGNORED_HEADER: ignored,
+            REPAIRS_HEADER: started.repairs if started else (),
+            LORE_HEADER: quoted_titles(started.lore) if started else (),
+        }
         return {header: ", ".join(names) for header, names in named.items() if names}
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from pydantic import Field, field_validator
 
@@ -276,6 +277,11 @@ _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9_.:$\[\]-]+")
 # Servers in front of this one refuse answers whose headers exceed 8 KiB: 40 places of 200 characters.
 _LONGEST: Final = 200
 _MOST: Final = 40
+
+
+def quoted_titles(titles: Iterable[str]) -> tuple[str, ...]:
+    """The first of them, in the signs of addresses: titles are anybody's words, and headers hold plain letters only."""
+    return tuple(quote(title, safe=" ")[:_LONGEST] for title in islice(titles, _MOST))
 
 
 def plain_places(places: Iterable[str]) -> tuple[str, ...]:

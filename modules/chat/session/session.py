@@ -28,10 +28,15 @@ from modules.library.chats.history import (
 from modules.messages import Message
 
 
-def greeted(greeting: str) -> History:
-    """A new conversation, in which the character has spoken first unless `greeting` is empty."""
-    row = Row(assistant=with_current(ChatTurn(), _version(greeting)), is_greeting=True)
-    return History(rows=(row,)) if greeting else History()
+def greeted(greeting: str, *others: str) -> History:
+    """A new conversation, in which the character has spoken first unless `greeting` is empty; the `others` are versions of
+    what it says."""
+    if not greeting:
+        return History()
+    turn = with_current(ChatTurn(), _version(greeting))
+    for other in others:
+        turn = appended(turn, _version(other))
+    return History(rows=(Row(assistant=chosen(turn, 0) if others else turn, is_greeting=True),))
 
 
 def with_message(

@@ -138,6 +138,14 @@ def greeting_of(persona: Persona, character: Character) -> str:
     return greetings[persona.greeting_index if persona.greeting_index < len(greetings) else 0] if greetings else ""
 
 
+def all_greetings(persona: Persona, library: Library, settings: Settings) -> tuple[str, ...]:
+    """What a chat may begin with, macros filled in, the first one first. Reads files. Raises BadRequest."""
+    who = speakers(persona, library, settings)
+    macros = who.macros("")
+    texts = (macros.filled(without_reserved(text)).strip() for text in who.character.greetings)
+    return tuple(dict.fromkeys(filter(None, texts)))
+
+
 class _Texts:
     """What stands above, in and below the conversation."""
 

@@ -13,6 +13,8 @@ from modules.prompt.characters.matching import Finder, Patterns
 # What books say nothing about.
 _SCAN_DEPTH: Final = 4
 _SHARE: Final = 4
+# Tokens for a model elsewhere whose context nobody knows.
+_UNKNOWN: Final = 1024
 # Entries that are found by entries that were found by entries.
 _MOST_ROUNDS: Final = 10
 # The end of a long message; more takes long to search and says little.
@@ -63,7 +65,7 @@ async def chosen_lore(
     entries: list[LoreEntry] = []
     left_out: list[str] = []
     for book in books:
-        room = _Room(context // _SHARE if book.token_budget is None else max(0, book.token_budget))
+        room = _Room((context // _SHARE or _UNKNOWN) if book.token_budget is None else max(0, book.token_budget))
         entries += await _of_book(_Scan(book, scene, finder), room, count)
         left_out += room.left_out
     ordered = sorted(entries, key=lambda entry: entry.order)

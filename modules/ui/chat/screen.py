@@ -14,7 +14,7 @@ from modules.chat.session import session
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
 from modules.library.chats.history import Attachment, ChatTurn, History, last_model
-from modules.prompt.characters.cast import cast_for
+from modules.prompt.characters.cast import all_greetings
 from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
@@ -162,7 +162,8 @@ class ChatScreen:
         """How a chat begins: with the character's greeting, if it has one."""
         if Mode(settings.mode) is Mode.INSTRUCT:
             return History()
-        return session.greeted(await asyncio.to_thread(self._greeting, settings))
+        greetings = await asyncio.to_thread(self._greetings, settings)
+        return session.greeted(*greetings) if greetings else History()
 
     async def view(self, history: History) -> View:
         return await asyncio.to_thread(view_of, history, self._picture)
@@ -209,13 +210,13 @@ class ChatScreen:
         shown = ShownChat(place=tab.place, id=tab.chat if tab.is_kept else "", is_temporary=is_temporary)
         return {self._list.chats: await self.rows.text(shown)}
 
-    def _greeting(self, settings: Settings) -> str:
-        user = self._page.runtime.library.users.read(settings.user)
-        asked = replace(persona(settings, user), greeting=None)
+    def _greetings(self, settings: Settings) -> tuple[str, ...]:
+        library = self._page.runtime.library
+        user = library.users.read(settings.user)
         try:
-            return cast_for(asked, self._page.runtime.library, self._page.settings).greeting
+            return all_greetings(persona(settings, user), library, self._page.settings)
         except BadRequest:
-            return ""
+            return ()
 
 
 def place_of(settings: Settings) -> Place:

@@ -81,6 +81,8 @@ def persona(settings: Settings, user: User) -> Persona:
         greeting="",
         chat_instruct_command=settings.chat_instruct_command,
         chat_template=settings.chat_template_str or None,
+        lorebooks=settings.lorebooks,
+        uses_lore=settings.use_lorebooks,
     )
 
 

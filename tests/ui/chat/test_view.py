@@ -79,6 +79,9 @@ def test_the_script_gets_one_object_for_each_message() -> None:
 
 def test_a_greeting_has_no_message_before_it() -> None:
     view = view_of(session.greeted("Good day."), no_picture)
+    assert [(each.version, each.versions) for each in view_of(session.greeted("a", "b", "c"), no_picture).facts] == [
+        (0, 3)
+    ]
     assert texts(view.messages) == [("assistant", "Good day.")]
 
 
