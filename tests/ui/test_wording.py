@@ -32,7 +32,8 @@ _TERMS: Final = frozenset(
         *("No limit (use what is left of the context)", "Stream", "Max tokens/s (pace)", "Paste long text as file"),
         *("Extension settings", "Theme", "System", "Light", "Dark", "Examples"),
         *("Reasoning effort", "Thinking", "Ask before running tools", "MCP servers", "System prompt"),
-        *("Prefill (start reply with)", "Character", "User", "Greeting", "Context", "Preset", "API key", "Extensions"),
+        *("Prefill (start reply with)", "Character", "User", "Preset", "API key", "Extensions"),
+        *("First message", "Description", "Alternate greetings", "Lorebook"),
     }
 )
 _BUTTONS: Final = frozenset(

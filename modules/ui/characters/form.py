@@ -4,12 +4,15 @@ import asyncio
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 import gradio as gr
 from gradio.components import Component
 
 from modules.errors import BadRequest
+from modules.ui.characters.book_table import HEADERS, TYPES
+from modules.ui.characters.fields import FieldKind, FieldValue, FormField, empty_value
 from modules.ui.characters.pictures import copy_for_page, taken_in
 from modules.ui.characters.stores import DeletedFile, FormContent, FormStore, check_new, name_for_new
 from modules.ui.page.access import check_saves
@@ -31,7 +34,7 @@ class FormParts:
     source: gr.Textbox
     new: gr.Button
     name: gr.Textbox
-    texts: tuple[gr.Textbox, ...]
+    texts: tuple[Component, ...]
     picture: gr.Image
     save: gr.Button
     save_as: gr.Button
@@ -63,7 +66,7 @@ def form_parts(store: FormStore, *, can_save: bool) -> FormParts:
     with gr.Row():
         with gr.Column(scale=3, min_width=280):
             name = gr.Textbox(label="Name", info="Name shown in chats.", max_lines=1, elem_id=f"{prefix}-name")
-            texts = tuple(_text(store, number) for number in range(len(store.fields)))
+            texts = _fields(store)
         with gr.Column(scale=1, min_width=200):
             picture = gr.Image(
                 label="Picture",
@@ -135,11 +138,11 @@ class Form:
     async def blank(self) -> Shown:
         return await notify_errors(self._filled(None))
 
-    async def save(self, file: str | None, source: str, picture: str | None, name: str, *texts: str) -> Shown:
+    async def save(self, file: str | None, source: str, picture: str | None, name: str, *texts: FieldValue) -> Shown:
         return await notify_errors(self._saved_shown(file, source, picture, FormContent(name=name, texts=texts)))
 
     async def save_as(
-        self, new: str, file: str | None, source: str, picture: str | None, name: str, *texts: str
+        self, new: str, file: str | None, source: str, picture: str | None, name: str, *texts: FieldValue
     ) -> Shown:
         sheet = FormContent(name=name, texts=texts)
         return await notify_errors(self._saved_as(new, source or None, picture, sheet))
@@ -193,8 +196,8 @@ class Form:
         target = file or new
         shown = (await asyncio.to_thread(store.read, source)).picture if source else None
         content = await taken_in(picture, shown, is_copy=source != target)
-        stripped = FormContent(name=sheet.name.strip(), texts=tuple(text.strip() for text in sheet.texts))
-        await asyncio.to_thread(store.save, target, stripped, content)
+        stripped = FormContent(name=sheet.name.strip(), texts=tuple(map(_stripped, sheet.texts)))
+        await asyncio.to_thread(store.save, target, stripped, content, source)
         gr.Info(f"The {store.noun} is saved as {html.escape(target)}.", duration=3)
         return await self._filled(target)
 
@@ -229,22 +232,47 @@ def _check_shown(file: str | None, source: str, done: str) -> None:
 
 
 def _empty(store: FormStore) -> FormContent:
-    return FormContent(texts=("",) * len(store.fields))
+    return FormContent(texts=tuple(map(empty_value, store.fields)))
+
+
+def _stripped(value: FieldValue) -> FieldValue:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _with(names: Sequence[str], chosen: str | None) -> list[str]:
     return [*names] if not chosen or chosen in names else [chosen, *names]
 
 
-def _text(store: FormStore, number: int) -> gr.Textbox:
-    field = store.fields[number]
-    return gr.Textbox(
-        label=field.label,
-        info=field.info,
-        lines=field.lines,
-        max_lines=30,
-        elem_id=f"{store.setting}-{field.label.lower().replace(' ', '-')}",
-    )
+def _fields(store: FormStore) -> tuple[Component, ...]:
+    """In tabs, where they have some."""
+    if not store.fields[0].tab:
+        return tuple(_field(store, field) for field in store.fields)
+    built: list[Component] = []
+    with gr.Tabs(elem_id=f"{store.setting}-fields"):
+        for title, fields in groupby(store.fields, key=lambda field: field.tab):
+            with gr.Tab(title, id=title, render_children=True):
+                built += [_field(store, field) for field in fields]
+    return tuple(built)
+
+
+def _field(store: FormStore, field: FormField) -> Component:
+    name = f"{store.setting}-{field.name.replace('_', '-')}"
+    if field.kind is FieldKind.BOOK:
+        gr.Markdown(field.info)
+        return gr.Dataframe(
+            headers=HEADERS,
+            datatype=TYPES,
+            type="array",
+            label=field.label,
+            show_label=False,
+            wrap=True,
+            interactive=True,
+            column_count=(len(HEADERS), "fixed"),
+            column_widths=["60px", "140px", "180px", "auto", "80px", "80px", "50px"],
+            max_height=480,
+            elem_id=name,
+        )
+    return gr.Textbox(label=field.label, info=field.info or None, lines=field.lines, max_lines=30, elem_id=name)
 
 
 def _button(label: str, name: str, is_usable: bool, **more: str) -> gr.Button:

@@ -11,17 +11,16 @@ from modules.library.characters.characters import Characters, file_name_for
 from modules.library.characters.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
 from modules.library.users import User, UserProfiles
+from modules.ui.characters.fields import (
+    CHARACTER_FIELDS,
+    PERSONA_FIELDS,
+    FieldValue,
+    FormField,
+    shown_values,
+    with_values,
+)
 
 NO_PICTURE: Final = b""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormField:
-    """A text that a form asks for, besides the name."""
-
-    label: str
-    info: str
-    lines: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class FormContent:
     """What a form shows: as many texts as the store has fields."""
 
     name: str = ""
-    texts: tuple[str, ...] = ()
+    texts: tuple[FieldValue, ...] = ()
     picture: Path | None = None
 
 
@@ -55,8 +54,8 @@ class FormStore(Protocol):
 
     def read(self, file: str) -> FormContent: ...
 
-    def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
-        """`picture` is a PNG or JPEG; None keeps the one there is, NO_PICTURE takes it away."""
+    def save(self, file: str, sheet: FormContent, picture: bytes | None, source: str | None = None) -> None:
+        """A new file has what `source`, a copied one, holds besides. `picture` is a PNG or JPEG; None keeps the one there is, NO_PICTURE takes it away."""
         ...
 
     def delete(self, file: str) -> DeletedFile: ...
@@ -67,23 +66,7 @@ class FormStore(Protocol):
 class CharacterStore:
     noun = "character"
     setting = "character"
-    fields: tuple[FormField, ...] = (
-        FormField(
-            label="Greeting",
-            info="First words of a new chat. {{user}} and {{char}} stand for the names, here and below.",
-            lines=4,
-        ),
-        FormField(
-            label="Context",
-            info="Who the character is, and how it speaks. Examples of dialogue may stand here too.",
-            lines=10,
-        ),
-        FormField(
-            label="Voice",
-            info="What its replies are read aloud with, such as af_heart or af_bella(2)+af_sky; empty for the page's voice.",
-            lines=1,
-        ),
-    )
+    fields: tuple[FormField, ...] = CHARACTER_FIELDS
 
     def __init__(self, characters: Characters) -> None:
         self._characters = characters
@@ -95,14 +78,14 @@ class CharacterStore:
         character = self._characters.read(file)
         return FormContent(
             name=character.name,
-            texts=(character.greeting, character.context, character.voice),
+            texts=shown_values(character),
             picture=character.picture,
         )
 
-    def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
-        greeting, context, voice = sheet.texts
-        before = self._characters.read(file) if file in self.names() else Character(sheet.name)
-        character = replace(before, name=sheet.name, context=context, greeting=greeting, voice=voice, picture=None)
+    def save(self, file: str, sheet: FormContent, picture: bytes | None, source: str | None = None) -> None:
+        of = file if file in self.names() else source
+        before = self._characters.read(of) if of else Character(sheet.name)
+        character = with_values(replace(before, name=sheet.name, picture=None), sheet.texts)
         self._characters.save(file, character, picture=picture or None)
         if picture == NO_PICTURE:
             self._characters.remove_picture(file)
@@ -120,15 +103,9 @@ class CharacterStore:
 
 
 class UserStore:
-    noun = "profile"
+    noun = "persona"
     setting = "user"
-    fields: tuple[FormField, ...] = (
-        FormField(
-            label="About you",
-            info="What characters are told about you. {{user}} and {{char}} stand for the names.",
-            lines=8,
-        ),
-    )
+    fields: tuple[FormField, ...] = PERSONA_FIELDS
 
     def __init__(self, users: UserProfiles) -> None:
         self._users = users
@@ -140,8 +117,8 @@ class UserStore:
         user = self._users.read(file)
         return FormContent(name=user.name, texts=(user.bio,), picture=user.picture)
 
-    def save(self, file: str, sheet: FormContent, picture: bytes | None) -> None:
-        (bio,) = sheet.texts
+    def save(self, file: str, sheet: FormContent, picture: bytes | None, source: str | None = None) -> None:
+        (bio,) = map(str, sheet.texts)
         self._users.save(file, User(sheet.name, bio), picture=picture or None)
         if picture == NO_PICTURE:
             self._users.remove_picture(file)

@@ -28,7 +28,7 @@ def build_character(page: Page) -> None:
         with gr.Tab("Characters", elem_id="characters-part") as characters:
             form = _form(page, CharacterStore(library.characters), can_save=can_save)
             changed += [*form.connect(tab, characters), *_files(page, form, can_save=can_save)]
-        with gr.Tab("User", elem_id="users-part") as users:
+        with gr.Tab("Personas", elem_id="users-part") as users:
             changed += _form(page, UserStore(library.users), can_save=can_save).connect(users)
     page.on_ready(lambda: connect_avatars(page, changed))
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import pytest
@@ -11,11 +11,15 @@ import pytest_asyncio
 from PIL import Image
 
 from modules.library.characters.character import Character
+from modules.library.lorebooks.formats import read_book
+from modules.ui.characters.fields import empty_value
 from modules.ui.characters.form import Form, form_parts
 from modules.ui.characters.stores import CharacterStore, FormStore, UserStore
 from modules.ui.page.page import Page
 from tests.library.names import HOSTILE
 from tests.ui.open_page import Seen, open_page
+
+FIELDS = ("greeting", "context", "voice", "about-you")
 
 
 def picture(color: str = "red", size: int = 8, form: str = "PNG") -> bytes:
@@ -39,6 +43,7 @@ class Tab:
         with gr.Blocks():
             self.parts = form_parts(store, can_save=True)
         self.form = Form(page, store, self.parts)
+        self.store = store
         self.seen = Seen()
 
     @property
@@ -68,10 +73,18 @@ class Tab:
         chosen: str | None = self.seen.values[self.parts.menu]
         return chosen
 
-    def write(self, name: str, *texts: str) -> None:
+    def write(self, name: str, *texts: str, **more: Any) -> None:
+        """`texts` are those of `FIELDS`, all other fields are left as they are."""
         self.seen.values[self.parts.name] = name
-        left_empty = ("",) * (len(self.parts.texts) - len(texts))
-        self.seen.values |= dict(zip(self.parts.texts, (*texts, *left_empty), strict=True))
+        written = dict(zip(FIELDS, texts, strict=False)) | more
+        named = dict(zip((field.name for field in self.store.fields), self.parts.texts, strict=True))
+        self.seen.values |= {named[field]: text for field, text in written.items() if field in named}
+
+    @property
+    def texts(self) -> tuple[Any, ...]:
+        """File, name, and the texts of `FIELDS`."""
+        named = dict(zip((field.name for field in self.store.fields), self.entered[4:], strict=True))
+        return (self.entered[0], self.entered[3], *(named[field] for field in FIELDS if field in named))
 
     def put_picture(self, path: Path | None) -> None:
         self.seen.values[self.parts.picture] = None if path is None else str(path)
@@ -91,13 +104,13 @@ async def tab(page: Page) -> Tab:
 
 async def test_what_is_saved_is_what_is_read(page: Page, tab: Tab) -> None:
     await tab.choose("Ann")
-    assert tab.entered == ("Ann", "Ann", None, "Ann Li", "Ahoy!", "She sails.", "")
+    assert tab.texts == ("Ann", "Ann Li", "Ahoy!", "She sails.", "")
     tab.write(" Ann ", " Hello! ", "She flies.\n", " af_heart ")
     await tab.save()
     assert page.runtime.library.characters.read("Ann") == Character(
         "Ann", "She flies.", "Hello!", "Mate", voice="af_heart"
     )
-    assert tab.entered == ("Ann", "Ann", None, "Ann", "Hello!", "She flies.", "af_heart")
+    assert tab.texts == ("Ann", "Ann", "Hello!", "She flies.", "af_heart")
 
 
 async def test_a_copy_leaves_the_original(page: Page, tab: Tab) -> None:
@@ -146,7 +159,7 @@ async def test_a_character_needs_a_name(tab: Tab) -> None:
 )
 async def test_a_new_character_is_saved_under_its_name(page: Page, tab: Tab, name: str, file: str) -> None:
     tab.seen.show(await tab.form.blank())
-    assert tab.entered == (None, "", None, "", "", "", "")
+    assert tab.texts == (None, "", "", "", "")
     tab.write(name, "Hi.", "")
     await tab.save()
     assert tab.chosen == file
@@ -226,13 +239,13 @@ async def test_what_is_no_picture_changes_nothing(page: Page, tab: Tab, tmp_path
 
 
 async def test_names_that_no_menu_offers_reach_no_file(page: Page, tab: Tab, tmp_path: Path) -> None:
-    before = files_of(tmp_path)
+    before, empty = files_of(tmp_path), tuple(map(empty_value, tab.store.fields))
     for file in filter(None, HOSTILE):
         for attempt in (
             tab.form.chosen(file),
             tab.form.delete(file, file),
-            tab.form.save(file, file, None, "X", "", "", ""),
-            tab.form.save_as(f"{file}.", None, "", None, "X", "", "", ""),
+            tab.form.save(file, file, None, "X", *empty),
+            tab.form.save_as(f"{file}.", None, "", None, "X", *empty),
         ):
             with pytest.raises(gr.Error):
                 await attempt
@@ -258,8 +271,8 @@ async def test_visitors_who_are_kept_apart_change_nothing(tmp_path: Path) -> Non
 async def test_profiles_are_written_the_same_way(page: Page) -> None:
     tab = Tab(page, UserStore(page.runtime.library.users))
     await tab.open()
-    assert tab.entered == ("Default", "Default", None, "You", "")
-    tab.write("Kim", "Likes tea.")
+    assert tab.texts == ("Default", "You", "")
+    tab.write("Kim", **{"about-you": "Likes tea."})
     await tab.save()
     user = page.runtime.library.users.read("Default")
     assert (user.name, user.bio) == ("Kim", "Likes tea.")
@@ -288,5 +301,55 @@ async def test_coming_back_to_the_form_leaves_what_was_written(page: Page, tab: 
     tab.write("Half written", "", "")
     page.runtime.library.characters.save("Bea", Character("Bea Ek"))
     tab.seen.show(await tab.form.entered(None, "Half written"))
-    assert tab.entered == (None, "", None, "Half written", "", "", "")
+    assert tab.texts == (None, "Half written", "", "", "")
     assert tab.seen.properties[tab.parts.menu]["choices"] == ["Ann", "Assistant", "Bea"]
+
+
+CARD = Character(
+    "Ada",
+    "A mathematician.",
+    "Good day.",
+    alternate_greetings=("One.\n\nTwo.", "Three."),
+    tags=("old", "friends"),
+    more={"extensions": {"chub": 5}},
+    book=read_book({"entries": [{"keys": ["a, b", "c"], "content": "@@depth 1\nD", "x": 1}], "y": 2}, "a"),
+)
+
+
+async def test_a_whole_card_is_shown_and_what_is_not_stays(page: Page, tab: Tab) -> None:
+    library = page.runtime.library.characters
+    library.save("Ada", CARD)
+    await tab.choose("Ada")
+    await tab.save()
+    assert library.read("Ada") == CARD
+    named = dict(zip((field.name for field in tab.store.fields), tab.entered[4:], strict=True))
+    assert named["alternate_greetings"] == "One.\n\nTwo.\n---\nThree."
+    assert named["tags"] == "old, friends"
+    (row,) = named["book"]
+    assert row == [True, "", "a, b, c", "@@depth 1\nD", False, 100, 0]
+    new = [True, "New", "x, y", "Z", "true", "7", None]
+    tab.write(
+        "Ada", alternate_greetings="Three.\n---\n\n---\nFour.", tags="a, b,, a", book=[[*row[:3], "E", *row[4:]], new]
+    )
+    await tab.save()
+    found = library.read("Ada")
+    assert (found.alternate_greetings, found.tags, found.more) == (("Three.", "Four."), ("a", "b"), CARD.more)
+    assert found.book is not None
+    first, second = cast(list[dict[str, Any]], found.book.raw["entries"])
+    assert (first["keys"], first["content"], first["x"], found.book.raw["y"]) == (["a, b", "c"], "E", 1, 2)
+    assert (second["keys"], second["name"], second["insertion_order"], second["constant"]) == (
+        ["x", "y"],
+        "New",
+        7,
+        True,
+    )
+    tab.write("Ada", book=[[True, "", "", "", False, 1, 0]])
+    await tab.save()
+    assert library.read("Ada").book is None
+
+
+async def test_a_copy_has_what_the_form_does_not_show(page: Page, tab: Tab) -> None:
+    page.runtime.library.characters.save("Ada", CARD)
+    await tab.choose("Ada")
+    await tab.save_as("Bea")
+    assert page.runtime.library.characters.read("Bea") == CARD
