@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from modules.settings.values import Settings
 from modules.ui.branches.parts import branch_parts, probabilities_switch
+from modules.ui.characters.dropping import card_drop
 from modules.ui.characters.tab import build_character
 from modules.ui.chat.layout.chat_list import chat_list
 from modules.ui.chat.layout.controls import controls
@@ -51,6 +52,7 @@ def build_blocks(page: Page) -> PageBlocks:
     """Everything on the page. Gradio notes what is built where in one place of the whole process, so only one page may
     be built at a time."""
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
+        card_drop(page)
         with gr.Column(elem_id="frame"):
             skip_link()
             level_bridge(page)

@@ -6,16 +6,18 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
+from modules.ui.characters.acts import DOWNLOAD, GridActs
 from modules.ui.characters.avatars import connect_avatars
-from modules.ui.characters.files import FILE_TYPES, CharacterFiles
-from modules.ui.characters.form import Form, FormParts, Shown, form_parts
+from modules.ui.characters.dropping import CHOOSE_FILE
+from modules.ui.characters.files import CharacterFiles
+from modules.ui.characters.form import Form, FormParts, form_parts
+from modules.ui.characters.grid import character_grid
 from modules.ui.characters.stores import CharacterStore, FormStore, UserStore
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import cache_folder, current_tab
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
-_DOWNLOAD: Final = "character-download"
-_FETCH: Final = f"() => window.fetchFile('{_DOWNLOAD}')"
+_FETCH: Final = f"() => window.fetchFile('{DOWNLOAD}')"
 
 
 def build_character(page: Page) -> None:
@@ -26,10 +28,13 @@ def build_character(page: Page) -> None:
     changed: list[Any] = []
     with gr.Tabs():
         with gr.Tab("Characters", elem_id="characters-part") as characters:
+            grid = character_grid()
             form = _form(page, CharacterStore(library.characters), can_save=can_save)
-            changed += [*form.connect(tab, characters), *_files(page, form, can_save=can_save)]
+            acts = GridActs(page, form, form.parts, grid, _files(page, form, can_save=can_save))
+            changed += [*form.connect(tab, characters), *acts.connect()]
         with gr.Tab("Personas", elem_id="users-part") as users:
             changed += _form(page, UserStore(library.users), can_save=can_save).connect(users)
+    page.on_ready(lambda: acts.follow(changed, tab, characters))
     page.on_ready(lambda: connect_avatars(page, changed))
 
 
@@ -81,30 +86,19 @@ def _form(page: Page, store: FormStore, *, can_save: bool) -> _Follower:
     return _Follower(page, store, form_parts(store, can_save=can_save))
 
 
-def _files(page: Page, form: _Follower, *, can_save: bool) -> list[Any]:
+def _files(page: Page, form: _Follower, *, can_save: bool) -> gr.DownloadButton:
     files = CharacterFiles(page, cache_folder(form.parts.picture))
     with gr.Row(elem_classes="tight"):
-        upload = gr.UploadButton(
-            "Import character",
-            file_types=FILE_TYPES,
-            size="sm",
-            interactive=can_save,
-            elem_id="character-upload",
-        )
+        upload = gr.Button("Import character", size="sm", interactive=can_save, elem_id="character-upload")
         as_yaml = gr.Button("Export as YAML", size="sm", elem_id="character-yaml")
         as_card = gr.Button("Export as card (PNG)", size="sm", elem_id="character-card")
         # A click on a download button fetches what it had before the click.
-        download = gr.DownloadButton(visible="hidden", elem_id=_DOWNLOAD)
-
-    async def take_in(path: str) -> Shown:
-        return await form.added(await files.take_in(path))
-
+        download = gr.DownloadButton(visible="hidden", elem_id=DOWNLOAD)
     menu: list[Component] = [form.parts.menu]
-    taken = upload.upload(take_in, [upload], form.parts.outputs, **_QUIET)
+    upload.click(None, None, None, js=CHOOSE_FILE, api_visibility="private")
     for made in (
         as_yaml.click(files.as_yaml, menu, [download], **_QUIET),
         as_card.click(files.as_card, menu, [download], **_QUIET),
     ):
         made.success(None, None, None, js=_FETCH, api_visibility="private")
-    form.lets_chat_follow(taken)
-    return [taken]
+    return download

@@ -1,0 +1,131 @@
+// The grid of characters: pictures, search, tags; a press begins a chat, the menu offers the rest.
+(() => {
+  "use strict";
+  /** @typedef {{ file: string, name: string, text: string, tags: string[], picture: string, broken: boolean }} Card */
+  /** @type {{ host: HTMLElement, send: (act: object) => void, value: () => string } | null} */
+  let grid = null;
+  let last = "";
+  const wanted = { text: "", tag: "" };
+  const MOST_TAGS = 12;
+  const make = (...parts) => window.overlay.element(...parts);
+
+  /** @returns {Card[]} */
+  const cards = () => {
+    try {
+      return JSON.parse(grid?.value() || "[]");
+    } catch {
+      return [];
+    }
+  };
+
+  /** @param {Card} card */
+  const isWanted = (card) => {
+    const words = [card.name, card.file, card.text, ...card.tags].join("\n").toLowerCase();
+    return words.includes(wanted.text.toLowerCase()) && (!wanted.tag || card.tags.includes(wanted.tag));
+  };
+
+  /** @param {Card} card */
+  const acts = (card) => {
+    const act = (name, more = {}) => () => {
+      last = name;
+      grid?.send({ act: name, file: card.file, ...more });
+    };
+    return [
+      { label: "Talk", act: () => window.talkTo(card.file), disabled: card.broken },
+      { label: "Edit", act: act("edit"), disabled: card.broken },
+      { label: "Duplicate", act: act("duplicate"), disabled: card.broken },
+      { separator: true },
+      { label: "Export as card (PNG)", act: act("export", { form: "png" }), disabled: card.broken || !card.picture },
+      { label: "Export as card (JSON)", act: act("export", { form: "json" }), disabled: card.broken },
+      { label: "Export as YAML", act: act("export", { form: "yaml" }), disabled: card.broken },
+      { separator: true },
+      { label: "Delete", isDangerous: true, act: act("delete"), disabled: card.broken },
+    ];
+  };
+
+  /** @param {Card} card */
+  const tile = (card) => {
+    const picture = card.picture
+      ? make("img", { src: card.picture, alt: "", loading: "lazy" })
+      : make("span", { className: "letter", textContent: card.name.slice(0, 1).toUpperCase(), "aria-hidden": "true" });
+    const talk = make(
+      "button",
+      { type: "button", className: "talk", title: card.broken ? card.text : `Talk to ${card.name}`, disabled: card.broken },
+      picture,
+      make("span", { className: "name", textContent: card.name }),
+      make("span", { className: "text", textContent: card.text }),
+    );
+    talk.addEventListener("click", () => window.talkTo(card.file));
+    const more = make("button", { type: "button", className: "more", textContent: "⋯", "aria-label": `More for ${card.name}` });
+    more.addEventListener("click", () => window.overlay.menu(more, acts(card), { label: card.name }));
+    const made = make("li", { className: "tile" }, talk, more);
+    made.addEventListener("contextmenu", (event) => {
+      event.preventDefault();
+      window.overlay.menu({ x: event.clientX, y: event.clientY }, acts(card), { label: card.name });
+    });
+    return made;
+  };
+
+  /** @param {Card[]} all */
+  const tagRow = (all) => {
+    const counts = new Map();
+    for (const tag of all.flatMap((card) => card.tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+    const tags = [...counts].sort((one, other) => other[1] - one[1]).slice(0, MOST_TAGS).map(([tag]) => tag);
+    return make("div", { className: "tags" }, ...tags.map((tag) => {
+      const made = make("button", { type: "button", textContent: tag, "aria-pressed": String(wanted.tag === tag) });
+      made.addEventListener("click", () => {
+        wanted.tag = wanted.tag === tag ? "" : tag;
+        draw();
+      });
+      return made;
+    }));
+  };
+
+  const fill = () => {
+    const shown = cards().filter(isWanted);
+    const list = grid?.host.querySelector("ul");
+    if (!list) return;
+    list.replaceChildren(...shown.map(tile));
+    const none = grid?.host.querySelector(".nothing");
+    if (none) none.textContent = shown.length ? "" : "No character is called so, or has that tag.";
+  };
+
+  const draw = () => {
+    if (!grid) return;
+    const search = make("input", {
+      type: "search", placeholder: "Search characters", "aria-label": "Search characters", value: wanted.text,
+    });
+    search.addEventListener("input", () => {
+      wanted.text = search.value;
+      fill();
+    });
+    const hint = make("p", { className: "hint", textContent: "Drop a card (PNG, JSON, CharX) anywhere on the page to import it." });
+    grid.host.replaceChildren(
+      make("div", { className: "bar" }, search, tagRow(cards())),
+      make("ul", { "aria-label": "Characters" }),
+      make("p", { className: "nothing", role: "status" }),
+      hint,
+    );
+    fill();
+  };
+
+  window.characterGrid = {
+    connect(element, send, value) {
+      grid = { host: element.querySelector(".character-grid") ?? element, send, value };
+      draw();
+    },
+    draw,
+    /** The chat with who was chosen. */
+    begin() {
+      window.sections.show("chat-tab");
+      const button = document.getElementById("new-chat");
+      (button?.matches("button") ? button : button?.querySelector("button"))?.click();
+    },
+    /** The answer to what the menu was asked for is there. */
+    after() {
+      if (last === "export") window.fetchFile("character-download");
+      const place = { edit: "character-name", duplicate: "character-name", delete: "character-undo" }[last];
+      if (place) document.getElementById(place)?.scrollIntoView({ block: "center", behavior: "smooth" });
+    },
+  };
+})();
