@@ -32,6 +32,8 @@ async def tab(browser: Browser, site: Site) -> AsyncIterator[Page]:
 
 async def open_tab(page: Page, name: str) -> None:
     await ChatPage(page).go_to(name)
+    if name == "Character":
+        await page.get_by_role("tab", name="Greetings").click()
 
 
 def field(page: Page, name: str) -> Locator:
@@ -99,6 +101,7 @@ async def test_a_card_leaves_and_comes_back(tab: Page, site: Site, tmp_path: Pat
         await tab.click("#character-upload")
     await (await choosing.value).set_files(card)
     await expect(field(tab, "character-menu")).to_have_value("Chiharu Yamada")
+    await tab.get_by_role("dialog").get_by_role("button", name="Close", exact=True).first.click()
     assert (site.data / "characters" / "Chiharu Yamada.png").is_file()
 
 

@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_new_character_is_saved_by_save(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
     await chat.go_to("Character")
+    await page.get_by_role("tab", name="Greetings").click()
     greeting = page.locator("#character-greeting textarea")
     await expect(greeting).not_to_have_value("")
     await page.click("#character-new")

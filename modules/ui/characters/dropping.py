@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -50,7 +51,7 @@ def card_drop(page: Page) -> None:
     bridge = talk_bridge()
     parts = DropParts(file, news, gr.State(None))
     drop = CardDrop(page, parts)
-    outputs: list[Component] = [parts.news, parts.waiting]
+    outputs: list[Component] = [parts.news, parts.waiting, parts.file]
     file.upload(drop.opened, [file], outputs, **_QUIET)
     news.submit(drop.decided, [parts.waiting], outputs, **_QUIET)
     page.on_ready(lambda: connect_talk(page, bridge))
@@ -79,9 +80,9 @@ class CardDrop:
             told, waiting = await work
         except ServiceError as error:
             told, waiting = {"kind": "failed", "message": error.message}, None
-        # The same news twice would be none the second time.
-        self_id = {"id": id(told)}
-        return {self._parts.news: json.dumps(told | self_id, ensure_ascii=False), self._parts.waiting: waiting}
+        # The same news twice would be none the second time; a field that holds a file takes no other one.
+        news = json.dumps(told | {"id": secrets.token_hex(4)}, ensure_ascii=False)
+        return {self._parts.news: news, self._parts.waiting: waiting, self._parts.file: None}
 
     async def _opened(self, path: Path) -> tuple[dict[str, Any], Imported | None]:
         check_saves(self._page.settings)

@@ -268,7 +268,7 @@ def _field(store: FormStore, field: FormField) -> Component:
             wrap=True,
             interactive=True,
             column_count=(len(HEADERS), "fixed"),
-            column_widths=["60px", "140px", "180px", "auto", "80px", "80px", "50px"],
+            column_widths=["90px", "130px", "170px", "260px", "120px", "80px", "60px"],
             max_height=480,
             elem_id=name,
         )
