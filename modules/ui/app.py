@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from modules.settings.values import Settings
 from modules.ui.branches.parts import branch_parts, probabilities_switch
 from modules.ui.characters.dropping import card_drop
+from modules.ui.characters.lorebooks import lorebook_controls
 from modules.ui.characters.tab import build_character
 from modules.ui.chat.layout.chat_list import chat_list
 from modules.ui.chat.layout.controls import controls
@@ -70,6 +71,7 @@ def build_blocks(page: Page) -> PageBlocks:
             with inspector():
                 with inspector_tab("Chat", "chat", is_first=True):
                     right = controls(page)
+                    lorebook_controls(page)
                 with inspector_tab("Sampling", "sampling"):
                     build_sampling(page)
                     more_for_experts()

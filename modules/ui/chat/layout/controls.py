@@ -8,7 +8,6 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import ServiceError
-from modules.ui.characters.lorebooks import lorebook_controls
 from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page
 
@@ -48,7 +47,6 @@ def controls(page: Page) -> Controls:
     thinking = gr.Checkbox(settings.enable_thinking, label="Thinking", elem_id="thinking")
     effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
     _texts(page)
-    lorebook_controls(page)
     _voice(page)
     with gr.Accordion("Attachments and files", open=False):
         add(
