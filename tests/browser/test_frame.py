@@ -67,7 +67,7 @@ async def test_landmarks_and_names(browser: Browser, scripted: Site) -> None:
     async with visiting(browser, scripted.url) as page:
         await expect(ChatPage(page).chosen).to_have_count(1)
         for role in _LANDMARKS:
-            await expect(page.get_by_role(role).filter(visible=True).first).to_be_visible()  # type: ignore[arg-type]
+            await expect(page.get_by_role(role).filter(visible=True).first).to_be_visible()
         await expect(page.get_by_role("main")).to_have_count(1)
         await expect(page.get_by_role("heading", level=1)).to_have_count(1)
         await page.keyboard.press("Tab")

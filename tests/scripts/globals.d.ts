@@ -54,6 +54,7 @@ type Send = (act: Record<string, unknown>) => void;
 interface Window {
   gradio_config: GradioConfig;
   preferredLook: string;
+  differing: { apply(value: string | undefined): void };
   wearLook(look: string): void;
   keptPlace(): string;
   chatPage: {

@@ -1,5 +1,6 @@
 """The Parameters tab's handlers as plain functions: what is entered is the page's, and files are what the library has."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -55,6 +56,11 @@ class Tab:
     def source(self) -> str:
         """Where the values come from."""
         return str(self.seen.values[self.parameters._source])
+
+    @property
+    def differing(self) -> list[str]:
+        names: list[str] = json.loads(self.seen.values[self.parameters._differing])
+        return names
 
     async def save(self, name: str) -> None:
         entered: dict[Component, Any] = {**self.seen.values, self.parameters.presets.name: name}
@@ -286,6 +292,20 @@ async def test_opening_marks_the_preset_that_was_chosen(tmp_path: Path) -> None:
         assert tab.seen.values[tab.parameters.presets.menu] == "Mine"
         assert tab.seen.properties[tab.page.inputs["max_new_tokens"]]["maximum"] == 9000
         assert tab["sampler_priority"] == list(SAMPLER_ORDER)
+
+
+async def test_what_differs_from_the_preset_is_told(tmp_path: Path) -> None:
+    async with open_page(tmp_path) as page:
+        tab = Tab(page)
+        await tab.save("Mine")
+        await tab.choose("Mine")
+        assert tab.differing == []
+        await tab.note("temperature", 0.31)
+        assert tab.differing == ["temperature"]
+        await tab.note("seed", 7)
+        assert tab.differing == ["temperature"]
+        tab.seen.show(await tab.parameters.restore("Mine"))
+        assert tab.differing == []
 
 
 async def test_the_tab_can_be_built_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The inspector's Sampling tab: presets, sampling, length and grammars."""
 
 import asyncio
+import json
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -8,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.engine.types import ModelCard
+from modules.errors import ServiceError
 from modules.library.presets import PRESET_KEYS
 from modules.models.recommended_sampling import RECOMMENDABLE
 from modules.sampling import Sampling
@@ -50,6 +52,10 @@ element.closest('#inspector').addEventListener('change', (event) => {
   if (field) setTimeout(() => trigger('submit', { field: field.id }));
 });
 """
+_DIFFERING: Final = """
+window.differing.apply(props.value);
+watch('value', () => window.differing.apply(props.value));
+"""
 
 
 def build_sampling(page: Page) -> None:
@@ -63,6 +69,8 @@ class ParametersTab:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._fields: dict[str, Component] = {}
+        # Of the chosen preset, once it has been read.
+        self._preset_values: Mapping[str, object] | None = None
         self._watch = gr.HTML(html_template="", js_on_load=_WATCH, elem_id="parameters-watch")
         presets = page.runtime.library.presets
         self.presets = FileMenu(
@@ -78,6 +86,9 @@ class ParametersTab:
             self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
             self._neutralize = gr.Button("Neutralize", size="sm", elem_id="neutralize")
         self._source = gr.Markdown(source_text(page.saved_settings), elem_id="sampling-source")
+        self._differing = gr.HTML(
+            "[]", html_template="", js_on_load=_DIFFERING, elem_id="parameters-differing", visible=True
+        )
         self._build(MAIN)
         self._build(LENGTH, is_open=True)
         for group in MORE:
@@ -95,8 +106,8 @@ class ParametersTab:
 
     def connect(self) -> None:
         order, last = self._fields[_ORDER], self._fields[_LAST]
-        self._watch.submit(self.noted, set(self._all), [self._source], trigger_mode="multiple", **QUIET)
-        order.input(self.ordered, [order], [self._source], trigger_mode="always_last", **QUIET)
+        self._watch.submit(self.noted, set(self._all), self._told, trigger_mode="multiple", **QUIET)
+        order.input(self.ordered, [order], self._told, trigger_mode="always_last", **QUIET)
         if _THINKING in self._page.inputs:
             switch = self._page.inputs[_THINKING]
             switch.input(self.thinking, [switch], self._recommendable, trigger_mode="always_last", **QUIET)
@@ -106,12 +117,13 @@ class ParametersTab:
         grammar = self._fields[_GRAMMAR]
         self.grammars.connect([grammar], {grammar})
         self._fits.input(self.fitting, [self._fits], self._sampling_fields, **QUIET)
-        filled = [*self.presets.components, *self.grammars.components, self._source, *self._all]
+        filled = [*self.presets.components, *self.grammars.components, *self._told, *self._all]
         self._page.fill_in(self.opened, filled)
 
     async def opened(self) -> Shown:
         """What there is on disk, and what a list or a slider needs to know beside its value."""
         settings = self._page.settings
+        await self._read_preset(settings.preset)
         return {
             **await self.presets.listed(self._chosen_preset),
             self.presets.name: self.presets.file_name(self._chosen_preset),
@@ -137,7 +149,8 @@ class ParametersTab:
         if name == RECOMMENDED:
             return self._refilled(self._page.saved_settings.follow_model(), PRESET_KEYS)
         values = await asyncio.to_thread(self._page.runtime.library.presets.read, name)
-        return self._unfollowed({**_neutral(), **values, "preset": name})
+        self._preset_values = {**_neutral(), **values}
+        return self._unfollowed({**self._preset_values, "preset": name})
 
     async def neutralize(self) -> Shown:
         return await notify_errors(self._neutralized())
@@ -171,7 +184,7 @@ class ParametersTab:
 
     @property
     def _recommendable(self) -> list[Component]:
-        return [self._source, *(self._fields[name] for name in RECOMMENDABLE)]
+        return [*self._told, *(self._fields[name] for name in RECOMMENDABLE)]
 
     @property
     def _chosen_preset(self) -> str:
@@ -215,8 +228,8 @@ class ParametersTab:
 
     def _connect_presets(self) -> None:
         sampled = {self._fields[name] for name in PRESET_KEYS}
-        shown = [*self.presets.components, self._source]
-        self.presets.connect([self._source, *self._all], sampled)
+        shown = [*self.presets.components, *self._told]
+        self.presets.connect([*self._told, *self._all], sampled)
         self._restore.click(self.restore, [self.presets.menu], [*shown, *self._all], **QUIET)
         self._neutralize.click(self.neutralize, None, [*shown, *self._all], **QUIET)
 
@@ -226,6 +239,7 @@ class ParametersTab:
             _READERS[name](str(value))
 
     async def _neutralized(self) -> Shown:
+        self._preset_values = None
         return {
             **self._unfollowed({**_neutral(), "preset": ""}),
             **await self.presets.listed(None),
@@ -239,6 +253,7 @@ class ParametersTab:
         values = {key: entered[self._fields[key]] for key in PRESET_KEYS}
         sampling = self._page.saved_settings.checked(values).sampling
         await asyncio.to_thread(self._page.runtime.library.presets.save, name, sampling)
+        self._preset_values = values
         self._page.saved_settings.leave_model({**values, "preset": name})
 
     async def _open_grammar(self, name: str) -> Shown:
@@ -256,8 +271,22 @@ class ParametersTab:
         """As `_changed`, for values that hold whatever is recommended for the model."""
         return self._refilled(self._page.saved_settings.leave_model(values), values)
 
+    @property
+    def _told(self) -> list[Component]:
+        return [self._source, self._differing]
+
     def _sources(self) -> Shown:
-        return {self._source: source_text(self._page.saved_settings)}
+        names = differing(self._page.saved_settings, self._preset_values)
+        return {self._source: source_text(self._page.saved_settings), self._differing: json.dumps(names)}
+
+    async def _read_preset(self, name: str) -> None:
+        if not name or self._preset_values is not None:
+            return
+        try:
+            values = await asyncio.to_thread(self._page.runtime.library.presets.read, name)
+        except ServiceError:
+            return
+        self._preset_values = {**_neutral(), **values}
 
     def _refilled(self, settings: Settings, names: Collection[str]) -> Shown:
         shown: Shown = {self._fields[name]: refilled(FIELDS[name], settings) for name in names if name in FIELDS}
@@ -278,6 +307,14 @@ def source_text(saved: SavedSettings) -> str:
     own = [FIELDS[name].title if name in FIELDS else name for name in saved.own_sampling]
     changed = f" Changed by you: {', '.join(own)}." if own else ""
     return f"Recommended values come from {saved.recommended.source}.{changed}"
+
+
+def differing(saved: SavedSettings, preset: Mapping[str, object] | None) -> list[str]:
+    """The sampling parameters that are not as the chosen preset, or what is recommended, has them."""
+    if saved.follows_model:
+        return list(saved.own_sampling)
+    chosen = saved.checked(preset or {})
+    return [name for name in preset or {} if getattr(saved.settings, name) != getattr(chosen, name)]
 
 
 def unused_fields(card: ModelCard | None) -> frozenset[str]:
