@@ -57,6 +57,7 @@ interface Window {
   differing: { apply(value: string | undefined): void };
   wearLook(look: string): void;
   keptPlace(): string;
+  openingPlace(): string;
   chatPage: {
     facts: MessageFact[];
     send(act: Record<string, unknown>): void;
@@ -74,7 +75,6 @@ interface Window {
   };
   /** Sections by the id of their tab. */
   sections: { show(name: string): void; readonly current: string };
-  pastChats: { open(chat: string, options?: Record<string, unknown>): void; [name: string]: any };
   modelPicker?: { choose?(name: string): void; [name: string]: any };
   modelGate: { connect(trigger: () => void, value: () => string): void; apply(value: string): void };
 }

@@ -7,7 +7,7 @@ import pytest
 
 from modules.ui.app import build_blocks
 from tests.ui.open_page import open_page
-from tests.ui.visible_texts import of_components
+from tests.ui.visible_texts import of_components, of_scripts
 
 pytestmark = pytest.mark.asyncio
 
@@ -50,7 +50,15 @@ _BUTTONS: Final = frozenset(
             "Generate",
             "Stop",
         ),
-        *("Import chat", "Export chat", "Import character", "Neutralize", "Save", "Save and restart"),
+        *(
+            "Import chats…",
+            "Export all chats",
+            "Temporary chat",
+            "Import character",
+            "Neutralize",
+            "Save",
+            "Save and restart",
+        ),
     }
 )
 
@@ -78,7 +86,16 @@ _GONE: Final = frozenset(
             "Ask before each call",
             "Confirm tool calls",
         ),
-        *("Remove last", "Impersonate", "Send dummy message", "Send dummy reply", "Take back changes", "Session"),
+        *(
+            "Remove last",
+            "Impersonate",
+            "Send dummy message",
+            "Send dummy reply",
+            "Take back changes",
+            "Session",
+            "Past chats",
+            "Incognito",
+        ),
         *("To paste", "Dark or light", "Make a file of long text that is pasted", "Parameters of extensions"),
     }
 )
@@ -90,6 +107,7 @@ async def test_labels_and_buttons_are_the_terms_of_the_field(tmp_path: Path) -> 
     shown = [each["props"] for each in config["components"]]
     labels = {str(props.get("label")) for props in shown} | of_components(config)
     buttons = {str(props.get("value")) for props in shown if props.get("name") == "button"} | labels
+    buttons |= of_scripts()
     assert labels >= _TERMS, _TERMS - labels
     assert buttons >= _BUTTONS, _BUTTONS - buttons
     assert (labels | buttons | of_components(config)) & _GONE == set()

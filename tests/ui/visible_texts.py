@@ -1,6 +1,7 @@
 """What the page shows by itself: the texts of its components, of its scripts, and of what its handlers say."""
 
 import ast
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ _SAYERS: Final = frozenset(
     {"text", "failure", "Info", "Warning", "Error", "Button", "DownloadButton", "UploadButton", "Markdown"}
 )
 _SHOWN_ARGUMENTS: Final = frozenset({"label", "info", "placeholder", "title"})
+# A table of sentences, such as WORDS of a call.
+_SCRIPT_TABLE: Final = re.compile(r"^    [a-z]+: \"([A-Z](?:[^\"\\]|\\.)* (?:[^\"\\]|\\.)*)\",$", re.MULTILINE)
 _SCRIPT_NAME: Final = re.compile(r"\b(?:label|group|title|heading|detail): \"((?:[^\"\\]|\\.)*)\"")
 _SCRIPT_TEXT: Final = re.compile(r"window\.text\(\s*\"((?:[^\"\\]|\\.)*)\"|\btext\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
@@ -30,22 +33,24 @@ def of_components(config: Mapping[str, Any]) -> set[str]:
 
 def _of_component(component: Mapping[str, Any]) -> Iterator[str]:
     props, kind = component["props"], component["type"]
-    yield from (str(props[name]) for name in ("label", "info", "placeholder") if isinstance(props.get(name), str))
+    shown = ("info", "placeholder") if kind == "html" else ("label", "info", "placeholder")
+    yield from (str(props[name]) for name in shown if isinstance(props.get(name), str))
     if kind in _SAYING and isinstance(props.get("value"), str):
         yield props["value"]
     for choice in props.get("choices") or []:
         if isinstance(choice, list | tuple) and choice[0] != choice[1]:
             yield str(choice[0])
     if kind == "html" and isinstance(props.get("value"), str):
-        yield from (one or other for one, other in _MARKUP.findall(props["value"]))
+        yield from (html.unescape(one or other) for one, other in _MARKUP.findall(props["value"]))
 
 
 def of_scripts() -> set[str]:
     """Arguments of `text`, and what tables of the palette and of the keys call things."""
     sources = [file.read_text("utf-8") for file in (UI / "assets").rglob("*.js")]
-    said = (one or other for source in sources for one, other in _SCRIPT_TEXT.findall(source))
+    said = [one or other for source in sources for one, other in _SCRIPT_TEXT.findall(source)]
+    said += [each for source in sources for each in _SCRIPT_TABLE.findall(source)]
     named = (name for source in sources for name in _SCRIPT_NAME.findall(source))
-    return {each.replace('\\"', '"') for each in (*said, *named) if _LETTER.search(each)}
+    return {each.replace('\\"', '"') for each in (*said, *named) if _LETTER.search(each) and not each.islower()}
 
 
 def of_handlers(files: Iterable[Path] | None = None) -> set[str]:

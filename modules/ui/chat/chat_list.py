@@ -20,6 +20,7 @@ from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged, place_of
 from modules.ui.chatlist.addresses import absence, asked_chat
 from modules.ui.chatlist.files import ALL_CHATS, exported
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import sent_data, upload_folder
@@ -277,7 +278,7 @@ class ChatListHandlers:
             raise BadRequest("There are no chats in these files that are not here already.")
         self._page.list_changes.note()
         if len(chats) > 1:
-            gr.Info(f"{len(chats)} chats were imported.")
+            gr.Info(text("{count} chats were imported.", count=len(chats)))
         here = [chat for there, chat in chats if there == place]
         if len(here) < len(chats):
             gr.Info("Some chats belong to other modes or characters. Choose those to see them.")

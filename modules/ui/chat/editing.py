@@ -18,6 +18,7 @@ from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.knowledge.links import without_links
 from modules.ui.page.escape import as_written
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.draft import divided, joined
 from modules.ui.replies.marks import ChangedElsewhere, Fact, Part
@@ -113,7 +114,8 @@ class EditHandlers:
             raise BadRequest("The conversation is empty.")
         tokens = await self._page.runtime.chat.encode_chat(chat_request(chat.settings, history, user))
         card = await self._page.runtime.chat.card()
-        gr.Info(f"{len(tokens)} of {card.context} tokens of context are used.", title="This conversation")
+        used = text("{used} of {context} tokens of context are used.", used=len(tokens), context=card.context)
+        gr.Info(used, title=text("This conversation"))
 
     async def _fact(self, chat: "_Open", history: History, index: object) -> Fact | None:
         """Of the message that the tab shows at this number. Raises ChangedElsewhere."""

@@ -6,7 +6,8 @@
   // Of these the value is the program's own text.
   const SAYING = new Set(["button", "downloadbutton", "uploadbutton", "markdown"]);
   const chosen = localStorage.getItem("language") ?? SYSTEM;
-  const wanted = chosen === SYSTEM ? navigator.language : chosen;
+  const browser = navigator.language;
+  const wanted = chosen === SYSTEM ? browser : chosen;
   const code = (wanted || "en").toLowerCase().split("-")[0];
   const file = window.languageFiles?.[code];
 
@@ -39,7 +40,7 @@
   /** @param {string} words */
   const replaced = (words) => {
     const bare = words.trim();
-    const shown = window.languageTexts?.[bare];
+    const shown = window.languageTexts?.[bare.replaceAll("&amp;", "&")];
     return shown ? words.replace(bare, () => shown) : words;
   };
   /** Before Gradio looks at what the page is made of.
@@ -63,15 +64,13 @@
   };
 
   document.documentElement.lang = file ? code : "en";
-  if (chosen !== SYSTEM) {
-    // Gradio's own texts are in the language that it takes for the browser's.
-    Object.defineProperty(navigator, "language", { get: () => chosen, configurable: true });
-    Object.defineProperty(navigator, "languages", { get: () => [chosen], configurable: true });
-  }
+  // Gradio would name its own buttons in the browser's language, by which name the page's scripts and tests know them.
+  Object.defineProperty(navigator, "language", { get: () => "en", configurable: true });
+  Object.defineProperty(navigator, "languages", { get: () => ["en"], configurable: true });
   // It has to be there before the page is: a script that is written here runs next.
   if (file) document.write(`<script src="${file}"></${"script"}>`);
   window.text = text;
-  window.language = { chosen, shown: file ? code : "en" };
+  window.language = { chosen, shown: file ? code : "en", browser };
   window.chooseLanguage = (language) => {
     localStorage.setItem("language", language);
     const age = language === SYSTEM ? 0 : 31536000;

@@ -6,7 +6,7 @@ interface Window {
   /** Called by a language's file. */
   applyLanguage(): void;
   text(english: string, values?: Record<string, string | number>): string;
-  language: { chosen: string; shown: string };
+  language: { chosen: string; shown: string; browser: string };
   /** `system`, or a code such as de; the page is opened again. */
   chooseLanguage(language: string): void;
 }

@@ -28,6 +28,7 @@ from modules.ui.model.texts import (
     waiting_text,
     with_others,
 )
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page, failure, notify_errors
 
 Shown = dict[Component, Any]
@@ -155,7 +156,7 @@ class ModelHandlers:
     async def save(self, entered: Entered) -> Shown:
         name = _named(entered[self._parts.models])
         await notify_errors(asyncio.to_thread(self._save, name, entered))
-        gr.Info(f"The settings of {plain(name)} are saved.", duration=4)
+        gr.Info(text("The settings of {name} are saved.", name=plain(name)), duration=4)
         return {}
 
     async def check(self, entered: Entered) -> AsyncGenerator[Shown, None]:

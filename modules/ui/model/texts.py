@@ -12,6 +12,7 @@ from modules.models.downloads.plan import LOADABLE, FileKind, kind_of, loadable_
 from modules.models.downloads.progress import DownloadProgress, Stage, shown_seconds
 from modules.models.gauge import Room
 from modules.models.state import ModelState, Status
+from modules.ui.page.languages import text
 
 # Names of files and repositories are shown in Markdown, and must not become markup.
 _MARKS: Final = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|<>~$"})
@@ -46,8 +47,9 @@ def loaded_choices(states: Sequence[ModelState]) -> list[tuple[str, str]]:
 
 def waiting_text(uses: int) -> str:
     """For who wants a model to go while it is used. Nothing ends a reply but the user's word."""
-    what = "1 reply that is being written" if uses == 1 else f"{uses} replies that are being written"
-    return f"Waiting for the end of {what}."
+    if uses == 1:
+        return text("Waiting for the end of 1 reply that is being written.")
+    return text("Waiting for the end of {count} replies that are being written.", count=uses)
 
 
 def state_text(state: ModelState, *, uses: int = 0) -> str:
@@ -55,21 +57,24 @@ def state_text(state: ModelState, *, uses: int = 0) -> str:
     name = plain(state.name or "")
     match state.status:
         case Status.LOADING if not state.progress:
-            return f"Loading **{name}** …" if not uses else f"**{name}** is next. {waiting_text(uses)}"
+            loading = text("Loading **{name}** …", name=name)
+            return loading if not uses else text("**{name}** is next. {waiting}", name=name, waiting=waiting_text(uses))
         case Status.LOADING:
-            return f"Loading **{name}** {bar(state.progress)} {state.progress:.0%}"
+            progress = state.progress
+            return text("Loading **{name}** {bar} {share}", name=name, bar=bar(progress), share=f"{progress:.0%}")
         case Status.FAILED:
-            return f"**{name}** could not be loaded: {plain(state.message or '')}"
+            return text("**{name}** could not be loaded: {message}", name=name, message=plain(state.message or ""))
         case Status.READY if state.card is not None:
             card = state.card
             if state.kind is not ModelKind.CHAT:
-                return f"**{name}** is loaded ({plain(card.loader)}, for {state.kind})."
+                loader = plain(card.loader)
+                return text("**{name}** is loaded ({loader}, for {kind}).", name=name, loader=loader, kind=state.kind)
             lora = f", LoRA: {plain(', '.join(card.adapters))}" if card.adapters else ""
             return (
                 f"**{name}** is loaded ({plain(card.loader)}, {card.context:,} tokens of context{_reads(card)}{lora})."
             )
         case _:
-            return plain(state.message) if state.message else "No model is loaded."
+            return plain(state.message) if state.message else text("No model is loaded.")
 
 
 def _reads(card: ModelCard) -> str:
@@ -84,7 +89,8 @@ def estimate_text(estimate: MemoryEstimate, room: Room) -> str:
     if not estimate.total:
         return ""
     parts = ", ".join(f"{name} {shown_size(size)}" for name, size in estimate.parts)
-    lines = [f"Needs about **{shown_size(estimate.total)}** of memory{f': {parts}' if parts else ''}."]
+    total, listed = shown_size(estimate.total), f": {parts}" if parts else ""
+    lines = [text("Needs about **{size}** of memory{parts}.", size=total, parts=listed)]
     if estimate.gpu:
         placed = f" with {estimate.placement}" if estimate.placement else ""
         lines.append(
@@ -137,33 +143,35 @@ def repo_text(repo: RepoFiles) -> str:
     if not models:
         advice = f"None of them is a {LOADABLE} model, and other formats cannot be loaded."
     elif models == 1 or wished or repo.source.file:
-        advice = "Without a choice, what the model needs is downloaded."
+        advice = text("Without a choice, what the model needs is downloaded.")
     else:
         advice = f"Choose one of its {LOADABLE} models."
     if models and any(kind_of(file.name) is FileKind.PROJECTOR for file in repo.files):
         advice += " The projector with which it reads pictures or sounds is downloaded with it."
-    return f"**{plain(repo.source.repo)}** has {len(repo.files)} files. {advice}"
+    name, count = plain(repo.source.repo), len(repo.files)
+    return text("**{repo}** has {count} files. {advice}", repo=name, count=count, advice=advice)
 
 
 def progress_text(progress: DownloadProgress) -> str:
     if progress.stage is Stage.DONE:
-        return f"**{plain(progress.target)}** is downloaded and verified ({shown_size(progress.total)})."
+        name, size = plain(progress.target), shown_size(progress.total)
+        return text("**{name}** is downloaded and verified ({size}).", name=name, size=size)
     amounts = f"{shown_size(progress.done)} of {shown_size(progress.total)}"
     speed = f", {shown_size(progress.speed)}/s" if progress.speed >= 1 else ""
     left = f", {shown_seconds(progress.seconds_left)} left" if progress.seconds_left is not None else ""
     note = f" · {plain(progress.note)}" if progress.note else ""
-    verb = "Verifying" if progress.stage is Stage.CHECKING else "Downloading"
+    verb = text("Verifying") if progress.stage is Stage.CHECKING else text("Downloading")
     share = f"{bar(progress.fraction)} {progress.fraction:.0%}"
     return f"{verb} **{plain(progress.target)}** {share} · {amounts}{speed}{left}{note}"
 
 
 def checks_text(checks: Sequence[FileCheck], *, is_done: bool) -> str:
     wrong = [f"- {check.verdict}: {plain(check.name)}" for check in checks if check.verdict is not Verdict.INTACT]
-    count = f"{len(checks)} {'file' if len(checks) == 1 else 'files'}"
+    count = text("1 file") if len(checks) == 1 else text("{count} files", count=len(checks))
     if not is_done:
-        return f"Checking … {count} so far."
+        return text("Checking … {count} so far.", count=count)
     if not wrong:
-        return f"Verified: {count} intact."
+        return text("Verified: {count} intact.", count=count)
     return "\n".join([f"{len(wrong)} of {count} must be downloaded again:", "", *wrong])
 
 

@@ -11,6 +11,7 @@ from modules.ui.notebook.layout import Menu, Paper, Shown
 from modules.ui.notebook.open_notebooks import OpenNotebook, OpenNotebooks
 from modules.ui.notebook.replies import Entered, NotebookReplies
 from modules.ui.notebook.text import NotebookText
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page, notify_errors
 
 _SAVE_SECONDS: Final = 1.0
@@ -77,7 +78,11 @@ class NotebookListHandlers:
     async def ask(self, owner: str) -> Shown:
         """Shows the button that deletes."""
         notebook = await notify_errors(self._notebook(owner))
-        return {self._menu.confirm: gr.Button(f"Delete {notebook.name} for good", visible=bool(notebook.name))}
+        return {
+            self._menu.confirm: gr.Button(
+                text("Delete {name} for good", name=notebook.name), visible=bool(notebook.name)
+            )
+        }
 
     async def delete(self, owner: str) -> Shown:
         return await notify_errors(self._deleted(owner))

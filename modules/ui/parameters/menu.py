@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.errors import BadRequest
+from modules.ui.page.languages import text
 from modules.ui.page.menus import name_menu
 from modules.ui.page.page import Page, notify_errors
 
@@ -89,7 +90,9 @@ class FileMenu:
         return await notify_errors(self._kept(entered))
 
     async def ask(self, name: str | None) -> Shown:
-        return {self._confirm: gr.Button(f"Delete {name} permanently", visible=bool(self.file_name(name)))}
+        return {
+            self._confirm: gr.Button(text("Delete {name} permanently", name=name), visible=bool(self.file_name(name)))
+        }
 
     def file_name(self, chosen: str | None) -> str:
         """Under which what was chosen is saved; empty where it is no file."""
@@ -115,7 +118,7 @@ class FileMenu:
         if name in self._fixed:
             raise BadRequest(f"{name} is not a file. Give the {self._kind} another name.")
         await self._write(name, entered)
-        gr.Info(f"Saved the {self._kind} {name}.")
+        gr.Info(text("Saved the {kind} {name}.", kind=text(self._kind.capitalize()), name=name))
         return {**await self.listed(name), self.name: name}
 
     async def _deleted(self, name: str) -> Shown:

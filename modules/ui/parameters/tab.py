@@ -14,6 +14,7 @@ from modules.library.presets import PRESET_KEYS
 from modules.models.recommended_sampling import RECOMMENDABLE
 from modules.sampling import Sampling
 from modules.settings.values import Settings
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page, notify_errors
 from modules.ui.page.saved_settings import SavedSettings
 from modules.ui.parameters.fields import (
@@ -306,7 +307,7 @@ def source_text(saved: SavedSettings) -> str:
         return ""
     own = [FIELDS[name].title if name in FIELDS else name for name in saved.own_sampling]
     changed = f" Changed by you: {', '.join(own)}." if own else ""
-    return f"Recommended values come from {saved.recommended.source}.{changed}"
+    return text("Recommended values come from {source}.{changed}", source=saved.recommended.source, changed=changed)
 
 
 def differing(saved: SavedSettings, preset: Mapping[str, object] | None) -> list[str]:

@@ -11,6 +11,7 @@ from modules.errors import BadRequest, NotLoaded
 from modules.library.library import Library
 from modules.prompt.templates.choice import DIALOGUE
 from modules.settings.values import OPTIONS, Settings
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page, notify_errors
 from modules.ui.parameters.menu import QUIET, Entered, FileMenu, Shown
 
@@ -146,8 +147,12 @@ def template_in_use(card: ModelCard | None, library: Library, settings: Settings
     if card.instruction_template:
         return f"{card.name} was loaded with a template of the request that loaded it."
     if chosen := library.model_settings.own_template(card.name):
-        return f"{card.name} is used with the template {chosen}, which you have chosen."
+        return text(
+            "{name} is used with the template {template}, which you have chosen.", name=card.name, template=chosen
+        )
     if card.chat_template:
-        return f"{card.name} is used with its own template."
+        return text("{name} is used with its own template.", name=card.name)
     suggested = library.model_settings.suggested_template(card.name)
-    return f"{card.name} brings no template. It is used with {suggested or 'Alpaca'}."
+    return text(
+        "{name} brings no template. It is used with {template}.", name=card.name, template=suggested or "Alpaca"
+    )

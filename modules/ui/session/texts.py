@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.extend.extensions import ExtensionInfo
 from modules.settings.values import API_EXTENSION
+from modules.ui.page.languages import text
 
 _STATUS: Final = {
     ServiceStatus.STOPPED: "Stopped",
@@ -46,7 +47,9 @@ def counts_of(registry: CollectorRegistry) -> Counts:
 
 def counts_shown(counts: Counts) -> str:
     now = (
-        "No request is running." if not counts.running else _number(counts.running, "request", "requests") + " running."
+        text("No request is running.")
+        if not counts.running
+        else _number(counts.running, "request", "requests") + " running."
     )
     tokens = f"{counts.prompt_tokens:,} prompt tokens ({counts.cached_tokens:,} cached)"
     ended = _number(counts.ended, "reply", "replies")
@@ -54,7 +57,8 @@ def counts_shown(counts: Counts) -> str:
 
 
 def status_shown(state: ServiceState) -> str:
-    return f"{_STATUS[state.status]}: {state.message}" if state.message else _STATUS[state.status]
+    status = text(_STATUS[state.status])
+    return f"{status}: {state.message}" if state.message else status
 
 
 def extension_choices(extensions: Sequence[ExtensionInfo], flagged: Sequence[str]) -> list[tuple[str, str]]:

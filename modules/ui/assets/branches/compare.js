@@ -44,7 +44,7 @@
       group = each.group;
       return [{ heading: group }, item];
     });
-    window.overlay.menu(button, items, { label: "Regenerate with" });
+    window.overlay.menu(button, items, { label: window.text("Regenerate with") });
   };
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest(".compare-again") : null;
@@ -56,7 +56,7 @@
     if (!header || document.querySelector("#open-compare")) return;
     const button = window.overlay.element(
       "button",
-      { id: "open-compare", type: "button", className: "icon-only", title: "Compare versions of the last reply", "aria-label": "Compare" },
+      { id: "open-compare", type: "button", className: "icon-only", title: window.text("Compare versions of the last reply"), "aria-label": window.text("Compare") },
       window.overlay.element("i", { className: "icon icon-columns-2" }),
     );
     button.addEventListener("click", () => (isOpen() ? close() : window.compare.open(null)));

@@ -49,7 +49,7 @@
   const draw = (message, key, pieces) => {
     const old = message.querySelector(":scope > .token-text");
     if (old?.dataset.key === key) return old;
-    const made = element("div", { className: "token-text", role: "group", "aria-label": "Words of the reply" });
+    const made = element("div", { className: "token-text", role: "group", "aria-label": window.text("Words of the reply") });
     made.dataset.key = key;
     made.append(...pieces.map(tokenOf));
     piecesOf.set(made, pieces);

@@ -38,11 +38,11 @@
     const strip = Object.assign(document.createElement("div"), { className: "strip", role: "note" });
     strip.classList.toggle("is-failure", Boolean(fact.e));
     strip.classList.toggle("is-bare", fact.p === "failure");
-    if (fact.p !== "failure") strip.append(textElement("cause", cause));
+    if (fact.p !== "failure") strip.append(textElement("cause", window.text(cause)));
     if (isLast) {
-      if (fact.p === "text" && !fact.o) strip.append(wordButton("Continue", () => press("continue")));
-      strip.append(wordButton(fact.o || fact.p === "failure" ? "Retry" : "Regenerate", () => press("regenerate")));
-      if (fact.e) strip.append(wordButton("Choose model…", () => document.querySelector("#model-pill button, #model-pill")?.click()));
+      if (fact.p === "text" && !fact.o) strip.append(wordButton(window.text("Continue"), () => press("continue")));
+      strip.append(wordButton(window.text(fact.o || fact.p === "failure" ? "Retry" : "Regenerate"), () => press("regenerate")));
+      if (fact.e) strip.append(wordButton(window.text("Choose model…"), () => document.querySelector("#model-pill button, #model-pill")?.click()));
     }
     return strip;
   };
@@ -52,23 +52,23 @@
     if (button) button.title = label;
   };
   const versionsOf = (fact, index) => [
-    iconButton("Previous version", "‹", () => send({ act: "previous", index })),
+    iconButton(window.text("Previous version"), "‹", () => send({ act: "previous", index })),
     textElement("versions", `${fact.v}/${fact.n}`),
-    iconButton("Next version", "›", () => send({ act: "next", index })),
+    iconButton(window.text("Next version"), "›", () => send({ act: "next", index })),
   ];
   const actsOf = (bar, fact, index, isLast) => {
     const own = textElement("message-acts", "");
     if (fact.p === "text") {
       if (fact.n > 1) own.append(...versionsOf(fact, index));
       if (fact.s === "assistant") {
-        if (isLast) own.append(iconButton("Continue", "play", () => press("continue")));
+        if (isLast) own.append(iconButton(window.text("Continue"), "play", () => press("continue")));
         bar.dataset.read = `${fact.r}/${fact.v}`;
-        const button = iconButton("Read aloud", "▶\ufe0e", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
+        const button = iconButton(window.text("Read aloud"), "▶\ufe0e", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
         button.classList.add("read-aloud");
         own.append(button);
       }
-      if (fact.s === "assistant") own.append(iconButton("Compare", "columns-2", () => window.compare.open(index)));
-      own.append(iconButton("Branch here", "git-branch", () => send({ act: "branch", index })));
+      if (fact.s === "assistant") own.append(iconButton(window.text("Compare"), "columns-2", () => window.compare.open(index)));
+      own.append(iconButton(window.text("Branch here"), "git-branch", () => send({ act: "branch", index })));
       if (fact.t) own.append(textElement("pace", fact.t, fact.i));
       if (fact.i) own.append(textElement("info", fact.i));
     }

@@ -27,9 +27,9 @@
   const offerSending = (field) => {
     const save = button(field, "Save");
     if (!isOwn(field) || !save || save.parentElement.querySelector("[data-says='Save & send']")) return;
-    const made = Object.assign(document.createElement("button"), { type: "button", title: "Save & send (Ctrl+Enter)" });
+    const made = Object.assign(document.createElement("button"), { type: "button", title: window.text("Save & send (Ctrl+Enter)") });
     made.dataset.says = "Save & send";
-    made.setAttribute("aria-label", "Save & send");
+    made.setAttribute("aria-label", window.text("Save & send"));
     made.addEventListener("click", () => sendAnew(field));
     save.before(made);
     save.title = "Save";
@@ -45,7 +45,7 @@
     offerSending(field);
     if (field.dataset.isPrepared) return;
     field.dataset.isPrepared = "";
-    field.setAttribute("aria-label", "Text of the message");
+    field.setAttribute("aria-label", window.text("Text of the message"));
     fit(field);
     field.focus({ preventScroll: true });
     field.setSelectionRange(0, 0);

@@ -40,8 +40,8 @@
   // ---- Drawing.
   /** @param {ChatRow} chat */
   const dot = (chat) => {
-    if (chat.writing) return make("span", { className: "chat-dot writing", title: "A reply is being written" });
-    if (chat.unseen && chat.id !== shown.chat) return make("span", { className: "chat-dot unseen", title: "A new reply" });
+    if (chat.writing) return make("span", { className: "chat-dot writing", title: window.text("A reply is being written") });
+    if (chat.unseen && chat.id !== shown.chat) return make("span", { className: "chat-dot unseen", title: window.text("A new reply") });
     return "";
   };
   /** @param {ChatRow} chat */
@@ -59,7 +59,7 @@
     );
     if (chat.id === shown.chat) link.setAttribute("aria-current", "page");
     const tags = (chat.tags ?? []).map((tag) => make("button", { type: "button", className: "chat-tag", tabIndex: -1, title: `Show chats with #${tag}` }, `#${tag}`));
-    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": `Actions for ${chat.title}`, title: "Actions" }, "⋯");
+    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": `Actions for ${chat.title}`, title: window.text("Actions") }, "⋯");
     return [link, ...(tags.length ? [make("span", { className: "chat-tags" }, ...tags)] : []), more];
   };
   /** @param {ChatSection} section */
@@ -68,7 +68,7 @@
     const button = make("button", { type: "button", className: "chat-group", tabIndex: -1, "aria-expanded": String(isOpen) },
       make("span", { className: "chat-chevron", "aria-hidden": "true" }), make("span", { className: "chat-group-name" }, section.label));
     if (section.kind === "folder" && section.chats.length) button.append(make("span", { className: "chat-count", "aria-hidden": "true" }, String(section.chats.length)));
-    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": `Actions for the folder ${section.label}`, title: "Actions" }, "⋯");
+    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": `Actions for the folder ${section.label}`, title: window.text("Actions") }, "⋯");
     return section.kind === "folder" ? [button, more] : [button];
   };
   /** @param {string} key @param {string} said @param {() => HTMLElement} create @param {() => Node[]} fill */
@@ -225,7 +225,7 @@
   window.pastChats = {
     connect(element, functions, triggers, value) {
       [server, acts] = [functions, triggers];
-      root = make("nav", { className: "chats", "aria-label": "Chats" });
+      root = make("nav", { className: "chats", "aria-label": window.text("Chats") });
       element.append(root);
       root.addEventListener("focusin", (event) => {
         const stop = /** @type {HTMLElement} */ (event.target).closest(".chat-group, .chat-row");

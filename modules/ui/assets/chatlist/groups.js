@@ -52,7 +52,7 @@
     const known = new Set(list.folders.map((folder) => folder.id));
     const rest = list.chats.filter((chat) => !chat.pinned && !known.has(chat.folder ?? ""));
     return [
-      ...(pinned.length ? [/** @type {ChatSection} */ ({ key: "pinned", label: "Pinned", kind: "pinned", depth: 0, chats: pinned })] : []),
+      ...(pinned.length ? [/** @type {ChatSection} */ ({ key: "pinned", label: window.text("Pinned"), kind: "pinned", depth: 0, chats: pinned })] : []),
       ...inFolders(list),
       ...byTime(rest, now),
     ];

@@ -9,7 +9,7 @@
     const handle = window.overlay.open({
       title, size: "small",
       content: window.overlay.element("label", {}, window.overlay.element("span", {}, label), field),
-      actions: [{ label: "Cancel" }, { label: "Save", kind: "primary", act: () => save(field.value) }],
+      actions: [{ label: window.text("Cancel") }, { label: window.text("Save"), kind: "primary", act: () => save(field.value) }],
     });
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
@@ -29,13 +29,13 @@
     const top = all.filter((each) => !all.some((other) => other.id === each.parent));
     const inOrder = top.flatMap((each) => [each, ...all.filter((other) => other.parent === each.id)]);
     return [
-      { label: "No folder", checked: !row.folder, act: () => pastChats.arrange({ act: "move", chat: row.id, folder: "" }) },
+      { label: window.text("No folder"), checked: !row.folder, act: () => pastChats.arrange({ act: "move", chat: row.id, folder: "" }) },
       ...inOrder.map((each) => ({
         label: `${top.includes(each) ? "" : "\u2003"}${each.name}`, checked: row.folder === each.id,
         act: () => pastChats.arrange({ act: "move", chat: row.id, folder: each.id }),
       })),
       { separator: true },
-      { label: "New folder…", act: () => newFolder({ chat: row.id }) },
+      { label: window.text("New folder…"), act: () => newFolder({ chat: row.id }) },
     ];
   };
   /** @param {ChatRow} row */
@@ -49,16 +49,16 @@
     /** @param {"md" | "json"} format */
     const save = (format) => () => pastChats.acts.save({ chat: id, format });
     window.overlay.menu(anchor, [
-      { label: "Rename", keys: "F2", act: () => pastChats.rename(id) },
+      { label: window.text("Rename"), keys: "F2", act: () => pastChats.rename(id) },
       { label: row.pinned ? "Unpin" : "Pin", act: () => pastChats.arrange({ act: row.pinned ? "unpin" : "pin", chat: id }) },
-      { label: "Move to folder", items: () => folders(row) },
-      { label: "Tags…", act: () => tags(row) },
+      { label: window.text("Move to folder"), items: () => folders(row) },
+      { label: window.text("Tags…"), act: () => tags(row) },
       { separator: true },
-      { label: "Branch", act: () => pastChats.acts.copy({ chat: id, kind: "branch" }) },
-      { label: "Duplicate", act: () => pastChats.acts.copy({ chat: id, kind: "copy" }) },
-      { label: "Export", items: [{ label: "Markdown (.md)", act: save("md") }, { label: "JSON (.json)", act: save("json") }] },
+      { label: window.text("Branch"), act: () => pastChats.acts.copy({ chat: id, kind: "branch" }) },
+      { label: window.text("Duplicate"), act: () => pastChats.acts.copy({ chat: id, kind: "copy" }) },
+      { label: window.text("Export"), items: [{ label: window.text("Markdown (.md)"), act: save("md") }, { label: window.text("JSON (.json)"), act: save("json") }] },
       { separator: true },
-      { label: "Delete", keys: "Del", isDangerous: true, act: () => pastChats.remove(id) },
+      { label: window.text("Delete"), keys: "Del", isDangerous: true, act: () => pastChats.remove(id) },
     ], { label: `Actions for ${row.title}` });
   };
 
@@ -67,12 +67,12 @@
     if (!folder) return;
     const isInner = pastChats.list.folders.some((each) => each.id === folder.parent);
     window.overlay.menu(anchor, [
-      { label: "Rename", keys: "F2", act: () => pastChats.renameFolder(id) },
+      { label: window.text("Rename"), keys: "F2", act: () => pastChats.renameFolder(id) },
       ...(isInner
-        ? [{ label: "Move to the top", act: () => pastChats.arrange({ act: "move folder", folder: id, parent: "" }) }]
-        : [{ label: "New folder in it…", act: () => newFolder({ parent: id }) }]),
+        ? [{ label: window.text("Move to the top"), act: () => pastChats.arrange({ act: "move folder", folder: id, parent: "" }) }]
+        : [{ label: window.text("New folder in it…"), act: () => newFolder({ parent: id }) }]),
       { separator: true },
-      { label: "Delete folder", isDangerous: true, detail: "Its chats stay", act: () => pastChats.arrange({ act: "delete folder", folder: id }) },
+      { label: window.text("Delete folder"), isDangerous: true, detail: window.text("Its chats stay"), act: () => pastChats.arrange({ act: "delete folder", folder: id }) },
     ], { label: `Actions for the folder ${folder.name}` });
   };
 
@@ -85,13 +85,13 @@
   });
 
   pastChats.connectMenu = (element) => {
-    const button = window.overlay.element("button", { type: "button", className: "chats-more", "aria-haspopup": "menu", "aria-label": "More for chats", title: "More" }, "⋯");
+    const button = window.overlay.element("button", { type: "button", className: "chats-more", "aria-haspopup": "menu", "aria-label": window.text("More for chats"), title: window.text("More") }, "⋯");
     element.append(button);
     button.addEventListener("click", () => window.overlay.menu(button, [
-      { label: "New folder…", act: () => newFolder() },
+      { label: window.text("New folder…"), act: () => newFolder() },
       { separator: true },
-      { label: "Import chats…", detail: ".json, .md or .zip", act: importChats },
-      { label: "Export all chats", detail: ".zip", act: exportAll },
-    ], { label: "More for chats" }));
+      { label: window.text("Import chats…"), detail: window.text(".json, .md or .zip"), act: importChats },
+      { label: window.text("Export all chats"), detail: window.text(".zip"), act: exportAll },
+    ], { label: window.text("More for chats") }));
   };
 })();

@@ -5,8 +5,8 @@
   const { pastChats } = window;
   pastChats.connectSearch = (element) => {
     const { element: make } = window.overlay;
-    const field = make("input", { type: "search", placeholder: "Search", autocomplete: "off", spellcheck: false, "aria-label": "Search all chats", "aria-controls": "past-chats", "data-own": "" });
-    const clear = make("button", { type: "button", className: "clear-search", title: "Clear (Esc)", "aria-label": "Clear the search", hidden: true }, "✕");
+    const field = make("input", { type: "search", placeholder: window.text("Search"), autocomplete: "off", spellcheck: false, "aria-label": window.text("Search all chats"), "aria-controls": "past-chats", "data-own": "" });
+    const clear = make("button", { type: "button", className: "clear-search", title: window.text("Clear (Esc)"), "aria-label": window.text("Clear the search"), hidden: true }, "✕");
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const look = () => {

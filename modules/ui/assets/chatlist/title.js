@@ -31,8 +31,8 @@
       heading.replaceChildren(make("span", { className: "title-name" }, mark, nameOf(shown)));
       return;
     }
-    const name = make("button", { type: "button", className: "title-name", title: "Rename" }, nameOf(shown));
-    const more = make("button", { type: "button", className: "title-more", "aria-haspopup": "menu", "aria-label": "Actions for this chat", title: "Actions" },
+    const name = make("button", { type: "button", className: "title-name", title: window.text("Rename") }, nameOf(shown));
+    const more = make("button", { type: "button", className: "title-more", "aria-haspopup": "menu", "aria-label": window.text("Actions for this chat"), title: window.text("Actions") },
       make("i", { className: "icon icon-chevron-down", "aria-hidden": "true" }));
     name.addEventListener("click", () => rename(heading, pastChats.shown));
     more.addEventListener("click", () => pastChats.menu(pastChats.shown.chat, more));

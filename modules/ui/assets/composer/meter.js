@@ -27,13 +27,13 @@
       element("tr", {}, element("th", { scope: "row", textContent: name }), element("td", { textContent: `${number(tokens)} tok` }))));
     window.overlay.open({
       title: `Context: ${number(told.used)} of ${number(told.context)} tokens`, size: "small",
-      content: table, actions: [{ label: "Close", kind: "primary" }],
+      content: table, actions: [{ label: window.text("Close"), kind: "primary" }],
     });
   };
   const gauge = () => {
     if (!told.context) return null;
     const label = `${share()} % of ${short(told.context)}`;
-    const made = element("button", { type: "button", title: "Context that the next request uses" }, icon("gauge"), label);
+    const made = element("button", { type: "button", title: window.text("Context that the next request uses") }, icon("gauge"), label);
     made.setAttribute("aria-label", `Context used: ${label}`);
     made.classList.toggle("is-full", share() >= 90);
     made.addEventListener("click", details);

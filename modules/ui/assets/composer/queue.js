@@ -63,7 +63,7 @@
     items.append(...texts.map(chip));
     list.replaceChildren(items);
     if (isPaused && !isBusy()) {
-      const go = Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: "Send now" });
+      const go = Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: window.text("Send now") });
       go.addEventListener("click", () => {
         isPaused = false;
         look();

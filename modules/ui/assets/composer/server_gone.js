@@ -9,7 +9,7 @@
     if (!isGone) return banner?.remove();
     if (banner) return;
     const made = Object.assign(document.createElement("div"), { id: "server-gone", role: "alert" });
-    made.textContent = "The server cannot be reached. Trying again … What you write is kept.";
+    made.textContent = window.text("The server cannot be reached. Trying again … What you write is kept.");
     document.querySelector("#composer")?.prepend(made);
   };
   const look = async () => {

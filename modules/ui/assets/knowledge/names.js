@@ -51,7 +51,7 @@
     list = document.createElement("ul");
     list.id = LIST;
     list.setAttribute("role", "listbox");
-    list.setAttribute("aria-label", "Knowledge collections");
+    list.setAttribute("aria-label", window.text("Knowledge collections"));
     list.append(...found.map((name, index) => {
       const option = document.createElement("li");
       option.id = `${LIST}-${index}`;

@@ -15,7 +15,7 @@
     const notice = document.createElement("div");
     notice.className = "restart-notice";
     notice.setAttribute("role", "status");
-    notice.textContent = "The program is starting again. This page reloads by itself.";
+    notice.textContent = window.text("The program is starting again. This page reloads by itself.");
     document.body.append(notice);
     const mine = window.gradio_config?.app_id;
     do await pause(500);

@@ -52,7 +52,7 @@
       const isNamed = words.every((word) => each.textContent.toLowerCase().includes(word));
       each.hidden = words.length > 0 && !isNamed && !hits.some((hit) => hit.page === each.dataset.section);
     }
-    if (words.length && !hits.length && pages.every((each) => each.hidden)) place.textContent = "No setting is called that.";
+    if (words.length && !hits.length && pages.every((each) => each.hidden)) place.textContent = window.text("No setting is called that.");
     for (const hit of hits.slice(0, MOST)) {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "hit", textContent: hit.title });
       const page = pages.find((each) => each.dataset.section === hit.page);

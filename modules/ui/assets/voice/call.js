@@ -71,7 +71,7 @@
   const enter = (call, phase) => {
     if (call !== current || call.phase === phase) return;
     call.phase = phase;
-    window.voiceLine.say(WORDS[phase], phase);
+    window.voiceLine.say(window.text(WORDS[phase]), phase);
   };
   const show = (isOn) => {
     const button = byId("call");
@@ -128,7 +128,7 @@
       phase: "", turn: 0, frames: [], pending: [], voice: new VoiceActivity(), control: new AbortController(), microphone: null,
     });
     show(true);
-    window.voiceLine.say("The microphone is being opened…");
+    window.voiceLine.say(window.text("The microphone is being opened…"));
     try {
       window.readAloud?.prepare();
       await window.microphone.prepare();

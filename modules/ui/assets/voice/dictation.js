@@ -15,7 +15,7 @@
       const words = Object.assign(document.createElement("span"), { className: "words" });
       words.setAttribute("role", "status");
       const close = Object.assign(document.createElement("button"), { type: "button", textContent: "×", className: "close" });
-      close.setAttribute("aria-label", "Close");
+      close.setAttribute("aria-label", window.text("Close"));
       close.addEventListener("click", () => window.voiceLine.hide());
       found.append(meter, words, close);
       byId("composer").prepend(found);
@@ -66,7 +66,7 @@
   const begin = async () => {
     const mine = (take = { frames: [], control: new AbortController(), microphone: null, isOver: false });
     show(true);
-    say("The microphone is being opened…");
+    say(window.text("The microphone is being opened…"));
     try {
       await window.microphone.prepare();
       mine.microphone = await window.microphone.open((frame) => {
@@ -87,12 +87,12 @@
     if (mine.isOver || !mine.microphone) return cancel();
     mine.isOver = true;
     mine.microphone.close();
-    say("Writing down what was said…", "working");
+    say(window.text("Writing down what was said…"), "working");
     try {
       const text = await window.microphone.transcribe(mine.frames, mine.microphone.rate, mine.control.signal);
       if (!leave(mine)) return;
       if (text) hide();
-      else say("Nothing was heard.", "failed");
+      else say(window.text("Nothing was heard."), "failed");
       insert(text);
     } catch (error) {
       if (leave(mine)) window.voiceLine.fail(error);

@@ -60,7 +60,7 @@
 
   /** @param {OverlayOptions} options @param {() => void} dismiss @param {string} id */
   const header = (options, dismiss, id) => {
-    const close = element("button", { type: "button", className: "overlay-close", title: "Close (Esc)", "aria-label": "Close" });
+    const close = element("button", { type: "button", className: "overlay-close", title: window.text("Close (Esc)"), "aria-label": window.text("Close") });
     close.append("✕");
     close.addEventListener("click", dismiss);
     return element("header", {}, element("h2", { id, textContent: options.title }), close);

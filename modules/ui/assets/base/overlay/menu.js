@@ -89,7 +89,7 @@
     };
     /** @param {OverlayMenuItem[]} shown */
     const show = (shown) => {
-      const back = above.length ? [{ label: "Back", icon: "‹", act: undefined, isBack: true }] : [];
+      const back = above.length ? [{ label: window.text("Back"), icon: "‹", act: undefined, isBack: true }] : [];
       made.replaceChildren(...[...back, ...shown].map((each) => row(each, choose)));
       put(made, anchor);
       (itemsOf(made).find((each) => each.getAttribute("aria-checked") === "true") ?? itemsOf(made)[0])?.focus();

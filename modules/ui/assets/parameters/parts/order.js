@@ -4,9 +4,9 @@ const make = (kind, traits = {}) => Object.assign(document.createElement(kind), 
 const list = make("ol");
 const spoken = make("small");
 spoken.setAttribute("role", "status");
-list.setAttribute("aria-label", "Order in which the samplers are applied");
+list.setAttribute("aria-label", window.text("Order in which the samplers are applied"));
 element.append(
-  make("p", { textContent: "Drag a row, or use its arrows or Alt with the arrow keys. Samplers without a tick do not run." }),
+  make("p", { textContent: window.text("Drag a row, or use its arrows or Alt with the arrow keys. Samplers without a tick do not run.") }),
   list,
   spoken,
 );
@@ -83,7 +83,7 @@ const drawn = ({ name, runs }) => {
   });
   const label = make("label");
   label.append(tick, make("span", { textContent: said(name) }));
-  if (props.last && TEMPERATURES.has(name)) label.append(make("small", { textContent: "after all others" }));
+  if (props.last && TEMPERATURES.has(name)) label.append(make("small", { textContent: window.text("after all others") }));
   row.append(handle, label, arrow(name, -1), arrow(name, 1));
   row.addEventListener("keydown", (event) => {
     if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
