@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.settings.values import Settings
+from modules.ui.branches.artifacts import artifact_bridge
 from modules.ui.branches.compare import CompareParts, compare_parts
 from modules.ui.page.page import Page
 
@@ -25,11 +26,12 @@ class BranchParts:
 
     tokens: gr.HTML
     compare: CompareParts
+    artifacts: gr.HTML
 
 
 def branch_parts(settings: Settings) -> BranchParts:
     """To be called where the conversation stands."""
-    return BranchParts(tokens=_token_view(), compare=compare_parts(settings))
+    return BranchParts(tokens=_token_view(), compare=compare_parts(settings), artifacts=artifact_bridge())
 
 
 def _token_view() -> gr.HTML:

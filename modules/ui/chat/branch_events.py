@@ -1,11 +1,14 @@
 """Which event leads to another beginning of a reply."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import gradio as gr
 from gradio.components import Component
 
+from modules.ui.branches.artifacts import rendered
 from modules.ui.branches.parts import BranchParts, connect_switch
 from modules.ui.chat.comparing import CompareHandlers
 from modules.ui.chat.layout.conversation import ConversationParts
@@ -13,6 +16,7 @@ from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.retakes import TokenHandlers
 from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page
+from modules.ui.shell.internals import sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -31,6 +35,8 @@ class BranchEvents:
         tokens.submit(self._tokens.show, seen, [tokens], trigger_mode="multiple", **_QUIET)
         connect_switch(self._page, tokens)
         self._connect_compare(middle, entered, outputs)
+        artifacts = self._parts.artifacts
+        artifacts.submit(_rendered, None, [artifacts], trigger_mode="multiple", **_QUIET)
         return [tokens.select(self._tokens.take, entered, outputs, **_QUIET)]
 
     def _connect_compare(
@@ -49,3 +55,8 @@ class BranchEvents:
             side.versions.input(partial(handlers.choose, side=side), seen, side.outputs, **_QUIET)
             side.use.click(partial(handlers.use, side=side), seen, [parts.panel, *outputs], **_QUIET)
             side.view.option_select(partial(handlers.decide, side=side), here, None, **_QUIET)
+
+
+async def _rendered(event: gr.EventData) -> str:
+    """Markdown that the page's script asks for as HTML."""
+    return await asyncio.to_thread(rendered, str(sent_data(event).get("markdown") or ""))

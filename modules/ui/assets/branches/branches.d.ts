@@ -28,3 +28,12 @@ interface Window {
     open(index: number | null): void;
   };
 }
+
+interface Window {
+  /** A frame with HTML that can reach nothing. */
+  sealedFrame(content: string, name: string): HTMLIFrameElement;
+  artifacts: {
+    connect(ask: Send): void;
+    apply(value: string): void;
+  };
+}
