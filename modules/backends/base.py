@@ -47,6 +47,15 @@ class MemoryEstimate:
         return self.host + self.gpu
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTraits:
+    """What a model's files say of it, as far as a list of models tells. 0 and None mean that it is not known."""
+
+    trained_context: int = 0
+    chat_template: str | None = None
+    modalities: tuple[str, ...] = ("text",)
+
+
 class BackendSpec(ABC):
     """What does not import the backend's library stands here. `implementation` is the class that does, a `Loader`, as
     "package.module:name".
@@ -97,6 +106,10 @@ class BackendSpec(ABC):
     def estimate(self, spec: LoadSpec, gpus: tuple[int, ...] = ()) -> MemoryEstimate:
         """What the model will take once it is loaded as `spec` says, where `gpus` are the free bytes of each graphics
         card (empty: they are not known). Blocks while a header is read. Raises LoadFailed."""
+
+    def traits(self, spec: LoadSpec) -> ModelTraits:
+        """For lists of what is on disk. Blocks while a header is read. Raises LoadFailed."""
+        return ModelTraits()
 
     def fit(self, spec: LoadSpec, host: int, gpus: tuple[int, ...] = ()) -> tuple[LoadSpec, str]:
         """The model as it is to be loaded where so many bytes of main memory and of each graphics card are free, and

@@ -28,6 +28,7 @@ from modules.ui.frame.navigation import Section, navigation, skip_link
 from modules.ui.frame.settings import SETTINGS_TAB, SettingsPage, build_settings
 from modules.ui.frame.theme import theme
 from modules.ui.images.tab import build_images
+from modules.ui.model.picker.pill import ModelPill
 from modules.ui.model.tab import ModelPages
 from modules.ui.notebook.tab import build_notebook
 from modules.ui.page.dictation import add_dictation
@@ -52,6 +53,7 @@ _MAX_UPLOAD: Final = "64mb"
 def build_blocks(page: Page) -> PageBlocks:
     """Everything on the page. Gradio notes what is built where in one place of the whole process, so only one page may
     be built at a time."""
+    pill = ModelPill(page)
     with PageBlocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as blocks:
         card_drop(page)
         with gr.Column(elem_id="frame"):
@@ -62,7 +64,7 @@ def build_blocks(page: Page) -> PageBlocks:
                 chats = chat_list(page)
                 navigation([_CHAT, *_SECTIONS, *_extension_sections(page)])
             with gr.Column(elem_id="middle"):
-                header(page)
+                header(pill.build)
                 with gr.Tabs(elem_id="tabs"):
                     with _tab(_CHAT) as chat_tab:
                         middle = conversation(page.settings)
@@ -91,6 +93,7 @@ def build_blocks(page: Page) -> PageBlocks:
         )
         connect_chat(page, parts)
         page.connect()
+        pill.connect()
         for fill, outputs in page.openings:
             blocks.load(fill, None, outputs, show_progress="hidden", queue=True, api_visibility="private")
     blocks.queue(default_concurrency_limit=None, api_open=False)

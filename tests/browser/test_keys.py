@@ -77,9 +77,9 @@ async def test_control_s_shows_and_hides_the_controls(chat: ChatPage) -> None:
     await expect(mode.first).to_be_in_viewport()
 
 
-async def test_control_shift_m_writes_in_the_users_place(chat: ChatPage) -> None:
+async def test_alt_shift_m_writes_in_the_users_place(chat: ChatPage) -> None:
     await chat.say("echo: Hello")
-    await chat.page.keyboard.press("Control+Shift+M")
+    await chat.page.keyboard.press("Alt+Shift+M")
     await expect(chat.box).not_to_have_value("")
 
 

@@ -75,7 +75,6 @@ interface Window {
   };
   /** Sections by the id of their tab. */
   sections: { show(name: string): void; readonly current: string };
-  modelPicker?: { choose?(name: string): void; [name: string]: any };
   modelGate: { connect(trigger: () => void, value: () => string): void; apply(value: string): void };
 }
 

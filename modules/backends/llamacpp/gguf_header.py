@@ -31,6 +31,8 @@ _MAX_DIMENSIONS: Final = 8
 # Vocabularies and merges are skipped: nothing here needs them, and they are most of a header.
 _KEPT_ITEMS: Final = 4096
 _KEPT_BYTES: Final = 4096
+TEMPLATE: Final = "tokenizer.chat_template"
+_TEMPLATE_BYTES: Final = 2**20
 _ALIGNMENT: Final = "general.alignment"
 # GGUF specification: without general.alignment it is 32.
 _DEFAULT_ALIGNMENT: Final = 32
@@ -212,8 +214,10 @@ class _Parser:
             yield name, end - offset
 
     def _entry(self) -> tuple[str, Value]:
-        key = self._string()
-        return key or "", self._value(self._u32())
+        key, code = self._string() or "", self._u32()
+        if key == TEMPLATE and code == _STRING:
+            return key, self._string(_TEMPLATE_BYTES) or ""
+        return key, self._value(code)
 
     def _value(self, code: int, depth: int = 0) -> Value:
         if code == _STRING:
@@ -258,10 +262,10 @@ class _Parser:
         self._u32()
         return self._u64(), name
 
-    def _string(self) -> str | None:
+    def _string(self, most: int = _KEPT_BYTES) -> str | None:
         """None for one that is too long to be kept."""
         content = self._take(self._u64())
-        return content.decode("utf-8", "replace") if len(content) <= _KEPT_BYTES else None
+        return content.decode("utf-8", "replace") if len(content) <= most else None
 
     def _count(self, most: int) -> int:
         count = self._u64()

@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from modules.backends.base import BackendSpec, MemoryEstimate, read_options
-from modules.backends.llamacpp.gguf_header import kind_of_gguf, read_gguf
+from modules.backends.base import BackendSpec, MemoryEstimate, ModelTraits, read_options
+from modules.backends.llamacpp.gguf_header import TEMPLATE, kind_of_gguf, read_gguf
 from modules.backends.llamacpp.media.projector_file import (
     fitting_projector,
     is_projector,
@@ -94,6 +94,16 @@ class LlamaCpp(BackendSpec):
             gpus=on_cards,
             parts=(*parts, ("projector", projector)) if projector else parts,
             placement=f"{found.gpu_layers} of {found.layers} layers",
+        )
+
+    @override
+    def traits(self, spec: LoadSpec) -> ModelTraits:
+        header = read_gguf(Path(spec.path))
+        template = header.metadata.get(TEMPLATE)
+        return ModelTraits(
+            trained_context=header.number("context_length"),
+            chat_template=template if isinstance(template, str) else None,
+            modalities=("text", "image") if spec.options.get(_PROJECTOR) else ("text",),
         )
 
     @override

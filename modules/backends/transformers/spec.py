@@ -6,9 +6,10 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from modules.backends.base import BackendSpec, MemoryEstimate, read_options
+from modules.backends.base import BackendSpec, MemoryEstimate, ModelTraits, read_options
 from modules.backends.cores import usable_cores
 from modules.backends.hub_folder import CONFIG, ModelFolder
+from modules.backends.model_templates import template_beside
 from modules.backends.pytorch import prepare_pytorch
 from modules.backends.transformers.estimate import estimate
 from modules.backends.transformers.options import TransformersOptions
@@ -54,6 +55,11 @@ class Transformers(BackendSpec):
     def estimate(self, spec: LoadSpec, gpus: tuple[int, ...] = ()) -> MemoryEstimate:
         options = read_options(TransformersOptions, spec)
         return estimate(ModelFolder.read(Path(spec.path)), spec, options, gpus if self.can_use_gpu() else ())
+
+    @override
+    def traits(self, spec: LoadSpec) -> ModelTraits:
+        folder = ModelFolder.read(Path(spec.path))
+        return ModelTraits(trained_context=folder.trained_context, chat_template=template_beside(folder.path))
 
     @override
     def loader(self) -> Loader:

@@ -42,6 +42,12 @@ def without_quantization(file_name: str) -> str:
     return _WITHIN.sub("", stem).strip("-_. ")
 
 
+def title_of(name: str) -> str:
+    """What people call a model of that name: without its folder, and a file's ending and number format."""
+    base = name.rpartition("/")[2]
+    return (without_quantization(base) if base.lower().endswith(".gguf") else base) or base
+
+
 def normal(quantization: str) -> str:
     """One spelling for all of a format's: `fp16` is F16, and that a file was made with an importance matrix (i1) is no
     difference."""

@@ -12,16 +12,15 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.engine.types import ModelKind
-from modules.models.options import LoadOptions
 from modules.models.state import ModelState, Status
 from modules.ui.model.texts import plain, state_text
-from modules.ui.page.menus import name_menu
-from modules.ui.page.page import Page, notify_errors
+from modules.ui.page.page import Page
 
 Shown = dict[Component, Any]
 
 _PATIENCE_SECONDS: Final = 20.0
-_MENU: Final = "Choose a model"
+# The page's script opens the picker.
+_CHOOSER: Final = '<button type="button" data-opens="models" aria-haspopup="dialog">Choose a model</button>'
 _CHOOSE: Final = "No model is loaded."
 _WAITS: Final = "Your message is sent when a model is loaded."
 _NONE: Final = "There is no model on this machine yet."
@@ -38,23 +37,20 @@ class GateParts:
 
     gate: gr.HTML
     note: gr.Markdown
-    models: gr.Dropdown
 
     @property
     def outputs(self) -> list[Component]:
-        return [self.gate, self.note, self.models]
+        return [self.gate, self.note]
 
 
 def gate_parts() -> GateParts:
     gate = gr.HTML("{}", html_template="", js_on_load=_BRIDGE, elem_id="model-gate", visible=True)
     with gr.Row(elem_id="choose-model", equal_height=True):
         note = gr.Markdown("", elem_id="choose-model-note")
-        models = name_menu(
-            label=_MENU, show_label=False, container=False, elem_id="choose-model-menu", scale=2, min_width=220
-        )
-        # The page's script leads to the tab.
+        gr.HTML(_CHOOSER, elem_id="choose-model-open", padding=False, apply_default_css=False, min_width=160)
+        # The page's script leads to the section.
         gr.Button("Load settings and downloads", size="sm", elem_id="to-models", min_width=120)
-    return GateParts(gate=gate, note=note, models=models)
+    return GateParts(gate=gate, note=note)
 
 
 class ModelGate:
@@ -71,15 +67,11 @@ class ModelGate:
         return self._models.has_model or bool(self._page.runtime.remote)
 
     async def filled(self) -> Shown:
-        names = [] if self._page.settings.multi_user else await asyncio.to_thread(self._chat_models)
-        return {
-            self._parts.gate: self._told(),
-            self._parts.note: _CHOOSE if names or self._page.settings.multi_user else _NONE,
-            self._parts.models: gr.Dropdown(choices=names, value=None),
-        }
+        is_known = self._page.settings.multi_user or await asyncio.to_thread(self._has_models)
+        return {self._parts.gate: self._told(), self._parts.note: _CHOOSE if is_known else _NONE}
 
-    def _chat_models(self) -> list[str]:
-        return [name for name in self._models.list_models() if self._models.kind_of(name) is ModelKind.CHAT]
+    def _has_models(self) -> bool:
+        return any(self._models.kind_of(name) is ModelKind.CHAT for name in self._models.list_models())
 
     async def looked(self) -> Shown:
         """For who comes to the chat: nothing, where there is a model."""
@@ -100,12 +92,6 @@ class ModelGate:
                 yield shown | ({self._parts.gate: self._told()} if is_open else {})
                 if is_open:
                     return
-
-    async def choose(self, name: str | None) -> Shown:
-        """Loads the model as it was loaded last, or as its settings say."""
-        if name and not self._page.settings.multi_user:
-            await notify_errors(self._models.load(name, LoadOptions()))
-        return await self.looked()
 
     def refused(self, *, waits: bool) -> Shown:
         """For who asks for a reply: what is written stays in the box, and with `waits` it is sent later."""

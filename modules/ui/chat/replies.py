@@ -18,7 +18,7 @@ from modules.chatmodels.base import Operation
 from modules.engine.media import unreadable
 from modules.engine.types import MediaKind
 from modules.errors import BadRequest, ServiceError
-from modules.library.chats.history import Attachment, History, Side
+from modules.library.chats.history import Attachment, History, Side, last_model
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
@@ -177,7 +177,7 @@ class ReplyHandlers:
             # Before anything is saved and the box is emptied: what was written stays in it.
             self._page.active_replies.check_free(tab)
             attachments = await _attached(files)
-            self._refuse_unseen(attachments)
+            self._refuse_unseen(attachments, tab)
             attachments = await self._with_knowledge(history, text, attachments, settings)
             history = await self._with_memory(tab, history, settings)
             history = session.with_message(history, text, attachments=attachments, timestamp=timestamp())
@@ -212,9 +212,10 @@ class ReplyHandlers:
         memory = await asyncio.to_thread(self._page.runtime.library.memory.text)
         return replace(history, extra={**history.extra, MEMORY: memory}) if memory else history
 
-    def _refuse_unseen(self, attachments: Sequence[Attachment]) -> None:
-        """Raises BadRequest for pictures, where the model that will answer is known and sees none."""
-        card = self._page.runtime.models.state.card
+    def _refuse_unseen(self, attachments: Sequence[Attachment], tab: ChatTab) -> None:
+        """Raises BadRequest for pictures, where the model that will answer runs here and sees none."""
+        name = self._page.answering_model(tab.model)
+        card = self._page.runtime.models.known_card(name)
         if card is not None and MediaKind.IMAGE not in card.modalities and any(each.is_image for each in attachments):
             raise unreadable(MediaKind.IMAGE, param="attachments")
 
@@ -294,7 +295,9 @@ class ReplyHandlers:
     ) -> AsyncGenerator[Shown, None]:
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
         tools, confirms = await allowed_tools(self._page.tools, settings, is_kept=tab.is_kept)
-        request = self.scored(chat_request(settings, asked, user, tools=tools, continues=bool(begun_with.text)))
+        model = self._page.answering_model(tab.model or last_model(asked))
+        request = chat_request(settings, asked, user, model=model, tools=tools, continues=bool(begun_with.text))
+        request = self.scored(request)
         reply = self._page.active_replies.start(
             tab, base, request, begun_with=begun_with, confirms=confirms, collections=settings.knowledge
         )
@@ -310,7 +313,8 @@ class ReplyHandlers:
         return replace(request, logprobs=None)
 
     def _settings(self, entered: Entered) -> Settings:
-        return self._page.saved_settings.remember(self._page.inputs.values(entered))
+        model = self._page.answering_model(entered[self._middle.tab].model)
+        return self._page.saved_settings.remember(self._page.inputs.values(entered), model=model)
 
     async def begun_seen(self, entered: Entered) -> tuple[Settings, ChatTab, History]:
         settings = self._settings(entered)

@@ -176,7 +176,7 @@ class ChatScreen:
         """Everything in the middle; while a reply is being written, without it."""
         seen = without_last_reply(history) if is_running else history
         view = await self.view(seen)
-        tab = replace(tab, marks=marks_of(seen, view.facts))
+        tab = replace(tab, marks=marks_of(seen, view.facts), model=tab.model or last_model(history))
         middle = self._middle
         return {
             **self.at(tab),

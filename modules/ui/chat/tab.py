@@ -1,6 +1,7 @@
 """The chat: which event of which of its components does what."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ from modules.requests import Mode
 from modules.settings.values import Settings
 from modules.ui.chat.branch_events import BranchEvents
 from modules.ui.chat.chat_list import ChatListHandlers
+from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.editing import EditHandlers, Entered
 from modules.ui.chat.impersonation import Impersonation
 from modules.ui.chat.layout.parts import ChatParts
@@ -22,6 +24,7 @@ from modules.ui.chat.starters import starter
 from modules.ui.knowledge.chat import ChatKnowledge
 from modules.ui.page.page import Page
 from modules.ui.replies.naming import ChatNaming
+from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import current_page, sent_data
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -87,7 +90,10 @@ class _Wiring:
         tab.select(gate.looked, None, parts.outputs, **_QUIET)
         tab.select(self._screen.noticed, [self._middle.tab], self._middle.composer.notice.outputs, **_QUIET)
         parts.gate.submit(gate.waited, None, parts.outputs, **_QUIET)
-        parts.models.input(gate.choose, [parts.models], parts.outputs, **_QUIET)
+        middle = self._middle
+        self._page.on_model_change(gate.filled, parts.outputs)
+        self._page.on_model_change(self._screen.noticed, middle.composer.notice.outputs, [middle.tab])
+        self._page.on_model_choice(self._model_chosen, [middle.tab, middle.place], [middle.tab, middle.choices])
 
     def _connect_replies(self) -> list[Any]:
         """Returns the events that follow replies; whatever shows another chat ends them, but not the replies."""
@@ -161,6 +167,17 @@ class _Wiring:
         )
         servers = {self._page.inputs["mcp_servers"]} if "mcp_servers" in self._page.inputs else set()
         tools.refresh.click(self._looked_again, entered | servers, choices, **_QUIET)
+
+    async def _model_chosen(self, tab: ChatTab, choices: ChatSwitches, event: gr.EventData) -> Shown:
+        """For the chat that is shown, and for new ones."""
+        name = str(sent_data(event).get("name") or "")
+        if not self._page.settings.multi_user:
+            self._page.chosen_model = name
+        if choices.pending is not None:
+            return {}
+        shown = choices.now(self._middle.tab, tab)
+        assert isinstance(shown, ChatTab)
+        return self._screen.at(replace(shown, model=name))
 
     async def _acted(self, entered: Entered, event: gr.EventData) -> Shown:
         """What the page's script asks for."""

@@ -1,18 +1,12 @@
 """The row above every section: the model, what is shown, and what opens the columns beside it."""
 
-import html
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable
 
 import gradio as gr
-from gradio.components import Component
-
-from modules.ui.page.page import Page
-
-_NO_MODEL: Final = "Choose a model"
 
 
-def header(page: Page) -> None:
+def header(build_pill: Callable[[], None]) -> None:
+    """`build_pill` makes what says which model answers."""
     with gr.Row(elem_id="header"):
         gr.HTML(
             _button("toggle-left", "Show or hide the chats", "panel-left"),
@@ -20,7 +14,7 @@ def header(page: Page) -> None:
             padding=False,
             apply_default_css=False,
         )
-        pill = gr.HTML(_pill(page), elem_id="model-pill", padding=False, apply_default_css=False)
+        build_pill()
         gr.HTML(
             '<h1><span id="chat-title">Chat</span><span id="section-title"></span></h1>',
             elem_id="header-title",
@@ -34,17 +28,6 @@ def header(page: Page) -> None:
             padding=False,
             apply_default_css=False,
         )
-
-    async def filled() -> Mapping[Component, Any]:
-        return {pill: _pill(page)}
-
-    page.fill_in(filled, [pill])
-
-
-def _pill(page: Page) -> str:
-    card = page.runtime.models.known_card(None)
-    name = html.escape(card.name if card else _NO_MODEL)
-    return f'<button type="button" data-section="model-tab" title="Models">{name}<i class="icon icon-chevron-down"></i></button>'
 
 
 def _button(name: str, label: str, icon: str) -> str:

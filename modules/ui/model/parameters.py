@@ -11,9 +11,9 @@ from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
 from modules.settings.values import Settings
 from modules.ui.page.menus import name_menu
+from modules.ui.page.option_fields import NO_DRAFT, entry_of
 
 AUTOMATIC: Final = "Automatic"
-NO_DRAFT: Final = "None"
 
 
 class LoadParameters:
@@ -43,7 +43,9 @@ class LoadParameters:
         known = options_of_loader(self._kind, loader)
         values = {self.loader: gr.update(value=settings.loader or AUTOMATIC)}
         return values | {
-            component: gr.update(value=_entry(settings.declared[name], getattr(settings, name)), visible=name in known)
+            component: gr.update(
+                value=entry_of(settings.declared[name], getattr(settings, name)), visible=name in known
+            )
             for name, component in self._components.items()
         }
 
@@ -68,7 +70,7 @@ class LoadParameters:
 
 
 def _component(option: Option, settings: Settings) -> Component:
-    value = _entry(option, getattr(settings, option.name))
+    value = entry_of(option, getattr(settings, option.name))
     texts = {
         "label": option.label,
         "info": option.description,
@@ -85,15 +87,3 @@ def _component(option: Option, settings: Settings) -> Component:
             return gr.Dropdown(list(option.choices), value=value, **texts)
         case _:
             return gr.Textbox(value, **texts)
-
-
-def _entry(option: Option, value: Any) -> Any:  # noqa: ANN401 - whatever kind of value a setting has
-    if option.name == "model_draft":
-        return value or NO_DRAFT
-    match option.kind:
-        case OptionKind.NUMBERS:
-            return ", ".join(f"{each:g}" for each in value)
-        case OptionKind.WORDS:
-            return ", ".join(value)
-        case _:
-            return value

@@ -32,6 +32,7 @@ class ModelPages:
         page.on_open(handlers.followed, [parts.status, parts.loaded])
         # It may have been loaded elsewhere meanwhile.
         tab.select(handlers.stated, None, [parts.status, parts.loaded], **_QUIET)
+        page.on_model_change(handlers.stated, [parts.status, parts.loaded])
         _connect_choice(parts, handlers, entered, shown)
         if page.settings.multi_user:
             # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.

@@ -43,7 +43,11 @@ class Page:
         self.active_replies = ActiveReplies(runtime, tools, self.list_changes)
         self.fills: list[tuple[Fill, list[Component]]] = []
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
-        self.model_changes: list[tuple[Fill, list[Component]]] = []
+        self.model_changes: list[tuple[Callable[..., Any], list[Component], list[Component]]] = []
+        self.model_choices: list[tuple[Callable[..., Any], list[Component], list[Component]]] = []
+        # What was chosen last, for chats that have none of their own yet.
+        self.chosen_model = ""
+        self._closings: list[Callable[[], Awaitable[None]]] = []
         self._connections: list[Callable[[], None]] = []
 
     @property
@@ -73,9 +77,25 @@ class Page:
         goes on. It takes nothing, or Gradio's request."""
         self.openings.append((fill, outputs))
 
-    def on_model_change(self, fill: Fill, outputs: list[Component]) -> None:
+    def answering_model(self, chosen: str) -> str | None:
+        """The model of a chat for which `chosen` was chosen, as a request names it. None, which means the one that
+        answers without a name, where that is not there any more."""
+        chosen = chosen or self.chosen_model
+        is_remote = chosen.partition("/")[0] in self.runtime.remote
+        return chosen if chosen and (is_remote or self.runtime.models.known_card(chosen) is not None) else None
+
+    def on_model_change(
+        self, fill: Callable[..., Any], outputs: list[Component], inputs: list[Component] | None = None
+    ) -> None:
         """Have `fill` say what `outputs` show when another model answers, or none any more."""
-        self.model_changes.append((fill, outputs))
+        self.model_changes.append((fill, inputs or [], outputs))
+
+    def on_model_choice(self, choose: Callable[..., Any], outputs: list[Component], inputs: list[Component]) -> None:
+        """Have `choose` called when a model is chosen for what is shown; the event has its `name`."""
+        self.model_choices.append((choose, inputs, outputs))
+
+    def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._closings.append(close)
 
     def on_ready(self, connect: Callable[[], None]) -> None:
         """Have `connect` called when all tabs are built, to bind events that need to know the components of others."""
@@ -87,6 +107,8 @@ class Page:
 
     async def aclose(self) -> None:
         self.list_changes.close()
+        for close in self._closings:
+            await close()
         await self.active_replies.aclose()
         await self.saved_settings.aclose()
 

@@ -30,12 +30,18 @@ ALTERNATIVES: Final = 5
 
 
 def chat_request(
-    settings: Settings, history: History, user: User, *, tools: Sequence[ToolSpec] = (), continues: bool = False
+    settings: Settings,
+    history: History,
+    user: User,
+    *,
+    model: str | None = None,
+    tools: Sequence[ToolSpec] = (),
+    continues: bool = False,
 ) -> ChatRequest:
     """Raises BadRequest, naming the setting, for stop strings or bans that cannot be read."""
     messages = session.messages(history, include_past_attachments=settings.include_past_attachments)
     return ChatRequest(
-        model=None,
+        model=model,
         messages=(*_system(settings, history), *messages),
         sampling=sampling(settings),
         limits=limits(settings),

@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modules.library.chats.histories import INCOGNITO, Place
@@ -10,19 +11,22 @@ from modules.library.chats.history import History
 from modules.ui.replies.marks import Marks
 
 _HEX_BYTES: Final = 6
+_LONGEST_NAME: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatTab:
     """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
     for then the file is the truth. `is_unset` until the tab shows a chat. `marks` are of the messages that it shows;
-    None before it shows any."""
+    None before it shows any. `model` was chosen for it, or
+    answered in it last."""
 
     place: Place = field(default_factory=lambda: Place(None))
     chat: str = ""
     history: History | None = None
     is_unset: bool = False
     marks: Marks | None = None
+    model: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -46,7 +50,7 @@ def unkept(place: Place) -> ChatTab:
 
 def place_text(tab: ChatTab) -> str:
     """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs."""
-    return json.dumps({"character": tab.place.character, "chat": tab.chat if tab.is_kept else None})
+    return json.dumps({"character": tab.place.character, "chat": tab.chat if tab.is_kept else None, "model": tab.model})
 
 
 def placed_tab(text: str) -> ChatTab | None:
@@ -60,8 +64,13 @@ def placed_tab(text: str) -> ChatTab | None:
         return None
     match kept:
         case {"character": str() | None as character, "chat": str() as chat}:
-            return ChatTab(place=Place(character), chat=chat)
+            return ChatTab(place=Place(character), chat=chat, model=_model(kept))
         case {"character": str() | None as character, "chat": None}:
-            return unkept(Place(character))
+            return replace(unkept(Place(character)), model=_model(kept))
         case _:
             return None
+
+
+def _model(kept: Mapping[str, object]) -> str:
+    name = kept.get("model")
+    return name[:_LONGEST_NAME] if isinstance(name, str) else ""

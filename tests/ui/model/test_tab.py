@@ -21,8 +21,9 @@ from modules.runtime import Runtime
 from modules.ui.model.downloads import DownloadHandlers
 from modules.ui.model.handlers import ModelHandlers
 from modules.ui.model.layout import OWN_TEMPLATE, DownloadParts, ModelParts, download_parts, model_parts
-from modules.ui.model.parameters import AUTOMATIC, NO_DRAFT
+from modules.ui.model.parameters import AUTOMATIC
 from modules.ui.model.tab import ModelPages
+from modules.ui.page.option_fields import NO_DRAFT
 from modules.ui.page.page import Page
 from tests.gguf_file import write_gguf
 from tests.models.hub_server import HubServer

@@ -25,8 +25,6 @@
       } catch {
         return;
       }
-      const menu = document.querySelector("#choose-model-menu input");
-      if (menu) menu.placeholder = menu.getAttribute("aria-label") ?? "";
       document.documentElement.toggleAttribute("data-no-model", told.has === false);
       if (told.waits) isWaiting = true;
       if (told.over) follows = false;
