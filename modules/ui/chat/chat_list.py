@@ -18,7 +18,7 @@ from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged, place_of
-from modules.ui.chatlist.addresses import absence, asked_chat
+from modules.ui.chatlist.addresses import absence, asked_chat, asks_new
 from modules.ui.chatlist.files import ALL_CHATS, exported
 from modules.ui.page.languages import text
 from modules.ui.page.page import Page, failure, notify_errors
@@ -49,7 +49,10 @@ class ChatListHandlers:
         one."""
         choice, settings = choices.opening, self._page.settings
         yield {}
-        tab = await self._addressed(settings, asked_chat(place) or "") or await self._screen.first_tab(settings, place)
+        tab = await self._addressed(settings, asked_chat(place) or "")
+        if tab is None:
+            new = asks_new(place)
+            tab = await (self._screen.new_tab(settings) if new else self._screen.first_tab(settings, place))
         async with aclosing(self._screen.latest(choice, self._opened(tab, settings))) as steps:
             async for shown in steps:
                 yield shown
@@ -78,7 +81,6 @@ class ChatListHandlers:
                 yield shown
 
     async def incognito(self, entered: Entered) -> AsyncGenerator[Shown, None]:
-        gr.Info("This chat is not saved. It is lost when you leave it or reload the page.", title="Incognito")
         choice = self._screen.begin(entered)
         async with aclosing(self._screen.latest(choice, self._begun(entered, choice, is_kept=False))) as steps:
             async for shown in steps:

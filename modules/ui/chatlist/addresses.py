@@ -1,18 +1,28 @@
 """Addresses of chats: `?chat=<id>`, which a browser keeps and a user may send to others."""
 
 import json
+from collections.abc import Mapping
 
 from modules.library.chats.histories import Histories, Place
 
 
 def asked_chat(kept: str) -> str | None:
     """The chat in the address that a page was opened with, from what its browser says of itself; None without one."""
+    asked = _said(kept).get("asked")
+    return asked if isinstance(asked, str) else None
+
+
+def asks_new(kept: str) -> bool:
+    """Whether the address asks for a new chat, as one with words for it does."""
+    return _said(kept).get("new") is True
+
+
+def _said(kept: str) -> Mapping[str, object]:
     try:
         content = json.loads(kept)
     except ValueError:
-        return None
-    asked = content.get("asked") if isinstance(content, dict) else None
-    return asked if isinstance(asked, str) else None
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def absence(histories: Histories, place: Place, chat_id: str) -> str:

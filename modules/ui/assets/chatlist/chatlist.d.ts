@@ -53,6 +53,10 @@ interface ChatActs {
 }
 
 interface Window {
+  /** Whether the page was opened with words for a new chat. */
+  prefilled: boolean;
+  /** What this tab has shown before, and what its address asks for. */
+  openingPlace(): string;
   chatSections(list: ChatRows, words: string, now: Date): ChatSection[];
   pastChats: {
     connect(element: HTMLElement, server: ChatServer, acts: ChatActs, value: () => string): void;

@@ -15,7 +15,7 @@
     } catch {
       // What was kept was not the page's.
     }
-    return JSON.stringify({ ...place, asked });
+    return JSON.stringify({ ...place, asked, new: Boolean(window.prefilled) && !asked });
   };
 
   // ---- Where the reader is: which message is at the upper edge, and how far it is cut; or at the end.

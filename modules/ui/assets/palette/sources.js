@@ -122,6 +122,7 @@
     };
     pick();
   };
+  palette.choosePreset = choosePreset;
   palette.add({
     id: "setting",
     title: "Settings",
