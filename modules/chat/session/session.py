@@ -64,6 +64,7 @@ def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
     seconds: float = 0.0,
     outcome: Outcome = NO_OUTCOME,
     probabilities: str = "",
+    lore: str = "",
 ) -> History:
     """The last row with this reply in place of the one it has, however far that has come; its other versions stay.
 
@@ -77,6 +78,7 @@ def with_reply(  # noqa: PLR0913 - what is known of a reply, by name
         seconds=seconds,
         outcome=outcome,
         probabilities=probabilities,
+        lore=lore,
     )
     last = len(history.rows) - 1
     return _with_turn(history, last, Side.ASSISTANT, with_current(turn_at(history, last, Side.ASSISTANT), version))

@@ -125,8 +125,9 @@ def _stored(message: Message) -> dict[str, object]:
 
 _ATTACHMENT: Final = ("name", "type", "content", "image_data", "url", "image_id")
 _PROBABILITIES: Final = "token_probabilities"
+_LORE: Final = "lorebook_entries"
 _OUTCOME: Final = ("seconds_to_first_token", "seconds_writing", "finish_reason", "prompt_tokens", "failure")
-_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", *_OUTCOME, "tool_sequence", _PROBABILITIES)
+_SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", *_OUTCOME, "tool_sequence", _PROBABILITIES, _LORE)
 _CONTINUATION: Final = "continuation"
 _VERSION: Final = ("content", "visible_content", _CONTINUATION, *_SHARED)
 _TURN: Final = ("attachments", "versions", "current_version_index", *_SHARED)
@@ -177,6 +178,7 @@ def _completed(current: Version, listed: Version) -> Version:
         model=current.model or listed.model,
         outcome=listed.outcome if current.outcome == NO_OUTCOME else current.outcome,
         probabilities=current.probabilities or listed.probabilities,
+        lore=current.lore or listed.lore,
         extra=listed.extra,
     )
 
@@ -195,6 +197,7 @@ def _version(content: Mapping[str, object], place: str) -> Version:
         seconds=float(number_at(content, "seconds", place)),
         outcome=_outcome(content, place),
         probabilities=text_at(content, _PROBABILITIES, place),
+        lore=text_at(content, _LORE, place),
         continuation=_continuation(content, place),
         extra=without(content, *_VERSION),
     )
@@ -239,6 +242,7 @@ def _stored_shared(version: Version) -> dict[str, object]:
                 **_stored_outcome(version.outcome),
                 "tool_sequence": stored_tools(version.tool_messages),
                 _PROBABILITIES: version.probabilities,
+                _LORE: version.lore,
             }
         ),
     }

@@ -67,6 +67,7 @@ class Version:
     seconds: float = 0.0
     outcome: Outcome = NO_OUTCOME
     probabilities: str = ""
+    lore: str = ""
     continuation: "tuple[Row, ...] | None" = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
@@ -91,6 +92,7 @@ class ChatTurn:
     seconds: float = 0.0
     outcome: Outcome = NO_OUTCOME
     probabilities: str = ""
+    lore: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -129,6 +131,7 @@ def version_of(turn: ChatTurn) -> Version:
         seconds=turn.seconds,
         outcome=turn.outcome,
         probabilities=turn.probabilities,
+        lore=turn.lore,
     )
 
 
@@ -173,6 +176,7 @@ def _showing(turn: ChatTurn, version: Version) -> ChatTurn:
         seconds=version.seconds,
         outcome=version.outcome,
         probabilities=version.probabilities,
+        lore=version.lore,
     )
 
 

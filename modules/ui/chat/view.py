@@ -181,11 +181,12 @@ def _length(tokens: int) -> str:
 
 
 def info_of(turn: ChatTurn) -> str:
-    """By which model and when, and why it ended."""
+    """By which model and when, why it ended, and with which entries of lorebooks."""
     ended = _ENDED.get(turn.outcome.finish, "")
     whole = f"{turn.seconds:,.1f} s in all" if turn.tokens and turn.seconds else ""
     prompt = f"{turn.outcome.prompt_tokens:,} tokens of prompt" if turn.outcome.prompt_tokens else ""
-    return " · ".join(filter(None, (turn.model, turn.timestamp, whole, prompt, ended)))
+    lore = f"Lorebook: {turn.lore}" if turn.lore else ""
+    return " · ".join(filter(None, (turn.model, turn.timestamp, whole, prompt, ended, lore)))
 
 
 def _user_text(turn: ChatTurn, picture: Picture) -> str:

@@ -47,6 +47,7 @@ class ReplyDraft:
     calls: tuple[CallSoFar, ...] = ()
     tool_messages: tuple[Message, ...] = ()
     model: str = ""
+    lore: str = ""
     tokens: int = 0
     seconds: float = 0.0
     outcome: Outcome = NO_OUTCOME
@@ -105,7 +106,7 @@ class Drafting:
         match event:
             case Started():
                 self._begun = self.clock() if self._begun is None else self._begun
-                self.draft = replace(self.draft, model=event.model)
+                self.draft = replace(self.draft, model=event.model, lore=", ".join(event.lore))
             case Progress():
                 self.draft = replace(self.draft, reading=event.prompt.done / max(1, event.prompt.total))
             case Reasoning() | Content() | Unhooked() | ToolCallStart() | ToolCallDelta():

@@ -87,6 +87,7 @@ class RunningReply:
             seconds=draft.seconds,
             outcome=self._outcome,
             probabilities=self.probabilities,
+            lore=draft.lore,
         )
 
     @property

@@ -125,6 +125,7 @@ class RunningVersions:
             tokens=draft.tokens,
             seconds=draft.seconds,
             probabilities=reply.probabilities,
+            lore=draft.lore,
             extra={"preset": note} if note else {},
         )
 

@@ -6,13 +6,19 @@ from typing import Any
 
 import gradio as gr
 
+from modules.chat.session import session
+from modules.events import Started
 from modules.library.characters.character import Character
+from modules.library.chats.histories import Place
+from modules.library.chats.history import History
 from modules.ui.characters.acts import GridActs
 from modules.ui.characters.dropping import CardDrop, DropParts
 from modules.ui.characters.form import Form, form_parts
 from modules.ui.characters.grid import CharacterCards
 from modules.ui.characters.stores import CharacterStore
+from modules.ui.chat.view import info_of
 from modules.ui.page.page import Page
+from modules.ui.replies.draft import Drafting
 from tests.ui.characters.test_form import content_of, picture
 from tests.ui.open_page import Seen, open_page
 
@@ -115,3 +121,16 @@ async def test_the_grid_shows_everybody_and_its_menu_acts(tmp_path: Path) -> Non
         seen.show(await acts.act(None, event(act="delete", file="Ann_001")))
         assert library.names() == ["Ann", "Bad"]
         assert seen.properties[parts.undo]["visible"]
+
+
+async def test_a_reply_says_which_entries_it_was_written_with(tmp_path: Path) -> None:
+    """And still does when the chat is read again."""
+    history = session.with_reply(session.with_message(History(), "Hi"), "Ho", lore="Harbour, Quay")
+    async with open_page(tmp_path / "data") as page:
+        histories = page.runtime.library.histories
+        histories.save(Place("Ann"), "chat", history)
+        turn = histories.read(Place("Ann"), "chat").rows[0].assistant
+    assert info_of(turn) == "Lorebook: Harbour, Quay"
+    drafting = Drafting()
+    drafting.add(Started(model="m", prompt_tokens=1, lore=("Harbour", "Quay")))
+    assert drafting.draft.lore == "Harbour, Quay"
