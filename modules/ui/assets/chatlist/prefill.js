@@ -46,7 +46,7 @@
     const offers = [
       ...(known.models.includes(model) && !isLoaded
         ? [button(`Choose the model ${model}`, () => (window.modelPicker?.choose ? window.modelPicker.choose(model) : window.sections.show("model-tab")))] : []),
-      ...(known.presets.includes(preset) ? [button(`Use the preset ${preset}`, () => window.palette.choosePreset(preset))] : []),
+      ...(known.presets.includes(preset) ? [button(`Use the preset ${preset}`, () => window.palette.choosePreset?.(preset))] : []),
     ];
     if (missing || offers.length) note(window.overlay.element("span", {}, missing || "This link suggests:"), ...offers);
   };

@@ -54,7 +54,7 @@ interface Window {
     add(source: PaletteSource): void;
     connect(server: PaletteServer, send: (act: Record<string, unknown>) => void): void;
     things(): Promise<PaletteThings>;
-    choosePreset(name: string): void;
+    choosePreset?(name: string): void;
     /** Has the server do something: choose a preset. */
     send(act: Record<string, unknown>): void;
     readonly server: PaletteServer | null;
