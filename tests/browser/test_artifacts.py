@@ -140,7 +140,7 @@ async def test_versions_source_and_kinds(chat: ChatPage, scripted: Site) -> None
     await page.get_by_role("button", name="Source", exact=True).click()
     await expect(page.locator("#artifact pre")).to_contain_text("<title>Game 2</title>")
     async with page.expect_download() as download:
-        await page.get_by_role("button", name="Download").click()
+        await page.locator("#artifact").get_by_role("button", name="Download").click()
     assert (await download.value).suggested_filename == "Game 2.html"
     await page.get_by_role("button", name="Open preview: SVG").click()
     await expect(inner(chat).locator("circle")).to_be_attached()

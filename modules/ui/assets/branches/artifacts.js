@@ -162,7 +162,13 @@
   // ---- Buttons at the blocks.
   /** @param {Artifact} artifact */
   const offer = ({ block, kind }) => {
-    if (block.querySelector(":scope > .artifact-open")) return;
+    // The header comes a moment after the block.
+    const head = block.querySelector(":scope > .code-head");
+    const made = block.querySelector(".artifact-open");
+    if (made) {
+      if (head && made.parentElement !== head) head.insertBefore(made, head.children[1] ?? null);
+      return;
+    }
     // What stands in a diagram before it is drawn is taken for its source.
     if (kind === "mermaid" && block.matches(".mermaid") && !block.querySelector("svg")) return;
     const button = element("button", { type: "button", className: "artifact-open", title: "Open preview", "aria-label": `Open preview: ${KINDS[kind]}` }, "▷");
@@ -171,7 +177,8 @@
       opener = button;
       if (artifact) draw(artifact, false);
     });
-    block.append(button);
+    if (head) head.insertBefore(button, head.children[1] ?? null);
+    else block.append(button);
   };
   const look = () => {
     for (const diagram of document.querySelectorAll(".mermaid:not([data-processed])")) diagrams.set(diagram, written(diagram));
