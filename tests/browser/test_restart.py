@@ -80,7 +80,10 @@ async def test_the_next_message_goes_to_the_chat_that_is_shown(chat: ChatPage, p
     await expect(chat.sent).to_have_text(["echo: one"])
     await chat.box.fill("echo: three")
     program.end()
-    await program.start_again()
+    # The page listens for changes of the list, so it learns of the end, and loads itself anew.
+    async with chat.page.expect_event("load"):
+        await program.start_again()
+    await expect(chat.box).to_have_value("echo: three")
     await chat.box.press("Enter")
     await expect(chat.replies).to_have_text(["one", "three"])
     await chat.until_done()
@@ -113,7 +116,9 @@ async def test_a_reply_that_was_cut_off_is_kept_and_gone_on_from(chat: ChatPage,
     await chat.growing()
     await program.server.until(lambda: len(program.chats()[0]) == 2 and program.chats()[0][1][1])
     program.end()
-    await program.start_again()
+    async with chat.page.expect_event("load"):
+        await program.start_again()
+    await expect(chat.sent.last).to_have_text("slow 2000")
     await chat.write("echo: two")
     await expect(chat.replies.last).to_have_text("two")
     await expect(chat.sent).to_have_text(["echo: one", "slow 2000", "echo: two"])
