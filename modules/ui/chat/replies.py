@@ -19,6 +19,7 @@ from modules.engine.media import unreadable
 from modules.engine.types import MediaKind
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import Attachment, History, Side, last_model
+from modules.library.knowledge.passages import token_estimate
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitch, Pending
@@ -47,6 +48,9 @@ _MAX_FILES: Final = 20
 # Only for the pace of showing a saved reply; nothing is counted with it.
 _LETTERS_PER_TOKEN: Final = 4
 _NOTHING_TO_CONTINUE: Final = "There is no reply to continue yet."
+# Of a text, so much is tokenized to know how many tokens all of it has.
+_SAMPLE: Final = 2_000
+_SHORT: Final = 16
 _NOTHING_TO_SAY: Final = "Write a message first."
 
 
@@ -195,14 +199,24 @@ class ReplyHandlers:
         """With passages of the user's documents; visitors who are kept apart get none."""
         if settings.multi_user:
             return list(attachments)
-        card = self._page.runtime.models.known_card(None)
+        context = await self._estimated_context([*(each.content for each in attachments), text])
         return await self._page.runtime.knowledge_messages.prepared(
-            history,
-            text,
-            attachments,
-            collections=settings.knowledge,
-            context=card.context if card is not None else None,
+            history, text, attachments, collections=settings.knowledge, context=context
         )
+
+    async def _estimated_context(self, texts: Sequence[str]) -> int | None:
+        """How much the context holds of such texts, in tokens as they are estimated; None where no model is known."""
+        runtime = self._page.runtime
+        card = runtime.models.known_card(None)
+        sample = "\n".join(text[:_SAMPLE] for text in texts if text)[: 2 * _SAMPLE]
+        if card is None or len(sample) < _SHORT:
+            # A short message alone fits however its letters are counted.
+            return None if card is None else card.context
+        try:
+            tokens = len(await runtime.chat.encode(sample))
+        except ServiceError:
+            return card.context
+        return int(card.context * min(1.0, token_estimate(sample) / max(1, tokens)))
 
     async def _with_memory(self, tab: ChatTab, history: History, settings: Settings) -> History:
         """A chat that begins takes along what is in the memory now; temporary chats and visitors' take nothing."""

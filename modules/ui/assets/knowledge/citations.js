@@ -40,6 +40,7 @@
         return;
       }
       names = answer.names ?? names;
+      document.dispatchEvent(new Event("knowledge-names"));
       // An answer that is shown once is not shown again when the page is drawn anew.
       if (answer.asked !== asked || !answer.number) return;
       asked = 0;

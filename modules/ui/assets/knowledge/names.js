@@ -71,11 +71,12 @@
     mark();
   };
 
-  const look = () => {
+  /** @param {boolean} asks whether the server is asked for names that are new */
+  const look = (asks) => {
     const area = box();
     const place = area && written(area);
     if (!place) return close();
-    if (!place.name && !list) window.knowledge.refresh();
+    if (asks && !place.name) window.knowledge.refresh();
     const begun = place.name.toLowerCase();
     const found = window.knowledge.names.filter((name) => name.toLowerCase().startsWith(begun) && name !== place.name);
     if (found.length) open(found.slice(0, 8));
@@ -83,7 +84,10 @@
   };
 
   document.addEventListener("input", (event) => {
-    if (event.target === box()) look();
+    if (event.target === box()) look(true);
+  });
+  document.addEventListener("knowledge-names", () => {
+    if (document.activeElement === box() && !list) look(false);
   });
   document.addEventListener("focusout", (event) => {
     if (event.target === box()) close();
