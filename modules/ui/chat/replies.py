@@ -248,7 +248,8 @@ class ReplyHandlers:
         text = as_written(str(asked.get("text") or ""))
         if "index" not in asked:
             # It has waited for the end of another reply.
-            history = session.with_message(history, text, timestamp=timestamp())
+            passages = await self._with_knowledge(history, text, [], settings)
+            history = session.with_message(history, text, attachments=passages, timestamp=timestamp())
             async with aclosing(self._kept_and_answered(tab, history, settings)) as steps:
                 async for shown in steps:
                     yield shown
@@ -262,10 +263,19 @@ class ReplyHandlers:
             raise BadRequest("That message is no longer there. Reload the page.")
         if not text.strip() and not session.turn_at(history, fact.row, Side.USER).attachments:
             raise BadRequest(_NOTHING_TO_SAY)
-        history = session.resent(history, fact.row, text, timestamp=timestamp())
+        history = await self._with_further_passages(
+            session.resent(history, fact.row, text, timestamp=timestamp()), text, settings
+        )
         async with aclosing(self._kept_and_answered(tab, history, settings)) as steps:
             async for shown in steps:
                 yield shown
+
+    async def _with_further_passages(self, history: History, text: str, settings: Settings) -> History:
+        """The last message with passages for its new text beside those that earlier replies to it cite."""
+        last = history.rows[-1]
+        added = await self._with_knowledge(history, text, [], settings)
+        user = replace(last.user, attachments=(*last.user.attachments, *added))
+        return replace(history, rows=(*history.rows[:-1], replace(last, user=user)))
 
     async def _kept_and_answered(
         self, tab: ChatTab, history: History, settings: Settings
