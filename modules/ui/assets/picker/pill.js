@@ -125,7 +125,7 @@
     if (!parts) return;
     const list = await parts.server.model_list("");
     const row = list.rows.find((each) => each.name === name);
-    const isThere = row && (row.group === "remote" || (row.group === "loaded" && row.status !== "failed"));
+    const isThere = row && (row.group === "remote" || row.status === "loaded" || row.status === "loading");
     if (!isThere) {
       await begin({ name });
       return;

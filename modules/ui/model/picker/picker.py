@@ -12,7 +12,7 @@ from modules.models.catalog import model_catalog
 from modules.models.downloads.hub_name import title_of
 from modules.models.listing import LoadPreview, ModelListing
 from modules.models.options import LoadOptions, load_options, options_of_loader, with_model_settings
-from modules.models.state import ModelState
+from modules.models.state import ModelState, Status
 from modules.settings.values import Settings
 from modules.ui.model.picker.loads import PickerLoads, WaitingLoad
 from modules.ui.model.picker.rows import model_rows, pill_facts, remote_rows, room_facts
@@ -69,7 +69,9 @@ class ModelPicker:
             asyncio.to_thread(self._recent.names),
             self._remote_cards(),
         )
-        rows = [*model_rows(found, self._models.models), *remote_rows(remote)]
+        # What made room for another model, and is not asked for any more, is on disk only.
+        states = [each for each in self._models.models if each.status is not Status.EMPTY or self._is_kept(each)]
+        rows = [*model_rows(found, states), *remote_rows(remote)]
         offers = [] if rows else suggested(room)
         return {
             "rows": rows,
@@ -130,6 +132,9 @@ class ModelPicker:
         self._loads.give_up()
         self._loads.forget_failure()
         return {}
+
+    def _is_kept(self, state: ModelState) -> bool:
+        return state.name is not None and self._models.known_card(state.name) is not None
 
     def _local_state(self, name: str | None) -> ModelState:
         states = {state.name: state for state in self._models.models}
