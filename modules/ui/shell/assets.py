@@ -17,12 +17,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.ui.page.languages import language_scripts
+from modules.ui.shell.manifest import read_icons
 
 NOT_KEPT: Final = {"cache-control": "no-store"}
 
 _ASSETS: Final = "/assets/"
 # Their names change with what is in them.
 _FOR_GOOD: Final = {"cache-control": "public, max-age=31536000, immutable"}
+# Their names stay.
+_FOR_A_DAY: Final = {"cache-control": "public, max-age=86400"}
 # Half a megabyte that each browser looks through, for live streams.
 _STREAMING: Final = re.compile(r"hls-[\w-]+\.js")
 # Where a module's names are exported at its end, as Gradio's build writes them.
@@ -40,7 +43,8 @@ class AssetDelivery:
         self._app = app
         self._has_streams = has_streams
         self._assets = Assets(Path(str(BUILD_PATH_LIB)))
-        self._languages = {each.name: each.content for each in language_scripts()}
+        icons = {name: (content, kind, _FOR_A_DAY) for name, (content, kind) in read_icons().items()}
+        self._own = icons | {each.name: (each.content, "text/javascript", _FOR_GOOD) for each in language_scripts()}
         self.styles = Styles(self._assets, _SHEETS.read_text(encoding="utf-8").split())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,8 +59,8 @@ class AssetDelivery:
         """What sends the asset; None for what is not one."""
         if name == self.styles.name:
             return sent(self.styles.sheet, "text/css", _FOR_GOOD)
-        if name in self._languages:
-            return sent(self._languages[name], "text/javascript", _FOR_GOOD)
+        if name in self._own:
+            return sent(*self._own[name])
         asset = await self._assets.read(name)
         if asset is None:
             return None

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from modules.ui.page.languages import first_script
 from modules.ui.shell.assets import NOT_KEPT, AssetDelivery, sent
 from modules.ui.shell.initial_values import InitialValues
+from modules.ui.shell.manifest import LINKS, MANIFEST, MANIFEST_PATH
 
 _PATHS: Final = {"/", "/config"}
 # Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
@@ -50,13 +51,15 @@ class PageDocument:
         self._is_open = is_open
         self._made: tuple[object, _Answer] | None = None
         self._scripts: dict[str, bytes] = {}
-        self._first = first_script()
+        self._first = LINKS + first_script()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_page else ""
         if path in self._scripts:
             await sent(self._scripts[path], "text/javascript", NOT_KEPT)(scope, receive, send)
+        elif path == MANIFEST_PATH and is_page:
+            await sent(MANIFEST, "application/manifest+json", NOT_KEPT)(scope, receive, send)
         elif path not in _PATHS:
             await self._app(scope, receive, send)
         else:

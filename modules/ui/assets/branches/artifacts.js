@@ -138,12 +138,12 @@
     const header = element(
       "header", {},
       element("h2", { title: artifact.title }, artifact.title), numbers,
-      element("span", { className: "artifact-views", role: "group", "aria-label": "View" }, ...views),
+      element("span", { className: "artifact-views", role: "group", "aria-label": window.text("View") }, ...views),
       action("Copy source", "copy", () => navigator.clipboard.writeText(artifact.source)),
       action("Download", "download", () => save(artifact)),
       action("Close preview", "x", close),
     );
-    const pane = open?.pane ?? element("aside", { id: "artifact", "aria-label": "Preview" });
+    const pane = open?.pane ?? element("aside", { id: "artifact", "aria-label": window.text("Preview") });
     if (!pane.isConnected) document.body.append(pane);
     const had = document.activeElement && pane.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent : "Close preview";
     pane.replaceChildren(header, body);
@@ -171,7 +171,7 @@
     }
     // What stands in a diagram before it is drawn is taken for its source.
     if (kind === "mermaid" && block.matches(".mermaid") && !block.querySelector("svg")) return;
-    const button = element("button", { type: "button", className: "artifact-open", title: "Open preview", "aria-label": `Open preview: ${KINDS[kind]}` }, "▷");
+    const button = element("button", { type: "button", className: "artifact-open", title: window.text("Open preview"), "aria-label": `Open preview: ${KINDS[kind]}` }, "▷");
     button.addEventListener("click", () => {
       const artifact = artifactOf(block);
       opener = button;

@@ -96,7 +96,7 @@
       title: `The lorebook ${news.file} is imported`,
       text: `It has ${news.entries} entries. Choose it under Lorebooks in the chat's settings.`,
     }),
-    failed: (news) => ({ title: "The file was not imported", text: news.message }),
+    failed: (news) => ({ title: window.text("The file was not imported"), text: news.message }),
   };
 
   window.cardDrop = {
@@ -117,13 +117,13 @@
         content: make("div", {}, about.text && make("p", { textContent: about.text }), notes.length > 0 && list(notes)),
         actions: about.asks
           ? [
-              { label: "Cancel" },
-              { label: "Keep both", act: () => send({ act: "both" }) },
-              { label: "Replace", kind: "primary", act: () => send({ act: "replace" }) },
+              { label: window.text("Cancel") },
+              { label: window.text("Keep both"), act: () => send({ act: "both" }) },
+              { label: window.text("Replace"), kind: "primary", act: () => send({ act: "replace" }) },
             ]
           : about.talk
-            ? [{ label: "Close" }, { label: "Talk", kind: "primary", act: () => window.talkTo(news.file) }]
-            : [{ label: "Close", kind: "primary" }],
+            ? [{ label: window.text("Close") }, { label: window.text("Talk"), kind: "primary", act: () => window.talkTo(news.file) }]
+            : [{ label: window.text("Close"), kind: "primary" }],
       });
     },
   };

@@ -31,15 +31,15 @@
       grid?.send({ act: name, file: card.file, ...more });
     };
     return [
-      { label: "Talk", act: () => window.talkTo(card.file), disabled: card.broken },
-      { label: "Edit", act: act("edit"), disabled: card.broken },
-      { label: "Duplicate", act: act("duplicate"), disabled: card.broken },
+      { label: window.text("Talk"), act: () => window.talkTo(card.file), disabled: card.broken },
+      { label: window.text("Edit"), act: act("edit"), disabled: card.broken },
+      { label: window.text("Duplicate"), act: act("duplicate"), disabled: card.broken },
       { separator: true },
-      { label: "Export as card (PNG)", act: act("export", { form: "png" }), disabled: card.broken || !card.picture },
-      { label: "Export as card (JSON)", act: act("export", { form: "json" }), disabled: card.broken },
-      { label: "Export as YAML", act: act("export", { form: "yaml" }), disabled: card.broken },
+      { label: window.text("Export as card (PNG)"), act: act("export", { form: "png" }), disabled: card.broken || !card.picture },
+      { label: window.text("Export as card (JSON)"), act: act("export", { form: "json" }), disabled: card.broken },
+      { label: window.text("Export as YAML"), act: act("export", { form: "yaml" }), disabled: card.broken },
       { separator: true },
-      { label: "Delete", isDangerous: true, act: act("delete"), disabled: card.broken },
+      { label: window.text("Delete"), isDangerous: true, act: act("delete"), disabled: card.broken },
     ];
   };
 
@@ -93,16 +93,16 @@
   const draw = () => {
     if (!grid) return;
     const search = make("input", {
-      type: "search", placeholder: "Search characters", "aria-label": "Search characters", value: wanted.text,
+      type: "search", placeholder: window.text("Search characters"), "aria-label": window.text("Search characters"), value: wanted.text,
     });
     search.addEventListener("input", () => {
       wanted.text = search.value;
       fill();
     });
-    const hint = make("p", { className: "hint", textContent: "Drop a card (PNG, JSON, CharX) anywhere on the page to import it." });
+    const hint = make("p", { className: "hint", textContent: window.text("Drop a card (PNG, JSON, CharX) anywhere on the page to import it.") });
     grid.host.replaceChildren(
       make("div", { className: "bar" }, search, tagRow(cards())),
-      make("ul", { "aria-label": "Characters" }),
+      make("ul", { "aria-label": window.text("Characters") }),
       make("p", { className: "nothing", role: "status" }),
       hint,
     );

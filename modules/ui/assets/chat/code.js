@@ -47,7 +47,7 @@
     made.append(Object.assign(document.createElement("span"), { className: "code-language", textContent: language || "text" }), wrapping, saving);
     block.prepend(made);
     const copy = block.querySelector(".copy_code_button");
-    copy?.setAttribute("aria-label", "Copy code");
+    copy?.setAttribute("aria-label", window.text("Copy code"));
     if (copy) made.append(copy);
     const lines = code.textContent.trimEnd().split("\n").length;
     if (lines > LONG) fold(block, lines);

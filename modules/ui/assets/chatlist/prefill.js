@@ -21,7 +21,7 @@
   /** @param {(Node | string)[]} parts */
   const note = (...parts) => {
     const { element } = window.overlay;
-    const close = element("button", { type: "button", "aria-label": "Dismiss", title: "Dismiss" }, "✕");
+    const close = element("button", { type: "button", "aria-label": window.text("Dismiss"), title: window.text("Dismiss") }, "✕");
     const shown = element("div", { id: "link-note", role: "status" }, ...parts, close);
     close.addEventListener("click", () => shown.remove());
     document.getElementById("composer")?.prepend(shown);

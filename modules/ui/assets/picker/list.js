@@ -86,7 +86,7 @@
     const recent = wanted.length ? [] : told.recent.filter((name) => !isLoaded(name)).slice(0, 3);
     const used = /** @type {PickerRow[]} */ (recent.map((name) => rows.find((row) => row.name === name)).filter(Boolean));
     // With a handful of models the list says it all.
-    if (used.length && told.rows.length > 6) found.splice(1, 0, { title: "Recently used", rows: used });
+    if (used.length && told.rows.length > 6) found.splice(1, 0, { title: window.text("Recently used"), rows: used });
     return found.filter((each) => each.rows.length);
   };
 
@@ -96,13 +96,13 @@
     const buttons = told.suggested.map((each) => {
       const button = element("button", { type: "button", className: "picker-row" },
         element("span", { className: "picker-name", textContent: each.title }),
-        element("span", { className: "picker-facts" }, element("span", { textContent: `${each.gib} GB` }), element("span", { textContent: "Download" })));
+        element("span", { className: "picker-facts" }, element("span", { textContent: `${each.gib} GB` }), element("span", { textContent: window.text("Download") })));
       button.addEventListener("click", () => download(each.source));
       return element("div", { className: "picker-line" }, button);
     });
     return element("div", { className: "picker-empty" },
-      element("p", { textContent: "There is no model on this machine yet." }),
-      buttons.length ? element("div", { className: "picker-group", textContent: "Download one that fits" }) : null, ...buttons);
+      element("p", { textContent: window.text("There is no model on this machine yet.") }),
+      buttons.length ? element("div", { className: "picker-group", textContent: window.text("Download one that fits") }) : null, ...buttons);
   };
 
   /** The section is built when it is shown first. @param {(field: HTMLTextAreaElement | HTMLInputElement) => void} act @param {number} tries */
@@ -138,7 +138,7 @@
     const words = handle?.body.querySelector(".picker-search input")?.value ?? "";
     const found = groups(list, words).map((each) => group(each.title, each.rows));
     const silent = list.silent.map((name) => make()("p", { className: "picker-note", textContent: `${name} does not answer.` }));
-    const nothing = list.rows.length ? make()("p", { className: "picker-note", textContent: "No model has these words in its name." }) : offers(list);
+    const nothing = list.rows.length ? make()("p", { className: "picker-note", textContent: window.text("No model has these words in its name.") }) : offers(list);
     box.replaceChildren(...(found.length ? found : [nothing]), ...silent);
     const room = handle?.body.querySelector(".picker-room");
     if (room) room.textContent = `${picker().size(list.room.free)} of ${picker().size(list.room.total)} free`;
@@ -160,15 +160,15 @@
   /** @param {string} search */
   const content = (search) => {
     const element = make();
-    const input = element("input", { type: "search", value: search, placeholder: "Search models", "aria-label": "Search models", autocomplete: "off" });
+    const input = element("input", { type: "search", value: search, placeholder: window.text("Search models"), "aria-label": window.text("Search models"), autocomplete: "off" });
     input.addEventListener("input", draw);
-    const close = element("button", { type: "button", className: "overlay-close", title: "Close (Esc)", "aria-label": "Close", textContent: "✕" });
+    const close = element("button", { type: "button", className: "overlay-close", title: window.text("Close (Esc)"), "aria-label": window.text("Close"), textContent: "✕" });
     close.addEventListener("click", () => handle?.close());
     const more = element("button", { type: "button", className: "picker-more" }, element("i", { className: "icon icon-download" }), "Download more…");
     more.addEventListener("click", toDownloads);
     const body = element("div", { className: "picker" },
       element("div", { className: "picker-search" }, element("i", { className: "icon icon-search" }), input, close),
-      element("div", { className: "picker-list", role: "listbox", "aria-label": "Models" }, element("p", { className: "picker-note", textContent: "Reading the model folder…" })),
+      element("div", { className: "picker-list", role: "listbox", "aria-label": window.text("Models") }, element("p", { className: "picker-note", textContent: window.text("Reading the model folder…") })),
       element("div", { className: "picker-foot" }, more, element("span", { className: "picker-room" })));
     body.addEventListener("keydown", move);
     return body;
@@ -180,7 +180,7 @@
       handle?.close();
       list = null;
       handle = window.overlay.open({
-        title: "Choose a model", kind: "palette", className: "model-picker", content: content(search),
+        title: window.text("Choose a model"), kind: "palette", className: "model-picker", content: content(search),
         focus: ".picker-search input", onClose: () => { handle = null; },
       });
       const failure = picker().state?.failure;

@@ -45,7 +45,7 @@
       ? `Too large by ${picker().size(preview.lacks)}. Choose a shorter context, a smaller KV cache type or fewer GPU layers.`
       : `${picker().size(preview.needs)} of ${picker().size(total)}${what ? ` (${what})` : ""}, ${picker().size(free)} free without the loaded models`;
     return element("div", { className: "picker-memory" },
-      element("div", { className: `picker-bar ${preview.lacks ? "is-full" : ""}`, role: "meter", "aria-label": "Memory", "aria-valuenow": Math.round(part * 100), "aria-valuemin": 0, "aria-valuemax": 100, style: `--part: ${part}` }),
+      element("div", { className: `picker-bar ${preview.lacks ? "is-full" : ""}`, role: "meter", "aria-label": window.text("Memory"), "aria-valuenow": Math.round(part * 100), "aria-valuemin": 0, "aria-valuemax": 100, style: `--part: ${part}` }),
       element("p", { className: preview.lacks ? "picker-lacks" : "picker-note", textContent: preview.needs ? words : "" }));
   };
 
@@ -67,10 +67,10 @@
       place.replaceChildren(preview.error ? element("p", { className: "picker-lacks", role: "alert", textContent: preview.error }) : memory(preview));
     };
     const place = element("div", {}, memory(first));
-    const more = element("details", { className: "picker-advanced" }, element("summary", { textContent: "Advanced" }),
+    const more = element("details", { className: "picker-advanced" }, element("summary", { textContent: window.text("Advanced") }),
       element("div", { className: "picker-fields" }, ...first.fields.filter((each) => !each.main && !MAIN.includes(each.name)).map((each) => control(each, changed))));
     const shown = first.fields.filter((each) => each.main || MAIN.includes(each.name));
-    const remember = element("label", { className: "picker-switch picker-remember" }, element("span", { textContent: "Remember for this model" }), element("input", { type: "checkbox", checked: true }));
+    const remember = element("label", { className: "picker-switch picker-remember" }, element("span", { textContent: window.text("Remember for this model") }), element("input", { type: "checkbox", checked: true }));
     const body = element("div", { className: "picker-form" }, element("div", { className: "picker-fields" }, ...shown.map((each) => control(each, changed))), more, place, remember);
     return body;
   };
@@ -90,7 +90,7 @@
       const handle = window.overlay.open({
         title: first.title, size: "medium", className: "load-settings", content: body,
         actions: [{
-          label: "Load", kind: "primary",
+          label: window.text("Load"), kind: "primary",
           act: async () => {
             const remember = body.querySelector(".picker-remember input")?.checked ?? false;
             const isBegun = await picker().load({ name, args: entered(body, first.fields), remember });

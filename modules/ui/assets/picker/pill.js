@@ -95,7 +95,7 @@
     const handle = window.overlay.open({
       title: uses === 1 ? "1 reply is being written" : `${uses} replies are being written`, size: "small", className: "question",
       content: `The model can ${act === "load" ? "be changed" : "leave"} when ${uses === 1 ? "it has" : "they have"} ended, or now. What was written so far is kept.`,
-      actions: [{ label: "Wait", value: "wait", kind: "primary" }, { label: `Stop and ${act}`, value: "stop", kind: "danger" }],
+      actions: [{ label: window.text("Wait"), value: "wait", kind: "primary" }, { label: `Stop and ${act}`, value: "stop", kind: "danger" }],
     });
     const answer = await handle.closed;
     return answer === "wait" || answer === "stop" ? answer : null;
