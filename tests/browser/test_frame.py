@@ -155,13 +155,13 @@ async def test_look_follows_the_system_until_one_is_chosen(browser: Browser, scr
         await expect(chat.box).to_be_visible()
         for scheme in ("dark", "light"):
             await page.emulate_media(color_scheme=scheme)
-            assert await page.evaluate(dark) is (scheme == "dark")
+            await page.wait_for_function(f"{dark} === {str(scheme == 'dark').lower()}")
         await chat.go_to("General")
         await expect(page.locator("#look input[value=system]")).to_be_checked()
         await page.locator("#look").get_by_text("Dark", exact=True).click()
-        assert await page.evaluate(dark)
+        await page.wait_for_function(dark)
         await page.reload()
-        assert await page.evaluate(dark)
+        await page.wait_for_function(dark)
 
 
 async def test_simple_hides_what_experts_look_for_and_keeps_it(chat: ChatPage, scripted: Site) -> None:

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const root = document.documentElement;
-  const LONGEST_MS = 3000;
+  const LONGEST_MS = 2000;
   const ROWS = "#chat .message-row";
   const TEXTS = `${ROWS} [data-testid=user], ${ROWS} [data-testid=bot]`;
   // Those that can be in view: a conversation opens at its end.
@@ -14,7 +14,7 @@
     watching.disconnect();
   };
   const look = () => {
-    if (!document.querySelector(ROWS) || ![...document.querySelectorAll(TEXTS)].slice(-MOST).every(isFilled)) return;
+    if (!document.querySelector(`${ROWS} .message-acts`) || ![...document.querySelectorAll(TEXTS)].slice(-MOST).every(isFilled)) return;
     requestAnimationFrame(() => requestAnimationFrame(arrive));
   };
   const watching = new MutationObserver(look);
