@@ -97,7 +97,8 @@ async def test_model_is_changed_from_the_chat(browser: Browser, scripted: Site, 
         # As it was loaded last.
         await expect(page.locator("#model-pill .pill-detail")).to_have_text("Q8_0 · 2k")
 
-        await picker.choose("scripted")
+        await picker.open()
+        await picker.press('.picker-row[data-name="far/scripted"]')
         await picker.shows("scripted", "remote")
         await chat.say("echo: From elsewhere")
         await expect(page.locator("#chat .message-acts .info").last).to_contain_text("far/scripted")
