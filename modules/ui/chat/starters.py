@@ -18,5 +18,6 @@ def examples() -> list[dict[str, Any]]:
 
 
 def starter(event: gr.SelectData) -> dict[str, Any]:
-    """The content of the box after a click on one."""
-    return {"text": event.value["text"], "files": []}
+    """The content of the box after a click on one; of anything else that a browser may send, an empty box."""
+    chosen = event.value.get("text") if isinstance(event.value, dict) else None
+    return {"text": next((words for _, words in STARTERS if words == chosen), ""), "files": []}
