@@ -54,7 +54,7 @@ class BranchEvents:
             seen = {*here, parts.row, side.shown, side.versions}
             side.versions.input(partial(handlers.choose, side=side), seen, side.outputs, **_QUIET)
             side.use.click(partial(handlers.use, side=side), seen, [parts.panel, *outputs], **_QUIET)
-            side.view.option_select(partial(handlers.decide, side=side), here, None, **_QUIET)
+            side.view.option_select(handlers.decider(side), here, None, **_QUIET)
 
 
 async def _rendered(event: gr.EventData) -> str:

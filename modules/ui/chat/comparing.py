@@ -1,7 +1,7 @@
 """Events of the panel in which two versions of a reply stand beside each other."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -75,11 +75,15 @@ class CompareHandlers:
         """The version of this side is the one that counts from now on."""
         return await notify_errors(self._used(entered, side))
 
-    async def decide(self, entered: Entered, side: CompareSide, event: gr.SelectData) -> None:
-        """The user's word about a call that waits on this side."""
-        running = self._page.active_replies.running(await self._screen.tab(entered, self._page.settings))
-        if isinstance(running, RunningVersions) and event.value in _APPROVALS:
-            running.decide_on(self._place(side), _APPROVALS[event.value])
+    def decider(self, side: CompareSide) -> Callable[[Entered, gr.SelectData], Awaitable[None]]:
+        """Handles the user's word about a call that waits on this side. Gradio finds no event in a `partial`."""
+
+        async def decide(entered: Entered, event: gr.SelectData) -> None:
+            running = self._page.active_replies.running(await self._screen.tab(entered, self._page.settings))
+            if isinstance(running, RunningVersions) and event.value in _APPROVALS:
+                running.decide_on(self._place(side), _APPROVALS[event.value])
+
+        return decide
 
     async def close(self, entered: Entered) -> Shown:
         """The conversation again, with the versions that it has by now."""
