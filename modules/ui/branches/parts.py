@@ -60,9 +60,9 @@ def connect_switch(page: Page, view: gr.HTML) -> None:
     async def filled() -> Mapping[Component, object]:
         return {view: switched(is_on=page.settings.show_probabilities)}
 
-    async def switch(is_on: bool) -> str:
-        page.saved_settings.remember({"show_probabilities": is_on})
-        return switched(is_on=is_on)
+    async def switch(is_on: object) -> str:
+        page.saved_settings.remember({"show_probabilities": is_on is True})
+        return switched(is_on=is_on is True)
 
     page.fill_in(filled, [view])
     switches = page.inputs["show_probabilities"]

@@ -56,8 +56,12 @@ class GridActs:
 
     async def told(self, news: str) -> Shown:
         """Of a file that was dropped."""
-        told = json.loads(news) if news else {}
-        return await self._form.added(told["file"]) if told.get("kind") in {"added", "known"} else {}
+        try:
+            told = json.loads(news) if news else {}
+        except ValueError:
+            return {}
+        is_added = isinstance(told, dict) and told.get("kind") in {"added", "known"}
+        return await self._form.added(str(told.get("file"))) if is_added else {}
 
     async def act(self, shown: str | None, event: gr.EventData) -> Shown:
         asked = sent_data(event)

@@ -14,7 +14,7 @@ from modules.knowledge.service import CollectionState
 from modules.library.knowledge.collections import SUFFIXES
 from modules.ui.page.access import check_operator
 from modules.ui.page.menus import name_menu
-from modules.ui.page.page import Page, failure
+from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.shell.internals import current_tab
 
 Shown = dict[Component, Any]
@@ -132,13 +132,13 @@ class _KnowledgePage:
         for path in map(Path, files or ()):
             content = await asyncio.to_thread(path.read_bytes)
             await self._acted(request, self._knowledge.collections.add, chosen, path.name, content)
-        await self._knowledge.update(chosen)
+        await notify_errors(self._knowledge.update(chosen))
         return await self._shown(chosen) | {self._files: None}
 
     async def _updated(self, chosen: str | None, request: gr.Request) -> Shown:
         await self._acted(request)
         if chosen is not None:
-            await self._knowledge.update(chosen)
+            await notify_errors(self._knowledge.update(chosen))
         return await self._shown(chosen)
 
     async def _stopped(self, chosen: str | None, request: gr.Request) -> Shown:
@@ -160,7 +160,7 @@ class _KnowledgePage:
         if chosen is None or not file:
             raise failure("Choose the file to remove.")
         await self._acted(request, self._knowledge.collections.remove, chosen, file)
-        await self._knowledge.update(chosen)
+        await notify_errors(self._knowledge.update(chosen))
         return await self._shown(chosen)
 
     async def _searched(self, chosen: str | None, query: str) -> str:

@@ -70,8 +70,8 @@ class _MemoryPage:
         first = next(iter(names), _FIRST)
         return {self._name: gr.Dropdown(choices=names, value=first), self._text: await self._read(first, names)}
 
-    async def _switched(self, is_on: bool) -> None:
-        self._page.saved_settings.remember({"use_memory": is_on})
+    async def _switched(self, is_on: object) -> None:
+        self._page.saved_settings.remember({"use_memory": is_on is True})
 
     async def _names(self, request: gr.Request) -> list[str]:
         """What is in the memory is for its owner alone."""
