@@ -40,6 +40,8 @@ def _of_component(component: Mapping[str, Any]) -> Iterator[str]:
     for choice in props.get("choices") or []:
         if isinstance(choice, list | tuple) and choice[0] != choice[1]:
             yield str(choice[0])
+    for example in (props.get("examples") or []) if kind == "chatbot" else []:
+        yield from (example["text"], example["display_text"])
     if kind == "html" and isinstance(props.get("value"), str):
         yield from (html.unescape(one or other) for one, other in _MARKUP.findall(props["value"]))
 

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import gradio as gr
 
+from modules.ui.page.languages import is_said
+
 WELCOME: Final = "## What shall we talk about?\nEverything you write stays on this machine."
 STARTERS: Final = (
     ("Explain something", "Explain how a rainbow forms, in three short paragraphs."),
@@ -20,4 +22,5 @@ def examples() -> list[dict[str, Any]]:
 def starter(event: gr.SelectData) -> dict[str, Any]:
     """The content of the box after a click on one; of anything else that a browser may send, an empty box."""
     chosen = event.value.get("text") if isinstance(event.value, dict) else None
-    return {"text": next((words for _, words in STARTERS if words == chosen), ""), "files": []}
+    is_ours = any(is_said(words, chosen) for _, words in STARTERS)
+    return {"text": chosen if is_ours else "", "files": []}

@@ -22,11 +22,17 @@
   const translateChoice = (choice) => {
     if (Array.isArray(choice) && choice[0] !== choice[1] && typeof choice[0] === "string") choice[0] = text(choice[0]);
   };
+  /** @param {Record<string, unknown>} example */
+  const translateExample = (example) => {
+    for (const name of ["text", "display_text"]) if (typeof example[name] === "string") example[name] = text(example[name]);
+  };
   /** @param {GradioComponent} component */
   const translateComponent = ({ type, props }) => {
     for (const name of VISIBLE) if (typeof props[name] === "string") props[name] = text(props[name]);
     if (SAYING.has(type) && typeof props.value === "string") props.value = text(props.value);
     if (Array.isArray(props.choices)) props.choices.forEach(translateChoice);
+    // What an empty chat offers to begin with.
+    if (Array.isArray(props.examples)) props.examples.forEach(translateExample);
     if (type === "chatbot" && typeof props.placeholder === "string") props.placeholder = text(props.placeholder);
     // Parts of our own say which of their texts are to be shown in the page's language.
     if (type === "html" && typeof props.value === "string") props.value = translateMarkup(props.value);

@@ -87,7 +87,7 @@
     if (!list) return;
     list.replaceChildren(...shown.map(tile));
     const none = grid?.host.querySelector(".nothing");
-    if (none) none.textContent = shown.length ? "" : "No character is called so, or has that tag.";
+    if (none) none.textContent = shown.length ? "" : window.text(cards().length ? "No character is called so, or has that tag." : "There are no characters yet.");
   };
 
   const draw = () => {

@@ -63,7 +63,7 @@
       if (fact.s === "assistant") {
         if (isLast) own.append(iconButton(window.text("Continue"), "play", () => press("continue")));
         bar.dataset.read = `${fact.r}/${fact.v}`;
-        const button = iconButton(window.text("Read aloud"), "▶\ufe0e", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
+        const button = iconButton(window.text("Read aloud"), "volume-2", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
         button.classList.add("read-aloud");
         own.append(button);
       }

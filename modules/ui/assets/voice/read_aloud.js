@@ -171,12 +171,14 @@
   const show = () => {
     for (const button of document.querySelectorAll(".message-act.read-aloud")) {
       const isOn = current?.button === button.closest(".message-buttons")?.dataset.read;
-      const words = isOn && current ? "Stop reading" : "Read aloud";
+      const isReading = Boolean(isOn && current);
+      const words = isReading ? window.text("Stop reading") : window.text("Read aloud");
       if (button.title === words) continue;
       button.title = words;
       button.setAttribute("aria-label", words);
-      button.setAttribute("aria-pressed", String(words === "Stop reading"));
-      button.textContent = words === "Stop reading" ? "■" : "▶\ufe0e";
+      button.setAttribute("aria-pressed", String(isReading));
+      const icon = button.querySelector(".icon");
+      if (icon) icon.className = `icon icon-${isReading ? "stop" : "volume-2"}`;
     }
     document.body.classList.toggle("is-reading", Boolean(current));
   };
