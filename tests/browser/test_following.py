@@ -72,6 +72,9 @@ async def test_enter_brings_the_reader_to_the_message(browser: Browser, scripted
         await chat.say("echo: Here I am")
         await chat.page.wait_for_function(_AT_END)
         await expect(chat.replies.last).to_be_in_viewport()
+        # The box is as high as the lines in it, and lower when they are sent.
+        await chat.say("echo: " + "many words " * 40)
+        await chat.page.wait_for_function(_AT_END)
         await chat.say("count 800")
         await chat.page.wait_for_function(_AT_END)
 

@@ -6,11 +6,12 @@
   const ASKS = "#box .submit-button, #regenerate, #continue, #chat :is([aria-label=Regenerate], .strip-act, [data-says='Save & send']), #past-chats .chat-row, #new-chat, #new-incognito, #to-end";
   let follows = true;
   let asked = false;
-  let last = { top: 0, height: 0 };
+  let last = { top: 0, end: 0 };
 
-  const gap = (scroller) => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  const endOf = (scroller) => scroller.scrollHeight - scroller.clientHeight;
+  const gap = (scroller) => endOf(scroller) - scroller.scrollTop;
   const note = (scroller) => {
-    last = { top: scroller.scrollTop, height: scroller.scrollHeight };
+    last = { top: scroller.scrollTop, end: endOf(scroller) };
     scroller.toggleAttribute("data-away", !follows && gap(scroller) > NEAR);
   };
   const settle = () => {
@@ -29,11 +30,11 @@
     follows = true;
     settleSoon();
   };
-  // Messages get their true height when they come into view, which moves the end without anybody having scrolled:
-  // only what goes up further than the conversation has become shorter is the reader's doing.
+  // Messages get their true height when they come into view, and the box below is lower once its lines are sent, which
+  // moves the end without anybody having scrolled: only what goes up further than the end does is the reader's doing.
   const scrolled = (scroller) => {
     const up = last.top - scroller.scrollTop;
-    if (up > Math.max(0, last.height - scroller.scrollHeight) + 1) follows = false;
+    if (up > Math.max(0, last.end - endOf(scroller)) + 1) follows = false;
     else if (gap(scroller) < NEAR) follows = true;
     note(scroller);
   };
