@@ -23,8 +23,17 @@ from tests.live.server import ROOT
 FOLDER: Final = ROOT / "docs" / "images"
 LOOKS: Final = ("light", "dark")
 SIZES: Final = {"desktop": DESKTOP, "phone": PHONE}
-TABS: Final = ("General", "Model", "API")
-SETTLED: Final = {"General": "#look", "Model": "#model-estimate p", "API": "#api-address"}
+# Sections and pages of the settings, each with what is there once it is filled.
+PLACES: Final = {
+    "Notebook": "#notebook-text",
+    "Character": "#character-greeting, #character-name",
+    "Images": "#image-prompt, #generate-image",
+    "General": "#look",
+    "Model": "#model-estimate p",
+    "Knowledge": "#knowledge-state",
+    "Tools & MCP": "#tool-cards",
+    "API": "#api-address",
+}
 REPLY: Final = """<think>
 The area grows with the square of the radius. A small function and a table will show it.
 </think>
@@ -94,13 +103,21 @@ async def _take_all(browser: Browser, site: Site, look: str, size: str) -> None:
         await page.evaluate("look => window.wearLook(look)", look)
         await _open_chat(chat, size)
         await _take(page, f"chat-{size}-{look}")
-        for tab in TABS:
-            await chat.go_to(tab)
-            await expect(page.locator(SETTLED[tab])).to_be_visible()
-            await _take(page, f"{tab.lower()}-{size}-{look}")
+        await chat.inspect("Sampling")
+        await expect(page.locator("#save-preset")).to_be_visible()
+        await _take(page, f"sampling-{size}-{look}")
+        await page.click("#toggle-inspector") if size == "desktop" else await page.keyboard.press("Escape")
+        await page.keyboard.press("Control+Shift+M")
+        await expect(page.locator("dialog[open]")).to_contain_text("Loaded")
+        await _take(page, f"picker-{size}-{look}")
+        await page.keyboard.press("Escape")
+        for place, settled in PLACES.items():
+            await chat.go_to(place)
+            await expect(page.locator(settled).first).to_be_visible()
+            await _take(page, f"{place.partition(' ')[0].lower()}-{size}-{look}")
         await chat.go_to("Chat")
         await _speak_with_character(chat, size)
-        await _take(page, f"character-{size}-{look}")
+        await _take(page, f"roleplay-{size}-{look}")
         await page.evaluate("document.querySelector('#mode input[value=instruct]').click()")
         await expect(chat.replies.locator(".katex-display")).to_be_attached()
 

@@ -1,0 +1,46 @@
+"""axe-core over every screen in both looks: no finding that is serious or critical."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from tests.browser.scenes import LOOKS, SCENES, filled_site, visit
+from tests.browser.sites import Site
+from tests.scripts.test_scripts import modules
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_SERIOUS: Final = frozenset({"serious", "critical"})
+_RUN: Final = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], iframes: false });
+  return violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.map((node) => node.target.join(" ")) }));
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with filled_site(tmp_path_factory.mktemp("axe")) as site:
+        yield site
+
+
+async def serious_findings(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await page.evaluate(_RUN)
+    return [each for each in found if each["impact"] in _SERIOUS]
+
+
+async def test_no_screen_has_a_serious_finding(browser: Browser, filled: Site) -> None:
+    axe = (modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    found = []
+    async with visit(browser, filled, "desktop") as scenes:
+        await scenes.page.evaluate(axe)
+        for look in LOOKS:
+            await scenes.wear(look)
+            for scene in SCENES:
+                await scenes.show(scene)
+                found += [f"{scene}, {look}: {each['id']} at {each['at'][:4]}" for each in await serious_findings(scenes.page)]
+        await scenes.page.evaluate("document.body.append(Object.assign(document.createElement('img'), { src: 'a.png' }))")
+        assert [each["id"] for each in await serious_findings(scenes.page)] == ["image-alt"]
+    assert found == []
