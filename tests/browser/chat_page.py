@@ -25,7 +25,13 @@ _PAGES: Final = {
     "Download": "download-tab",
     "Templates": "template-tab",
     "API": "api-tab",
+    "Prompts": "prompts-tab",
+    "Knowledge": "knowledge-tab",
+    "Memory": "memory-tab",
+    "Tools & MCP": "tools-tab",
     "Extensions": "extensions-tab",
+    "Data": "data-tab",
+    "About": "about-tab",
 }
 
 expect.set_options(timeout=TIMEOUT_MS)

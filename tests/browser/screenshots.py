@@ -26,8 +26,8 @@ SIZES: Final = {"desktop": DESKTOP, "phone": PHONE}
 # Sections and pages of the settings, each with what is there once it is filled.
 PLACES: Final = {
     "Notebook": "#notebook-text",
-    "Character": "#character-greeting, #character-name",
-    "Images": "#image-prompt, #generate-image",
+    "Character": "#character-menu",
+    "Images": "#image-ratio",
     "General": "#look",
     "Model": "#model-estimate p",
     "Knowledge": "#knowledge-state",
