@@ -231,6 +231,11 @@ def test_the_layout_of_the_user_data() -> None:
         "notebook_logs": "logs/notebook",
         "evaluations": "logs/evaluations.csv",
         "cache": "cache",
+        "lorebooks": "lorebooks",
+        "prompts": "prompts",
+        "knowledge": "knowledge",
+        "memory": "memory",
+        "organisation": "logs/organisation.json",
     }
     named = {name for name, member in vars(UserData).items() if isinstance(member, property)}
     assert named == set(expected)

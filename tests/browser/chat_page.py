@@ -163,8 +163,10 @@ class ChatPage:
 
     async def inspect(self, tab: str) -> None:
         """A tab of the inspector, which is opened."""
-        if not await self.page.locator("#inspector").is_visible():
-            await self.page.click("#toggle-inspector")
+        toggle = self.page.locator("#toggle-inspector")
+        await expect(toggle).to_have_attribute("aria-expanded", re.compile("true|false"))
+        if await toggle.get_attribute("aria-expanded") == "false":
+            await toggle.click()
         await self.page.locator("#inspector-tabs").get_by_role("tab", name=tab, exact=True).click()
 
     async def choose(self, menu: str, choice: str) -> None:

@@ -31,7 +31,7 @@ _TABS: Final = {
 _SETTLED: Final = {
     "notebook": "#notebook-text",
     "parameters": "#save-preset",
-    "characters": "#character-greeting",
+    "characters": "#character-menu",
     "model": "#model-status",
     "session": "#api-address",
 }

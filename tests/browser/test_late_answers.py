@@ -85,6 +85,7 @@ async def test_text_of_a_character_survives_its_choice(chat: ChatPage) -> None:
     greeting = page.locator("#character-greeting textarea")
     await expect(page.locator("#character-menu input")).not_to_have_value("")
     await chat.choose("#character-menu", "Assistant")
+    await page.locator("#character-tab").get_by_role("tab", name="Greetings").click()
     await expect(greeting).to_have_value("How can I help you today?")
     async with _late(page):
         await chat.choose("#character-menu", "Example")

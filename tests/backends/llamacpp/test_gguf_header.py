@@ -23,6 +23,7 @@ MODEL = {
     "test.pattern": [True, False],
     "tokenizer.ggml.tokens": ["a", "b", "c"],
     "tokenizer.chat_template": "x" * 10_000,
+    "general.description": "y" * 10_000,
 }
 
 
@@ -40,7 +41,9 @@ def test_metadata_and_tensors(tmp_path: Path) -> None:
     assert (found.number("block_count"), found.number("heads"), found.number("none", 7)) == (2, 3, 7)
     assert (found.numbers("heads"), found.numbers("pattern"), found.numbers("none")) == ((3, 1), (1, 0), ())
     assert found.metadata["tokenizer.ggml.tokens"] == Items(3)
-    assert found.metadata["tokenizer.chat_template"] == ""
+    # Of long texts only the template is needed: it says what a model can do.
+    assert found.metadata["tokenizer.chat_template"] == "x" * 10_000
+    assert found.metadata["general.description"] == ""
     assert dict(found.tensors) == {"a": 64, "b": 320}
 
 

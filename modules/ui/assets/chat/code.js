@@ -48,6 +48,15 @@
     block.prepend(made);
     const copy = block.querySelector(".copy_code_button");
     copy?.setAttribute("aria-label", window.text("Copy code"));
+    // Gradio would copy all that stands beside its button, the language's name and the other buttons, too.
+    copy?.addEventListener("click", (event) => {
+      event.stopPropagation();
+      navigator.clipboard?.writeText(code.textContent.trim());
+      const sign = copy.querySelector(".check");
+      if (!sign) return;
+      sign.style.opacity = "1";
+      setTimeout(() => { sign.style.opacity = "0"; }, 2000);
+    });
     if (copy) made.append(copy);
     const lines = code.textContent.trimEnd().split("\n").length;
     if (lines > LONG) fold(block, lines);
