@@ -36,11 +36,11 @@ async def test_no_screen_has_a_serious_finding(browser: Browser, filled: Site) -
     found = []
     async with visit(browser, filled, "desktop") as scenes:
         await scenes.page.evaluate(axe)
-        for look in LOOKS:
-            await scenes.wear(look)
-            for scene in SCENES:
+        for scene in SCENES:
+            for look in LOOKS:
+                await scenes.wear(look)
                 await scenes.show(scene)
                 found += [f"{scene}, {look}: {each['id']} at {each['at'][:4]}" for each in await serious_findings(scenes.page)]
         await scenes.page.evaluate("document.body.append(Object.assign(document.createElement('img'), { src: 'a.png' }))")
-        assert [each["id"] for each in await serious_findings(scenes.page)] == ["image-alt"]
+        assert "image-alt" in [each["id"] for each in await serious_findings(scenes.page)]
     assert found == []
