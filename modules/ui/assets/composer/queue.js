@@ -11,7 +11,13 @@
   const box = () => document.querySelector("#box textarea");
   const isBusy = () => Boolean(document.querySelector("#box .stop-button, #live .message-row"));
   const asked = () => window.chatPage.facts.filter((fact) => fact.s === "user").length;
-  const key = () => `queue ${document.querySelector("#place textarea, #place input")?.value ?? ""}`;
+  /** Of the chat, whichever model it is answered by: that one is known only some time after the first message. */
+  const key = () => {
+    const place = document.querySelector("#place textarea, #place input")?.value;
+    if (!place) return "queue";
+    const { character, chat } = JSON.parse(place);
+    return `queue ${JSON.stringify([character, chat])}`;
+  };
   const waiting = () => {
     try {
       return JSON.parse(sessionStorage.getItem(key()) ?? "[]");
