@@ -144,6 +144,8 @@
       if (event.isComposing) return;
       const steps = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowUp: -1, PageDown: MOST, PageUp: -MOST });
       if (event.key === "Enter" && shown[at]) choose(shown[at]);
+      // A browser would only empty a field for searching.
+      else if (event.key === "Escape") handle.close();
       else if (event.key in steps && shown.length) {
         const single = Math.abs(steps[event.key]) === 1;
         at = single ? (at + steps[event.key] + shown.length) % shown.length : Math.max(0, Math.min(shown.length - 1, at + steps[event.key]));
