@@ -69,14 +69,21 @@
     });
   };
 
-  document.documentElement.lang = file ? code : "en";
+  const shown = file ? code : "en";
+  const root = document.documentElement;
+  // Gradio says the language of its own texts there, which is English: see below.
+  const say = () => {
+    if (root.lang !== shown) root.lang = shown;
+  };
+  say();
+  new MutationObserver(say).observe(root, { attributeFilter: ["lang"] });
   // Gradio would name its own buttons in the browser's language, by which name the page's scripts and tests know them.
   Object.defineProperty(navigator, "language", { get: () => "en", configurable: true });
   Object.defineProperty(navigator, "languages", { get: () => ["en"], configurable: true });
   // It has to be there before the page is: a script that is written here runs next.
   if (file) document.write(`<script src="${file}"></${"script"}>`);
   window.text = text;
-  window.language = { chosen, shown: file ? code : "en", browser };
+  window.language = { chosen, shown, browser };
   window.chooseLanguage = (language) => {
     localStorage.setItem("language", language);
     const age = language === SYSTEM ? 0 : 31536000;
