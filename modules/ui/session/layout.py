@@ -158,6 +158,8 @@ def api_parts() -> ApiParts:
         code = gr.Code(
             "",
             label="Example",
+            # What scrolls within itself can be reached with a pointer only.
+            wrap_lines=True,
             interactive=False,
             buttons=["copy"],
             show_line_numbers=False,

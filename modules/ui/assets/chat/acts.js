@@ -92,7 +92,13 @@
     // Whoever clicks on a message means it with the keys, too.
     bar.closest(".message-row").tabIndex = -1;
   };
+  // Gradio's own markup, where it says to screen readers what is not so: a button within a button, a list without items.
+  const mend = () => {
+    for (const each of document.querySelectorAll('#chat .title button[aria-label=""]')) each.inert = true;
+    document.querySelector("#chat .examples")?.removeAttribute("role");
+  };
   const decorate = () => {
+    mend();
     const bars = document.querySelectorAll("#chat .message-buttons");
     for (let index = 0; index < Math.min(bars.length, facts.length); index += 1) decorateBar(bars[index], index);
     window.readAloud?.show();

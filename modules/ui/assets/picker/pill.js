@@ -42,13 +42,14 @@
     const state = read(value);
     if (!state) return "";
     const name = state.title || "Choose a model";
-    const words = `${name}, ${STATES[state.status] ?? state.status}`;
-    const label = state.mayChoose ? `Model: ${words}. Choose a model` : `Model: ${words}`;
+    // The name that is spoken begins with what is seen, by which a user of voice control calls it.
+    const words = `${[name, detail(state)].filter(Boolean).join(" ")}, ${STATES[state.status] ?? state.status}`;
+    const label = state.mayChoose ? `${words}. Choose a model` : words;
     const more = state.failure ? `${state.failure.title} could not be loaded: ${state.failure.message}` : (state.message ?? "");
     return `<button type="button" class="pill ${state.status === "none" ? "is-empty" : ""}" ${state.mayChoose ? 'aria-haspopup="dialog"' : "disabled"} `
       + `title="${escaped([state.name || label, more].filter(Boolean).join(": "))}" aria-label="${escaped(label)}">`
       + `<i class="pill-dot ${state.failure ? "failed" : state.waiting ? "loading" : state.status}" style="--part: ${state.progress ?? 0}"></i>`
-      + `<span class="pill-name">${escaped(name)}</span><span class="pill-detail">${escaped(detail(state))}</span>`
+      + `<span class="pill-name">${escaped(name)}</span> <span class="pill-detail">${escaped(detail(state))}</span>`
       + `${state.mayChoose ? '<i class="icon icon-chevron-down"></i>' : ""}</button>`
       + `${state.waiting ? '<button type="button" class="pill-stop" title="Do not load it">Cancel</button>' : ""}`;
   };
