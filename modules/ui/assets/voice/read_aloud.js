@@ -61,7 +61,7 @@
   window.PlaybackQueue = PlaybackQueue;
 
   // ---- What a message says, as it is shown, without what nobody would say.
-  const SILENT = "pre, button, .katex-mathml, .message-buttons, [aria-hidden=true]:not(.katex-html)";
+  const SILENT = ".code_wrap, pre, button, .katex-mathml, .message-buttons, [aria-hidden=true]:not(.katex-html)";
   const wordsOf = (message) => {
     if (!message) return "";
     const copy = message.cloneNode(true);
