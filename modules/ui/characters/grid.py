@@ -31,7 +31,7 @@ _SHOWN_TEXT: Final = 300
 def character_grid() -> gr.HTML:
     """To be called where it shall stand."""
     return gr.HTML(
-        "[]",
+        "",
         html_template='<div class="character-grid"></div>',
         js_on_load=_GRID,
         elem_id="character-grid",

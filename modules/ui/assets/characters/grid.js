@@ -7,6 +7,9 @@
   let last = "";
   const wanted = { text: "", tag: "" };
   const MOST_TAGS = 12;
+  // From when on the grid is in view.
+  const LONGEST_MS = 10_000;
+  let isGivenUp = false;
   const make = (...parts) => window.overlay.element(...parts);
 
   /** @returns {Card[]} */
@@ -92,6 +95,8 @@
 
   const draw = () => {
     if (!grid) return;
+    // What is below comes into view with the characters, not before it is moved by them.
+    grid.host.toggleAttribute("data-awaited", !grid.value() && !isGivenUp);
     const search = make("input", {
       type: "search", placeholder: window.text("Search characters"), "aria-label": window.text("Search characters"), value: wanted.text,
     });
@@ -113,6 +118,16 @@
     connect(element, send, value) {
       grid = { host: element.querySelector(".character-grid") ?? element, send, value };
       draw();
+      const { host } = grid;
+      const seen = new IntersectionObserver((entries) => {
+        if (!entries.some((each) => each.isIntersecting)) return;
+        seen.disconnect();
+        setTimeout(() => {
+          isGivenUp = true;
+          host.removeAttribute("data-awaited");
+        }, LONGEST_MS);
+      });
+      seen.observe(host);
     },
     draw,
     /** The chat with who was chosen. */
