@@ -122,7 +122,8 @@ class Scenes:
     def __init__(self, page: Page, size: str) -> None:
         self.page = page
         self._chat = ChatPage(page)
-        self._is_phone = size == "phone"
+        # Elsewhere the inspector lies over the chat.
+        self._has_room = size == "desktop"
 
     async def arrive(self) -> None:
         await expect(self._chat.chosen).to_have_count(1)
@@ -134,6 +135,7 @@ class Scenes:
 
     async def show(self, scene: str) -> None:
         """The screen, as it is when nothing on it changes any more."""
+        await self._close_inspector()
         match scene:
             case "chat":
                 await self._open_chat()
@@ -161,13 +163,20 @@ class Scenes:
         await expect(self._chat.replies.locator("code .hljs-comment, code .token.comment").first).to_be_attached()
         await self._scroll_to("#chat .user-row")
 
+    async def _close_inspector(self) -> None:
+        if not self._has_room:
+            await self.page.evaluate("window.sides.close('inspector')")
+
     async def _speak_with_character(self) -> None:
+        await self._chat.go_to("Chat")
+        await self._chat.inspect("Chat")
         await self._click("#mode input[value=chat]")
         await expect(self.page.locator("#character input")).to_be_attached()
         await self.page.evaluate("document.querySelector('#character input').focus()")
         await self.page.get_by_role("option", name="Example").first.dispatch_event("mousedown")
         await expect(self._chat.replies).to_have_count(3)
         await self.page.evaluate("document.activeElement.blur()")
+        await self._close_inspector()
 
     async def leave_character(self) -> None:
         await self._click("#mode input[value=instruct]")
