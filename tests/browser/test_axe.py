@@ -40,7 +40,11 @@ async def test_no_screen_has_a_serious_finding(browser: Browser, filled: Site) -
             for look in LOOKS:
                 await scenes.wear(look)
                 await scenes.show(scene)
-                found += [f"{scene}, {look}: {each['id']} at {each['at'][:4]}" for each in await serious_findings(scenes.page)]
-        await scenes.page.evaluate("document.body.append(Object.assign(document.createElement('img'), { src: 'a.png' }))")
+                found += [
+                    f"{scene}, {look}: {each['id']} at {each['at'][:4]}" for each in await serious_findings(scenes.page)
+                ]
+        await scenes.page.evaluate(
+            "document.body.append(Object.assign(document.createElement('img'), { src: 'a.png' }))"
+        )
         assert "image-alt" in [each["id"] for each in await serious_findings(scenes.page)]
     assert found == []
