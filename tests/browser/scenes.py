@@ -38,6 +38,15 @@ _SETTLED: Final = {
 # What a browser gets with the page itself.
 _FILLED: Final = re.compile(r"^http://[^/]+/(assets/config-\w+\.js)?$")
 _PORT: Final = "5000"
+# It is counted a moment after a chat is shown.
+_CONTEXT_USE: Final = {"chat": "7 %", "welcome": "0 %", "character": "18 %", "parameters": "18 %"}
+# Where an event has brought the address since.
+_SAME_PORT: Final = r"""port => {
+  const same = (words) => words.replace(/(127\.0\.0\.1:)\d+/g, "$1" + port);
+  for (const field of document.querySelectorAll("#api-tab input, #api-tab textarea")) field.value = same(field.value);
+  const texts = document.createTreeWalker(document.querySelector("#api-tab"), NodeFilter.SHOW_TEXT);
+  for (let each = texts.nextNode(); each; each = texts.nextNode()) if (/127/.test(each.data)) each.data = same(each.data);
+}"""
 _PICTURES: Final = {"character": "#chat .avatar-container img", "characters": "#character-picture img"}
 _TITLE: Final = "Area of a circle"
 _QUESTION: Final = "How do I compute the area of a circle? Show me some Python and a table."
@@ -151,6 +160,10 @@ class Scenes:
             case _:
                 await self._chat.go_to(_TABS[scene])
                 await expect(self.page.locator(_SETTLED[scene])).to_be_visible()
+        if scene in _CONTEXT_USE:
+            await expect(self.page.locator("#gauge")).to_contain_text(_CONTEXT_USE[scene])
+        if scene == "session":
+            await self.page.evaluate(_SAME_PORT, _PORT)
         if scene in {"character", "characters"}:
             await expect(self.page.locator(_PICTURES[scene]).first).to_be_visible()
         await self.page.mouse.move(0, 0)

@@ -56,7 +56,9 @@ async def test_entries_of_the_navigation_stand_apart(chat: ChatPage) -> None:
     assert all([await section.evaluate(padding) >= _LEAST_GAP for section in await sections.all()])
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size", [pytest.param(size, marks=pytest.mark.extended if size == "small" else ()) for size in SIZES]
+)
 async def test_page_looks_as_it_did(browser: Browser, filled: Site, tmp_path: Path, size: str) -> None:
     found = []
     async with aclosing(taken(browser, filled, size)) as pictures:

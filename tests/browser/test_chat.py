@@ -55,6 +55,7 @@ async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, r
         await expect(chat.chats).to_have_count(2)
 
 
+@pytest.mark.extended
 async def test_chat_with_a_character(browser: Browser, real: Site) -> None:
     keep_earlier_chat(real.data)
     async with visiting(browser, real.url) as page:

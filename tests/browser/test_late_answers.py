@@ -51,6 +51,7 @@ def _number(page: Page, label: str) -> Locator:
     return page.get_by_label(f"number input for {label}", exact=True)
 
 
+@pytest.mark.extended
 async def test_parameter_survives_a_preset_that_was_chosen_before(chat: ChatPage) -> None:
     page = chat.page
     await chat.inspect("Sampling")
@@ -160,6 +161,7 @@ async def test_message_that_was_cancelled_before_it_began_is_sent_again(chat: Ch
     await chat.speak_with_nobody()
 
 
+@pytest.mark.extended
 @pytest.mark.model
 async def test_load_setting_survives_the_choice_of_its_model(browser: Browser, real: Site) -> None:
     async with visiting(browser, real.url) as page:

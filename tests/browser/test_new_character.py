@@ -9,6 +9,7 @@ from tests.browser.sites import Site
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
+@pytest.mark.extended
 async def test_new_character_is_saved_by_save(chat: ChatPage, scripted: Site) -> None:
     page = chat.page
     await chat.go_to("Character")

@@ -27,6 +27,7 @@ async def _load(site: Site, name: str) -> None:
         (await http.post("/v1/internal/model/load", json={"model_name": name})).raise_for_status()
 
 
+@pytest.mark.extended
 async def test_chat_and_notebook_offer_the_model_they_were_with(browser: Browser, site: Site) -> None:
     await _load(site, "a.gguf")
     async with visiting(browser, site.url) as page:

@@ -72,6 +72,7 @@ async def chat(browser: Browser, program: Program) -> AsyncIterator[ChatPage]:
         yield page
 
 
+@pytest.mark.extended
 async def test_the_next_message_goes_to_the_chat_that_is_shown(chat: ChatPage, program: Program) -> None:
     await chat.say("echo: one")
     await chat.new()

@@ -70,6 +70,7 @@ async def test_a_dictation_that_is_given_up_leaves_the_box_alone(hearing: Browse
         await expect(chat.box).to_have_value("")
 
 
+@pytest.mark.extended
 async def test_a_call_of_three_turns(hearing: Browser, scripted: Site) -> None:
     async with calling(hearing, scripted) as chat:
         asked: list[tuple[str, str]] = []

@@ -8,7 +8,14 @@ from tests.browser.chat_page import ChatPage
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.mark.parametrize("act", ["load-model", "unload-model", "apply-loras"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param("load-model", marks=pytest.mark.extended),
+        "unload-model",
+        pytest.param("apply-loras", marks=pytest.mark.extended),
+    ],
+)
 async def test_replies_end_first_or_by_the_users_word(chat: ChatPage, act: str) -> None:
     page = chat.page
     status = page.locator("#model-status")
