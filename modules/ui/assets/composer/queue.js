@@ -4,9 +4,10 @@
   const BETWEEN = 200;
   /** Given up on when nothing has come of it by then. */
   const PATIENCE = 10000;
-  let isPaused = false;
-  let sending = 0;
-  let before = 0;
+  /** Keys of the chats whose messages wait for their user. */
+  const paused = new Set();
+  /** The message that was handed over last: of which chat, when, and behind how many. */
+  let sending = null;
   let timer = 0;
   const box = () => document.querySelector("#box textarea");
   const isBusy = () => Boolean(document.querySelector("#box .stop-button, #live .message-row"));
@@ -30,6 +31,7 @@
     else sessionStorage.removeItem(key());
     show();
   };
+  const pause = (isOn) => (isOn ? paused.add(key()) : paused.delete(key()));
   const write = (text) => {
     const field = box();
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(field, text);
@@ -68,10 +70,10 @@
     const items = document.createElement("ol");
     items.append(...texts.map(chip));
     list.replaceChildren(items);
-    if (isPaused && !isBusy()) {
+    if (paused.has(key()) && !isBusy()) {
       const go = Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: window.text("Send now") });
       go.addEventListener("click", () => {
-        isPaused = false;
+        pause(false);
         look();
       });
       list.append(go);
@@ -82,17 +84,26 @@
   const look = () => {
     clearTimeout(timer);
     const texts = waiting();
-    if (!texts.length) return show();
-    if (sending && (isBusy() || asked() > before)) {
-      sending = 0;
+    if (!texts.length) {
+      sending = null;
+      return show();
+    }
+    // Another chat is shown before it was seen whether the message has begun: its user says whether it is to be sent.
+    if (sending && sending.key !== key()) {
+      paused.add(sending.key);
+      sending = null;
+    }
+    if (sending && (isBusy() || asked() > sending.before)) {
+      sending = null;
       return keep(texts.slice(1));
     }
+    const isPaused = paused.has(key());
     if (!isBusy() && isPaused && !document.querySelector("#queue > button")) return show();
-    const isStuck = sending && performance.now() - sending > PATIENCE;
-    if (isStuck) [sending, isPaused] = [0, true];
-    if (!isBusy() && !isPaused && !sending) {
-      sending = performance.now();
-      before = asked();
+    if (sending && performance.now() - sending.at > PATIENCE) {
+      sending = null;
+      pause(true);
+    } else if (!isBusy() && !isPaused && !sending) {
+      sending = { key: key(), at: performance.now(), before: asked() };
       window.chatPage.resend({ text: texts[0] });
     }
     timer = setTimeout(look, BETWEEN);
@@ -100,17 +111,17 @@
   document.addEventListener("keydown", (event) => {
     const isEnter = event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.isComposing;
     if (!isEnter || !event.target.matches?.("#box textarea")) return;
-    if (!document.querySelector("#box .stop-button")) return void (isPaused = false);
+    if (!document.querySelector("#box .stop-button")) return void pause(false);
     event.preventDefault();
     event.stopImmediatePropagation();
     if (!event.target.value.trim() || document.querySelector("#box .thumbnail-item")) return;
     const text = event.target.value;
-    isPaused = false;
+    pause(false);
     write("");
     keep([...waiting(), text]);
   }, true);
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#box .stop-button")) isPaused = true;
+    if (event.target.closest?.("#box .stop-button")) pause(true);
   }, true);
   const watch = () => {
     const place = document.querySelector("#place textarea, #place input");
