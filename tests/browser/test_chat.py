@@ -8,14 +8,21 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site, keep_earlier_chat
-from tests.browser.visits import visiting
+from tests.browser.visits import visiting, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
+
+_NO_LONG_TIMERS = """{ const set = window.setTimeout.bind(window);
+  window.setTimeout = (act, ms, ...more) => (ms > 10_000 ? 0 : set(act, ms, ...more)); }"""
 
 
 async def test_conversation_from_the_first_visit_to_the_next(browser: Browser, real: Site) -> None:
     shutil.rmtree(real.data / "logs", ignore_errors=True)
-    async with visiting(browser, real.url) as page:
+    async with watched(browser, real.url) as (context, _):
+        # There is no chat that could be waited for: the page shows itself before it would give up waiting.
+        await context.add_init_script(_NO_LONG_TIMERS)
+        page = await context.new_page()
+        await page.goto("/")
         chat = ChatPage(page)
         await expect(page.get_by_text("What shall we talk about?")).to_be_visible()
 

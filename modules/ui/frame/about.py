@@ -37,11 +37,11 @@ def build_about(_: Page) -> None:
 def _folders(page: Page) -> str:
     data = page.runtime.data
     places = {
-        "Everything of yours": data.root,
+        "All data": data.root,
         "Chats": data.root / "logs",
         "Characters": data.root / "characters",
         "Models": data.models,
         "Settings": data.settings,
     }
     rows = "\n".join(f"| {name} | `{html.escape(str(path))}` |" for name, path in places.items())
-    return f"Files are the truth: copy the folder to keep or move everything.\n\n| | |\n|---|---|\n{rows}"
+    return f"All data are files. Copy the first folder to back up or move everything.\n\n| | |\n|---|---|\n{rows}"

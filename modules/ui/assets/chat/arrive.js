@@ -10,7 +10,8 @@
   const GIVEN_UP_MS = 15_000;
   const ROWS = "#chat .message-row";
   const TEXTS = `${ROWS} [data-testid=user], ${ROWS} [data-testid=bot]`;
-  const CHOSEN = "#past-chats [aria-current]";
+  // One of the list, or a new one, which a first visit begins with.
+  const CHOSEN = "#past-chats :is([aria-current], [data-is-new])";
   // Those that can be in view: a conversation opens at its end.
   const MOST = 6;
   let isKnown = false;

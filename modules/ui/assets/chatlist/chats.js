@@ -254,6 +254,7 @@
       const isShort = rows.more && limit > rows.chats.length;
       list = { ...rows, chats: isShort ? list.chats : rows.chats, revision: isShort ? "" : rows.revision };
       document.documentElement.toggleAttribute("data-temporary", temporary);
+      root?.toggleAttribute("data-is-new", !chat);
       draw();
       tellListeners();
       if (isShort) ask("").then(take);

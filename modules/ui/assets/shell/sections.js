@@ -29,8 +29,12 @@
   };
   const mark = (list, name) => {
     for (const each of document.querySelectorAll(`${list} .section`)) {
-      if (each.dataset.section === name) each.setAttribute("aria-current", "page");
-      else each.removeAttribute("aria-current");
+      if (each.dataset.section === name) {
+        if (each.hasAttribute("aria-current")) continue;
+        each.setAttribute("aria-current", "page");
+        // On a phone the pages of the settings are one row that scrolls.
+        each.scrollIntoView({ block: "nearest", inline: "nearest" });
+      } else each.removeAttribute("aria-current");
     }
   };
   const tell = () => {
