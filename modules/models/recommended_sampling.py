@@ -51,6 +51,7 @@ def _plain(**values: float) -> FamilySampling:
 
 
 _QWEN3_PLAIN: Final = _plain(temperature=0.7, top_p=0.8, top_k=20)
+# As known in November 2026; but for GLM's, the rows were not compared with their sources when they were written down.
 # The first row that matches counts. Sources are model cards on huggingface.co unless they say otherwise.
 FAMILIES: Final[tuple[FamilySampling, ...]] = (
     FamilySampling(

@@ -4,14 +4,21 @@ from typing import Any, Final
 
 import gradio as gr
 
+from modules.settings.values import Settings
 from modules.ui.page.languages import is_said
 
-WELCOME: Final = "## What shall we talk about?\nEverything you write stays on this machine."
+_LOCAL: Final = "## What shall we talk about?\nEverything you write stays on this machine."
+_REMOTE: Final = "## What shall we talk about?\nWhat you write to a model of another server is sent to that server."
 STARTERS: Final = (
     ("Explain something", "Explain how a rainbow forms, in three short paragraphs."),
     ("Write some code", "Write a Python function that finds duplicate files in a folder, and explain how it works."),
     ("Make a plan", "Help me plan a weekend trip on a small budget. Ask me what you need to know first."),
 )
+
+
+def welcome(settings: Settings) -> str:
+    """With models of other servers in the menu, it does not stay here."""
+    return _REMOTE if settings.upstream else _LOCAL
 
 
 def examples() -> list[dict[str, Any]]:

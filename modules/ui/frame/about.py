@@ -10,7 +10,7 @@ from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_tab
 
 _QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
-_PRIVATE: Final = "The page fetches nothing from elsewhere, and everything you write stays on this machine."
+_PRIVATE: Final = "The page loads nothing from other servers. What you write goes to other servers only if you set one up or use web tools."
 _ABOUT: Final = f"""{_PRIVATE}
 
 - **API**: `/docs` at the API's address describes every endpoint; the page *API* has examples.

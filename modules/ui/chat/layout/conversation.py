@@ -8,7 +8,7 @@ import gradio as gr
 from modules.settings.values import Settings
 from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.layout.composer import Composer, composer
-from modules.ui.chat.starters import WELCOME, examples
+from modules.ui.chat.starters import examples, welcome
 from modules.ui.knowledge.chat import knowledge_bridge
 from modules.ui.page.formulas import DELIMITERS
 from modules.ui.replies.tab_state import ChatTab
@@ -41,7 +41,7 @@ def conversation(settings: Settings) -> ConversationParts:
     place = gr.Textbox("", visible="hidden", elem_id="place")
     bridge = gr.HTML("[]", html_template="", js_on_load=_BRIDGE, elem_id="bridge", visible=True)
     with gr.Column(elem_id="scroller"):
-        chat = _chatbot("chat", settings, editable="all", placeholder=WELCOME, examples=examples())
+        chat = _chatbot("chat", settings, editable="all", placeholder=welcome(settings), examples=examples())
         live = _chatbot("live", settings)
     return ConversationParts(
         tab=tab,
