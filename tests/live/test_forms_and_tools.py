@@ -87,6 +87,7 @@ def test_calls_that_are_asked_for_are_made(client: OpenAI, choice: object, strea
 
 
 def test_none_means_none(client: OpenAI) -> None:
-    completion = reply(client, "What is the weather in Rome?", streams=False, tools=TOOLS, tool_choice="none")
+    words = "What is the weather in Rome?"
+    completion = reply(client, words, streams=False, tools=TOOLS, tool_choice="none", temperature=0, max_tokens=20)
     assert completion.choices[0].message.tool_calls is None
     assert completion.choices[0].message.content

@@ -1,6 +1,6 @@
 """/v1/responses on a real model, through the official client: forms of replies, chains, and what they cost."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import openai
 import pytest
@@ -25,9 +25,10 @@ def client(server: LiveServer) -> OpenAI:
 
 
 def test_a_reply_has_the_form_that_was_asked_for_whole_and_streamed(client: OpenAI) -> None:
-    whole = client.responses.parse(model="x", input="Name a city.", text_format=City, max_output_tokens=200)
+    asked: dict[str, Any] = {"model": "x", "input": "Name a city.", "max_output_tokens": 200, "temperature": 0}
+    whole = client.responses.parse(**asked, text_format=City)
     assert isinstance(whole.output_parsed, City)
-    with client.responses.stream(model="x", input="Name a city.", text_format=City, max_output_tokens=200) as stream:
+    with client.responses.stream(**asked, text_format=City) as stream:
         assert isinstance(stream.get_final_response().output_parsed, City)
 
 
@@ -54,7 +55,7 @@ def test_a_chain_is_cached_up_to_its_last_turn(client: OpenAI) -> None:
 
 
 def test_a_reply_that_is_cut_is_incomplete(client: OpenAI) -> None:
-    response = client.responses.create(model="x", input="Tell me a long story.", max_output_tokens=4)
+    response = client.responses.create(model="x", input="Tell me a long story.", max_output_tokens=4, temperature=0)
     assert response.status == "incomplete"
     assert response.incomplete_details is not None
     assert response.incomplete_details.reason == "max_output_tokens"

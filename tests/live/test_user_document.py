@@ -111,7 +111,7 @@ def test_models_are_listed_and_loaded(server: LiveServer) -> None:
 
 
 def test_tools(server: LiveServer) -> None:
-    named = commands.TOOLS.replace('"messages": [', f'"model": "{QWEN}", "messages": [', 1)
+    named = commands.TOOLS.replace('"messages": [', f'"model": "{QWEN}", "seed": 1, "messages": [', 1)
     choice = said(server, named)["choices"][0]
     assert choice["finish_reason"] in {"stop", "tool_calls"}
     required = said(server, named.replace('"tools": [', '"tool_choice": "required", "tools": [', 1))["choices"][0]
