@@ -1,16 +1,20 @@
 """How many prompt tokens one step may read. Pure; learns from how long steps took.
 
-While replies are running, a step that also reads prompts may take `GAP` times as long as one that only decodes, times
-the number of prompts that wait: so a long prompt never stalls a stream, and many short ones are not starved by it.
-With nothing running, a step may take `IDLE_SECONDS`, which bounds how long a newcomer or a cancellation waits.
+While replies are running, a step that also reads prompts may take `GAP` times as long as one that only decodes, and
+somewhat longer when several prompts wait: so a prompt never stalls a stream, however long, and many are not starved by it.
+With nothing running, a step may take `IDLE_SECONDS`, which bounds how long a newcomer or a cancellation waits, or as long
+as a micro-batch takes, which is the least that is computed efficiently, but no longer than `MOST_SECONDS`.
 """
 
 from typing import Final
 
+from modules.backends.kv.fair_shares import MIN_SLICE
+
 GAP: Final = 6.0
-IDLE_SECONDS: Final = 0.75
-# Reading fewer tokens in a step costs nearly as much as reading these.
-MIN_SLICE: Final = 8
+# For how many prompts together a step may take that much longer.
+_PROMPTS: Final = 2
+IDLE_SECONDS: Final = 0.15
+MOST_SECONDS: Final = 0.75
 # Before anything is measured: short even on a slow machine.
 _FIRST_SLICE: Final = 64
 # A step that suddenly takes longer may be an exception; one that takes less shows what is possible.
@@ -19,10 +23,12 @@ _FALLING: Final = 0.7
 
 
 class PrefillBudget:
-    """Measured costs: of a step that only decodes, and of each prompt token on top. `limit` caps every slice."""
+    """Measured costs: of a step that only decodes, and of each prompt token on top. `limit` caps every slice; `unit` tokens
+    are a micro-batch."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, unit: int = MIN_SLICE) -> None:
         self._limit = limit
+        self._unit = unit
         self._decode_seconds: float | None = None
         self._token_seconds: float | None = None
 
@@ -30,10 +36,17 @@ class PrefillBudget:
         """Prompt tokens to read in the next step, for all of `prefilling` prompts together."""
         if self._token_seconds is None:
             return min(self._limit, _FIRST_SLICE)
-        allowed = IDLE_SECONDS
         if decoding and self._decode_seconds is not None:
-            allowed = min(IDLE_SECONDS, self._decode_seconds * (GAP - 1) * max(1, prefilling))
-        return max(MIN_SLICE, min(self._limit, int(allowed / self._token_seconds)))
+            prompts = min(_PROMPTS, max(1, prefilling))
+            allowed = min(MOST_SECONDS, self._decode_seconds * (GAP - 1) * prompts)
+            return self._bounded(int(allowed / self._token_seconds))
+        tokens = int(IDLE_SECONDS / self._token_seconds)
+        if tokens < self._unit:
+            return self._bounded(min(self._unit, int(MOST_SECONDS / self._token_seconds)))
+        return self._bounded(tokens - tokens % self._unit)
+
+    def _bounded(self, tokens: int) -> int:
+        return max(MIN_SLICE, min(self._limit, tokens))
 
     def learn(self, *, seconds: float, decoded: int, read: int) -> None:
         """A step took `seconds` for `decoded` reply tokens and `read` prompt tokens."""

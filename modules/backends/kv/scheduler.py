@@ -1,7 +1,7 @@
 """Chooses the tokens of the next batch, and the cells that make room for them. Pure.
 
 Every step decodes one token of each running reply and reads a bounded slice of the prompts that wait (chunked prefill,
-arXiv:2308.16369). Jobs with a common beginning share its cells; those that arrive together wait for one of them to
+arXiv:2308.16369), short ones first. Jobs with a common beginning share its cells; those that arrive together wait for one of them to
 compute it. A picture or a sound is taken over whole or not at all, and of one at most a step computes a part, since it
 cannot be mixed with text. When cells run out, finished sequences go first, least recently used ones before others; then
 the youngest running job is preempted: it gives its cells back and is read again later, with what it had said so far.
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from modules.backends.adapters import AdapterGroup
+from modules.backends.kv.fair_shares import prompt_slices
 from modules.backends.kv.host_cache import Entry, HostCache
 from modules.backends.kv.plan import (
     Action,
@@ -130,7 +131,7 @@ class Scheduler:
 
     def plan(self, budget: int, scoring_budget: int) -> StepPlan:
         """The next batch of the group whose turn it is: every running reply's token, then up to `budget` prompt tokens,
-        oldest job first.
+        shared fairly (`fair_shares`).
 
         Jobs that score their prompts get at most `scoring_budget` together, because each token has a row of logits.
         """
@@ -301,19 +302,7 @@ class Scheduler:
         for slot in own:
             if slot.is_decoding:
                 yield Slice(slot, slot.computed, len(slot.tokens), slot.draft)
-        has_media = False
-        for slot in own:
-            room = min(budget, scoring_budget) if slot.scores_prompt else budget
-            is_media = slot.is_at_run
-            if slot.is_decoding or room <= 0 or slot.is_waiting or (is_media and has_media):
-                continue
-            size = slot.reach(room) - slot.computed
-            if size <= 0:
-                continue
-            has_media = has_media or is_media
-            budget -= size
-            scoring_budget -= size if slot.scores_prompt else 0
-            yield Slice(slot, slot.computed, slot.computed + size)
+        yield from prompt_slices(own, budget, scoring_budget)
 
     def _make_room(self, slices: list[Slice], actions: list[Action]) -> bool:
         """Free idle cells for `slices`; False when drafts had to be given up or a job preempted, so that they must be
