@@ -118,13 +118,40 @@ def test_a_reading_begins_with_a_clause_and_goes_on_with_longer_ones() -> None:
     "text",
     [
         "A short one, with a comma.",
-        "A sentence without any place at which a speaker would breathe is said as a whole.",
-        "Yes, a clause of one word is not worth a sound that is its own beginning.",
-        "The price of the two houses was 1,250,000 at first and then 2,500,000 at the end.",
+        "A sentence that is not much longer is said as a whole.",
+        "Yes, a clause of one word is no sound of its own.",
+        "The price of the two houses was 1,250,000 and then 2,500,000.",
     ],
 )
 def test_what_is_short_or_has_no_clauses_stays_whole(text: str) -> None:
     assert opening(Sentence(text, 0.25)) == [Sentence(text, 0.25)]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (
+            "The people of the small village had waited for the first train of the year that would bring them the news.",
+            "The people of the small village had waited",
+        ),
+        (
+            "The committee discussed the plans for the new library and then voted to postpone the decision until spring.",
+            "The committee discussed the plans",
+        ),
+        (
+            "A walk through the old town is best begun early in the morning when the streets are empty, and ends there.",
+            "A walk through the old town is best begun early",
+        ),
+        (
+            "Die Kinder liefen am frühen Morgen zusammen mit ihren Eltern durch den Wald bis zu dem alten Haus am See.",
+            "Die Kinder liefen am frühen Morgen zusammen",
+        ),
+    ],
+)
+def test_a_long_clause_is_begun_with_a_phrase(text: str, first: str) -> None:
+    found = opening(Sentence(text, 0.25))
+    assert " ".join(each.text for each in found) == text
+    assert (found[0].text, found[0].pause, found[-1].pause) == (first, 0.0, 0.25)
 
 
 @given(st.text("ab ,;:。，", max_size=300))
