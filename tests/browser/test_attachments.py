@@ -75,6 +75,12 @@ async def test_pictures_are_dropped_onto_the_box(chat: ChatPage) -> None:
     await expect(chat.page.locator("#box .thumbnail-item img")).to_have_count(1)
     await chat.say("and this?")
     await expect(chat.replies).to_contain_text(SEEN)
+    # A message that is taken back has its picture in the box again.
+    await chat.button("Delete").last.click()
+    await expect(chat.sent).to_have_count(0)
+    await expect(chat.page.locator("#box .thumbnail-item img")).to_have_count(1)
+    await chat.box.press("Enter")
+    await expect(chat.replies).to_contain_text(SEEN)
 
 
 async def test_picture_for_a_model_that_sees_none_is_refused(browser: Browser, tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
 """Events of the Chat tab that change a conversation: editing, versions, branches, removing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from modules.chat.citations import KNOWLEDGE
 from modules.chat.session import session
 from modules.errors import BadRequest, Busy, ServiceError
-from modules.library.chats.history import History, Side
+from modules.library.chats.history import Attachment, History, Side
+from modules.media.pictures.data_urls import bytes_in
 from modules.settings.values import Settings
 from modules.ui.chat.branching import branch_at
 from modules.ui.chat.choices import ChatSwitch
@@ -25,6 +30,7 @@ from modules.ui.replies.marks import ChangedElsewhere, Fact, Part
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import timestamp
 from modules.ui.replies.tab_state import ChatTab
+from modules.ui.shell.internals import upload_folder
 
 Entered = Mapping[Component, Any]
 
@@ -93,8 +99,10 @@ class EditHandlers:
         history = await self._free_history(chat)
         if chat.tab.marks is not None:
             chat.tab.marks.check_end(history)
+        removed = history.rows[-1].user.attachments if history.rows else ()
+        files = await asyncio.to_thread(_files_again, removed)
         history, text = session.removed_last(history)
-        return merged(await self._changed(chat, history), {self._middle.composer.box: {"text": text, "files": []}})
+        return merged(await self._changed(chat, history), {self._middle.composer.box: {"text": text, "files": files}})
 
     async def _dummy(self, entered: Entered, act: Callable[..., History]) -> Shown:
         chat = await self._open(entered)
@@ -177,3 +185,26 @@ def _other_version(history: History, fact: Fact, step: int) -> History:
     if not 0 <= index < fact.versions:
         return history
     return session.with_version(history, fact.row, fact.side, index)
+
+
+def _files_again(attachments: Sequence[Attachment]) -> list[str]:
+    """The files of a message, to be sent once more: pictures as they were, of documents the text that was read in them."""
+    files: list[str] = []
+    for attachment in attachments:
+        if attachment.type != KNOWLEDGE and (attachment.content or attachment.image_data):
+            # A picture in a chat that came from elsewhere may be none.
+            with suppress(BadRequest):
+                files.append(str(_file_again(attachment)))
+    return files
+
+
+def _file_again(attachment: Attachment) -> Path:
+    name = PurePath(attachment.name).name or "file"
+    path = Path(tempfile.mkdtemp(dir=upload_folder())) / name
+    if attachment.is_image:
+        path.write_bytes(bytes_in(attachment.image_data, param="attachments"))
+        return path
+    # It holds no PDF or DOCX any more.
+    path = path if attachment.type == "text/plain" else path.with_name(f"{name}.txt")
+    path.write_text(attachment.content, encoding="utf-8")
+    return path
