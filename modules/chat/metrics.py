@@ -25,6 +25,9 @@ class ReplyMetrics:
         self._aborted = Counter("llm_requests_aborted", "Requests that failed or hung up.", registry=registry)
         self._prompt = Counter("llm_prompt_tokens", "Tokens of prompts.", registry=registry)
         self._cached = Counter("llm_cached_tokens", "Tokens of prompts that were cached.", registry=registry)
+        self._from_disk = Counter(
+            "llm_disk_cached_tokens", "Cached tokens of prompts that were read from files.", registry=registry
+        )
         self._completion = Counter("llm_completion_tokens", "Tokens of replies.", registry=registry)
         self._reasoning = Counter("llm_reasoning_tokens", "Tokens of replies that were thought.", registry=registry)
         self._drafted = Counter(
@@ -68,6 +71,7 @@ class ReplyMetrics:
     def _add(self, usage: Usage) -> None:
         self._prompt.inc(usage.prompt_tokens)
         self._cached.inc(usage.cached_tokens)
+        self._from_disk.inc(usage.disk_tokens)
         self._completion.inc(usage.completion_tokens)
         self._reasoning.inc(usage.reasoning_tokens)
         self._drafted.labels("accepted").inc(usage.accepted_tokens)

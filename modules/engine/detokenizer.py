@@ -36,7 +36,7 @@ class ReplyText:
         self._waiting: deque[_Printed] = deque()
         self._surplus = 0
         self._count = 0
-        self._cached = 0
+        self._cached = self._from_disk = 0
         self._accepted = self._rejected = self._untold_rejected = 0
 
     @property
@@ -49,11 +49,12 @@ class ReplyText:
             rejected_tokens=self._rejected,
             image_tokens=self._images,
             audio_tokens=self._sounds,
+            disk_tokens=self._from_disk,
         )
 
     def feed(self, output: Output) -> Chunk | None:
         if output.progress is not None:
-            self._cached = output.progress.cached
+            self._cached, self._from_disk = output.progress.cached, output.progress.from_disk
         self._rejected += output.rejected
         self._untold_rejected += output.rejected
         if output.token is None or output.token in self._generation.stop_token_ids:

@@ -169,11 +169,12 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """`done` of `total` prompt tokens are in the KV cache, `cached` of them found there."""
+    """`done` of `total` prompt tokens are in the KV cache, `cached` of them found, and `from_disk` of these in files."""
 
     done: int
     total: int
     cached: int
+    from_disk: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +183,8 @@ class Output:
 
     `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
     With `was_drafted` the token had been proposed before it was sampled; `rejected` tokens had been proposed in vain.
-    `prompt_logprobs` arrive once, before the first token;
-    their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit floats.
+    `prompt_logprobs` arrive once, before the first token; their first entry is None, because nothing predicts a first
+    token. `embedding` holds little-endian 32-bit floats.
     """
 
     job_id: int
@@ -202,10 +203,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted where they were processed; `cached_tokens` of the prompt were already in the KV cache,
-    `image_tokens` and `audio_tokens` of it stand for pictures and sounds.
-    `reasoning_tokens` of the completion were thought (which the engine does not know and leaves at 0).
-    `accepted_tokens` of the completion had been drafted; `rejected_tokens` had, and are not part of it."""
+    """Tokens counted where they were processed. Of the prompt `cached_tokens` were not computed, `disk_tokens` of these read
+    from files; `image_tokens` and `audio_tokens` stand for media. Of the completion `reasoning_tokens` were thought (0 in
+    the engine, which does not know) and `accepted_tokens` drafted; `rejected_tokens` were, and are not part of it."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -215,6 +215,7 @@ class Usage:
     rejected_tokens: int = 0
     image_tokens: int = 0
     audio_tokens: int = 0
+    disk_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -374,9 +375,8 @@ OptionValue: TypeAlias = bool | int | float | str | tuple[float | str, ...] | No
 class LoadSpec:
     """Everything a loader needs to bring a model up; `path` is absolute, and empty for a model without a file.
 
-    `context` 0 means what the model was trained for. `options` are the loader's own, by setting name: it gives them their
-    types, and those that are left out have its defaults. `with_code` lets the model run Python code of its own folder.
-    A media model should compute with so many `threads`.
+    `context` 0 means what the model was trained for. `options` are the loader's own, by setting name, untyped; those left
+    out have its defaults. `with_code` lets the model run Python code of its folder. `threads` are those of media models.
     """
 
     name: str

@@ -115,11 +115,11 @@ def test_a_token_that_prints_nothing_goes_with_the_next_text() -> None:
 
 def test_usage_counts_what_was_processed_and_not_what_is_shown() -> None:
     reply = ReplyText(Generation(prompt=PROMPT, stop=("cd",)), room=ROOM)
-    reply.feed(Output(job_id=1, progress=PromptProgress(3, 3, 2)))
+    reply.feed(Output(job_id=1, progress=PromptProgress(3, 3, 2, from_disk=1)))
     chunks = [reply.feed(said(number, data)) for number, data in enumerate([b"ab", b"c", b"d"])]
     last = chunks[-1]
     assert last is not None
-    assert last.usage == Usage(prompt_tokens=3, completion_tokens=3, cached_tokens=2)
+    assert last.usage == Usage(prompt_tokens=3, completion_tokens=3, cached_tokens=2, disk_tokens=1)
     assert last.usage.total_tokens == 6
 
 

@@ -84,6 +84,7 @@ class ReplySplitter:
         self._prompt_tokens = prompt_tokens
         self._completion_tokens = 0
         self._cached_tokens = 0
+        self._disk_tokens = 0
         self._accepted_tokens = 0
         self._rejected_tokens = 0
         self._text = _FormattedText(index, reply_format) if reply_format.can_divide else _PlainText(index)
@@ -96,7 +97,7 @@ class ReplySplitter:
         self._accepted_tokens += chunk.accepted
         self._rejected_tokens += chunk.rejected
         if chunk.progress is not None:
-            self._cached_tokens = chunk.progress.cached
+            self._cached_tokens, self._disk_tokens = chunk.progress.cached, chunk.progress.from_disk
             yield Progress(index=self._index, prompt=chunk.progress)
         if chunk.prompt_logprobs is not None:
             yield PromptScored(index=self._index, logprobs=chunk.prompt_logprobs)
@@ -122,6 +123,7 @@ class ReplySplitter:
             self._cached_tokens,
             accepted_tokens=self._accepted_tokens,
             rejected_tokens=self._rejected_tokens,
+            disk_tokens=self._disk_tokens,
         )
 
     def _reason(self, finish: Finish) -> FinishReason:

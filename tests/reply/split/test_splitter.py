@@ -47,9 +47,13 @@ def test_tokens_that_print_nothing_are_told() -> None:
 
 def test_reply_cut_short_counts_what_was_said() -> None:
     splitter = ReplySplitter(0, prompt_tokens=5)
-    chunks = (Chunk(progress=PromptProgress(5, 5, 4)), Chunk(text="ab", tokens=(1, 2)), Chunk(text="c", tokens=(3,)))
+    chunks = (
+        Chunk(progress=PromptProgress(5, 5, 4, from_disk=3)),
+        Chunk(text="ab", tokens=(1, 2)),
+        Chunk(text="c", tokens=(3,)),
+    )
     assert len([event for chunk in chunks for event in splitter.feed(chunk)]) == 3
-    assert list(splitter.cut_short()) == [Done(index=0, reason=FinishReason.STOP, usage=Usage(5, 3, 4))]
+    assert list(splitter.cut_short()) == [Done(index=0, reason=FinishReason.STOP, usage=Usage(5, 3, 4, disk_tokens=3))]
 
 
 @pytest.mark.parametrize("finish", list(Finish))
