@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from modules.engine.types import Finish, Job, ModelCard, ModelKind, Output
+from modules.engine.protocols import Output
+from modules.engine.types import Finish, Job, ModelCard, ModelKind
 from modules.errors import BadRequest
 
 

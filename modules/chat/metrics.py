@@ -33,6 +33,9 @@ class ReplyMetrics:
         self._drafted = Counter(
             "llm_draft_tokens", "Tokens that were drafted, by what became of them.", ("outcome",), registry=registry
         )
+        self._forced = Counter(
+            "llm_forced_tokens", "Tokens of replies that their constraint left no choice about.", registry=registry
+        )
         self._first_token = Histogram(
             "llm_time_to_first_token_seconds",
             "From the request to the first token of its reply.",
@@ -76,3 +79,4 @@ class ReplyMetrics:
         self._reasoning.inc(usage.reasoning_tokens)
         self._drafted.labels("accepted").inc(usage.accepted_tokens)
         self._drafted.labels("rejected").inc(usage.rejected_tokens)
+        self._forced.inc(usage.forced_tokens)

@@ -1,12 +1,13 @@
 """One job's tokens → chunks: joins bytes to characters, cuts at stop strings, counts tokens."""
 
 import codecs
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from modules.engine.media import count_cells
+from modules.engine.protocols import Drafter, Output
 from modules.engine.stops import Released, StopScanner
-from modules.engine.types import Chunk, Finish, Generation, MediaKind, Output, TokenLogprob, Usage
+from modules.engine.types import Chunk, Finish, Generation, MediaKind, TokenLogprob, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,20 @@ class _Printed:
     token: int
     length: int
     logprob: TokenLogprob | None
-    was_drafted: bool
+    drafted_by: Drafter | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Tokens that were drafted in vain, and how many of them came from the request's prediction."""
+
+    all: int = 0
+    predicted: int = 0
+
+    def and_of(self, output: Output) -> "Rejected":
+        if not output.rejected:
+            return self
+        return Rejected(self.all + output.rejected, self.predicted + output.mispredicted)
 
 
 class ReplyText:
@@ -37,7 +51,9 @@ class ReplyText:
         self._surplus = 0
         self._count = 0
         self._cached = self._from_disk = 0
-        self._accepted = self._rejected = self._untold_rejected = 0
+        self._drafted: Counter[Drafter | None] = Counter()
+        self._rejected = Rejected()
+        self._untold = Rejected()
 
     @property
     def usage(self) -> Usage:
@@ -45,8 +61,12 @@ class ReplyText:
             len(self._generation.prompt.tokens),
             self._count,
             self._cached,
-            accepted_tokens=self._accepted,
-            rejected_tokens=self._rejected,
+            accepted_tokens=_accepted(self._drafted),
+            rejected_tokens=self._rejected.all,
+            forced_tokens=self._drafted[Drafter.CONSTRAINT],
+            predicted_tokens=self._drafted[Drafter.PREDICTION],
+            mispredicted_tokens=self._rejected.predicted,
+            has_prediction=bool(self._generation.prediction),
             image_tokens=self._images,
             audio_tokens=self._sounds,
             disk_tokens=self._from_disk,
@@ -55,8 +75,8 @@ class ReplyText:
     def feed(self, output: Output) -> Chunk | None:
         if output.progress is not None:
             self._cached, self._from_disk = output.progress.cached, output.progress.from_disk
-        self._rejected += output.rejected
-        self._untold_rejected += output.rejected
+        self._rejected = self._rejected.and_of(output)
+        self._untold = self._untold.and_of(output)
         if output.token is None or output.token in self._generation.stop_token_ids:
             return self._without_token(output)
         return self._with_token(output)
@@ -74,8 +94,8 @@ class ReplyText:
         assert output.token is not None
         text = self._decoder.decode(output.data)
         self._count += 1
-        self._accepted += output.was_drafted
-        self._waiting.append(_Printed(output.token, len(text), output.logprob, output.was_drafted))
+        self._drafted[output.drafted_by] += 1
+        self._waiting.append(_Printed(output.token, len(text), output.logprob, output.drafted_by))
         released = self._stops.feed(text)
         if released.stop is not None:
             return self._finish(released, Finish.STOP, None, output)
@@ -110,7 +130,8 @@ class ReplyText:
         stop_reason: str | int | None = None,
     ) -> Chunk:
         printed = self._released_tokens(len(released.text), everything=finish is not None and released.stop is None)
-        rejected, self._untold_rejected = self._untold_rejected, 0
+        drafted = Counter(entry.drafted_by for _, entry in printed)
+        untold, self._untold = self._untold, Rejected()
         return Chunk(
             text=released.text,
             tokens=tuple(entry.token for _, entry in printed),
@@ -123,8 +144,11 @@ class ReplyText:
             end_logprob=output.logprob if output.token is None else None,
             usage=self.usage if finish is not None else None,
             embedding=output.embedding,
-            accepted=sum(entry.was_drafted for _, entry in printed),
-            rejected=rejected,
+            accepted=_accepted(drafted),
+            rejected=untold.all,
+            forced=drafted[Drafter.CONSTRAINT],
+            predicted=drafted[Drafter.PREDICTION],
+            mispredicted=untold.predicted,
         )
 
     def _released_tokens(self, length: int, *, everything: bool) -> list[tuple[int, _Printed]]:
@@ -141,3 +165,8 @@ class ReplyText:
     def _is_next_covered(self, available: int) -> bool:
         """True when the next token that prints something begins within `available` characters."""
         return available > 0 and any(entry.length for entry in self._waiting)
+
+
+def _accepted(drafted: "Counter[Drafter | None]") -> int:
+    """What was forced had not to be guessed."""
+    return sum(count for drafter, count in drafted.items() if drafter not in (None, Drafter.CONSTRAINT))

@@ -1,11 +1,26 @@
-"""`Engine`, for asyncio callers, and `Backend`, for the one thread that owns a model."""
+"""`Engine`, for asyncio callers, and `Backend`, for the one thread that owns a model.
+
+With what the steps of a backend give.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
-from modules.engine.types import Chunk, Generation, Job, LoadSpec, MediaShape, ModelCard, Output
+from modules.engine.types import (
+    Chunk,
+    Finish,
+    Generation,
+    Job,
+    LoadSpec,
+    MediaShape,
+    ModelCard,
+    PromptProgress,
+    TokenLogprob,
+)
 from modules.process.server import Task
 
 if TYPE_CHECKING:
@@ -14,6 +29,41 @@ if TYPE_CHECKING:
 
 ReportProgress: TypeAlias = Callable[[float], None]
 A = TypeVar("A")
+
+
+class Drafter(StrEnum):
+    """What proposed a token. What a CONSTRAINT proposes is the only token that it allows."""
+
+    CONSTRAINT = "constraint"
+    PREDICTION = "prediction"
+    NGRAM = "ngram"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One thing that a backend step did for a job: at most one token, its bytes, or the end. A step may do several.
+
+    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
+    The token had been proposed before it was sampled by what `drafted_by` names, if anything; `rejected` tokens had been
+    proposed in vain, `mispredicted` of them by the request's prediction.
+    `prompt_logprobs` arrive once, before the first token;
+    their first entry is None, because nothing predicts a first token. `embedding` holds little-endian 32-bit floats.
+    """
+
+    job_id: int
+    token: int | None = None
+    data: bytes = b""
+    logprob: TokenLogprob | None = None
+    prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
+    progress: PromptProgress | None = None
+    finish: Finish | None = None
+    stop_token: int | None = None
+    error: str | None = None
+    embedding: bytes | None = None
+    drafted_by: Drafter | None = None
+    rejected: int = 0
+    mispredicted: int = 0
 
 
 class AnyEngine(Protocol):

@@ -10,8 +10,8 @@ from modules.engine.constraints.preparation import Preparation
 from modules.engine.detokenizer import ReplyText
 from modules.engine.media import check_media
 from modules.engine.outbox import News, Outbox
-from modules.engine.protocols import Backend
-from modules.engine.types import Job, Output
+from modules.engine.protocols import Backend, Output
+from modules.engine.types import Job
 from modules.errors import BadRequest, EngineFailed, ServiceError
 from modules.process.progress import ThreadProgress
 

@@ -118,7 +118,7 @@ class Generation:
     the numbers of alternatives wanted per token (0: only the token itself), None off. `sampled_logprobs` reports them
     after the samplers instead of from the raw distribution. `stop` strings end the reply where they first occur in its
     text and are cut from it; `stop_token_ids` likewise. `constraint` holds from the end of the `thought` on, or from the
-    first token where there is none. `adapters` are applied, where None those of the load. `embedding` asks for the
+    first token where there is none. `prediction` is what the reply is expected to be like: tokens that may be drafted. `adapters` are applied, where None those of the load. `embedding` asks for the
     prompt's vector in place of a reply: so many of its numbers, 0 for all, at length 1 if it is not `raw_embedding`.
     """
 
@@ -134,6 +134,7 @@ class Generation:
     sampled_logprobs: bool = False
     constraint: Constraint | None = None
     thought: Thought | None = None
+    prediction: tuple[int, ...] = ()
     skip_special_tokens: bool = True
     embedding: int | None = None
     raw_embedding: bool = False
@@ -177,35 +178,13 @@ class PromptProgress:
     from_disk: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """One thing that a backend step did for a job: at most one token, its bytes, or the end. A step may do several.
-
-    `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.
-    With `was_drafted` the token had been proposed before it was sampled; `rejected` tokens had been proposed in vain.
-    `prompt_logprobs` arrive once, before the first token; their first entry is None, because nothing predicts a first
-    token. `embedding` holds little-endian 32-bit floats.
-    """
-
-    job_id: int
-    token: int | None = None
-    data: bytes = b""
-    logprob: TokenLogprob | None = None
-    prompt_logprobs: tuple[TokenLogprob | None, ...] | None = None
-    progress: PromptProgress | None = None
-    finish: Finish | None = None
-    stop_token: int | None = None
-    error: str | None = None
-    embedding: bytes | None = None
-    was_drafted: bool = False
-    rejected: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted where they were processed. Of the prompt `cached_tokens` were not computed, `disk_tokens` of these read
     from files; `image_tokens` and `audio_tokens` stand for media. Of the completion `reasoning_tokens` were thought (0 in
-    the engine, which does not know) and `accepted_tokens` drafted; `rejected_tokens` were, and are not part of it."""
+    the engine, which does not know), `forced_tokens` all that its constraint allowed, and `accepted_tokens` drafted;
+    `rejected_tokens` were, and are not part of it. `predicted_tokens` and `mispredicted_tokens` of these two came from the
+    request's own prediction, where it `has_prediction`."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -216,6 +195,10 @@ class Usage:
     image_tokens: int = 0
     audio_tokens: int = 0
     disk_tokens: int = 0
+    forced_tokens: int = 0
+    predicted_tokens: int = 0
+    mispredicted_tokens: int = 0
+    has_prediction: bool = False
 
     @property
     def total_tokens(self) -> int:
@@ -227,7 +210,8 @@ class Chunk:
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
     `starts` says of each of `tokens` at which character of `text` its own begins; without, all are taken to begin with
-    the chunk. `accepted` of its tokens had been drafted, `rejected` more in vain. The last chunk of a reply, and no other,
+    the chunk. `accepted` of its tokens had been drafted, `rejected` more in vain; `predicted` and `mispredicted` of these
+    came from the prediction. `forced` of its tokens were the only ones allowed. The last chunk of a reply, and no other,
     has `finish` and `usage`, and `end_logprob` when a token that is not part of the reply ended it.
     """
 
@@ -244,6 +228,9 @@ class Chunk:
     embedding: bytes | None = None
     accepted: int = 0
     rejected: int = 0
+    forced: int = 0
+    predicted: int = 0
+    mispredicted: int = 0
 
     @staticmethod
     def join(chunks: "Sequence[Chunk]") -> "Chunk":
@@ -268,6 +255,9 @@ class Chunk:
             embedding=last.embedding,
             accepted=sum(chunk.accepted for chunk in chunks),
             rejected=sum(chunk.rejected for chunk in chunks),
+            forced=sum(chunk.forced for chunk in chunks),
+            predicted=sum(chunk.predicted for chunk in chunks),
+            mispredicted=sum(chunk.mispredicted for chunk in chunks),
         )
 
 

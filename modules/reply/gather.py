@@ -73,6 +73,10 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
         reasoning_tokens=sum(usage.reasoning_tokens for usage in choices),
         accepted_tokens=sum(usage.accepted_tokens for usage in choices),
         rejected_tokens=sum(usage.rejected_tokens for usage in choices),
+        forced_tokens=sum(usage.forced_tokens for usage in choices),
+        predicted_tokens=sum(usage.predicted_tokens for usage in choices),
+        mispredicted_tokens=sum(usage.mispredicted_tokens for usage in choices),
+        has_prediction=any(usage.has_prediction for usage in choices),
         # Each prompt is that of as many choices.
         image_tokens=sum(usage.image_tokens for usage in choices) * prompt_tokens // max(1, of_choices),
         audio_tokens=sum(usage.audio_tokens for usage in choices) * prompt_tokens // max(1, of_choices),

@@ -1,6 +1,7 @@
 """Events → answers: calls, thoughts and their log probabilities, whole and streamed. The events are written here."""
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,6 +238,14 @@ async def test_drafted_tokens_are_counted() -> None:
         "accepted_prediction_tokens": 5,
         "rejected_prediction_tokens": 2,
     }
+
+
+async def test_a_request_with_a_prediction_is_told_of_its_own_tokens() -> None:
+    usage = Usage(3, 9, accepted_tokens=5, rejected_tokens=2, predicted_tokens=4, mispredicted_tokens=1)
+    for has_prediction, counts in ((False, (5, 2)), (True, (4, 1))):
+        ended = Done(index=0, reason=FinishReason.STOP, usage=replace(usage, has_prediction=has_prediction))
+        details = (await whole([Content(index=0, text="x"), ended]))["usage"]["completion_tokens_details"]
+        assert (details["accepted_prediction_tokens"], details["rejected_prediction_tokens"]) == counts
 
 
 @pytest.mark.parametrize("mirrors", [True, False])

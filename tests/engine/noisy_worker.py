@@ -7,8 +7,8 @@ from typing_extensions import override
 
 from modules.backends.scripted.backend import ScriptedBackend, ScriptedLoader, ScriptedTokenizer
 from modules.engine import worker
-from modules.engine.protocols import ReportProgress
-from modules.engine.types import LoadSpec, ModelCard, Output
+from modules.engine.protocols import Output, ReportProgress
+from modules.engine.types import LoadSpec, ModelCard
 
 
 def make_noise() -> None:

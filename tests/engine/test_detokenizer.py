@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.engine.detokenizer import ReplyText
+from modules.engine.protocols import Drafter, Output
 from modules.engine.types import (
     Alternative,
     Chunk,
     Finish,
     Generation,
-    Output,
     Prompt,
     PromptProgress,
     TokenLogprob,
@@ -128,16 +128,38 @@ def test_drafted_tokens_count_until_the_reply_ends() -> None:
     reply = ReplyText(Generation(prompt=PROMPT, stop=("cd",)), room=ROOM)
     outputs = [
         replace(said(0, b"ab"), rejected=2),
-        *(replace(said(number, data), was_drafted=True) for number, data in enumerate([b"c", b"d", b"e"], 1)),
+        *(replace(said(number, data), drafted_by=Drafter.NGRAM) for number, data in enumerate([b"c", b"d", b"e"], 1)),
     ]
     chunks = [chunk for output in outputs[:3] if (chunk := reply.feed(output)) is not None]
     assert chunks[-1].usage == Usage(prompt_tokens=3, completion_tokens=3, accepted_tokens=2, rejected_tokens=2)
     assert Chunk.join(chunks).rejected == 2
 
 
+def test_forced_tokens_and_those_of_a_prediction_are_counted_apart() -> None:
+    reply = ReplyText(Generation(prompt=PROMPT, prediction=(5, 6)), room=ROOM)
+    drafters = (Drafter.CONSTRAINT, Drafter.PREDICTION, Drafter.PREDICTION, Drafter.NGRAM, Drafter.MODEL, None)
+    outputs = [replace(said(number, b"a"), drafted_by=drafter) for number, drafter in enumerate(drafters)]
+    outputs[3] = replace(outputs[3], rejected=5, mispredicted=3)
+    chunks = [chunk for output in (*outputs, END) if (chunk := reply.feed(output)) is not None]
+    expected = Usage(
+        prompt_tokens=3,
+        completion_tokens=6,
+        accepted_tokens=4,
+        rejected_tokens=5,
+        forced_tokens=1,
+        predicted_tokens=2,
+        mispredicted_tokens=3,
+        has_prediction=True,
+    )
+    assert chunks[-1].usage == expected
+    joined = Chunk.join(chunks)
+    assert (joined.accepted, joined.rejected, joined.forced) == (4, 5, 1)
+    assert (joined.predicted, joined.mispredicted) == (2, 3)
+
+
 def test_chunks_say_how_many_of_their_tokens_were_drafted() -> None:
     reply = ReplyText(Generation(prompt=PROMPT), room=ROOM)
-    outputs = [said(0, b"a"), replace(said(1, b"b"), was_drafted=True), replace(said(2, b"c"), rejected=3), END]
+    outputs = [said(0, b"a"), replace(said(1, b"b"), drafted_by=Drafter.NGRAM), replace(said(2, b"c"), rejected=3), END]
     chunks = [chunk for output in outputs if (chunk := reply.feed(output)) is not None]
     assert [(chunk.accepted, chunk.rejected) for chunk in chunks] == [(0, 0), (1, 0), (0, 3), (0, 0)]
 

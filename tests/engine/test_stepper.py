@@ -12,8 +12,9 @@ from typing_extensions import override
 
 from modules.backends.scripted.backend import ScriptedBackend
 from modules.engine.outbox import News
+from modules.engine.protocols import Output
 from modules.engine.stepper import Stepper
-from modules.engine.types import Chunk, Constraint, Finish, Generation, Job, Output, Prompt
+from modules.engine.types import Chunk, Constraint, Finish, Generation, Job, Prompt
 from modules.errors import BadRequest
 from tests.scripted import scripted_spec
 from tests.streams import asking

@@ -9,8 +9,9 @@ import pytest
 from typing_extensions import override
 
 from modules.backends.scripted.backend import ScriptedBackend
+from modules.engine.protocols import Output
 from modules.engine.threaded import ThreadedEngine
-from modules.engine.types import Chunk, Finish, Output
+from modules.engine.types import Chunk, Finish
 from modules.errors import BadRequest, Busy, EngineFailed
 from tests.scripted import scripted_engine, scripted_spec
 from tests.streams import asking, chunks_of, reply, whole

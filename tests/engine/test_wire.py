@@ -104,6 +104,7 @@ GENERATION = Generation(
     sampled_logprobs=True,
     constraint=Constraint(kind="regex", text="a+", param="guided_regex"),
     thought=Thought(end="</think>", start="<think>", is_open=True, budget=3),
+    prediction=(7, 8),
     skip_special_tokens=False,
     embedding=64,
     raw_embedding=True,
@@ -120,9 +121,12 @@ CHUNK = Chunk(
     finish=Finish.LENGTH,
     stop_reason="END",
     end_logprob=LOGPROB,
-    usage=Usage(1, 2, 1, 1, 1, 3, 4, 5, 1),
+    usage=Usage(1, 2, 1, 1, 1, 3, 4, 5, 1, 6, 7, 8, True),
     accepted=1,
     rejected=3,
+    forced=2,
+    predicted=1,
+    mispredicted=2,
     embedding=b"\x00\x00\x80\x3f",
 )
 SPEC = LoadSpec(

@@ -48,7 +48,8 @@ class PromptTokensDetails(BaseModel):
 
 
 class CompletionTokensDetails(BaseModel):
-    """Of the drafted tokens, the accepted ones are part of the completion, and the rejected ones are not counted in it."""
+    """The accepted ones of the drafted tokens are part of the completion; the rejected ones are not counted in it. A request
+    with a `prediction` is told of the tokens that were drafted from it, any other of all."""
 
     reasoning_tokens: int
     accepted_prediction_tokens: int
@@ -75,8 +76,8 @@ def usage_body(usage: Usage) -> CompletionUsage:
         ),
         completion_tokens_details=CompletionTokensDetails(
             reasoning_tokens=usage.reasoning_tokens,
-            accepted_prediction_tokens=usage.accepted_tokens,
-            rejected_prediction_tokens=usage.rejected_tokens,
+            accepted_prediction_tokens=usage.predicted_tokens if usage.has_prediction else usage.accepted_tokens,
+            rejected_prediction_tokens=usage.mispredicted_tokens if usage.has_prediction else usage.rejected_tokens,
         ),
     )
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from modules.backends.embedding import check_embedding_job, embedding_output
 from modules.backends.encoders.tokenizer import FolderTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Job, ModelCard, Output
+from modules.engine.protocols import Output
+from modules.engine.types import Job, ModelCard
 
 # Steps are short so that a small request of another caller slips in between; on CPUs larger ones gain nothing.
 TOKENS_OF_A_STEP: Final = 512

@@ -1,12 +1,10 @@
 """Runs jobs on a llama.cpp context: schedule → decode → sample, one batch per step."""
 
-import ctypes
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import numpy as np
 from llama_cpp import llama_cpp as c
 
 from modules.backends.kv.host_cache import HostCache
@@ -27,20 +25,17 @@ from modules.backends.kv.scheduler import Scheduler
 from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
-from modules.backends.llamacpp.media.reader import MediaReader, text_only
+from modules.backends.llamacpp.media.reader import MediaReader
 from modules.backends.llamacpp.options import SCORING_ROWS
-from modules.backends.llamacpp.sampling.candidates import Candidates
+from modules.backends.llamacpp.sampling.drawing import TokenDrawing
 from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
-from modules.backends.llamacpp.sampling.sampler import sampler_of
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tasks import LlamaTask, check_job, is_done
 from modules.backends.llamacpp.tokenizer import LlamaMediaTokenizer, LlamaTokenizer
-from modules.backends.sampling import logprobs
-from modules.backends.sampling.logprobs import Row
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, ModelCard, Output, Prompt, PromptProgress, TokenLogprob
-from modules.errors import EngineFailed
+from modules.engine.protocols import Drafter, Output
+from modules.engine.types import Job, ModelCard, PromptProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +75,8 @@ class LlamaBackend:
         vocabulary = c.llama_model_get_vocab(model)
         self._tokenizer = LlamaTokenizer(vocabulary) if media is None else LlamaMediaTokenizer(vocabulary, media)
         ends = tuple(sorted(self._tokenizer.end_ids))
-        self._vocabulary = SamplerVocabulary(vocabulary, self._tokenizer.size, ends, layout.context)
-        self._candidates = Candidates(self._tokenizer.size)
+        sampled = SamplerVocabulary(vocabulary, self._tokenizer.size, ends, layout.context)
+        self._drawing = TokenDrawing(context, self._tokenizer, sampled)
         self._constraints = Constraints(self._tokenizer)
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
@@ -299,7 +294,7 @@ class LlamaBackend:
     def _outputs(self, piece: Slice, row: int) -> Iterator[Output]:
         task = self._tasks[piece.slot.job_id]
         if piece.slot.scores_prompt and piece.start < piece.slot.prompt_length:
-            self._score(task, piece, row)
+            self._drawing.score(task, piece, row)
             row += piece.end - piece.start - 1
         progress = self._progress(piece)
         if piece.is_last:
@@ -313,88 +308,25 @@ class LlamaBackend:
             return None
         return PromptProgress(piece.end, slot.prompt_length, slot.cached)
 
-    def _score(self, task: LlamaTask, piece: Slice, row: int) -> None:
-        """Row i holds what was predicted after token i, so it scores token i + 1."""
-        wanted, tokens = task.job.generation.prompt_logprobs or 0, task.slot.tokens
-        if piece.start == 0:
-            task.scored = [None]
-        for at in range(piece.start, min(piece.end, task.slot.prompt_length - 1)):
-            logits = self._logits(row + at - piece.start)
-            task.scored.append(logprobs.from_logits(logits, tokens[at + 1], wanted, self._tokenizer))
-
     def _next_tokens(
         self, task: LlamaTask, piece: Slice, row: int, progress: PromptProgress | None
     ) -> Iterator[Output]:
         """Sampled as if there were no draft, for as long as what is sampled is what was drafted: `row` and those after it
         are what the model says to each of its tokens."""
-        output, accepted = self._next_token(task, row, progress), 0
+        drafter = Drafter.MODEL if self._card.draft else Drafter.NGRAM
+        output, accepted = self._drawing.next_token(task, row, progress), 0
         for token in piece.draft:
             if output.token != token or output.finish is not None:
                 break
-            yield replace(output, was_drafted=True)
+            yield replace(output, drafted_by=drafter)
             accepted += 1
-            output = self._next_token(task, row + accepted, None)
+            output = self._drawing.next_token(task, row + accepted, None)
         is_right = accepted < len(piece.draft) and output.token == piece.draft[accepted]
         if piece.draft:
-            output = replace(output, was_drafted=is_right, rejected=len(piece.draft) - accepted - is_right)
+            output = replace(
+                output, drafted_by=drafter if is_right else None, rejected=len(piece.draft) - accepted - is_right
+            )
             self._apply(self._scheduler.settle(piece, accepted))
         if self._planner is not None:
             self._planner.settle(piece, accepted + is_right)
         yield output
-
-    def _next_token(self, task: LlamaTask, row: int, progress: PromptProgress | None) -> Output:
-        generation, job_id = task.job.generation, task.job.id
-        scored = tuple(task.scored) or None
-        task.scored, task.slot.scores_prompt = [], False
-        if generation.max_tokens == 0:
-            return Output(job_id=job_id, prompt_logprobs=scored, progress=progress, finish=Finish.LENGTH)
-        try:
-            token, logprob = self._sample(task, self._logits(row))
-        except EngineFailed as failure:
-            return Output(job_id=job_id, error=failure.message)
-        if token in self._tokenizer.end_ids:
-            return Output(
-                job_id=job_id,
-                logprob=logprob,
-                prompt_logprobs=scored,
-                progress=progress,
-                finish=Finish.STOP,
-                stop_token=token,
-            )
-        task.slot.tokens.append(token)
-        if task.slot.runs:
-            task.history.append(token)
-        piece = self._tokenizer.printed if generation.skip_special_tokens else self._tokenizer.shown
-        return Output(
-            job_id=job_id,
-            token=token,
-            data=piece(token),
-            logprob=logprob,
-            prompt_logprobs=scored,
-            progress=progress,
-            finish=Finish.STOP if task.sampler is not None and task.sampler.is_complete else None,
-        )
-
-    def _sample(self, task: LlamaTask, logits: Row) -> tuple[int, TokenLogprob | None]:
-        generation, sampler = task.job.generation, task.sampler
-        if sampler is None:
-            task.history = text_only(task.slot.tokens) if task.slot.runs else task.slot.tokens
-            read = replace(generation, prompt=Prompt(tuple(task.history))) if task.slot.runs else generation
-            sampler = sampler_of(read, task.history, self._vocabulary, self._candidates, task.guide)
-            task.sampler = sampler
-        wanted = generation.logprobs
-        raw = logits.copy() if wanted is not None and not generation.sampled_logprobs else logits
-        token = sampler.sample(logits)
-        sampler.accept(token)
-        if wanted is None:
-            return token, None
-        if sampler.remaining is not None:
-            return token, logprobs.from_distribution(sampler.remaining, token, wanted, self._tokenizer)
-        return token, logprobs.from_logits(raw, token, wanted, self._tokenizer)
-
-    def _logits(self, row: int) -> Row:
-        """A view of llama.cpp's own buffer, valid until the next decode."""
-        pointer = c.llama_get_logits_ith(self._context, row)
-        buffer = (ctypes.c_float * self._tokenizer.size).from_address(ctypes.addressof(pointer.contents))
-        logits: Row = np.frombuffer(memoryview(buffer), dtype=np.float32)
-        return logits

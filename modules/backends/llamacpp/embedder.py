@@ -11,7 +11,8 @@ from modules.backends.embedding import check_embedding_job, embedding_output
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Job, ModelCard, Output
+from modules.engine.protocols import Output
+from modules.engine.types import Job, ModelCard
 
 # More texts in one batch gain nothing: a batch of this many keeps the cores busy.
 SEQUENCES: Final = 64

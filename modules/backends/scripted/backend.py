@@ -20,7 +20,7 @@ from modules.backends.scripted.media import AUDIO_RATE, media_cells, read_media
 from modules.backends.scripted.options import ScriptedOptions
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.protocols import ReportProgress
+from modules.engine.protocols import Output, ReportProgress
 from modules.engine.types import (
     Alternative,
     Finish,
@@ -29,7 +29,6 @@ from modules.engine.types import (
     LoadSpec,
     MediaShape,
     ModelCard,
-    Output,
     Prompt,
     PromptProgress,
     TokenLogprob,

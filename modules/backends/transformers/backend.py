@@ -23,7 +23,8 @@ from modules.backends.transformers.runners import Piece, Runner
 from modules.backends.transformers.tokenizer import HubTokenizer
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, ModelCard, Output, PromptProgress, TokenLogprob
+from modules.engine.protocols import Output
+from modules.engine.types import Finish, Job, ModelCard, PromptProgress, TokenLogprob
 from modules.errors import BadRequest, ContextTooLong, EngineFailed
 
 # Sequences beyond those of running jobs: for prefixes that are kept.

@@ -85,8 +85,7 @@ class ReplySplitter:
         self._completion_tokens = 0
         self._cached_tokens = 0
         self._disk_tokens = 0
-        self._accepted_tokens = 0
-        self._rejected_tokens = 0
+        self._drafts = Usage()
         self._text = _FormattedText(index, reply_format) if reply_format.can_divide else _PlainText(index)
         self.is_done = False
 
@@ -94,8 +93,8 @@ class ReplySplitter:
         if self.is_done:
             return
         self._completion_tokens += len(chunk.tokens)
-        self._accepted_tokens += chunk.accepted
-        self._rejected_tokens += chunk.rejected
+        if chunk.accepted or chunk.rejected or chunk.forced:
+            self._drafts = _with_drafts(self._drafts, chunk)
         if chunk.progress is not None:
             self._cached_tokens, self._disk_tokens = chunk.progress.cached, chunk.progress.from_disk
             yield Progress(index=self._index, prompt=chunk.progress)
@@ -117,12 +116,11 @@ class ReplySplitter:
 
     @property
     def _usage(self) -> Usage:
-        return Usage(
-            self._prompt_tokens,
-            self._completion_tokens,
-            self._cached_tokens,
-            accepted_tokens=self._accepted_tokens,
-            rejected_tokens=self._rejected_tokens,
+        return replace(
+            self._drafts,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            cached_tokens=self._cached_tokens,
             disk_tokens=self._disk_tokens,
         )
 
@@ -135,6 +133,18 @@ class ReplySplitter:
         self.is_done = True
         usage = replace(usage, reasoning_tokens=self._text.reasoning_tokens)
         return Done(index=self._index, reason=reason, usage=usage, stop_reason=stop_reason)
+
+
+def _with_drafts(usage: Usage, chunk: Chunk) -> Usage:
+    return replace(
+        usage,
+        accepted_tokens=usage.accepted_tokens + chunk.accepted,
+        rejected_tokens=usage.rejected_tokens + chunk.rejected,
+        forced_tokens=usage.forced_tokens + chunk.forced,
+        predicted_tokens=usage.predicted_tokens + chunk.predicted,
+        mispredicted_tokens=usage.mispredicted_tokens + chunk.mispredicted,
+        has_prediction=usage.has_prediction or bool(chunk.predicted or chunk.mispredicted),
+    )
 
 
 class _PlainText:

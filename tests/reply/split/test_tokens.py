@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.engine.detokenizer import ReplyText
-from modules.engine.types import Chunk, Finish, Generation, Output, Prompt, TokenLogprob
+from modules.engine.protocols import Output
+from modules.engine.types import Chunk, Finish, Generation, Prompt, TokenLogprob
 from modules.events import Content, Done, Reasoning
 from modules.messages import ToolSpec
 from modules.reply.format import ReplyFormat
