@@ -1,0 +1,113 @@
+"""The web page in a real Chromium: how fast it opens and what it asks for, how it feels while words stream into a long
+chat, what thousands of chats cost, and what a tab and the server hold after many replies.
+
+Usage: python -m bench.page [--rounds 5] [--chats 1000 10000] [--replies 200] [--before FOLDER] [--only opening ...]
+
+Needs Chromium and requirements/dev.txt. The model's part is played by the scripted backend in its own process. --before
+names a checkout of an earlier commit, which is measured in turn with this one.
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, sync_playwright
+
+from bench.page.lists import list_figures
+from bench.page.opening import opening_figures
+from bench.page.serving import Figure, Server, serving, write_long_chat, write_many_chats
+from bench.page.streaming import memory_figures, streaming_figures
+from bench.servers import ROOT
+
+_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+_BEFORE: Final = ", before"
+
+
+def _opening(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
+    with _servers(given, _prepare_nothing) as servers:
+        yield from opening_figures(browser, servers, given.rounds, "empty")
+
+
+def _streaming(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
+    with _servers(given, write_long_chat, is_alone=True) as servers:
+        yield from streaming_figures(browser, servers[""])
+
+
+def _memory(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
+    with _servers(given, _prepare_nothing, is_alone=True) as servers:
+        yield from memory_figures(browser, servers[""], given.replies)
+
+
+def _lists(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
+    for count in given.chats:
+        began = time.monotonic()
+        with _servers(given, partial(write_many_chats, count=count)) as servers:
+            yield Figure(f"all servers start, {count} chats", time.monotonic() - began, "s", "as without")
+            yield from opening_figures(browser, servers, given.rounds, f"{count} chats")
+            for name, server in servers.items():
+                yield from list_figures(browser, server, given.rounds, f"{count} chats{name}", has_keys=name != _BEFORE)
+
+
+_GROUPS: Final[Mapping[str, Callable[[Browser, argparse.Namespace], Iterator[Figure]]]] = {
+    "opening": _opening,
+    "streaming": _streaming,
+    "memory": _memory,
+    "lists": _lists,
+}
+
+
+@contextmanager
+def _servers(
+    given: argparse.Namespace, prepare: Callable[[Path], None], *, is_alone: bool = False
+) -> Iterator[dict[str, Server]]:
+    """Of this checkout, called "", and of the earlier one, each with user data of its own."""
+    checkouts = {"": ROOT} if is_alone or not given.before else {"": ROOT, _BEFORE: given.before}
+    with ExitStack() as stack:
+        servers: dict[str, Server] = {}
+        for name, checkout in checkouts.items():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            prepare(folder)
+            servers[name] = stack.enter_context(serving(folder, checkout))
+        yield servers
+
+
+def _prepare_nothing(folder: Path) -> None:
+    """A first start."""
+
+
+def measured(given: argparse.Namespace) -> Iterator[Figure]:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        for group in given.only:
+            yield from _GROUPS[group](browser, given)
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--chats", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--replies", type=int, default=200)
+    parser.add_argument("--before", type=Path)
+    parser.add_argument("--only", nargs="+", choices=_GROUPS, default=list(_GROUPS))
+    print("| what | measured | unit | goal |\n|---|---|---|---|")
+    for figure in measured(parser.parse_args()):
+        print(f"| {figure.name} | {figure.value:.3g} | {figure.unit} | {figure.goal} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
