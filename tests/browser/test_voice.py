@@ -59,6 +59,20 @@ async def test_what_is_dictated_stands_in_the_box(hearing: Browser, scripted: Si
         await expect(chat.sent).to_contain_text("Before. Sound 1. After.")
 
 
+async def test_a_picture_is_taken_with_the_camera(hearing: Browser, scripted: Site) -> None:
+    async with visiting(hearing, scripted.url, permissions=["camera"]) as page:
+        chat = ChatPage(page)
+        await expect(chat.chosen).to_have_count(1)
+        await chat.new()
+        await page.click("#camera")
+        await page.wait_for_function("document.querySelector('.camera-view')?.videoWidth > 0")
+        await page.get_by_role("button", name="Take picture").click()
+        await expect(page.locator("#box .thumbnail-item img")).to_have_count(1)
+        await expect(page.locator(".camera-view")).to_have_count(0)
+        await chat.say("what is it?")
+        await expect(chat.replies).to_contain_text("[image ")
+
+
 @pytest.mark.extended
 async def test_a_dictation_that_is_given_up_leaves_the_box_alone(hearing: Browser, scripted: Site) -> None:
     async with calling(hearing, scripted) as chat:

@@ -65,6 +65,7 @@ def composer(settings: Settings) -> Composer:
             # The page's script does what they say.
             _action("Dictate", "dictate")
             _action("Call", "call")
+            _action("Camera", "camera")
             return Composer(
                 box=box,
                 gate=gate,
