@@ -10,6 +10,8 @@ from modules.sampling import Sampling
 
 # Where a picture or a sound stands in a text; llama.cpp's, which clients write.
 MARKER: Final = "<__media__>"
+# What of a conversation may be changed so that its prompt begins with what the model has read already.
+PREFIX_REPAIRS: Final = ("billing", "counters", "json", "system", "times", "tools", "whitespace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,8 @@ class ChatRequest:
     turns of a conversation that does not fit are left out; without, it is refused. `keep_alive` is how many seconds the
     model stays loaded after its last reply, from now on; below 0 for ever. `adapters` stand in for those that the model
     was loaded with. `explicit` names the fields of `sampling`,
-    `limits` and `template_arguments` that the caller set, to their defaults even.
+    `limits` and `template_arguments` that the caller set, to their defaults even. `prefix_repair` are those of PREFIX_REPAIRS
+    that may be done, None those of the settings.
     """
 
     model: str | None
@@ -101,6 +104,7 @@ class ChatRequest:
     keep_alive: float | None = None
     adapters: tuple[AdapterChoice, ...] | None = None
     explicit: tuple[str, ...] = ()
+    prefix_repair: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from modules.chat.image_prompts import richer_prompt
+from modules.chat.prefix.repair import PrefixRepair
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
 from modules.chatmodels.sources import chat_models, remote_sources
@@ -63,10 +64,12 @@ class Runtime:
         )
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)
-        self.chat = ChatService(chat_models(self.models, hooks, self._prompts, self.remote), self.work, hooks, sources)
+        prefixes = PrefixRepair(settings.prefix_repair)
+        models = chat_models(self.models, hooks, self._prompts, self.remote)
+        self.chat = ChatService(models, self.work, hooks, sources, prefixes)
         # For extensions that ask the model themselves: their hooks do not see what they ask.
         unhooked = chat_models(self.models, Hooks(), self._prompts, self.remote)
-        self.unhooked_chat = ChatService(unhooked, self.work, sources=sources)
+        self.unhooked_chat = ChatService(unhooked, self.work, sources=sources, prefixes=prefixes)
 
     async def rewrite_image_prompt(self, prompt: str) -> str:
         """By the chat model. Raises what a chat does."""

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from modules.chat.files import with_read_files
 from modules.chat.metrics import ReplyMetrics
+from modules.chat.prefix.repair import PrefixRepair, Repaired
 from modules.chat.request_hooks import RequestHooks
 from modules.chat.work import WorkRegister
 from modules.chatmodels.base import (
@@ -37,8 +38,14 @@ class ChatService:
     after it, a reply can only break off (EngineFailed)."""
 
     def __init__(
-        self, models: ChatModels, work: WorkRegister, hooks: Hooks | None = None, sources: Sources | None = None
+        self,
+        models: ChatModels,
+        work: WorkRegister,
+        hooks: Hooks | None = None,
+        sources: Sources | None = None,
+        prefixes: PrefixRepair | None = None,
     ) -> None:
+        self._prefixes = prefixes or PrefixRepair(())
         self._sources = sources or Sources()
         self._models = models
         self._work = work
@@ -50,8 +57,9 @@ class ChatService:
         """A reply to a conversation; the first event is Started. Closing the generator cancels the reply."""
         request = await self._with_files(request)
         hooks = RequestHooks(self._hooks, request, owner)
-        request = await hooks.chat_request()
-        async with aclosing(self._replied(hooks, request, lambda model: model.chat)) as events:
+        repaired = await self._prefixes.repaired(await hooks.chat_request(), owner)
+        replied = self._replied(hooks, repaired.request, lambda model: model.chat)
+        async with aclosing(self._prefixes.noting(replied, repaired)) as events:
             async for event in events:
                 yield event
 
@@ -78,9 +86,9 @@ class ChatService:
         async with self._models.lease(model) as leased:
             return leased.card.model
 
-    async def count_tokens(self, request: ChatRequest) -> int:
+    async def count_tokens(self, request: ChatRequest, *, owner: str = "") -> int:
         """How many tokens the prompt of a chat request has. Raises what `chat` would."""
-        request = await self._with_files(request)
+        request = (await self._prepared(request, owner)).request
         async with self._able(request.model, Operation.COUNT) as model:
             return await model.count_tokens(request)
 
@@ -89,9 +97,9 @@ class ChatService:
         async with self._able(model, Operation.TOKENIZE) as able:
             return await able.encode(text, add_bos=add_bos)
 
-    async def encode_chat(self, request: ChatRequest) -> list[int]:
+    async def encode_chat(self, request: ChatRequest, *, owner: str = "") -> list[int]:
         """Token ids of a chat request's prompt, -1 for what stands for pictures and sounds. Raises what `chat` would."""
-        request = await self._with_files(request)
+        request = (await self._prepared(request, owner)).request
         async with self._able(request.model, Operation.TOKENIZE) as model:
             return await model.encode_chat(request)
 
@@ -108,11 +116,16 @@ class ChatService:
         """The prompt of a chat request, as text."""
         return (await self.written(request)).text
 
-    async def written(self, request: ChatRequest) -> RenderedPrompt:
+    async def written(self, request: ChatRequest, *, owner: str = "") -> RenderedPrompt:
         """The same, with what had to be done for the chat template to take the conversation."""
-        request = await self._with_files(request)
-        async with self._able(request.model, Operation.RENDER) as model:
-            return await model.render(request)
+        repaired = await self._prepared(request, owner)
+        async with self._able(repaired.request.model, Operation.RENDER) as model:
+            rendered = await model.render(repaired.request)
+            return replace(rendered, repairs=(*repaired.names, *rendered.repairs)) if repaired.names else rendered
+
+    async def _prepared(self, request: ChatRequest, owner: str) -> Repaired:
+        """As `chat` would ask the model, by what is known of the owner's conversations."""
+        return await self._prefixes.repaired(await self._with_files(request), owner, notes=False)
 
     async def _with_files(self, request: ChatRequest) -> ChatRequest:
         messages = await with_read_files(request.messages, self._sources)

@@ -31,7 +31,8 @@ from modules.settings.values import Settings
 class PromptPlan:
     """`template` is the one that surrounds everything: in the mode CHAT the dialogue's, else the instruction template,
     with its `variables`. `cast` is None in the mode INSTRUCT. Leading system texts are one message, the first. `repairs`
-    name what was changed in the `messages` of the request."""
+    name what was changed in the `messages` of the request. With `keeps_system`, system texts stay in their places even where
+    the template would move them."""
 
     card: ModelCard
     mode: Mode
@@ -42,6 +43,7 @@ class PromptPlan:
     continues: bool
     prompts_reply: bool
     repairs: tuple[str, ...] = ()
+    keeps_system: bool = True
 
     @property
     def continues_thought(self) -> bool:
@@ -89,6 +91,7 @@ class Planner:
             messages=tuple(messages),
             continues=request.continue_last,
             prompts_reply=request.add_generation_prompt,
+            keeps_system=self._keeps_system(request),
         )
 
     def search(self, request: ChatRequest) -> LoreSearch | None:
@@ -104,6 +107,10 @@ class Planner:
         if who.character.book is not None:
             books.append(who.character.book)
         return LoreSearch(tuple(books), scene_of(self._messages(request), who, persona)) if books else None
+
+    def _keeps_system(self, request: ChatRequest) -> bool:
+        names = self._settings.prefix_repair if request.prefix_repair is None else request.prefix_repair
+        return "system" in names
 
     def _cast(self, request: ChatRequest, messages: Sequence[Message], lore: Lore) -> Cast:
         system = messages[0].text if leading_system(messages) else ""

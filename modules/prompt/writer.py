@@ -51,6 +51,7 @@ class _Page:
     controls: ControlTexts
     continues: bool = False
     prompts_reply: bool = True
+    keeps_system: bool = True
     ready: frozenset[int] = field(default_factory=frozenset)
 
 
@@ -94,6 +95,7 @@ class PromptWriter:
             controls=self.controls(plan.card),
             continues=plan.continues,
             prompts_reply=plan.prompts_reply,
+            keeps_system=plan.keeps_system,
         )
 
     def _dialogue(self, plan: PromptPlan, cast: Cast, messages: Sequence[Message]) -> _Page:
@@ -157,7 +159,7 @@ class PromptWriter:
         messages = await self._with_margins(page, messages)
         refusal: BadRequest | None = None
         tried: list[_Attempt] = []
-        for lacks in abilities.levels():
+        for lacks in abilities.levels(keeps_system=page.keeps_system):
             attempt = _attempt(page, abilities, messages, lacks)
             # A level that changes nothing for this conversation would be refused again.
             if attempt in tried:

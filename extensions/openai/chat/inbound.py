@@ -24,6 +24,7 @@ from extensions.openai.common.generation import (
     explicit_of,
     keep_alive_of,
     limits_of,
+    prefix_repair_of,
     refuse_unavailable,
     sampling_of,
     unavailable,
@@ -267,6 +268,7 @@ def chat_request(
     return ChatRequest(
         model=body.model,
         explicit=explicit_of(body),
+        prefix_repair=prefix_repair_of(body),
         keep_alive=keep_alive_of(body),
         adapters=adapters_of(body),
         messages=_messages(body),

@@ -63,7 +63,7 @@ async def tokenize(body: TokenizeRequest, caller: CurrentCaller) -> Response:
         tokens = await _tokens_of_text(body, runtime)
     else:
         chat = _chat(await caller.request.json())
-        tokens = await runtime.chat.encode_chat(chat_request(chat, runtime.settings))
+        tokens = await runtime.chat.encode_chat(chat_request(chat, runtime.settings), owner=caller.owner)
     card = await runtime.chat.card(body.model)
     return json_answer(TokenizeResponse(tokens=tokens, count=len(tokens), max_model_len=card.context), {})
 
@@ -117,5 +117,5 @@ class ChatPromptResponse(BaseModel):
 async def chat_prompt(body: ChatCompletionRequest, caller: CurrentCaller) -> ChatPromptResponse:
     """The prompt that a chat request would be answered from, as text."""
     runtime = caller.context.runtime
-    written = await runtime.chat.written(chat_request(body, runtime.settings))
+    written = await runtime.chat.written(chat_request(body, runtime.settings), owner=caller.owner)
     return ChatPromptResponse(prompt=written.text, repairs=list(written.repairs))

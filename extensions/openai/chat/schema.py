@@ -16,7 +16,7 @@ from extensions.openai.common.field_types import (
     RequestModel,
     Switch,
 )
-from extensions.openai.common.generation import GenerationFields
+from extensions.openai.common.generation import GenerationFields, PrefixFields
 from extensions.openai.common.items.schema import InputItems
 from extensions.openai.common.messages import Messages
 from extensions.openai.structured.constraint import ResponseText
@@ -202,7 +202,9 @@ class ResponsesFields(RequestModel):
     previous_response_id: Name = Field(None, description="With input a 400: POST /v1/responses continues from one.")
 
 
-class ChatCompletionRequest(TemplateFields, ReasoningFields, ToolFields, ResponsesFields, GenerationFields):
+class ChatCompletionRequest(
+    TemplateFields, ReasoningFields, ToolFields, ResponsesFields, PrefixFields, GenerationFields
+):
     """The body of a chat request."""
 
     messages: Annotated[Messages, Field(min_length=1)] | None = Field(None, description="The conversation so far.")

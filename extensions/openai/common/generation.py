@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, field_validator
@@ -127,6 +127,22 @@ class LoraChoice(RequestModel):
 
     name: Annotated[str, Field(min_length=1, max_length=256)]
     scale: Annotated[Number, Field(ge=-_MAX_SCALE, le=_MAX_SCALE)] | None = None
+
+
+class PrefixFields(RequestModel):
+    """What may be changed of a conversation for the sake of the cache."""
+
+    prefix_repair: list[Literal["billing", "counters", "json", "system", "times", "tools", "whitespace"]] | None = (
+        Field(
+            None,
+            max_length=64,
+            description="Which repairs of the prompt's beginning may be done, in place of those set by the operator.",
+        )
+    )
+
+
+def prefix_repair_of(fields: PrefixFields) -> tuple[str, ...] | None:
+    return None if fields.prefix_repair is None else tuple(fields.prefix_repair)
 
 
 class GenerationFields(StructuredFields, InertFields, SamplingFields):

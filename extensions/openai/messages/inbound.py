@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -15,6 +14,7 @@ from extensions.openai.common.generation import (
     keep_alive_of,
     limits_of,
     plain_places,
+    prefix_repair_of,
     sampling_of,
 )
 from extensions.openai.common.media_parts import joined_parts, source_part
@@ -135,10 +135,6 @@ def missing(path: str) -> BadRequest:
     return BadRequest(f"{path} is missing.", param=path)
 
 
-# Claude Code puts it before its system text, with a hash that changes: the cached prompt would never match.
-_BILLING: Final = re.compile(r"\Ax-anthropic-billing-header:[^\n]*\n*")
-
-
 def messages_of(body: ConversationFields) -> tuple[Message, ...]:
     """Raises BadRequest. Turns of one role in a row are one turn, and results of tools turns of their own."""
     names = _call_names(body.messages)
@@ -160,9 +156,7 @@ def _turn(turn: MessageTurn, path: str, names: dict[str, str]) -> Iterator[Messa
 
 
 def _system_text(blocks: Sequence[ContentBlock], path: str) -> str:
-    """Without the line that Claude Code puts first. It says who pays, with a value that is another one each time: as
-    the prompt's beginning it would keep everything after it from being found in the prefix cache."""
-    texts = (_BILLING.sub("", text_in(block, f"{path}[{number}]")) for number, block in enumerate(blocks))
+    texts = (text_in(block, f"{path}[{number}]") for number, block in enumerate(blocks))
     return "\n".join(text for text in texts if text)
 
 
@@ -267,6 +261,7 @@ def message_request(body: MessagesRequest, settings: Settings, defaults: Samplin
     return replace(
         _conversation(body, body.model, settings),
         explicit=explicit_of(body),
+        prefix_repair=prefix_repair_of(body),
         keep_alive=keep_alive_of(body),
         adapters=adapters_of(body),
         sampling=sampling_of(body, defaults),

@@ -47,7 +47,7 @@ async def count_tokens(body: CountTokensRequest, caller: CurrentCaller) -> Respo
     runtime = caller.context.runtime
     request = counted_request(body, runtime.settings)
     try:
-        count = await while_connected(caller, runtime.chat.count_tokens(request))
+        count = await while_connected(caller, runtime.chat.count_tokens(request, owner=caller.owner))
     except ContextTooLong as long:
         count = long.prompt_tokens
     return json_answer(TokenCount(input_tokens=count), {})

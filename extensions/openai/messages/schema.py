@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from extensions.openai.common.field_types import Anything, Bound, CallId, Count, Effort, RequestModel, Stops
-from extensions.openai.common.generation import GenerationFields
+from extensions.openai.common.generation import GenerationFields, PrefixFields
 from extensions.openai.structured.schemas import plain_schema
 
 
@@ -134,7 +134,7 @@ class CountTokensRequest(ConversationFields):
     model: str | None = Field(None, description="Any name; an unknown one is answered by the loaded model.")
 
 
-class MessagesRequest(ConversationFields, GenerationFields):
+class MessagesRequest(ConversationFields, PrefixFields, GenerationFields):
     """The body of a request for a message."""
 
     max_tokens: Annotated[Bound, AfterValidator(_refuse_zero)] = Field(

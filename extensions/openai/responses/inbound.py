@@ -15,6 +15,7 @@ from extensions.openai.common.generation import (
     keep_alive_of,
     limits_of,
     plain_places,
+    prefix_repair_of,
     sampling_of,
 )
 from extensions.openai.common.items.inbound import log_skipped
@@ -254,6 +255,7 @@ def chat_request(
     return replace(
         prompt_request(body, items, body.model, settings),
         explicit=explicit_of(body),
+        prefix_repair=prefix_repair_of(body),
         keep_alive=keep_alive_of(body),
         adapters=adapters_of(body),
         sampling=sampling_of(body, defaults or settings.sampling),

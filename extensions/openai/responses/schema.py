@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from extensions.openai.common.field_types import Alternatives, Anything, Bound, Effort, Name, RequestModel, known_words
-from extensions.openai.common.generation import GenerationFields
+from extensions.openai.common.generation import GenerationFields, PrefixFields
 from extensions.openai.common.items.schema import InputItem, InputItems, Item, OutputItem
 from extensions.openai.structured.constraint import ResponseText
 from modules.engine.types import Usage
@@ -113,7 +113,7 @@ class PromptFields(RequestModel):
     )
 
 
-class CreateResponseRequest(PromptFields, GenerationFields):
+class CreateResponseRequest(PromptFields, PrefixFields, GenerationFields):
     """The body of POST /v1/responses."""
 
     max_output_tokens: Bound = Field(

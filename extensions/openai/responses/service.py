@@ -262,7 +262,7 @@ class ResponseService:
         """Tokens of the prompt that a request with these fields would have."""
         prompt = await prompt_items(body, owner, self.repository)
         request = prompt_request(body, prompt.items, body.model, self._runtime.settings)
-        return await self._runtime.chat.count_tokens(request)
+        return await self._runtime.chat.count_tokens(request, owner=owner)
 
     async def find(self, response_id: str, owner: str) -> StoredResponse:
         """Raises NotFound."""

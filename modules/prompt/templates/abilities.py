@@ -166,25 +166,36 @@ _VARIABLES: Final = MappingProxyType(
 # How much of what is known to be lacking is taken for granted when a template refuses a conversation all the same:
 # first whatever is out of the ordinary, then everything but system texts, then those too.
 _ORDINARY: Final = frozenset({TemplateNeed.CALL, TemplateNeed.RESULT, TemplateNeed.SYSTEM})
+_LATER_SYSTEM: Final = frozenset(
+    {
+        TemplateNeed.SYSTEM_AFTER_USER,
+        TemplateNeed.SYSTEM_AFTER_USER_ALONE,
+        TemplateNeed.SYSTEM_AFTER_REPLY,
+        TemplateNeed.SYSTEM_AFTER_REPLY_ALONE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """The `shape` in which a template takes conversations, and what it lacks: it refuses it, or leaves texts out."""
+    """The `shape` in which a template takes conversations, and what it lacks: it refuses it, or leaves texts out. What it
+    `moves` it shows, but in front of what was said before, so that a later text changes the prompt's beginning."""
 
     shape: Shape
     lacks: frozenset[TemplateNeed] = frozenset()
+    moves: frozenset[TemplateNeed] = frozenset()
 
-    def levels(self) -> Iterator[frozenset[TemplateNeed]]:
+    def levels(self, *, keeps_system: bool = True) -> Iterator[frozenset[TemplateNeed]]:
         """What is to be thought lacking: what is known to be, then more and more. Most tools are plain, also for templates
-        that do not take all."""
+        that do not take all. With `keeps_system`, what the template moves counts as lacking."""
         everything = frozenset(TemplateNeed)
+        lacks = self.lacks | self.moves if keeps_system else self.lacks
         yield from dict.fromkeys(
             (
-                self.lacks - {TemplateNeed.TOOLS},
-                self.lacks,
-                self.lacks | (everything - _ORDINARY),
-                everything - {TemplateNeed.SYSTEM} | self.lacks,
+                lacks - {TemplateNeed.TOOLS},
+                lacks,
+                lacks | (everything - _ORDINARY),
+                everything - {TemplateNeed.SYSTEM} | lacks,
                 everything,
             )
         )
@@ -208,6 +219,10 @@ class _Attempt:
 
     def is_shown_in(self, text: str | None) -> bool:
         return text is not None and all(word in text for word in self.probe.words)
+
+    def is_in_order_in(self, text: str) -> bool:
+        places = [text.find(word) for word in self.probe.words]
+        return places == sorted(places)
 
 
 class TemplateAbilities:
@@ -274,26 +289,34 @@ class TemplateAbilities:
 
     async def _with_needs(self, template: ChatTemplate, shape: Shape, lacks: frozenset[TemplateNeed]) -> Abilities:
         is_fitted = TemplateNeed.TOOLS in lacks
-        lacking = await self._lacking(template, shape, is_fitted=is_fitted)
+        found = await self._tried(template, shape, is_fitted=is_fitted)
         others = {TemplateNeed.CALL: replace(shape, null_beside_calls=True)}
         if may_fold_results(template.source):
             others[TemplateNeed.RESULT] = replace(shape, folds_results=True)
         # A shape with more in it is chosen only where the template shows more with it.
         for need, other in others.items():
-            if need in lacking and need not in (better := await self._lacking(template, other, is_fitted=is_fitted)):
-                shape, lacking = other, better
-        return Abilities(shape, lacks | lacking)
+            if (
+                need in found.lacks
+                and need not in (better := await self._tried(template, other, is_fitted=is_fitted)).lacks
+            ):
+                found = better
+        return replace(found, lacks=lacks | found.lacks)
 
-    async def _lacking(self, template: ChatTemplate, shape: Shape, *, is_fitted: bool) -> frozenset[TemplateNeed]:
+    async def _tried(self, template: ChatTemplate, shape: Shape, *, is_fitted: bool) -> Abilities:
         pairs = list(probes())
         tools = template_tools([TOOL], is_fitted=is_fitted)
         attempts = [_Attempt(shape, probe, tools if need in OF_CALLS else _none(shape)) for need, probe in pairs]
-        shown = await self._shown(template, attempts)
-        lacking = {need for (need, _), is_shown in zip(pairs, shown, strict=True) if not is_shown}
+        texts = await self._rendering.attempt(template, [attempt.variables for attempt in attempts])
+        lacking, moved = set[TemplateNeed](), set[TemplateNeed]()
+        for (need, _), attempt, text in zip(pairs, attempts, texts, strict=True):
+            if text is None or not attempt.is_shown_in(text):
+                lacking.add(need)
+            elif need in _LATER_SYSTEM and not attempt.is_in_order_in(text):
+                moved.add(need)
         # What shows no calls, or no system text, says nothing of where they may stand.
         if lacking & {TemplateNeed.CALL, TemplateNeed.RESULT, TemplateNeed.SYSTEM}:
             lacking -= {TemplateNeed.NO_USER_BEFORE_CALL, TemplateNeed.SYSTEM_BEFORE_RESULT}
-        return frozenset(lacking)
+        return Abilities(shape, frozenset(lacking), frozenset(moved))
 
     async def _shown(self, template: ChatTemplate, attempts: Sequence[_Attempt]) -> list[bool]:
         texts = await self._rendering.attempt(template, [attempt.variables for attempt in attempts])

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
+from modules.requests import PREFIX_REPAIRS
 from modules.sampling import SAMPLER_ORDER, Sampling
 from modules.settings.option_values import Breakers, Words
 from modules.settings.options import SettingsGroup, setting
@@ -19,6 +20,20 @@ def _check_samplers(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 SamplerNames = Annotated[Words, AfterValidator(_check_samplers)]
+
+
+def _read_off(value: object) -> object:
+    """YAML 1.1 reads a bare `off` as a boolean."""
+    return () if value is False or value in ("off", ["off"], ("off",)) else value
+
+
+def _check_repairs(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not set(names) <= set(PREFIX_REPAIRS):
+        raise ValueError("an unknown repair")
+    return names
+
+
+RepairNames = Annotated[Words, BeforeValidator(_read_off), AfterValidator(_check_repairs)]
 
 
 class GenerationSettings(SettingsGroup, frozen=True):
@@ -112,6 +127,15 @@ class GenerationSettings(SettingsGroup, frozen=True):
         "medium", "Reasoning effort of models that support it."
     )
     preserve_thinking: bool = setting(False, "Keep the reasoning of earlier turns in the prompt.")
+    prefix_repair: RepairNames = setting(
+        tuple(name for name in PREFIX_REPAIRS if name != "times"),
+        "What clients change in a conversation without meaning it is taken back, so that its prompt is found in the cache: "
+        "billing (Claude Code's billing line) and counters (of tokens that are left) are left out; tools and json keep "
+        "the order, of tools and of keys, that they had first; whitespace at the ends of earlier messages stays as it was; "
+        "system texts stay where they are if the chat template would move them; times of day in system texts are rounded "
+        "to the hour.",
+        allowed=f"off, or a list of names among {', '.join(PREFIX_REPAIRS)}",
+    )
     chat_template_file: Path | None = setting(
         None,
         "Chat template in place of the model's own: a .jinja file, or .yaml with the key instruction_template.",

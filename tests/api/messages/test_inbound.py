@@ -57,40 +57,6 @@ def test_blocks_of_one_turn_stand_on_lines_of_their_own() -> None:
     )
 
 
-BILLING = "x-anthropic-billing-header: cc_version=2.1.36.a1b; cc_entrypoint=cli; cch={};"
-
-
-@pytest.mark.parametrize(
-    "system",
-    [
-        [text(BILLING), text("You are an agent."), text("Rules.")],
-        [text(BILLING + "\nYou are an agent."), text("Rules.")],
-        BILLING + "\n\nYou are an agent.\nRules.",
-    ],
-    ids=["a block of its own", "first line of a block", "first line of a text"],
-)
-def test_the_line_that_changes_each_time_is_no_part_of_the_prompt(system: Any) -> None:
-    prompts = {str(asked(system=_signed(system, code)).messages) for code in ("00000", "fa1c2")}
-    assert len(prompts) == 1
-    assert asked(system=_signed(system, "0")).messages[0].text == "You are an agent.\nRules."
-
-
-def _signed(system: Any, code: str) -> Any:
-    if isinstance(system, str):
-        return system.replace("{}", code)
-    return [block | {"text": block["text"].replace("{}", code)} for block in system]
-
-
-def test_a_system_prompt_of_that_line_alone_is_none() -> None:
-    assert asked(system=[text(BILLING)]).messages == (words(Role.USER, "Hi"),)
-
-
-def test_the_same_words_elsewhere_are_text() -> None:
-    question = f"What is this? {BILLING}"
-    assert asked(system=question).messages[0].text == question
-    assert turns(said("user", text(BILLING)))[0].text == BILLING
-
-
 def test_a_conversation_with_a_tool() -> None:
     conversation = turns(
         said("user", text("Read it.")),
