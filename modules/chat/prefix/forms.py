@@ -1,4 +1,4 @@
-"""One meaning, several spellings: what a turn says, apart from how it is spelled, and how it was. Pure."""
+"""What a turn says, apart from how it is spelled, and how it was spelled. Pure."""
 
 import json
 from collections.abc import Collection

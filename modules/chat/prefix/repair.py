@@ -1,4 +1,4 @@
-"""Requests as their conversation had them before, so that the prompt begins with what the model has read already."""
+"""Requests as their conversation had them before, so that their prompts begin as the earlier ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
