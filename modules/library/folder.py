@@ -113,6 +113,13 @@ class Folder:
         for suffix in (*self.suffixes, *also):
             inside(self.path, stem + suffix, param=param).unlink(missing_ok=True)
 
+    def rename(self, name: str, new_name: str, *, param: str | None = None) -> None:
+        """Raises BadRequest when there is none of the name, or one of the new name already."""
+        path = self.existing(name, param=param)
+        if self.find(new_name, param=param) is not None:
+            raise BadRequest(f"There is a {self.kind} named {new_name!a} already. Choose another name.", param=param)
+        os.rename(path, self.new(new_name, path.suffix, param=param))
+
     def _stem(self, file_name: str) -> str:
         return next(file_name[: -len(suffix)] for suffix in self.suffixes if file_name.lower().endswith(suffix))
 

@@ -4,6 +4,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from modules.engine.constraints.failures import Unenforceable
+from modules.engine.constraints.gbnf import gbnf_to_lark
 from modules.errors import BadRequest
 from modules.library.folder import FileCache, Folder, blaming
 from modules.library.model_memory import ModelMemory
@@ -86,6 +88,22 @@ class Grammars:
         """Write the source, be it to a new grammar or to one there is. Raises BadRequest."""
         path = self._folder.find(name, param=param) or self._folder.new(name, _GBNF, param=param)
         atomic_write(path, source)
+
+    def source(self, name: str) -> str:
+        """As `read`."""
+        return self.read(name)
+
+    def write(self, name: str, source: str) -> None:
+        """As `save`. Raises BadRequest, naming the line, for what is no GBNF."""
+        try:
+            gbnf_to_lark(source)
+        except Unenforceable as error:
+            raise BadRequest(str(error)) from None
+        self.save(name, source)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Raises BadRequest."""
+        self._folder.rename(name, new_name, param="grammar")
 
     def delete(self, name: str, *, param: str = "grammar") -> None:
         """Raises BadRequest when there is none of that name."""

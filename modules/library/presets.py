@@ -168,14 +168,33 @@ class Presets:
         }
         atomic_write(path, yaml_text(changed) if changed else "")
 
+    def source(self, name: str) -> str:
+        """The file as it is. Raises BadRequest."""
+        with blaming("preset"):
+            return read_text(self._folder.existing(name, param="preset"))
+
+    def write(self, name: str, source: str) -> None:
+        """The file as its user has written it. Raises BadRequest for what is no preset."""
+        _values(source, name)
+        path = self._folder.find(name) or self._folder.new(name, ".yaml")
+        atomic_write(path, source)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Raises BadRequest."""
+        self._folder.rename(name, new_name, param="preset")
+
     def delete(self, name: str, *, param: str = "preset") -> None:
         """Raises BadRequest when there is none of that name."""
         self._folder.delete(name, param=param)
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    content = as_mapping(parse_yaml(read_text(path), path.name), path.name)
-    _warn_of_unknown(path.name, content)
+    return _values(read_text(path), path.name)
+
+
+def _values(source: str, name: str) -> Mapping[str, object]:
+    content = as_mapping(parse_yaml(source, name), name)
+    _warn_of_unknown(name, content)
     given = {
         key: zero_if_negative(value) if key in _OFF_BELOW_ZERO else value
         for key, value in content.items()
@@ -185,7 +204,7 @@ def _read(path: Path) -> Mapping[str, object]:
         settings = GenerationSettings.model_validate(given)
     except ValidationError as failure:
         key = str(failure.errors()[0]["loc"][0])
-        raise BadRequest(f"{path.name}: `{key}` must be {OPTIONS[key].allowed}.") from None
+        raise BadRequest(f"{name}: `{key}` must be {OPTIONS[key].allowed}.") from None
     return MappingProxyType({key: getattr(settings, key) for key in given})
 
 

@@ -8,12 +8,13 @@ import gradio as gr
 from fastapi import FastAPI
 
 from modules.settings.values import Settings
+from modules.ui.branches.info import info_parts
 from modules.ui.branches.parts import branch_parts, probabilities_switch
 from modules.ui.characters.dropping import card_drop
 from modules.ui.characters.lorebooks import lorebook_controls
 from modules.ui.characters.tab import build_character
 from modules.ui.chat.layout.chat_list import chat_list
-from modules.ui.chat.layout.controls import controls
+from modules.ui.chat.layout.controls import controls, further_controls
 from modules.ui.chat.layout.conversation import conversation
 from modules.ui.chat.layout.files import chat_files
 from modules.ui.chat.layout.parts import ChatParts
@@ -36,9 +37,11 @@ from modules.ui.page.page import Page
 from modules.ui.page.read_aloud import add_read_aloud
 from modules.ui.palette.finder import PaletteFinder
 from modules.ui.palette.prompts import build_prompts
+from modules.ui.parameters.fields import temperature_at_hand
 from modules.ui.parameters.tab import build_sampling
 from modules.ui.parameters.template import build_templates
 from modules.ui.session.knowledge import build_knowledge
+from modules.ui.session.library_files import build_grammars, build_lorebooks, build_presets
 from modules.ui.session.memory import build_memory
 from modules.ui.session.tab import ProgramPages, build_api
 from modules.ui.session.tools import build_tools
@@ -73,13 +76,16 @@ def build_blocks(page: Page) -> PageBlocks:
             with inspector():
                 with inspector_tab("Chat", "chat", is_first=True):
                     right = controls(page)
+                    temperature = temperature_at_hand(page.settings)
+                    further_controls(page)
                     lorebook_controls(page)
                 with inspector_tab("Sampling", "sampling"):
-                    build_sampling(page)
+                    build_sampling(page, temperature)
                     more_for_experts()
                 with inspector_tab("Tools", "tools", is_first=True):
                     tools = tool_parts(page)
                 with inspector_tab("Info", "info", is_first=True):
+                    info = info_parts()
                     probabilities_switch(page)
                 extension_blocks(page)
         parts = ChatParts(
@@ -88,6 +94,7 @@ def build_blocks(page: Page) -> PageBlocks:
             right=right,
             tools=tools,
             branches=branches,
+            info=info,
             removed=gr.State(None),
             tab=chat_tab,
         )
@@ -118,6 +125,9 @@ def _settings(page: Page) -> None:
         SettingsPage("Download", "download-tab", models.build_downloads, "download"),
         SettingsPage("Templates", "template-tab", build_templates, "code", is_expert=True),
         SettingsPage("Prompts", "prompts-tab", build_prompts, "library"),
+        SettingsPage("Presets", "presets-tab", build_presets, "sliders-horizontal"),
+        SettingsPage("Grammars", "grammars-tab", build_grammars, "code", is_expert=True),
+        SettingsPage("Lorebooks", "lorebooks-tab", build_lorebooks, "book-open"),
         SettingsPage("Knowledge", "knowledge-tab", build_knowledge, "book-open"),
         SettingsPage("Memory", "memory-tab", build_memory, "brain"),
         SettingsPage("Tools & MCP", "tools-tab", build_tools, "wrench"),

@@ -7,6 +7,7 @@ import yaml
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
+from tests.browser.clicks import at_most, count_clicks
 from tests.browser.sites import Site
 from tests.browser.visits import PHONE, visiting, watched
 
@@ -202,3 +203,36 @@ async def test_settings_are_found_by_what_they_say(chat: ChatPage) -> None:
 def _saved(site: Site) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((site.data / "settings.yaml").read_text(encoding="utf-8"))
     return content
+
+
+async def test_what_is_changed_most_is_two_clicks_away(browser: Browser, scripted: Site) -> None:
+    async with watched(browser, scripted.url) as (context, _):
+        await count_clicks(context)
+        page = await context.new_page()
+        chat = ChatPage(page)
+        await chat.arrive()
+        await page.evaluate("window.sides.close('inspector')")
+        await chat.new()
+        for name, field, typed in (
+            ("temperature", "#chat-temperature input[type=number]", "0.3"),
+            ("system prompt", "#system-message textarea", "Be brief."),
+        ):
+            async with at_most(page, 2, name):
+                await page.click("#toggle-inspector")
+                await page.locator(field).click()
+                await page.keyboard.press("Control+a")
+                await page.keyboard.type(typed)
+                await chat.box.focus()
+                # Asked for with what was typed just before.
+                await chat.say("sampling")
+            await page.click("#toggle-inspector")
+        await expect(chat.replies.first).to_have_text("0.3 1 0 0")
+        await chat.inspect("Sampling")
+        await expect(page.locator("#parameter-temperature input[type=number]")).to_have_value("0.3")
+        await page.locator("#parameter-temperature input[type=number]").fill("0")
+        await page.keyboard.press("Tab")
+        await chat.inspect("Chat")
+        await expect(page.locator("#chat-temperature input[type=number]")).to_have_value("0")
+        await page.locator("#system-message textarea").fill("")
+        await chat.say("sampling")
+        await expect(chat.replies.last).to_have_text("0 1 0 0")

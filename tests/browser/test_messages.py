@@ -1,5 +1,6 @@
 """A message on the page: editing it, and what stands below it."""
 
+import json
 import re
 from typing import Final
 
@@ -115,3 +116,55 @@ async def test_what_another_tab_has_changed_is_shown_and_not_acted_on(
         # The other one is as that tab shows it.
         await edit(other, 0, "one, changed")
         await expect(other.replies).to_have_text(["one, changed", "two, changed again"])
+
+
+async def test_branches_are_a_tree_and_the_prompt_can_be_seen(chat: ChatPage, scripted: Site) -> None:
+    tree = chat.page.locator("#branch-tree")
+    nodes = tree.get_by_role("treeitem")
+    for word in ("First", "Second"):
+        await chat.say(f"echo: {word}")
+    await chat.sent.first.hover()
+    await chat.button("Edit").first.click()
+    await chat.page.locator("#chat textarea").fill("echo: Other")
+    await chat.page.keyboard.press("Control+Enter")
+    await expect(chat.replies).to_have_text(["Other"])
+    await chat.until_done()
+    await chat.inspect("Info")
+    texts = ["echo: Other", "echo: First", "First", "echo: Second", "Second", "Other"]
+    await expect(nodes.locator(".branch-text")).to_have_text(texts)
+    await expect(tree.locator("[aria-current]")).to_have_text("Other")
+    await expect(tree.locator("[aria-selected=true]")).to_have_count(2)
+    reply = chat.page.locator("#reply-info")
+    await expect(reply).to_contain_text("scripted")
+    prompt = chat.page.locator(".prompt-shown")
+    await reply.get_by_role("button", name="Show the prompt").click()
+    await expect(prompt.locator("pre")).to_contain_text("echo: Other")
+    await expect(prompt).not_to_contain_text("Made anew")
+    await chat.page.keyboard.press("Escape")
+    assert "echo: Other" not in scripted.server.log
+    # By keys: from the last message up to the branch that was left.
+    await tree.locator("[aria-current]").focus()
+    for key in ("ArrowUp", "Home", "ArrowRight", "ArrowDown", "Enter"):
+        await chat.page.keyboard.press(key)
+    await expect(chat.replies).to_have_text(["First", "Second"])
+    await expect(tree.locator("[aria-current]")).to_have_text("Second")
+    await nodes.filter(has_text="Other").first.click()
+    await expect(chat.replies).to_have_text(["Other"])
+    await chat.inspect("Chat")
+
+
+async def test_the_tree_of_a_long_chat_is_folded_and_leads_to_its_messages(chat: ChatPage, scripted: Site) -> None:
+    rows = [[f"Question {number}", f"Answer {number}"] for number in range(250)]
+    (scripted.data / "logs" / "instruct" / "A long walk.json").write_text(
+        json.dumps({"internal": rows, "visible": rows}), encoding="utf-8"
+    )
+    await chat.arrive()
+    await chat.open("A long walk")
+    await chat.inspect("Info")
+    nodes = chat.page.locator("#branch-tree").get_by_role("treeitem")
+    await expect(nodes).to_have_count(3)
+    await nodes.nth(1).click()
+    await expect(nodes).to_have_count(500)
+    await nodes.filter(has_text="Question 17").first.click()
+    await expect(chat.sent.filter(has_text="Question 17").first).to_be_in_viewport()
+    await chat.inspect("Chat")

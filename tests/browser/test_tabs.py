@@ -51,7 +51,7 @@ async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> Non
     await chat.choose("#preset-menu", "min_p")
     name = page.locator("#preset-name textarea, #preset-name input")
     await expect(name).to_have_value("min_p")
-    temperature = page.get_by_label("number input for Temperature", exact=True)
+    temperature = page.locator("#parameter-temperature input[type=number]")
     await temperature.press("ControlOrMeta+a")
     await temperature.press_sequentially("0.35")
     await temperature.press("Tab")
@@ -135,3 +135,28 @@ async def _run(command: list[str]) -> str:
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+async def test_presets_are_kept_in_the_settings_and_menus_follow(chat: ChatPage, scripted: Site) -> None:
+    page = chat.page
+    await chat.inspect("Sampling")
+    await chat.go_to("Presets")
+    files, dialog = page.locator("#preset-files"), page.get_by_role("dialog")
+    await files.get_by_role("button", name="New preset").click()
+    await dialog.get_by_role("textbox", name="Name", exact=True).fill("Hot")
+    await dialog.locator(".file-text").fill("temperature: hot")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_contain_text("must be a number")
+    await dialog.locator(".file-text").fill("temperature: 1.5")
+    await dialog.get_by_role("button", name="Save").click()
+    row = files.locator("li").filter(has_text="Hot")
+    await expect(row).to_have_count(1)
+    await row.get_by_role("button", name="Delete").click()
+    await expect(row).to_have_count(0)
+    await files.get_by_role("button", name="Undo").click()
+    await expect(row).to_have_count(1)
+    assert (scripted.data / "presets" / "Hot.yaml").read_text("utf-8") == "temperature: 1.5"
+    await chat.go_to("Chat")
+    await chat.choose("#preset-menu", "Hot")
+    await expect(page.locator("#parameter-temperature input[type=number]")).to_have_value("1.5")
+    await chat.choose("#preset-menu", "Deterministic")

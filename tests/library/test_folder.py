@@ -93,3 +93,17 @@ def test_a_name_that_is_taken_gets_a_number(folder: Folder) -> None:
     assert folder.unused_name("a") == "a"
     put(folder, "A.yaml", "a_001.yml")
     assert folder.unused_name("a") == "a_002"
+
+
+def test_renaming_keeps_the_file_and_takes_no_other_ones_place(folder: Folder) -> None:
+    (folder.path / "a.yaml").write_text("1")
+    (folder.path / "b.yaml").write_text("2")
+    folder.rename("a", "c")
+    assert (folder.path / "c.yaml").read_text() == "1"
+    with pytest.raises(BadRequest, match="already"):
+        folder.rename("c", "b")
+    with pytest.raises(BadRequest):
+        folder.rename("c", "../d")
+    with pytest.raises(BadRequest, match="no thing"):
+        folder.rename("a", "e")
+    assert (folder.path / "b.yaml").read_text() == "2"

@@ -65,6 +65,8 @@ interface Window {
     apply(value: string): void;
     [name: string]: any;
   };
+  /** Whether the conversation stays at its end. */
+  conversation: { follow(): void; hold(): void };
   /** The columns beside the conversation. */
   sides: {
     isOpen(name: string): boolean;

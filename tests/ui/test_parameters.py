@@ -22,7 +22,7 @@ from modules.requests import ChatRequest
 from modules.sampling import SAMPLER_ORDER, Sampling
 from modules.settings.values import OPTIONS, Settings
 from modules.ui.page.page import Page
-from modules.ui.parameters.fields import FIELDS, ParameterField, refilled, shown_value, stretched
+from modules.ui.parameters.fields import FIELDS, ParameterField, refilled, shown_value, stretched, temperature_at_hand
 from modules.ui.parameters.tab import RECOMMENDED, ParametersTab, build_sampling, unused_fields
 from modules.ui.replies.requests import chat_request
 from tests.scripted import scripted_card
@@ -34,7 +34,7 @@ class Tab:
 
     def __init__(self, page: Page) -> None:
         with gr.Blocks():
-            self.parameters = ParametersTab(page)
+            self.parameters = ParametersTab(page, temperature_at_hand(page.settings))
         self.page = page
         self.seen = Seen(page.inputs.shown(page.settings))
 
@@ -311,7 +311,7 @@ async def test_what_differs_from_the_preset_is_told(tmp_path: Path) -> None:
 async def test_the_tab_can_be_built_once(tmp_path: Path) -> None:
     async with open_page(tmp_path) as page:
         with gr.Blocks():
-            build_sampling(page)
+            build_sampling(page, temperature_at_hand(page.settings))
             page.connect()
             with pytest.raises(SettingsError, match="once more"):
-                build_sampling(page)
+                build_sampling(page, temperature_at_hand(page.settings))

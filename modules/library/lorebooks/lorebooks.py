@@ -33,6 +33,19 @@ class Lorebooks:
         path = self._folder.find(name, param=param) or self._folder.new(name, ".json", param=param)
         atomic_write(path, book_file(book))
 
+    def source(self, name: str) -> str:
+        """The file as it is. Raises BadRequest."""
+        with blaming("lorebooks"):
+            return read_text(self._folder.existing(name, param="lorebooks"), limit=MAX_BOOK_BYTES)
+
+    def write(self, name: str, source: str) -> None:
+        """Raises BadRequest for what is no lorebook."""
+        self.save(name, parse_book(source.encode("utf-8", "surrogatepass"), name))
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Raises BadRequest."""
+        self._folder.rename(name, new_name, param="lorebooks")
+
     def delete(self, name: str, *, param: str = "lorebooks") -> None:
         """Raises BadRequest when there is none of that name."""
         self._folder.delete(name, param=param)

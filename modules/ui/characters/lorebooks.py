@@ -33,6 +33,14 @@ def lorebook_controls(page: Page) -> None:
         )
         add("lorebooks", menu)
 
+    async def listed(chosen: list[str]) -> Mapping[Component, object]:
+        """Of those that were chosen, the ones that are still there."""
+        there = await asyncio.to_thread(page.runtime.library.lorebooks.names)
+        kept = [name for name in chosen or [] if name in there]
+        return {menu: gr.Dropdown(choices=there, value=kept)}
+
+    page.on_files_change("lorebook", listed, [menu], [menu])
+
     async def names() -> Mapping[Component, object]:
         return {menu: gr.Dropdown(choices=await asyncio.to_thread(page.runtime.library.lorebooks.names))}
 

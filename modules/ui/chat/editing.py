@@ -13,11 +13,13 @@ from gradio.components import Component
 
 from modules.chat.citations import KNOWLEDGE
 from modules.chat.session import session
+from modules.chat.session.tree import with_path
 from modules.errors import BadRequest, Busy, ServiceError
 from modules.library.chats.history import Attachment, History, Side
 from modules.media.pictures.data_urls import bytes_in
 from modules.settings.values import Settings
-from modules.ui.chat.branching import branch_at
+from modules.ui.branches.info import path_of
+from modules.ui.chat.branches.branching import branch_at
 from modules.ui.chat.choices import ChatSwitch
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown, merged
@@ -30,7 +32,7 @@ from modules.ui.replies.marks import ChangedElsewhere, Fact, Part
 from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import timestamp
 from modules.ui.replies.tab_state import ChatTab
-from modules.ui.shell.internals import upload_folder
+from modules.ui.shell.internals import sent_data, upload_folder
 
 Entered = Mapping[Component, Any]
 
@@ -53,6 +55,11 @@ class EditHandlers:
         """What the page's script asks for: a version of a message to show, or where to branch."""
         chat = await self._open(entered)
         return await notify_errors(self._seen(chat, self._acted(chat, asked)))
+
+    async def show_branch(self, entered: Entered, event: gr.EventData) -> Shown:
+        """Another branch of the chat, chosen in the inspector."""
+        chat = await self._open(entered)
+        return await notify_errors(self._seen(chat, self._branch_shown(chat, sent_data(event))))
 
     async def remove_last(self, entered: Entered) -> Shown:
         """The last message and its reply go; what the user had said is in the box again."""
@@ -86,6 +93,11 @@ class EditHandlers:
         if act.get("act") == "branch":
             return await self._branched(chat, fact.row)
         return await self._changed(chat, _other_version(history, fact, 1 if act.get("act") == "next" else -1))
+
+    async def _branch_shown(self, chat: "_Open", asked: Mapping[str, Any]) -> Shown:
+        history = await self._free_history(chat)
+        path, mark = path_of(asked)
+        return await self._changed(chat, with_path(history, path, mark))
 
     async def _branched(self, chat: "_Open", row: int) -> Shown:
         """A copy of the chat up to a row, which is the one that is shown from now on."""

@@ -10,7 +10,8 @@ from gradio.components import Component
 from modules.errors import ServiceError
 from modules.requests import Mode
 from modules.settings.values import Settings
-from modules.ui.chat.branch_events import BranchEvents
+from modules.ui.chat.branches.branch_events import BranchEvents
+from modules.ui.chat.branches.informing import InfoHandlers
 from modules.ui.chat.chat_list import ChatListHandlers
 from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.editing import EditHandlers, Entered
@@ -49,6 +50,7 @@ class _Wiring:
         self._tool_parts = parts.tools
         self._removed = parts.removed
         self._branches = parts.branches
+        self._info = parts.info
         self._screen = ChatScreen(page, middle, chats)
         self._gate = ModelGate(page, middle.composer.gate)
         self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
@@ -153,10 +155,21 @@ class _Wiring:
         middle.composer.dummy_message.click(edits.dummy_message, entered, outputs, **_QUIET)
         middle.composer.dummy_reply.click(edits.dummy_reply, entered, outputs, **_QUIET)
         middle.composer.count.click(edits.count, entered, None, **_QUIET)
+        self._connect_info()
         meter = middle.composer.meter
         meter.submit(
             Meter(self._page, middle, self._screen).counted, entered, [meter], trigger_mode="always_last", **_QUIET
         )
+
+    def _connect_info(self) -> None:
+        middle, bridge = self._middle, self._info.bridge
+        info, seen = (
+            InfoHandlers(self._page, self._info, middle, self._screen),
+            {middle.tab, middle.choices, middle.place},
+        )
+        bridge.submit(info.look, seen, [bridge], trigger_mode="always_last", **_QUIET)
+        bridge.download(info.prompt, seen, [bridge], **_QUIET)
+        bridge.select(self._edits.show_branch, self._entered, self._outputs, **_QUIET)
 
     def _connect_controls(self, following: list[Any]) -> None:
         right, tools = self._right, self._tool_parts

@@ -45,6 +45,7 @@ class Page:
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
         self.model_changes: list[tuple[Callable[..., Any], list[Component], list[Component]]] = []
         self.model_choices: list[tuple[Callable[..., Any], list[Component], list[Component]]] = []
+        self.file_changes: dict[str, list[tuple[Callable[..., Any], list[Component], list[Component]]]] = {}
         # What was chosen last, for chats that have none of their own yet.
         self.chosen_model = ""
         self._closings: list[Callable[[], Awaitable[None]]] = []
@@ -93,6 +94,13 @@ class Page:
     def on_model_choice(self, choose: Callable[..., Any], outputs: list[Component], inputs: list[Component]) -> None:
         """Have `choose` called when a model is chosen for what is shown; the event has its `name`."""
         self.model_choices.append((choose, inputs, outputs))
+
+    def on_files_change(
+        self, kind: str, fill: Callable[..., Any], outputs: list[Component], inputs: list[Component]
+    ) -> None:
+        """Have `fill` say what `outputs` show when the settings' page of that kind of file has changed some. To be called
+        while the page is built."""
+        self.file_changes.setdefault(kind, []).append((fill, inputs, outputs))
 
     def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
         self._closings.append(close)

@@ -180,12 +180,14 @@ def stretched(field: ParameterField, value: float) -> tuple[float, float]:
 
 
 def build_field(page: Page, field: ParameterField) -> Component:
-    value, option = shown_value(field.name, page.settings), OPTIONS[field.name]
-    traits: dict[str, Any] = {
-        "label": field.title,
-        "info": option.description,
-        "elem_id": f"parameter-{field.name.replace('_', '-')}",
-    }
+    name = field.name.replace("_", "-")
+    return page.inputs.add(field.name, field_component(field, page.settings, f"parameter-{name}"))
+
+
+def field_component(field: ParameterField, settings: Settings, elem_id: str) -> Component:
+    """One that shows the setting's value, and does not stand for it yet."""
+    value, option = shown_value(field.name, settings), OPTIONS[field.name]
+    traits: dict[str, Any] = {"label": field.title, "info": option.description, "elem_id": elem_id}
     component: Component
     if option.kind is OptionKind.SWITCH:
         component = gr.Checkbox(value, **traits)
@@ -196,7 +198,12 @@ def build_field(page: Page, field: ParameterField) -> Component:
         component = gr.Slider(low, high, value, step=field.step, buttons=[], **traits)
     else:
         component = gr.Textbox(value, lines=1, max_lines=4, **traits)
-    return page.inputs.add(field.name, component)
+    return component
+
+
+def temperature_at_hand(settings: Settings) -> Component:
+    """A second field for what is changed most, beside the chat."""
+    return field_component(FIELDS["temperature"], settings, "chat-temperature")
 
 
 def refilled(field: ParameterField, settings: Settings) -> dict[str, Any]:

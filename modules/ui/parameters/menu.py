@@ -64,6 +64,8 @@ class FileMenu:
                 "Delete permanently", size="sm", variant="stop", visible=False, elem_id=f"confirm-delete-{name}"
             )
 
+        page.on_files_change(kind, self.listed, [self.menu, self._confirm], [self.menu])
+
     @property
     def components(self) -> list[Component]:
         return [self.menu, self.name, self._confirm]

@@ -42,6 +42,8 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
 RECOMMENDED: Final = "Recommended for this model"
 _ORDER: Final = "sampler_priority"
 _THINKING: Final = "enable_thinking"
+_AT_HAND: Final = "temperature"
+_SAME: Final = "(value) => value"
 _LAST: Final = "temperature_last"
 _GRAMMAR: Final = "grammar_string"
 # One event for all fields: browsers take long to open a page that has one for each. A slider that is dragged, and a text
@@ -59,16 +61,17 @@ watch('value', () => window.differing.apply(props.value));
 """
 
 
-def build_sampling(page: Page) -> None:
-    """To be called within the inspector's tab."""
-    page.on_ready(ParametersTab(page).connect)
+def build_sampling(page: Page, at_hand: Component) -> None:
+    """To be called within the inspector's tab. `at_hand` is a second field for the temperature, in another tab."""
+    page.on_ready(ParametersTab(page, at_hand).connect)
 
 
 class ParametersTab:
     """The components, and what happens on their events. What is entered is remembered as soon as it is whole."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, at_hand: Component) -> None:
         self._page = page
+        self._at_hand = at_hand
         self._fields: dict[str, Component] = {}
         # Of the chosen preset, once it has been read.
         self._preset_values: Mapping[str, object] | None = None
@@ -108,6 +111,7 @@ class ParametersTab:
     def connect(self) -> None:
         order, last = self._fields[_ORDER], self._fields[_LAST]
         self._watch.submit(self.noted, set(self._all), self._told, trigger_mode="multiple", **QUIET)
+        self._connect_at_hand()
         order.input(self.ordered, [order], self._told, trigger_mode="always_last", **QUIET)
         if _THINKING in self._page.inputs:
             switch = self._page.inputs[_THINKING]
@@ -174,6 +178,11 @@ class ParametersTab:
                 await notify_errors(self._noted(name, entered[component]))
         return self._sources()
 
+    async def at_hand(self, temperature: object) -> Shown:
+        """The temperature was entered beside the chat."""
+        await notify_errors(self._noted(_AT_HAND, temperature))
+        return self._sources()
+
     async def ordered(self, order: object) -> Shown:
         """The samplers were put in another order."""
         await notify_errors(self._noted(_ORDER, order))
@@ -181,11 +190,11 @@ class ParametersTab:
 
     @property
     def _all(self) -> list[Component]:
-        return list(self._fields.values())
+        return [*self._fields.values(), self._at_hand]
 
     @property
     def _recommendable(self) -> list[Component]:
-        return [*self._told, *(self._fields[name] for name in RECOMMENDABLE)]
+        return [*self._told, self._at_hand, *(self._fields[name] for name in RECOMMENDABLE)]
 
     @property
     def _chosen_preset(self) -> str:
@@ -226,6 +235,13 @@ class ParametersTab:
         with gr.Accordion("Sampler order", open=False, elem_classes="expert"):
             self._add_fields((ParameterField(_LAST),))
             self._fields[_ORDER] = build_order(self._page)
+
+    def _connect_at_hand(self) -> None:
+        """Both fields follow each other within the browser: the next message is asked for with what either shows."""
+        field = self._fields[_AT_HAND]
+        self._at_hand.input(None, [self._at_hand], [field], js=_SAME, **QUIET)
+        self._at_hand.input(self.at_hand, [self._at_hand], self._told, trigger_mode="always_last", **QUIET)
+        field.input(None, [field], [self._at_hand], js=_SAME, **QUIET)
 
     def _connect_presets(self) -> None:
         sampled = {self._fields[name] for name in PRESET_KEYS}
@@ -296,6 +312,8 @@ class ParametersTab:
                 self._fields[_LAST]: gr.Checkbox(value=settings.temperature_last),
                 self._fields[_ORDER]: reordered(settings),
             }
+        if _AT_HAND in names:
+            shown[self._at_hand] = refilled(FIELDS[_AT_HAND], settings)
         if _GRAMMAR in names:
             shown[self._fields[_GRAMMAR]] = gr.Textbox(value=settings.grammar_string)
         return shown | self._sources()

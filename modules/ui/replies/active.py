@@ -17,6 +17,7 @@ from modules.library.chats.history import History, last_model
 from modules.messages import ToolCall
 from modules.requests import ChatRequest
 from modules.runtime import Runtime
+from modules.ui.replies.asked import AskedRequests
 from modules.ui.replies.draft import ReplyDraft
 from modules.ui.replies.list_changes import ListChanges
 from modules.ui.replies.running import Keep, RunningReply
@@ -45,6 +46,7 @@ class ActiveReplies:
         self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
         self._afterwards: list[Afterwards] = []
         self._later: set[asyncio.Task[None]] = set()
+        self.asked = AskedRequests()
 
     def when_complete(self, act: Afterwards) -> None:
         """Have `act` called for each chat that has got a whole reply, with the conversation; nobody waits for it."""
@@ -94,6 +96,7 @@ class ActiveReplies:
         """Begin a reply to the last row of `base`; tools search `collections` of documents. `confirms` are the tools whose
         calls wait for their user's word, True for all. Raises Busy when one is under way already."""
         self.check_free(tab)
+        self.asked.note(tab.key, request)
         reply = self._replies[tab.key] = RunningReply(base, begun_with, self._keeping(tab))
         tools = CitingTools(self._tools, first=next_number(base), collections=collections)
         events = self._events(tab, request, reply, tools, confirms=confirms)
@@ -121,6 +124,7 @@ class ActiveReplies:
             is_first = False
         else:
             raise Busy(_BUSY)
+        self.asked.note(tab.key, request)
         tools = CitingTools(self._tools, first=next_number(base), collections=collections)
         reply = versions.begin(version, lambda each: self._events(tab, request, each, tools, confirms=confirms))
         if is_first:

@@ -37,3 +37,24 @@ interface Window {
     apply(value: string): void;
   };
 }
+
+/** A version of a message: row, side, number and count of versions, what it says, and the choices that lead to it. */
+interface BranchNode {
+  r: number;
+  s: "user" | "assistant";
+  v: number;
+  n: number;
+  t: string;
+  p: [row: number, side: string, version: number][];
+  m: string;
+}
+
+interface Window {
+  branchTree: {
+    show(nodes: BranchNode[], choose: (node: BranchNode) => void): void;
+  };
+  chatInfo: {
+    connect(look: () => void, prompt: (number: number) => void, choose: Send): void;
+    apply(value: string): void;
+  };
+}

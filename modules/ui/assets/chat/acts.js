@@ -134,6 +134,7 @@
       }
       keys = facts.map((fact, index) => JSON.stringify([index, index === facts.length - 1, fact]));
       decorateSoon();
+      document.dispatchEvent(new CustomEvent("chatshown"));
     },
   };
 

@@ -46,13 +46,6 @@ def controls(page: Page) -> Controls:
     gr.HTML(_LIBRARY, padding=False, apply_default_css=False)
     thinking = gr.Checkbox(settings.enable_thinking, label="Thinking", elem_id="thinking")
     effort = name_menu(EFFORTS, value=settings.reasoning_effort, label="Reasoning effort", elem_id="effort")
-    _texts(page)
-    _voice(page)
-    with gr.Accordion("Attachments and files", open=False):
-        add(
-            "include_past_attachments",
-            gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
-        )
     for name, component in {"mode": mode, "character": character, "user": user}.items():
         add(name, component)
     for name, component in {"enable_thinking": thinking, "reasoning_effort": effort}.items():
@@ -64,6 +57,18 @@ def controls(page: Page) -> Controls:
         thinking=thinking,
         effort=effort,
     )
+
+
+def further_controls(page: Page) -> None:
+    """To be called below them."""
+    settings, add = page.settings, page.inputs.add
+    _texts(page)
+    _voice(page)
+    with gr.Accordion("Attachments and files", open=False):
+        add(
+            "include_past_attachments",
+            gr.Checkbox(settings.include_past_attachments, label="Include attachments of earlier messages"),
+        )
 
 
 def _voice(page: Page) -> None:

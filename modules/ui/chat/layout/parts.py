@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from modules.ui.branches.info import InfoParts
 from modules.ui.branches.parts import BranchParts
 from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.controls import Controls
@@ -20,5 +21,6 @@ class ChatParts:
     right: Controls
     tools: ToolParts
     branches: BranchParts
+    info: InfoParts
     removed: gr.State
     tab: gr.Tab

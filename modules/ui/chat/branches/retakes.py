@@ -11,7 +11,7 @@ from modules.chat.session import session
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import ChatTurn, History, Side
 from modules.ui.branches.tokens import pieces_of, taken, tokens_text
-from modules.ui.chat.branching import branch_at
+from modules.ui.chat.branches.branching import branch_at
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.page.page import Page

@@ -10,10 +10,10 @@ from gradio.components import Component
 
 from modules.ui.branches.artifacts import rendered
 from modules.ui.branches.parts import BranchParts, connect_switch
-from modules.ui.chat.comparing import CompareHandlers
+from modules.ui.chat.branches.comparing import CompareHandlers
+from modules.ui.chat.branches.retakes import TokenHandlers
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.replies import ReplyHandlers
-from modules.ui.chat.retakes import TokenHandlers
 from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import sent_data

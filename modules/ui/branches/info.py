@@ -1,0 +1,105 @@
+"""The inspector's Info tab: how the last reply was made, and all branches of the chat."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gradio as gr
+
+from modules.chat.session.tree import BranchNode, Step
+from modules.errors import BadRequest
+from modules.library.chats.history import ChatTurn, Side
+from modules.ui.page.languages import text
+from modules.ui.replies.figures import rate_of
+
+# What the page's script and the server say to each other.
+_BRIDGE: Final = """
+window.chatInfo.connect(() => trigger('submit'), (number) => trigger('download', { number }), (path) => trigger('select', path));
+watch('value', () => window.chatInfo.apply(props.value));
+"""
+_VIEW: Final = """<section aria-labelledby="reply-info-title"><h2 id="reply-info-title">Last reply</h2><div id="reply-info"></div></section>
+<section aria-labelledby="branch-tree-title"><h2 id="branch-tree-title">Branches</h2><div id="branch-tree"></div></section>"""
+_UNREADABLE: Final = "That branch is not there any more."
+_ENDED: Final = {
+    "stop": "by itself",
+    "length": "at the limit of tokens",
+    "stopped": "stopped by you",
+    "incomplete": "interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoParts:
+    """`bridge` is asked for what there is to show, and told which branch to show."""
+
+    bridge: gr.HTML
+
+
+def info_parts() -> InfoParts:
+    """To be called in the inspector."""
+    gr.HTML(_VIEW, elem_id="chat-info", padding=False, apply_default_css=False)
+    return InfoParts(bridge=gr.HTML("{}", html_template="", js_on_load=_BRIDGE, elem_id="info-bridge", visible=True))
+
+
+def told(nodes: Sequence[BranchNode], turn: ChatTurn | None, ignored: Sequence[str]) -> str:
+    """For the page's script: the tree, and what is known of the last reply."""
+    rows = [] if turn is None else reply_rows(turn, ignored)
+    return json.dumps({"nodes": [_sent(node) for node in nodes], "reply": rows}, ensure_ascii=False)
+
+
+def reply_rows(turn: ChatTurn, ignored: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and values, those that are known."""
+    outcome = turn.outcome
+    rows = {
+        "Model": turn.model,
+        "Written": turn.timestamp,
+        "Prompt": _tokens(outcome.prompt_tokens),
+        "Reply": _tokens(turn.tokens),
+        "Speed": rate_of(turn.tokens, turn.seconds, outcome),
+        "Time to first token": _seconds(outcome.waited),
+        "Time of writing": _seconds(outcome.writing),
+        "Time in all": _seconds(turn.seconds),
+        "Ended": text(_ENDED[outcome.finish]) if outcome.finish in _ENDED else "",
+        "Failed": outcome.failure,
+        "Versions": f"{turn.version + 1} / {len(turn.versions)}" if turn.versions else "",
+        "Lorebook": turn.lore,
+        "Parameters ignored": ", ".join(ignored),
+    }
+    return [(text(name), value) for name, value in rows.items() if value]
+
+
+def path_of(asked: Mapping[str, Any]) -> tuple[tuple[Step, ...], str]:
+    """The branch that a browser names, and its mark. Raises BadRequest for what is none."""
+    path, mark = asked.get("path"), asked.get("mark")
+    if not isinstance(path, list) or not isinstance(mark, str):
+        raise BadRequest(_UNREADABLE)
+    return tuple(map(_step, path)), mark
+
+
+def _step(asked: object) -> Step:
+    match asked:
+        case [int(row), str(side), int(version)] if side in set(Side):
+            return row, Side(side), version
+    raise BadRequest(_UNREADABLE)
+
+
+def _sent(node: BranchNode) -> dict[str, object]:
+    """In few letters: a long chat has thousands."""
+    return {
+        "r": node.row,
+        "s": node.side.value,
+        "v": node.version + 1,
+        "n": node.versions,
+        "t": node.text,
+        "p": node.path,
+        "m": node.mark,
+    }
+
+
+def _tokens(count: int) -> str:
+    return text("{count} tokens", count=f"{count:,}") if count else ""
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.2f} s" if seconds else ""
