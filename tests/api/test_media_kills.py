@@ -22,6 +22,7 @@ from modules.engine.types import ModelKind
 from modules.models.state import Status
 from modules.runtime import Runtime
 from tests.api.serving import CHAT, Served, says, served, text_of
+from tests.backends.diffusers.tiny_folder import write_pipeline
 from tests.model_files import KOKORO, WHISPER_BASE, model_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
@@ -65,6 +66,14 @@ def drawn(prompt: str) -> dict[str, Any]:
 IMAGES: Final = Kind(
     ModelKind.IMAGE, "/v1/images/generations", drawn("stall"), drawn("red"), {"image_model": "scripted-images"}
 )
+TINY: Final = "tiny-pipeline"
+DRAWING: Final = Kind(
+    ModelKind.IMAGE,
+    "/v1/images/generations",
+    {"json": {**drawn("a red circle")["json"], "steps": 100, "size": "256x256"}},
+    {"json": {**drawn("a red circle")["json"], "steps": 1}},
+    {"image_model": TINY},
+)
 HEARING: Final = Kind(
     ModelKind.TRANSCRIPTION,
     "/v1/audio/transcriptions",
@@ -84,6 +93,10 @@ REAL_HEARING: Final = Kind(
 )
 
 
+EVERY: Final = [IMAGES, DRAWING, REAL_SPEECH, REAL_HEARING]
+EVERY_NAME: Final = ["images", "diffusers", "speech", "transcription"]
+
+
 @asynccontextmanager
 async def serving(folder: Path, kind: Kind) -> AsyncIterator[Served]:
     models = folder / "models"
@@ -91,6 +104,8 @@ async def serving(folder: Path, kind: Kind) -> AsyncIterator[Served]:
     for name in (KOKORO, WHISPER_BASE):
         if name in kind.changes.values():
             (models / name).symlink_to(model_folder(name))
+    if TINY in kind.changes.values():
+        write_pipeline(folder / "image_models" / TINY)
     async with served(folder, **kind.changes) as api:
         yield api
 
@@ -161,7 +176,7 @@ async def test_a_kill_is_told_and_got_over(tmp_path: Path, kind: Kind, monkeypat
 
 @pytest.mark.extended
 @pytest.mark.parametrize("how", ["kill", "stop", "memory"])
-@pytest.mark.parametrize("kind", [IMAGES, REAL_SPEECH, REAL_HEARING], ids=["images", "speech", "transcription"])
+@pytest.mark.parametrize("kind", EVERY, ids=EVERY_NAME)
 async def test_each_kind_gets_over_each_end(
     tmp_path: Path, kind: Kind, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +184,7 @@ async def test_each_kind_gets_over_each_end(
 
 
 @pytest.mark.extended
-@pytest.mark.parametrize("kind", [IMAGES, REAL_SPEECH, REAL_HEARING], ids=["images", "speech", "transcription"])
+@pytest.mark.parametrize("kind", EVERY, ids=EVERY_NAME)
 async def test_an_idle_kind_takes_no_memory(tmp_path: Path, kind: Kind) -> None:
     """Ten minutes are a hundredth of a second here."""
     changed = Kind(kind.kind, kind.path, kind.long, kind.short, {**kind.changes, "media_idle_timeout": 0.0002})
