@@ -301,7 +301,8 @@ class ModelCard:
     are its scores of a pair of texts, which stand between the three parts of `pair_frame`; those of a moderation model
     the scores of its labels, in the order of `label_groups`, where those of a group exclude each other.
     `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names the model
-    that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores.
+    that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores. `tuning`
+    says what a self-test chose for it, and why.
     """
 
     name: str
@@ -314,6 +315,7 @@ class ModelCard:
     parameters: int = 0
     size_bytes: int = 0
     gpu_bytes: int = 0
+    tuning: str = ""
     growth_bytes: int = 0
     chat_template: str | None = None
     instruction_template: str = ""
@@ -367,6 +369,7 @@ class LoadSpec:
 
     `context` 0 means what the model was trained for. `options` are the loader's own, by setting name, untyped; those left
     out have its defaults. `with_code` lets the model run Python code of its folder. `threads` are those of media models.
+    What a loader measures it may keep in `cache_folder`, where there is one.
     """
 
     name: str
@@ -383,6 +386,7 @@ class LoadSpec:
     ngram_tokens: int = 0
     with_code: bool = False
     threads: int = field(default=1, compare=False)
+    cache_folder: str = field(default="", compare=False)
 
     @property
     def speculates(self) -> bool:

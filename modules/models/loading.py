@@ -194,4 +194,6 @@ class ModelLoading:
             raise
         taken = f", {loaded.memory.host / 2**20:,.0f} MiB" if loaded.memory.host else ""
         _log.info("loaded %s in %.1f s%s", spec.name, time.monotonic() - started, taken)
+        if chosen := engine.card.tuning:
+            _log.info("self-test of %s: %s", spec.name, chosen)
         return loaded

@@ -164,7 +164,7 @@ def start(folder: Path, *flags: object, variables: Mapping[str, str] | None = No
 
 def launch(folder: Path, *flags: object, variables: Mapping[str, str] | None = None) -> LiveServer:
     """A server with the API and whatever `flags` say."""
-    usual = ("--api", "--api-port", 0, "--user-data-dir", folder)
+    usual = ("--api", "--api-port", 0, "--user-data-dir", folder, "--no-self-test")
     log_file = folder / "server.log"
     with log_file.open("w") as log:
         process = psutil.Popen(

@@ -1,11 +1,14 @@
-"""How much a model's cache holds and how it is used: decided at load time."""
+"""How much a model's cache holds and how it is used: decided at load time; and the parameters of its context."""
 
 from typing import Any
 
 from llama_cpp import llama_cpp as c
 
+from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
+from modules.backends.llamacpp.embedder import SEQUENCES
 from modules.backends.llamacpp.options import (
+    CACHE_TYPES,
     DRAFT_ROWS,
     SCORING_ROWS,
     LlamaCppOptions,
@@ -83,3 +86,35 @@ class ContextLayout:
         architecture = library.model_metadata(model, "general.architecture")
         stated = library.model_metadata(model, f"{architecture}.attention.key_length")
         return int(stated or c.llama_model_n_embd(model) // max(1, c.llama_model_n_head(model)))
+
+
+def context_params(options: LlamaCppOptions, layout: ContextLayout) -> Any:
+    params = c.llama_context_default_params()
+    params.n_ctx = layout.cells
+    params.n_batch = max(options.batch_size, layout.outputs, layout.whole_cells)
+    params.n_ubatch = min(layout.ubatch, params.n_batch)
+    params.n_seq_max = layout.sequences
+    params.n_outputs_max = layout.outputs
+    params.kv_unified = True
+    params.swa_full = options.swa_full
+    params.n_threads = options.threads or usable_cores()
+    params.n_threads_batch = options.threads_batch or params.n_threads
+    params.flash_attn_type = layout.flash_attention
+    params.type_k = params.type_v = CACHE_TYPES[options.cache_type].ggml
+    params.offload_kqv = not options.no_kv_offload
+    params.no_perf = True
+    return params
+
+
+def embedding_params(options: LlamaCppOptions, size: int, pooling: int) -> Any:
+    """An encoder looks at a whole text at once, so one batch has to hold the longest."""
+    params = c.llama_context_default_params()
+    params.n_ctx = params.n_batch = params.n_ubatch = size
+    params.n_seq_max = SEQUENCES
+    params.kv_unified = True
+    params.embeddings = True
+    params.pooling_type = pooling
+    params.n_threads = options.threads or usable_cores()
+    params.n_threads_batch = options.threads_batch or params.n_threads
+    params.no_perf = True
+    return params

@@ -8,19 +8,17 @@ from typing import Any, Final
 from llama_cpp import llama_cpp as c
 
 from modules.backends.base import read_options
-from modules.backends.cores import usable_cores
 from modules.backends.llamacpp import library
 from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.backend import Companions, LlamaBackend
 from modules.backends.llamacpp.control_vectors import apply_vectors, check_vectors
-from modules.backends.llamacpp.embedder import SEQUENCES, LlamaEmbedder
+from modules.backends.llamacpp.embedder import LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
-from modules.backends.llamacpp.layout import ContextLayout
+from modules.backends.llamacpp.layout import ContextLayout, context_params, embedding_params
 from modules.backends.llamacpp.media.opening import Projectors, check_on
 from modules.backends.llamacpp.media.reader import MediaReader
 from modules.backends.llamacpp.memory.placement import Devices, Placement
 from modules.backends.llamacpp.options import (
-    CACHE_TYPES,
     DEFAULT_CONTEXT,
     DRAFT_ROWS,
     GPU_PROGRAM,
@@ -35,6 +33,7 @@ from modules.backends.llamacpp.speculation.draft_model import DraftModel
 from modules.backends.llamacpp.speculation.ngrams import NgramSource
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.llamacpp.tuning.tuning import Tuning
 from modules.backends.model_templates import template_beside
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard, ModelKind
@@ -83,17 +82,19 @@ class LlamaCppLoader:
     def load(self, spec: LoadSpec, report: ReportProgress) -> LlamaBackend | LlamaEmbedder:
         options = read_options(LlamaCppOptions, spec)
         report_main, report_draft = _shares(spec, report)
+        tuning = Tuning(spec, options, report_main)
         self._log.buffers.begin()
-        model = self._loaded(spec, options, report_main)
+        model = self._loaded(spec, options, tuning.report_weights)
         if spec.kind is not ModelKind.CHAT:
             return self._embedder(spec, options, model)
         with ExitStack() as undo:
             undo.callback(c.llama_model_free, model)
+            options = tuning.tuned(model, self._devices.by_name(), lambda tried: self._layout(model, spec, tried))
             layout = self._layout(model, spec, options)
             projector = self._projectors.open(spec, options, model, layout)
             if projector is not None:
                 undo.callback(projector.close)
-            context = c.llama_init_from_model(model, _context_params(options, layout))
+            context = c.llama_init_from_model(model, context_params(options, layout))
             if not context:
                 raise LoadFailed(self._why_no_context(spec, layout))
             undo.callback(c.llama_free, context)
@@ -108,7 +109,7 @@ class LlamaCppLoader:
             planner = self._planner(spec, options, card, report_draft, can_cut=layout.can_share)
             undo.pop_all()
         _warm_up(context)
-        card = replace(card, gpu_bytes=self._gpu_bytes())
+        card = replace(card, gpu_bytes=self._gpu_bytes(), tuning=tuning.chosen)
         media = None if projector is None else MediaReader(projector, context)
         companions = Companions(planner=planner, media=media, adapters=adapters)
         return LlamaBackend(model, context, layout, card, self._log, companions=companions)
@@ -129,7 +130,7 @@ class LlamaCppLoader:
         draft_options = read_options(LlamaCppOptions, draft)
         model = self._loaded(draft, draft_options, report)
         layout = self._layout(model, draft, draft_options)
-        context = c.llama_init_from_model(model, _context_params(draft_options, layout))
+        context = c.llama_init_from_model(model, context_params(draft_options, layout))
         if not context:
             c.llama_model_free(model)
             raise LoadFailed(self._why_no_context(draft, layout))
@@ -147,11 +148,11 @@ class LlamaCppLoader:
         """The file says how vectors are pooled; where it does not, encoders mean all tokens and others the last one."""
         size = embedding_context(spec.context, _trained_context(model))
         encodes = bool(c.llama_model_has_encoder(model)) or not bool(c.llama_model_has_decoder(model))
-        context = c.llama_init_from_model(model, _embedding_params(options, size, c.LLAMA_POOLING_TYPE_UNSPECIFIED))
+        context = c.llama_init_from_model(model, embedding_params(options, size, c.LLAMA_POOLING_TYPE_UNSPECIFIED))
         if context and c.llama_pooling_type(context) == c.LLAMA_POOLING_TYPE_NONE:
             c.llama_free(context)
             pooling = c.LLAMA_POOLING_TYPE_MEAN if encodes else c.LLAMA_POOLING_TYPE_LAST
-            context = c.llama_init_from_model(model, _embedding_params(options, size, pooling))
+            context = c.llama_init_from_model(model, embedding_params(options, size, pooling))
         if not context:
             c.llama_model_free(model)
             raise LoadFailed(f"There is not enough memory for {spec.name} with a context of {size} tokens.")
@@ -267,38 +268,6 @@ def _load_mode(options: LlamaCppOptions) -> int:
     if options.mlock:
         return int(c.LLAMA_LOAD_MODE_MLOCK)
     return int(c.LLAMA_LOAD_MODE_NONE if options.no_mmap else c.LLAMA_LOAD_MODE_MMAP)
-
-
-def _context_params(options: LlamaCppOptions, layout: ContextLayout) -> Any:
-    params = c.llama_context_default_params()
-    params.n_ctx = layout.cells
-    params.n_batch = max(options.batch_size, layout.outputs, layout.whole_cells)
-    params.n_ubatch = min(layout.ubatch, params.n_batch)
-    params.n_seq_max = layout.sequences
-    params.n_outputs_max = layout.outputs
-    params.kv_unified = True
-    params.swa_full = options.swa_full
-    params.n_threads = options.threads or usable_cores()
-    params.n_threads_batch = options.threads_batch or params.n_threads
-    params.flash_attn_type = layout.flash_attention
-    params.type_k = params.type_v = CACHE_TYPES[options.cache_type].ggml
-    params.offload_kqv = not options.no_kv_offload
-    params.no_perf = True
-    return params
-
-
-def _embedding_params(options: LlamaCppOptions, size: int, pooling: int) -> Any:
-    """An encoder looks at a whole text at once, so one batch has to hold the longest."""
-    params = c.llama_context_default_params()
-    params.n_ctx = params.n_batch = params.n_ubatch = size
-    params.n_seq_max = SEQUENCES
-    params.kv_unified = True
-    params.embeddings = True
-    params.pooling_type = pooling
-    params.n_threads = options.threads or usable_cores()
-    params.n_threads_batch = options.threads_batch or params.n_threads
-    params.no_perf = True
-    return params
 
 
 def _facts(model: Any, *, has_gpu: bool) -> Facts:

@@ -157,24 +157,39 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         label="Prefix cache in main memory (tokens)",
     )
     threads: int = setting(
-        0, "Threads for generation; 0 takes one per physical core that the program may use.", ge=0, le=1024
+        0,
+        "Threads for generation; 0 takes one per physical core that the program may use, or fewer where the self-test finds "
+        "that faster.",
+        ge=0,
+        le=1024,
     )
     threads_batch: int = setting(
-        0, "Threads for prompt processing; 0 takes as many as --threads.", ge=0, le=1024, label="Batch threads"
+        0,
+        "Threads for prompt processing; 0 takes as many as --threads, or more where the self-test finds that faster.",
+        ge=0,
+        le=1024,
+        label="Batch threads",
     )
     batch_size: int = setting(2048, "Logical batch size in tokens.", ge=1, le=65536)
     ubatch_size: int = setting(
         0,
-        "Physical batch size in tokens; 0 takes 512 with a GPU, 128 without.",
+        "Physical batch size in tokens; 0 takes 512 with a GPU, 128 without, or what the self-test finds faster.",
         ge=0,
         le=65536,
         label="Physical batch size",
     )
     flash_attn: Literal["auto", "on", "off"] = setting(
         "auto",
-        "Flash attention; auto uses it wherever the model and the hardware allow it. Without a GPU, off computes a "
-        "prompt the same however it is cut into batches, and is slower.",
+        "Flash attention; auto uses it wherever the model and the hardware allow it, unless the self-test finds it slower. "
+        "Without a GPU, off is the mode whose lone greedy replies are bit for bit llama-cpp-python's: it computes a prompt "
+        "the same however it is cut into batches.",
         label="Flash attention",
+    )
+    self_test: bool = setting(
+        True,
+        "Measure once for each model and machine, at the first load and for about a second, what is left on automatic: "
+        "flash attention, --ubatch-size, --threads and --threads-batch.",
+        label="Self-test",
     )
     split_mode: Literal["layer", "row", "tensor", "none"] = setting(
         "layer", "How the model is split across several GPUs."

@@ -61,7 +61,7 @@ class LlamaCpp(BackendSpec):
     @override
     def completed(self, spec: LoadSpec, data: UserData, *, requested: Collection[str] = ()) -> LoadSpec:
         """The projector: by name, or the one that fits; and the control vectors."""
-        spec = _with_vectors(spec, data, requested)
+        spec = replace(_with_vectors(spec, data, requested), cache_folder=str(data.cache.absolute()))
         name = spec.options.get(_PROJECTOR)
         if not isinstance(name, str):
             return spec
