@@ -3,7 +3,7 @@
 While replies are running, a step that also reads prompts may take `GAP` times as long as one that only decodes, and
 somewhat longer when several prompts wait: so a prompt never stalls a stream, however long, and many are not starved by it.
 With nothing running, a step may take `IDLE_SECONDS`, which bounds how long a newcomer or a cancellation waits, or as long
-as a micro-batch takes, which is the least that is computed efficiently, but no longer than `MOST_SECONDS`.
+as the least takes that is computed efficiently, but no longer than `MOST_SECONDS`.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ _FALLING: Final = 0.7
 
 class PrefillBudget:
     """Measured costs: of a step that only decodes, and of each prompt token on top. `limit` caps every slice; `unit` tokens
-    are a micro-batch."""
+    are the least that is read efficiently."""
 
     def __init__(self, limit: int, *, unit: int = MIN_SLICE) -> None:
         self._limit = limit

@@ -81,7 +81,7 @@ class LlamaBackend:
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._window = layout.window
-        self._budget = PrefillBudget(capacity - layout.parallel - layout.draft_rows, unit=layout.ubatch)
+        self._budget = PrefillBudget(capacity - layout.parallel - layout.draft_rows, unit=layout.read_unit)
         self._host_buffer = HostBuffer(context, layout.host_cache_bytes)
         traits = CacheTraits(
             cells=int(c.llama_n_ctx(context)),

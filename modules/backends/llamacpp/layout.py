@@ -1,6 +1,6 @@
-"""How much a model's cache holds and how it is used: decided at load time; and the parameters of its context."""
+"""How much a model's cache holds and how it is used, and the parameters of its context."""
 
-from typing import Any
+from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
@@ -20,6 +20,8 @@ from modules.backends.llamacpp.options import (
 )
 
 _AUTO, _OFF, _ON = -1, 0, 1
+# With flash attention shorter slices take a quarter longer for each token, longer ones no less.
+_EFFICIENT_READ: Final = 64
 
 
 class ContextLayout:
@@ -73,6 +75,11 @@ class ContextLayout:
     @property
     def ubatch(self) -> int:
         return max(self._options.ubatch_size or usual_ubatch(uses_gpu=self.uses_gpu), self.whole_cells)
+
+    @property
+    def read_unit(self) -> int:
+        """Prompt tokens that are read about as fast in one step as more would be (docs/PERFORMANCE.md)."""
+        return self.ubatch if self.uses_gpu else min(self.ubatch, _EFFICIENT_READ)
 
     @property
     def host_cache_bytes(self) -> int:

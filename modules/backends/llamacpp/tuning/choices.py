@@ -19,7 +19,7 @@ _LARGE_UBATCH: Final = 256
 _MANY_THREADS: Final = 4
 
 
-class Choice(msgspec.Struct, frozen=True):
+class TunedChoice(msgspec.Struct, frozen=True):
     """What was chosen for a model on a machine; 0 and auto stand for the default. `reasons` says why, in words."""
 
     flash_attn: str = "auto"
@@ -40,7 +40,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TimedPair:
     """Seconds that the same work took with the default and with a candidate, right after each other."""
 
     default: float
@@ -80,7 +80,7 @@ def _other_ubatches(*, uses_gpu: bool) -> tuple[int, ...]:
     return tuple(size for size in (_SMALL_UBATCH, _LARGE_UBATCH) if size < usual or (size != usual and not uses_gpu))
 
 
-def is_better(pairs: Sequence[Pair]) -> bool:
+def is_better(pairs: Sequence[TimedPair]) -> bool:
     """Whether the candidate is faster beyond doubt: in the median by the margin, and in all pairs but one."""
     if len(pairs) < LEAST_PAIRS:
         return False
@@ -88,10 +88,10 @@ def is_better(pairs: Sequence[Pair]) -> bool:
     return median(pair.ratio for pair in pairs) <= 1 - MARGIN and won >= len(pairs) - 1
 
 
-def both(reading: Sequence[Pair], writing: Sequence[Pair]) -> list[Pair]:
+def both(reading: Sequence[TimedPair], writing: Sequence[TimedPair]) -> list[TimedPair]:
     """Prefill and decode in one figure, which each of them moves by the same share."""
-    return [Pair(1.0, (one.ratio * other.ratio) ** 0.5) for one, other in zip(reading, writing, strict=False)]
+    return [TimedPair(1.0, (one.ratio * other.ratio) ** 0.5) for one, other in zip(reading, writing, strict=False)]
 
 
-def shown_ratio(pairs: Sequence[Pair]) -> str:
+def shown_ratio(pairs: Sequence[TimedPair]) -> str:
     return f"{median(pair.ratio for pair in pairs):.2f}" if pairs else "not measured"

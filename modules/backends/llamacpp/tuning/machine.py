@@ -1,4 +1,4 @@
-"""What a measurement depends on: the processor, the cores, the graphics cards and the build of the library."""
+"""What a measurement depends on: processor, cores, graphics cards, build of the library."""
 
 import os
 import platform

@@ -1,5 +1,6 @@
-"""Measures, at the first load of a model on a machine, what is left on automatic: flash attention, the micro-batch and the
-numbers of threads.
+"""Measures at the first load of a model what is left on automatic.
+
+That is flash attention, the micro-batch and the numbers of threads.
 
 Each candidate is compared with the standing default in pairs, in alternating order, and has to win clearly: what a
 disturbed measurement chooses is the default. All together takes about a second; a question that would take much longer,
@@ -11,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any, Final, TypeAlias
 
 from modules.backends.llamacpp.options import LlamaCppOptions
-from modules.backends.llamacpp.tuning.choices import Choice, Pair, Questions, both, is_better, shown_ratio
+from modules.backends.llamacpp.tuning.choices import TunedChoice, TimedPair, Questions, both, is_better, shown_ratio
 from modules.backends.llamacpp.tuning.trial import Trial
 
 ParamsOf: TypeAlias = Callable[[LlamaCppOptions], Any]
@@ -41,14 +42,14 @@ class SelfTest:
         self._read_seconds = 0.0
         self._write_seconds = 0.0
 
-    def run(self, questions: Questions, report: Callable[[float], None]) -> Choice:
+    def run(self, questions: Questions, report: Callable[[float], None]) -> TunedChoice:
         """A choice of defaults where there is no memory to measure in."""
         try:
             return self._run(questions, report)
         except MemoryError:
-            return Choice(reasons="defaults, because there is no memory for a self-test")
+            return TunedChoice(reasons="defaults, because there is no memory for a self-test")
 
-    def _run(self, questions: Questions, report: Callable[[float], None]) -> Choice:
+    def _run(self, questions: Questions, report: Callable[[float], None]) -> TunedChoice:
         with ExitStack() as opened:
             default = self._opened(opened, self._options)
             self._look(default)
@@ -63,7 +64,7 @@ class SelfTest:
             threads = self._fewer_threads(chosen, questions.threads)
             threads_batch = self._more_threads(chosen, questions.threads_batch)
         report(1.0)
-        return Choice(flash, ubatch, threads, threads_batch, "; ".join(self._reasons))
+        return TunedChoice(flash, ubatch, threads, threads_batch, "; ".join(self._reasons))
 
     def _opened(self, opened: ExitStack, options: LlamaCppOptions) -> Trial:
         trial = Trial(self._model, self._params_of(options), CELLS)
@@ -159,12 +160,12 @@ def _from_start(trial: Trial, count: int) -> float:
     return trial.read(count)
 
 
-def _pairs(default: _Work, candidate: _Work, count: int) -> Iterator[Pair]:
+def _pairs(default: _Work, candidate: _Work, count: int) -> Iterator[TimedPair]:
     """In alternating order, so that what slows the machine down does not hit one of the two more than the other."""
     for number in range(count):
         if number % 2:
             later = candidate()
-            yield Pair(default(), later)
+            yield TimedPair(default(), later)
         else:
             first = default()
-            yield Pair(first, candidate())
+            yield TimedPair(first, candidate())

@@ -1,4 +1,4 @@
-"""Choices that were measured, kept in a file for each model, under a key of all that they depend on."""
+"""Choices that were measured, in a file for each model, by all that they depend on."""
 
 import hashlib
 import logging
@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-from modules.backends.llamacpp.tuning.choices import Choice
+from modules.backends.llamacpp.tuning.choices import TunedChoice
 from modules.paths import atomic_write
 
 _log = logging.getLogger(__name__)
 _FOLDER: Final = "self_tests"
 # A model is loaded in few ways; older ones are measured again.
 _MOST: Final = 8
-_DECODER: Final = msgspec.json.Decoder(dict[str, Choice])
+_DECODER: Final = msgspec.json.Decoder(dict[str, TunedChoice])
 
 
 class ChoiceStore:
@@ -25,10 +25,10 @@ class ChoiceStore:
         digest = hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()
         self._file = folder / _FOLDER / f"{digest[:24]}.json"
 
-    def get(self, key: str) -> Choice | None:
+    def get(self, key: str) -> TunedChoice | None:
         return self._all().get(key)
 
-    def put(self, key: str, choice: Choice) -> None:
+    def put(self, key: str, choice: TunedChoice) -> None:
         """A folder that cannot be written costs a measurement at each load, and a warning."""
         others = {other: kept for other, kept in self._all().items() if other != key}
         kept = {**dict(list(others.items())[-(_MOST - 1) :]), key: choice}
@@ -38,7 +38,7 @@ class ChoiceStore:
         except OSError as error:
             _log.warning("what was measured cannot be kept: %s", error.strerror)
 
-    def _all(self) -> Mapping[str, Choice]:
+    def _all(self) -> Mapping[str, TunedChoice]:
         try:
             return _DECODER.decode(self._file.read_bytes())
         except (OSError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""The options of one load, with what is left on automatic chosen by a measurement of this machine, made once."""
+"""The options of one load, with what is on automatic chosen by a measurement, made once."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path

@@ -8,8 +8,8 @@ from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.backends.llamacpp.tuning.choices import (
     LEAST_PAIRS,
     MARGIN,
-    Choice,
-    Pair,
+    TunedChoice,
+    TimedPair,
     Questions,
     both,
     is_better,
@@ -17,8 +17,8 @@ from modules.backends.llamacpp.tuning.choices import (
 )
 
 
-def pairs(*ratios: float) -> list[Pair]:
-    return [Pair(2.0, 2.0 * ratio) for ratio in ratios]
+def pairs(*ratios: float) -> list[TimedPair]:
+    return [TimedPair(2.0, 2.0 * ratio) for ratio in ratios]
 
 
 def test_a_clear_winner_is_taken() -> None:
@@ -78,7 +78,7 @@ def test_few_cores_are_all_used() -> None:
 
 
 def test_what_was_stated_stays() -> None:
-    choice = Choice("off", 256, 4, 16)
+    choice = TunedChoice("off", 256, 4, 16)
     found = choice.applied(LlamaCppOptions(threads=2, ubatch_size=64, flash_attn="on"))
     assert (found.flash_attn, found.ubatch_size, found.threads, found.threads_batch) == ("on", 64, 2, 0)
     free = choice.applied(LlamaCppOptions())

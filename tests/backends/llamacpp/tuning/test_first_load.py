@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.backends.llamacpp.tuning.choices import Choice
+from modules.backends.llamacpp.tuning.choices import TunedChoice
 from modules.backends.llamacpp.tuning.store import ChoiceStore
 from modules.engine.types import Generation, LoadSpec, Prompt
 from modules.sampling import Sampling
@@ -69,7 +69,7 @@ async def test_a_lone_greedy_reply_is_that_of_a_reference_with_the_same_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever a self-test chooses: here the choice stands in the file already."""
-    monkeypatch.setattr(ChoiceStore, "get", lambda self, key: Choice(flash, 64, 1, 2, "chosen"))
+    monkeypatch.setattr(ChoiceStore, "get", lambda self, key: TunedChoice(flash, 64, 1, 2, "chosen"))
     near_tie = 0.0 if flash == "off" else NEAR_TIE
     with reference(model_file(SMOLLM2), flash=flash != "off") as expected:
         async with llama_engine(llama_cpp, first_load(model_file(SMOLLM2), tmp_path)) as engine:

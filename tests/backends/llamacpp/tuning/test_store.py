@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from modules.backends.llamacpp.tuning.choices import Choice
+from modules.backends.llamacpp.tuning.choices import TunedChoice
 from modules.backends.llamacpp.tuning.store import ChoiceStore
 
-CHOICE = Choice("off", 64, 3, 4, "because")
+CHOICE = TunedChoice("off", 64, 3, 4, "because")
 
 
 def stored(folder: Path) -> Path:
