@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any, Final, TypeAlias
 
 from modules.backends.llamacpp.options import LlamaCppOptions
-from modules.backends.llamacpp.tuning.choices import TunedChoice, TimedPair, Questions, both, is_better, shown_ratio
+from modules.backends.llamacpp.tuning.choices import Questions, TimedPair, TunedChoice, both, is_better, shown_ratio
 from modules.backends.llamacpp.tuning.trial import Trial
 
 ParamsOf: TypeAlias = Callable[[LlamaCppOptions], Any]

@@ -8,9 +8,9 @@ from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.backends.llamacpp.tuning.choices import (
     LEAST_PAIRS,
     MARGIN,
-    TunedChoice,
-    TimedPair,
     Questions,
+    TimedPair,
+    TunedChoice,
     both,
     is_better,
     questions_for,
