@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import torch
 
+from modules.backends.hub.tokenizer import HubTokenizer
 from modules.backends.kv.plan import Action, CacheTraits, Copy, KvSlot, Remove, Slice, StepPlan
 from modules.backends.kv.prefill_budget import PrefillBudget
 from modules.backends.kv.scheduler import Scheduler
@@ -20,7 +21,6 @@ from modules.backends.sampling.stages import SamplerFacts
 from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.options import MOST_READ
 from modules.backends.transformers.runners import Piece, Runner
-from modules.backends.transformers.tokenizer import HubTokenizer
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
 from modules.engine.protocols import Output

@@ -3,8 +3,9 @@
 from typing import Final
 
 from modules.backends.base import MemoryEstimate
+from modules.backends.hub.cache_size import context_of, token_numbers
 from modules.backends.hub_folder import ModelFolder, Tensor
-from modules.backends.transformers.options import AUTO, DEFAULT_CONTEXT, DTYPES, SPARE_SHARE, TransformersOptions
+from modules.backends.transformers.options import AUTO, DTYPES, SPARE_SHARE, TransformersOptions
 from modules.engine.types import LoadSpec
 
 # Measured: PyTorch and Transformers, without the interpreter.
@@ -53,13 +54,6 @@ def number_size(folder: ModelFolder, options: TransformersOptions, *, uses_gpu: 
     return DTYPES.get(stated, DTYPES["bfloat16"]) if uses_gpu else DTYPES["float32"]
 
 
-def context_of(folder: ModelFolder, spec: LoadSpec) -> int:
-    """Tokens that one request may use."""
-    trained = folder.trained_context
-    wanted = spec.context or trained or DEFAULT_CONTEXT
-    return min(wanted, trained) if trained and folder.learns_positions else wanted
-
-
 def cache_cells(folder: ModelFolder, spec: LoadSpec, options: TransformersOptions) -> int:
     return max(context_of(folder, spec), options.cache_tokens)
 
@@ -67,29 +61,7 @@ def cache_cells(folder: ModelFolder, spec: LoadSpec, options: TransformersOption
 def cache_bytes(folder: ModelFolder, spec: LoadSpec, options: TransformersOptions, size: int) -> int:
     """What keys and values take once the cache is full, in numbers of `size` bytes."""
     tokens = cache_cells(folder, spec, options)
-    return (tokens + tokens // SPARE_SHARE) * token_bytes(folder, size)
-
-
-def token_bytes(folder: ModelFolder, size: int) -> int:
-    """What one token takes in the cache."""
-    heads = folder.number("num_attention_heads") or folder.number("n_head")
-    hidden = folder.number("hidden_size") or folder.number("n_embd")
-    width = folder.number("head_dim") or (hidden // heads if heads else 0)
-    shared = folder.number("num_key_value_heads") or heads
-    # Latent attention: keys have a part without positions, and are wider than values.
-    if apart := folder.number("qk_nope_head_dim"):
-        both = apart + folder.number("qk_rope_head_dim") + folder.number("v_head_dim")
-    else:
-        both = 2 * width
-    return _cached_layers(folder) * shared * both * size
-
-
-def _cached_layers(folder: ModelFolder) -> int:
-    """Layers that keep something of each token: attention, and not what has one state for all of them."""
-    kinds = folder.text.get("layer_types")
-    if isinstance(kinds, list):
-        return sum("attention" in str(kind) and "linear" not in str(kind) for kind in kinds)
-    return folder.number("num_hidden_layers") or folder.number("n_layer")
+    return (tokens + tokens // SPARE_SHARE) * token_numbers(folder) * size
 
 
 def _loaded(tensor: Tensor, size: int, options: TransformersOptions) -> int:

@@ -9,18 +9,18 @@ import torch
 
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
-from modules.backends.hub_folder import GENERATION, ModelFolder, optional_json
-from modules.backends.model_templates import template_beside
-from modules.backends.recommended_sampling import recommended_sampling
+from modules.backends.hub.cache_size import context_of
+from modules.backends.hub.card import hub_card
+from modules.backends.hub.tokenizer import HubTokenizer
+from modules.backends.hub_folder import ModelFolder
 from modules.backends.transformers import attention
 from modules.backends.transformers.adapters import PeftAdapters, check_adapter
 from modules.backends.transformers.backend import TransformersBackend
-from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells, context_of
+from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
 from modules.backends.transformers.refusals import check
 from modules.backends.transformers.runners import PackedRunner, Runner, SingleRunner, packs
-from modules.backends.transformers.tokenizer import HubTokenizer
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard
 from modules.errors import LoadFailed
@@ -35,7 +35,7 @@ class TransformersLoader:
         check(spec, folder, read_options(TransformersOptions, spec))
         for adapter in spec.adapters:
             check_adapter(adapter)
-        return _card(spec, folder, HubTokenizer(folder, folder.number("vocab_size")))
+        return hub_card(spec, folder, HubTokenizer(folder, folder.number("vocab_size")))
 
     def load(self, spec: LoadSpec, report: ReportProgress) -> TransformersBackend:
         folder = ModelFolder.read(Path(spec.path))
@@ -59,7 +59,7 @@ class TransformersLoader:
         cache = cache_bytes(folder, spec, options, model.dtype.itemsize)
         is_on_cpu = model.device.type == _CPU
         card = replace(
-            _card(spec, folder, tokenizer),
+            hub_card(spec, folder, tokenizer),
             parameters=sum(each.numel() for each in model.parameters()),
             # The cache is not there yet, and will be where the model is.
             growth_bytes=cache if is_on_cpu else 0,
@@ -123,34 +123,3 @@ def _mixes_lengths(folder: ModelFolder, spec: LoadSpec) -> bool:
     short = stated.get("original_max_position_embeddings") or folder.number("original_max_position_embeddings")
     bound = short or folder.trained_context
     return kind in {"dynamic", "longrope", "su"} and context_of(folder, spec) > int(bound)
-
-
-def _card(spec: LoadSpec, folder: ModelFolder, tokenizer: HubTokenizer) -> ModelCard:
-    def shown(token: int | None) -> str:
-        return "" if token is None else tokenizer.shown(token).decode("utf-8", "replace")
-
-    eos = tokenizer.eos_id if tokenizer.eos_id is not None else min(tokenizer.end_ids)
-    return ModelCard(
-        name=spec.name,
-        loader=spec.loader,
-        context=context_of(folder, spec),
-        trained_context=folder.trained_context,
-        vocabulary=tokenizer.size,
-        parallel=spec.parallel,
-        architecture=str(folder.config.get("model_type", "")),
-        size_bytes=sum(tensor.bytes for tensor in folder.tensors().values()),
-        chat_template=template_beside(folder.path),
-        instruction_template=spec.instruction_template,
-        bos_token=shown(tokenizer.bos_id),
-        eos_token=shown(eos),
-        bos_id=tokenizer.bos_id,
-        eos_ids=tuple(sorted(tokenizer.end_ids)),
-        adds_bos=tokenizer.adds_bos,
-        control_tokens=tokenizer.control_texts(),
-        infill_tokens=tokenizer.infill_ids,
-        can_constrain=True,
-        can_adapt=True,
-        adapters=tuple(adapter.name for adapter in spec.adapters),
-        kind=spec.kind,
-        recommended_sampling=recommended_sampling(optional_json(folder.path / GENERATION)),
-    )

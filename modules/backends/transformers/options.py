@@ -12,7 +12,6 @@ from modules.settings.options import SettingsGroup, setting
 DTYPES: Final = MappingProxyType({"float32": 4, "bfloat16": 2, "float16": 2})
 AUTO: Final = "auto"
 _DTYPE_SYNONYMS: Final = MappingProxyType({"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"})
-DEFAULT_CONTEXT: Final = 8192
 # The cache of a sequence grows by this part of what it holds, so that it is not copied for each token.
 SPARE_SHARE: Final = 8
 # Prompt tokens that one step reads, at most.

@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 import pytest
 
+from modules.backends.hub.cache_size import token_numbers
 from modules.backends.hub_folder import ModelFolder
 from modules.backends.registry import BACKENDS
 from modules.backends.transformers.attention import SequenceCache
-from modules.backends.transformers.estimate import token_bytes
 from modules.engine.process import ProcessEngine
 from modules.engine.types import Generation, LoadSpec, Prompt
 from modules.models.gauge import SystemMemory
@@ -82,7 +82,7 @@ async def test_the_cache_has_the_size_that_was_estimated(tmp_path: Path, config:
         await whole(engine, Generation(prompt=Prompt((40,) * 100), max_tokens=1))
         (cache,) = runner._caches.values()
         kept = kept_bytes(cache)
-    assert kept == 100 * token_bytes(ModelFolder.read(folder), 4)
+    assert kept == 100 * 4 * token_numbers(ModelFolder.read(folder))
 
 
 def kept_bytes(cache: Any) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
+from modules.backends.hub.tokenizer import HubTokenizer
 from modules.backends.hub_folder import ModelFolder
 from modules.backends.registry import BACKENDS
-from modules.backends.transformers.tokenizer import HubTokenizer
 from modules.engine.types import Constraint, Generation, Prompt
 from modules.errors import LoadFailed
 from modules.sampling import Sampling

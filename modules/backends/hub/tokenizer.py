@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
+from modules.backends.hub.pieces import TokenPieces
 from modules.backends.hub_folder import (
     GENERATION,
     TOKENIZER,
@@ -13,7 +14,6 @@ from modules.backends.hub_folder import (
     ModelFolder,
     optional_json,
 )
-from modules.backends.transformers.pieces import TokenPieces
 from modules.errors import BadRequest, LoadFailed
 
 _LETTER: Final = "a"
