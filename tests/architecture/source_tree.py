@@ -47,9 +47,10 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
 ROOMS: Final = {
     "llama_cpp": ("modules/backends/llamacpp/",),
     "onnxruntime": ("modules/backends/onnx/",),
-    "tokenizers": ("modules/backends/encoders/", "modules/backends/transformers/"),
+    "tokenizers": ("modules/backends/encoders/", "modules/backends/hub/"),
     "torch": (
         "modules/backends/transformers/",
+        "modules/backends/exllamav3/",
         "modules/backends/sentence_transformers/",
         "modules/backends/diffusers/",
     ),

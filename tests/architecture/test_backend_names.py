@@ -24,6 +24,7 @@ REGISTRY: Final = "modules/backends/registry.py"
 ALLOWED: Final = {
     "modules/chatmodels/remote/dialects.py": "knows a kind of server elsewhere by how it lists its models",
     "modules/models/downloads/plan.py": "tells formats of files on the hub apart, of which a loader reads only some",
+    "modules/backends/hub/tokenizer.py": "says with which library a file that is missing is written",
     "modules/backends/media.py": "sets a variable of a library that keeps the children of several engines offline",
     "modules/backends/diffusers/folder.py": "names the libraries whose classes a pipeline may be made of",
     "modules/backends/stable_diffusion_cpp/files.py": "reads image models in the same container, with the one parser of it",

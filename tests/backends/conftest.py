@@ -1,5 +1,6 @@
 """Engines on real models, loaded once for all tests that share them."""
 
+import types
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -37,3 +38,12 @@ def smollm2_folder(model_file: Callable[[str], Path]) -> Path:
     from tests.backends.transformers.folders import converted_smollm2  # noqa: PLC0415
 
     return converted_smollm2(model_file(SMOLLM2))
+
+
+@pytest.fixture(scope="session")
+def exllamav3() -> Iterator[types.ModuleType]:
+    """The library's own code, with its extension written out for a CPU."""
+    from tests.backends.exllamav3.extension import exllamav3_code  # noqa: PLC0415
+
+    with exllamav3_code() as library:
+        yield library

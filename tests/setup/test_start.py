@@ -11,6 +11,7 @@ import pytest
 from installer.media_models import TEST_FILES
 from installer.model_folders import TEST_FOLDERS, WEIGHTS
 from installer.models import TEST_MODELS
+from installer.test_wheels import TEST_WHEELS
 from tests.setup.checkout import (
     Checkout,
     add_finished_installation,
@@ -105,6 +106,11 @@ def test_tests_get_their_arguments_and_models(checkout: Checkout, tmp_path: Path
         if carried.voices is not None:
             (place / "voices").mkdir()
             (place / "voices" / "one.bin").touch()
+    for wheel in TEST_WHEELS:
+        marker = tmp_path / wheel.name / wheel.marker[0]
+        marker.parent.mkdir(parents=True)
+        with marker.open("wb") as file:
+            file.truncate(wheel.marker[1])
     add_templates(checkout, tmp_path)
     status, printed = checkout.run("test", "-k", "a or b", variables={"TEST_MODELS_DIR": str(tmp_path)})
     assert status == 0, printed

@@ -1,4 +1,4 @@
-"""How long a context a model folder can have, and what its keys and values take. Out of config.json only."""
+"""How long a context a model folder can have, and what its keys and values take."""
 
 from typing import Final
 

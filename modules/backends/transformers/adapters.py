@@ -5,19 +5,15 @@ Each is read once, and those that a batch needs are switched on before it.
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from typing_extensions import override
 
 from modules.backends.adapters import AdapterGroup, ModelAdapters
-from modules.backends.hub_folder import read_json
+from modules.backends.hub.adapter import check_adapter
 from modules.engine.types import Adapter
 from modules.errors import LoadFailed
 
-_CONFIG: Final = "adapter_config.json"
-_WEIGHTS: Final = "adapter_model.safetensors"
-_KIND: Final = "LORA"
 _SHOWN: Final = 300
 # No group is like it.
 _UNKNOWN: Final[AdapterGroup] = (("", 0.0),)
@@ -96,23 +92,6 @@ class PeftAdapters(ModelAdapters):
             self._peft = load(self._model, path, adapter_name=name, local_files_only=True)
         else:
             self._peft.load_adapter(path, adapter_name=name, local_files_only=True)
-
-
-def check_adapter(adapter: Adapter) -> None:
-    """Raises LoadFailed for what is no LoRA adapter in PEFT's format, or would have to be unpickled."""
-    folder = Path(adapter.path)
-    if not folder.is_dir():
-        raise LoadFailed(
-            f"The adapter {adapter.name} is not in PEFT's format: a folder with {_CONFIG} and {_WEIGHTS}. Put that folder into "
-            "the folder of the adapters."
-        )
-    kind = read_json(folder / _CONFIG).get("peft_type")
-    if kind != _KIND:
-        raise LoadFailed(f"{adapter.name} is no LoRA adapter; PEFT calls it {str(kind)[:40]!a}.")
-    if not (folder / _WEIGHTS).is_file():
-        raise LoadFailed(
-            f"The adapter {adapter.name} has no {_WEIGHTS}. Pickles are never read: convert it to safetensors."
-        )
 
 
 def _peft() -> Any:

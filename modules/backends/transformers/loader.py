@@ -9,12 +9,13 @@ import torch
 
 from modules.backends.base import read_options
 from modules.backends.cores import usable_cores
+from modules.backends.hub.adapter import check_adapter
 from modules.backends.hub.cache_size import context_of
 from modules.backends.hub.card import hub_card
 from modules.backends.hub.tokenizer import HubTokenizer
 from modules.backends.hub_folder import ModelFolder
 from modules.backends.transformers import attention
-from modules.backends.transformers.adapters import PeftAdapters, check_adapter
+from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.backend import TransformersBackend
 from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells
 from modules.backends.transformers.library import transformers

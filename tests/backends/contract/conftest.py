@@ -40,6 +40,14 @@ def made(name: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManag
         return scripted_engine(scripted_spec(**LIMITS))
     if name == "scripted, process":
         return in_a_process(scripted_spec(**LIMITS))
+    if name == "ExLlamaV3":
+        # Imported with it: PyTorch, and the library's code.
+        from tests.backends.exllamav3.engines import exllamav3_engine, exllamav3_spec, plain_folder  # noqa: PLC0415
+
+        request.getfixturevalue("exllamav3")
+        folder = plain_folder(request.getfixturevalue("tmp_path_factory").mktemp("exl3") / "tiny")
+        pages = (PARALLEL + 1) * CONTEXT
+        return exllamav3_engine(exllamav3_spec(folder, **LIMITS, page_cache_tokens=pages, scored_tokens=CONTEXT))
     model_file: Callable[[str], Path] = request.getfixturevalue("model_file")
     if name.startswith("Transformers"):
         folder = request.getfixturevalue("smollm2_folder")
@@ -59,6 +67,7 @@ def made(name: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManag
         "scripted, process",
         pytest.param("llama.cpp", marks=pytest.mark.model),
         pytest.param("llama.cpp, process", marks=pytest.mark.model),
+        pytest.param("ExLlamaV3", marks=[pytest.mark.model, pytest.mark.extended]),
         pytest.param("Transformers", marks=[pytest.mark.model, pytest.mark.extended]),
         pytest.param("Transformers, process", marks=[pytest.mark.model, pytest.mark.extended]),
     ],
