@@ -24,7 +24,8 @@ from modules.backends.sampling.row_sampler import sampler_of_rows
 from modules.backends.sampling.stages import SamplerFacts
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Generation, Job, ModelCard, Output
+from modules.engine.protocols import Output
+from modules.engine.types import Finish, Generation, Job, ModelCard
 from modules.errors import BadRequest, ContextTooLong
 
 _BREAKERS_REMEMBERED: Final = 16

@@ -10,7 +10,8 @@ from modules.backends.exllamav3.options import PAGE
 from modules.backends.exllamav3.sampling import Drawn, HostSampler, WatchedSampler
 from modules.backends.hub.tokenizer import HubTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Finish, Job, Output, PromptProgress, TokenLogprob
+from modules.engine.protocols import Output
+from modules.engine.types import Finish, Job, PromptProgress, TokenLogprob
 
 
 @dataclass(slots=True, eq=False)
