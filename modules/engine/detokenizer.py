@@ -3,6 +3,7 @@
 import codecs
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import Final
 
 from modules.engine.media import count_cells
 from modules.engine.protocols import Drafter, Output
@@ -28,9 +29,11 @@ class Rejected:
     predicted: int = 0
 
     def and_of(self, output: Output) -> "Rejected":
-        if not output.rejected:
-            return self
         return Rejected(self.all + output.rejected, self.predicted + output.mispredicted)
+
+
+_NOTHING: Final = Rejected()
+_START: Final = (0,)
 
 
 class ReplyText:
@@ -53,7 +56,7 @@ class ReplyText:
         self._cached = self._from_disk = 0
         self._drafted: Counter[Drafter | None] = Counter()
         self._rejected = Rejected()
-        self._untold = Rejected()
+        self._untold = _NOTHING
 
     @property
     def usage(self) -> Usage:
@@ -75,8 +78,9 @@ class ReplyText:
     def feed(self, output: Output) -> Chunk | None:
         if output.progress is not None:
             self._cached, self._from_disk = output.progress.cached, output.progress.from_disk
-        self._rejected = self._rejected.and_of(output)
-        self._untold = self._untold.and_of(output)
+        if output.rejected:
+            self._rejected = self._rejected.and_of(output)
+            self._untold = self._untold.and_of(output)
         if output.token is None or output.token in self._generation.stop_token_ids:
             return self._without_token(output)
         return self._with_token(output)
@@ -93,6 +97,9 @@ class ReplyText:
     def _with_token(self, output: Output) -> Chunk | None:
         assert output.token is not None
         text = self._decoder.decode(output.data)
+        if text and self._is_plain(output):
+            self._count += 1
+            return Chunk(text=text, tokens=(output.token,), starts=_START, logprobs=_of_one(output.logprob))
         self._count += 1
         self._drafted[output.drafted_by] += 1
         self._waiting.append(_Printed(output.token, len(text), output.logprob, output.drafted_by))
@@ -106,6 +113,20 @@ class ReplyText:
         if not released.text and output.prompt_logprobs is None and output.progress is None:
             return None
         return self._chunk(released, output)
+
+    def _is_plain(self, output: Output) -> bool:
+        """Whether its token is said alone and at once, as nearly all are: that is made quick."""
+        return (
+            self._stops.is_idle
+            and not self._waiting
+            and not self._surplus
+            and output.finish is None
+            and output.drafted_by is None
+            and output.progress is None
+            and output.prompt_logprobs is None
+            and self._untold is _NOTHING
+            and self._count + 1 < self._limit
+        )
 
     def _flush(self) -> Released:
         """What was held back. Bytes of a character that never became whole are no text: the reply ends before it."""
@@ -131,7 +152,7 @@ class ReplyText:
     ) -> Chunk:
         printed = self._released_tokens(len(released.text), everything=finish is not None and released.stop is None)
         drafted = Counter(entry.drafted_by for _, entry in printed)
-        untold, self._untold = self._untold, Rejected()
+        untold, self._untold = self._untold, _NOTHING
         return Chunk(
             text=released.text,
             tokens=tuple(entry.token for _, entry in printed),
@@ -165,6 +186,10 @@ class ReplyText:
     def _is_next_covered(self, available: int) -> bool:
         """True when the next token that prints something begins within `available` characters."""
         return available > 0 and any(entry.length for entry in self._waiting)
+
+
+def _of_one(logprob: TokenLogprob | None) -> tuple[TokenLogprob, ...]:
+    return () if logprob is None else (logprob,)
 
 
 def _accepted(drafted: "Counter[Drafter | None]") -> int:

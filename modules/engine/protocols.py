@@ -4,7 +4,6 @@ With what the steps of a backend give.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -40,8 +39,7 @@ class Drafter(StrEnum):
     MODEL = "model"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a backend step did for a job: at most one token, its bytes, or the end. A step may do several.
 
     `data` is empty for tokens that print nothing. Without a token, `logprob` is of the one that ended the reply.

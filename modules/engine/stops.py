@@ -24,6 +24,11 @@ class StopScanner:
         self._initials = frozenset(stop[0] for stop in self._stops)
         self._held = ""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to look for, so that no text is held back."""
+        return not self._stops
+
     def feed(self, text: str) -> Released:
         if not self._stops:
             return Released(text)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
+import msgspec
+
 from modules.sampling import Sampling
 
 
@@ -205,8 +207,7 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A piece of a reply: whole characters of text, never part of a stop string, and what belongs to them.
 
     `starts` says of each of `tokens` at which character of `text` its own begins; without, all are taken to begin with

@@ -1,10 +1,11 @@
 """Bytes become whole characters, tokens go with their text, and every ending is the right one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from modules.engine.detokenizer import ReplyText
 from modules.engine.protocols import Drafter, Output

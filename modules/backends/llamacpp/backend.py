@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
+from msgspec.structs import replace
 
 from modules.backends.kv.host_cache import HostCache
 from modules.backends.kv.plan import (
