@@ -24,7 +24,7 @@ from modules.backends.sampling.row_sampler import sampler_of_rows
 from modules.backends.sampling.stages import SamplerFacts
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.protocols import Output
+from modules.engine.protocols import Drafter, Output
 from modules.engine.types import Finish, Generation, Job, ModelCard
 from modules.errors import BadRequest, ContextTooLong
 
@@ -38,13 +38,13 @@ _NO_MEMORY: Final = "There is not enough memory for this request. Shorten it."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedParts:
-    """What the loader brought up, and `ExLlamaV3Backend` owns. `drafts` says whether tokens are guessed."""
+    """What the loader brought up, and `ExLlamaV3Backend` owns. `drafter` is what guesses tokens, if anything does."""
 
     models: tuple[Any, ...]
     generator: Any
     scorer: PromptScorer | None = None
     reader: VisionReader | None = None
-    drafts: bool = False
+    drafter: Drafter | None = None
 
 
 class ExLlamaV3Backend:
@@ -216,7 +216,7 @@ class ExLlamaV3Backend:
         generation = task.job.generation
         room = self._card.context - task.prompt_length
         wanted = generation.max_tokens
-        task.known = len(task.ids)
+        task.known, task.drafter = len(task.ids), self._parts.drafter
         task.sampler = self._sampler(task)
         task.run = exllamav3.Job(
             torch.tensor([task.ids], dtype=torch.long),
@@ -246,7 +246,9 @@ class ExLlamaV3Backend:
             return DeviceSampler(steps, generation.logprobs, size, self._tokenizer)
         history = [token for token in generation.prompt.tokens if token >= 0]
         sampler = sampler_of_rows(generation, history, self._facts(generation, history), self._ends, task.guide)
-        return HostSampler(generation, sampler, history, self._tokenizer, size, is_drafted=self._parts.drafts)
+        return HostSampler(
+            generation, sampler, history, self._tokenizer, size, is_drafted=self._parts.drafter is not None
+        )
 
     def _facts(self, generation: Generation, prompt: Sequence[int]) -> SamplerFacts:
         sampling = generation.sampling

@@ -70,7 +70,7 @@ class ExLlamaV3Loader:
             generator=generator,
             scorer=loading.scorer(tokenizer),
             reader=reader,
-            drafts=loading.drafted > 0,
+            drafter=loading.drafter,
         )
         card = replace(
             _card(spec, folder, tokenizer, options, loading.config),

@@ -8,6 +8,7 @@ from modules.backends.exllamav3.library import exllamav3
 from modules.backends.exllamav3.options import FULL_BITS, ExLlamaV3Options, in_pages
 from modules.backends.exllamav3.scoring import PromptScorer
 from modules.backends.hub.tokenizer import HubTokenizer
+from modules.engine.protocols import Drafter
 from modules.engine.types import LoadSpec
 
 # Names of the parts that a model may have beside the one for text.
@@ -74,6 +75,12 @@ class Loading:
     @property
     def models(self) -> tuple[Any, ...]:
         return tuple(model for model in (self.model, self.draft) if model is not None)
+
+    @property
+    def drafter(self) -> Drafter | None:
+        if self.draft is not None:
+            return Drafter.MODEL
+        return Drafter.NGRAM if self.spec.ngram_tokens else None
 
     @property
     def drafted(self) -> int:

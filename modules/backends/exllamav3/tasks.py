@@ -10,7 +10,7 @@ from modules.backends.exllamav3.options import PAGE
 from modules.backends.exllamav3.sampling import Drawn, HostSampler, WatchedSampler
 from modules.backends.hub.tokenizer import HubTokenizer
 from modules.engine.constraints.matcher import Guide
-from modules.engine.protocols import Output
+from modules.engine.protocols import Drafter, Output
 from modules.engine.types import Finish, Job, PromptProgress, TokenLogprob
 
 
@@ -28,6 +28,7 @@ class GeneratorTask:
     sampler: WatchedSampler | None = None
     filter: GuideFilter | None = None
     known: int = 0
+    drafter: Drafter | None = None
     rejected: int = 0
     scored: tuple[TokenLogprob | None, ...] | None = None
     has_begun: bool = False
@@ -61,7 +62,7 @@ class GeneratorTask:
             output = self._output(token, about, tokenizer)
             if output.error is None and output.finish is None and is_last and end is not None:
                 output = replace(output, finish=self._finish(end))
-            yield replace(output, was_drafted=not is_last, rejected=rejected if is_last else 0)
+            yield replace(output, drafted_by=None if is_last else self.drafter, rejected=rejected if is_last else 0)
             if output.finish is not None or output.error is not None:
                 return
         if self.filter is not None and self.filter.failure and not tokens:
