@@ -153,7 +153,7 @@ async def test_new_installations_have_what_is_recommended_until_something_else_i
     async with a_tab(tmp_path) as tab:
         tab.seen.show(await tab.parameters.opened())
         presets = tab.parameters.presets
-        assert (tab.seen.values[presets.menu], tab.seen.values[presets.name]) == (RECOMMENDED, "")
+        assert tab.seen.values[presets.menu] == RECOMMENDED
         assert (tab["temperature"], tab["top_p"], tab["top_k"], tab["min_p"]) == (0.7, 0.95, 40, 0.05)
         await tab.note("min_p", 0)
         assert "general values" in tab.source

@@ -1,6 +1,7 @@
-"""A menu of the user's files of one kind: choose, save under a name, delete after a second click."""
+"""A menu of the user's files of one kind: choose, save, save under another name, delete after a second click."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,12 @@ Fill = Callable[[str], Awaitable[Shown]]
 Save = Callable[[str, Entered], Awaitable[None]]
 
 QUIET: Final = {"show_progress": "hidden", "api_visibility": "private"}
+# What the page's script asks, for each kind of file.
+_SAVE_AS: Final = {
+    "preset": "Save preset as",
+    "grammar": "Save grammar as",
+    "instruction template": "Save instruction template as",
+}
 _SHARED: Final = "With --multi-user the page changes no files."
 
 
@@ -52,14 +59,15 @@ class FileMenu:
         self._fixed = tuple(fixed)
         name = kind.replace(" ", "-")
         names = [*fixed, *files.names()]
-        with gr.Row(elem_classes="tight", equal_height=True):
-            self.menu = name_menu(
-                names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
-            )
-            self.name = gr.Textbox(self.file_name(chosen), label="Save as", max_lines=1, elem_id=f"{name}-name")
+        self.menu = name_menu(
+            names, value=chosen if chosen in names else None, label=kind.capitalize(), elem_id=f"{name}-menu"
+        )
+        # What the page's script has asked for.
+        self.name = gr.Textbox("", visible="hidden", elem_id=f"{name}-name")
         with gr.Row(elem_classes="tight") as self.buttons:
             self._save = gr.Button("Save", size="sm", elem_id=f"save-{name}")
-            self._delete = gr.Button("Delete", size="sm", elem_id=f"delete-{name}")
+            self._save_as = gr.Button("Save as…", size="sm", elem_id=f"save-{name}-as")
+            self._delete = gr.Button("Delete", size="sm", elem_classes="quiet-button", elem_id=f"delete-{name}")
             self._confirm = gr.Button(
                 "Delete permanently", size="sm", variant="stop", visible=False, elem_id=f"confirm-delete-{name}"
             )
@@ -73,9 +81,16 @@ class FileMenu:
     def connect(self, filled: list[Component], entered: set[Component]) -> None:
         """`filled` are the components that `fill` fills, `entered` those that `save` reads."""
         self.menu.input(self.choose, [self.menu], [*self.components, *filled], trigger_mode="always_last", **QUIET)
-        gr.on([self._save.click, self.name.submit], self.keep, {self.name, *entered}, self.components, **QUIET)
+        for button, asks in ((self._save, False), (self._save_as, True)):
+            # Without a file to save to, or for another one, the page's script asks for a name.
+            named = button.click(None, [self.menu], [self.name], js=self._asks_name(always=asks), **QUIET)
+            named.success(self.keep, {self.menu, self.name, *entered}, self.components, **QUIET)
         self._delete.click(self.ask, [self.menu], [self._confirm], **QUIET)
         self._confirm.click(self.delete, [self.menu], self.components, **QUIET)
+
+    def _asks_name(self, *, always: bool) -> str:
+        words = json.dumps([_SAVE_AS[self._kind], always, self._fixed])
+        return f"(chosen) => window.nameFile(chosen, ...{words})"
 
     async def listed(self, chosen: str | None) -> Shown:
         """The menu with the files that there are now, on which `chosen` is marked."""
@@ -110,7 +125,7 @@ class FileMenu:
 
     async def _chosen(self, name: str | None) -> Shown:
         shown = await self._fill(name) if name else {}
-        return {self.name: self.file_name(name), self._confirm: gr.Button(visible=False), **shown}
+        return {self._confirm: gr.Button(visible=False), **shown}
 
     async def _kept(self, entered: Entered) -> Shown:
         self.refuse_shared()
@@ -119,9 +134,11 @@ class FileMenu:
             raise BadRequest(f"Give the {self._kind} a name to save it under.")
         if name in self._fixed:
             raise BadRequest(f"{name} is not a file. Give the {self._kind} another name.")
+        if name != entered.get(self.menu) and name in await asyncio.to_thread(self._files.names):
+            raise BadRequest(text("There is one called {name} already. Choose another name.", name=name))
         await self._write(name, entered)
         gr.Info(text("Saved the {kind} {name}.", kind=text(self._kind.capitalize()), name=name))
-        return {**await self.listed(name), self.name: name}
+        return {**await self.listed(name), self.name: ""}
 
     async def _deleted(self, name: str) -> Shown:
         self.refuse_shared()

@@ -87,8 +87,10 @@ class ParametersTab:
             fixed=[RECOMMENDED],
         )
         with self.presets.buttons:
-            self._restore = gr.Button("Reset to preset", size="sm", elem_id="restore-preset")
-            self._neutralize = gr.Button("Neutralize", size="sm", elem_id="neutralize")
+            self._restore = gr.Button(
+                "Reset to preset", size="sm", elem_classes="quiet-button", elem_id="restore-preset"
+            )
+            self._neutralize = gr.Button("Neutralize", size="sm", elem_classes="quiet-button", elem_id="neutralize")
         self._source = gr.Markdown(source_text(page.saved_settings), elem_id="sampling-source")
         self._differing = gr.HTML(
             "[]", html_template="", js_on_load=_DIFFERING, elem_id="parameters-differing", visible=True
@@ -131,9 +133,7 @@ class ParametersTab:
         await self._read_preset(settings.preset)
         return {
             **await self.presets.listed(self._chosen_preset),
-            self.presets.name: self.presets.file_name(self._chosen_preset),
             **await self.grammars.listed(None),
-            self.grammars.name: "",
             **self._refilled(settings, [_ORDER, *FIELDS]),
         }
 

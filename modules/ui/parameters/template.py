@@ -70,7 +70,6 @@ class Templates:
     async def opened(self) -> Shown:
         return {
             **await self.menu.listed(None),
-            self.menu.name: "",
             **await self._told_in_use(),
             self._dialogue: self._page.settings.chat_template_str,
         }

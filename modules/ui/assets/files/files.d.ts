@@ -43,5 +43,7 @@ interface Window {
   libraryFiles: {
     manage(element: HTMLElement, server: FilesServer, kind: FileKindName, changed: () => void): void;
   };
+  /** The name to save under: the chosen one's, or one that is asked for; never answered where that was dismissed. */
+  nameFile(chosen: string | null, title: string, always: boolean, fixed: string[]): Promise<string>;
   bookForm(rows: BookRow[], more: number): FileForm;
 }
