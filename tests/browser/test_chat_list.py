@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.sites import Site
+from tests.browser.sites import Site, keep_earlier_chat
 from tests.browser.visits import visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -260,3 +260,22 @@ async def test_character_is_chosen_while_a_chat_of_another_is_open(browser: Brow
         await expect(chat.replies).to_have_count(1)
         await expect(chat.notices).to_have_count(0)
         await chat.speak_with_nobody()
+
+
+async def test_all_chats_are_deleted_once_their_number_is_confirmed(chat: ChatPage, scripted: Site) -> None:
+    await chat.say("echo: Before all is gone")
+    dialog = chat.page.get_by_role("dialog")
+    for answer in ("Cancel", "Delete"):
+        await chat.page.get_by_role("button", name="More for chats").click()
+        await chat.page.get_by_role("menuitem", name="Delete all chats").click()
+        await expect(dialog).to_contain_text(re.compile(r"Delete all \d+ chats\?"))
+        assert scripted.chats()
+        await dialog.get_by_role("button", name=answer).last.click()
+        await expect(dialog).to_have_count(0)
+    await expect(chat.chats).to_have_count(0)
+    await expect(chat.replies).to_have_count(0)
+    assert not scripted.chats()
+    # The file of another day, with which sites begin, may be waited for by the next one.
+    keep_earlier_chat(scripted.data)
+    await chat.say("echo: And on it goes")
+    await expect(chat.chosen).to_contain_text("And on it goes")

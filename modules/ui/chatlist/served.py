@@ -1,7 +1,8 @@
 """What the script of the list asks the server, without any event of the page."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from modules.library.chats.arrangement import Arrangement
 from modules.library.chats.histories import Place
 from modules.ui.chatlist.rows import MOST_CHATS, SHOWN_CHATS, ChatRows, Rows
 from modules.ui.page.access import check_saves
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page
+from modules.ui.replies.tab_state import ChatTab
 
 # A proxy may end what it hears nothing of for longer.
 _WAIT_SECONDS: Final = 20.0
@@ -36,7 +39,11 @@ def served_functions(page: Page, rows: ChatRows) -> list[Served]:
         """Does what `act` says to a chat or folder, and returns the list."""
         return await _told(_arranged(page, rows, asked))
 
-    return [list_changes, search_chats, arrange_chats]
+    async def delete_chats(asked: Any) -> Rows:  # noqa: ANN401
+        """How many chats there are, of all characters; with that `count` they are all deleted."""
+        return await _told(_cleared(page, asked))
+
+    return [list_changes, search_chats, arrange_chats, delete_chats]
 
 
 async def _told(work: Awaitable[Rows]) -> Rows:
@@ -82,6 +89,29 @@ async def _arranged(page: Page, rows: ChatRows, asked: object) -> Rows:
     await asyncio.to_thread(page.runtime.library.chats.change, place, act)
     page.list_changes.note()
     return await rows.rows(place, SHOWN_CHATS)
+
+
+async def _cleared(page: Page, asked: object) -> Rows:
+    check_saves(page.settings)
+    count, library = _object(asked).get("count"), page.runtime.library
+    there = [(place, chat) for place, chat, _ in await asyncio.to_thread(library.histories.paths)]
+    if count is None:
+        return {"count": len(there)}
+    if count != len(there):
+        raise BadRequest(text("There are {count} chats by now. Look again, nothing was deleted.", count=len(there)))
+    for place, chat in there:
+        tab = ChatTab(place=place, chat=chat)
+        if page.active_replies.running(tab) is not None:
+            await page.active_replies.end(tab)
+    await asyncio.to_thread(_delete_all, page, there)
+    page.list_changes.note()
+    return {"count": 0}
+
+
+def _delete_all(page: Page, there: Sequence[tuple[Place, str]]) -> None:
+    for place, chat in there:
+        with suppress(NotFound):
+            page.runtime.library.chats.delete(place, chat)
 
 
 def _act(content: Asked) -> Callable[[Arrangement], Arrangement]:

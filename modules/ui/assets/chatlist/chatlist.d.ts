@@ -43,7 +43,7 @@ interface ChatSection {
   chats: ChatRow[];
 }
 /** Functions of the server, each with one object. */
-type ChatServer = Record<"list_changes" | "search_chats" | "arrange_chats", (asked: Record<string, unknown>) => Promise<any>>;
+type ChatServer = Record<"list_changes" | "search_chats" | "arrange_chats" | "delete_chats", (asked: Record<string, unknown>) => Promise<any>>;
 interface ChatActs {
   open(asked: { chat: string; back?: boolean }): void;
   rename(asked: { chat: string; name: string }): void;
@@ -71,6 +71,8 @@ interface Window {
     item(id: string): HTMLElement | null;
     open(chat: string, options?: { back?: boolean }): void;
     arrange(asked: Record<string, unknown>): Promise<void>;
+    /** Asks how many chats there are, and deletes them all when that is confirmed. */
+    removeAll(): Promise<void>;
     search(words: string): Promise<void>;
     rename(id: string): void;
     remove(id: string): void;

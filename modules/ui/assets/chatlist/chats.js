@@ -277,6 +277,19 @@
       take(await server.arrange_chats({ character: list.character, ...told }));
       if (limit > list.chats.length) take(await ask(""));
     },
+    async removeAll() {
+      const { count, error } = await server.delete_chats({});
+      if (error) return this.tell(error);
+      const isMeant = count > 0 && await window.overlay.confirm({
+        title: window.text("Delete all {count} chats?", { count }),
+        text: window.text("Those of all characters go, too. This cannot be undone. Export them first to keep them."),
+        confirm: window.text("Delete {count} chats", { count }), cancel: window.text("Cancel"), isDangerous: true,
+      });
+      if (!isMeant) return;
+      const answer = await server.delete_chats({ count });
+      if (answer.error) return this.tell(answer.error);
+      this.open("");
+    },
     async search(looked) {
       const number = ++asked;
       words = looked.trim();

@@ -79,9 +79,10 @@
   const importChats = () => document.querySelector("#import-chats button, button#import-chats")?.click();
   const exportAll = () => pastChats.acts.save({ chat: "", format: "zip" });
   // The same stands in the settings.
+  const deleteAll = () => pastChats.removeAll();
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-chats]") : null;
-    if (button) (button.dataset.chats === "export" ? exportAll : importChats)();
+    if (button) ({ export: exportAll, import: importChats, delete: deleteAll })[/** @type {"export" | "import" | "delete"} */ (button.dataset.chats)]?.();
   });
 
   pastChats.connectMenu = (element) => {
@@ -92,6 +93,8 @@
       { separator: true },
       { label: window.text("Import chats…"), detail: window.text(".json, .md or .zip"), act: importChats },
       { label: window.text("Export all chats"), detail: window.text(".zip"), act: exportAll },
+      { separator: true },
+      { label: window.text("Delete all chats…"), isDangerous: true, act: deleteAll },
     ], { label: window.text("More for chats") }));
   };
 })();

@@ -12,6 +12,7 @@ _FILES: Final = """<div class="chat-files">
 exported here or by text-generation-webui.</p>
 <button type="button" data-chats="export">Export all chats</button>
 <button type="button" data-chats="import">Import chats…</button>
+<button type="button" data-chats="delete">Delete all chats…</button>
 </div>"""
 
 
