@@ -49,6 +49,7 @@ async def test_preset_is_saved_and_loaded(chat: ChatPage, scripted: Site) -> Non
     page = chat.page
     await chat.inspect("Sampling")
     await chat.choose("#preset-menu", "min_p")
+    await expect(page.locator("#parameter-min-p input[type=number]")).to_have_value("0.05")
     temperature = page.locator("#parameter-temperature input[type=number]")
     await temperature.press("ControlOrMeta+a")
     await temperature.press_sequentially("0.35")
