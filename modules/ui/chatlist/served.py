@@ -14,7 +14,6 @@ from modules.ui.chatlist.rows import MOST_CHATS, SHOWN_CHATS, ChatRows, Rows
 from modules.ui.page.access import check_saves
 from modules.ui.page.languages import text
 from modules.ui.page.page import Page
-from modules.ui.replies.tab_state import ChatTab
 
 # A proxy may end what it hears nothing of for longer.
 _WAIT_SECONDS: Final = 20.0
@@ -99,10 +98,7 @@ async def _cleared(page: Page, asked: object) -> Rows:
         return {"count": len(there)}
     if count != len(there):
         raise BadRequest(text("There are {count} chats by now. Look again, nothing was deleted.", count=len(there)))
-    for place, chat in there:
-        tab = ChatTab(place=place, chat=chat)
-        if page.active_replies.running(tab) is not None:
-            await page.active_replies.end(tab)
+    await page.active_replies.end_all()
     await asyncio.to_thread(_delete_all, page, there)
     page.list_changes.note()
     return {"count": 0}

@@ -1,4 +1,4 @@
-"""A menu of the user's files of one kind: choose, save, save under another name, delete after a second click."""
+"""A menu of the user's files of one kind: choose, save, save as, delete after a second click."""
 
 import asyncio
 import json

@@ -174,6 +174,11 @@ class ActiveReplies:
         if task := self._tasks.get(tab.key):
             await asyncio.wait([task], timeout=_END_SECONDS)
 
+    async def end_all(self) -> None:
+        """As `end`, for every chat that is kept."""
+        tabs = [ChatTab(place=place, chat=chat) for place, chat in self._replies]
+        await asyncio.gather(*map(self.end, tabs))
+
     async def aclose(self) -> None:
         tasks = [*self._tasks.values(), *self._later]
         for task in tasks:
