@@ -17,7 +17,10 @@ CALL = 'echo: <tool_call>\n{"name": "word_count", "arguments": {"text": "one two
 async def asking(chat: ChatPage) -> AsyncIterator[ChatPage]:
     """A chat whose model may count words, if it is allowed to each time."""
     await chat.inspect("Tools")
-    tool, ask = chat.page.locator("#tools input[name=word_count]"), chat.page.get_by_label("Ask before running tools")
+    tool, ask = (
+        chat.page.locator("#tools input[name=word_count]"),
+        chat.page.locator("#inspector").get_by_label("Ask before running tools"),
+    )
     await tool.check()
     await ask.check()
     yield chat
@@ -69,4 +72,22 @@ async def test_picture_that_the_model_makes_is_shown(chat: ChatPage) -> None:
     await expect(picture).to_be_visible()
     assert await picture.evaluate("(image) => image.naturalWidth") == 128
     await chat.page.locator("#tools input[name=generate_image]").uncheck()
+    await chat.inspect("Chat")
+
+
+async def test_asking_first_is_one_switch_in_two_places(chat: ChatPage) -> None:
+    here = chat.page.locator("#inspector").get_by_label("Ask before running tools")
+    there = chat.page.locator("#ask-before-tools input")
+    counts = chat.page.get_by_label("Permission of word_count")
+    await chat.inspect("Tools")
+    await chat.go_to("Tools & MCP")
+    await there.check()
+    await expect(counts).to_have_value("ask")
+    await chat.go_to("Chat")
+    await expect(here).to_be_checked()
+    await here.uncheck()
+    await chat.go_to("Tools & MCP")
+    await expect(there).not_to_be_checked()
+    await expect(counts).to_have_value("always")
+    await chat.go_to("Chat")
     await chat.inspect("Chat")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import gradio as gr
+from gradio.components import Component
 
 from modules.chat.tools.base import ToolInfo
 from modules.chat.tools.mcp_file import McpFile
@@ -32,6 +33,11 @@ _LABELS: Final = {
     Permission.ASK: "Ask before each call",
     Permission.NEVER: "Never",
 }
+_CONFIRMS: Final = "confirm_tool_calls"
+_SAME: Final = "(value) => value"
+_ASKS: Final = (
+    "All tools that have no permission of their own below. Those of servers, and those that reach out, ask anyway."
+)
 _NONE: Final = "<p>There are no MCP servers yet. Add one below, by its address or the command that starts it.</p>"
 
 
@@ -45,6 +51,9 @@ class _ToolsPage:
         self._page = page
         self._file = McpFile(page.runtime.data.mcp)
         self._tab = current_tab()
+        self._asks = gr.Checkbox(
+            page.settings.confirm_tool_calls, label="Ask before running tools", info=_ASKS, elem_id="ask-before-tools"
+        )
         self._cards = gr.HTML(
             "", html_template="${value}", js_on_load=_LISTEN, elem_id="tool-cards", apply_default_css=False
         )
@@ -75,11 +84,28 @@ class _ToolsPage:
         page.inputs.add("searxng_url", search)
 
     def connect(self) -> None:
+        self._page.on_ready(self._connect_switch)
         self._tab.select(self._shown, None, [self._cards], **_QUIET)
         self._reload.click(self._reloaded, None, [self._cards], **_QUIET)
         self._cards.submit(self._acted, None, [self._cards], trigger_mode="multiple", **_QUIET)
         added = [self._cards, self._name, self._place, self._more]
         self._add.click(self._added, [self._name, self._place, self._more], added, **_QUIET)
+
+    def _connect_switch(self) -> None:
+        """The same stands in the inspector, and each follows the other within the browser."""
+        asks, other = self._asks, self._page.inputs[_CONFIRMS]
+        asks.input(None, [asks], [other], js=_SAME, **_QUIET)
+        other.input(None, [other], [asks], js=_SAME, **_QUIET)
+        for each in (asks, other):
+            each.input(self._switched, [each], [self._cards], trigger_mode="always_last", **_QUIET)
+        self._page.fill_in(self._filled, [asks])
+
+    async def _filled(self) -> dict[Component, object]:
+        return {self._asks: self._page.settings.confirm_tool_calls}
+
+    async def _switched(self, asks: object) -> str:
+        self._page.saved_settings.remember({_CONFIRMS: asks is True})
+        return await self._shown()
 
     async def _shown(self) -> str:
         servers, tools = await asyncio.gather(self._page.tools.servers(), self._page.tools.available())
