@@ -12,7 +12,7 @@ from installer.hardware import ACCELERATORS
 
 SETS = (*ACCELERATORS, "full")
 ANEW = "auto"
-COMMANDS = ("test", "check", "doctor", "update", "install", "fetch", "help")
+COMMANDS = ("test", "check", "doctor", "update", "install", "fetch", "bench", "help")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
   python3 one_click.py update             git pull, then install what changed
   python3 one_click.py fetch KIND [MODEL] get a good small model and the packages it needs: embedding, rerank, speech,
                                           transcription, vision or image
+  python3 one_click.py bench [MODEL]      how fast a model is on this machine, in a minute, as a table to paste
   python3 one_click.py doctor             what was found here, what is missing, and what to do about it
   python3 one_click.py test [pytest args] set up what the tests need, then run them
   python3 one_click.py check              formatting, lint, types, the page's scripts, architecture tests
@@ -73,6 +74,8 @@ def _run(line: CommandLine, layout: Layout, console: Console) -> int:
         update.run(layout, console)
     elif line.command == "fetch":
         _fetch(line, layout, console)
+    elif line.command == "bench":
+        _bench(line, layout, console)
     elif line.command == "check":
         install.ensure(layout, Wish(line.set_name, with_dev=True, with_test_clients=True), console)
         return checks.run(layout, console)
@@ -90,6 +93,13 @@ def _fetch(line: CommandLine, layout: Layout, console: Console) -> None:
     install.ensure(layout, Wish(line.set_name, extra_set=needed), console)
     folders = models_folder((), layout.root), user_data_folder((), layout.root)
     ModelFetch(layout, console, *folders).run(line.rest)
+
+
+def _bench(line: CommandLine, layout: Layout, console: Console) -> None:
+    named = line.rest[:1] if line.rest and not line.rest[0].startswith("-") else ()
+    flags = (*(("--model", *named) if named else ()), *line.rest[len(named) :])
+    install.ensure(layout, Wish(line.set_name, starter_folder=models_folder(flags, layout.root)), console)
+    launch.benchmark(layout, flags)
 
 
 def _serve(line: CommandLine, layout: Layout, console: Console) -> None:

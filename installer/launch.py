@@ -13,6 +13,12 @@ def server(layout: Layout, flags: Sequence[str]) -> NoReturn:
     become([layout.python, layout.server, *flags], environment(library_path(layout.environment)))
 
 
+def benchmark(layout: Layout, flags: Sequence[str]) -> NoReturn:
+    """Go on as the benchmark, in the folder where the user stands."""
+    variables = {"PYTHONPATH": str(layout.root), **library_path(layout.environment)}
+    become([layout.python, "-m", "modules.benchmark", *flags], environment(variables))
+
+
 # Each of them holds models of its own, so there are no more than memory bears.
 _ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4")
 _SLOWEST_SHOWN = "--durations=40"

@@ -2,11 +2,13 @@
 
 import math
 import os
+import platform
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+_CPUINFO: Final = Path("/proc/cpuinfo")
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 
 
@@ -21,6 +23,16 @@ def media_threads(*, is_alone: bool) -> int:
     """For a media model: one core is left to the rest of the program, and half of them where text is written as well."""
     cores = usable_cores()
     return max(1, cores - 1 if is_alone else cores // 2)
+
+
+def processor_name() -> str:
+    """As its maker calls it, where the system tells."""
+    try:
+        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
 
 
 def _allowed() -> int | None:

@@ -38,7 +38,7 @@ LAYERS: Final[tuple[tuple[str, ...], ...]] = (
     ("modules/chat/", "modules/media/"),
     ("modules/knowledge/",),
     ("modules/runtime.py",),
-    ("modules/extend/", "modules/serving/"),
+    ("modules/extend/", "modules/serving/", "modules/benchmark.py"),
     ("modules/ui/", "extensions/*/"),
     ("server.py",),
 )

@@ -7,6 +7,7 @@ import gradio as gr
 
 from modules.models.downloads.plan import LOADABLE
 from modules.settings.values import Settings
+from modules.ui.model.benchmark import BenchmarkParts, benchmark_parts
 from modules.ui.model.parameters import LoadParameters
 from modules.ui.page.menus import name_menu
 
@@ -32,6 +33,7 @@ class ModelParts:
     template: gr.Dropdown
     adapters: gr.Dropdown
     apply: gr.Button
+    benchmark: BenchmarkParts
     parameters: LoadParameters
 
 
@@ -92,6 +94,7 @@ def model_parts(settings: Settings) -> ModelParts:
         template=template,
         adapters=adapters,
         apply=apply,
+        benchmark=benchmark_parts(),
         parameters=parameters,
     )
 

@@ -4,6 +4,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.models.downloads.downloads import Downloads
+from modules.ui.model.benchmark import connect_benchmark
 from modules.ui.model.downloads import DownloadHandlers
 from modules.ui.model.handlers import ModelHandlers
 from modules.ui.model.layout import DownloadParts, ModelParts, download_parts, model_parts
@@ -36,10 +37,11 @@ class ModelPages:
         _connect_choice(parts, handlers, entered, shown)
         if page.settings.multi_user:
             # Which model everybody talks to, and what lies on the owner's disk, is not for visitors to change.
-            for each in (parts.load, parts.unload, parts.apply, parts.check, parts.save):
+            for each in (parts.load, parts.unload, parts.apply, parts.check, parts.save, parts.benchmark.start):
                 each.visible = False
             return
         _connect_buttons(parts, handlers, entered, shown)
+        connect_benchmark(parts.benchmark, page.runtime.models)
         parts.save.click(handlers.save, entered, shown, **_QUIET)
 
     def build_downloads(self, page: Page) -> None:

@@ -1,7 +1,6 @@
 """What a measurement depends on: processor, cores, graphics cards, build of the library."""
 
 import os
-import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,12 +8,10 @@ from typing import Any, Final
 import llama_cpp
 import psutil
 
-from modules.backends.cores import usable_cores
+from modules.backends.cores import processor_name, usable_cores
 from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.engine.types import LoadSpec
 
-_CPUINFO: Final = Path("/proc/cpuinfo")
-_MODEL_NAME: Final = "model name"
 # How much is kept changes nothing about how fast it is computed, nor do files that are applied beside the model.
 _IRRELEVANT: Final = frozenset(
     {"kv_cells", "idle_cells", "fit", "fit_target", "self_test", "mmproj", "gpu_layers_draft"}
@@ -36,20 +33,11 @@ def key_parts(spec: LoadSpec, options: LlamaCppOptions, devices: Iterable[str]) 
     }
     return {
         "model": f"{status.st_size} bytes of {status.st_mtime_ns}",
-        "cpu": f"{_processor()}, {usable_cores()} cores, {logical_cores()} threads",
+        "cpu": f"{processor_name()}, {usable_cores()} cores, {logical_cores()} threads",
         "cards": ", ".join(sorted(devices)) or "none",
         "library": f"{llama_cpp.__version__} {_built()} {_features()}",
         "options": ", ".join(f"{name}={value}" for name, value in sorted(stated.items())) or "none",
     }
-
-
-def _processor() -> str:
-    try:
-        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith(_MODEL_NAME))
-    return next(named, "") or platform.processor() or platform.machine()
 
 
 def _built() -> int:

@@ -1,0 +1,88 @@
+"""A benchmark as a table to paste, a plot, and the settings that it recommends."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Final
+
+from modules.backends.cores import processor_name, usable_cores
+from modules.engine.types import ModelCard
+from modules.models.benchmark.measuring import BenchmarkKind, BenchmarkPoint
+
+# More streams at once are worth it when they write so much more together.
+WORTH: Final = 1.05
+Say = Callable[[str], str]
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 420, 180, 46, 26
+_MIB: Final = 2**20
+
+
+def machine_text() -> str:
+    return f"{processor_name()}, {usable_cores()} cores"
+
+
+def table(card: ModelCard, machine: str, points: Sequence[BenchmarkPoint], say: Say = str) -> str:
+    """Markdown."""
+    head = f"**{_cell(card.name)}** ({card.loader}, {card.size_bytes / _MIB:,.0f} MiB) · {_cell(machine)}"
+    titles = (say("What"), say("Replies at once"), say("Tokens"), say("Tokens/s"), say("First token"))
+    rows = [f"| {' | '.join(titles)} |", "|---|---:|---:|---:|---:|"]
+    names = {BenchmarkKind.PREFILL: say("Read a prompt"), BenchmarkKind.DECODE: say("Write")}
+    rows += (
+        f"| {names[point.kind]} | {point.streams} | {point.tokens} | {point.rate:,.1f} | {1e3 * point.first:,.0f} ms |"
+        for point in points
+    )
+    return "\n".join((head, "", *rows))
+
+
+def recommended(card: ModelCard, points: Sequence[BenchmarkPoint], say: Say = str) -> str:
+    """Flags, each with its reason; Markdown."""
+    written = [point for point in points if point.kind is BenchmarkKind.DECODE]
+    lines = []
+    if written:
+        streams = worthwhile_streams(written)
+        reason = say("More replies at once than these write no more together.")
+        if streams == card.parallel:
+            reason = say("It could be worth it to try more.")
+        lines.append(f"- `--parallel {streams}`: {reason}")
+    if card.tuning:
+        lines.append(f"- {say('Chosen by the self-test')}: {_cell(card.tuning)}")
+    return "\n".join(lines)
+
+
+def worthwhile_streams(written: Sequence[BenchmarkPoint]) -> int:
+    """The least number of replies at once beyond which the whole hardly grows."""
+    best = written[0]
+    for point in written[1:]:
+        if point.rate >= best.rate * WORTH:
+            best = point
+    return best.streams
+
+
+def plot(points: Sequence[BenchmarkPoint], title: str) -> str:
+    """Tokens a second by replies at once, as SVG in the page's own colours; "" for fewer than two points."""
+    written = [point for point in points if point.kind is BenchmarkKind.DECODE]
+    if len(written) < 2:
+        return ""
+    top = max(point.rate for point in written) or 1.0
+    step = (_WIDTH - _LEFT - 20) / (len(written) - 1)
+    places = [
+        (_LEFT + at * step, (_HEIGHT - _BOTTOM) - point.rate / top * (_HEIGHT - _BOTTOM - 24))
+        for at, point in enumerate(written)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    marks = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="currentColor"/>'
+        f'<text x="{x:.1f}" y="{y - 8:.1f}" text-anchor="middle">{point.rate:,.0f}</text>'
+        f'<text x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{point.streams}</text>'
+        for (x, y), point in zip(places, written, strict=True)
+    )
+    axis = (
+        f'<path d="M{_LEFT - 16} 8V{_HEIGHT - _BOTTOM}H{_WIDTH - 8}" fill="none" stroke="currentColor" opacity="0.4"/>'
+    )
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}" font-size="11" '
+        f'fill="currentColor" width="{_WIDTH}" height="{_HEIGHT}"><title>{escape(title)}</title>{axis}'
+        f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="2"/>{marks}</svg>'
+    )
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|").replace("\n", " ")
