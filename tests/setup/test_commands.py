@@ -35,7 +35,7 @@ def test_old_pythons_can_read_the_first_file() -> None:
 def test_help_tells_every_command_and_installs_nothing(checkout: Checkout) -> None:
     status, printed = checkout.run("--help")
     assert status == 0
-    assert all(command in printed for command in ("install", "update", "doctor", "test", "check", "--set"))
+    assert all(command in printed for command in ("install", "update", "doctor", "bench", "test", "check", "--set"))
     assert not checkout.layout.files.exists()
 
 

@@ -1,8 +1,10 @@
 """A job on its way through the library's generator, and what of it is new after a step."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from modules.backends.adapters import AdapterGroup
 from modules.backends.exllamav3.guide_filter import GuideFilter
