@@ -1,6 +1,6 @@
 """llama.cpp's own server core, from the package `xllamacpp`: the peer to be ahead of.
 
-Usage: llama_server.py MODEL.gguf PORT
+Usage: llama_server.py MODEL.gguf PORT [SLOTS]
 """
 
 import signal
@@ -15,7 +15,7 @@ def main() -> None:
     params = xllamacpp.CommonParams()
     params.model.path = sys.argv[1]
     params.port = int(sys.argv[2])
-    params.n_parallel = PARALLEL
+    params.n_parallel = int(sys.argv[3]) if len(sys.argv) > 3 else PARALLEL
     params.n_ctx = CONTEXT
     params.kv_unified = True
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS

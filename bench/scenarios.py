@@ -1,4 +1,4 @@
-"""What is measured: five ways in which people use a server at once, each with prompts that no two runs share."""
+"""What is measured: ways in which people use a server at once, each with prompts that no two runs share."""
 
 import asyncio
 import itertools
@@ -16,6 +16,10 @@ _WORDS: Final = (
 ).split()
 _ANSWER_TOKENS: Final = 128
 _SHORT_TOKENS: Final = 32
+_LONG_TOKENS: Final = 600
+_FEW_TOKENS: Final = 8
+_UNDISTURBED_SECONDS: Final = 1.5
+_ARRIVAL_SECONDS: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,46 @@ async def multi(client: Client, seed: int) -> Figure:
     return _first_token(replies[1:])
 
 
+async def stall(client: Client, seed: int) -> Figure:
+    """The longest gap of a running stream beside a prompt of some 1,500 tokens, in its undisturbed median gaps."""
+    stream = asyncio.create_task(client.chat([_user(_story(seed))], _LONG_TOKENS))
+    await asyncio.sleep(_UNDISTURBED_SECONDS)
+    await client.chat([_user(words(seed + 1, 1450))], 2)
+    gaps = (await stream).gaps
+    return Figure(max(gaps) / median(gaps), "median gaps", higher_is_better=False)
+
+
+async def behind(client: Client, seed: int) -> Figure:
+    """The first token of a short request that arrives behind a prompt of some 2,400 tokens, in its time alone."""
+    alone = await client.chat([_user(f"Say hi to {words(seed, 20)}.")], _FEW_TOKENS)
+    long = asyncio.create_task(client.chat([_user(words(seed + 1, 2400))], 2))
+    await asyncio.sleep(_ARRIVAL_SECONDS)
+    short = await client.chat([_user(f"Say hi to {words(seed + 2, 20)}.")], _FEW_TOKENS)
+    await long
+    return Figure(short.first_token_seconds / alone.first_token_seconds, "times alone", higher_is_better=False)
+
+
+def streams(count: int) -> Scenario:
+    """So many answers at once."""
+
+    async def measured(client: Client, seed: int) -> Figure:
+        return await _throughput(client, [_story(seed + number) for number in range(count)])
+
+    return measured
+
+
+STREAM_COUNTS: Final = (1, 2, 4, 8, 16, 32)
 SCENARIOS: Final[dict[str, Scenario]] = {
     "single": single,
     "conc8": conc8,
     "prefill": prefill,
     "shared8": shared8,
     "multi": multi,
+    "stall": stall,
+    "behind": behind,
+    **{f"streams{count}": streams(count) for count in STREAM_COUNTS},
 }
+USUAL: Final = ("single", "conc8", "prefill", "shared8", "multi", "stall")
 
 
 async def _throughput(client: Client, prompts: Sequence[str]) -> Figure:

@@ -13,8 +13,10 @@ WHEEL_INDEX = "https://abetlen.github.io/llama-cpp-python/whl"
 """The project's own index of prebuilt wheels, one folder per accelerator."""
 
 # ggml sets up the tile registers of Intel's AMX once for each thread and never looks at them again; where they are lost
-# in between, as on some virtual machines, the process dies of an illegal instruction. So its AMX kernels stay out.
-NATIVE = ("-DGGML_NATIVE=on", "-DCMAKE_C_FLAGS=-U__AMX_INT8__", "-DCMAKE_CXX_FLAGS=-U__AMX_INT8__")
+# in between, as on some virtual machines, the process dies of an illegal instruction. So its AMX kernels stay out where
+# `installer.amx` does not find them to work.
+WITHOUT_AMX = "-U__AMX_INT8__"
+NATIVE = ("-DGGML_NATIVE=on", f"-DCMAKE_C_FLAGS={WITHOUT_AMX}", f"-DCMAKE_CXX_FLAGS={WITHOUT_AMX}")
 
 CMAKE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "cpu": NATIVE,
@@ -42,9 +44,10 @@ def build_key(requirements: Path, accelerator: str, chosen_by_user: str = "") ->
     return f"{key}-{_short_digest(chosen_by_user)}" if chosen_by_user else key
 
 
-def cmake_arguments(accelerator: str, chosen_by_user: str = "") -> str:
-    """The table's arguments, then CMAKE_ARGS, which therefore wins."""
-    return " ".join([*CMAKE_ARGUMENTS[accelerator], *chosen_by_user.split()])
+def cmake_arguments(accelerator: str, chosen_by_user: str = "", *, with_amx: bool = False) -> str:
+    """The table's arguments, then CMAKE_ARGS, which therefore wins. `with_amx` where its kernels were found to work."""
+    usual = [each for each in CMAKE_ARGUMENTS[accelerator] if not (with_amx and WITHOUT_AMX in each)]
+    return " ".join([*usual, *chosen_by_user.split()])
 
 
 def prebuilt_folders(accelerator: str, hardware: Hardware) -> tuple[str, ...]:

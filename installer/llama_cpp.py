@@ -10,7 +10,7 @@ import tarfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer import toolchain
+from installer import amx, toolchain
 from installer.console import Console
 from installer.diagnosis import AGAIN, is_unreachable
 from installer.failures import StepFailed
@@ -126,7 +126,7 @@ class LlamaCpp:
         source = self._source()
         self.console.line("Compiling it here; this takes some minutes, once")
         variables = {
-            "CMAKE_ARGS": cmake_arguments(self.accelerator, self.cmake_args),
+            "CMAKE_ARGS": cmake_arguments(self.accelerator, self.cmake_args, with_amx=self._has_amx()),
             "CMAKE_BUILD_PARALLEL_LEVEL": str(_compilers_at_once()),
         }
         # The build folder stays until the build is done, so that an interrupted one goes on from there.
@@ -158,6 +158,14 @@ class LlamaCpp:
                 why=["Something that compiling needs is missing."],
                 advice=[*advice, AGAIN],
             )
+
+    def _has_amx(self) -> bool:
+        compiler = toolchain.compiler()
+        if compiler is None or not amx.is_listed():
+            return False
+        works = amx.works(compiler)
+        self.console.line("Its AMX works and is used" if works else "Its AMX does not work here and is left out")
+        return works
 
     def _source(self) -> Path:
         """The package's source, unpacked into a folder that stays as long as the build folder does."""

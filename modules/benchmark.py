@@ -24,7 +24,7 @@ from modules.settings.values import Settings
 _FAILURE: Final = 1
 _USAGE_ERROR: Final = 2
 _NO_MODEL: Final = (
-    "There is no model to measure. Put a GGUF file into {folder}, or start the program and download one on the page: "
+    "There is no model to measure. Put a model file into {folder}, or start the program and download one on the page: "
     "Settings → Model. Then run this again."
 )
 

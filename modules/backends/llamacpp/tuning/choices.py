@@ -11,6 +11,8 @@ from modules.backends.llamacpp.options import LlamaCppOptions, usual_ubatch
 
 # A candidate has to be faster by this share, or the standing default stays: measurements differ by less from run to run.
 MARGIN: Final = 0.05
+# How often a question is asked again that there was no time for: at the first load the machine may have been busy.
+MOST_TRIES: Final = 3
 # Fewer pairs prove nothing.
 LEAST_PAIRS: Final = 3
 _SMALL_UBATCH: Final = 64
@@ -20,13 +22,20 @@ _MANY_THREADS: Final = 4
 
 
 class TunedChoice(msgspec.Struct, frozen=True):
-    """What was chosen for a model on a machine; 0 and auto stand for the default. `reasons` says why, in words."""
+    """What was chosen for a model on a machine; 0 and auto stand for the default. `reasons` says why, in words.
+    It is not complete where there was no time for a question, and then measured again at up to `MOST_TRIES` loads."""
 
     flash_attn: str = "auto"
     ubatch_size: int = 0
     threads: int = 0
     threads_batch: int = 0
     reasons: str = ""
+    tries: int = 1
+    is_complete: bool = True
+
+    @property
+    def is_settled(self) -> bool:
+        return self.is_complete or self.tries >= MOST_TRIES
 
     def applied(self, options: LlamaCppOptions) -> LlamaCppOptions:
         """What was stated stays."""

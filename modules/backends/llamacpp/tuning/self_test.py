@@ -39,6 +39,7 @@ class SelfTest:
         self._params_of = params_of
         self._threads = threads
         self._reasons: list[str] = []
+        self._is_complete = True
         self._read_seconds = 0.0
         self._write_seconds = 0.0
 
@@ -64,7 +65,8 @@ class SelfTest:
             threads = self._fewer_threads(chosen, questions.threads)
             threads_batch = self._more_threads(chosen, questions.threads_batch)
         report(1.0)
-        return TunedChoice(flash, ubatch, threads, threads_batch, "; ".join(self._reasons))
+        reasons = "; ".join(self._reasons)
+        return TunedChoice(flash, ubatch, threads, threads_batch, reasons, is_complete=self._is_complete)
 
     def _opened(self, opened: ExitStack, options: LlamaCppOptions) -> Trial:
         trial = Trial(self._model, self._params_of(options), CELLS)
@@ -75,7 +77,9 @@ class SelfTest:
         """How long things take here, after the weights were read once."""
         default.write(1)
         self._write_seconds = default.write(1)
-        self._read_seconds = default.read(_WARM_UP) / _WARM_UP
+        # For a large model on a slow processor even these few take seconds.
+        count = max(4, min(_WARM_UP, int(0.5 / self._write_seconds)))
+        self._read_seconds = default.read(count) / count
 
     def _flash(self, opened: ExitStack, default: Trial, *, is_asked: bool) -> str:
         before, read = self._affordable_sizes()
@@ -151,6 +155,7 @@ class SelfTest:
     def _has_time(self, what: str, seconds: float) -> bool:
         if seconds <= QUESTION_SECONDS:
             return True
+        self._is_complete = False
         self._reasons.append(f"{what} not measured, which would take {seconds:.0f} s")
         return False
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from llama_cpp import llama_cpp as c
 
 from modules.backends.cores import usable_cores
@@ -49,9 +50,10 @@ class Tuning:
         store = ChoiceStore(Path(self._spec.cache_folder), self._spec.path)
         key = key_of(key_parts(self._spec, options, devices))
         choice = store.get(key)
-        if choice is None:
+        if choice is None or not choice.is_settled:
+            tries = 1 if choice is None else choice.tries + 1
             test = SelfTest(model, options, lambda tried: context_params(tried, layout_of(tried)), threads=cores)
-            choice = test.run(questions, self._report_test)
+            choice = msgspec.structs.replace(test.run(questions, self._report_test), tries=tries)
             store.put(key, choice)
         self.chosen = choice.reasons
         self._report(1.0)

@@ -8,6 +8,7 @@ from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.backends.llamacpp.tuning.choices import (
     LEAST_PAIRS,
     MARGIN,
+    MOST_TRIES,
     Questions,
     TimedPair,
     TunedChoice,
@@ -83,6 +84,12 @@ def test_what_was_stated_stays() -> None:
     assert (found.flash_attn, found.ubatch_size, found.threads, found.threads_batch) == ("on", 64, 2, 0)
     free = choice.applied(LlamaCppOptions())
     assert (free.flash_attn, free.ubatch_size, free.threads, free.threads_batch) == ("off", 256, 4, 16)
+
+
+def test_a_question_without_time_is_asked_again_but_not_for_ever() -> None:
+    assert TunedChoice().is_settled
+    assert not TunedChoice(is_complete=False).is_settled
+    assert TunedChoice(is_complete=False, tries=MOST_TRIES).is_settled
 
 
 def test_the_margin_is_more_than_noise() -> None:
