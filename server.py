@@ -21,6 +21,7 @@ from modules.serving.sockets import on_signals
 from modules.settings.flag_parser import HelpRequested
 from modules.settings.flags import parse
 from modules.settings.values import Settings
+from modules.ui.shell.stubs import leave_out_stubs
 
 if sys.platform == "win32":
     from asyncio import new_event_loop
@@ -69,6 +70,7 @@ def main(argv: Sequence[str]) -> int:
 def _page(settings: Settings) -> PageModule | None:
     if settings.nowebui:
         return None
+    leave_out_stubs()
     surface = importlib.import_module(_SURFACE)
     try:
         asyncio.run(surface.check())
