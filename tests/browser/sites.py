@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import yaml
 
+from tests.browser.warm_start import warm_launch
 from tests.chat.test_tool_loop import TEMPLATE
-from tests.live.server import ROOT, LiveServer, launch
+from tests.live.server import ROOT, LiveServer
 from tests.model_files import QWEN, SMOLLM2, model_path
 
 _ANNOUNCED: Final = re.compile(r"^Web UI: (\S+)$", re.MULTILINE)
@@ -98,7 +99,7 @@ async def _site(folder: Path, settings: Mapping[str, Any], *flags: object) -> As
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, copy)
     (folder / "settings.yaml").write_text(yaml.safe_dump({**_SETTINGS, **settings}), encoding="utf-8")
-    server = launch(folder, "--listen-port", 0, *flags)
+    server = warm_launch(folder, "--listen-port", 0, *flags)
     try:
         await server.until_listening()
         await server.until(lambda: _ANNOUNCED.search(server.log))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import httpx
 import psutil
@@ -28,11 +28,23 @@ _MIB: Final = 2**20
 T = TypeVar("T")
 
 
+class ServerProcess(Protocol):
+    """What is used of a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LiveServer:
     """A running `server.py` that leads a session of its own, so that no process it ever started gets out of sight."""
 
-    process: "psutil.Popen"
+    process: ServerProcess
     log_file: Path
 
     @property

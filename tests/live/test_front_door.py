@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 import trustme
 
@@ -73,7 +74,8 @@ async def test_listening_without_a_key_makes_one_up(tmp_path: Path) -> None:
 
 async def test_by_default_only_this_machine_is_served(tmp_path: Path) -> None:
     async with starting_server(tmp_path, "--loader", "scripted") as server:
-        addresses = {where.laddr.ip for where in server.process.net_connections("inet") if where.status == "LISTEN"}
+        connections = psutil.Process(server.process.pid).net_connections("inet")
+        addresses = {where.laddr.ip for where in connections if where.status == "LISTEN"}
         assert addresses == {"127.0.0.1"}
         async with server.client(headers={"Host": "evil.example"}) as http:
             assert (await http.get("/v1/models")).status_code == 400

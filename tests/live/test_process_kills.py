@@ -159,13 +159,13 @@ async def test_a_full_disk(tmp_path: Path) -> None:
     """No file can grow, the log's neither; what was written before can be read."""
     async with scripted_server(tmp_path / "data", "--responses-on-disk") as (server, http):
         before = await stored_response(http)
-        server.process.rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
+        psutil.Process(server.process.pid).rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
         during = await stored_response(http)
         assert text_of(await ask(http, says("echo: all the same"))) == "all the same"
         process = hit(server, signal.SIGKILL)
         await server.until(lambda: not process.is_running())
         assert text_of(await ask(http, says("echo: loaded again"))) == "loaded again"
-        server.process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        psutil.Process(server.process.pid).rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
         after = await stored_response(http)
         for response in (before, during, after):
             assert (await http.get(f"/v1/responses/{response['id']}")).json()["output"] == response["output"]
