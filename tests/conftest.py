@@ -1,5 +1,6 @@
 """What all tests share: how properties are searched, and where model files are."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> ByFile:
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the page, which one process runs, come first: the other files share out what time is left."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules are never collected: no collection of garbage looks at them again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
