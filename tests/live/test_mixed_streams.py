@@ -53,7 +53,7 @@ def tool(number: int) -> dict[str, Any]:
 
 async def streamed(client: AsyncOpenAI, **options: Any) -> ChatCompletion:
     messages = [{"role": "user", "content": "Choose a colour and tell me about it."}]
-    usual: dict[str, Any] = {"model": "any", "messages": messages, "max_tokens": 60, "temperature": 1.0}
+    usual: dict[str, Any] = {"model": "any", "messages": messages, "max_tokens": 150, "temperature": 1.0}
     async with client.chat.completions.stream(**(usual | options)) as stream:
         return await stream.get_final_completion()
 

@@ -12,11 +12,12 @@ from modules.prompt.templates.abilities import TemplateAbilities
 from modules.prompt.templates.choice import ChatTemplate, Rendering
 from modules.prompt.templates.render import TemplateRenderer
 from modules.requests import MARKER, Mode, Persona
+from tests.daily import some_daily
 from tests.model_files import template_files
 from tests.prompt.prompting import bot, built, chat, user
 from tests.scripted import scripted_card
 
-TEMPLATES: Final = pytest.mark.parametrize("path", template_files(), ids=lambda path: path.stem)
+TEMPLATES: Final = pytest.mark.parametrize("path", some_daily(template_files(), every=3, ids=lambda path: path.stem))
 # What each of them writes for a picture.
 TOKENS: Final = MappingProxyType(
     {

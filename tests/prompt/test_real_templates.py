@@ -24,6 +24,7 @@ from modules.prompt.tokens import PLACE
 from modules.prompt.writer import PromptWriter, Written
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
+from tests.daily import some_daily
 from tests.golden.template_cases import BOS, CLIENTS, EOS, Case, cases
 from tests.model_files import template_files
 from tests.prompt.conversation.test_repair import SESSION, TOOLS
@@ -32,7 +33,7 @@ from tests.scripted import scripted_card
 
 CASES: Final = cases(CLIENTS)
 FILES: Final = template_files()
-TEMPLATES: Final = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+TEMPLATES: Final = pytest.mark.parametrize("path", some_daily(FILES, every=3, ids=lambda path: path.stem))
 
 # These print the arguments of calls with `+`, which Hugging Face's renderer can do with texts only; clients of
 # transformers send them texts. Ours can be read as objects and printed as the text that they came as.

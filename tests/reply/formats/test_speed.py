@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.daily import some_daily
 from tests.effort import effort_ratio
 from tests.reply.formats.golden import FORMATS, joined, pieces_of
 from tests.reply.formats.offered_tools import TOOLS
@@ -34,7 +35,7 @@ def assert_no_trap(name: str, reply: str) -> None:
     assert ratio < MADE_TO_BE_SLOW
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", some_daily(FORMATS, every=4))
 def test_long_text_comes_letter_by_letter(name: str) -> None:
     def read(text: str) -> None:
         assert joined(pieces_of(FORMATS[name], text, TOOLS)) == [{"text": text}]
@@ -42,7 +43,7 @@ def test_long_text_comes_letter_by_letter(name: str) -> None:
     assert_steady(read)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", some_daily(FORMATS, every=4))
 def test_long_arguments_come_letter_by_letter(name: str) -> None:
     def read(text: str) -> None:
         call = CALLS[name][0].replace('Rome \\"(<', json.dumps(text)[1:-1]).replace('Rome "(<', text)
