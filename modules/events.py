@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modules.engine.types import PromptProgress, TokenLogprob, Usage
+from modules.sampling import Sampling
 
 
 class FinishReason(StrEnum):
@@ -15,10 +16,25 @@ class FinishReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyFacts:
+    """What a reply depends on, for its receipt. Digests are SHA-256, in hexadecimal: of the prompts' tokens as 64-bit
+    little-endian numbers, of the template's source, and a sampled one of the model's file. `seeds` are one for each
+    choice. `replay` are the model's settings that change which tokens it chooses."""
+
+    prompts: tuple[str, ...]
+    template: str
+    model: str
+    seeds: tuple[int, ...]
+    sampling: Sampling
+    constraint: str | None
+    replay: tuple[tuple[str, str | int | bool], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The request is accepted and about to run on `model`; always the first event.
 
-    `unsupported` are the sampling parameters that the model's backend does not have, `repairs` what had to be done with
+    `facts` are there where the request asked for them. `unsupported` are the sampling parameters that the model's backend does not have, `repairs` what had to be done with
     the conversation for its chat template to take it, `lore` the entries of lorebooks that are in the prompt.
     """
 
@@ -27,6 +43,7 @@ class Started:
     unsupported: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
     lore: tuple[str, ...] = ()
+    facts: ReplyFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,11 +55,13 @@ Part = TextPart | ImagePart | AudioPart | FilePart
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the model asks for; `arguments` is the JSON text as the model wrote it."""
+    """A call the model asks for; `arguments` is the JSON text as the model wrote it. With `is_own` the loaded model did, in
+    this conversation, and reads it in the same spelling."""
 
     id: str
     name: str
     arguments: str
+    is_own: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

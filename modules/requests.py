@@ -83,7 +83,7 @@ class ChatRequest:
     model stays loaded after its last reply, from now on; below 0 for ever. `adapters` stand in for those that the model
     was loaded with. `explicit` names the fields of `sampling`,
     `limits` and `template_arguments` that the caller set, to their defaults even. `prefix_repair` are those of PREFIX_REPAIRS
-    that may be done, None those of the settings.
+    that may be done, None those of the settings. With `wants_facts` the reply says what it depends on.
     """
 
     model: str | None
@@ -105,6 +105,7 @@ class ChatRequest:
     adapters: tuple[AdapterChoice, ...] | None = None
     explicit: tuple[str, ...] = ()
     prefix_repair: tuple[str, ...] | None = None
+    wants_facts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,8 @@ class CompletionRequest:
     """Going on from raw prompts, each a text, token ids or a mixture with pictures; choice `i * n + j` is sample `j` of prompt `i`.
 
     With a `suffix` the reply is what stands between the prompt and it, by the model's fill-in-the-middle tokens.
-    Without `skip_special_tokens` control tokens in the reply are text. `keep_alive`, `adapters` and `explicit` are as in a
-    ChatRequest.
+    Without `skip_special_tokens` control tokens in the reply are text. `keep_alive`, `adapters`, `explicit` and
+    `wants_facts` are as in a ChatRequest.
     """
 
     model: str | None
@@ -141,6 +142,7 @@ class CompletionRequest:
     keep_alive: float | None = None
     adapters: tuple[AdapterChoice, ...] | None = None
     explicit: tuple[str, ...] = ()
+    wants_facts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,14 @@
 """Requests → what the engine is asked for: one generation per choice, within what the model can do."""
 
+import hashlib
 import secrets
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
 from modules.engine.types import Constraint, Generation, ModelCard, Prompt
 from modules.errors import NotSupported
+from modules.events import ReplyFacts
 from modules.prompt.builder import ChatPrompt
 from modules.prompt.tokens import reply_limit
 from modules.reply.format import ReplyFormat
@@ -84,3 +87,23 @@ def _refuse_impossible(card: ModelCard, constraint: Constraint | None, *, scored
         raise NotSupported("The loaded model's backend cannot constrain replies to a format.", param=constraint.param)
     if scored and not card.can_score:
         raise NotSupported("The loaded model's backend cannot score prompts; leave out echo.", param="echo")
+
+
+def reply_facts(card: ModelCard, generations: Sequence[Generation], template: str, model: str) -> ReplyFacts:
+    """What the replies to `generations` depend on: `template` is the source of the chat template, `model` the digest of its
+    file."""
+    first = generations[0]
+    return ReplyFacts(
+        prompts=tuple(dict.fromkeys(map(_digest, generations))),
+        template=hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest() if template else "",
+        model=model,
+        seeds=tuple(each.sampling.seed or 0 for each in generations),
+        sampling=first.sampling,
+        constraint=None if first.constraint is None else first.constraint.kind,
+        replay=card.replay,
+    )
+
+
+def _digest(generation: Generation) -> str:
+    """Ids of pictures, below 0, are made of what is in them."""
+    return hashlib.sha256(array("q", generation.prompt.tokens).tobytes()).hexdigest()

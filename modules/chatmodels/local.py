@@ -1,17 +1,19 @@
 """Chat models that are loaded here: prompt builder, engine, reply splitter."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope, Stoppable
-from modules.chatmodels.generations import chat_generations, completion_generations, logits_generation
+from modules.chatmodels.generations import chat_generations, completion_generations, logits_generation, reply_facts
 from modules.chatmodels.prompt_hooks import PromptHooks
 from modules.engine.fan_out import gather_streams
 from modules.engine.protocols import Engine
 from modules.engine.types import Adapter, Alternative, Generation, ModelCard
-from modules.events import Event, Started
+from modules.events import Event, ReplyFacts, Started
+from modules.models.fingerprint import Fingerprints
 from modules.models.pool import ModelPool
 from modules.prompt.builder import ChatPrompt, PromptBuilder
 from modules.prompt.tokens import checked_ids
@@ -22,18 +24,28 @@ from modules.requests import AdapterChoice, ChatRequest, CompletionRequest, Logi
 # The adapters of these names, for models of the loader of that name.
 FindAdapters: TypeAlias = Callable[[Sequence[AdapterChoice], str], Awaitable[tuple[Adapter, ...]]]
 
+# A digest of the file of the model of that name.
+FindFingerprint: TypeAlias = Callable[[str], Awaitable[str]]
+
 # What callers get for each token that stands for a part of a picture or a sound, as from llama.cpp.
 CELL: Final = -1
 
 
 class LocalModel:
     """A ChatModel over `engine`, for as long as that is leased. `adapters` finds the LoRA adapters that a request names;
-    without it there are none."""
+    without it there are none. `fingerprint` tells models apart in receipts."""
 
-    def __init__(self, engine: Engine, prompts: PromptBuilder, adapters: FindAdapters | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        prompts: PromptBuilder,
+        adapters: FindAdapters | None = None,
+        fingerprint: FindFingerprint | None = None,
+    ) -> None:
         self.engine = engine
         self.prompts = prompts
         self._adapters = adapters
+        self._fingerprint = fingerprint
 
     @property
     def card(self) -> ChatModelCard:
@@ -53,13 +65,22 @@ class LocalModel:
         adapters = await self._found_adapters(request.adapters)
         written = await self.prompts.chat(self.engine, request, edits)
         prompt = await edits.prompt(card, written.prompt, written.text, param="messages")
-        written = replace(written, prompt=prompt)
+        # What hooks made of the tokens is not what the text is read as.
+        written = replace(written, prompt=prompt, written=written.written if prompt == written.prompt else "")
         reply_format = choose_format(request, self._reply_context(written))
         generations = _with_adapters(chat_generations(card, request, written, reply_format), adapters)
         started = replace(_started(card, len(prompt.tokens)), repairs=written.repairs, lore=written.lore)
-        async with aclosing(_replied(self.engine, generations, scope.work, started, reply_format)) as events:
-            async for event in events:
-                yield event
+        if request.wants_facts:
+            started = replace(started, facts=await self._facts(generations, written.template.source))
+        said = [_Said() for _ in generations]
+        events = _replied(self.engine, generations, scope.work, started, reply_format, said)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:
+            for each in said:
+                self.prompts.note_reply(self.engine, written, "".join(each.texts), each.tokens)
 
     async def complete_with(
         self, request: CompletionRequest, scope: RequestScope, edits: PromptHooks
@@ -70,6 +91,8 @@ class LocalModel:
         prompts = await edits.prompts(card, await self.prompts.completion(self.engine, request))
         generations = _with_adapters(completion_generations(card, request, prompts), adapters)
         started = _started(card, sum(len(prompt.tokens) for prompt in prompts))
+        if request.wants_facts:
+            started = replace(started, facts=await self._facts(generations, ""))
         async with aclosing(_replied(self.engine, generations, scope.work, started)) as events:
             async for event in events:
                 yield event
@@ -99,6 +122,11 @@ class LocalModel:
         written = await self.prompts.written(self.engine.card, request)
         return RenderedPrompt(written.text, written.repairs)
 
+    async def _facts(self, generations: Sequence[Generation], template: str) -> ReplyFacts:
+        card = self.engine.card
+        fingerprint = "" if self._fingerprint is None else await self._fingerprint(card.name)
+        return reply_facts(card, generations, template, fingerprint)
+
     async def _found_adapters(self, choices: Sequence[AdapterChoice] | None) -> tuple[Adapter, ...] | None:
         if choices is None or self._adapters is None:
             return None
@@ -120,11 +148,16 @@ class LocalModels:
     def __init__(self, pool: ModelPool, prompts: PromptBuilder) -> None:
         self._pool = pool
         self._prompts = prompts
+        self._fingerprints = Fingerprints()
 
     @asynccontextmanager
     async def lease(self, name: str | None, *, keep_alive: float | None = None) -> AsyncIterator[LocalModel]:
         async with self._pool.lease(name, keep_alive=keep_alive) as engine:
-            yield LocalModel(engine, self._prompts, self._pool.find_adapters)
+            yield LocalModel(engine, self._prompts, self._pool.find_adapters, self._fingerprint)
+
+    async def _fingerprint(self, name: str) -> str:
+        """Empty for a model without a file."""
+        return await asyncio.to_thread(lambda: self._fingerprints.of(self._pool.path_of(name)))
 
     def known_card(self, name: str | None) -> ChatModelCard | None:
         """None for a name that may mean a model that was never loaded."""
@@ -151,14 +184,23 @@ def _started(card: ModelCard, prompt_tokens: int) -> Started:
     return Started(model=card.name, prompt_tokens=prompt_tokens, unsupported=card.unsupported)
 
 
+@dataclass(slots=True)
+class _Said:
+    """A reply as the model wrote it, so far."""
+
+    texts: list[str] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+
+
 async def _replied(
     engine: Engine,
     generations: Sequence[Generation],
     work: Stoppable,
     started: Started,
     reply_format: ReplyFormat = PLAIN,
+    said: Sequence["_Said"] = (),
 ) -> AsyncGenerator[Event, None]:
-    """Choice i is what `generations[i]` says, written as `reply_format` says. `started` comes with the engine's first
+    """Choice i is what `generations[i]` says, written as `reply_format` says; `said` gathers it as the model wrote it. `started` comes with the engine's first
     sign of life, not before: a full queue or a refused request is still an error then, and nothing has been promised.
     """
     splitters = [
@@ -172,6 +214,9 @@ async def _replied(
             if not has_started:
                 has_started = True
                 yield started
+            if said:
+                said[index].texts.append(chunk.text)
+                said[index].tokens += chunk.tokens
             for event in splitters[index].feed(chunk):
                 yield event
     if not has_started:

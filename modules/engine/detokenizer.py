@@ -1,8 +1,9 @@
 """One job's tokens → chunks: joins bytes to characters, cuts at stop strings, counts tokens."""
 
 import codecs
+import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from modules.engine.media import count_cells
@@ -36,14 +37,35 @@ _NOTHING: Final = Rejected()
 _START: Final = (0,)
 
 
+@dataclass(slots=True)
+class ReplyTimes:
+    """When a reply was asked for, when the first step for it began, when its first token came; by `time.monotonic`."""
+
+    asked: float
+    began: float = 0.0
+    first_token: float = 0.0
+
+    def timed(self, usage: Usage) -> Usage:
+        now = time.monotonic()
+        began = self.began or now
+        first = self.first_token or now
+        return replace(
+            usage,
+            queue_ms=(began - self.asked) * 1000 if self.asked else 0.0,
+            prefill_ms=(first - began) * 1000,
+            decode_ms=(now - first) * 1000,
+        )
+
+
 class ReplyText:
     """The reply of one job so far. `feed` turns each output into at most one chunk; after one with `finish` it is over.
 
-    `room` is the number of tokens that the model's context leaves for the reply.
+    `room` is the number of tokens that the model's context leaves for the reply; it was `asked` for at that time.
     """
 
-    def __init__(self, generation: Generation, *, room: int) -> None:
+    def __init__(self, generation: Generation, *, room: int, asked: float = 0.0) -> None:
         self._generation = generation
+        self._times = ReplyTimes(asked)
         prompt = generation.prompt
         self._images = count_cells(prompt, MediaKind.IMAGE)
         self._sounds = count_cells(prompt, MediaKind.AUDIO)
@@ -53,7 +75,7 @@ class ReplyText:
         self._waiting: deque[_Printed] = deque()
         self._surplus = 0
         self._count = 0
-        self._cached = self._from_disk = 0
+        self._cached = self._from_disk = self._shared = 0
         self._drafted: Counter[Drafter | None] = Counter()
         self._rejected = Rejected()
         self._untold = _NOTHING
@@ -73,17 +95,27 @@ class ReplyText:
             image_tokens=self._images,
             audio_tokens=self._sounds,
             disk_tokens=self._from_disk,
+            shared_tokens=self._shared,
         )
 
-    def feed(self, output: Output) -> Chunk | None:
+    def feed(self, output: Output, began: float = 0.0) -> Chunk | None:
+        """`began` is when the step of this output did."""
+        if not self._times.first_token:
+            self._time(output, began)
         if output.progress is not None:
-            self._cached, self._from_disk = output.progress.cached, output.progress.from_disk
+            progress = output.progress
+            self._cached, self._from_disk, self._shared = progress.cached, progress.from_disk, progress.shared
         if output.rejected:
             self._rejected = self._rejected.and_of(output)
             self._untold = self._untold.and_of(output)
         if output.token is None or output.token in self._generation.stop_token_ids:
             return self._without_token(output)
         return self._with_token(output)
+
+    def _time(self, output: Output, began: float) -> None:
+        self._times.began = self._times.began or began
+        if output.token is not None:
+            self._times.first_token = time.monotonic()
 
     def _without_token(self, output: Output) -> Chunk | None:
         stop_reason = output.stop_token if output.token is None else output.token
@@ -163,7 +195,7 @@ class ReplyText:
             finish=finish,
             stop_reason=stop_reason,
             end_logprob=output.logprob if output.token is None else None,
-            usage=self.usage if finish is not None else None,
+            usage=self._times.timed(self.usage) if finish is not None else None,
             embedding=output.embedding,
             accepted=_accepted(drafted),
             rejected=untold.all,

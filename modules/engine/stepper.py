@@ -39,6 +39,8 @@ class Stepper:
         self._preparation = Preparation(backend, self._on_prepared)
         self._progress = ThreadProgress("stepper")
         self._is_stopped = False
+        self._asked: dict[int, float] = {}
+        self._began = 0.0
 
     @property
     def threads(self) -> Sequence[ThreadProgress]:
@@ -58,6 +60,7 @@ class Stepper:
         self._progress.begin()
         while self._take_commands():
             self._progress.advance()
+            self._began = time.monotonic()
             for output in self._backend.step():
                 self._take_in(output)
             self._deliver_due()
@@ -80,10 +83,12 @@ class Stepper:
 
     def _begin(self, job: Job) -> None:
         generation = job.generation
+        self._asked[job.id] = time.monotonic()
         if generation.prompt.media:
             try:
                 check_media(generation.prompt, self._backend.card.modalities)
             except BadRequest as error:
+                self._asked.pop(job.id)
                 self._deliver([(job.id, error)])
                 return
         elif generation.constraint is None and generation.thought is None:
@@ -98,22 +103,25 @@ class Stepper:
         if not self._preparation.forget(job.id):
             return
         if isinstance(outcome, ServiceError):
+            self._asked.pop(job.id, None)
             self._deliver([(job.id, outcome)])
         else:
             self._admit(job, outcome)
 
     def _admit(self, job: Job, guide: "Guide | None") -> None:
         generation = job.generation
+        asked = self._asked.pop(job.id, 0.0)
         try:
             self._backend.admit(job, guide)
         except ServiceError as error:
             self._deliver([(job.id, error)])
             return
         room = self._backend.card.context - len(generation.prompt.tokens)
-        self._replies[job.id] = ReplyText(generation, room=room)
+        self._replies[job.id] = ReplyText(generation, room=room, asked=asked)
 
     def _cancel(self, job_id: int) -> None:
         self._preparation.forget(job_id)
+        self._asked.pop(job_id, None)
         self._outbox.forget(job_id)
         self._end(job_id)
 
@@ -131,7 +139,7 @@ class Stepper:
         if output.error is not None:
             self._outbox.put(output.job_id, EngineFailed(output.error))
             self._end(output.job_id)
-        elif (chunk := reply.feed(output)) is not None:
+        elif (chunk := reply.feed(output, self._began)) is not None:
             self._outbox.put(output.job_id, chunk)
             if chunk.finish is not None:
                 self._end(output.job_id)

@@ -172,21 +172,21 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """`done` of `total` prompt tokens are in the KV cache, `cached` of them found, and `from_disk` of these in files."""
+    """`done` of `total` prompt tokens are in the KV cache, `cached` found: `from_disk` in files, `shared` with running jobs."""
 
     done: int
     total: int
     cached: int
     from_disk: int = 0
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted where they were processed. Of the prompt `cached_tokens` were not computed, `disk_tokens` of these read
-    from files; `image_tokens` and `audio_tokens` stand for media. Of the completion `reasoning_tokens` were thought (0 in
-    the engine, which does not know), `forced_tokens` all that its constraint allowed, and `accepted_tokens` drafted;
-    `rejected_tokens` were, and are not part of it. `predicted_tokens` and `mispredicted_tokens` of these two came from the
-    request's own prediction, where it `has_prediction`."""
+    """Tokens counted where they were processed. Of the prompt `cached_tokens` were not computed, of these `disk_tokens` read
+    from files and `shared_tokens` with running jobs. Of the completion `reasoning_tokens` were thought (0 in the engine),
+    `forced_tokens` all its constraint allowed, `accepted_tokens` drafted; `rejected_tokens` are no part of it. Of these two
+    `predicted_tokens` and `mispredicted_tokens` came from a prediction. Times go to the first step, first token, end."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -201,6 +201,10 @@ class Usage:
     predicted_tokens: int = 0
     mispredicted_tokens: int = 0
     has_prediction: bool = False
+    shared_tokens: int = 0
+    queue_ms: float = field(default=0.0, compare=False)
+    prefill_ms: float = field(default=0.0, compare=False)
+    decode_ms: float = field(default=0.0, compare=False)
 
     @property
     def total_tokens(self) -> int:
@@ -343,6 +347,7 @@ class ModelCard:
     embedding_prompts: tuple[tuple[str, str], ...] = ()
     label_groups: tuple[tuple[str, ...], ...] = ()
     recommended_sampling: tuple[tuple[str, int | float], ...] = ()
+    replay: tuple[tuple[str, str | int | bool], ...] = ()
 
     @property
     def capabilities(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from modules.messages import MediaPart, Message, Part, Role, TextPart
 from modules.prompt.characters.lore import Count, Lore, chosen_lore
 from modules.prompt.characters.matching import Patterns
 from modules.prompt.conversation.trim import LEFT_OUT, readable, shortened
+from modules.prompt.known_tokens import KnownTokens
 from modules.prompt.media import MediaDecoder, NoMedia, PlacedMedia, placed, with_places
 from modules.prompt.plan import Planner, PromptPlan, conversation_of
 from modules.prompt.stops import StopTexts
@@ -48,7 +49,7 @@ class ChatPrompt:
     `stop_token_ids` are control tokens that end it too. Where there are `reply_prefixes`, white space at the beginning
     of the reply is no part of it, and then neither is one of these. With `is_thinking` the prompt ends within a thought
     that the request handed over. `repairs` name what had to be done for the template to take the conversation, `lore` the
-    entries of lorebooks that are in it.
+    entries of lorebooks that are in it. `written` is the text with the marks that it is tokenized by.
     """
 
     prompt: Prompt
@@ -59,6 +60,7 @@ class ChatPrompt:
     is_thinking: bool = False
     repairs: tuple[str, ...] = ()
     lore: tuple[str, ...] = ()
+    written: str = ""
 
 
 class PromptEdits(Protocol):
@@ -117,6 +119,7 @@ class PromptBuilder:
         # Weak, so that the ids leave with the model that they belong to.
         self._stop_ids: WeakKeyDictionary[Engine, dict[str, list[int]]] = WeakKeyDictionary()
         self._lengths: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Engine, KnownTokens] = WeakKeyDictionary()
         self._patterns = Patterns()
 
     async def aclose(self) -> None:
@@ -143,7 +146,13 @@ class PromptBuilder:
             is_thinking=plan.continues_thought,
             repairs=draft.repairs,
             lore=() if plan.cast is None else plan.cast.lore,
+            written=draft.text,
         )
+
+    def note_reply(self, engine: Engine, prompt: ChatPrompt, reply: str, tokens: Sequence[int]) -> None:
+        """That the model went on from `prompt` with `reply`: prompts that go on from there are read in the same tokens."""
+        if not prompt.prompt.media and prompt.written:
+            self._known.setdefault(engine, KnownTokens()).note(prompt.written, prompt.prompt.tokens, reply, tokens)
 
     def controls(self, card: ModelCard) -> ControlTexts:
         """The texts of the model's control tokens."""
@@ -248,13 +257,22 @@ class PromptBuilder:
         return count
 
     async def _draft(self, drafting: _Drafting, messages: Sequence[Message]) -> _Draft:
-        engine, plan, media, edits = drafting.engine, drafting.plan, drafting.media, drafting.edits
+        plan, media, edits = drafting.plan, drafting.media, drafting.edits
         written = await self._writer.write(plan, messages)
         text = await edits.prompt_text(written.text, plan)
         media.check(text, messages)
-        tokens = with_bos(engine.card, await tokenize_mixed(engine, text, media.tokens, param="messages"))
+        tokens = await self._tokens_of(drafting, text)
         count = await edits.token_count(without_reserved(text))
         return _Draft(text, tokens, len(tokens) if count is None else count, written.repairs)
+
+    async def _tokens_of(self, drafting: _Drafting, text: str) -> list[int]:
+        engine, media = drafting.engine, drafting.media
+        known = None
+        if engine in self._known and not media.tokens:
+            known = await self._known[engine].beginning(engine, text, self._writer.controls(engine.card))
+        if known is not None:
+            return [*known.tokens, *await tokenize(engine, text[len(known.text) :], param="messages")]
+        return with_bos(engine.card, await tokenize_mixed(engine, text, media.tokens, param="messages"))
 
     async def _fitting(self, drafting: _Drafting, request: ChatRequest) -> _Draft:
         """The whole conversation, or the mildest cut of it that leaves room for a reply, found by halving."""

@@ -9,6 +9,7 @@ from typing import Final
 from modules.engine.protocols import Engine
 from modules.engine.types import ModelCard, Prompt
 from modules.errors import BadRequest, ContextTooLong, NotSupported
+from modules.prompt.templates.shape import OWN
 from modules.requests import MARKER
 from modules.text.control_tokens import ControlTexts
 
@@ -49,7 +50,9 @@ BOT_NAME: Final = "\ufdd3"
 # A picture's or a sound's place: the mark, and its number in digits of our own.
 MEDIA: Final = "\ufdd4"
 _DIGITS: Final = tuple(map(chr, range(0xFDE0, 0xFDEA)))
-_RESERVED: Final = MappingProxyType({ord(each): None for each in (CUT, PLACE, USER_NAME, BOT_NAME, MEDIA, *_DIGITS)})
+_RESERVED: Final = MappingProxyType(
+    {ord(each): None for each in (CUT, PLACE, USER_NAME, BOT_NAME, MEDIA, OWN, *_DIGITS)}
+)
 _MEDIA_PLACE: Final = re.compile(f"{MEDIA}([{_DIGITS[0]}-{_DIGITS[-1]}]+)")
 
 

@@ -81,6 +81,7 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
         image_tokens=sum(usage.image_tokens for usage in choices) * prompt_tokens // max(1, of_choices),
         audio_tokens=sum(usage.audio_tokens for usage in choices) * prompt_tokens // max(1, of_choices),
         disk_tokens=sum(usage.disk_tokens for usage in choices),
+        shared_tokens=sum(usage.shared_tokens for usage in choices),
     )
 
 

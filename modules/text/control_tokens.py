@@ -29,6 +29,10 @@ class ControlTexts:
         if self._initial is not None:
             yield from (match.start() for match in self._initial.finditer(text) if self._length_at(text, match.start()))
 
+    def begins_at(self, text: str, place: int) -> bool:
+        """Whether one begins there."""
+        return place < len(text) and self._length_at(text, place) > 0
+
     def occur_in(self, text: str) -> bool:
         return self.removed_from(text)[0] != text
 

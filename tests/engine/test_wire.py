@@ -117,11 +117,11 @@ CHUNK = Chunk(
     starts=(0, 3),
     logprobs=(LOGPROB,),
     prompt_logprobs=(None, LOGPROB),
-    progress=PromptProgress(1, 2, 1, 1),
+    progress=PromptProgress(1, 2, 1, 1, 1),
     finish=Finish.LENGTH,
     stop_reason="END",
     end_logprob=LOGPROB,
-    usage=Usage(1, 2, 1, 1, 1, 3, 4, 5, 1, 6, 7, 8, True),
+    usage=Usage(1, 2, 1, 1, 1, 3, 4, 5, 1, 6, 7, 8, True, 9, 0.5, 1.5, 2.5),
     accepted=1,
     rejected=3,
     forced=2,
@@ -191,6 +191,7 @@ CARD = ModelCard(
     embedding_prompts=(("query", "search: "),),
     label_groups=(("a", "b"), ("c",)),
     recommended_sampling=(("temperature", 0.7), ("top_k", 20)),
+    replay=(("threads", 2), ("flash_attn", "on"), ("swa_full", True)),
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.ProbeModel(SPEC),

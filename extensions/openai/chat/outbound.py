@@ -1,6 +1,6 @@
 """Our events → the answer of a chat request: one body, or the chunks of a stream. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -189,11 +189,21 @@ class ChatStream:
     delta a `content`, for readers that take it for granted.
     """
 
-    def __init__(self, presentation: ChatPresentation, *, n: int, wants_usage: bool, fills_deltas: bool) -> None:
+    def __init__(
+        self,
+        presentation: ChatPresentation,
+        *,
+        n: int,
+        wants_usage: bool,
+        fills_deltas: bool,
+        receipt: Callable[[], bytes] = bytes,
+    ) -> None:
         self._presentation = presentation
         self._n = n
         self._filler = b',"content":""' if fills_deltas else b""
-        self._chunks = ChunkEncoder(kind=f"{_KIND}.chunk", id_prefix="chatcmpl", wants_usage=wants_usage)
+        self._chunks = ChunkEncoder(
+            kind=f"{_KIND}.chunk", id_prefix="chatcmpl", wants_usage=wants_usage, receipt=receipt
+        )
         self._calls = CallDeltas(presentation.calls)
         self._text_heads: list[bytes]
         self._text_tail: bytes

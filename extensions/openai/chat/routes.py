@@ -1,5 +1,7 @@
 """POST /v1/chat/completions."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -10,6 +12,7 @@ from extensions.openai.common.answers import ExtraHeaders, json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.middleware import JsonRoute
+from extensions.openai.common.receipt import notes_for
 from extensions.openai.common.stream import event_stream, is_plain_script, parses_every_event, while_connected
 from extensions.openai.structured.constraint import unenforced_text
 from modules.reply.gather import gather
@@ -30,12 +33,17 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
         mirrors_calls=is_plain_script(caller),
         calls=CallStyle(toolbox.customs, toolbox.is_legacy),
     )
-    remarks = ExtraHeaders(body, (*toolbox.left_out, *unenforced_text(body.text)))
+    remarks = ExtraHeaders(body, (*toolbox.left_out, *unenforced_text(body.text)), notes=notes_for(caller.request))
+    request = replace(request, wants_facts=remarks.notes is not None)
     events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        return json_answer(chat_completion(reply, presentation), remarks.headers())
+        return json_answer(chat_completion(reply, presentation), remarks.headers(), remarks.receipt)
     encoder = ChatStream(
-        presentation, n=request.limits.n, wants_usage=body.wants_usage, fills_deltas=parses_every_event(caller)
+        presentation,
+        n=request.limits.n,
+        wants_usage=body.wants_usage,
+        fills_deltas=parses_every_event(caller),
+        receipt=lambda: remarks.receipt,
     )
     return await event_stream(caller, events, encoder, remarks.headers)

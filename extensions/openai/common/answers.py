@@ -8,10 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Self
 
+import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from extensions.openai.common.generation import GenerationFields, ignored_parameters, quoted_titles
+from extensions.openai.common.receipt import ReceiptNotes
 from extensions.openai.structured.constraint import unenforced_parts
 from modules.engine.types import Alternative, TokenLogprob, Usage
 from modules.events import Done, Event, Started
@@ -129,9 +131,14 @@ REPAIRS_HEADER = "X-Prompt-Repairs"
 LORE_HEADER = "X-Lorebook-Entries"
 
 
-def json_answer(body: BaseModel, headers: dict[str, str]) -> Response:
-    """Unset keys are left out; those set to None are null."""
-    return Response(body.model_dump_json(exclude_unset=True), headers=headers, media_type="application/json")
+def json_answer(body: BaseModel, headers: dict[str, str], receipt: bytes = b"") -> Response:
+    """Unset keys are left out; those set to None are null. `receipt` is a further member of the answer, in JSON."""
+    told = body.model_dump_json(exclude_unset=True).encode()
+    return Response(_with_receipt(told, receipt), headers=headers, media_type="application/json")
+
+
+def _with_receipt(body: bytes, receipt: bytes) -> bytes:
+    return body[:-1] + b',"receipt":' + receipt + b"}" if receipt else body
 
 
 @dataclass(slots=True)
@@ -139,31 +146,47 @@ class ExtraHeaders:
     """Headers that name what a request asked for and did not get, and what was done with its conversation.
 
     `left_out` are places in the body that its endpoint knows of; the rest is said by `started`, as soon as there is one.
+    `notes` become the receipt of a caller who wants one.
     """
 
     body: GenerationFields
     left_out: Sequence[str] = ()
     started: Started | None = None
+    notes: ReceiptNotes | None = None
 
     async def reading(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """`events` as they are, with a look at how they start."""
         async with aclosing(events):
             async for event in events:
-                if isinstance(event, Started):
-                    self.started = event
+                self.note(event)
                 yield event
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self.started = event
+        if self.notes is not None:
+            self.notes.note(event)
+
+    @property
+    def receipt(self) -> bytes:
+        """As JSON; empty where nobody asked for it."""
+        return b"" if self.notes is None else orjson.dumps(self.notes.body(self._ignored))
+
+    @property
+    def _ignored(self) -> tuple[str, ...]:
+        unsupported = self.started.unsupported if self.started else ()
+        return (*ignored_parameters(self.body, unsupported), *unenforced_parts(self.body), *self.left_out)
 
     def headers(self) -> dict[str, str]:
         started = self.started
-        unsupported = started.unsupported if started else ()
-        ignored = (*ignored_parameters(self.body, unsupported), *unenforced_parts(self.body), *self.left_out)
         named = {
-            IGNORED_HEADER: ignored,
+            IGNORED_HEADER: self._ignored,
             REPAIRS_HEADER: started.repairs if started else (),
             LORE_HEADER: quoted_titles(started.lore) if started else (),
         }
         return {header: ", ".join(names) for header, names in named.items() if names}
 
 
-def full_answer(body: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body.model_dump_json(), headers=headers, media_type="application/json")
+def full_answer(body: BaseModel, headers: Mapping[str, str] | None = None, receipt: bytes = b"") -> Response:
+    told = body.model_dump_json().encode()
+    return Response(_with_receipt(told, receipt), headers=headers, media_type="application/json")

@@ -203,10 +203,11 @@ class ChunkEncoder:
     """The chunks of one streamed answer. `kind` is their `object`, `id_prefix` how their id begins.
 
     With `wants_usage` every chunk says `"usage":null`, and a last one without choices has it. `head` and `tail` are
-    what stands around a choice, from `start` on.
+    what stands around a choice, from `start` on. The last chunk has what `receipt` gives, if that is anything.
     """
 
-    def __init__(self, *, kind: str, id_prefix: str, wants_usage: bool) -> None:
+    def __init__(self, *, kind: str, id_prefix: str, wants_usage: bool, receipt: Callable[[], bytes] = bytes) -> None:
+        self._receipt = receipt
         self._kind = kind
         self._id_prefix = id_prefix
         self._wants_usage = wants_usage
@@ -237,7 +238,10 @@ class ChunkEncoder:
         self._tally.finish(done)
 
     def end(self) -> bytes:
-        """The chunk with the usage of all choices, if it was asked for."""
+        """The chunk with the usage of all choices and the receipt, as far as they were asked for."""
+        receipt = self._receipt()
+        told = b',"receipt":' + receipt if receipt else b""
         if not self._wants_usage:
-            return b""
-        return self.head + b'],"usage":' + usage_body(self._tally.total).model_dump_json().encode() + b"}\n\n"
+            return self.head + b"]" + told + b"}\n\n" if told else b""
+        usage = usage_body(self._tally.total).model_dump_json().encode()
+        return self.head + b'],"usage":' + usage + told + b"}\n\n"

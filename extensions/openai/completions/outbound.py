@@ -1,7 +1,7 @@
 """Our events → the answer of a text completion request: one body, or the chunks of a stream. Pure."""
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -137,9 +137,16 @@ def _reason(reason: FinishReason) -> Literal["stop", "length"]:
 class TextStream:
     """The chunks of one streamed text completion; every one has a text, maybe an empty one."""
 
-    def __init__(self, presentation: CompletionPresentation, *, choices: int, wants_usage: bool) -> None:
+    def __init__(
+        self,
+        presentation: CompletionPresentation,
+        *,
+        choices: int,
+        wants_usage: bool,
+        receipt: Callable[[], bytes] = bytes,
+    ) -> None:
         self._presentation = presentation
-        self._chunks = ChunkEncoder(kind=_KIND, id_prefix="cmpl", wants_usage=wants_usage)
+        self._chunks = ChunkEncoder(kind=_KIND, id_prefix="cmpl", wants_usage=wants_usage, receipt=receipt)
         self._tables = [LogprobTable(len(presentation.echo(index))) for index in range(choices)]
         self._text_heads: list[bytes]
         self._text_tail: bytes

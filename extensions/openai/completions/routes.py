@@ -1,5 +1,7 @@
 """POST /v1/completions."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -7,6 +9,7 @@ from extensions.openai.common.answers import ExtraHeaders, json_answer
 from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.middleware import JsonRoute
+from extensions.openai.common.receipt import notes_for
 from extensions.openai.common.stream import event_stream, while_connected
 from extensions.openai.completions.inbound import choosing_of, completion_request
 from extensions.openai.completions.outbound import CompletionPresentation, TextStream, text_completion
@@ -28,13 +31,14 @@ async def create_completion(body: TextCompletionRequest, caller: CurrentCaller) 
         echoes=await _texts(runtime.chat, request) if body.echo else None,
         has_logprobs=body.logprobs is not None,
     )
-    remarks = ExtraHeaders(body)
+    remarks = ExtraHeaders(body, notes=notes_for(caller.request))
+    request = replace(request, wants_facts=remarks.notes is not None)
     events = remarks.reading(runtime.chat.complete(request, owner=caller.owner))
     if not body.stream:
         reply = await while_connected(caller, gather(events))
-        return json_answer(text_completion(reply, presentation), remarks.headers())
+        return json_answer(text_completion(reply, presentation), remarks.headers(), remarks.receipt)
     choices = len(request.prompts) * request.limits.n
-    encoder = TextStream(presentation, choices=choices, wants_usage=body.wants_usage)
+    encoder = TextStream(presentation, choices=choices, wants_usage=body.wants_usage, receipt=lambda: remarks.receipt)
     return await event_stream(caller, events, encoder, remarks.headers)
 
 

@@ -1,7 +1,7 @@
 """Our events → the answer of a Messages request, whole or streamed. Pure."""
 
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -275,7 +275,10 @@ class MessageStream:
     clients read that nowhere else.
     """
 
-    def __init__(self, *, stop_sequences: tuple[str, ...], omits_thinking: bool) -> None:
+    def __init__(
+        self, *, stop_sequences: tuple[str, ...], omits_thinking: bool, receipt: Callable[[], bytes] = bytes
+    ) -> None:
+        self._receipt = receipt
         self._stop_sequences = stop_sequences
         self._omits_thinking = omits_thinking
         self._builder = BlockBuilder()
@@ -326,7 +329,10 @@ class MessageStream:
             "container": None,
         }
         usage = usage_of(done.usage).model_dump(include=set(_DELTA_USAGE))
-        return _named({"type": "message_delta", "delta": delta, "usage": usage}) + _named({"type": "message_stop"})
+        receipt = self._receipt()
+        told = {"receipt": orjson.Fragment(receipt)} if receipt else {}
+        last = {"type": "message_delta", "delta": delta, "usage": usage, **told}
+        return _named(last) + _named({"type": "message_stop"})
 
 
 def _first(started: Started, event: Event) -> bytes:

@@ -1,5 +1,6 @@
 """POST /v1/messages and /v1/messages/count_tokens, as Anthropic's clients send them."""
 
+from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from extensions.openai.common.context import CurrentCaller
 from extensions.openai.common.errors import anthropic_error_event, request_id_of
 from extensions.openai.common.generation import default_sampling
 from extensions.openai.common.middleware import JsonRoute
+from extensions.openai.common.receipt import notes_for
 from extensions.openai.common.stream import Feed, feed_response, while_connected
 from extensions.openai.messages.inbound import (
     counted_request,
@@ -31,12 +33,13 @@ async def create_message(body: MessagesRequest, caller: CurrentCaller) -> Respon
     runtime = caller.context.runtime
     request = message_request(body, runtime.settings, await default_sampling(runtime, body.preset))
     stops, omits = stop_sequences_of(body), omits_thinking(body)
-    remarks = ExtraHeaders(body, left_out_of(body))
+    remarks = ExtraHeaders(body, left_out_of(body), notes=notes_for(caller.request))
+    request = replace(request, wants_facts=remarks.notes is not None)
     events = remarks.reading(runtime.chat.chat(request, owner=caller.owner))
     if not body.stream:
         message = whole_message(events, stop_sequences=stops, omits_thinking=omits)
-        return json_answer(await while_connected(caller, message), remarks.headers())
-    encoder = MessageStream(stop_sequences=stops, omits_thinking=omits)
+        return json_answer(await while_connected(caller, message), remarks.headers(), remarks.receipt)
+    encoder = MessageStream(stop_sequences=stops, omits_thinking=omits, receipt=lambda: remarks.receipt)
     failure = partial(anthropic_error_event, request_id=request_id_of(caller.request.scope))
     return await feed_response(caller, Feed(events, encoder, failure=failure), remarks.headers)
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import orjson
+
+from extensions.openai.common.answers import ExtraHeaders
 from extensions.openai.common.errors import UNEXPECTED_MESSAGE, log_unexpected
 from extensions.openai.common.items.outbound import (
     EventEncoder,
@@ -79,7 +82,7 @@ class ResponseStream:
         self._open: OpenItem | None = None
         self._held: list[Content] = []
         self._has_begun = False
-        self.started: Started | None = None
+        self.remarks: ExtraHeaders | None = None
 
     @property
     def response(self) -> ResponseObject:
@@ -101,6 +104,8 @@ class ResponseStream:
         return created + self._lifecycle("queued") if self._draft.status == "queued" else created
 
     def encode(self, event: Event) -> bytes:
+        if self.remarks is not None:
+            self.remarks.note(event)
         match event:
             case Content():
                 return self._content(event)
@@ -131,7 +136,6 @@ class ResponseStream:
         self._draft.status = "cancelled"
 
     def _start(self, started: Started) -> bytes:
-        self.started = started
         self._draft.model = started.model
         begun = self.begin()
         self._draft.status = "in_progress"
@@ -219,7 +223,9 @@ class ResponseStream:
             self._draft.incomplete_details = IncompleteDetails(reason="max_output_tokens")
         else:
             self._draft.completed_at = int(time.time())
-        return said + closed + self._lifecycle(status)
+        receipt = self.remarks.receipt if self.remarks is not None else b""
+        told = {"receipt": orjson.Fragment(receipt)} if receipt else {}
+        return said + closed + self._wire.event(f"response.{status}", response=self.response, **told)
 
     def _lifecycle(self, what: str) -> bytes:
         return self._wire.event(f"response.{what}", response=self.response)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -12,6 +13,7 @@ from extensions.openai.common.context import Caller, CurrentCaller
 from extensions.openai.common.items.inbound import items_of, references
 from extensions.openai.common.items.schema import CustomToolCallItem, CustomToolCallOutputItem, InputItem, Item
 from extensions.openai.common.middleware import JsonRoute
+from extensions.openai.common.receipt import notes_for
 from extensions.openai.common.stream import Feed, feed_response, while_connected
 from extensions.openai.responses.inbound import tools_of
 from extensions.openai.responses.schema import (
@@ -73,9 +75,9 @@ async def create_response(body: CreateResponseRequest, caller: CurrentCaller, se
     """A reply to the input; with `stream`, as server-sent events; with `background`, to be fetched later."""
     left_out = (*tools_of(body).left_out, *unenforced_text(body.text))
     prepared = await service.prepare(body, caller.owner)
-
-    def headers() -> dict[str, str]:
-        return ExtraHeaders(body, left_out, prepared.stream.started).headers()
+    remarks = prepared.stream.remarks = ExtraHeaders(body, left_out, notes=notes_for(caller.request))
+    prepared = replace(prepared, request=replace(prepared.request, wants_facts=remarks.notes is not None))
+    headers = remarks.headers
 
     if body.background:
         run = service.in_background(prepared)
@@ -84,7 +86,8 @@ async def create_response(body: CreateResponseRequest, caller: CurrentCaller, se
         return await _streamed(caller, run.follow(-1), run.interrupted, headers)
     if body.stream:
         return await _streamed(caller, service.streamed(prepared), prepared.stream.fail, headers)
-    return full_answer(await while_connected(caller, service.whole(prepared)), headers())
+    response = await while_connected(caller, service.whole(prepared))
+    return full_answer(response, headers(), remarks.receipt)
 
 
 @router.post("/input_tokens", responses={200: {"model": InputTokenCount}})

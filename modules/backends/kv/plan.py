@@ -25,7 +25,7 @@ class MediaRun:
 class KvSlot:
     """A job's place in the cache. `tokens` is the prompt and the reply so far; `computed` of them are in cells.
 
-    `cached` is how many of the prompt were found there. With `scores_prompt` every prompt token needs its logits.
+    `cached` is how many of the prompt were found there, `shared` of these those of a running job. With `scores_prompt` every prompt token needs its logits.
     `common` remembers how many leading tokens it shares with other jobs, by their ids. `draft` are tokens that may come
     next, for one step. `runs` are its pictures and sounds, in order; with `is_waiting` the next one is not ready to be
     computed. Only jobs of one `group` can share cells, or a batch: those that the same adapters are applied to.
@@ -38,6 +38,7 @@ class KvSlot:
     sequence: int | None = None
     computed: int = 0
     cached: int = 0
+    shared: int = 0
     was_preempted: bool = False
     common: dict[int, int] = field(default_factory=dict)
     draft: tuple[int, ...] = ()

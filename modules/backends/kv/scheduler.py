@@ -266,6 +266,7 @@ class Scheduler:
         if slot.sequence != source and source is not None:
             self._share(source, slot.sequence, match.length, actions)
             actions.append(Copy(source, slot.sequence, slot.position(match.length)))
+            slot.shared = 0 if source in self._idle else match.length
             if source in self._idle:
                 self._idle.move_to_end(source)
                 self._drop_if_redundant(source, actions)

@@ -307,7 +307,7 @@ class LlamaBackend:
         slot = piece.slot
         if piece.start >= slot.prompt_length or slot.was_preempted:
             return None
-        return PromptProgress(piece.end, slot.prompt_length, slot.cached)
+        return PromptProgress(piece.end, slot.prompt_length, slot.cached, shared=slot.shared)
 
     def _next_tokens(
         self, task: LlamaTask, piece: Slice, row: int, progress: PromptProgress | None

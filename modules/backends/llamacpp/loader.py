@@ -28,6 +28,7 @@ from modules.backends.llamacpp.options import (
 )
 from modules.backends.llamacpp.recommendations import recommendations
 from modules.backends.llamacpp.refusals import Facts, check_options, check_places
+from modules.backends.llamacpp.replay import replay_settings
 from modules.backends.llamacpp.speculation.compatibility import check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
 from modules.backends.llamacpp.speculation.ngrams import NgramSource
@@ -99,6 +100,7 @@ class LlamaCppLoader:
                 raise LoadFailed(self._why_no_context(spec, layout))
             undo.callback(c.llama_free, context)
             card = _card(spec, model, context=layout.context)
+            card = replace(card, replay=replay_settings(spec, options, context))
             adapters = LlamaAdapters(model, context, spec.adapters)
             apply_vectors(model, context, options)
             if projector is not None:

@@ -267,4 +267,4 @@ def _progress(piece: Slice) -> PromptProgress | None:
     slot = piece.slot
     if piece.start >= slot.prompt_length or slot.was_preempted:
         return None
-    return PromptProgress(piece.end, slot.prompt_length, slot.cached)
+    return PromptProgress(piece.end, slot.prompt_length, slot.cached, shared=slot.shared)

@@ -1,6 +1,7 @@
 """What a turn says, apart from how it is spelled, and how it was spelled. Pure."""
 
 import json
+import operator
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,10 +17,11 @@ _END: Final = 96
 @dataclass(frozen=True, slots=True)
 class Spelling:
     """How a turn was spelled: `texts` are, for each text that says anything, the white space before and after it, or
-    all of a result that is JSON; `arguments` those of its calls."""
+    all of a result that is JSON; `arguments` those of its calls. A turn that `is_own` was generated here."""
 
     texts: tuple[tuple[str, str] | str, ...] = ()
     arguments: tuple[str, ...] = ()
+    is_own: bool = False
 
     @property
     def size(self) -> int:
@@ -65,11 +67,12 @@ def meaning(message: Message, repairs: Collection[str]) -> str:
     return json.dumps([message.role.value, texts, calls], ensure_ascii=False)
 
 
-def spelling(message: Message) -> Spelling:
+def spelling(message: Message, *, is_own: bool = False) -> Spelling:
     """How it is spelled now."""
     return Spelling(
         tuple(_spelled(message, part) for part in message.parts if isinstance(part, TextPart) and _says_anything(part)),
         tuple(call.arguments for call in message.tool_calls),
+        is_own,
     )
 
 
@@ -82,14 +85,15 @@ def respelled(message: Message, how: Spelling, repairs: Collection[str]) -> Mess
     )
     calls = message.tool_calls
     if "json" in repairs and len(how.arguments) == len(calls):
-        calls = tuple(_with_arguments(call, text) for call, text in zip(calls, how.arguments, strict=True))
-    if parts == message.parts and calls == message.tool_calls:
+        calls = tuple(_with_arguments(call, text, how.is_own) for call, text in zip(calls, how.arguments, strict=True))
+    if parts == message.parts and all(map(operator.is_, calls, message.tool_calls)):
         return message
     return replace(message, parts=parts, tool_calls=calls)
 
 
-def _with_arguments(call: ToolCall, arguments: str) -> ToolCall:
-    return call if call.arguments == arguments else replace(call, arguments=arguments)
+def _with_arguments(call: ToolCall, arguments: str, is_own: bool) -> ToolCall:
+    is_same = call.arguments == arguments and call.is_own is is_own
+    return call if is_same else replace(call, arguments=arguments, is_own=is_own)
 
 
 def _respelled(part: TextPart, how: tuple[str, str] | str | None, repairs: Collection[str]) -> TextPart:

@@ -141,18 +141,17 @@ class PrefixRepair:
             told.append(message if known is None else respelled(message, known, names))
             if known is None and notes and not (request.continue_last and index == last):
                 self._note(place, message)
-        if any(new is not old for new, old in zip(told, messages, strict=True)):
-            done.append("spelling-restored")
+        _note_if(told != list(messages), "spelling-restored", done)
         return tuple(told), place
 
     def _note_reply(self, reply: Message, repaired: Repaired) -> None:
         names = frozenset(repaired.request.prefix_repair or ())
         if names.isdisjoint({"json", "whitespace"}) or repaired.request.continue_last:
             return
-        self._note(self._digests.of(repaired.place, meaning(reply, names)), reply)
+        self._note(self._digests.of(repaired.place, meaning(reply, names)), reply, is_own=True)
 
-    def _note(self, place: bytes, message: Message) -> None:
-        how = spelling(message)
+    def _note(self, place: bytes, message: Message, *, is_own: bool = False) -> None:
+        how = spelling(message, is_own=is_own)
         self._spellings.put(place, how, how.size)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from modules.errors import NotSupported
 from modules.messages import Message, Part, Role, TextPart, ToolCall, ToolSpec
-from modules.prompt.templates.shape import IdStyle, Shape
+from modules.prompt.templates.shape import OWN, IdStyle, Shape
 from modules.prompt.tokens import is_media_place
 
 # Mistral's templates refuse ids of any other length.
@@ -236,5 +236,5 @@ def _text(part: Part) -> str:
 
 
 def _template_call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
+    function = {"name": call.name, "arguments": OWN + call.arguments if call.is_own else call.arguments}
     return {"id": call.id, "type": "function", "function": function}

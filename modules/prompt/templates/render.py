@@ -28,7 +28,7 @@ from modules.prompt.templates.sandbox import (
     refuse_wide_fields,
     replaced,
 )
-from modules.prompt.templates.shape import BrokenArguments, with_arguments
+from modules.prompt.templates.shape import BrokenArguments, ReplayedArguments, with_arguments
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +96,10 @@ def to_json(
     The noncharacters that `tokens` puts into text stay as they are in ASCII output too.
     """
     if isinstance(value, BrokenArguments):
+        return str(value)
+    is_plain = (ensure_ascii, indent, separators, sort_keys) == (False, None, None, False)
+    if isinstance(value, ReplayedArguments) and value.is_own and is_plain:
+        # What the model wrote is read again in the same tokens.
         return str(value)
     if isinstance(value, Iterator):
         # What `map` and `select` give is a list to llama.cpp's engine.

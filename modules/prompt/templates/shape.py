@@ -63,12 +63,17 @@ def _ids_of(source: str) -> IdStyle:
     return IdStyle.SHORT if _ID_LENGTH.search(source) else IdStyle.AS_GIVEN
 
 
-class ReplayedArguments(dict[str, Any]):
-    """An object that, printed or concatenated, is the JSON text it came from."""
+# Before arguments that the loaded model wrote itself: the next of the noncharacters after those of `prompt/tokens.py`.
+OWN: Final = "\ufddf"
 
-    def __init__(self, values: Mapping[str, Any], text: str) -> None:
+
+class ReplayedArguments(dict[str, Any]):
+    """An object that, printed or concatenated, is the JSON text it came from; as JSON too where it `is_own`."""
+
+    def __init__(self, values: Mapping[str, Any], text: str, *, is_own: bool = False) -> None:
         super().__init__(values)
         self._text = text
+        self.is_own = is_own
 
     @override
     def __str__(self) -> str:
@@ -93,12 +98,14 @@ class BrokenArguments(str):
 
 def replayed_arguments(text: str) -> ReplayedArguments | BrokenArguments:
     """`text` as the model or a client wrote it; nothing and null mean no arguments."""
+    is_own = text.startswith(OWN)
+    text = text.removeprefix(OWN)
     value = _parsed(text)
     if isinstance(value, str) and isinstance(inner := _parsed(value), dict):
         # Some clients encode twice.
         return ReplayedArguments(inner, value)
     if isinstance(value, dict):
-        return ReplayedArguments(value, text)
+        return ReplayedArguments(value, text, is_own=is_own)
     return ReplayedArguments({}, "{}") if value is None and text.strip() in {"", "null"} else BrokenArguments(text)
 
 

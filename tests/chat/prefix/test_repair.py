@@ -115,6 +115,16 @@ async def test_a_reply_is_spelled_as_it_was_generated() -> None:
     told = await turns_of(repair, user("Read it."), sent, result("done"))
     assert told[1] == said("\nSure. ", '{"path":"a.py",  "lines": [1, 2.0]}')
     assert told[::2] == (user("Read it."), result("done"))
+    assert told[1].tool_calls[0].is_own
+
+
+async def test_a_call_that_was_generated_elsewhere_is_not_the_models_own() -> None:
+    repair = repairing()
+    turns = (user("Go."), said("", '{"b":1,"a":2}'), result("done"))
+    await turns_of(repair, *turns)
+    told = await turns_of(repair, user("Go."), said("", '{"a": 2, "b": 1}'), result("done"))
+    assert told == turns
+    assert not told[1].tool_calls[0].is_own
 
 
 async def test_earlier_turns_are_spelled_as_they_were_when_new() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from modules.messages import Role, ToolCall, text_message
 from modules.prompt.templates.render import TemplateRenderer
-from modules.prompt.templates.shape import replayed_arguments
+from modules.prompt.templates.shape import OWN, replayed_arguments
+from modules.prompt.tokens import without_reserved
 from tests.golden.template_cases import TEMPLATES
 from tests.prompt.prompting import bot, built, chat, prompt_of, user
 
@@ -65,3 +66,21 @@ async def test_no_family_stumbles_over_broken_arguments(name: str, text: str) ->
     turns = (user("a"), bot("", tool_calls=(call,)), text_message(Role.TOOL, "b"))
     async with built() as builder:
         assert "b" in await prompt_of(builder, chat(*turns), chat_template=source)
+
+
+OWN_TEXT = '{"b":1,  "a":"\\u00e9"}'
+
+
+@pytest.mark.parametrize("source", ["{{ a | tojson }}", "{{ a }}", "{{ '' + a }}"])
+def test_what_the_model_wrote_itself_is_written_the_same(source: str) -> None:
+    assert rendered(source, OWN + OWN_TEXT) == OWN_TEXT
+
+
+def test_it_is_an_object_all_the_same() -> None:
+    assert rendered("{% for key, value in a.items() %}{{ key ~ value }}{% endfor %}", OWN + OWN_TEXT) == "b1aé"
+    assert rendered("{{ a | tojson(indent=2) }}", OWN + '{"b":1}') == '{\n  "b": 1\n}'
+    assert rendered("{{ a | tojson }}", '{"b":1}') == '{"b": 1}'
+
+
+def test_a_client_cannot_say_that_it_was_the_model() -> None:
+    assert without_reserved(OWN + "{}") == "{}"
