@@ -31,6 +31,14 @@ async def test_palette_finds_settings_sections_and_chats_and_keeps_what_was_used
     await field.fill("temperature")
     await options.filter(has_text="Temperature").first.click()
     await expect(page.get_by_role("spinbutton", name="number input for Temperature", exact=True)).to_be_visible()
+    # Enter counts for the words that were typed, however late it is known what they find.
+    await page.keyboard.press("Control+k")
+    await expect(options.first).to_be_visible()
+    await field.evaluate(
+        """field => { field.value = 'notebook'; field.dispatchEvent(new Event('input'));
+          field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true })); }"""
+    )
+    await expect(page.locator("#notebook-text")).to_be_visible()
     await page.keyboard.press("Control+k")
     await field.fill("zzzz")
     await expect(page.get_by_text("Nothing found.")).to_be_visible()

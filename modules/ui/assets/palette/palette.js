@@ -88,6 +88,9 @@
     let shown = [];
     let at = 0;
     let asked = 0;
+    // The words that what is shown was found for, and whether Enter was pressed before it was.
+    let answered = 0;
+    let isEntered = false;
     const mark = () => {
       list.querySelectorAll("[role=option]").forEach((row, index) => row.setAttribute("aria-selected", String(index === at)));
       const row = list.querySelectorAll("[role=option]")[at];
@@ -116,6 +119,7 @@
     };
     const draw = async () => {
       const mine = ++asked;
+      isEntered = false;
       const words = field.value.trim();
       const hits = places.map((source) => hitsOf(source, words));
       /** What the page knows is there at once; what the server finds comes when it comes.
@@ -132,6 +136,11 @@
         }));
         status.textContent = isWhole && !shown.length ? window.text("Nothing found.") : "";
         mark();
+        answered = mine;
+        if (isEntered && (shown.length || isWhole)) {
+          isEntered = false;
+          if (shown[at]) choose(shown[at]);
+        }
       };
       /** @type {Hit[][]} */
       const quick = places.map(() => []);
@@ -143,7 +152,8 @@
     field.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
       const steps = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowUp: -1, PageDown: MOST, PageUp: -MOST });
-      if (event.key === "Enter" && shown[at]) choose(shown[at]);
+      if (event.key === "Enter" && answered === asked && shown[at]) choose(shown[at]);
+      else if (event.key === "Enter") isEntered = true;
       // A browser would only empty a field for searching.
       else if (event.key === "Escape") handle.close();
       else if (event.key in steps && shown.length) {
