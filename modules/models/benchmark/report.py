@@ -1,6 +1,7 @@
 """A benchmark as a table to paste, a plot, and the settings that it recommends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Final
 
@@ -10,21 +11,39 @@ from modules.models.benchmark.measuring import BenchmarkKind, BenchmarkPoint
 
 # More streams at once are worth it when they write so much more together.
 WORTH: Final = 1.05
-Say = Callable[[str], str]
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 420, 180, 46, 26
 _MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWords:
+    """What stands in a report, in the reader's language."""
+
+    what: str = "What"
+    streams: str = "Replies at once"
+    tokens: str = "Tokens"
+    rate: str = "Tokens/s"
+    first: str = "First token"
+    prefill: str = "Read a prompt"
+    decode: str = "Write"
+    enough: str = "More replies at once than these write no more together."
+    more: str = "It could be worth it to try more."
+    chosen: str = "Chosen by the self-test"
+
+
+ENGLISH: Final = ReportWords()
 
 
 def machine_text() -> str:
     return f"{processor_name()}, {usable_cores()} cores"
 
 
-def table(card: ModelCard, machine: str, points: Sequence[BenchmarkPoint], say: Say = str) -> str:
+def table(card: ModelCard, machine: str, points: Sequence[BenchmarkPoint], words: ReportWords = ENGLISH) -> str:
     """Markdown."""
     head = f"**{_cell(card.name)}** ({card.loader}, {card.size_bytes / _MIB:,.0f} MiB) · {_cell(machine)}"
-    titles = (say("What"), say("Replies at once"), say("Tokens"), say("Tokens/s"), say("First token"))
+    titles = (words.what, words.streams, words.tokens, words.rate, words.first)
     rows = [f"| {' | '.join(titles)} |", "|---|---:|---:|---:|---:|"]
-    names = {BenchmarkKind.PREFILL: say("Read a prompt"), BenchmarkKind.DECODE: say("Write")}
+    names = {BenchmarkKind.PREFILL: words.prefill, BenchmarkKind.DECODE: words.decode}
     rows += (
         f"| {names[point.kind]} | {point.streams} | {point.tokens} | {point.rate:,.1f} | {1e3 * point.first:,.0f} ms |"
         for point in points
@@ -32,18 +51,16 @@ def table(card: ModelCard, machine: str, points: Sequence[BenchmarkPoint], say: 
     return "\n".join((head, "", *rows))
 
 
-def recommended(card: ModelCard, points: Sequence[BenchmarkPoint], say: Say = str) -> str:
+def recommended(card: ModelCard, points: Sequence[BenchmarkPoint], words: ReportWords = ENGLISH) -> str:
     """Flags, each with its reason; Markdown."""
     written = [point for point in points if point.kind is BenchmarkKind.DECODE]
     lines = []
     if written:
         streams = worthwhile_streams(written)
-        reason = say("More replies at once than these write no more together.")
-        if streams == card.parallel:
-            reason = say("It could be worth it to try more.")
+        reason = words.more if streams == card.parallel else words.enough
         lines.append(f"- `--parallel {streams}`: {reason}")
     if card.tuning:
-        lines.append(f"- {say('Chosen by the self-test')}: {_cell(card.tuning)}")
+        lines.append(f"- {words.chosen}: {_cell(card.tuning)}")
     return "\n".join(lines)
 
 
@@ -84,5 +101,5 @@ def plot(points: Sequence[BenchmarkPoint], title: str) -> str:
     )
 
 
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
+def _cell(said: str) -> str:
+    return said.replace("|", "\\|").replace("\n", " ")

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from modules.errors import ServiceError
 from modules.models.benchmark.measuring import BenchmarkPoint, benchmark
-from modules.models.benchmark.report import machine_text, plot, recommended, table
+from modules.models.benchmark.report import ReportWords, machine_text, plot, recommended, table
 from modules.models.pool import ModelPool
 from modules.ui.model.texts import plain
 from modules.ui.page.languages import text
@@ -33,6 +33,21 @@ def benchmark_parts() -> BenchmarkParts:
     )
 
 
+def _words() -> ReportWords:
+    return ReportWords(
+        what=text("What"),
+        streams=text("Replies at once"),
+        tokens=text("Tokens"),
+        rate=text("Tokens/s"),
+        first=text("First token"),
+        prefill=text("Read a prompt"),
+        decode=text("Write"),
+        enough=text("More replies at once than these write no more together."),
+        more=text("It could be worth it to try more."),
+        chosen=text("Chosen by the self-test"),
+    )
+
+
 def connect_benchmark(parts: BenchmarkParts, models: ModelPool) -> None:
     async def measured() -> AsyncGenerator[dict[Component, Any], None]:
         """Ends with the visit: who closes the page ends the measurement."""
@@ -47,13 +62,13 @@ def connect_benchmark(parts: BenchmarkParts, models: ModelPool) -> None:
                 async with aclosing(benchmark(engine)) as found:
                     async for point in found:
                         points.append(point)
-                        yield {parts.table: table(card, machine_text(), points, text)}
+                        yield {parts.table: table(card, machine_text(), points, _words())}
         except ServiceError as error:
             yield {parts.table: plain(error.message)}
             return
-        shown = table(card, machine_text(), points, text)
+        shown = table(card, machine_text(), points, _words())
         yield {
-            parts.table: f"{shown}\n\n{recommended(card, points, text)}",
+            parts.table: f"{shown}\n\n{recommended(card, points, _words())}",
             parts.plot: plot(points, text("Tokens per second by replies at once")),
         }
 
