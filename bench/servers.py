@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 THREADS: Final = 2
 PARALLEL: Final = 8
 CONTEXT: Final = 8192
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.1
 _MIB: Final = 1 << 20
 
@@ -32,11 +32,11 @@ def llama_server_command(model: Path, port: int, *, parallel: int = PARALLEL) ->
 
 
 @asynccontextmanager
-async def running(command: Sequence[str], port: int) -> AsyncIterator[psutil.Process]:
-    """The server, once it answers /health with 200; it is ended afterwards."""
+async def running(command: Sequence[str], port: int, path: str = "/health") -> AsyncIterator[psutil.Process]:
+    """The server, once it answers `path` with 200; it is ended afterwards."""
     process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL, cwd=ROOT)
     try:
-        await asyncio.wait_for(_until_healthy(process, port), _START_SECONDS)
+        await asyncio.wait_for(_until_healthy(process, port, path), _START_SECONDS)
         yield psutil.Process(process.pid)
     finally:
         process.terminate()
@@ -55,11 +55,11 @@ def tree_mib(root: psutil.Process) -> float:
     return sum(process.memory_info().rss for process in (root, *root.children(recursive=True))) / _MIB
 
 
-async def _until_healthy(process: Process, port: int) -> None:
+async def _until_healthy(process: Process, port: int, path: str) -> None:
     async with aiohttp.ClientSession() as session:
         while process.returncode is None:
             try:
-                async with session.get(f"http://127.0.0.1:{port}/health") as response:
+                async with session.get(f"http://127.0.0.1:{port}{path}") as response:
                     if response.status == 200:
                         return
             except aiohttp.ClientError:

@@ -20,6 +20,7 @@ from modules.settings.options import SettingsGroup, options_of
 
 _Options = TypeVar("_Options", bound=SettingsGroup)
 _MAX_SHOWN = 40
+_PROBE = 96 * 2**20
 
 
 class NoOptions(SettingsGroup, frozen=True):
@@ -64,6 +65,7 @@ class BackendSpec(ABC):
     backend has: flags, settings.yaml keys, fields of the Model tab, `args` of loads and documentation are made from it.
     `format` names the files that it reads, in messages. `endings` are those of file names, which requests may leave out.
     `own_model` is the name of a model that it has without any file. `can_draft` says whether it uses draft models.
+    `probe_bytes` is what the library and a look at a model's header and vocabulary take at most, in a process of its own.
     """
 
     name: ClassVar[str]
@@ -74,6 +76,7 @@ class BackendSpec(ABC):
     endings: ClassVar[tuple[str, ...]] = ()
     own_model: ClassVar[str | None] = None
     can_draft: ClassVar[bool] = False
+    probe_bytes: ClassVar[int] = _PROBE
 
     @abstractmethod
     def reads(self, path: Path) -> bool:

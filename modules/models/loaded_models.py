@@ -36,8 +36,6 @@ _QUIET_SECONDS: Final = 30.0
 _REMEMBERED: Final = 64
 _MADE_ROOM: Final = "Unloaded to make room for another model. The next request for it loads it again."
 _GREW: Final = "Unloaded because the loaded models had grown beyond --models-memory. The next request loads it again."
-# What reading a file's vocabulary takes at most, in a process of its own, beside what is loaded.
-_PROBE: Final = 96 * 2**20
 
 
 class LoadedModels:
@@ -114,10 +112,10 @@ class LoadedModels:
         if isinstance(decision, NeverFits):
             raise _no_room(need, decision)
 
-    async def has_room_to_probe(self, kind: ModelKind) -> bool:
+    async def has_room_to_probe(self, spec: LoadSpec) -> bool:
         """Whether a file may be read before there is room for the model."""
-        bound = (await self._limits(kind)).host
-        return bound is None or self._booked().host + _PROBE <= bound
+        bound = (await self._limits(spec.kind)).host
+        return bound is None or self._booked().host + self._settings.backends.named(spec.loader).probe_bytes <= bound
 
     async def make_room(self, need: ModelNeed, patience: float | None, left: list[str]) -> None:
         """Unload what has to leave for `need`, least recently used first, and add the names to `left`. From then on its

@@ -154,7 +154,7 @@ class ModelLoading:
         if spec.kind.is_media:
             fitted = replace(fitted, threads=media_threads(is_alone=not self._loaded.recent()))
         # Read while the old model still serves: a damaged file then ends no reply.
-        candidate = await self._launch(fitted) if await self._loaded.has_room_to_probe(spec.kind) else None
+        candidate = await self._launch(fitted) if await self._loaded.has_room_to_probe(fitted) else None
         try:
             self._loaded.publish_loading(spec)
             await self._loaded.make_room(need, patience, left)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from modules.errors import NoRoom, NotLoaded
+from modules.settings.values import Settings
 from tests.models.launches import Launches, pool_of_several
 from tests.models.watching import PLAIN, A, B, C, D, answerer, loaded, state_of, until_loaded
 
@@ -103,6 +104,27 @@ async def test_a_full_house_makes_room_before_the_next_file_is_read(tmp_path: Pa
     launches.gate.set()
     assert await asking == B
     await pool.aclose()
+
+
+async def test_who_takes_more_to_look_waits_for_more_room(
+    tmp_path: Path, launches: Launches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.25 GiB are free: enough to look at a file with little, not with a library that takes 0.4."""
+    is_alive = []
+    for taken in (96 * 2**20, 448 * 2**20):
+        for spec in Settings().backends:
+            monkeypatch.setattr(type(spec), "probe_bytes", taken)
+        pool = pool_of_several(tmp_path, launches, needs={A: 1.0, B: 1.0}, models_memory=1.25)
+        await answerer(pool, A)
+        launches.gate.clear()
+        launches.probed.clear()
+        asking = asyncio.create_task(answerer(pool, B))
+        await until_probed(launches, B)
+        is_alive.append(launches.engines[-1].is_alive)
+        launches.gate.set()
+        assert await asking == B
+        await pool.aclose()
+    assert is_alive == [True, False]
 
 
 async def until_probed(launches: Launches, name: str) -> None:

@@ -12,7 +12,7 @@ from modules.backends.exllamav3.options import ExLlamaV3Options
 from modules.backends.exllamav3.refusals import missing
 from modules.backends.hub_folder import CONFIG, ModelFolder
 from modules.backends.model_templates import template_beside
-from modules.backends.pytorch import prepare_pytorch
+from modules.backends.pytorch import PROBE_BYTES, prepare_pytorch
 from modules.engine.protocols import Loader
 from modules.engine.types import LoadSpec
 from modules.errors import LoadFailed
@@ -26,6 +26,7 @@ _VISION: Final = "vision_config"
 class ExLlamaV3(BackendSpec):
     # text-generation-webui's spelling.
     name: ClassVar[str] = "ExLlamav3"
+    probe_bytes: ClassVar[int] = PROBE_BYTES
     implementation: ClassVar[str] = "modules.backends.exllamav3.loader:ExLlamaV3Loader"
     spellings: ClassVar[tuple[str, ...]] = ("exllama", "exllamav3_hf")
     options: ClassVar[type[SettingsGroup]] = ExLlamaV3Options

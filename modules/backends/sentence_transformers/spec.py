@@ -22,6 +22,7 @@ _HALF_TYPES: Final = frozenset(("float16", "bfloat16"))
 
 
 class SentenceTransformers(BackendSpec):
+    probe_bytes: ClassVar[int] = _PROGRAM
     name: ClassVar[str] = "sentence-transformers"
     spellings: ClassVar[tuple[str, ...]] = (_PACKAGE, "sbert")
     options: ClassVar[type[SettingsGroup]] = EncoderOptions

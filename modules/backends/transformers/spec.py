@@ -10,7 +10,7 @@ from modules.backends.base import BackendSpec, MemoryEstimate, ModelTraits, read
 from modules.backends.cores import usable_cores
 from modules.backends.hub_folder import CONFIG, ModelFolder
 from modules.backends.model_templates import template_beside
-from modules.backends.pytorch import prepare_pytorch
+from modules.backends.pytorch import PROBE_BYTES, prepare_pytorch
 from modules.backends.transformers.estimate import estimate
 from modules.backends.transformers.options import TransformersOptions
 from modules.engine.protocols import Loader
@@ -27,6 +27,7 @@ _OTHERS: Final = frozenset(("exl3",))
 
 class Transformers(BackendSpec):
     name: ClassVar[str] = "Transformers"
+    probe_bytes: ClassVar[int] = PROBE_BYTES
     implementation: ClassVar[str] = "modules.backends.transformers.loader:TransformersLoader"
     options: ClassVar[type[SettingsGroup]] = TransformersOptions
     format: ClassVar[str] = "safetensors"
