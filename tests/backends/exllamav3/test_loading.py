@@ -150,7 +150,7 @@ async def test_requests_with_other_adapters_wait_for_their_turn(
     monkeypatch.setattr(lora, "Linear", _Linear)
     one = write_adapter(tmp_path / "one")
     async with exllamav3_engine(exllamav3_spec(tiny_folder(tmp_path / "tiny"))) as engine:
-        backend = engine._stepper._backend  # type: ignore[attr-defined]
+        backend: Any = engine._stepper._backend
         backend._generator.model.modules_dict["model.layers.0.self_attn.q_proj"] = _Linear()
         backend._adapters._model = backend._generator.model
         prompt = Prompt(tuple([70] * 300))
