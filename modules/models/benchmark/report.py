@@ -35,7 +35,8 @@ ENGLISH: Final = ReportWords()
 
 
 def machine_text() -> str:
-    return f"{processor_name()}, {usable_cores()} cores"
+    cores = usable_cores()
+    return f"{processor_name()}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
 def table(card: ModelCard, machine: str, points: Sequence[BenchmarkPoint], words: ReportWords = ENGLISH) -> str:

@@ -20,7 +20,7 @@ _Work: TypeAlias = Callable[[], float]
 
 PAIRS: Final = 5
 # What one question may take, by what the first tokens took.
-QUESTION_SECONDS: Final = 2.0
+QUESTION_SECONDS: Final = 3.0
 _WARM_UP: Final = 16
 # How many tokens come before those that are timed, because attention matters after some only, and how many are read at a time.
 _SIZES: Final = ((256, 64), (128, 32), (64, 16))
@@ -100,7 +100,7 @@ class SelfTest:
         return "off" if is_off else "auto"
 
     def _affordable_sizes(self) -> tuple[int, int]:
-        return next((sizes for sizes in _SIZES if self._flash_seconds(*sizes) <= QUESTION_SECONDS), _SIZES[-1])
+        return next((sizes for sizes in _SIZES if self._flash_seconds(*sizes) <= QUESTION_SECONDS / 2), _SIZES[-1])
 
     def _flash_seconds(self, before: int, read: int) -> float:
         return 2 * (before + PAIRS * read) * self._read_seconds + 2 * PAIRS * _WRITTEN * self._write_seconds

@@ -43,8 +43,9 @@ def test_measured_once_and_kept(llama_cpp: LlamaCppLoader, model_file: Callable[
     assert told == sorted(told)
     assert told[-1] == 1
     (file,) = tmp_path.rglob("*.json")
-    # What is found there is believed, so nothing was measured again.
-    file.write_text(file.read_text(encoding="utf-8").replace(said, "as it was"), encoding="utf-8")
+    # What is found there is believed, so nothing was measured again. A busy machine may have had no time for all of it.
+    kept = file.read_text(encoding="utf-8").replace(said, "as it was")
+    file.write_text(kept.replace('"is_complete": false', '"is_complete": true'), encoding="utf-8")
     assert loaded_tuning(llama_cpp, spec)[0] == "as it was"
     other = replace(spec, options={**spec.options, "cache_type": "bf16"})
     assert "flash attention" in loaded_tuning(llama_cpp, other)[0]
