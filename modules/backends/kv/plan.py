@@ -28,7 +28,8 @@ class KvSlot:
     `cached` is how many of the prompt were found there, `shared` of these those of a running job. With `scores_prompt` every prompt token needs its logits.
     `common` remembers how many leading tokens it shares with other jobs, by their ids. `draft` are tokens that may come
     next, for one step. `runs` are its pictures and sounds, in order; with `is_waiting` the next one is not ready to be
-    computed. Only jobs of one `group` can share cells, or a batch: those that the same adapters are applied to.
+    computed. While `is_fetching` it is not placed: its beginning is being read from disk, which `from_disk` of its prompt
+    came from in the end. Only jobs of one `group` can share cells, or a batch: those that the same adapters are applied to.
     """
 
     job_id: int
@@ -45,6 +46,8 @@ class KvSlot:
     runs: tuple[MediaRun, ...] = ()
     is_waiting: bool = False
     group: AdapterGroup = ()
+    is_fetching: bool = False
+    from_disk: int = 0
 
     @property
     def next_run(self) -> MediaRun | None:
@@ -77,6 +80,13 @@ class KvSlot:
         if run.start > self.computed:
             return min(self.computed + budget, run.start)
         return run.end if run.is_whole else min(self.computed + budget, run.end)
+
+    def take_over(self, end: int) -> None:
+        """What stands before `end` was read from disk."""
+        if not self.was_preempted:
+            self.from_disk += end - self.computed
+            self.cached += end - self.computed
+        self.computed = end
 
     @property
     def pending(self) -> int:

@@ -109,7 +109,7 @@ class Scheduler:
 
     def place_waiting(self) -> Iterator[Action]:
         """Give waiting jobs a place, in order of arrival, while there is one; each action is done before the next."""
-        for slot in tuple(self._waiting):
+        for slot in [slot for slot in self._waiting if not slot.is_fetching]:
             if len(self._running) >= self._parallel:
                 break
             match = self._match(slot)
@@ -141,6 +141,20 @@ class Scheduler:
                 break
         plan.slices = slices
         return plan
+
+    def known(self, slot: KvSlot) -> int:
+        """How much of the prompt need not be computed, as things stand."""
+        return max(self._match(slot).length, self._host_match(slot)[0])
+
+    def make_room_for(self, slot: KvSlot, end: int, actions: list[Action]) -> bool:
+        """Free cells for the tokens of `slot` up to `end`; False when another job had to give way, or this one."""
+        return self._make_room([Slice(slot, slot.computed, end)], actions)
+
+    def take_over(self, slot: KvSlot, end: int) -> None:
+        """The cells of the tokens of `slot` up to `end` were put there, from disk."""
+        assert slot.sequence is not None
+        self._cache.extend(slot.sequence, slot.tokens[slot.computed : end])
+        slot.take_over(end)
 
     def preempt(self) -> list[Action] | None:
         """The cache refused the batch: free something. None when nothing is left to free."""

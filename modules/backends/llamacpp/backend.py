@@ -24,6 +24,7 @@ from modules.backends.kv.plan import (
 from modules.backends.kv.prefill_budget import PrefillBudget
 from modules.backends.kv.scheduler import Scheduler
 from modules.backends.llamacpp.adapters import LlamaAdapters
+from modules.backends.llamacpp.disk.kept_states import KeptStates
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.media.reader import MediaReader
@@ -41,11 +42,13 @@ from modules.engine.types import Job, ModelCard, PromptProgress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Companions:
-    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures, `adapters` are applied."""
+    """What a model has beside itself: `planner` has tokens drafted, `media` reads pictures, `adapters` are applied,
+    `kept` is the disk cache."""
 
     planner: DraftPlanner | None = None
     media: MediaReader | None = None
     adapters: LlamaAdapters | None = None
+    kept: KeptStates | None = None
 
 
 ALONE: Final = Companions()
@@ -68,6 +71,7 @@ class LlamaBackend:
         self._media = media = companions.media
         self._planner = companions.planner
         self._adapters = companions.adapters
+        self._kept = companions.kept
         self._is_cramped = False
         self._model = model
         self._context = context
@@ -108,7 +112,8 @@ class LlamaBackend:
 
     @property
     def has_work(self) -> bool:
-        return self._scheduler.has_work or self._scheduler.has_deferred
+        is_keeping = self._kept is not None and self._kept.has_work
+        return self._scheduler.has_work or self._scheduler.has_deferred or is_keeping
 
     def is_prepared(self, job: Job) -> bool:
         prompt = job.generation.prompt
@@ -130,12 +135,14 @@ class LlamaBackend:
             slot.runs = self._media.runs_of(prompt)
         self._tasks[job.id] = LlamaTask(job, slot, guide)
         self._scheduler.add(slot)
+        if self._kept is not None:
+            self._kept.look_up(slot, self._scheduler)
 
     def step(self) -> Iterable[Output]:
         if not self._scheduler.has_work:
-            self._offload_deferred()
+            self._save()
             return ()
-        self._apply(self._scheduler.place_waiting())
+        self._place()
         self._scheduler.take_turn()
         if self._planner is not None:
             self._draft(self._planner)
@@ -149,9 +156,22 @@ class LlamaBackend:
             return self._step_with_media(self._media, plan, media)
         if plan.slices:
             return self._step_with(plan)
+        self._wait()
+        return ()
+
+    def _place(self) -> None:
+        if self._kept is not None:
+            self._kept.collect()
+        self._apply(self._scheduler.place_waiting())
+        if self._kept is not None:
+            self._kept.put_back(self._scheduler, self._apply)
+
+    def _wait(self) -> None:
+        """For what is read or encoded on other threads."""
         if self._media is not None:
             self._media.wait()
-        return ()
+        if self._kept is not None:
+            self._kept.wait()
 
     def _step_with(self, plan: StepPlan) -> list[Output]:
         rows = self._fill_batch(plan.slices)
@@ -162,6 +182,8 @@ class LlamaBackend:
         self._budget.learn(seconds=seconds, decoded=plan.decoded, read=plan.read)
         if self._planner is not None and not plan.read:
             self._planner.learn(width=plan.width, seconds=seconds)
+        if self._kept is not None:
+            self._kept.learn(seconds=seconds, read=plan.read, decoded=plan.decoded)
         self._scheduler.commit(plan)
         return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
 
@@ -188,9 +210,12 @@ class LlamaBackend:
                 failed.append(Output(job_id=job_id, error=failure))
         return failed
 
-    def _offload_deferred(self) -> None:
+    def _save(self) -> None:
+        """What is to outlive its cells, while nothing else is to be done."""
         if self._scheduler.has_deferred:
             self._apply(self._scheduler.offload_deferred())
+        if self._kept is not None:
+            self._kept.take_next()
 
     def drop(self, job_id: int) -> None:
         task = self._tasks.pop(job_id, None)
@@ -202,11 +227,15 @@ class LlamaBackend:
             self._planner.forget(job_id)
         if self._media is not None:
             self._media.forget(job_id)
+        if self._kept is not None:
+            self._kept.remember(task.slot)
         self._apply(self._scheduler.finish(task.slot))
 
     def close(self) -> None:
         for job_id in tuple(self._tasks):
             self.drop(job_id)
+        if self._kept is not None:
+            self._kept.close()
         self._batch.free()
         if self._planner is not None:
             self._planner.close()
@@ -237,6 +266,8 @@ class LlamaBackend:
 
     def _apply(self, actions: Iterable[Action]) -> None:
         for action in actions:
+            if self._kept is not None:
+                self._kept.before(action)
             match action:
                 case Copy(source, target, length):
                     c.llama_memory_seq_cp(self._cells, source, target, 0, length)
@@ -307,7 +338,7 @@ class LlamaBackend:
         slot = piece.slot
         if piece.start >= slot.prompt_length or slot.was_preempted:
             return None
-        return PromptProgress(piece.end, slot.prompt_length, slot.cached, shared=slot.shared)
+        return PromptProgress(piece.end, slot.prompt_length, slot.cached, from_disk=slot.from_disk, shared=slot.shared)
 
     def _next_tokens(
         self, task: LlamaTask, piece: Slice, row: int, progress: PromptProgress | None

@@ -54,6 +54,8 @@ class ContextLayout:
         has_states = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
         self.can_share = can_share_cells(has_states=has_states, has_window=bool(self.window), is_full=options.swa_full)
         self.sequences = sequences_for(parallel, can_share=self.can_share)
+        # One more, for states on their way to the disk cache and from there.
+        self.spare_sequences = int(options.cache_disk > 0 and self.has_pieces)
         self.draft_rows = DRAFT_ROWS if drafts else 0
         self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
         self.whole_cells = 0
@@ -66,6 +68,20 @@ class ContextLayout:
     def keeps_idle(self) -> bool:
         """Without flash attention on a GPU, every cell in use slows every step down, whoever it belongs to."""
         return self.uses_gpu
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether the state of a sequence can be taken apart: not where cells may be forgotten."""
+        return self.can_share and not self.window
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the context is longer than the one that a model with scaled positions was first trained for, which
+        then takes other factors."""
+        architecture = library.model_metadata(self._model, "general.architecture")
+        key = f"{architecture}.rope.scaling.original_context_length"
+        stated = library.model_metadata(self._model, key) or ""
+        return stated.isdecimal() and self.cells > int(stated)
 
     @property
     def flash_attention(self) -> int:
@@ -100,7 +116,7 @@ def context_params(options: LlamaCppOptions, layout: ContextLayout) -> Any:
     params.n_ctx = layout.cells
     params.n_batch = max(options.batch_size, layout.outputs, layout.whole_cells)
     params.n_ubatch = min(layout.ubatch, params.n_batch)
-    params.n_seq_max = layout.sequences
+    params.n_seq_max = layout.sequences + layout.spare_sequences
     params.n_outputs_max = layout.outputs
     params.kv_unified = True
     params.swa_full = options.swa_full

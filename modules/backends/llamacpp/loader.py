@@ -12,6 +12,7 @@ from modules.backends.llamacpp import library
 from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.backend import Companions, LlamaBackend
 from modules.backends.llamacpp.control_vectors import apply_vectors, check_vectors
+from modules.backends.llamacpp.disk.kept_states import kept_states
 from modules.backends.llamacpp.embedder import LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.layout import ContextLayout, context_params, embedding_params
@@ -113,7 +114,8 @@ class LlamaCppLoader:
         _warm_up(context)
         card = replace(card, gpu_bytes=self._gpu_bytes(), tuning=tuning.chosen)
         media = None if projector is None else MediaReader(projector, context)
-        companions = Companions(planner=planner, media=media, adapters=adapters)
+        kept = kept_states(spec, options, layout, context)
+        companions = Companions(planner=planner, media=media, adapters=adapters, kept=kept)
         return LlamaBackend(model, context, layout, card, self._log, companions=companions)
 
     def _gpu_bytes(self) -> int:

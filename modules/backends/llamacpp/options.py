@@ -156,6 +156,16 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         le=2**28,
         label="Prefix cache in main memory (tokens)",
     )
+    cache_disk: float = setting(
+        0.0,
+        "GiB of disk for what the model has read and said, in encrypted files of the folder cache/prefixes of the user "
+        "data, so that conversations go on without being read again after a restart or a change of models; 0 keeps "
+        "nothing.",
+        ge=0,
+        le=2**16,
+        label="Prefix cache on disk (GiB)",
+        is_main=True,
+    )
     threads: int = setting(
         0,
         "Threads for generation; 0 takes one per physical core that the program may use, or fewer where the self-test finds "
@@ -282,7 +292,14 @@ def spec_of_draft(spec: LoadSpec, options: LlamaCppOptions) -> LoadSpec | None:
     """How the draft model is loaded beside the one of `spec`, if there is one."""
     if spec.draft is None:
         return None
-    own: dict[str, OptionValue] = {"kv_cells": 0, "idle_cells": 0, "cache_type": "fp16", "swa_full": True, "mmproj": ""}
+    own: dict[str, OptionValue] = {
+        "kv_cells": 0,
+        "idle_cells": 0,
+        "cache_type": "fp16",
+        "swa_full": True,
+        "mmproj": "",
+        "cache_disk": 0.0,
+    }
     return replace(
         spec,
         name=spec.draft.name,

@@ -185,6 +185,7 @@ class CacheFolder:
                 for part in parts:
                     file.write(part)
             assert unfinished.stat().st_size == size, "a file of another size than was made room for"
+            # Before it appears, so that it is never taken for the oldest.
             self._stamp(unfinished)
             unfinished.replace(self.path(name))
         except OSError:

@@ -101,6 +101,7 @@ class DiskStore:
             return [] if is_known else [NewPiece(name, root, 0, len(tokens), data, (), is_whole=True)]
         with self._lock:
             found = self._tree.find(root, data)
+        # What goes on from the middle of a piece has to say that middle again.
         complete = [use for use in found.uses if use.end == use.head.end]
         parents = tuple(use.name for use in complete)
         pieces: list[NewPiece] = []
@@ -120,7 +121,7 @@ class DiskStore:
         """It was used: the beginning counts as used last, since nothing is of use without it."""
         self._folder.touch(use.name for use in reversed(found.uses))
 
-    def write(self, piece: NewPiece, state: bytes | memoryview, seconds: float) -> bool:
+    def write(self, piece: NewPiece, state: bytes | bytearray, seconds: float) -> bool:
         """False when it could not be kept."""
         head = PieceHead(piece.parent, piece.start, piece.tokens, piece.is_whole, len(state), seconds)
         cipher, key = self._cipher, self._key
@@ -128,6 +129,7 @@ class DiskStore:
         sealed = sealing.seal(0, msgspec.msgpack.encode(head))
         size = len(_MAGIC) + SALT_BYTES + _HEAD_SIZE.size + len(sealed) + _sealed_size(len(state))
         parts = _parts(sealing, sealed, state)
+        # A piece without those before it could never be found.
         if not self._folder.write(piece.name, size, parts, key=key, keep=piece.parents):
             return False
         self._folder.touch(reversed(piece.parents))
@@ -204,7 +206,7 @@ def _sealed_size(size: int) -> int:
     return size + TAG_BYTES * sum(1 for _ in parts_of(size))
 
 
-def _parts(sealing: FileCipher, head: bytes, state: bytes | memoryview) -> Iterator[bytes]:
+def _parts(sealing: FileCipher, head: bytes, state: bytes | bytearray) -> Iterator[bytes]:
     yield _MAGIC + sealing.salt + _HEAD_SIZE.pack(len(head)) + head
     view = memoryview(state)
     for number, start, end in parts_of(len(state)):
