@@ -9,7 +9,7 @@ import httpx
 
 from tests.api.responses.codex import as_history, read_turn, request_of, user
 
-RULES: Final = " ".join(f"Rule {number}: read file{number}.py before you change it." for number in range(16))
+RULES: Final = " ".join(f"Rule {number}: read file{number}.py before you change it." for number in range(60))
 AGENT: Final = "You are a coding agent."
 COUNTER: Final = "<total_tokens>{} tokens left</total_tokens>"
 MAX_TOKENS: Final = 48
