@@ -1,6 +1,7 @@
 """How Gradio's scripts and styles get to the browser soonest."""
 
 import asyncio
+import gzip
 import hashlib
 import ipaddress
 import mimetypes
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from gradio.routes import BUILD_PATH_LIB
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modules.ui.page.languages import language_scripts
 from modules.ui.shell.manifest import read_icons
+from modules.ui.shell.scripts import ScriptBundle
 
 NOT_KEPT: Final = {"cache-control": "no-store"}
 
@@ -32,6 +34,7 @@ _STREAMING: Final = re.compile(r"hls-[\w-]+\.js")
 _EXPORTS: Final = re.compile(rb"export\s*\{([^}]*)\}\s*;?\s*$")
 # What the first browser asks for, in its order; tests/browser tells when Gradio has others.
 _SHEETS: Final = Path(__file__).parents[1] / "assets" / "gradio_sheets.txt"
+_SCRIPTS: Final = _SHEETS.with_name("gradio_scripts.txt")
 
 
 class AssetDelivery:
@@ -46,6 +49,20 @@ class AssetDelivery:
         icons = {name: (content, kind, _FOR_A_DAY) for name, (content, kind) in read_icons().items()}
         self._own = icons | {each.name: (each.content, "text/javascript", _FOR_GOOD) for each in language_scripts()}
         self.styles = Styles(self._assets, _SHEETS.read_text(encoding="utf-8").split())
+        self.scripts = ScriptBundle(self._sources(), self.styles.names)
+        self._together = {
+            self.styles.name: sent(self.styles.sheet, "text/css", _FOR_GOOD),
+            self.scripts.name: _sent_packed(self.scripts.content, "text/javascript", _FOR_GOOD),
+        }
+
+    def _sources(self) -> dict[str, bytes]:
+        found = self._assets.load_all(_SCRIPTS.read_text(encoding="utf-8").split())
+        for name in filter(_STREAMING.fullmatch, tuple(found)):
+            if self._has_streams:
+                del found[name]
+            else:
+                found[name] = _incapable(found[name])
+        return found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,8 +74,8 @@ class AssetDelivery:
 
     async def _answer(self, name: str, *, unpacked: bool) -> ASGIApp | None:
         """What sends the asset; None for what is not one."""
-        if name == self.styles.name:
-            return sent(self.styles.sheet, "text/css", _FOR_GOOD)
+        if name in self._together:
+            return self._together[name]
         if name in self._own:
             return sent(*self._own[name])
         asset = await self._assets.read(name)
@@ -85,7 +102,8 @@ class Styles:
     come as one, with the page."""
 
     def __init__(self, assets: "Assets", names: Iterable[str]) -> None:
-        sheets = {name: sheet for name in names if (sheet := assets.load(name)) is not None}
+        sheets = assets.load_all(names)
+        self.names = frozenset(sheets)
         self.sheet = b"\n".join(sheets.values())
         self.name = f"together-{hashlib.sha256(self.sheet).hexdigest()[:16]}.css"
         # Scripts fetch no sheet that a link stands for, whether it is used or not.
@@ -110,6 +128,10 @@ class Assets:
             self._held[name] = self._paths[name].read_bytes()
         return self._held.get(name)
 
+    def load_all(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Those of them that there are."""
+        return {name: content for name in names if (content := self.load(name)) is not None}
+
 
 def sent(content: bytes, media_type: str, headers: Mapping[str, str]) -> ASGIApp:
     """Answers with `content`, which is packed for who is far away."""
@@ -118,6 +140,19 @@ def sent(content: bytes, media_type: str, headers: Mapping[str, str]) -> ASGIApp
 
     async def send_packed(scope: Scope, receive: Receive, send: Send) -> None:
         await (answer if is_near(scope) else packed)(scope, receive, send)
+
+    return send_packed
+
+
+def _sent_packed(content: bytes, media_type: str, headers: Mapping[str, str]) -> ASGIApp:
+    """Answers with `content`, packed once, for everybody who reads that: a megabyte is a third of one then."""
+    whole = Response(content, headers=headers, media_type=media_type)
+    more = {"content-encoding": "gzip", "vary": "accept-encoding"}
+    packed = Response(gzip.compress(content), headers={**headers, **more}, media_type=media_type)
+
+    async def send_packed(scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        await (packed if "gzip" in accepted else whole)(scope, receive, send)
 
     return send_packed
 

@@ -18,7 +18,11 @@ from modules.ui.shell.manifest import LINKS, MANIFEST, MANIFEST_PATH
 _PATHS: Final = {"/", "/config"}
 # Where a visitor says under which address he has found the page, from which Gradio makes the links in it.
 _OF_ADDRESS: Final = {b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server"}
-_FIRST_SCRIPT: Final = b'<script type="module"'
+_FIRST_SCRIPT: Final = re.compile(rb'<script type="module"[^>]*\ssrc="\./assets/([\w.-]+)"[^>]*></script>')
+# For pages within frames of others, which this one never is.
+_FRAME_SCRIPT: Final = re.compile(
+    rb"<script>(?:(?!</script>).)*iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.DOTALL
+)
 _END_OF_HEAD: Final = b"</head>"
 _CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
 _OWN_QUERY: Final = {"chat", "q", "model", "preset"}
@@ -108,10 +112,11 @@ class PageDocument:
         """Browsers look through a script within a document several times before they run it, and do nothing else
         meanwhile: what the page is made of comes beside it. Whoever knows a script's name gets it, so what is not for
         all stays within. The document that is sent again is the last one that names a script."""
-        before, is_page, after = document.partition(_FIRST_SCRIPT)
-        within = _CONFIG.search(before)
-        if not is_page or within is None:
+        document = _FRAME_SCRIPT.sub(b"", document)
+        first, within = _FIRST_SCRIPT.search(document), _CONFIG.search(document)
+        if first is None or within is None:
             return document
+        before, after = document[: first.start()], document[first.end() :]
         script = within[1] + _UNWATCHED
         if is_for_all:
             path = f"/assets/config-{hashlib.sha256(script).hexdigest()}.js"
@@ -124,4 +129,5 @@ class PageDocument:
         rest, is_head, body = after.partition(_END_OF_HEAD)
         links = self._app.styles.links if is_head else b""
         begin = self._first + begin
-        return before[: within.start()] + begin + before[within.end() :] + is_page + rest + links + is_head + body
+        start = self._app.scripts.start(first[1].decode()) or first[0]
+        return before[: within.start()] + begin + before[within.end() :] + start + rest + links + is_head + body

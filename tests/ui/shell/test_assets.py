@@ -1,5 +1,6 @@
 """The page's own scripts: packed only for who is far away, and asked for once."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,9 +31,9 @@ async def page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
 
 async def first_script(page: ServedPage) -> str:
     """The address of the script that the page begins with."""
-    named = re.search(r"assets/index-[\w-]+\.js", (await page.http.get("/")).text)
+    named = re.search(r"\bindex-[\w-]+\.js", (await page.http.get("/")).text)
     assert named is not None
-    return f"/{named[0]}"
+    return f"/assets/{named[0]}"
 
 
 @pytest.mark.parametrize(("headers", "encoding"), [(ZIPPED, None), (FAR, "gzip")], ids=["near", "far"])
@@ -72,6 +73,22 @@ async def test_style_sheets_come_as_one(page: ServedPage, headers: dict[str, str
     assert (await page.http.get("/assets/together-0123456789abcdef.css")).status_code == 404
 
 
+async def test_scripts_come_as_one(page: ServedPage) -> None:
+    document = (await page.http.get("/")).text
+    assert '<script type="module"' not in document
+    (name,) = set(re.findall(r"scripts-\w+\.js", document))
+    modules = json.loads(re.findall(r"of (\[\[.*?\]\])\)", document)[0])
+    assert [each for each, _ in modules][:2] == ["index-DphvyggB.js", "src-DcSdoR3U.js"]
+    bundle = await page.http.get(f"/assets/{name}", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in bundle.headers
+    assert "javascript" in bundle.headers["content-type"]
+    assert "immutable" in bundle.headers["cache-control"]
+    assert len(bundle.content) == sum(length for _, length in modules)
+    packed = await page.http.get(f"/assets/{name}", headers=ZIPPED)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == bundle.content
+
+
 @pytest.mark.parametrize(("headers", "encoding"), [(ZIPPED, None), (FAR, "gzip")], ids=["near", "far"])
 async def test_what_the_page_is_made_of_comes_beside_it(
     page: ServedPage, headers: dict[str, str], encoding: str | None
@@ -80,7 +97,7 @@ async def test_what_the_page_is_made_of_comes_beside_it(
     assert "window.gradio_config =" not in answer.text
     assert len(answer.content) == int(answer.headers["content-length"]) < 20_000
     config = answer.text.index(path := config_of(answer.text))
-    assert config < answer.text.index('<script type="module"')
+    assert config < answer.text.index("window.gradioAssets")
     script = await page.http.get(path, headers=headers)
     assert "javascript" in script.headers["content-type"]
     assert script.headers.get("content-encoding") == encoding
