@@ -78,7 +78,8 @@ class ChatRequest:
 
     With `continue_last` the reply goes on with the last message, which is the assistant's. Without
     `add_generation_prompt` the prompt ends where the conversation does, and what follows may be anybody's turn.
-    `reasoning_budget` is the most tokens of thought before the answer; None sets no bound. With `truncates`, the oldest
+    `prediction` is what the reply is expected to be like, which makes it faster where it is. `reasoning_budget` is the most
+    tokens of thought before the answer; None sets no bound. With `truncates`, the oldest
     turns of a conversation that does not fit are left out; without, it is refused. `keep_alive` is how many seconds the
     model stays loaded after its last reply, from now on; below 0 for ever. `adapters` stand in for those that the model
     was loaded with. `explicit` names the fields of `sampling`,
@@ -96,6 +97,7 @@ class ChatRequest:
     tool_choice: ToolChoice = field(default_factory=ToolChoice)
     constraint: Constraint | None = None
     reasoning_budget: int | None = None
+    prediction: str = ""
     logprobs: int | None = None
     continue_last: bool = False
     add_generation_prompt: bool = True

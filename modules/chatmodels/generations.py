@@ -20,9 +20,13 @@ _SEEDS = 2**32
 
 
 def chat_generations(
-    card: ModelCard, request: ChatRequest, written: ChatPrompt, reply_format: ReplyFormat
+    card: ModelCard,
+    request: ChatRequest,
+    written: ChatPrompt,
+    reply_format: ReplyFormat,
+    prediction: tuple[int, ...] = (),
 ) -> list[Generation]:
-    """One for each of `n` choices, ended where the chat template's next turn would begin."""
+    """One for each of `n` choices, expected to be like the `prediction`, ended where the chat template's next turn would begin."""
     _refuse_impossible(card, reply_format.constraint)
     limits = request.limits
     generation = Generation(
@@ -36,6 +40,7 @@ def chat_generations(
         logprobs=request.logprobs,
         constraint=reply_format.constraint,
         thought=reply_format.thought,
+        prediction=prediction,
         skip_special_tokens=reply_format.skips_special_tokens,
     )
     return _samples(generation, limits.n)

@@ -68,7 +68,8 @@ class LocalModel:
         # What hooks made of the tokens is not what the text is read as.
         written = replace(written, prompt=prompt, written=written.written if prompt == written.prompt else "")
         reply_format = choose_format(request, self._reply_context(written))
-        generations = _with_adapters(chat_generations(card, request, written, reply_format), adapters)
+        predicted = await self._predicted(request.prediction)
+        generations = _with_adapters(chat_generations(card, request, written, reply_format, predicted), adapters)
         started = replace(_started(card, len(prompt.tokens)), repairs=written.repairs, lore=written.lore)
         if request.wants_facts:
             started = replace(started, facts=await self._facts(generations, written.template.source))
@@ -121,6 +122,9 @@ class LocalModel:
     async def render(self, request: ChatRequest) -> RenderedPrompt:
         written = await self.prompts.written(self.engine.card, request)
         return RenderedPrompt(written.text, written.repairs)
+
+    async def _predicted(self, text: str) -> tuple[int, ...]:
+        return tuple(await self.prompts.tokens(self.engine, text, add_bos=False)) if text else ()
 
     async def _facts(self, generations: Sequence[Generation], template: str) -> ReplyFacts:
         card = self.engine.card

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from modules.backends.base import BackendSpec
-from modules.engine.types import DraftSpec, LoadSpec, ModelKind
+from modules.engine.types import MAX_DRAFT, DraftSpec, LoadSpec, ModelKind
 from modules.errors import BadRequest, SettingsError
 from modules.models.catalog import ListedModel
 from modules.settings.extra_flags import refusal_of
@@ -136,7 +136,7 @@ def load_spec(
         max_queue=max(settings.max_queue, _MAX_TEXTS) if kind in _OF_TEXTS else settings.max_queue,
         kind=kind,
         draft=None if draft is None else _draft_spec(settings, draft),
-        ngram_tokens=settings.draft_max if settings.speculation == "ngram" else 0,
+        ngram_tokens={"auto": MAX_DRAFT, "ngram": settings.draft_max}.get(settings.speculation, 0),
         with_code=settings.trust_remote_code,
     )
 

@@ -154,6 +154,34 @@ async def test_what_openai_has_and_means_nothing_here_is_accepted(api: Served) -
     assert (await api.post(CHAT, says("echo: hi", **ignored))).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("prediction", "param", "code"),
+    [
+        ({"type": "text", "content": "x"}, "prediction.type", "invalid_value"),
+        ({"content": "x"}, "prediction.type", "missing_required_parameter"),
+        ({"type": "content"}, "prediction.content", "missing_required_parameter"),
+        ({"type": "content", "content": 5}, "prediction.content", "invalid_value"),
+        ("x", "prediction", "invalid_value"),
+    ],
+)
+async def test_predictions_of_other_forms_are_refused(api: Served, prediction: object, param: str, code: str) -> None:
+    response = await api.post(CHAT, says("echo: hi", prediction=prediction))
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+
+
+async def test_a_prediction_of_text_is_taken_whole_or_in_parts(api: Served) -> None:
+    for content in ("hi", [{"type": "text", "text": "h"}, {"type": "text", "text": "i"}], ""):
+        prediction = {"type": "content", "content": content}
+        body = (await api.post(CHAT, says("echo: hi", prediction=prediction, n=2, logprobs=True))).json()
+        assert [choice["message"]["content"] for choice in body["choices"]] == ["hi", "hi"]
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    response = await api.post(CHAT, says("echo: hi", prediction={"type": "content", "content": [picture]}))
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "prediction.content[0].type"
+
+
 async def test_a_partial_reply_is_continued_and_repeated(api: Served) -> None:
     messages = [{"role": "user", "content": "echo: hi"}, {"role": "assistant", "content": "I say "}]
     whole = (await api.post(CHAT, {"messages": messages, "continue_": True})).json()

@@ -12,6 +12,7 @@ from extensions.openai.chat.schema import (
     CustomTool,
     FunctionTool,
     NamedTool,
+    PredictedContent,
     ReasoningFields,
     ReasoningOptions,
     TemplateFields,
@@ -31,11 +32,11 @@ from extensions.openai.common.generation import (
 )
 from extensions.openai.common.items.inbound import items_of
 from extensions.openai.common.items.messages import turns_of
-from extensions.openai.common.messages import message_of
+from extensions.openai.common.messages import content_parts, message_of
 from extensions.openai.structured.constraint import text_constraint
 from extensions.openai.structured.schemas import plain_schema
 from modules.errors import BadRequest
-from modules.messages import Message, ToolChoice, ToolSpec, ToolUse
+from modules.messages import Message, TextPart, ToolChoice, ToolSpec, ToolUse
 from modules.requests import ChatRequest, Mode, Persona, TemplateChoice
 from modules.sampling import Sampling
 from modules.settings.values import Settings
@@ -280,6 +281,7 @@ def chat_request(
         tool_choice=toolbox.choice,
         constraint=text_constraint(body.text, body),
         reasoning_budget=reasoning_budget(body),
+        prediction=_prediction(body.prediction),
         logprobs=_alternatives(body),
         continue_last=_continues(body),
         add_generation_prompt=body.add_generation_prompt is not False,
@@ -303,6 +305,14 @@ def _messages(body: ChatCompletionRequest) -> tuple[Message, ...]:
     if not turns:
         raise BadRequest("There is no input.", param="input", code="missing_required_parameter")
     return turns
+
+
+def _prediction(given: PredictedContent | None) -> str:
+    parts = () if given is None else tuple(content_parts(given.content, "prediction"))
+    for number, part in enumerate(parts):
+        if not isinstance(part, TextPart):
+            raise BadRequest("A prediction is text.", param=f"prediction.content[{number}].type", code="invalid_value")
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
 
 
 def _max_tokens(body: ChatCompletionRequest) -> int | None:

@@ -18,7 +18,7 @@ from extensions.openai.common.field_types import (
 )
 from extensions.openai.common.generation import GenerationFields, PrefixFields
 from extensions.openai.common.items.schema import InputItems
-from extensions.openai.common.messages import Messages
+from extensions.openai.common.messages import MessageParts, Messages
 from extensions.openai.structured.constraint import ResponseText
 
 ToolName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -202,6 +202,13 @@ class ResponsesFields(RequestModel):
     previous_response_id: Name = Field(None, description="With input a 400: POST /v1/responses continues from one.")
 
 
+class PredictedContent(RequestModel):
+    """OpenAI's predicted output: a text, or parts of type text."""
+
+    type: Literal["content"]
+    content: MessageParts
+
+
 class ChatCompletionRequest(
     TemplateFields, ReasoningFields, ToolFields, ResponsesFields, PrefixFields, GenerationFields
 ):
@@ -219,7 +226,9 @@ class ChatCompletionRequest(
     audio: dict[str, Any] | None = Field(None, description="Spoken replies are not available: 400.")
     web_search_options: dict[str, Any] | None = Field(None, description="Not available: 400.")
     verbosity: Anything = Field(None, description="Accepted, without effect.")
-    prediction: Anything = Field(None, description="Accepted, without effect on the result.")
+    prediction: PredictedContent | None = Field(
+        None, description="What much of the reply will be like, such as a file that is edited: makes it faster."
+    )
     store: Anything = Field(None, description="Accepted; nothing is stored.")
     metadata: Anything = Field(None, description="Accepted, without effect.")
     safety_identifier: Anything = Field(None, description="Accepted, without effect.")

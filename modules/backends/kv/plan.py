@@ -1,9 +1,13 @@
 """The scheduler's input and output: jobs' slots, cells to copy or free, tokens to compute. Values."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.host_cache import Entry
+
+# Tokens of a reply that are known before they are computed, at most.
+MAX_FORCED: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +98,8 @@ class KvSlot:
 
     @property
     def is_decoding(self) -> bool:
-        """True when only the last reply token is missing from the cache."""
-        return self.pending == 1 and len(self.tokens) > self.prompt_length
+        """True when only the last reply tokens are missing from the cache: one, and those that were forced after it."""
+        return 0 < self.pending <= 1 + MAX_FORCED and self.computed >= self.prompt_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,11 @@ class StepPlan:
     @property
     def width(self) -> int:
         return sum(piece.width for piece in self.slices)
+
+    @property
+    def has_forced(self) -> bool:
+        """Whether a reply's tokens are computed of which nothing is sampled."""
+        return any(piece.end - piece.start > 1 for piece in self.slices)
 
     @property
     def has_drafts(self) -> bool:

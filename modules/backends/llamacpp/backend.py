@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from modules.backends.kv.host_cache import HostCache
 from modules.backends.kv.plan import (
+    MAX_FORCED,
     Action,
     CacheTraits,
     Copy,
@@ -31,7 +32,7 @@ from modules.backends.llamacpp.media.reader import MediaReader
 from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.sampling.drawing import TokenDrawing
 from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
-from modules.backends.llamacpp.speculation.planner import DraftPlanner
+from modules.backends.llamacpp.speculation.planner import DraftPlanner, Seat
 from modules.backends.llamacpp.tasks import LlamaTask, check_job, is_done
 from modules.backends.llamacpp.tokenizer import LlamaMediaTokenizer, LlamaTokenizer
 from modules.engine.constraints.compiler import Constraints
@@ -73,6 +74,7 @@ class LlamaBackend:
         self._adapters = companions.adapters
         self._kept = companions.kept
         self._is_cramped = False
+        self._forces = layout.draft_rows
         self._model = model
         self._context = context
         self._cells = c.llama_get_memory(context)
@@ -135,6 +137,8 @@ class LlamaBackend:
             slot.runs = self._media.runs_of(prompt)
         self._tasks[job.id] = LlamaTask(job, slot, guide)
         self._scheduler.add(slot)
+        if self._planner is not None:
+            self._planner.begin(job.id, job.generation.prediction)
         if self._kept is not None:
             self._kept.look_up(slot, self._scheduler)
 
@@ -179,8 +183,10 @@ class LlamaBackend:
         if not self._decode():
             return self._preempt(plan)
         seconds = time.perf_counter() - started
-        self._budget.learn(seconds=seconds, decoded=plan.decoded, read=plan.read)
-        if self._planner is not None and not plan.read:
+        is_usual = not (plan.has_drafts or plan.has_forced)
+        if plan.read or is_usual:
+            self._budget.learn(seconds=seconds, decoded=plan.decoded, read=plan.read)
+        if self._planner is not None and not plan.read and not plan.has_forced:
             self._planner.learn(width=plan.width, seconds=seconds)
         if self._kept is not None:
             self._kept.learn(seconds=seconds, read=plan.read, decoded=plan.decoded)
@@ -245,15 +251,20 @@ class LlamaBackend:
         c.llama_model_free(self._model)
 
     def _draft(self, planner: DraftPlanner) -> None:
-        slots = self._scheduler.decoding_slots
-        bounds = {slot.job_id: 0 if self._is_cramped else self._draft_bound(slot) for slot in slots}
+        seats = [self._seat(slot) for slot in self._scheduler.decoding_slots]
         self._is_cramped = False
-        planner.draft(slots, bounds)
+        planner.draft(seats)
+
+    def _seat(self, slot: KvSlot) -> Seat:
+        sampler = self._tasks[slot.job_id].sampler
+        bound = 0 if self._is_cramped else self._draft_bound(slot)
+        if sampler is None or not sampler.is_guided:
+            return Seat(slot, bound, has_media=bool(slot.runs))
+        # Forced tokens that are left are sampled like all others: their log probabilities are wanted.
+        return Seat(slot, bound, tuple(sampler.forced()), sampler.count_allowed, has_media=bool(slot.runs))
 
     def _draft_bound(self, slot: KvSlot) -> int:
-        """Every step yields one token beyond the draft. Nothing is drafted after pictures, which no draft model sees."""
-        if slot.runs:
-            return 0
+        """Every step yields one token beyond what is drafted or forced."""
         room = self._card.context - len(slot.tokens)
         wanted = self._tasks[slot.job_id].job.generation.max_tokens
         said = len(slot.tokens) - slot.prompt_length
@@ -345,20 +356,34 @@ class LlamaBackend:
     ) -> Iterator[Output]:
         """Sampled as if there were no draft, for as long as what is sampled is what was drafted: `row` and those after it
         are what the model says to each of its tokens."""
-        drafter = Drafter.MODEL if self._card.draft else Drafter.NGRAM
+        drafters = () if self._planner is None else self._planner.drafters(task.job.id)
         output, accepted = self._drawing.next_token(task, row, progress), 0
         for token in piece.draft:
             if output.token != token or output.finish is not None:
                 break
-            yield replace(output, drafted_by=drafter)
+            yield replace(output, drafted_by=drafters[accepted])
             accepted += 1
             output = self._drawing.next_token(task, row + accepted, None)
         is_right = accepted < len(piece.draft) and output.token == piece.draft[accepted]
         if piece.draft:
+            rejected = drafters[accepted + is_right :]
             output = replace(
-                output, drafted_by=drafter if is_right else None, rejected=len(piece.draft) - accepted - is_right
+                output,
+                drafted_by=drafters[accepted] if is_right else None,
+                rejected=len(rejected),
+                mispredicted=rejected.count(Drafter.PREDICTION),
             )
             self._apply(self._scheduler.settle(piece, accepted))
         if self._planner is not None:
             self._planner.settle(piece, accepted + is_right)
         yield output
+        if self._forces and output.token is not None and output.finish is None:
+            yield from self._forced(task)
+
+    def _forced(self, task: LlamaTask) -> Iterator[Output]:
+        """What the constraint leaves no choice about is said at once, and computed in the step of the next token."""
+        slot = task.slot
+        if task.sampler is None or not task.sampler.is_guided or task.job.generation.logprobs is not None:
+            return
+        room = self._forces - sum(other.pending - 1 for other in self._scheduler.decoding_slots)
+        yield from self._drawing.forced(task, min(room, MAX_FORCED, self._draft_bound(slot)))

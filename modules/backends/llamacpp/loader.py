@@ -30,9 +30,8 @@ from modules.backends.llamacpp.options import (
 from modules.backends.llamacpp.recommendations import recommendations
 from modules.backends.llamacpp.refusals import Facts, check_options, check_places
 from modules.backends.llamacpp.replay import replay_settings
-from modules.backends.llamacpp.speculation.compatibility import check_draft
+from modules.backends.llamacpp.speculation.compatibility import can_speculate, check_draft
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
-from modules.backends.llamacpp.speculation.ngrams import NgramSource
 from modules.backends.llamacpp.speculation.planner import DraftPlanner
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.backends.llamacpp.tuning.tuning import Tuning
@@ -126,10 +125,13 @@ class LlamaCppLoader:
         self, spec: LoadSpec, options: LlamaCppOptions, card: ModelCard, report: ReportProgress, *, can_cut: bool
     ) -> DraftPlanner | None:
         """`can_cut` says whether the cache can take back single tokens."""
+        if not can_speculate(spec, can_cut=can_cut):
+            return None
+        reads_texts = spec.ngram_tokens > 0
+        rows = min(spec.ngram_tokens or DRAFT_ROWS, DRAFT_ROWS)
         draft = spec_of_draft(spec, options)
         if spec.draft is None or draft is None:
-            has_ngrams = can_cut and spec.speculates
-            return DraftPlanner(NgramSource(), most=spec.ngram_tokens, rows=DRAFT_ROWS) if has_ngrams else None
+            return DraftPlanner(most=0, rows=rows, reads_texts=reads_texts)
         self._log.buffers.begin_next()
         draft_options = read_options(LlamaCppOptions, draft)
         model = self._loaded(draft, draft_options, report)
@@ -146,7 +148,7 @@ class LlamaCppLoader:
             vocabulary=card.vocabulary,
             keeps_idle=layout.keeps_idle,
         )
-        return DraftPlanner(source, most=spec.draft.most, rows=DRAFT_ROWS)
+        return DraftPlanner(source, most=spec.draft.most, rows=DRAFT_ROWS, reads_texts=reads_texts)
 
     def _embedder(self, spec: LoadSpec, options: LlamaCppOptions, model: Any) -> LlamaEmbedder:
         """The file says how vectors are pooled; where it does not, encoders mean all tokens and others the last one."""

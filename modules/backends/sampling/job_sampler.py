@@ -1,5 +1,6 @@
 """From raw logits to the next token of one job, whatever draws it: biases, bans, the end's time and constraints."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -54,9 +55,28 @@ class JobSampler:
         return self._draw(row)
 
     @property
+    def is_guided(self) -> bool:
+        """Whether something is refused, or may be later."""
+        return self._guide is not None and not self._guide.is_free
+
+    @property
     def is_complete(self) -> bool:
         """True when the reply has to end where it is, because nothing may follow."""
         return self._guide is not None and self._guide.is_complete
+
+    def forced(self) -> Sequence[int]:
+        """The tokens that come next whatever the model says. Where there are biases, they may choose how the text that a
+        constraint forces is spelt."""
+        guide = self._guide
+        if guide is None or not self.is_guided:
+            return ()
+        if guide.forced is not None:
+            return (guide.forced,)
+        return guide.forced_answer() if self._bias is None else ()
+
+    def count_allowed(self, tokens: Sequence[int]) -> int:
+        """How many of `tokens` the constraint could take."""
+        return len(tokens) if self._guide is None else self._guide.count_allowed(tokens)
 
     def accept(self, token: int) -> None:
         """`token` is now part of the reply, or its end. Raises EngineFailed when no constraint could go on from it."""
@@ -74,9 +94,9 @@ class JobSampler:
         Mirostat learns from every draw, and reported distributions are of what is allowed: there the mask comes first.
         """
         generation = self._generation
-        if (forced := guide.forced) is not None:
-            self.remaining = certain(forced) if generation.sampled_logprobs else None
-            return forced
+        if forced := self.forced():
+            self.remaining = certain(forced[0]) if generation.sampled_logprobs else None
+            return forced[0]
         raw = row.copy() if self._bias is not None or self._bans_end else row
         self._apply_bias(row)
         if not generation.sampling.mirostat_mode and not generation.sampled_logprobs and not self._is_empty(row):

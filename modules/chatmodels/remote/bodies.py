@@ -151,6 +151,8 @@ def _template(request: ChatRequest) -> dict[str, Any]:
         body["chat_template_kwargs"] = arguments
     if request.reasoning_budget is not None:
         body["thinking_token_budget"] = request.reasoning_budget
+    if request.prediction:
+        body["prediction"] = {"type": "content", "content": request.prediction}
     if request.continue_last:
         body |= {"add_generation_prompt": False, "continue_final_message": True}
     elif not request.add_generation_prompt:

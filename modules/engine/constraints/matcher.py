@@ -1,6 +1,7 @@
 """Which tokens may come next in one reply: free reasoning first, then the constrained answer."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -39,6 +40,16 @@ class Guide:
     def forced(self) -> int | None:
         """The one token that has to come next, whatever the model wants: the thought's budget is spent."""
         return self._forced[0] if self._forced else None
+
+    def forced_answer(self) -> Sequence[int]:
+        """The tokens that have to come next because the constraint allows no other text."""
+        return self._answer.forced() if self._answer is not None and self._is_answering else ()
+
+    def count_allowed(self, tokens: Sequence[int]) -> int:
+        """How many of `tokens` could come next, one after the other; within a thought, all that may."""
+        if self._answer is None or not self._is_answering:
+            return len(tokens)
+        return self._answer.count_allowed(tokens)
 
     @property
     def is_free(self) -> bool:

@@ -79,9 +79,9 @@ class ModelSettings(SettingsGroup, frozen=True):
     max_queue: int = setting(256, "Requests that may wait in the queue; further ones are told to retry later.", ge=0)
     speculation: Speculation = setting(
         "auto",
-        "Speculative decoding: draft proposes tokens with the draft model, ngram with what followed the same tokens in the "
-        "prompt or the reply; auto uses the draft model where one is named. Either pauses by itself where its tokens are "
-        "seldom accepted.",
+        "Speculative decoding: ngram proposes what followed the same tokens in the prompt or the reply, draft what the draft "
+        "model says; auto does both. All of them take what a request predicts, and compute what a constraint forces in one "
+        "step. Only what pays by measurement is computed; off computes one token after the other.",
         aliases=("spec_type",),
     )
     model_draft: ModelName = setting(

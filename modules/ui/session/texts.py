@@ -28,6 +28,9 @@ class Counts:
     prompt_tokens: int
     cached_tokens: int
     reply_tokens: int
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+    forced_tokens: int = 0
 
 
 def counts_of(registry: CollectorRegistry) -> Counts:
@@ -42,6 +45,9 @@ def counts_of(registry: CollectorRegistry) -> Counts:
         prompt_tokens=total("llm_prompt_tokens_total"),
         cached_tokens=total("llm_cached_tokens_total"),
         reply_tokens=total("llm_completion_tokens_total"),
+        drafted_tokens=total("llm_draft_tokens_total"),
+        accepted_tokens=round(registry.get_sample_value("llm_draft_tokens_total", {"outcome": "accepted"}) or 0),
+        forced_tokens=total("llm_forced_tokens_total"),
     )
 
 
@@ -53,7 +59,14 @@ def counts_shown(counts: Counts) -> str:
     )
     tokens = f"{counts.prompt_tokens:,} prompt tokens ({counts.cached_tokens:,} cached)"
     ended = _number(counts.ended, "reply", "replies")
-    return f"{now} Since the start: {ended}, {tokens}, {counts.reply_tokens:,} completion tokens."
+    return f"{now} Since the start: {ended}, {tokens}, {counts.reply_tokens:,} completion tokens{_speculation(counts)}."
+
+
+def _speculation(counts: Counts) -> str:
+    drafted = f"{counts.accepted_tokens:,} of {counts.drafted_tokens:,} drafted tokens accepted"
+    forced = f"{counts.forced_tokens:,} forced by constraints"
+    shown = [*([drafted] if counts.drafted_tokens else []), *([forced] if counts.forced_tokens else [])]
+    return f" ({', '.join(shown)})" if shown else ""
 
 
 def status_shown(state: ServiceState) -> str:

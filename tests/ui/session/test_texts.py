@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from modules.chat.metrics import ReplyMetrics
+from modules.engine.types import Usage
 from modules.errors import BadRequest
 from modules.extend.contributions import ServiceState, ServiceStatus
 from modules.extend.discovery import ExtensionOrigin
@@ -45,6 +46,15 @@ def test_counts_are_sentences() -> None:
     counts = Counts(running=1, ended=1200, prompt_tokens=34567, cached_tokens=8, reply_tokens=9)
     assert counts_shown(counts) == (
         "1 request running. Since the start: 1,200 replies, 34,567 prompt tokens (8 cached), 9 completion tokens."
+    )
+
+
+def test_what_was_drafted_and_forced_is_told_where_there_is_something() -> None:
+    metrics = ReplyMetrics()
+    metrics._add(Usage(5, 90, accepted_tokens=1200, rejected_tokens=300, forced_tokens=7))
+    assert counts_shown(counts_of(metrics.registry)) == (
+        "No request is running. Since the start: 0 replies, 5 prompt tokens (0 cached), 90 completion tokens "
+        "(1,200 of 1,500 drafted tokens accepted, 7 forced by constraints)."
     )
 
 

@@ -1,11 +1,13 @@
 """Rows of logits that llama.cpp computed → the tokens of jobs, with what is reported of them."""
 
 import ctypes
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from llama_cpp import llama_cpp as c
+from msgspec import structs
 
 from modules.backends.kv.plan import Slice
 from modules.backends.llamacpp.media.reader import text_only
@@ -16,7 +18,7 @@ from modules.backends.llamacpp.tasks import LlamaTask
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
 from modules.backends.sampling import logprobs
 from modules.backends.sampling.logprobs import Row
-from modules.engine.protocols import Output
+from modules.engine.protocols import Drafter, Output
 from modules.engine.types import Finish, Prompt, PromptProgress, TokenLogprob
 from modules.errors import EngineFailed
 
@@ -58,19 +60,37 @@ class TokenDrawing:
                 finish=Finish.STOP,
                 stop_token=token,
             )
+        said = self._said(task, token)
+        return structs.replace(said, logprob=logprob, prompt_logprobs=scored, progress=progress)
+
+    def forced(self, task: LlamaTask, most: int) -> Iterator[Output]:
+        """The tokens that come next whatever the model says, `most` of them at most, of a job that has said something."""
+        sampler = task.sampler
+        assert sampler is not None
+        for _ in range(most):
+            forced = sampler.forced()
+            if not forced:
+                return
+            token = forced[0]
+            try:
+                sampler.accept(token)
+            except EngineFailed as failure:
+                yield Output(job_id=task.job.id, error=failure.message)
+                return
+            output = structs.replace(self._said(task, token), drafted_by=Drafter.CONSTRAINT)
+            yield output
+            if output.finish is not None:
+                return
+
+    def _said(self, task: LlamaTask, token: int) -> Output:
+        """The token is part of the reply."""
         task.slot.tokens.append(token)
         if task.slot.runs:
             task.history.append(token)
-        piece = self._tokenizer.printed if generation.skip_special_tokens else self._tokenizer.shown
-        return Output(
-            job_id=job_id,
-            token=token,
-            data=piece(token),
-            logprob=logprob,
-            prompt_logprobs=scored,
-            progress=progress,
-            finish=Finish.STOP if task.sampler is not None and task.sampler.is_complete else None,
-        )
+        piece = self._tokenizer.printed if task.job.generation.skip_special_tokens else self._tokenizer.shown
+        is_complete = task.sampler is not None and task.sampler.is_complete
+        finish = Finish.STOP if is_complete else None
+        return Output(job_id=task.job.id, token=token, data=piece(token), finish=finish)
 
     def _sample(self, task: LlamaTask, logits: Row) -> tuple[int, TokenLogprob | None]:
         generation, sampler = task.job.generation, task.sampler

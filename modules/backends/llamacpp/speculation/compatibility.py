@@ -1,5 +1,6 @@
 """Whether one model can draft for another: their token ids have to mean the same."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +13,19 @@ from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.engine.types import LoadSpec, ModelKind
 from modules.errors import LoadFailed
 
+_log = logging.getLogger(__name__)
 # As llama.cpp's own speculative decoding compares vocabularies (common/speculative.cpp): sizes may differ by padding,
 # and the first ids are for control tokens that some conversions spell differently.
 _MAX_SIZE_DIFFERENCE: Final = 128
 # Control tokens stand at the beginning and may be named differently.
 _FIRST_COMPARED: Final = 5
+
+
+def can_speculate(spec: LoadSpec, *, can_cut: bool) -> bool:
+    """`can_cut` says whether the cache can take back single tokens. What a constraint forces needs no taking back."""
+    if spec.speculates and not can_cut:
+        _log.info("%s: no tokens are drafted, because its cache cannot take back wrong ones.", spec.name)
+    return spec.speculates and can_cut
 
 
 def check_draft(spec: LoadSpec, options: LlamaCppOptions, main: Any, draft: Any) -> None:

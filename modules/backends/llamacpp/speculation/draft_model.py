@@ -11,7 +11,7 @@ from llama_cpp import llama_cpp as c
 from modules.backends.llamacpp.library import Batch
 from modules.backends.llamacpp.speculation.costs import StepCosts
 from modules.backends.llamacpp.speculation.draft_cells import DraftCells, Trim
-from modules.backends.llamacpp.speculation.source import Ask, Draft
+from modules.backends.llamacpp.speculation.source import Ask, Guess
 from modules.backends.sampling.logprobs import Row
 
 # A reply that lacks no more than this in the draft model's cache is caught up with in the step that drafts.
@@ -36,7 +36,7 @@ class DraftModel:
         self._read_seconds = 0.0
         self._rows: list[int] = []
 
-    def propose(self, asks: Sequence[Ask], patience: float) -> dict[int, Draft]:
+    def propose(self, asks: Sequence[Ask], patience: float) -> dict[int, Guess]:
         ready = [ask for ask in asks if self._is_ready(ask, patience)]
         found: dict[int, list[int]] = {ask.job_id: [] for ask in ready}
         tries = dict.fromkeys(found, 0)
@@ -53,7 +53,7 @@ class DraftModel:
                     if len(found[ask.job_id]) < ask.most:
                         going_on.append(ask)
             seeking = going_on
-        return {job_id: Draft(tuple(tokens), tries[job_id]) for job_id, tokens in found.items() if tries[job_id]}
+        return {job_id: Guess(tuple(tokens), tries[job_id]) for job_id, tokens in found.items() if tries[job_id]}
 
     def seconds(self, count: int) -> float:
         return self._costs.of(count) if self._costs.is_known else 0.0

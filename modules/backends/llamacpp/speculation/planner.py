@@ -1,58 +1,96 @@
-"""How many tokens to draft for each reply, by measured cost and acceptance.
+"""What to draft for each reply, and how much, by measured cost and acceptance.
 
-A step computes one token of each running reply; drafted ones make it a little longer, and each that comes true saves a
-step (arXiv:2211.17192). A draft is worth having where it raises the tokens per second of all replies together.
+Texts that a reply may repeat cost nothing to look at; a draft model is asked for those replies that no text knows how to
+go on with, where it pays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from modules.backends.kv.plan import KvSlot, Slice
 from modules.backends.llamacpp.speculation.acceptance import HOPE, Acceptance
+from modules.backends.llamacpp.speculation.allotment import MARGIN, allot
 from modules.backends.llamacpp.speculation.costs import StepCosts
-from modules.backends.llamacpp.speculation.source import Ask, DraftSource
+from modules.backends.llamacpp.speculation.lookup import Lookup
+from modules.backends.llamacpp.speculation.rates import Rates
+from modules.backends.llamacpp.speculation.source import Ask, Draft, DraftSource
+from modules.engine.protocols import Drafter
 
-# What drafting has to win at least, by estimate: sampling more positions costs time as well.
-_MARGIN: Final = 1.05
 _SHARED_WEIGHT: Final = 0.02
 # Every so many steps go without drafts, so that what they save is measured against what is, not what was.
-_PLAIN: Final = 64
+_PLAIN: Final = 128
+# What a constraint forces is sampled like all else where its log probabilities are wanted.
+_FORCED_CHANCE: Final = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A reply that decodes. At most `bound` tokens of it may be drafted; `forced` ones come next in any case. `allowed`
+    says how many of some tokens its constraint could take. A draft model is not asked where it `has_media`."""
+
+    slot: KvSlot
+    bound: int
+    forced: tuple[int, ...] = ()
+    allowed: Callable[[Sequence[int]], int] | None = None
+    has_media: bool = False
+
+    def draft(self, lookup: Lookup | None) -> Draft:
+        if self.forced:
+            count = min(len(self.forced), self.bound)
+            return Draft(self.forced[:count], (_FORCED_CHANCE,) * count, (Drafter.CONSTRAINT,) * count)
+        if lookup is None or not lookup.has_read(len(self.slot.tokens)):
+            return Draft()
+        draft = lookup.propose(self.bound)
+        return draft if self.allowed is None or not draft.tokens else draft.cut(self.allowed(draft.tokens))
 
 
 class DraftPlanner:
-    """Has `source` draft for the replies that gain by it. A draft has at most `most` tokens, all of a step `rows`."""
+    """Drafts for the replies that gain by it. The drafts of a step have at most `rows` tokens together, and one of the
+    draft `model` has `most`. Without `reads_texts` only what requests predict is looked at."""
 
-    def __init__(self, source: DraftSource, *, most: int, rows: int) -> None:
-        self._source = source
+    def __init__(self, model: DraftSource | None = None, *, most: int, rows: int, reads_texts: bool = True) -> None:
+        self._model = model
         self._most = most
         self._rows = rows
+        self._reads_texts = reads_texts
         self._costs = StepCosts()
+        self._rates = Rates()
+        self._lookups: dict[int, Lookup] = {}
         self._replies: dict[int, Acceptance] = {}
+        self._drafts: dict[int, Draft] = {}
         self._tries: dict[int, int] = {}
         self._usual = HOPE
         self._steps = 0
 
-    def draft(self, slots: Sequence[KvSlot], bounds: dict[int, int]) -> None:
-        """Set the drafts of `slots`, which decode; `bounds` says how many tokens of each may be drafted at most."""
+    def begin(self, job_id: int, prediction: Sequence[int] = ()) -> None:
+        """A job is to be drafted for; its reply may be like `prediction`."""
+        if prediction or self._reads_texts:
+            self._lookups[job_id] = Lookup(Rates(self._rates), prediction, reads_reply=self._reads_texts)
+
+    def draft(self, seats: Sequence[Seat]) -> None:
+        """Set the drafts of the replies that decode."""
         self._tries.clear()
-        for slot in slots:
-            slot.draft = ()
+        self._drafts.clear()
+        for seat in seats:
+            seat.slot.draft = ()
+            if (lookup := self._lookups.get(seat.slot.job_id)) is not None:
+                lookup.read(seat.slot.tokens, seat.slot.prompt_length)
         self._steps += 1
-        if not slots or not self._costs.is_known or self._steps % _PLAIN == 0:
+        if not seats or not self._costs.is_known or self._steps % _PLAIN == 0:
             return
-        asks = self._asks(slots, bounds)
-        if not asks:
-            return
-        drafts = self._source.propose(asks, patience=self._costs.of(len(slots)))
-        for slot in slots:
-            draft = drafts.get(slot.job_id)
-            if draft is not None:
-                slot.draft = draft.tokens
-                self._tries[slot.job_id] = draft.tries
+        rows = self._rows - sum(seat.slot.pending - 1 for seat in seats)
+        rows -= self._draft_from_texts(seats, rows)
+        if self._model is not None and rows > 0:
+            self._draft_with(self._model, seats, rows)
 
     def learn(self, *, width: int, seconds: float) -> None:
-        """A step that read no prompts computed `width` tokens."""
+        """A step that read no prompts computed `width` tokens, and the logits of all of them."""
         self._costs.learn(width, seconds)
+
+    def drafters(self, job_id: int) -> Sequence[Drafter]:
+        """Who proposed the tokens of the job's draft."""
+        return self._drafts[job_id].drafters if job_id in self._drafts else ()
 
     def settle(self, piece: Slice, accepted: int) -> None:
         """The first `accepted` tokens of the draft in `piece` came true."""
@@ -66,20 +104,50 @@ class DraftPlanner:
             self._usual += _SHARED_WEIGHT * (came_true - self._usual)
 
     def forget(self, job_id: int) -> None:
+        self._lookups.pop(job_id, None)
         self._replies.pop(job_id, None)
+        self._drafts.pop(job_id, None)
         self._tries.pop(job_id, None)
-        self._source.forget(job_id)
+        if self._model is not None:
+            self._model.forget(job_id)
 
     def close(self) -> None:
-        self._source.close()
+        if self._model is not None:
+            self._model.close()
 
-    def _asks(self, slots: Sequence[KvSlot], bounds: dict[int, int]) -> list[Ask]:
-        eager = [slot for slot in slots if bounds[slot.job_id] > 0 and not self._reply(slot).is_paused(_said(slot))]
-        eager = eager[: self._rows]
+    def _draft_from_texts(self, seats: Sequence[Seat], rows: int) -> int:
+        """How many tokens were drafted."""
+        drafts = [seat.draft(self._lookups.get(seat.slot.job_id)) if seat.bound > 0 else Draft() for seat in seats]
+        width = sum(seat.slot.pending for seat in seats)
+        lengths = allot([draft.chances for draft in drafts], self._costs, width=width, tokens=width, rows=rows)
+        for seat, draft, length in zip(seats, drafts, lengths, strict=True):
+            if length:
+                cut = self._drafts[seat.slot.job_id] = draft.cut(length)
+                seat.slot.draft = cut.tokens
+        return sum(lengths)
+
+    def _draft_with(self, model: DraftSource, seats: Sequence[Seat], rows: int) -> None:
+        asks = self._asks(model, seats, rows)
+        if not asks:
+            return
+        guesses = model.propose(asks, patience=self._costs.of(len(seats)))
+        for seat in seats:
+            guess = guesses.get(seat.slot.job_id)
+            if guess is not None:
+                count = len(guess.tokens)
+                seat.slot.draft = guess.tokens
+                self._drafts[seat.slot.job_id] = Draft(guess.tokens, (HOPE,) * count, (Drafter.MODEL,) * count)
+                self._tries[seat.slot.job_id] = guess.tries
+
+    def _asks(self, model: DraftSource, seats: Sequence[Seat], rows: int) -> list[Ask]:
+        bounds = {seat.slot.job_id: seat.bound for seat in seats}
+        eager = [seat.slot for seat in seats if seat.bound > 0 and not seat.has_media and not seat.slot.draft]
+        eager = [slot for slot in eager if not self._reply(slot).is_paused(_said(slot))][:rows]
+        running = sum(seat.slot.pending + len(seat.slot.draft) for seat in seats)
         length, least = 0, 1.0
         while eager:
-            length = self._best_length(eager, len(slots))
-            least = self._least(len(slots), len(eager), length) if length else 1.0
+            length = self._best_length(model, eager, running, rows)
+            least = self._least(model, running, len(eager), length) if length else 1.0
             worst = min(eager, key=lambda slot: self._reply(slot).rate)
             if length and self._reply(worst).rate >= least:
                 break
@@ -96,26 +164,26 @@ class DraftPlanner:
             reply = self._replies[slot.job_id] = Acceptance(self._usual)
         return reply
 
-    def _best_length(self, eager: Sequence[KvSlot], running: int) -> int:
+    def _best_length(self, model: DraftSource, eager: Sequence[KvSlot], running: int, rows: int) -> int:
         """0 where drafts do not pay."""
         rates = [self._reply(slot).rate for slot in eager]
-        best, best_speed = 0, _MARGIN * running / self._costs.of(running)
+        best, best_speed = 0, MARGIN * running / self._costs.of(running)
         gained = 0.0
         chances = [1.0] * len(rates)
-        for length in range(1, min(self._most, self._rows // len(eager)) + 1):
+        for length in range(1, min(self._most, rows // len(eager)) + 1):
             chances = [chance * rate for chance, rate in zip(chances, rates, strict=True)]
             gained += sum(chances)
-            speed = (running + gained) / self._step_seconds(running, len(eager), length)
+            speed = (running + gained) / self._step_seconds(model, running, len(eager), length)
             if speed > best_speed:
                 best, best_speed = length, speed
         return best
 
-    def _step_seconds(self, running: int, drafting: int, length: int) -> float:
-        return self._costs.of(running + drafting * length) + length * self._source.seconds(drafting)
+    def _step_seconds(self, model: DraftSource, running: int, drafting: int, length: int) -> float:
+        return self._costs.of(running + drafting * length) + length * model.seconds(drafting)
 
-    def _least(self, running: int, drafting: int, length: int) -> float:
+    def _least(self, model: DraftSource, running: int, drafting: int, length: int) -> float:
         """The probability from which on one more token of a draft takes less time than it saves."""
-        extra = self._step_seconds(running, drafting, length) - self._costs.of(running)
+        extra = self._step_seconds(model, running, drafting, length) - self._costs.of(running)
         return min(1.0, extra / (drafting * length) * running / self._costs.of(running))
 
 

@@ -1,8 +1,10 @@
-"""What proposes tokens: a draft model, and whatever else can guess how a reply goes on."""
+"""What proposes tokens: a draft model, and texts that a reply may repeat."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from modules.engine.protocols import Drafter
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +22,28 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Tokens that may come next. `tries` of them were sought: more than were found where the source was too unsure."""
+    """Tokens that may come next, with the chance of each to be right where those before it are, and who proposed it."""
+
+    tokens: tuple[int, ...] = ()
+    chances: tuple[float, ...] = ()
+    drafters: tuple[Drafter, ...] = ()
+
+    def cut(self, length: int) -> "Draft":
+        return Draft(self.tokens[:length], self.chances[:length], self.drafters[:length])
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a draft model proposes. `tries` tokens were sought: more than were found where it was too unsure."""
 
     tokens: tuple[int, ...]
     tries: int
 
 
 class DraftSource(Protocol):
-    """Called from the thread that steps the backend. What it proposes is verified, so it may be wrong."""
+    """A draft model. Called from the thread that steps the backend. What it proposes is verified, so it may be wrong."""
 
-    def propose(self, asks: Sequence[Ask], patience: float) -> dict[int, Draft]:
+    def propose(self, asks: Sequence[Ask], patience: float) -> dict[int, Guess]:
         """By job; jobs that nothing can be proposed for are left out. What a source has to read before it can propose
         is read in steps of about `patience` seconds."""
         ...

@@ -1,12 +1,17 @@
 """What cannot draft is refused by the probe, in a sentence, before any weights are read."""
 
+import ctypes
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import llama_cpp.llama_cpp
 import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.engine.types import DraftSpec
+from modules.backends.llamacpp.speculation.compatibility import can_speculate
+from modules.engine.types import DraftSpec, LoadSpec
 from modules.errors import LoadFailed
 from tests.backends.llamacpp.speculation.draft_file import write_bad_draft
 from tests.backends.loading import llama_spec
@@ -66,3 +71,22 @@ def test_windows_that_forget(llama_cpp: LlamaCppLoader, model_file: Callable[[st
     spec = llama_spec(gemma, draft=DraftSpec(name=GEMMA, path=str(gemma)), swa_full=False)
     with pytest.raises(LoadFailed, match="full cache of sliding windows"):
         llama_cpp.probe(spec)
+
+
+def test_heads_that_predict_several_tokens_cannot_be_used_through_c_functions() -> None:
+    """Hidden states, which such heads start from, are given out by C++ functions alone. Once this fails, they are a source
+    of drafts."""
+    library = ctypes.CDLL(str(next(Path(llama_cpp.llama_cpp.__file__).parent.glob("lib/*llama.*"))))
+    assert hasattr(library, "llama_model_n_layer_nextn")
+    for name in ("llama_set_embeddings_nextn", "llama_get_embeddings_nextn", "llama_get_embeddings_nextn_ith"):
+        assert not hasattr(library, name)
+
+
+def test_a_cache_that_cannot_take_back_tokens_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    spec = LoadSpec(name="mamba.gguf", path="/mamba.gguf", loader="llama.cpp", ngram_tokens=32)
+    caplog.set_level(logging.INFO)
+    assert can_speculate(spec, can_cut=True)
+    assert not caplog.records
+    assert not can_speculate(spec, can_cut=False)
+    assert "mamba.gguf: no tokens are drafted" in caplog.text
+    assert not can_speculate(replace(spec, ngram_tokens=0), can_cut=True)

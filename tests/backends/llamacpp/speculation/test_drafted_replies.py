@@ -2,6 +2,7 @@
 request may ask for."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 COUNT = 16
 FEW = 5
+SAMPLES = 640
 
 
 class FlatCosts(StepCosts):
@@ -71,7 +73,7 @@ async def ngrams(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -
     """Guesses from what was said before."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planner, "StepCosts", FlatCosts)
-        async with llama_engine(llama_cpp, llama_spec(model_file(SMOLLM2), ngram_tokens=8)) as engine:
+        async with llama_engine(llama_cpp, llama_spec(model_file(SMOLLM2), ngram_tokens=32)) as engine:
             yield engine
 
 
@@ -105,6 +107,65 @@ async def test_a_copied_text_is_guessed(ngrams: ThreadedEngine, smollm2_referenc
     accepted, rejected = drafts_of(reply)
     assert accepted > 30
     assert rejected < accepted
+
+
+async def test_a_prediction_is_drafted_from(ngrams: ThreadedEngine, smollm2_reference: Reference) -> None:
+    """Right from its first token on, and again after a token that is another one."""
+    generation = await asking(ngrams, PROMPTS[1], max_tokens=40)
+    expected = smollm2_reference.greedy(generation.prompt.tokens, 40)
+    said = tuple(step.token for step in expected)
+    edited = (*said[:20], 100, *said[21:])
+    for prediction, most_steps in ((said, 8), (edited, 16), ((100, 101, 102, 103) * 8, 40)):
+        reply = await whole(ngrams, replace(generation, prediction=prediction))
+        assert_same(reply.tokens, expected, ngrams.card.eos_ids, near_tie=NEAR_TIE)
+        usage = reply.usage
+        assert usage is not None
+        assert usage.has_prediction
+        assert usage.completion_tokens - usage.accepted_tokens <= most_steps
+        assert usage.predicted_tokens <= usage.accepted_tokens
+        assert usage.mispredicted_tokens <= usage.rejected_tokens
+        assert usage.predicted_tokens > 20 or most_steps == 40
+
+
+LONG_KEYS = (
+    '{"type":"object","properties":{"the_first_of_two_long_names":{"type":"integer","maximum":99},'
+    '"the_second_of_two_long_names":{"type":"boolean"}},'
+    '"required":["the_first_of_two_long_names","the_second_of_two_long_names"],"additionalProperties":false}'
+)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"sampling": Sampling(temperature=1.0, seed=5)}, {"logprobs": 1}, {"stop": ("_two",)}, {"max_tokens": 5}],
+    ids=["greedy", "sampled", "logprobs", "stop", "short"],
+)
+async def test_forced_tokens_are_said_at_once(
+    smollm2: ThreadedEngine, ngrams: ThreadedEngine, fields: dict[str, Any]
+) -> None:
+    schema = Constraint(kind="json_schema", text=LONG_KEYS)
+    generation = await asking(ngrams, PROMPTS[2], max_tokens=80, constraint=schema)
+    generation = replace(generation, **fields)
+    plain, reply = await whole(smollm2, generation), await whole(ngrams, generation)
+    assert (reply.text, reply.tokens, reply.starts) == (plain.text, plain.tokens, plain.starts)
+    assert (reply.finish, reply.stop_reason) == (plain.finish, plain.stop_reason)
+    assert len(reply.logprobs) == len(plain.logprobs) == (len(reply.tokens) if "logprobs" in fields else 0)
+    assert reply.usage is not None
+    assert plain.usage is not None
+    assert plain.usage.forced_tokens == 0
+    assert reply.usage.forced_tokens >= min(4, len(reply.tokens) - 2)
+    assert reply.usage.completion_tokens == plain.usage.completion_tokens
+
+
+async def test_forced_replies_of_eight_at_once_stay_within_the_batch(
+    llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]
+) -> None:
+    text = "all that can be said is this one sentence, and it is rather long, so that it takes more tokens than one step has"
+    schema = Constraint(kind="regex", text=f"(?:{text}){{1}}")
+    async with llama_engine(llama_cpp, llama_spec(model_file(SMOLLM2), ngram_tokens=32, batch_size=32)) as engine:
+        generation = await asking(engine, PROMPTS[0], max_tokens=100, constraint=schema)
+        replies = await asyncio.gather(*(whole(engine, generation) for _ in range(8)))
+    assert {reply.text for reply in replies} == {text}
+    assert all(reply.usage is not None and reply.usage.forced_tokens > 10 for reply in replies)
 
 
 @pytest.mark.parametrize(
@@ -220,3 +281,72 @@ async def test_a_conversation_goes_on_from_the_cache(drafted: ThreadedEngine, sm
     assert second.usage.cached_tokens >= len(generation.prompt.tokens) + len(first.tokens) - 1
     expected = smollm2_reference.greedy(more.prompt.tokens, COUNT)
     assert_same(second.tokens, expected, drafted.card.eos_ids, near_tie=NEAR_TIE)
+
+
+# What a draft repeats: lists, code, tables and quotations, around each of the prompts.
+FRAMES = (
+    "{0}",
+    "{0} {0}",
+    "Repeat: {0}\n{0}\n",
+    "- one\n- two\n- {0}\n- one\n- two\n-",
+    "def f(x):\n    return x  # {0}\n\n\ndef g(x):\n    return x  #",
+    "| a | b |\n|---|---|\n| {0} | 1 |\n| {0} | 2 |\n|",
+    '{{"text": "{0}", "n": 1}}\n{{"text": "{0}", "n": 2}}\n',
+    "<p>{0}</p>\n<p>{0}</p>\n<p>",
+    '{0}\n\n"{0}", he said.',
+    "A: {0}\nB: {0}\nA:",
+)
+
+
+@pytest.mark.extended
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("frame", FRAMES)
+async def test_greedy_replies_to_two_hundred_prompts(
+    ngrams: ThreadedEngine, smollm2_reference: Reference, frame: str
+) -> None:
+    """Drafted at every step, and beside each other: those of the reference, but for near-ties."""
+    generations = [await asking(ngrams, frame.format(text), max_tokens=32) for text in PROMPTS]
+    replies = await asyncio.gather(*(whole(ngrams, generation) for generation in generations))
+    for generation, reply in zip(generations, replies, strict=True):
+        expected = smollm2_reference.greedy(generation.prompt.tokens, 32)
+        assert_same(reply.tokens, expected, ngrams.card.eos_ids, near_tie=NEAR_TIE)
+    assert sum(drafts_of(reply)[0] for reply in replies) > 0
+
+
+@pytest.mark.extended
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_sampled_text_has_the_distribution_that_it_has_without(
+    smollm2: ThreadedEngine, ngrams: ThreadedEngine, is_right: bool
+) -> None:
+    """A chi-square test of the tokens after two that a prediction gives right, or never does."""
+    sampling = Sampling(temperature=1.0, top_k=4)
+    generation = await asking(ngrams, PROMPTS[0], max_tokens=3, sampling=sampling, ignore_eos=True)
+    likely = (await whole(smollm2, replace(generation, sampling=Sampling(temperature=0)))).tokens
+    prediction = likely if is_right else tuple(token + 1 for token in likely)
+    with_drafts = await sampled(ngrams, replace(generation, prediction=prediction), first_seed=0)
+    without = await sampled(smollm2, generation, first_seed=10_000)
+    assert_alike(with_drafts, without)
+
+
+async def sampled(engine: ThreadedEngine, generation: Generation, *, first_seed: int) -> Counter[tuple[int, ...]]:
+    found: Counter[tuple[int, ...]] = Counter()
+    for start in range(first_seed, first_seed + SAMPLES, 8):
+        seeded = [
+            replace(generation, sampling=replace(generation.sampling, seed=seed)) for seed in range(start, start + 8)
+        ]
+        found.update(reply.tokens for reply in await asyncio.gather(*(whole(engine, each) for each in seeded)))
+    return found
+
+
+def assert_alike(ours: Counter[tuple[int, ...]], theirs: Counter[tuple[int, ...]]) -> None:
+    """Two samples of as many replies. Rare replies count together."""
+    common = [reply for reply in ours | theirs if ours[reply] + theirs[reply] >= 10]
+    pairs = [(ours[reply], theirs[reply]) for reply in common]
+    pairs.append((ours.total() - sum(a for a, _ in pairs), theirs.total() - sum(b for _, b in pairs)))
+    freedom = len(pairs) - 1
+    assert freedom > 5, "too few different replies to compare"
+    statistic = sum((a - b) ** 2 / (a + b) for a, b in pairs if a + b)
+    # The quantile of 0.9999, by Wilson and Hilferty's approximation.
+    quantile = freedom * (1 - 2 / (9 * freedom) + 3.719 * (2 / (9 * freedom)) ** 0.5) ** 3
+    assert statistic < quantile

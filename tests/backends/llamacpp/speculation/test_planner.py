@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from modules.backends.kv.plan import KvSlot, Slice
-from modules.backends.llamacpp.speculation.planner import DraftPlanner
-from modules.backends.llamacpp.speculation.source import Ask, Draft
+from modules.backends.llamacpp.speculation.planner import DraftPlanner, Seat
+from modules.backends.llamacpp.speculation.source import Ask, Guess
 
 RIGHT, WRONG = 7, 8
 MOST = 4
@@ -20,9 +20,9 @@ class Source:
         self._seconds = seconds
         self.asks: list[Ask] = []
 
-    def propose(self, asks: Sequence[Ask], patience: float) -> dict[int, Draft]:
+    def propose(self, asks: Sequence[Ask], patience: float) -> dict[int, Guess]:
         self.asks += asks
-        return {ask.job_id: Draft(self._tokens(ask.most), ask.most) for ask in asks}
+        return {ask.job_id: Guess(self._tokens(ask.most), ask.most) for ask in asks}
 
     def seconds(self, count: int) -> float:
         return self._seconds
@@ -38,14 +38,18 @@ class Source:
 
 
 def slot(job_id: int = 0) -> KvSlot:
-    return KvSlot(job_id, [1, 2, 3], 3)
+    return KvSlot(job_id, [1, 2, 3], 2, computed=2)
+
+
+def model_planner(source: Source, *, rows: int = 32) -> DraftPlanner:
+    return DraftPlanner(source, most=MOST, rows=rows, reads_texts=False)
 
 
 def run(planner: DraftPlanner, slots: Sequence[KvSlot], steps: int, *, bound: int = 100, slope: float = 0.0) -> float:
     """Seconds for each token. Steps take a second, and `slope` more for each token beyond the first."""
     seconds, said = 0.0, 0
     for _ in range(steps):
-        planner.draft(slots, {each.job_id: bound for each in slots})
+        planner.draft([Seat(each, bound) for each in slots])
         width = sum(1 + len(each.draft) for each in slots)
         took = 1 + slope * (width - 1)
         planner.learn(width=width, seconds=took)
@@ -54,13 +58,14 @@ def run(planner: DraftPlanner, slots: Sequence[KvSlot], steps: int, *, bound: in
             said += accepted + 1
             planner.settle(Slice(each, len(each.tokens) - 1, len(each.tokens), each.draft), accepted)
             each.tokens += [RIGHT] * (accepted + 1)
+            each.computed = len(each.tokens) - 1
         seconds += took
     return seconds / said
 
 
 def test_good_drafts_are_long() -> None:
     source = Source(right=9, seconds=0.01)
-    assert run(DraftPlanner(source, most=MOST, rows=32), [slot()], 100) < 0.3
+    assert run(model_planner(source, rows=32), [slot()], 100) < 0.3
     assert source.asks[-1].most == MOST
 
 
@@ -71,7 +76,7 @@ def test_good_drafts_are_long() -> None:
 )
 def test_drafts_that_do_not_pay_are_given_up(right: int, seconds: float, slope: float) -> None:
     source = Source(right=right, seconds=seconds)
-    planner = DraftPlanner(source, most=MOST, rows=32)
+    planner = model_planner(source, rows=32)
     run(planner, [slot()], 1000, slope=slope)
     early = len(source.asks)
     run(planner, [slot(1)], 1000, slope=slope)
@@ -81,7 +86,7 @@ def test_drafts_that_do_not_pay_are_given_up(right: int, seconds: float, slope: 
 
 def test_drafts_that_get_better_come_back() -> None:
     source = Source(right=0, seconds=0.05)
-    planner = DraftPlanner(source, most=MOST, rows=32)
+    planner = model_planner(source, rows=32)
     reply = slot()
     run(planner, [reply], 300)
     source.right = 9
@@ -90,7 +95,7 @@ def test_drafts_that_get_better_come_back() -> None:
 
 
 def test_one_disturbed_measurement_does_not_end_drafting() -> None:
-    planner = DraftPlanner(Source(right=9, seconds=0.01), most=MOST, rows=32)
+    planner = model_planner(Source(right=9, seconds=0.01), rows=32)
     reply = slot()
     planner.learn(width=1, seconds=1.0)
     planner.learn(width=1 + MOST, seconds=30.0)
@@ -101,13 +106,13 @@ def test_one_disturbed_measurement_does_not_end_drafting() -> None:
 def test_a_reply_without_room_for_a_draft_gets_none() -> None:
     source = Source(right=9, seconds=0.0)
     reply = slot()
-    run(DraftPlanner(source, most=MOST, rows=32), [reply], 20, bound=0)
+    run(model_planner(source, rows=32), [reply], 20, bound=0)
     assert not source.asks
 
 
 def test_all_drafts_of_a_step_fit_its_rows() -> None:
     source = Source(right=9, seconds=0.0)
-    planner = DraftPlanner(source, most=MOST, rows=6)
+    planner = model_planner(source, rows=6)
     slots = [slot(job_id) for job_id in range(10)]
     for _ in range(50):
         run(planner, slots, 1)
@@ -117,14 +122,15 @@ def test_all_drafts_of_a_step_fit_its_rows() -> None:
 
 def test_one_reply_s_bad_luck_is_not_the_other_s() -> None:
     source = Source(right=9, seconds=0.02)
-    planner = DraftPlanner(source, most=MOST, rows=32)
+    planner = model_planner(source, rows=32)
     good, bad = slot(0), slot(1)
     for _ in range(60):
-        planner.draft([good, bad], {0: 100, 1: 100})
+        planner.draft([Seat(good, 100), Seat(bad, 100)])
         planner.learn(
             width=2 + len(good.draft) + len(bad.draft), seconds=1.0 + 0.05 * (len(good.draft) + len(bad.draft))
         )
         for each, accepted in ((good, len(good.draft)), (bad, 0)):
             planner.settle(Slice(each, len(each.tokens) - 1, len(each.tokens), each.draft), accepted)
             each.tokens += [RIGHT] * (accepted + 1)
+            each.computed = len(each.tokens) - 1
     assert {ask.job_id for ask in source.asks[-10:]} == {0}
