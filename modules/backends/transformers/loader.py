@@ -21,7 +21,7 @@ from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cac
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
 from modules.backends.transformers.refusals import check
-from modules.backends.transformers.runners import PackedRunner, Runner, SingleRunner, packs
+from modules.backends.transformers.runners import PackedRunner, Runner, packs, single_runner
 from modules.engine.protocols import ReportProgress
 from modules.engine.types import LoadSpec, ModelCard
 from modules.errors import LoadFailed
@@ -50,7 +50,12 @@ class TransformersLoader:
         report(0.95)
         tries = options.attn_implementation == AUTO and not _mixes_lengths(folder, spec)
         is_packed = tries and packs(model, model.config._attn_implementation)
-        runner: Runner = PackedRunner(model) if is_packed else SingleRunner(model)
+        runner: Runner | None = PackedRunner(model) if is_packed else single_runner(model)
+        if runner is None:
+            raise LoadFailed(
+                f"{spec.name} cannot be loaded: its architecture does not go on from what it has read before, as replies "
+                "need. Take it as GGUF, for another loader."
+            )
         if not is_packed:
             logging.getLogger(__name__).warning(
                 "%s computes one reply after another: its architecture has no packed attention", spec.name

@@ -17,7 +17,9 @@ from modules.backends.transformers.attention import PackedStep, SequenceCache
 from modules.backends.transformers.library import transformers
 
 # What Transformers' versions and architectures call the cache.
-_CACHE_NAMES: Final = ("cache", "past_key_values", "cache_params")
+_CACHE_NAMES: Final = ("cache", "past_key_values", "cache_params", "state")
+# Of RWKV, which makes it itself.
+_OWN_STATE: Final = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,14 @@ class PackedRunner:
 
 
 class SingleRunner:
-    """One pass for each piece, with a cache of Transformers' own, which may be of any kind: it cannot be cut or shared."""
+    """One pass for each piece, with a cache of Transformers' own, which may be of any kind: it cannot be cut or shared. With
+    `by_token` what follows the first piece is read token by token: some recurrent models start anew with each longer one."""
 
     can_share: Final = False
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, by_token: bool = False) -> None:
         self._model = model
+        self._by_token = by_token
         self._caches: dict[int, Any] = {}
         known = inspect.signature(model.forward).parameters
         self._name = next((name for name in _CACHE_NAMES if name in known), _CACHE_NAMES[1])
@@ -104,7 +108,7 @@ class SingleRunner:
 
     def run(self, pieces: Sequence[Piece]) -> list[Row]:
         with torch.inference_mode():
-            return [row for piece in pieces for row in self._run(piece)]
+            return [row for piece in pieces for part in self._parts(piece) for row in self._run(part)]
 
     def copy(self, source: int, target: int, length: int) -> None:
         raise NotImplementedError("a cache that cannot be shared")
@@ -112,13 +116,25 @@ class SingleRunner:
     def remove(self, sequence: int) -> None:
         self._caches.pop(sequence, None)
 
+    def _parts(self, piece: Piece) -> Iterator[Piece]:
+        if not self._by_token or piece.start == 0:
+            yield piece
+            return
+        silent = len(piece.tokens) - piece.rows
+        for at, token in enumerate(piece.tokens):
+            yield Piece(piece.sequence, piece.start + at, [token], int(at >= silent))
+
+    def _new_cache(self) -> Any:
+        """Models with a state of their own kind make it themselves."""
+        if self._name == _OWN_STATE:
+            return None
+        return transformers.DynamicCache(config=self._model.config.get_text_config(decoder=True))
+
     def _run(self, piece: Piece) -> list[Row]:
         device = self._model.device
         count = len(piece.tokens)
         if piece.start == 0:
-            self._caches[piece.sequence] = transformers.DynamicCache(
-                config=self._model.config.get_text_config(decoder=True)
-            )
+            self._caches[piece.sequence] = self._new_cache()
         fields: dict[str, Any] = {self._name: self._caches[piece.sequence], "use_cache": True}
         if self._takes_keep:
             fields["logits_to_keep"] = max(1, piece.rows)
@@ -129,6 +145,28 @@ class SingleRunner:
         if held is not None:
             self._caches[piece.sequence] = held
         return _rows(output.logits[0, -piece.rows :]) if piece.rows else []
+
+
+def single_runner(model: Any) -> SingleRunner | None:
+    """One that computes what the model does when it reads all at once; None where none does. Tried, because a model that
+    does not take the cache that it is handed answers as if nothing had been said before."""
+    for by_token in (False, True):
+        runner = SingleRunner(model, by_token=by_token)
+        if _goes_on(model, runner):
+            return runner
+    return None
+
+
+def _goes_on(model: Any, runner: SingleRunner) -> bool:
+    vocabulary = int(model.config.get_text_config(decoder=True).vocab_size)
+    tokens = [(3 + 7 * at) % vocabulary for at in range(12)]
+    expected = _last_logits(model, tokens)
+    runner.run([Piece(0, 0, tokens[:4], 0)])
+    runner.run([Piece(0, 4, tokens[4:11], 0)])
+    (found,) = runner.run([Piece(0, 11, tokens[11:], 1)])
+    runner.remove(0)
+    near = 0.01 if model.dtype == torch.float32 else 0.1
+    return bool(np.abs(found - expected).max() <= near * np.abs(expected).max())
 
 
 def packs(model: Any, plain: str) -> bool:

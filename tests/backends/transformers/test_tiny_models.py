@@ -29,6 +29,23 @@ GPT_OSS = {**LLAMA, "model_type": "gpt_oss", "sliding_window": 16, "num_local_ex
 # Recurrent layers, whose states cannot be cut or packed.
 MAMBA = {"model_type": "mamba", "hidden_size": 64, "num_hidden_layers": 2, "state_size": 8}
 
+RWKV = {
+    "model_type": "rwkv",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "attention_hidden_size": 64,
+    "context_length": 256,
+}
+MISTRAL = {**LLAMA, "model_type": "mistral", "sliding_window": 16}
+RECURRENT_GEMMA = {
+    **LLAMA,
+    "model_type": "recurrent_gemma",
+    "attention_window_size": 16,
+    "lru_width": 64,
+    "num_key_value_heads": 1,
+    "block_types": ["recurrent", "recurrent", "attention"],
+}
+
 
 def greedy(prompt: Sequence[int], **fields: Any) -> Generation:
     wanted = {"sampling": Sampling(temperature=0), "max_tokens": COUNT, "ignore_eos": True, **fields}
@@ -56,9 +73,12 @@ async def tokens_of(engine: ThreadedEngine) -> list[list[int]]:
         (GPT_OSS, True),
         pytest.param(QWEN3_MOE, True, marks=pytest.mark.extended),
         (MAMBA, False),
+        (RWKV, False),
+        pytest.param(MISTRAL, True, marks=pytest.mark.extended),
+        pytest.param(RECURRENT_GEMMA, False, marks=pytest.mark.extended),
         (HYBRID, False),
     ],
-    ids=["llama", "gpt2", "gemma2", "gpt-oss", "moe", "mamba", "hybrid"],
+    ids=["llama", "gpt2", "gemma2", "gpt-oss", "moe", "mamba", "rwkv", "mistral", "recurrent-gemma", "hybrid"],
 )
 async def test_greedy_replies_are_those_of_generate(tmp_path: Path, config: dict[str, Any], is_packed: bool) -> None:
     folder = tiny_folder(tmp_path / "tiny", config)
