@@ -54,7 +54,7 @@ class TransformersLoader:
         if runner is None:
             raise LoadFailed(
                 f"{spec.name} cannot be loaded: its architecture does not go on from what it has read before, as replies "
-                "need. Take it as GGUF, for another loader."
+                "need. Take it in another format, for another loader."
             )
         if not is_packed:
             logging.getLogger(__name__).warning(
