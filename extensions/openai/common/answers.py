@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from extensions.openai.common.generation import GenerationFields, ignored_parameters, quoted_titles
-from extensions.openai.common.receipt import ReceiptNotes
 from extensions.openai.structured.constraint import unenforced_parts
 from modules.engine.types import Alternative, TokenLogprob, Usage
 from modules.events import Done, Event, Started
 from modules.reply.gather import total_usage
+from modules.reply.receipt import ReceiptNotes
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _stored(message: Message) -> dict[str, object]:
 _ATTACHMENT: Final = ("name", "type", "content", "image_data", "url", "image_id")
 _PROBABILITIES: Final = "token_probabilities"
 _LORE: Final = "lorebook_entries"
-_OUTCOME: Final = ("seconds_to_first_token", "seconds_writing", "finish_reason", "prompt_tokens", "failure")
+_OUTCOME: Final = ("seconds_to_first_token", "seconds_writing", "finish_reason", "prompt_tokens", "failure", "receipt")
 _SHARED: Final = ("timestamp", "model_name", "tokens", "seconds", *_OUTCOME, "tool_sequence", _PROBABILITIES, _LORE)
 _CONTINUATION: Final = "continuation"
 _VERSION: Final = ("content", "visible_content", _CONTINUATION, *_SHARED)
@@ -210,18 +210,20 @@ def _stored_version(version: Version) -> dict[str, object]:
 
 
 def _outcome(content: Mapping[str, object], place: str) -> Outcome:
-    waited, writing, finish, prompt_tokens, failure = _OUTCOME
+    waited, writing, finish, prompt_tokens, failure, receipt = _OUTCOME
     return Outcome(
         waited=float(number_at(content, waited, place)),
         writing=float(number_at(content, writing, place)),
         finish=text_at(content, finish, place),
         prompt_tokens=int(number_at(content, prompt_tokens, place)),
         failure=text_at(content, failure, place),
+        receipt=mapping_at(content, receipt, place),
     )
 
 
 def _stored_outcome(outcome: Outcome) -> dict[str, object]:
-    values = (outcome.waited, outcome.writing, outcome.finish, outcome.prompt_tokens, outcome.failure)
+    timing = (outcome.waited, outcome.writing)
+    values = (*timing, outcome.finish, outcome.prompt_tokens, outcome.failure, outcome.receipt)
     return dict(zip(_OUTCOME, values, strict=True))
 
 

@@ -40,13 +40,15 @@ class Attachment:
 class Outcome:
     """How a reply was written: seconds `waited` until its first token, and spent `writing` from there to the last, without
     what tools took; `finish`, why there are no more: "stop", "length", "stopped" by its user, or "incomplete" while it is
-    written; tokens of the prompt; and `failure`, what went wrong in a sentence."""
+    written; tokens of the prompt; `failure`, what went wrong in a sentence; and the `receipt` of the model's last answer
+    in it, in JSON's types, empty where there is none."""
 
     waited: float = 0.0
     writing: float = 0.0
     finish: str = ""
     prompt_tokens: int = 0
     failure: str = ""
+    receipt: Mapping[str, object] = field(default_factory=dict)
 
 
 NO_OUTCOME: Final = Outcome()

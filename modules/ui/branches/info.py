@@ -28,6 +28,30 @@ _ENDED: Final = {
     "incomplete": "interrupted",
 }
 
+# Names of rows, where in a receipt their numbers stand, and how they are written.
+_COUNT: Final = "{:,.0f}"
+_DURATION: Final = "{:,.1f} ms"
+_COUNTS: Final = (
+    ("Prompt tokens computed", ("prompt", "computed"), _COUNT),
+    ("Prompt tokens found in RAM", ("prompt", "ram"), _COUNT),
+    ("Prompt tokens found on disk", ("prompt", "disk"), _COUNT),
+    ("Prompt tokens shared with other requests", ("prompt", "shared"), _COUNT),
+    ("Tokens drafted", ("completion", "drafted"), _COUNT),
+    ("Drafted tokens accepted", ("completion", "accepted"), _COUNT),
+    ("Tokens forced by the format", ("completion", "forced"), _COUNT),
+    ("Queue time", ("milliseconds", "queue"), _DURATION),
+    ("Prefill time", ("milliseconds", "prefill"), _DURATION),
+    ("Decode time", ("milliseconds", "decode"), _DURATION),
+)
+_WORDS: Final = (
+    ("Format enforced", ("constraint",)),
+    ("Changes to the conversation", ("repairs",)),
+    ("Seed", ("seeds",)),
+    ("SHA-256 of the prompt", ("prompt", "sha256")),
+    ("SHA-256 of the template", ("model", "template_sha256")),
+    ("Digest of the model", ("model", "fingerprint")),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoParts:
@@ -44,8 +68,10 @@ def info_parts() -> InfoParts:
 
 def told(nodes: Sequence[BranchNode], turn: ChatTurn | None, ignored: Sequence[str]) -> str:
     """For the page's script: the tree, and what is known of the last reply."""
-    rows = [] if turn is None else reply_rows(turn, ignored)
-    return json.dumps({"nodes": [_sent(node) for node in nodes], "reply": rows}, ensure_ascii=False)
+    rows = [] if turn is None else [*reply_rows(turn, ignored), *receipt_rows(turn.outcome.receipt)]
+    receipt = None if turn is None else turn.outcome.receipt or None
+    shown = {"nodes": [_sent(node) for node in nodes], "reply": rows, "receipt": receipt}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def reply_rows(turn: ChatTurn, ignored: Sequence[str]) -> list[tuple[str, str]]:
@@ -67,6 +93,13 @@ def reply_rows(turn: ChatTurn, ignored: Sequence[str]) -> list[tuple[str, str]]:
         "Parameters ignored": ", ".join(ignored),
     }
     return [(text(name), value) for name, value in rows.items() if value]
+
+
+def receipt_rows(receipt: Mapping[str, object]) -> list[tuple[str, str]]:
+    """As `reply_rows`, of what the receipt says besides. A file may hold anything where a receipt stands."""
+    rows = {text(name): _number(receipt, *path, form=form) for name, path, form in _COUNTS}
+    rows |= {text(name): _words(receipt, *path) for name, path in _WORDS}
+    return [(name, value) for name, value in rows.items() if value]
 
 
 def path_of(asked: Mapping[str, Any]) -> tuple[tuple[Step, ...], str]:
@@ -103,3 +136,22 @@ def _tokens(count: int) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:,.2f} s" if seconds else ""
+
+
+def _number(receipt: Mapping[str, object], *path: str, form: str) -> str:
+    value = _value(receipt, *path)
+    return form.format(value) if isinstance(value, int | float) and value > 0 else ""
+
+
+def _words(receipt: Mapping[str, object], *path: str) -> str:
+    value = _value(receipt, *path)
+    several = value if isinstance(value, list) else [value]
+    return ", ".join(str(each) for each in several if isinstance(each, str | int))
+
+
+def _value(receipt: Mapping[str, object], *path: str) -> object:
+    """None where there is none."""
+    value: object = receipt
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

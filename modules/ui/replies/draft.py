@@ -1,7 +1,8 @@
 """The reply so far: reasoning, text, tool calls with their results, and its cost."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,6 +21,7 @@ from modules.library.chats.probabilities import packed, unpacked
 from modules.messages import Message, Role, ToolCall, text_message
 from modules.prompt.templates.shape import with_thought_apart
 from modules.reply.gather import ChoiceAccumulator
+from modules.reply.receipt import ReceiptNotes
 from modules.ui.replies.scores import TokenScores
 
 _OPEN: Final = "<think>"
@@ -98,6 +100,7 @@ class Drafting:
     _before: ReplyDraft = field(init=False)
     _said: ChoiceAccumulator = field(default_factory=ChoiceAccumulator)
     _scores: TokenScores = field(default_factory=TokenScores)
+    _started: Started | None = None
 
     def __post_init__(self) -> None:
         self._before = self.draft
@@ -106,7 +109,9 @@ class Drafting:
         match event:
             case Started():
                 self._begun = self.clock() if self._begun is None else self._begun
-                self.draft = replace(self.draft, model=event.model, lore=", ".join(event.lore))
+                self._started = event
+                outcome = replace(self.draft.outcome, receipt={})
+                self.draft = replace(self.draft, model=event.model, lore=", ".join(event.lore), outcome=outcome)
             case Progress():
                 self.draft = replace(self.draft, reading=event.prompt.done / max(1, event.prompt.total))
             case Reasoning() | Content() | Unhooked() | ToolCallStart() | ToolCallDelta():
@@ -155,6 +160,7 @@ class Drafting:
             writing=self._writing_before,
             finish=done.reason.value,
             prompt_tokens=done.usage.prompt_tokens,
+            receipt=_receipt(self._started, done),
         )
         self.draft = replace(self.draft, tokens=self._tokens_before, seconds=elapsed, outcome=outcome, reading=None)
 
@@ -178,3 +184,14 @@ class Drafting:
         kept = unpacked(before.probabilities)
         new = self._scores.placed(thoughts, words)
         return packed((*kept, *new))
+
+
+def _receipt(started: Started | None, done: Done) -> Mapping[str, object]:
+    """Of one answer of the model, as it is read again from a file."""
+    if started is None:
+        return {}
+    notes = ReceiptNotes()
+    notes.note(started)
+    notes.note(done)
+    receipt: Mapping[str, object] = json.loads(json.dumps(notes.body(started.unsupported)))
+    return receipt

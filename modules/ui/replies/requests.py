@@ -56,6 +56,7 @@ def chat_request(
             "reasoning_effort": settings.reasoning_effort,
             "preserve_thinking": settings.preserve_thinking,
         },
+        wants_facts=True,
     )
 
 

@@ -101,6 +101,8 @@ async def test_a_reply_is_kept_in_its_chat(tmp_path: Path) -> None:
         assert (reply.error, here.active_replies.running(tab)) == (None, None)
         turn = here.stored(tab).rows[-1].assistant
         assert (turn.model, turn.tokens) == ("scripted", 4)
+        # That of the request as the page makes it.
+        assert here.stored(tab).rows[-1].assistant.outcome.receipt["completion"]
 
 
 async def test_a_reply_goes_on_when_nobody_follows_it(tmp_path: Path) -> None:

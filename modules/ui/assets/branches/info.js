@@ -21,14 +21,15 @@
     made.addEventListener("click", act);
     return made;
   };
-  /** @param {[string, string][]} rows */
-  const showReply = (rows) => {
+  /** @param {[string, string][]} rows @param {object | null} receipt */
+  const showReply = (rows, receipt) => {
     const place = document.getElementById("reply-info");
     if (!place) return;
     if (!rows.length) return place.replaceChildren(element("p", { className: "hint", textContent: window.text("There is no reply yet.") }));
     const table = element("table", {}, ...rows.map(([name, value]) =>
       element("tr", {}, element("th", { scope: "row", textContent: name }), element("td", { textContent: value }))));
-    place.replaceChildren(table, button("Show the prompt", () => askPrompt((asked += 1))));
+    const copy = button("Copy receipt", () => { void navigator.clipboard.writeText(JSON.stringify(receipt, null, 2)); });
+    place.replaceChildren(table, button("Show the prompt", () => askPrompt((asked += 1))), ...(receipt ? [copy] : []));
   };
   /** @param {{prompt: string, tokens: number | null, notes: string[]}} told */
   const showPrompt = ({ prompt, tokens, notes }) => {
@@ -86,11 +87,11 @@
       }).observe(place);
     },
     apply(value) {
-      /** @type {{nodes?: BranchNode[], reply?: [string, string][], prompt?: string, tokens?: number | null, notes?: string[], number?: number}} */
+      /** @type {{nodes?: BranchNode[], reply?: [string, string][], receipt?: object | null, prompt?: string, tokens?: number | null, notes?: string[], number?: number}} */
       const told = JSON.parse(value || "{}");
       if (told.prompt !== undefined && told.number === asked) showPrompt({ prompt: told.prompt, tokens: told.tokens ?? null, notes: told.notes ?? [] });
       if (told.nodes) window.branchTree.show(told.nodes, chosen);
-      if (told.reply) showReply(told.reply);
+      if (told.reply) showReply(told.reply, told.receipt ?? null);
     },
   };
   document.addEventListener("chatshown", () => {

@@ -1,0 +1,81 @@
+"""What a reply cost and what it depends on: its receipt."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from modules.engine.types import Usage
+from modules.events import Done, Event, ReplyFacts, Started
+
+
+class ReceiptNotes:
+    """Takes in the events of a reply; `body` is what they have come to. Private texts are in it as digests only."""
+
+    def __init__(self) -> None:
+        self._started: Started | None = None
+        self._usages: list[Usage] = []
+
+    def note(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._started = event
+            case Done():
+                self._usages.append(event.usage)
+
+    def body(self, ignored: Sequence[str]) -> dict[str, Any]:
+        started = self._started
+        facts = started.facts if started else None
+        return {
+            "model": {"name": started.model if started else "", **_model(facts)},
+            "prompt": _prompt(facts, self._usages),
+            "completion": _completion(self._usages),
+            "milliseconds": _milliseconds(self._usages),
+            "constraint": facts.constraint if facts else None,
+            "ignored": list(ignored),
+            "repairs": list(started.repairs) if started else [],
+            "seeds": list(facts.seeds) if facts else [],
+            "sampling": asdict(facts.sampling) | {"seed": facts.seeds[0]} if facts else None,
+            "settings": dict(facts.replay) if facts else {},
+        }
+
+
+def _model(facts: ReplyFacts | None) -> dict[str, Any]:
+    return {
+        "fingerprint": (facts.model or None) if facts else None,
+        "template_sha256": (facts.template or None) if facts else None,
+    }
+
+
+def _prompt(facts: ReplyFacts | None, usages: Sequence[Usage]) -> dict[str, Any]:
+    """Of several choices each has its own share of the prompt."""
+    cached, disk, shared = (
+        sum(getattr(usage, name) for usage in usages) for name in ("cached_tokens", "disk_tokens", "shared_tokens")
+    )
+    tokens = sum(usage.prompt_tokens for usage in usages)
+    return {
+        "sha256": list(facts.prompts) if facts else [],
+        "tokens": tokens,
+        "computed": tokens - cached,
+        "ram": cached - disk - shared,
+        "disk": disk,
+        "shared": shared,
+    }
+
+
+def _completion(usages: Sequence[Usage]) -> dict[str, int]:
+    accepted, rejected = sum(u.accepted_tokens for u in usages), sum(u.rejected_tokens for u in usages)
+    return {
+        "tokens": sum(usage.completion_tokens for usage in usages),
+        "reasoning": sum(usage.reasoning_tokens for usage in usages),
+        "drafted": accepted + rejected,
+        "accepted": accepted,
+        "forced": sum(usage.forced_tokens for usage in usages),
+    }
+
+
+def _milliseconds(usages: Sequence[Usage]) -> dict[str, float]:
+    """Of the choice that took longest."""
+    return {
+        name: round(max((getattr(usage, f"{name}_ms") for usage in usages), default=0.0), 3)
+        for name in ("queue", "prefill", "decode")
+    }
