@@ -71,6 +71,24 @@ class LoadOptions:
         options.applied_to(settings())
         return options
 
+    @classmethod
+    def requested(cls, args: Mapping[str, object], settings: Settings) -> "LoadOptions":
+        """Reads them for a caller of the API, who cannot switch on what only the operator of `settings` may.
+
+        Raises BadRequest, as `parse` does.
+        """
+        options = cls.parse(args, type(settings))
+        wished = options.applied_to(type(settings)())
+        for name in options.changes:
+            option = settings.declared[name]
+            if option.operator_on and getattr(wished, name) not in (option.default, getattr(settings, name)):
+                raise BadRequest(
+                    f"Requests cannot switch {name} on, or change it: that is for the operator, with {option.flag}, "
+                    f"{option.key} in settings.yaml, or the settings of the model on the page.",
+                    param=f"args.{name}",
+                )
+        return options
+
     def applied_to(self, settings: Settings) -> Settings:
         try:
             return settings.with_changes(self.changes)

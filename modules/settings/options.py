@@ -23,7 +23,8 @@ class Option:
 
     `allowed` completes the sentence "it must be …". `key` is its name in settings.yaml, which holds it if it is
     `stored`. `env` is the variable that stands above everything, empty where there is none. `label` is what the page
-    calls it; what `is_main` the Model tab shows at once. What is `operator_only` no request can set for a load.
+    calls it; what `is_main` the Model tab shows at once. What is `operator_only` no request can set for a load, and what is
+    `operator_on` requests of the API can only switch off.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Option:
     label: str
     is_main: bool
     operator_only: bool
+    operator_on: bool
 
     @property
     def flag(self) -> str:
@@ -87,6 +89,7 @@ def setting(  # noqa: PLR0913 - every argument but two is a keyword that a decla
     label: str = "",
     is_main: bool = False,
     operator_only: bool = False,
+    operator_on: bool = False,
 ) -> _Value:
     """Declare a field of a `SettingsGroup`. `allowed` says in words what `pattern` or a validator of the type accepts.
 
@@ -97,7 +100,8 @@ def setting(  # noqa: PLR0913 - every argument but two is a keyword that a decla
     """
     traits: dict[str, Any] = {"allowed": allowed, "key": key, "aliases": list(aliases), "env": env}
     traits |= {"secret": secret, "stored": stored, "is_file": is_file, "label": label, "is_main": is_main}
-    traits |= {"choices": list(choices), "synonyms": dict(synonyms), "operator_only": operator_only}
+    traits |= {"choices": list(choices), "synonyms": dict(synonyms)}
+    traits |= {"operator_only": operator_only, "operator_on": operator_on}
     field: _Value = Field(
         default,
         description=description,
@@ -164,6 +168,7 @@ def option_of(name: str, field: FieldInfo, group: str) -> Option:
         label=declared["label"] or name.replace("_", " ").capitalize(),
         is_main=declared["is_main"],
         operator_only=declared["operator_only"],
+        operator_on=declared["operator_on"],
     )
 
 

@@ -63,6 +63,20 @@ def test_other_names_are_refused(name: str) -> None:
     assert len(caught.value.message) < len(", ".join(possible)) + 200
 
 
+def test_what_keeps_texts_is_switched_on_by_the_operator_alone() -> None:
+    with pytest.raises(BadRequest, match="--cache-disk") as caught:
+        LoadOptions.requested({"cache_disk": 1}, Settings())
+    assert caught.value.param == "args.cache_disk"
+    for off in (0, "0", 0.0, None):
+        LoadOptions.requested({"cache_disk": off, "ctx_size": 512}, Settings())
+    own = Settings.model_validate({"cache_disk": 2})
+    assert LoadOptions.requested({"cache_disk": 2}, own).applied_to(own).model_dump()["cache_disk"] == 2
+    assert LoadOptions.requested({"cache_disk": 0}, own).applied_to(own).model_dump()["cache_disk"] == 0
+    with pytest.raises(BadRequest):
+        LoadOptions.requested({"cache_disk": 3}, own)
+    assert LoadOptions.parse({"cache_disk": 3}).changes == {"cache_disk": 3}
+
+
 def test_nearest_name_is_suggested() -> None:
     with pytest.raises(BadRequest, match="did you mean ctx_size"):
         LoadOptions.parse({"ctxsize": 1})

@@ -165,6 +165,8 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         le=2**16,
         label="Prefix cache on disk (GiB)",
         is_main=True,
+        # It keeps what people write.
+        operator_on=True,
     )
     threads: int = setting(
         0,
