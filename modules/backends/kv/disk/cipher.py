@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-KEY_BYTES: Final = 32
+from modules.backends.kv.disk.folder import KEY_BYTES
+
 SALT_BYTES: Final = 32
 TAG_BYTES: Final = 16
 # Sealing so much takes a tenth of a millisecond: other threads of the process wait no longer.
@@ -33,7 +34,7 @@ class Cipher:
     """Seals and opens with the `key` of a folder."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.key = key
         self._name_key = _derived(key, b"", b"names")
 
     def name(self, *parts: bytes) -> str:
@@ -46,7 +47,7 @@ class Cipher:
     def begin(self, name: str, salt: bytes | None = None) -> "FileCipher":
         """For the file of that name: a new one, or the one with that `salt`."""
         salt = os.urandom(SALT_BYTES) if salt is None else salt
-        return FileCipher(AESGCM(_derived(self._key, salt, b"file")), salt, name.encode())
+        return FileCipher(AESGCM(_derived(self.key, salt, b"file")), salt, name.encode())
 
 
 class FileCipher:

@@ -10,17 +10,18 @@ import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
-from modules.backends.kv.disk.cipher import KEY_BYTES
-
+KEY_BYTES: Final = 32
 PIECE: Final = ".kv"
+# Below the folder for what is measured and computed.
+_FOLDER: Final = "prefixes"
 _UNFINISHED: Final = ".part"
-_COUNTS: Final = struct.Struct("<4Q")
+_COUNTS: Final = struct.Struct("<5Q")
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 # For another process to write; one that hangs meanwhile costs what would have been written.
@@ -29,12 +30,19 @@ _LOCK_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
-    """What was ever written to a folder, and what gave way to other files."""
+    """What was ever written to a folder, what gave way to other files, and how many files were not what was written."""
 
     writes: int = 0
     written_bytes: int = 0
     evictions: int = 0
     evicted_bytes: int = 0
+    damaged: int = 0
+
+
+def prefix_folder(cache: Path, limit: int = 0) -> "CacheFolder":
+    """Where model processes keep the prefixes of prompts, in the folder for what is computed. Only who writes needs a
+    `limit`."""
+    return CacheFolder(cache / _FOLDER, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,13 @@ class CacheFolder:
         except OSError:
             return False
 
-    def remove(self, name: str) -> None:
+    def discard(self, name: str) -> None:
+        """It is damaged."""
         with suppress(OSError):
             self.path(name).unlink()
+            with self._locked():
+                before = self.counts()
+                self._count(replace(before, damaged=before.damaged + 1))
 
     def clear(self) -> int:
         """Delete all that is kept, the key as well; returns how many bytes that were. Raises OSError."""
@@ -118,6 +130,10 @@ class CacheFolder:
 
     def used_bytes(self) -> int:
         return sum(size for _, size in self._sizes())
+
+    def kept_bytes(self) -> int:
+        """Of the states alone."""
+        return sum(size for entry, size in self._sizes() if entry.name.endswith(PIECE))
 
     def counts(self) -> CacheCounts:
         try:
@@ -150,7 +166,7 @@ class CacheFolder:
         return key
 
     def _make_room(self, size: int, keep: Collection[str]) -> bool:
-        over = self.used_bytes() + size + (0 if (self._root / "counts").exists() else _COUNTS.size) - self._limit
+        over = self.used_bytes() + size + self._missing_counts() - self._limit
         if over <= 0:
             return True
         victims: list[_File] = []
@@ -165,10 +181,15 @@ class CacheFolder:
         gone = [file for file in victims if self._is_removed(file.name)]
         before = self.counts()
         freed = sum(file.size for file in gone)
-        self._count(
-            CacheCounts(before.writes, before.written_bytes, before.evictions + len(gone), before.evicted_bytes + freed)
-        )
+        self._count(replace(before, evictions=before.evictions + len(gone), evicted_bytes=before.evicted_bytes + freed))
         return len(gone) == len(victims)
+
+    def _missing_counts(self) -> int:
+        """The bytes by which the file of the counts will grow; that of an earlier version is shorter."""
+        try:
+            return max(0, _COUNTS.size - (self._root / "counts").stat().st_size)
+        except OSError:
+            return _COUNTS.size
 
     def _is_removed(self, name: str) -> bool:
         """False where a system keeps files that are being read."""
@@ -193,12 +214,12 @@ class CacheFolder:
                 unfinished.unlink(missing_ok=True)
             return False
         before = self.counts()
-        self._count(CacheCounts(before.writes + 1, before.written_bytes + size, before.evictions, before.evicted_bytes))
+        self._count(replace(before, writes=before.writes + 1, written_bytes=before.written_bytes + size))
         return True
 
     def _count(self, counts: CacheCounts) -> None:
         """In place: the file never has another size."""
-        data = _COUNTS.pack(counts.writes, counts.written_bytes, counts.evictions, counts.evicted_bytes)
+        data = _COUNTS.pack(*astuple(counts))
         with suppress(OSError):
             descriptor = os.open(self._root / "counts", os.O_WRONLY | os.O_CREAT | _BINARY, _PRIVATE_FILE)
             try:

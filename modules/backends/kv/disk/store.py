@@ -4,7 +4,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -28,7 +29,8 @@ _OPENING_SECONDS: Final = 2e-4
 
 @dataclass(frozen=True, slots=True)
 class NewPiece:
-    """A piece that is not kept yet: the state of `start` to `end` of a sequence; `parents` are the pieces before it."""
+    """A piece that is not kept yet: the state of `start` to `end` of a sequence; `parents` are the pieces before it. `key`
+    is what the folder had when it was asked for: nothing of before a deletion is written after it."""
 
     name: str
     parent: str
@@ -36,6 +38,7 @@ class NewPiece:
     end: int
     tokens: bytes
     parents: tuple[str, ...]
+    key: bytes = field(repr=False)
     is_whole: bool = False
 
 
@@ -49,8 +52,7 @@ class DiskStore:
         self._folder = folder
         self._model = model
         self._piece_tokens = piece_tokens
-        self._key = folder.open()
-        self._cipher = Cipher(self._key)
+        self._cipher = Cipher(folder.open())
         self._lock = threading.Lock()
         self._tree = PieceTree()
         self._seen = -1
@@ -67,7 +69,8 @@ class DiskStore:
         return self._cipher.name(b"root", self._model, group)
 
     def refresh(self) -> None:
-        """Learn of what others wrote and deleted. Reads the heads of files that are new."""
+        """Learn of what others wrote and deleted. Reads the heads of files that are new. Where all was deleted, a new key
+        is made."""
         try:
             changed = self._folder.root.stat().st_mtime_ns
         except OSError:
@@ -75,8 +78,9 @@ class DiskStore:
         if changed == self._seen:
             return
         self._seen = changed
-        if (key := self._folder.key()) is not None and key != self._key:
-            self._key, self._cipher = key, Cipher(key)
+        with suppress(OSError):
+            if (key := self._folder.key() or self._folder.open()) != self._cipher.key:
+                self._cipher = Cipher(key)
         names = self._folder.names(self._tag)
         with self._lock:
             self._tree.keep_only(set(names))
@@ -93,12 +97,13 @@ class DiskStore:
 
     def missing(self, group: bytes, tokens: Sequence[int], *, whole: bool = False) -> list[NewPiece]:
         """The pieces to write so that all of `tokens` are kept, in order."""
+        cipher = self._cipher
         root, data = self.root(group), packed(tokens)
         if whole:
             name = self._name(root, data, whole=True)
             with self._lock:
                 is_known = name in self._tree
-            return [] if is_known else [NewPiece(name, root, 0, len(tokens), data, (), is_whole=True)]
+            return [] if is_known else [NewPiece(name, root, 0, len(tokens), data, (), cipher.key, is_whole=True)]
         with self._lock:
             found = self._tree.find(root, data)
         # What goes on from the middle of a piece has to say that middle again.
@@ -108,7 +113,8 @@ class DiskStore:
         for start, end in spans(complete[-1].end if complete else 0, len(tokens), self._piece_tokens):
             parent = parents[-1] if parents else root
             part = data[start * TOKEN_BYTES : end * TOKEN_BYTES]
-            pieces.append(NewPiece(self._name(parent, part, whole=False), parent, start, end, part, parents))
+            name = self._name(parent, part, whole=False)
+            pieces.append(NewPiece(name, parent, start, end, part, parents, cipher.key))
             parents = (*parents, pieces[-1].name)
         return pieces
 
@@ -124,13 +130,15 @@ class DiskStore:
     def write(self, piece: NewPiece, state: bytes | bytearray, seconds: float) -> bool:
         """False when it could not be kept."""
         head = PieceHead(piece.parent, piece.start, piece.tokens, piece.is_whole, len(state), seconds)
-        cipher, key = self._cipher, self._key
+        cipher = self._cipher
+        if piece.key != cipher.key:
+            return False
         sealing = cipher.begin(piece.name)
         sealed = sealing.seal(0, msgspec.msgpack.encode(head))
         size = len(_MAGIC) + SALT_BYTES + _HEAD_SIZE.size + len(sealed) + _sealed_size(len(state))
         parts = _parts(sealing, sealed, state)
         # A piece without those before it could never be found.
-        if not self._folder.write(piece.name, size, parts, key=key, keep=piece.parents):
+        if not self._folder.write(piece.name, size, parts, key=cipher.key, keep=piece.parents):
             return False
         self._folder.touch(reversed(piece.parents))
         with self._lock:
@@ -198,8 +206,8 @@ class DiskStore:
 
     def _discard(self, name: str) -> None:
         """It is of no use to anybody with this key, unless it was written with another since."""
-        if self._folder.key() == self._key:
-            self._folder.remove(name)
+        if self._folder.key() == self._cipher.key:
+            self._folder.discard(name)
 
 
 def _sealed_size(size: int) -> int:

@@ -11,7 +11,7 @@ from llama_cpp import llama_cpp as c
 
 from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.disk.background import BackgroundStore, Fetch
-from modules.backends.kv.disk.folder import CacheFolder
+from modules.backends.kv.disk.folder import prefix_folder
 from modules.backends.kv.disk.pieces import Use
 from modules.backends.kv.disk.store import DiskStore, NewPiece
 from modules.backends.kv.plan import Action, KvSlot, Offload, Remove, Restore, Truncate
@@ -22,7 +22,6 @@ from modules.backends.llamacpp.options import LlamaCppOptions
 from modules.engine.types import LoadSpec
 
 _log = logging.getLogger(__name__)
-FOLDER: Final = "prefixes"
 _WAIT_SECONDS: Final = 0.02
 _GIB: Final = 2**30
 # A copy of a piece takes about as long as a step, or less.
@@ -34,7 +33,7 @@ def kept_states(spec: LoadSpec, options: LlamaCppOptions, layout: ContextLayout,
     if not options.cache_disk or not spec.cache_folder:
         return None
     try:
-        folder = CacheFolder(Path(spec.cache_folder) / FOLDER, round(options.cache_disk * _GIB))
+        folder = prefix_folder(Path(spec.cache_folder), round(options.cache_disk * _GIB))
         store = DiskStore(folder, model_identity(spec, options, layout))
     except OSError as error:
         _log.warning("--cache-disk: nothing is kept, because the cache folder cannot be used: %s.", error.strerror)
