@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from modules.backends.kv.disk.kept import KeptPrefixes
 from modules.chat.image_prompts import richer_prompt
 from modules.chat.prefix.repair import PrefixRepair
 from modules.chat.service import ChatService
@@ -43,6 +44,7 @@ class Runtime:
         self.library = Library(self.data)
         self.work = WorkRegister()
         self.models = ModelPool(settings, self.data, launch)
+        self.kept_prefixes = KeptPrefixes(self.data.cache)
         self.remote_bytes = RemoteBytes(is_allowed=settings.remote_media, hosts=settings.remote_media_hosts)
         sources = Sources(self.remote_bytes)
         pictures = PictureReader()

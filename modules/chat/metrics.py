@@ -28,6 +28,9 @@ class ReplyMetrics:
         self._from_disk = Counter(
             "llm_disk_cached_tokens", "Cached tokens of prompts that were read from files.", registry=registry
         )
+        self._disk_hits = Counter(
+            "llm_disk_cache_hits", "Replies whose prompt was in files, or a part of it.", registry=registry
+        )
         self._completion = Counter("llm_completion_tokens", "Tokens of replies.", registry=registry)
         self._reasoning = Counter("llm_reasoning_tokens", "Tokens of replies that were thought.", registry=registry)
         self._drafted = Counter(
@@ -75,6 +78,7 @@ class ReplyMetrics:
         self._prompt.inc(usage.prompt_tokens)
         self._cached.inc(usage.cached_tokens)
         self._from_disk.inc(usage.disk_tokens)
+        self._disk_hits.inc(usage.disk_tokens > 0)
         self._completion.inc(usage.completion_tokens)
         self._reasoning.inc(usage.reasoning_tokens)
         self._drafted.labels("accepted").inc(usage.accepted_tokens)

@@ -158,6 +158,8 @@ async def test_a_model_is_unloaded_and_loaded_with_other_options(api: Served, ke
         ({"model_name": "scripted", "args": {"trust_remote_code": True}}, 400, "args.trust_remote_code"),
         ({"model_name": "scripted", "args": {"extra_flags": "--rpc x"}}, 400, "args.extra_flags"),
         ({"model_name": "scripted", "args": {"ctx_size": "many"}}, 400, "args.ctx_size"),
+        ({"model_name": "scripted", "args": {"cache_disk": 1}}, 400, "args.cache_disk"),
+        ({"model_name": "scripted", "settings": {"cache_disk": "0.5"}}, 400, "args.cache_disk"),
         ({"model_name": "scripted", "settings": {"unknown": 1}}, 400, "args.unknown"),
         ({"model_name": "scripted", "instruction_template": "nothing"}, 400, "instruction_template"),
         ({"model_name": "scripted", "instruction_template": "../Alpaca"}, 400, "instruction_template"),

@@ -58,6 +58,10 @@ class LoadRequest(RequestModel):
     )
 
 
+class DeletedCache(BaseModel):
+    freed_bytes: int
+
+
 class UnloadRequest(RequestModel):
     model_name: Annotated[str, Field(max_length=4096)] | None = Field(
         None, description="The model to unload; all without it."
@@ -106,7 +110,7 @@ async def load_model(body: LoadRequest, context: CurrentContext) -> Literal["OK"
     """Loads a model; answers when it is ready. Others are unloaded only where there is no room: with --models-max 1,
     the one before."""
     args = {name: value for name, value in (body.settings or {}).items() if name not in _TEMPLATE_FIELDS}
-    options = LoadOptions.parse(args | (body.args or {}), type(context.runtime.settings))
+    options = LoadOptions.requested(args | (body.args or {}), context.runtime.settings)
     template = await asyncio.to_thread(_template, body, context)
     await program_of(context).models.load(body.model_name, options, instruction_template=template)
     return "OK"
@@ -126,6 +130,13 @@ async def unload_model(context: CurrentContext, body: UnloadRequest | None = Non
     """Gives the memory of one model back, or of all when none is named."""
     await program_of(context).models.unload(body.model_name if body else None)
     return "OK"
+
+
+@management.post("/cache/delete")
+async def delete_kept_prefixes(context: CurrentContext) -> DeletedCache:
+    """Deletes what --cache-disk has kept of prompts and replies, whether a model is loaded or not, and says how much it
+    was."""
+    return DeletedCache(freed_bytes=await program_of(context).kept_prefixes.delete())
 
 
 adapters = APIRouter(prefix="/v1/internal/lora", tags=["Model management"], route_class=ManagementRoute)

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from extensions.openai.common.context import CurrentContext
 from extensions.openai.common.program import program_of
+from modules.backends.kv.disk.kept import KeptPrefixes
 from modules.models.state import ModelState, Status
 
 router = APIRouter(tags=["Server"])
@@ -70,10 +71,12 @@ async def billing_usage() -> dict[str, int]:
 
 @router.get("/metrics", response_class=Response)
 def metrics(context: CurrentContext) -> Response:
-    """Counters and times of all replies since the start, and the state of each model."""
+    """Counters and times of all replies since the start, the state of each model, and what is kept on disk."""
+    program = program_of(context)
     registry = CollectorRegistry()
-    registry.register(_Models(program_of(context).models.models))
-    body = generate_latest(registry) + generate_latest(program_of(context).chat.metrics.registry)
+    registry.register(_Models(program.models.models))
+    registry.register(_DiskCache(program.kept_prefixes))
+    body = generate_latest(registry) + generate_latest(program.chat.metrics.registry)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -96,3 +99,23 @@ class _Models(Collector):
         loading = [state.progress for state in self._states if state.status is Status.LOADING]
         progress = loading[0] if loading else float(any(state.status is Status.READY for state in self._states))
         yield GaugeMetricFamily("llm_model_load_progress", "Of the load under way, 0 to 1.", progress)
+
+
+class _DiskCache(Collector):
+    """What --cache-disk keeps. Its counts go back to when the folder was made, whichever process wrote."""
+
+    def __init__(self, kept: KeptPrefixes) -> None:
+        self._kept = kept
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        counts = self._kept.counts()
+        yield GaugeMetricFamily("llm_disk_cache_bytes", "Bytes of prompts and replies in files.", self._kept.size())
+        for name, meaning, count in (
+            ("writes", "Files that were written.", counts.writes),
+            ("written_bytes", "Bytes that were written.", counts.written_bytes),
+            ("evictions", "Files that gave way to others.", counts.evictions),
+            ("evicted_bytes", "Bytes that gave way to others.", counts.evicted_bytes),
+            ("damaged_files", "Files that were not what had been written.", counts.damaged),
+        ):
+            yield CounterMetricFamily(f"llm_disk_cache_{name}", meaning, count)
