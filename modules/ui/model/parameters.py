@@ -10,6 +10,7 @@ from modules.models.options import load_options, options_of_loader
 from modules.settings.option_values import OptionKind
 from modules.settings.options import Option
 from modules.settings.values import Settings
+from modules.ui.model.kept import kept_button
 from modules.ui.page.menus import name_menu
 from modules.ui.page.option_fields import NO_DRAFT, entry_of
 
@@ -27,6 +28,7 @@ class LoadParameters:
         options = [option for name, option in load_options(self._kind).items() if name != "loader"]
         with gr.Row():
             self._components = {option.name: _component(option, settings) for option in options if option.is_main}
+        self.delete_kept = kept_button()
         with gr.Accordion("Advanced load settings", open=False):
             self._components |= {option.name: _component(option, settings) for option in options if not option.is_main}
 

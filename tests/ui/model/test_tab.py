@@ -117,7 +117,7 @@ async def test_the_tab_can_be_built_and_every_event_names_a_handler(tmp_path: Pa
             pages.build_downloads(page)
         handlers = {function.name for function in blocks.fns.values()}
         assert {"chosen", "estimated", "load", "unload", "save", "check", "apply", "download", "stop"} <= handlers
-        assert len(page.fills) == 1
+        assert [fill.__name__ for fill, _ in page.fills] == ["refreshed", "shown"]
         assert len(page.openings) == 2
         # What stands for one load is none of the page's settings.
         assert page.inputs.names == ()
