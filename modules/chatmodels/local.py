@@ -81,7 +81,8 @@ class LocalModel:
                     yield event
         finally:
             for each in said:
-                self.prompts.note_reply(self.engine, written, "".join(each.texts), each.tokens)
+                text = "".join(each.texts)
+                self.prompts.note_reply(self.engine, written, text, each.tokens, ends_call=each.ends_call)
 
     async def complete_with(
         self, request: CompletionRequest, scope: RequestScope, edits: PromptHooks
@@ -190,10 +191,11 @@ def _started(card: ModelCard, prompt_tokens: int) -> Started:
 
 @dataclass(slots=True)
 class _Said:
-    """A reply as the model wrote it, so far."""
+    """A reply as the model wrote it, so far. One that `ends_call` was ended behind a whole call."""
 
     texts: list[str] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
+    ends_call: bool = False
 
 
 async def _replied(
@@ -222,6 +224,9 @@ async def _replied(
                 said[index].texts.append(chunk.text)
                 said[index].tokens += chunk.tokens
             for event in splitters[index].feed(chunk):
+                # Before Done is given: whoever takes it may ask for nothing more.
+                if said:
+                    said[index].ends_call = splitters[index].ends_call
                 yield event
     if not has_started:
         yield started

@@ -149,10 +149,14 @@ class PromptBuilder:
             written=draft.text,
         )
 
-    def note_reply(self, engine: Engine, prompt: ChatPrompt, reply: str, tokens: Sequence[int]) -> None:
-        """That the model went on from `prompt` with `reply`: prompts that go on from there are read in the same tokens."""
+    def note_reply(
+        self, engine: Engine, prompt: ChatPrompt, reply: str, tokens: Sequence[int], *, ends_call: bool = False
+    ) -> None:
+        """That the model went on from `prompt` with `reply`: prompts that go on from there are read in the same tokens.
+        One that `ends_call` was ended behind a whole call."""
         if not prompt.prompt.media and prompt.written:
-            self._known.setdefault(engine, KnownTokens()).note(prompt.written, prompt.prompt.tokens, reply, tokens)
+            known = self._known.setdefault(engine, KnownTokens())
+            known.note(prompt.written, prompt.prompt.tokens, reply, tokens, ends_call=ends_call)
 
     def controls(self, card: ModelCard) -> ControlTexts:
         """The texts of the model's control tokens."""

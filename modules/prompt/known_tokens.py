@@ -20,12 +20,14 @@ _MOST_TEXTS: Final = 64
 @dataclass(slots=True, eq=False)
 class KnownText:
     """`text` is that of a prompt and a reply, the last `reply` characters; `tokens` are those of both, of the reply the last
-    `written`. `is_sure` once the reply's tokens have been found to say its text."""
+    `written`. `is_sure` once the reply's tokens have been found to say its text. One that `ends_call` was ended behind a
+    whole call, before the marks that close it."""
 
     text: str = field(repr=False)
     tokens: "array[int]" = field(repr=False)
     reply: int
     written: int
+    ends_call: bool = False
     is_sure: bool = False
 
 
@@ -43,11 +45,13 @@ class KnownTokens:
         """What is kept, in characters."""
         return self._size
 
-    def note(self, prompt: str, tokens: Sequence[int], reply: str, written: Sequence[int]) -> None:
+    def note(
+        self, prompt: str, tokens: Sequence[int], reply: str, written: Sequence[int], *, ends_call: bool = False
+    ) -> None:
         """That the model went on from `prompt`, which was read as `tokens`, with `reply`, written as `written`."""
         if not written or len(prompt) + len(reply) > self._most // 2:
             return
-        known = KnownText(prompt + reply, array("i", [*tokens, *written]), len(reply), len(written))
+        known = KnownText(prompt + reply, array("i", [*tokens, *written]), len(reply), len(written), ends_call)
         self._texts[self._next] = known
         self._next += 1
         self._size += len(known.text)
@@ -55,9 +59,9 @@ class KnownTokens:
             self._forget(next(iter(self._texts)))
 
     async def beginning(self, engine: Engine, text: str, controls: ControlTexts) -> KnownText | None:
-        """The longest known text that `text` goes on from with a control token: elsewhere, tokens may reach across the
-        place where a reply ended."""
-        found = [key for key, known in self._texts.items() if _goes_on(text, known.text, controls)]
+        """The longest known text that `text` goes on from with a control token, or behind a whole call with anything:
+        elsewhere, tokens may reach across the place where a reply ended."""
+        found = [key for key, known in self._texts.items() if _goes_on(text, known, controls)]
         for key in sorted(found, key=lambda key: len(self._texts[key].text), reverse=True):
             known = self._texts[key]
             if known.is_sure or await _says_its_text(engine, known):
@@ -73,8 +77,11 @@ class KnownTokens:
         self._size -= len(known.text) if known else 0
 
 
-def _goes_on(text: str, known: str, controls: ControlTexts) -> bool:
-    return text.startswith(known) and controls.begins_at(text, len(known))
+def _goes_on(text: str, known: KnownText, controls: ControlTexts) -> bool:
+    place = len(known.text)
+    # What closes a call is written by the template, in the model's place: it never ends within a word of the reply.
+    is_parted = (known.ends_call and place < len(text)) or controls.begins_at(text, place)
+    return is_parted and text.startswith(known.text)
 
 
 async def _says_its_text(engine: Engine, known: KnownText) -> bool:

@@ -60,6 +60,17 @@ async def test_where_a_token_could_reach_across_the_end_it_is_read_anew() -> Non
         assert await known.beginning(engine, f"ab{END}", CONTROLS) is not None
 
 
+async def test_behind_a_whole_call_the_template_goes_on_with_marks_of_its_own() -> None:
+    known = KnownTokens()
+    async with scripted_engine() as engine:
+        known.note("a", [97], "b", [98], ends_call=True)
+        assert await known.beginning(engine, "ab", CONTROLS) is None
+        assert await known.beginning(engine, "ac", CONTROLS) is None
+        found = await known.beginning(engine, "ab\n</tool_call>", CONTROLS)
+        assert found is not None
+        assert found.tokens.tolist() == [97, 98]
+
+
 async def test_tokens_that_say_something_else_are_forgotten() -> None:
     """As after a stop sequence, of which a part was cut off."""
     known = KnownTokens()

@@ -108,6 +108,11 @@ class ReplySplitter:
             yield from self._text.close(chunk.finish)
             yield self._done(self._reason(chunk.finish), chunk.usage or self._usage, chunk.stop_reason)
 
+    @property
+    def ends_call(self) -> bool:
+        """Whether the choice is over behind a call, whatever its model would have said after that."""
+        return self._text.is_over
+
     def cut_short(self) -> Iterator[Event]:
         """The end of a choice that its user stopped; nothing when it had ended already."""
         if not self.is_done:
