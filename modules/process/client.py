@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Final, Generic, TypeVar
 
 import msgspec
+import psutil
 
 from modules.process.failures import (
     ProcessClosed,
@@ -127,7 +128,7 @@ class ProcessClient(Generic[A]):
         if not self.is_alive:
             raise self._failure or ProcessClosed(f"{self._spec.name} was closed")
         self._pending[number] = pending
-        limit, taken = TimeLimit(seconds), 0
+        limit, taken = TimeLimit(seconds, self._worked if self._spec.counts_work else None), 0
         self._child.send(frame)
         # They may be large, and the answers long in coming.
         del frame, question
@@ -157,6 +158,14 @@ class ProcessClient(Generic[A]):
         """Give everything back: the process has `close_seconds` to end by itself."""
         self._fail(ProcessClosed(f"{self._spec.name} was closed"))
         await self._child.aclose()
+
+    def _worked(self) -> float:
+        """Processor time of the child, in seconds; 0 once it is gone."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return times.user + times.system
 
     def _count_taken(self, number: int, taken: int) -> int:
         if taken + 1 < _TELL_TAKEN:

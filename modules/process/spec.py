@@ -56,7 +56,8 @@ class ProcessSpec:
     `name` is what the log and errors call it. `environment` is everything it gets, by default what any program needs.
     A frame of more than `max_frame_bytes`, either way, is refused. `start_seconds` bound the time until it is ready to
     be asked; `close_seconds` the time that it has to end when asked to. A question that was cancelled is given
-    `cancel_seconds` to stop before the process is killed: 0 kills it at once, None lets it finish.
+    `cancel_seconds` to stop before the process is killed: 0 kills it at once, None lets it finish. With `counts_work` the
+    seconds that a question may take are those of the processor.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ProcessSpec:
     start_seconds: float = 60.0
     close_seconds: float = 5.0
     cancel_seconds: float | None = None
+    counts_work: bool = False
 
     @property
     def launch_command(self) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """Limits of time and lives that depend on one another: parents that die, programs that run beside, stops of everything."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +116,21 @@ async def test_a_limit_counts_waiting_only() -> None:
         await limit.wait(never)
     with pytest.raises(TimeLimitExceeded):
         await limit.wait(never)
+
+
+async def test_a_limit_of_work_counts_what_was_worked() -> None:
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def looks(worked: Callable[[int], float]) -> int:
+        numbers = itertools.count()
+        with pytest.raises(TimeLimitExceeded, match=r"0\.02 seconds"):
+            await TimeLimit(0.02, lambda: worked(next(numbers))).wait(never)
+        return next(numbers)
+
+    # One second at each look; and none, as on a machine that is busy with other things.
+    assert await looks(float) < 5
+    idle = await looks(lambda _: 0.0)
+    assert 50 < idle < 250
 
 
 async def test_a_limit_that_is_none_never_ends() -> None:

@@ -28,11 +28,12 @@ _SPEC: Final = ProcessSpec(
     limits=ProcessLimits(memory_bytes=2**30, file_bytes=0),
     start_seconds=30.0,
     cancel_seconds=0,
+    counts_work=True,
 )
 
 
 class IsolatedRenderer:
-    """Renders one template at a time. `seconds` bound one rendering, waiting for others not counted."""
+    """Renders one template at a time. `seconds` of the processor bound one rendering, waiting for others not counted."""
 
     def __init__(self, *, seconds: float = RENDER_SECONDS, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._seconds = seconds

@@ -1,5 +1,6 @@
 """The template environment as models expect it, and as strangers' templates must not find it."""
 
+import itertools
 import json
 from datetime import datetime
 
@@ -7,6 +8,7 @@ import pytest
 from jinja2 import Environment
 
 from modules.errors import BadRequest
+from modules.prompt.templates import sandbox
 from modules.prompt.templates.render import TemplateRenderer
 from tests.effort import effort_ratio
 
@@ -213,6 +215,16 @@ def test_work_and_output_are_bounded(renderer: TemplateRenderer, source: str) ->
             renderer.render(source, {})
 
     assert effort_ratio(refused, lambda: renderer.render(ALLOWED, {}), times=1) < 40
+
+
+def test_a_busy_machine_makes_no_template_dearer(renderer: TemplateRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where this thread is given a thousandth of the time."""
+    hours = itertools.count(step=3600)
+    monkeypatch.setattr(sandbox, "monotonic", lambda: next(hours))
+    assert renderer.render("{% for i in range(999) %}{% endfor %}done", {}) == "done"
+    monkeypatch.setattr(sandbox, "thread_time", lambda: next(hours))
+    with pytest.raises(BadRequest, match="takes too long"):
+        renderer.render("{% for i in range(999) %}{% endfor %}done", {})
 
 
 def test_budget_is_of_one_rendering(renderer: TemplateRenderer) -> None:
