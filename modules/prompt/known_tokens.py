@@ -15,6 +15,9 @@ from modules.text.control_tokens import ControlTexts
 
 _MOST_CHARACTERS: Final = 8 * 1024 * 1024
 _MOST_TEXTS: Final = 64
+# Compared first: of the prompts of one conversation most begin alike.
+_NEAR: Final = 64
+_LONGEST_CONTROL: Final = 256
 
 
 @dataclass(slots=True, eq=False)
@@ -60,16 +63,20 @@ class KnownTokens:
 
     async def beginning(self, engine: Engine, text: str, controls: ControlTexts) -> KnownText | None:
         """The longest known text that `text` goes on from with a control token, or behind a whole call with anything:
-        elsewhere, tokens may reach across the place where a reply ended."""
-        found = [key for key, known in self._texts.items() if _goes_on(text, known, controls)]
-        for key in sorted(found, key=lambda key: len(self._texts[key].text), reverse=True):
-            known = self._texts[key]
-            if known.is_sure or await _says_its_text(engine, known):
-                known.is_sure = True
+        elsewhere, tokens may reach across the place where a reply ended. Of a reply that goes on in another way, what
+        stands before that: a model may have said more than was told."""
+        found = [(place, key) for key, known in self._texts.items() if (place := _shared(text, known, controls))]
+        for place, key in sorted(found, reverse=True):
+            known = self._texts.get(key)
+            if known is None:
+                continue
+            begun = await _begun(engine, known, place)
+            if begun is not None:
                 if key in self._texts:
                     self._texts.move_to_end(key)
-                return known
-            self._forget(key)
+                return begun
+            if place == len(known.text):
+                self._forget(key)
         return None
 
     def _forget(self, key: int) -> None:
@@ -77,14 +84,41 @@ class KnownTokens:
         self._size -= len(known.text) if known else 0
 
 
-def _goes_on(text: str, known: KnownText, controls: ControlTexts) -> bool:
+def _shared(text: str, known: KnownText, controls: ControlTexts) -> int:
+    """Up to where `text` may be read in the tokens of `known`; 0 for nowhere."""
     place = len(known.text)
     # What closes a call is written by the template, in the model's place: it never ends within a word of the reply.
     is_parted = (known.ends_call and place < len(text)) or controls.begins_at(text, place)
-    return is_parted and text.startswith(known.text)
+    if is_parted and text.startswith(known.text):
+        return place
+    start = place - known.reply
+    near = max(0, start - _NEAR)
+    if text[near:start] != known.text[near:start] or text[:start] != known.text[:start]:
+        return 0
+    pairs = enumerate(zip(text[start:place], known.text[start:], strict=False))
+    same = next((index for index, (a, b) in pairs if a != b), min(known.reply, len(text) - start))
+    # The last one decides: a reply may have control tokens within it.
+    ends = controls.starts(text[start : start + same + _LONGEST_CONTROL])
+    end = max((end for end in ends if end <= same), default=0)
+    return start + end if end else 0
 
 
-async def _says_its_text(engine: Engine, known: KnownText) -> bool:
-    """Not where a stop sequence was cut off, or where control tokens printed nothing."""
-    written = known.tokens[len(known.tokens) - known.written :]
-    return await engine.detokenize(written.tolist()) == known.text[len(known.text) - known.reply :]
+async def _begun(engine: Engine, known: KnownText, place: int) -> KnownText | None:
+    """`known` up to that place of its text; None where no token ends there: within the token that a stop sequence began
+    in, or where control tokens printed nothing."""
+    is_whole = place == len(known.text)
+    if known.is_sure and is_whole:
+        return known
+    first = len(known.tokens) - known.written
+    wanted = known.text[len(known.text) - known.reply : place]
+    if is_whole and await engine.detokenize(known.tokens[first:].tolist()) == wanted:
+        known.is_sure = True
+        return known
+    low, high = 0, known.written
+    while low < high:
+        middle = (low + high) // 2
+        said = await engine.detokenize(known.tokens[first : first + middle].tolist())
+        low, high = (middle + 1, high) if len(said) < len(wanted) else (low, middle)
+    if await engine.detokenize(known.tokens[first : first + low].tolist()) != wanted:
+        return None
+    return KnownText(known.text[:place], known.tokens[: first + low], len(wanted), low, is_sure=True)

@@ -71,11 +71,35 @@ async def test_behind_a_whole_call_the_template_goes_on_with_marks_of_its_own() 
         assert found.tokens.tolist() == [97, 98]
 
 
-async def test_tokens_that_say_something_else_are_forgotten() -> None:
-    """As after a stop sequence, of which a part was cut off."""
+async def test_of_a_reply_that_said_more_than_was_told_the_beginning_counts() -> None:
+    """As where a forced call was repeated, and left out."""
     known = KnownTokens()
     async with scripted_engine() as engine:
-        known.note("a", [97], "b", [98, 99])
+        known.note("a", [97], "bc<de", [98, 99, 60, 100, 101])
+        found = await known.beginning(engine, f"abc{END}and on", CONTROLS)
+        assert found is not None
+        assert (found.text, found.tokens.tolist()) == ("abc", [97, 98, 99])
+        for text in ("abc", "abcx", f"a{END}", f"x{END}", f"xbc{END}"):
+            assert await known.beginning(engine, text, CONTROLS) is None
+        whole = await known.beginning(engine, f"abc<de{END}", CONTROLS)
+        assert whole is not None
+        assert whole.tokens.tolist() == [97, 98, 99, 60, 100, 101]
+
+
+async def test_a_stop_sequence_that_was_cut_off() -> None:
+    known = KnownTokens()
+    async with scripted_engine() as engine:
+        known.note("a", [97], "bc", [98, 99, 46, 46])
+        found = await known.beginning(engine, f"abc{END}", CONTROLS)
+        assert found is not None
+        assert found.tokens.tolist() == [97, 98, 99]
+
+
+async def test_tokens_that_say_something_else_are_forgotten() -> None:
+    """As where control tokens printed nothing."""
+    known = KnownTokens()
+    async with scripted_engine() as engine:
+        known.note("a", [97], "b", [99, 98])
         assert await known.beginning(engine, f"ab{END}", CONTROLS) is None
         assert known.size == 0
         known.note("a", [97], "", [])
