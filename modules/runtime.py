@@ -1,10 +1,12 @@
 """Everything alive in one object, which is passed by argument; a program may have as many as it likes."""
 
+import asyncio
 from types import TracebackType
 from typing import Self
 
 from modules.backends.kv.disk.kept import KeptPrefixes
 from modules.chat.image_prompts import richer_prompt
+from modules.chat.prefix.kept import KeptSpellings
 from modules.chat.prefix.repair import PrefixRepair
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
@@ -66,7 +68,8 @@ class Runtime:
         )
         hooks = hooks or Hooks()
         self.remote = remote_sources(settings, self._prompts)
-        prefixes = PrefixRepair(settings.prefix_repair)
+        self._spellings = KeptSpellings(self.data.cache)
+        prefixes = PrefixRepair(settings.prefix_repair, kept=self._spellings)
         models = chat_models(self.models, hooks, self._prompts, self.remote)
         self.chat = ChatService(models, self.work, hooks, sources, prefixes)
         # For extensions that ask the model themselves: their hooks do not see what they ask.
@@ -92,3 +95,4 @@ class Runtime:
         await self._media.aclose()
         await self.models.aclose()
         self.library.histories.close()
+        await asyncio.to_thread(self._spellings.close)

@@ -59,7 +59,8 @@ class ChatService:
         hooks = RequestHooks(self._hooks, request, owner)
         repaired = await self._prefixes.repaired(await hooks.chat_request(), owner)
         replied = self._replied(hooks, repaired.request, lambda model: model.chat)
-        async with aclosing(self._prefixes.noting(replied, repaired)) as events:
+        noted = self._prefixes.noting(replied, repaired, self._disk_limit)
+        async with aclosing(noted) as events:
             async for event in events:
                 yield event
 
@@ -126,6 +127,10 @@ class ChatService:
     async def _prepared(self, request: ChatRequest, owner: str) -> Repaired:
         """As `chat` would ask the model, by what is known of the owner's conversations."""
         return await self._prefixes.repaired(await self._with_files(request), owner, notes=False)
+
+    def _disk_limit(self, name: str) -> int:
+        known = self._models.known_card(name)
+        return known.model.disk_cache if known is not None else 0
 
     async def _with_files(self, request: ChatRequest) -> ChatRequest:
         messages = await with_read_files(request.messages, self._sources)

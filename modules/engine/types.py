@@ -296,18 +296,17 @@ class DraftSpec:
 class ModelCard:
     """What is true of a loaded model: the caller reads here what it may ask for.
 
-    `context` is the most tokens one request may use, prompt and reply together; `trained_context` what the model was
-    trained for. `chat_template` is its own, `instruction_template` the one that it was loaded with instead, as Jinja
-    source. `control_tokens` are the texts that the tokenizer would turn into control tokens. `gpu_bytes` is what it takes
-    on graphics cards, 0 where that is nothing or not known; `growth_bytes` of main memory it takes as it is used.
-    `recommended_sampling` are fields of `Sampling`. `modalities` are "text" and the kinds of media that it reads, with
-    its `projector`; sounds come with `audio_rate` samples a second. The vectors of an embedding model have
-    `embedding_size` numbers, and its prompts begin and end with the tokens of `embedding_frame`. Those of a rerank model
-    are its scores of a pair of texts, which stand between the three parts of `pair_frame`; those of a moderation model
-    the scores of its labels, in the order of `label_groups`, where those of a group exclude each other.
-    `embedding_prompts` are names, such as "query", with what goes before a text of that role. `draft` names the model
-    that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its backend ignores. `tuning`
-    says what a self-test chose for it, and why.
+    `context` is the most tokens one request may use, prompt and reply together; `trained_context` what it was trained
+    for. `chat_template` is its own, `instruction_template` the one that it was loaded with instead, as Jinja source.
+    `control_tokens` are the texts that the tokenizer makes control tokens. `gpu_bytes` is what it takes on GPUs, 0 where
+    not known; `growth_bytes` of main memory it takes as it is used. `recommended_sampling` are fields of `Sampling`.
+    `modalities` are "text" and the media that it reads, with its `projector`; sounds come with `audio_rate` samples a
+    second. Vectors of an embedding model have `embedding_size` numbers, and its prompts begin and end with the tokens of
+    `embedding_frame`. Those of a rerank model are its scores of a pair of texts, which stand between the three parts of
+    `pair_frame`; those of a moderation model the scores of its labels, in the order of `label_groups`, where those of a
+    group exclude each other. `embedding_prompts` are names, such as "query", with what goes before a text of that role.
+    `draft` names the model that drafts for it, `adapters` its LoRA adapters, `unsupported` the sampling fields that its
+    backend ignores. `tuning` says what a self-test chose, and why. It keeps `disk_cache` bytes at most on disk.
     """
 
     name: str
@@ -348,6 +347,7 @@ class ModelCard:
     label_groups: tuple[tuple[str, ...], ...] = ()
     recommended_sampling: tuple[tuple[str, int | float], ...] = ()
     replay: tuple[tuple[str, str | int | bool], ...] = ()
+    disk_cache: int = 0
 
     @property
     def capabilities(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """--cache-disk on a real server: after a kill of the model process, and after a restart, little is read again."""
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ SYSTEM: Final = " ".join(f"Rule {number}: be kind to every guest." for number in
 # Enough for what a test keeps.
 FLAGS: Final = ("--cache-disk", 1)
 QUIET_POLLS: Final = 25
+POLL_SECONDS: Final = 0.02
+WRITES: Final = "llm_disk_cache_writes_total"
 
 
 class Chat:
@@ -48,11 +51,12 @@ async def figure(server: LiveServer, name: str) -> float:
     )
 
 
-async def until_quiet(server: LiveServer) -> None:
-    """Until nothing was written for many polls."""
-    seen = [-1.0]
-    while len(seen) <= QUIET_POLLS or seen[-QUIET_POLLS] != seen[-1]:
-        seen.append(await figure(server, "llm_disk_cache_writes_total"))
+async def until_written(server: LiveServer, before: float) -> None:
+    """Until more was written than `before`, and then nothing for many polls."""
+    seen = [before]
+    while len(seen) <= QUIET_POLLS or seen[-QUIET_POLLS] != seen[-1] or seen[-1] == before:
+        await asyncio.sleep(POLL_SECONDS)
+        seen.append(await figure(server, WRITES))
 
 
 def kill_model(server: LiveServer) -> None:
@@ -70,28 +74,34 @@ async def killed(server: LiveServer, agent: Agent, turns: int) -> list[TurnUsage
     """So many turns, after each of which the model process is killed."""
     usages: list[TurnUsage] = []
     for number in range(turns):
+        before = await figure(server, WRITES)
         usages.append(await turn_of(server, agent, number))
         assert await figure(server, "llm_disk_cache_hits_total") == number
-        await until_quiet(server)
+        await until_written(server, before)
         kill_model(server)
     return usages
 
 
-async def test_a_chat_goes_on_after_a_kill_and_after_a_restart(tmp_path: Path) -> None:
-    chat = Chat()
-    async with live_server(tmp_path, *FLAGS) as server:
-        usages = await killed(server, chat, 2)
+async def interrupted(folder: Path, agent: Agent, *flags: object) -> list[TurnUsage]:
+    """Three turns: after each of two the model process is killed, after the second the server as well."""
+    async with live_server(folder, *FLAGS, *flags) as server:
+        usages = await killed(server, agent, 2)
         server.kill()
-    async with live_server(tmp_path, *FLAGS) as server:
-        usages.append(await turn_of(server, chat, 2))
+    async with live_server(folder, *FLAGS, *flags) as server:
+        usages.append(await turn_of(server, agent, 2))
+    return usages
+
+
+async def test_a_chat_goes_on_after_a_kill_and_after_a_restart(tmp_path: Path) -> None:
+    usages = await interrupted(tmp_path, Chat())
     assert min(shares(usages)) >= SHARE, table("chat", usages)
 
 
 @pytest.mark.extended
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", AGENTS)
-async def test_agents_go_on_after_kills(tmp_path: Path, name: str) -> None:
+async def test_agents_go_on_after_a_kill_and_after_a_restart(tmp_path: Path, name: str) -> None:
     [template] = [path for path in template_files() if path.stem == TEMPLATE]
-    async with live_server(tmp_path, *FLAGS, "--chat-template-file", template) as server:
-        usages = await killed(server, AGENTS[name](), 3)
+    flags = ("--chat-template-file", template, "--responses-on-disk")
+    usages = await interrupted(tmp_path, AGENTS[name](), *flags)
     assert min(shares(usages)) >= SHARE, table(name, usages)

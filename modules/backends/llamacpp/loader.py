@@ -12,7 +12,7 @@ from modules.backends.llamacpp import library
 from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.backend import Companions, LlamaBackend
 from modules.backends.llamacpp.control_vectors import apply_vectors, check_vectors
-from modules.backends.llamacpp.disk.kept_states import kept_states
+from modules.backends.llamacpp.disk.kept_states import kept_states, limit_of
 from modules.backends.llamacpp.embedder import LlamaEmbedder
 from modules.backends.llamacpp.gguf_header import read_gguf
 from modules.backends.llamacpp.layout import ContextLayout, context_params, embedding_params
@@ -114,6 +114,7 @@ class LlamaCppLoader:
         card = replace(card, gpu_bytes=self._gpu_bytes(), tuning=tuning.chosen)
         media = None if projector is None else MediaReader(projector, context)
         kept = kept_states(spec, options, layout, context)
+        card = replace(card, disk_cache=0 if kept is None else limit_of(options))
         companions = Companions(planner=planner, media=media, adapters=adapters, kept=kept)
         return LlamaBackend(model, context, layout, card, self._log, companions=companions)
 

@@ -3,8 +3,13 @@
 import hashlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
+
+from modules.chat.prefix.forms import Spelling
+from modules.messages import ToolSpec
 
 _Value = TypeVar("_Value")
 
@@ -48,14 +53,43 @@ class SpellingMemory(Generic[_Value]):
                 self._size -= freed
 
 
-class Digests:
-    """Keys made of texts; another secret in each process, so that none of them says anything about the text."""
+@dataclass(frozen=True, slots=True)
+class SpellingNote:
+    """How a turn was spelled, a tool was first offered, or in which order tools were."""
 
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
+    key: bytes
+    value: Spelling | ToolSpec | tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNotes:
+    """Those that were kept last come last; `secret` is what their keys are made with."""
+
+    secret: bytes
+    notes: tuple[SpellingNote, ...]
+
+
+class NoteFiles(Protocol):
+    """Where notes outlive the process."""
+
+    def read(self) -> KeptNotes | None:
+        """None where nothing is kept. Blocks."""
+        ...
+
+    def keep(self, notes: Sequence[SpellingNote], secret: bytes, limit: int) -> None:
+        """Written soon, within `limit` bytes for all that is kept, unless that is deleted before."""
+        ...
+
+
+class Digests:
+    """Keys made of texts and a secret, so that none of them says anything about the text. The secret is another one in
+    each process, but for what is kept on disk."""
+
+    def __init__(self, secret: bytes | None = None) -> None:
+        self.secret = secret or secrets.token_bytes(32)
 
     def of(self, *parts: str | bytes) -> bytes:
-        made = hashlib.blake2b(digest_size=16, key=self._secret)
+        made = hashlib.blake2b(digest_size=16, key=self.secret)
         for part in parts:
             data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
             made.update(len(data).to_bytes(8, "little"))

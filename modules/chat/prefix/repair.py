@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from modules.chat.prefix.forms import Spelling, meaning, respelled, spelling, tool_meaning
-from modules.chat.prefix.memory import Digests, SpellingMemory
+from modules.chat.prefix.memory import Digests, NoteFiles, SpellingMemory, SpellingNote
 from modules.chat.prefix.noise import with_whole_hours, without_billing, without_counters
 from modules.events import Content, Done, Event, Started, ToolCallDelta, ToolCallStart
 from modules.messages import Message, Role, TextPart, ToolCall, ToolSpec
@@ -20,11 +20,21 @@ _AT_ONCE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A request to go on with; `names` are those of what was changed, `place` is where its reply stands."""
+    """A request to go on with; `names` are those of what was changed, `place` is where its reply stands, `used` what was
+    remembered of it, before and now."""
 
     request: ChatRequest
     names: tuple[str, ...]
     place: bytes
+    used: list[SpellingNote] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was done with a request, and by what that was remembered."""
+
+    repairs: list[str] = field(default_factory=list)
+    used: list[SpellingNote] = field(default_factory=list)
 
 
 _Clean = Callable[[Sequence[Message]], tuple[Message, ...]]
@@ -39,12 +49,16 @@ class PrefixRepair:
     """Remembers how turns were spelled, in bounded memory: `names` say what is repaired where a request does not.
 
     A turn is known by all that was said before it, by its owner, and by what it means itself. Turns up to the last reply
-    are spelled as they were when they were new, or generated; new ones stay as they are.
+    are spelled as they were when they were new, or generated; new ones stay as they are. What is `kept` on disk is known
+    from the first request on.
     """
 
-    def __init__(self, names: Sequence[str], most: int = _KEPT_CHARACTERS) -> None:
+    def __init__(self, names: Sequence[str], most: int = _KEPT_CHARACTERS, *, kept: NoteFiles | None = None) -> None:
         self._names = frozenset(names)
         self._digests = Digests()
+        self._kept = kept
+        self._is_read = kept is None
+        self._reading = asyncio.Lock()
         self._spellings: SpellingMemory[Spelling] = SpellingMemory(most // 2)
         self._tools: SpellingMemory[ToolSpec] = SpellingMemory(most // 4)
         self._orders: SpellingMemory[tuple[bytes, ...]] = SpellingMemory(most // 4)
@@ -56,18 +70,25 @@ class PrefixRepair:
 
     async def repaired(self, request: ChatRequest, owner: str, *, notes: bool = True) -> Repaired:
         """Without `notes` nothing is remembered, as for a prompt that is only counted."""
+        if not self._is_read:
+            await self._read_kept()
         if sum(map(_length, request.messages)) > _AT_ONCE:
             return await asyncio.to_thread(self._repaired, request, owner, notes)
         return self._repaired(request, owner, notes)
 
-    async def noting(self, events: AsyncGenerator[Event, None], repaired: Repaired) -> AsyncGenerator[Event, None]:
-        """The same events, of which Started names the repairs; the replies are remembered as they were generated."""
+    async def noting(
+        self, events: AsyncGenerator[Event, None], repaired: Repaired, disk_limit: Callable[[str], int] = lambda _: 0
+    ) -> AsyncGenerator[Event, None]:
+        """The same events, of which Started names the repairs; the replies are remembered as they were generated. Where
+        a model keeps what it reads on disk, up to its `disk_limit` of bytes, so is what is remembered of the conversation."""
         replies: dict[int, _Said] = {}
+        model = ""
         async with aclosing(events):
             async for event in events:
                 match event:
-                    case Started() if repaired.names:
-                        yield replace(event, repairs=(*repaired.names, *event.repairs))
+                    case Started():
+                        model = event.model
+                        yield replace(event, repairs=(*repaired.names, *event.repairs)) if repaired.names else event
                         continue
                     case Content():
                         _said(replies, event.index).texts.append(event.text)
@@ -77,23 +98,45 @@ class PrefixRepair:
                         _said(replies, event.index).calls[event.call][1].append(event.arguments)
                     case Done() if event.index in replies:
                         self._note_reply(replies.pop(event.index).message, repaired)
+                if isinstance(event, Done) and self._kept is not None and (limit := disk_limit(model)):
+                    self._kept.keep(repaired.used, self._digests.secret, limit)
                 yield event
+
+    async def _read_kept(self) -> None:
+        """Once, before the first key is made; whoever comes meanwhile waits."""
+        async with self._reading:
+            if not self._is_read and self._kept is not None:
+                found = await asyncio.to_thread(self._kept.read)
+                if found is not None:
+                    self._digests = Digests(found.secret)
+                    for note in found.notes:
+                        self._remember(note)
+                self._is_read = True
+
+    def _remember(self, note: SpellingNote) -> None:
+        match note.value:
+            case Spelling():
+                self._spellings.put(note.key, note.value, note.value.size)
+            case ToolSpec():
+                self._tools.put(note.key, note.value, len(repr(note.value)))
+            case order:
+                self._orders.put(note.key, order, len(order) * 16)
 
     def _repaired(self, request: ChatRequest, owner: str, notes: bool) -> Repaired:
         names = self._names if request.prefix_repair is None else frozenset(request.prefix_repair)
-        done: list[str] = []
+        found = _Found()
         messages = request.messages
         for name, repair, clean in _NOISE:
             if name in names and (cleaned := clean(messages)) != messages:
                 messages = cleaned
-                done.append(repair)
-        tools = self._known_tools(request.tools, names, owner, notes, done)
-        messages, place = self._known_turns(replace(request, messages=messages), names, owner, notes, done)
+                found.repairs.append(repair)
+        tools = self._known_tools(request.tools, names, owner, notes, found)
+        messages, place = self._known_turns(replace(request, messages=messages), names, owner, notes, found)
         changed = replace(request, messages=messages, tools=tools, prefix_repair=tuple(sorted(names)))
-        return Repaired(changed, tuple(done), place)
+        return Repaired(changed, tuple(found.repairs), place, found.used)
 
     def _known_tools(
-        self, tools: tuple[ToolSpec, ...], names: frozenset[str], owner: str, notes: bool, done: list[str]
+        self, tools: tuple[ToolSpec, ...], names: frozenset[str], owner: str, notes: bool, found: _Found
     ) -> tuple[ToolSpec, ...]:
         if not tools or names.isdisjoint({"tools", "json"}):
             return tools
@@ -105,10 +148,11 @@ class PrefixRepair:
         if "json" in names:
             for key, each in zip(keys, meanings, strict=True):
                 by_key[key] = self._first_tool(key, by_key[key], len(each), notes)
+                found.used.append(SpellingNote(key, by_key[key]))
             if any(by_key[key].parameters is not tool.parameters for key, tool in zip(keys, tools, strict=True)):
-                _note_if(not _same_keys(tools, [by_key[key] for key in keys]), "json-keys-reordered", done)
-        order = self._order(keys, owner, notes) if "tools" in names else tuple(keys)
-        _note_if(order != tuple(keys), "tools-reordered", done)
+                _note_if(not _same_keys(tools, [by_key[key] for key in keys]), "json-keys-reordered", found)
+        order = self._order(keys, owner, notes, found) if "tools" in names else tuple(keys)
+        _note_if(order != tuple(keys), "tools-reordered", found)
         return tuple(by_key[key] for key in order)
 
     def _first_tool(self, key: bytes, tool: ToolSpec, size: int, notes: bool) -> ToolSpec:
@@ -117,15 +161,16 @@ class PrefixRepair:
             self._tools.put(key, tool, size)
         return known or tool
 
-    def _order(self, keys: Sequence[bytes], owner: str, notes: bool) -> tuple[bytes, ...]:
+    def _order(self, keys: Sequence[bytes], owner: str, notes: bool, found: _Found) -> tuple[bytes, ...]:
         group = self._digests.of("tools", owner, *sorted(keys))
         known = self._orders.get(group)
         if known is None and notes:
             self._orders.put(group, tuple(keys), len(keys) * 16)
+        found.used.append(SpellingNote(group, known or tuple(keys)))
         return known or tuple(keys)
 
     def _known_turns(
-        self, request: ChatRequest, names: frozenset[str], owner: str, notes: bool, done: list[str]
+        self, request: ChatRequest, names: frozenset[str], owner: str, notes: bool, found: _Found
     ) -> tuple[tuple[Message, ...], bytes]:
         messages = request.messages
         place = self._digests.of("turns", owner)
@@ -139,20 +184,24 @@ class PrefixRepair:
             place = self._digests.of(place, meaning(message, names))
             known = self._spellings.get(place) if index < old else None
             told.append(message if known is None else respelled(message, known, names))
-            if known is None and notes and not (request.continue_last and index == last):
-                self._note(place, message)
-        _note_if(told != list(messages), "spelling-restored", done)
+            if known is not None:
+                found.used.append(SpellingNote(place, known))
+            elif notes and not (request.continue_last and index == last):
+                found.used.append(self._note(place, message))
+        _note_if(told != list(messages), "spelling-restored", found)
         return tuple(told), place
 
     def _note_reply(self, reply: Message, repaired: Repaired) -> None:
         names = frozenset(repaired.request.prefix_repair or ())
         if names.isdisjoint({"json", "whitespace"}) or repaired.request.continue_last:
             return
-        self._note(self._digests.of(repaired.place, meaning(reply, names)), reply, is_own=True)
+        place = self._digests.of(repaired.place, meaning(reply, names))
+        repaired.used.append(self._note(place, reply, is_own=True))
 
-    def _note(self, place: bytes, message: Message, *, is_own: bool = False) -> None:
+    def _note(self, place: bytes, message: Message, *, is_own: bool = False) -> SpellingNote:
         how = spelling(message, is_own=is_own)
         self._spellings.put(place, how, how.size)
+        return SpellingNote(place, how)
 
 
 @dataclass(slots=True)
@@ -179,9 +228,9 @@ def _length(message: Message) -> int:
     return len(message.text) + sum(len(call.arguments) for call in message.tool_calls)
 
 
-def _note_if(condition: bool, name: str, done: list[str]) -> None:
+def _note_if(condition: bool, name: str, found: _Found) -> None:
     if condition:
-        done.append(name)
+        found.repairs.append(name)
 
 
 def _same_keys(sent: Sequence[ToolSpec], told: Sequence[ToolSpec]) -> bool:

@@ -63,9 +63,11 @@ async def events_of(text: str, *arguments: str) -> AsyncGenerator[Event, None]:
     yield Done(index=0, reason=FinishReason.STOP, usage=Usage())
 
 
-async def replied(repair: PrefixRepair, request: ChatRequest, text: str, *arguments: str) -> list[Event]:
+async def replied(
+    repair: PrefixRepair, request: ChatRequest, text: str, *arguments: str, disk_limit: int = 0
+) -> list[Event]:
     repaired = await repair.repaired(request, OWNER)
-    async with aclosing(repair.noting(events_of(text, *arguments), repaired)) as events:
+    async with aclosing(repair.noting(events_of(text, *arguments), repaired, lambda _: disk_limit)) as events:
         return [event async for event in events]
 
 

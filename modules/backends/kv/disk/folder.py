@@ -108,6 +108,10 @@ class CacheFolder:
         except OSError:
             return False
 
+    def remove(self, name: str) -> None:
+        with suppress(OSError):
+            self.path(name).unlink()
+
     def discard(self, name: str) -> None:
         """It is damaged."""
         with suppress(OSError):

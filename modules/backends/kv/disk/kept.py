@@ -1,4 +1,4 @@
-"""What model processes keep on disk, as the server sees it: how much it is, what became of it, and its deletion."""
+"""What model processes keep on disk, as the server sees it."""
 
 import asyncio
 from pathlib import Path

@@ -28,12 +28,17 @@ _GIB: Final = 2**30
 _STEPS_BETWEEN: Final = 16
 
 
+def limit_of(options: LlamaCppOptions) -> int:
+    """In bytes."""
+    return round(options.cache_disk * _GIB)
+
+
 def kept_states(spec: LoadSpec, options: LlamaCppOptions, layout: ContextLayout, context: Any) -> "KeptStates | None":
     """None where nothing is to be kept, or where it cannot be."""
     if not options.cache_disk or not spec.cache_folder:
         return None
     try:
-        folder = prefix_folder(Path(spec.cache_folder), round(options.cache_disk * _GIB))
+        folder = prefix_folder(Path(spec.cache_folder), limit_of(options))
         store = DiskStore(folder, model_identity(spec, options, layout))
     except OSError as error:
         _log.warning("--cache-disk: nothing is kept, because the cache folder cannot be used: %s.", error.strerror)
