@@ -34,10 +34,12 @@ class Entry:
 class HostCache:
     """Says what lies where in a buffer of `capacity` bytes; the bytes themselves are the caller's.
 
-    `measure` tells how many of them the state of a sequence takes.
+    `measure` tells how many of them the state of a sequence takes. `whole` entries are of use with all their tokens only:
+    a longer one does not stand for a shorter one.
     """
 
-    def __init__(self, capacity: int, measure: Callable[[int], int]) -> None:
+    def __init__(self, capacity: int, measure: Callable[[int], int], *, whole: bool = False) -> None:
+        self._whole = whole
         self._capacity = capacity
         self._measure = measure
         self._entries: OrderedDict[int, Entry] = OrderedDict()
@@ -70,11 +72,9 @@ class HostCache:
         None when another entry already holds these tokens, or when no place is large enough.
         """
         size = self._measure(sequence) if self._capacity else 1
-        if size > self._capacity or self.match(tokens, group=group)[0] == len(tokens):
+        if size > self._capacity or self._is_held(tokens, group):
             return None
-        for entry in [
-            entry for entry in self._of_group(group) if common_length(entry.tokens, tokens) == len(entry.tokens)
-        ]:
+        for entry in self._replaced(tokens, group):
             del self._entries[entry.start]
         start = self._next if self._next + size <= self._capacity else 0
         added = Entry(array("i", tokens), start, size, group)
@@ -85,6 +85,14 @@ class HostCache:
         self._entries[start] = added
         self._next = added.end
         return added
+
+    def _is_held(self, tokens: Sequence[int], group: AdapterGroup) -> bool:
+        return self.match(tokens, whole=self._whole, group=group)[0] == len(tokens)
+
+    def _replaced(self, tokens: Sequence[int], group: AdapterGroup) -> list[Entry]:
+        """Those that one with `tokens` stands for."""
+        own = [] if self._whole else self._of_group(group)
+        return [entry for entry in own if common_length(entry.tokens, tokens) == len(entry.tokens)]
 
     def _of_group(self, group: AdapterGroup) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.group == group]

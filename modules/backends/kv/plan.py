@@ -5,6 +5,7 @@ from typing import Final
 
 from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.host_cache import Entry
+from modules.backends.kv.prefix_cache import common_length
 
 # Tokens of a reply that are known before they are computed, at most.
 MAX_FORCED: Final = 32
@@ -84,6 +85,13 @@ class KvSlot:
         if run.start > self.computed:
             return min(self.computed + budget, run.start)
         return run.end if run.is_whole else min(self.computed + budget, run.end)
+
+    def common_with(self, other: "KvSlot") -> int:
+        """Leading tokens that `other` has too, all but the last of this one: that is always computed again."""
+        known = self.common.get(other.job_id)
+        if known is None:
+            known = self.common[other.job_id] = min(common_length(other.tokens, self.tokens), len(self.tokens) - 1)
+        return known
 
     def take_over(self, end: int) -> None:
         """What stands before `end` was read from disk."""
@@ -180,6 +188,12 @@ class StepPlan:
     def read(self) -> int:
         """Prompt tokens in this plan."""
         return sum(piece.end - piece.start for piece in self.slices if not piece.slot.is_decoding)
+
+    @property
+    def read_prompts(self) -> list[int]:
+        """The sequences of prompts of which this is the end."""
+        ending = (piece.slot.sequence for piece in self.slices if piece.end == piece.slot.prompt_length)
+        return [sequence for sequence in ending if sequence is not None]
 
     @property
     def width(self) -> int:

@@ -1,15 +1,15 @@
 """Chooses the tokens of the next batch, and the cells that make room for them. Pure.
 
 Every step decodes one token of each running reply and reads a bounded slice of the prompts that wait (chunked prefill,
-arXiv:2308.16369), short ones first. Jobs with a common beginning share its cells; those that arrive together wait for one of them to
-compute it. A picture or a sound is taken over whole or not at all, and of one at most a step computes a part, since it
-cannot be mixed with text. When cells run out, finished sequences go first, least recently used ones before others; then
-the youngest running job is preempted: it gives its cells back and is read again later, with what it had said so far.
+arXiv:2308.16369), short ones first. Jobs with a common beginning share its cells; those that arrive together wait for one
+of them to compute it. A picture or a sound is taken over whole or not at all, and of one at most a step computes a part,
+since it cannot be mixed with text. When cells run out, finished sequences go first, least recently used ones before others;
+then the youngest running job is preempted: it gives its cells back and is read again later, with what it had said so far.
 
-Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the host cache, as soon as a
-job begins that does not need them. A job that runs alone then finds the cache as if it were new, and its reply does not
-depend on what was asked before it. A sequence that was computed beside others lies scattered among their cells, which
-makes it slow to copy: it is copied in a moment when nothing runs, or not at all.
+Where attention pays for every used cell (on CPUs), finished sequences also leave the cache, for the host cache, as soon as
+a job begins that does not need them. A job that runs alone then finds the cache as if it were new, and its reply does not
+depend on what was asked before it. A sequence that was computed beside others lies scattered among their cells, which makes
+it slow to copy: it is copied in a moment when nothing runs, or not at all.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -31,7 +31,7 @@ from modules.backends.kv.plan import (
     StepPlan,
     Truncate,
 )
-from modules.backends.kv.prefix_cache import Match, PrefixCache, common_length
+from modules.backends.kv.prefix_cache import Match, PrefixCache
 
 # Copying a shorter prefix costs more than computing it, unless a picture is in it.
 MIN_SHARED: Final = 16
@@ -170,6 +170,14 @@ class Scheduler:
             slot.computed = piece.end
             self._pieces[slot.sequence] += len(plan.slices) > 1
 
+    def checkpoints(self, plan: StepPlan) -> list[Action]:
+        """Copies of prompts that were just read, for turns that spell the reply otherwise, where no end can be cut off."""
+        actions: list[Action] = []
+        for sequence in () if self._can_share else plan.read_prompts:
+            if self._pieces[sequence] <= MAX_PIECES:
+                self._offload(sequence, actions)
+        return actions
+
     def settle(self, piece: Slice, accepted: int) -> list[Action]:
         """Of the draft of `piece`, which was computed, the first `accepted` tokens are part of the reply."""
         slot = piece.slot
@@ -220,7 +228,7 @@ class Scheduler:
         if slot.scores_prompt or not self._can_share:
             return False
         return any(
-            other.computed < (common := _common(slot, other)) and common - match.length >= MIN_SHARED
+            other.computed < (common := slot.common_with(other)) and common - match.length >= MIN_SHARED
             for other in self._running
             if not other.is_decoding and not other.scores_prompt and other.group == slot.group
         )
@@ -390,11 +398,3 @@ def _cut(slot: KvSlot, match: Match) -> Match:
     """A picture is taken over whole or not at all."""
     length = slot.cut(match.length)
     return match if length == match.length else Match(length, match.sequence if length else None)
-
-
-def _common(slot: KvSlot, other: KvSlot) -> int:
-    """Leading tokens of `slot` that `other` has too, all but its last: that one is always computed again."""
-    known = slot.common.get(other.job_id)
-    if known is None:
-        known = slot.common[other.job_id] = min(common_length(other.tokens, slot.tokens), len(slot.tokens) - 1)
-    return known

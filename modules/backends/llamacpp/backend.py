@@ -99,7 +99,7 @@ class LlamaBackend:
         )
         self._scheduler = Scheduler(
             traits,
-            host_cache=HostCache(layout.host_cache_bytes, self._host_buffer.measure),
+            host_cache=HostCache(layout.host_cache_bytes, self._host_buffer.measure, whole=not layout.can_share),
             still_holds=self._still_holds if layout.window else None,
         )
         self._tasks: dict[int, LlamaTask] = {}
@@ -191,7 +191,9 @@ class LlamaBackend:
         if self._kept is not None:
             self._kept.learn(seconds=seconds, read=plan.read, decoded=plan.decoded)
         self._scheduler.commit(plan)
-        return [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
+        outputs = [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
+        self._apply(self._scheduler.checkpoints(plan))
+        return outputs
 
     def _step_with_media(self, media: MediaReader, plan: StepPlan, piece: Slice) -> list[Output]:
         """The picture after the text: what is sampled of the text has to be read before the next computation."""

@@ -31,7 +31,9 @@ def start(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], tmp_path
 
     @asynccontextmanager
     async def started(name: str = SMOLLM2, **changes: Any) -> AsyncIterator[ThreadedEngine]:
-        options = {"context": 2048, "cache_folder": str(tmp_path / "cache"), "cache_disk": 0.5, **changes}
+        # A self-test beside other work may choose otherwise next time, and states of other choices are not taken.
+        fixed = {"context": 2048, "cache_folder": str(tmp_path / "cache"), "cache_disk": 0.5, "self_test": False}
+        options = {**fixed, **changes}
         async with llama_engine(llama_cpp, llama_spec(model_file(name), **options)) as engine:
             yield engine
 
