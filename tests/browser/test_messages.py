@@ -136,6 +136,13 @@ async def test_branches_are_a_tree_and_the_prompt_can_be_seen(chat: ChatPage, sc
     await expect(tree.locator("[aria-selected=true]")).to_have_count(2)
     reply = chat.page.locator("#reply-info")
     await expect(reply).to_contain_text("scripted")
+    await expect(reply).to_contain_text("SHA-256 of the prompt")
+    await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await reply.get_by_role("button", name="Copy receipt").click()
+    copied = (
+        "async () => { try { return JSON.parse(await navigator.clipboard.readText()).seeds } catch { return null } }"
+    )
+    await chat.page.wait_for_function(copied)
     prompt = chat.page.locator(".prompt-shown")
     await reply.get_by_role("button", name="Show the prompt").click()
     await expect(prompt.locator("pre")).to_contain_text("echo: Other")
