@@ -10,6 +10,7 @@ from modules.backends.llamacpp.embedder import SEQUENCES
 from modules.backends.llamacpp.options import (
     CACHE_TYPES,
     DRAFT_ROWS,
+    HOST_STATES,
     SCORING_ROWS,
     LlamaCppOptions,
     can_share_cells,
@@ -59,6 +60,9 @@ class ContextLayout:
         self.draft_rows = DRAFT_ROWS if drafts else 0
         self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
         self.whole_cells = 0
+        # Of one sequence; known once something was computed.
+        self.state_bytes = 0
+        self._has_states = has_states
 
     @property
     def uses_gpu(self) -> bool:
@@ -99,10 +103,12 @@ class ContextLayout:
 
     @property
     def host_cache_bytes(self) -> int:
-        """Room for finished sequences outside the cache, about as much as their keys and values take as 16-bit floats."""
+        """Room for finished sequences outside the cache, about as much as their keys and values take as 16-bit floats, and
+        for states of recurrent layers."""
         cells = self.cells // 2 if self._options.idle_cells < 0 else self._options.idle_cells
         width = self._head_size() * c.llama_model_n_head_kv(self._model)
-        return int(cells * 2 * 2 * c.llama_model_n_layer(self._model) * width)
+        states = HOST_STATES * self.state_bytes if self._has_states and cells else 0
+        return int(cells * 2 * 2 * c.llama_model_n_layer(self._model) * width) + states
 
     def _head_size(self) -> int:
         model = self._model

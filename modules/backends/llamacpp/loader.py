@@ -110,7 +110,7 @@ class LlamaCppLoader:
                 )
             planner = self._planner(spec, options, card, report_draft, can_cut=layout.can_share)
             undo.pop_all()
-        _warm_up(context)
+        layout.state_bytes = _warm_up(context)
         card = replace(card, gpu_bytes=self._gpu_bytes(), tuning=tuning.chosen)
         media = None if projector is None else MediaReader(projector, context)
         kept = kept_states(spec, options, layout, context)
@@ -321,15 +321,18 @@ def _progress_callback(report: ReportProgress) -> Any:
     return c.llama_progress_callback(tell)
 
 
-def _warm_up(context: Any) -> None:
-    """The first decode reads the weights from disk and takes its buffers; no request should pay for that."""
+def _warm_up(context: Any) -> int:
+    """The first decode reads the weights from disk and takes its buffers; no request should pay for that. Returns how many
+    bytes the state of a sequence of one token takes."""
     batch = library.Batch(1)
     batch.clear()
     batch.add(0, 0, 0, logits=True)
     batch.decode(context)
     c.llama_synchronize(context)
+    size = int(c.llama_state_seq_get_size(context, 0))
     c.llama_memory_clear(c.llama_get_memory(context), True)
     batch.free()
+    return size
 
 
 def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:

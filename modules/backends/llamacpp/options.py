@@ -66,6 +66,8 @@ MAX_SEQUENCES: Final = 256
 # Sequences beyond those of running jobs: for finished ones, and where cells cannot be shared.
 SPARE_SEQUENCES: Final = 16
 FEW_SPARE_SEQUENCES: Final = 2
+# States of recurrent layers that are kept outside the cache: two for each of the latest conversations.
+HOST_STATES: Final = 8
 # The driver's context and the compiled kernels, before anything of the model is on the GPU.
 GPU_PROGRAM: Final = 320 * 2**20
 UBATCH_WITH_GPU: Final = 512

@@ -10,6 +10,7 @@ from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Chunk, Generation, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, assert_same, reference
+from tests.backends.llamacpp.tiny_mamba import write_mamba
 from tests.backends.loading import llama_engine, llama_spec
 from tests.model_files import GEMMA
 from tests.streams import whole
@@ -55,3 +56,18 @@ async def test_a_window_goes_on_from_the_prompt(
             ends = engine.card.eos_ids
     with reference(model_file(GEMMA)) as judge:
         assert_same(second.tokens, judge.greedy(tokens, COUNT), ends, near_tie=NEAR_TIE)
+
+
+async def test_a_recurrent_model_goes_on_from_the_prompt(llama_cpp: LlamaCppLoader, tmp_path: Path) -> None:
+    spec = llama_spec(write_mamba(tmp_path / "mamba.gguf"), context=2048)
+    async with llama_engine(llama_cpp, spec) as engine:
+        tokens = await said(engine, 0)
+        seen = len(tokens)
+        first = await greedy(engine, tokens)
+        await greedy(engine, await said(engine, 10))
+        tokens += [3 + (first.tokens[0] + 1) % 256, *await said(engine, 1)]
+        second = await greedy(engine, tokens)
+        assert cached(second) == seen
+    # A model that has seen nothing says the same.
+    async with llama_engine(llama_cpp, spec) as engine:
+        assert (await greedy(engine, tokens)).tokens == second.tokens

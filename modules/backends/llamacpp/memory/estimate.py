@@ -20,6 +20,7 @@ from modules.backends.llamacpp.options import (
     DEFAULT_CONTEXT,
     DRAFT_ROWS,
     GPU_PROGRAM,
+    HOST_STATES,
     SCORING_ROWS,
     LlamaCppOptions,
     can_share_cells,
@@ -239,7 +240,8 @@ class _Room:
     def _idle(self) -> int:
         """Finished sequences that are kept on the host, always as 16-bit numbers."""
         cells = self._cells // 2 if self._options.idle_cells < 0 else self._options.idle_cells
-        return cells * _F16 * sum(layer.keys + layer.values for layer in self._shape.layers)
+        states = HOST_STATES * sum(layer.state for layer in self._shape.layers) if cells else 0
+        return cells * _F16 * sum(layer.keys + layer.values for layer in self._shape.layers) + states
 
     def _compute(self) -> int:
         """The widest moment of one batch: attention, feed-forward or the output."""
