@@ -192,6 +192,7 @@ CARD = ModelCard(
     label_groups=(("a", "b"), ("c",)),
     recommended_sampling=(("temperature", 0.7), ("top_k", 20)),
     replay=(("threads", 2), ("flash_attn", "on"), ("swa_full", True)),
+    disk_cache=2**30,
 )
 TO_WORKER: tuple[wire.ToWorker, ...] = (
     wire.ProbeModel(SPEC),
