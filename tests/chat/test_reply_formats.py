@@ -26,6 +26,8 @@ from tests.chat.services import chat_service
 from tests.models.launches import scripted_settings
 from tests.scripted import CardedBackend
 
+# More than is written while the end of a call is told to whoever writes, on the busiest machine.
+ROOMY = 200_000
 QWEN = CHAT_TEMPLATE + "{# <think> </think> <tool_call> #}"
 THINKING = QWEN.replace("assistant\n", "assistant\n<think>\n")
 CALL = '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
@@ -59,8 +61,8 @@ def launching(**claims: Any) -> Callable[[LoadSpec], Coroutine[Any, Any, Candida
 
 
 @asynccontextmanager
-async def serving(folder: Path, **claims: Any) -> AsyncIterator[ChatService]:
-    settings = scripted_settings(folder, model="scripted", ctx_size=4096)
+async def serving(folder: Path, *, ctx_size: int = 4096, **claims: Any) -> AsyncIterator[ChatService]:
+    settings = scripted_settings(folder, model="scripted", ctx_size=ctx_size)
     manager = ModelPool(settings, settings.user_data, launching(**claims))
     manager.start()
     try:
@@ -114,14 +116,14 @@ async def test_events_come_in_the_order_of_the_reply(tmp_path: Path) -> None:
 @pytest.mark.parametrize("n", [1, 3])
 async def test_one_call_ends_the_generation(tmp_path: Path, n: int) -> None:
     choice = ToolChoice(parallel=False)
-    async with serving(tmp_path, chat_template=QWEN) as service:
+    async with serving(tmp_path, chat_template=QWEN, ctx_size=ROOMY) as service:
         endless = chat(f"echo: {CALL}", tools=TOOLS, tool_choice=choice, limits=Limits(n=n, ignore_eos=True))
         reply = await asyncio.wait_for(gather(service.chat(endless, owner="me")), 60)
         assert (await choices(service, "echo: next"))[0].text == "next"
     assert [(len(each.tool_calls), each.text, each.reason) for each in reply.choices] == [
         (1, "", FinishReason.TOOL_CALLS)
     ] * n
-    assert reply.usage.completion_tokens < n * 4000
+    assert reply.usage.completion_tokens < n * ROOMY // 2
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tests.scripted import CardedBackend
 class Launches:
     """Remembers what it launched. Names in `bad_files` fail the probe, those in `too_big` the loading of weights.
 
-    While `gate` is not set, loading weights waits for it.
+    While `gate` is not set, loading weights waits for it. `beside` has, for each name, what was loaded when it was probed last.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,7 @@ class Launches:
         self.gate = asyncio.Event()
         self.gate.set()
         self.probed: list[str] = []
+        self.beside: dict[str, list[str]] = {}
         self.engines: list[AnyEngine] = []
         self.given_up: list[str] = []
         self.pids: dict[str, int] = {}
@@ -39,6 +40,7 @@ class Launches:
 
     async def __call__(self, spec: LoadSpec) -> Candidate:
         self.probed.append(spec.name)
+        self.beside[spec.name] = [engine.card.name for engine in self.engines if engine.is_alive]
         if spec.name in self.bad_files:
             raise LoadFailed(f"{spec.name} is no model.")
         return _Gated(self, spec, await launch_in_process(spec))

@@ -26,17 +26,18 @@ async def written(source: str, case: Case) -> Written:
 
 
 def lacks_something(golden: dict[str, Any], case: Case) -> bool:
-    """Whether Hugging Face's renderer refuses the conversation, or leaves a text or a call of it out."""
+    """Whether Hugging Face's renderer refuses the conversation, leaves a text or a call of it out, or moves a text."""
     if "refused" in golden:
         return True
     calls = [call["function"]["name"] for message in case.messages for call in message.get("tool_calls", ())]
     texts = [message["content"].strip() for message in case.messages]
     prompt = golden["text"].partition("<|im_start|>user")[2] or golden["text"]
-    return not all(text in golden["text"] for text in texts) or not all(f'"{name}"' in prompt for name in calls)
+    places = [golden["text"].find(text) for text in texts if text]
+    return places != sorted(places) or -1 in places or not all(f'"{name}"' in prompt for name in calls)
 
 
 def assert_same(text: Written, golden: dict[str, Any], case: Case) -> None:
-    """What had to be repaired is what Hugging Face's renderer refuses, or shows without a part of it."""
+    """What had to be repaired is what Hugging Face's renderer refuses, shows without a part of it, or in another order."""
     if text.repairs:
         assert lacks_something(golden, case), text.repairs
     else:

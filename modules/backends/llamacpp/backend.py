@@ -259,7 +259,9 @@ class LlamaBackend:
 
     def _seat(self, slot: KvSlot) -> Seat:
         sampler = self._tasks[slot.job_id].sampler
-        bound = 0 if self._is_cramped else self._draft_bound(slot)
+        # Beside a prompt each drafted token costs as much as one of the prompt, which would have to wait for it.
+        is_plain = self._is_cramped or self._scheduler.prefilling > 0
+        bound = 0 if is_plain else self._draft_bound(slot)
         if sampler is None or not sampler.is_guided:
             return Seat(slot, bound, has_media=bool(slot.runs))
         # Forced tokens that are left are sampled like all others: their log probabilities are wanted.
