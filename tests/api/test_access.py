@@ -110,7 +110,7 @@ async def test_every_route_is_guarded(tmp_path: Path) -> None:
 async def test_every_management_route_asks_for_the_admin_key(tmp_path: Path) -> None:
     async with served(tmp_path, **KEYS) as api:
         management = [route for route in leaves(api.app.routes) if isinstance(route, ManagementRoute)]
-        assert {route.path.rsplit("/", 1)[-1] for route in management} == {"list", "load", "unload"}
+        assert {route.path.rsplit("/", 1)[-1] for route in management} == {"list", "load", "unload", "delete"}
         for method, path in (request for route in management for request in requests_to(route)):
             response = await api.http.request(method, path, headers={"api-key": KEY}, content=b"not even JSON")
             assert response.status_code == 401, path
