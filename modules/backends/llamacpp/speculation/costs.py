@@ -48,12 +48,11 @@ class StepCosts:
         return self._seconds[low] + share * (self._seconds[high] - self._seconds[low])
 
     def _beyond(self, widths: list[int], width: int) -> float:
-        """A line through the outermost two, never falling."""
-        nearest = widths[0] if width < widths[0] else widths[-1]
-        seconds = self._seconds[nearest]
-        if len(widths) == 1:
-            slope = _FIRST_SLOPE * seconds / nearest
-        else:
-            low, high = widths[0], widths[-1]
-            slope = max(0.0, (self._seconds[high] - self._seconds[low]) / (high - low))
-        return max(seconds * 0.1, seconds + slope * (width - nearest))
+        """Above, by the first slope, so that a width is tried before it is thought too dear: where two tokens cost as much as
+        two steps, eight may cost as much as four. Below, by the line through the outermost two, never falling."""
+        low, high = widths[0], widths[-1]
+        if width > high or len(widths) == 1:
+            nearest = high if width > high else low
+            return max(self._seconds[nearest] * (1 + _FIRST_SLOPE * (width - nearest) / nearest), 0.0)
+        slope = max(0.0, (self._seconds[high] - self._seconds[low]) / (high - low))
+        return max(self._seconds[low] * 0.1, self._seconds[low] + slope * (width - low))
