@@ -246,9 +246,7 @@ class ExLlamaV3Backend:
             return DeviceSampler(steps, generation.logprobs, size, self._tokenizer)
         history = [token for token in generation.prompt.tokens if token >= 0]
         sampler = sampler_of_rows(generation, history, self._facts(generation, history), self._ends, task.guide)
-        return HostSampler(
-            generation, sampler, history, self._tokenizer, size, is_drafted=self._parts.drafter is not None
-        )
+        return HostSampler(sampler, history, self._tokenizer, size, is_drafted=self._parts.drafter is not None)
 
     def _facts(self, generation: Generation, prompt: Sequence[int]) -> SamplerFacts:
         sampling = generation.sampling

@@ -120,7 +120,6 @@ class HostSampler(Sampler):  # type: ignore[misc]
 
     def __init__(
         self,
-        generation: Generation,
         sampler: JobSampler,
         history: list[int],
         tokenizer: logprobs.ShowsTokens,
@@ -131,7 +130,6 @@ class HostSampler(Sampler):  # type: ignore[misc]
         super().__init__()
         # The library draws position by position for whoever says that he needs the tokens before.
         self.reqs_past_ids = is_drafted
-        self._generation = generation
         self._sampler = sampler
         self._history = history
         self._tokenizer = tokenizer
@@ -166,26 +164,16 @@ class HostSampler(Sampler):  # type: ignore[misc]
         """What comes after the end, or after a failure, is only there for the library."""
         if self._is_over:
             return 0
-        generation, wanted = self._generation, self._generation.logprobs
-        raw = row.copy() if wanted is not None and not generation.sampled_logprobs else row
         try:
-            token = self._sampler.sample(row)
-            self._sampler.accept(token)
+            token, scored = self._sampler.take(row, self._tokenizer)
         except EngineFailed as error:
             self._is_over = True
             self._drawn.append(Drawn(failure=error.message))
             return 0
         self._history.append(token)
         self._is_over = self._sampler.is_complete
-        self._drawn.append(Drawn(self._logprob(raw, token, wanted), is_last=self._is_over))
+        self._drawn.append(Drawn(scored, is_last=self._is_over))
         return token
-
-    def _logprob(self, raw: logprobs.Row, token: int, wanted: int | None) -> TokenLogprob | None:
-        if wanted is None:
-            return None
-        if self._sampler.remaining is not None:
-            return logprobs.from_distribution(self._sampler.remaining, token, wanted, self._tokenizer)
-        return logprobs.from_logits(raw, token, wanted, self._tokenizer)
 
 
 class DeviceStages(Stages[Any]):

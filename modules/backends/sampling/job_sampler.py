@@ -5,11 +5,11 @@ from typing import Protocol
 
 import numpy as np
 
-from modules.backends.sampling.logprobs import Distribution, Row
+from modules.backends.sampling.logprobs import Distribution, Row, ShowsTokens, from_distribution, from_logits
 from modules.backends.sampling.penalties import LogitBias
 from modules.engine.constraints.grammar_matcher import Mask
 from modules.engine.constraints.matcher import Guide
-from modules.engine.types import Generation
+from modules.engine.types import Generation, TokenLogprob
 from modules.errors import EngineFailed
 
 
@@ -53,6 +53,19 @@ class JobSampler:
         if self._is_empty(row):
             raise EngineFailed("No token can be drawn: logit_bias and custom_token_bans exclude all of them.")
         return self._draw(row)
+
+    def take(self, row: Row, tokenizer: ShowsTokens) -> tuple[int, TokenLogprob | None]:
+        """The next token, accepted, and its log-probabilities where the job wants them: of the raw logits, or of what the
+        samplers left. Raises as `sample` and `accept` do."""
+        wanted = self._generation.logprobs
+        raw = row.copy() if wanted is not None and not self._generation.sampled_logprobs else row
+        token = self.sample(row)
+        self.accept(token)
+        if wanted is None:
+            return token, None
+        if self.remaining is not None:
+            return token, from_distribution(self.remaining, token, wanted, tokenizer)
+        return token, from_logits(raw, token, wanted, tokenizer)
 
     @property
     def is_guided(self) -> bool:

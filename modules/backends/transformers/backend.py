@@ -227,17 +227,8 @@ class TransformersBackend:
         )
 
     def _sample(self, task: _Task, row: Row) -> tuple[int, TokenLogprob | None]:
-        generation = task.job.generation
         sampler = task.sampler = task.sampler or self._sampler_of(task)
-        wanted = generation.logprobs
-        raw = row.copy() if wanted is not None and not generation.sampled_logprobs else row
-        token = sampler.sample(row)
-        sampler.accept(token)
-        if wanted is None:
-            return token, None
-        if sampler.remaining is not None:
-            return token, logprobs.from_distribution(sampler.remaining, token, wanted, self._tokenizer)
-        return token, logprobs.from_logits(raw, token, wanted, self._tokenizer)
+        return sampler.take(row, self._tokenizer)
 
     def _sampler_of(self, task: _Task) -> JobSampler:
         generation = task.job.generation

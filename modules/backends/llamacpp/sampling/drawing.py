@@ -99,15 +99,7 @@ class TokenDrawing:
             read = replace(generation, prompt=Prompt(tuple(task.history))) if task.slot.runs else generation
             sampler = sampler_of(read, task.history, self._vocabulary, self._candidates, task.guide)
             task.sampler = sampler
-        wanted = generation.logprobs
-        raw = logits.copy() if wanted is not None and not generation.sampled_logprobs else logits
-        token = sampler.sample(logits)
-        sampler.accept(token)
-        if wanted is None:
-            return token, None
-        if sampler.remaining is not None:
-            return token, logprobs.from_distribution(sampler.remaining, token, wanted, self._tokenizer)
-        return token, logprobs.from_logits(raw, token, wanted, self._tokenizer)
+        return sampler.take(logits, self._tokenizer)
 
     def _logits(self, row: int) -> Row:
         """A view of llama.cpp's own buffer, valid until the next decode."""
