@@ -47,6 +47,10 @@ _WORDS: Final = (
     ("Format enforced", ("constraint",)),
     ("Changes to the conversation", ("repairs",)),
     ("Seed", ("seeds",)),
+)
+_DIGEST_SHOWN: Final = 16
+# Their beginnings tell them apart; the copied receipt has them whole.
+_DIGESTS: Final = (
     ("SHA-256 of the prompt", ("prompt", "sha256")),
     ("SHA-256 of the template", ("model", "template_sha256")),
     ("Digest of the model", ("model", "fingerprint")),
@@ -99,6 +103,7 @@ def receipt_rows(receipt: Mapping[str, object]) -> list[tuple[str, str]]:
     """As `reply_rows`, of what the receipt says besides. A file may hold anything where a receipt stands."""
     rows = {text(name): _number(receipt, *path, form=form) for name, path, form in _COUNTS}
     rows |= {text(name): _words(receipt, *path) for name, path in _WORDS}
+    rows |= {text(name): _words(receipt, *path)[:_DIGEST_SHOWN] for name, path in _DIGESTS}
     return [(name, value) for name, value in rows.items() if value]
 
 

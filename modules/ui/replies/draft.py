@@ -89,11 +89,11 @@ def divided(text: str) -> tuple[str, str]:
 @dataclass(slots=True)
 class Drafting:
     """Takes in the events of a reply; `draft` is what they have come to. A reply that goes on with an older text begins
-    with that."""
+    with that. Time counts from when it is made: a short prompt is read before an engine answers at all."""
 
     draft: ReplyDraft = field(default_factory=ReplyDraft)
     clock: Callable[[], float] = time.monotonic
-    _begun: float | None = None
+    _begun: float = field(init=False)
     _tokens_before: int = 0
     _first: float | None = None
     _writing_before: float = 0.0
@@ -104,11 +104,11 @@ class Drafting:
 
     def __post_init__(self) -> None:
         self._before = self.draft
+        self._begun = self.clock()
 
     def add(self, event: LoopEvent) -> None:
         match event:
             case Started():
-                self._begun = self.clock() if self._begun is None else self._begun
                 self._started = event
                 outcome = replace(self.draft.outcome, receipt={})
                 self.draft = replace(self.draft, model=event.model, lore=", ".join(event.lore), outcome=outcome)
@@ -141,17 +141,17 @@ class Drafting:
     def _measure(self, event: Reasoning | Content | Unhooked | ToolCallStart | ToolCallDelta) -> None:
         """How many tokens there are so far, as far as they are told, and how long they took."""
         now = self.clock()
-        outcome, begun = self.draft.outcome, now if self._begun is None else self._begun
+        outcome = self.draft.outcome
         if self._first is None:
             self._first = now
-            outcome = replace(outcome, waited=outcome.waited or now - begun)
+            outcome = replace(outcome, waited=outcome.waited or now - self._begun)
         tokens = len(event.tokens) if isinstance(event, Content | Reasoning) else 0
         outcome = replace(outcome, writing=self._writing_before + now - self._first, finish="incomplete")
-        self.draft = replace(self.draft, tokens=self.draft.tokens + tokens, seconds=now - begun, outcome=outcome)
+        self.draft = replace(self.draft, tokens=self.draft.tokens + tokens, seconds=now - self._begun, outcome=outcome)
 
     def _count(self, done: Done) -> None:
         now = self.clock()
-        elapsed = 0.0 if self._begun is None else now - self._begun
+        elapsed = now - self._begun
         self._tokens_before += done.usage.completion_tokens
         self._writing_before += 0.0 if self._first is None else now - self._first
         self._first = None

@@ -23,6 +23,16 @@ def done(tokens: int) -> Done:
     return Done(index=0, reason=FinishReason.STOP, usage=Usage(5, tokens))
 
 
+def test_the_first_token_is_waited_for_from_the_beginning() -> None:
+    """An engine that reads a short prompt in one step answers only then."""
+    clock = Clock()
+    drafting = Drafting(clock=clock)
+    clock.now += 5
+    drafting.add(Started(model="m", prompt_tokens=5))
+    drafting.add(Content(index=0, text="yes"))
+    assert drafting.draft.outcome.waited == 6.0
+
+
 def test_thought_and_words_become_one_text() -> None:
     drafting = Drafting(clock=Clock())
     for event in (
