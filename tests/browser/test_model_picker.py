@@ -110,7 +110,7 @@ async def test_replies_and_messages_survive_a_change(browser: Browser, tmp_path:
     async with scripted_site(_site_folder(tmp_path)) as site, visiting(browser, site.url, viewport=PHONE) as page:
         chat, picker = ChatPage(page), Picker(page)
         await expect(chat.box).to_be_visible()
-        await page.evaluate("document.querySelector('#new-chat').click()")
+        await page.locator("#new-chat").dispatch_event("click")
         await expect(chat.chosen).to_have_count(0)
         await chat.write("slow 4000")
         await expect(chat.live.last).to_contain_text("abc")

@@ -38,7 +38,7 @@ async def test_message_waits_for_the_model_that_is_chosen(
         chat = ChatPage(page)
         await expect(_menu(page)).to_be_visible()
         before = without.chats()
-        await page.evaluate("document.querySelector('#new-chat').click()")
+        await page.locator("#new-chat").dispatch_event("click")
         await expect(chat.chosen).to_have_count(0)
         await chat.write("echo: At last")
         await expect(page.locator("#composer")).to_contain_text("Your message is sent when a model is loaded")

@@ -38,6 +38,8 @@ async def test_palette_finds_settings_sections_and_chats_and_keeps_what_was_used
         """field => { field.value = 'notebook'; field.dispatchEvent(new Event('input'));
           field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true })); }"""
     )
+    # The notebook may have been in view before: only a palette that is gone can be opened again.
+    await expect(field).to_have_count(0)
     await expect(page.locator("#notebook-text")).to_be_visible()
     await page.keyboard.press("Control+k")
     await field.fill("zzzz")
