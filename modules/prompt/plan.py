@@ -18,7 +18,8 @@ from modules.prompt.characters.cast import (
     speakers,
     with_notes,
 )
-from modules.prompt.characters.lore import Lore, Scene
+from modules.prompt.characters.lore import Lore
+from modules.prompt.characters.scan import Scene
 from modules.prompt.templates.choice import ChatTemplate, TemplateSelector
 from modules.prompt.templates.shape import ends_with_thought, with_thought_apart
 from modules.prompt.templates.variables import template_variables
@@ -106,7 +107,10 @@ class Planner:
         books = [self._library.lorebooks.read(name) for name in names]
         if who.character.book is not None:
             books.append(who.character.book)
-        return LoreSearch(tuple(books), scene_of(self._messages(request), who, persona)) if books else None
+        if not books:
+            return None
+        scene = scene_of(self._messages(request), who, persona, continues=request.continue_last)
+        return LoreSearch(tuple(books), scene)
 
     def _keeps_system(self, request: ChatRequest) -> bool:
         names = self._settings.prefix_repair if request.prefix_repair is None else request.prefix_repair

@@ -21,7 +21,7 @@ Step: TypeAlias = tuple[int, Side, int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchNode:
     """A version of a message. `path` are the choices that lead to it from what is shown, none for what is; `level` is how
-    many of them. `mark` is another one where the version that was chosen last has another text."""
+    many of them. `mark` is another one where the version that was chosen last has another text, `digest` where this has."""
 
     row: int
     side: Side
@@ -30,6 +30,7 @@ class BranchNode:
     text: str
     path: tuple[Step, ...]
     mark: str
+    digest: str
 
     @property
     def level(self) -> int:
@@ -58,9 +59,22 @@ def with_path(history: History, path: Sequence[Step], mark: str) -> History:
         history = session.with_version(history, row, side, version)
     if path:
         row, side, _ = path[-1]
-        if _mark(session.turn_at(history, row, side)) != mark:
+        if digest_of(session.turn_at(history, row, side)) != mark:
             raise BadRequest("That branch is not there any more.")
     return history
+
+
+def end_digest(history: History) -> str:
+    """Of what was said last in it, by which a chat that branched off there is found again; empty where nothing was."""
+    last = history.rows[-1] if history.rows else Row()
+    return next((digest_of(turn) for turn in (last.assistant, last.user) if _says_anything(turn)), "")
+
+
+def place_of_branch(nodes: Sequence[BranchNode], row: int, digest: str) -> int:
+    """The node at which a chat branched off, by its number; where what it said there is gone, the nearest one before."""
+    same = [number for number, node in enumerate(nodes) if (node.row, node.digest) == (row, digest)]
+    before = [number for number, node in enumerate(nodes) if not node.path and node.row <= row]
+    return next(iter(same), before[-1] if before else -1)
 
 
 def _nodes(rows: Sequence[Row], first: int, route: _Route) -> Iterator[BranchNode]:
@@ -78,7 +92,7 @@ def _turn_nodes(turn: ChatTurn, row: int, side: Side, route: _Route) -> Iterator
         if index == turn.version:
             continue
         changed = chosen(turn, index)
-        other = _Route((*route.path, (row, side, index)), _mark(changed))
+        other = _Route((*route.path, (row, side, index)), digest_of(changed))
         yield _node(changed, row, side, other)
         if side is Side.USER and version.continuation is not None:
             yield from _nodes(version.continuation, row, other)
@@ -94,6 +108,7 @@ def _node(turn: ChatTurn, row: int, side: Side, route: _Route) -> BranchNode:
         text=shortened(_without_thought(turn.text)) or shortened(files),
         path=route.path,
         mark=route.mark,
+        digest=digest_of(turn),
     )
 
 
@@ -105,5 +120,5 @@ def _says_anything(turn: ChatTurn) -> bool:
     return bool(turn.text or turn.attachments or turn.tool_messages)
 
 
-def _mark(turn: ChatTurn) -> str:
+def digest_of(turn: ChatTurn) -> str:
     return hashlib.blake2b(turn.text.encode("utf-8", "surrogatepass"), digest_size=_BYTES).hexdigest()

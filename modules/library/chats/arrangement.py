@@ -27,14 +27,24 @@ class ChatFolder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOrigin:
+    """The message of another chat at which one branched off; `digest` is of its text."""
+
+    chat: str
+    row: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatNotes:
-    """What is noted of one chat. `title` is shown in place of the one that its file gives; `folder` is an id. `extra` is
-    what other programs wrote."""
+    """What is noted of one chat. `title` is shown in place of the one that its file gives; `folder` is an id; `origin` is
+    that of a branch. `extra` is what other programs wrote."""
 
     title: str = ""
     is_pinned: bool = False
     folder: str = ""
     tags: tuple[str, ...] = ()
+    origin: ChatOrigin | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -109,7 +119,14 @@ def renamed(arrangement: Arrangement, old_id: str, new_id: str) -> Arrangement:
         return noted(arrangement, new_id, notes)
     former = {old: new for old, new in arrangement.former.items() if old not in {old_id, new_id}}
     former = dict([*former.items(), (old_id, new_id)][-_MAX_FORMER:])
-    return noted(noted(replace(arrangement, former=former), old_id, NOTHING_NOTED), new_id, notes)
+    chats = {chat: _of_renamed(each, old_id, new_id) for chat, each in arrangement.chats.items()}
+    moved_to = replace(arrangement, chats=chats, former=former)
+    return noted(noted(moved_to, old_id, NOTHING_NOTED), new_id, notes)
+
+
+def _of_renamed(notes: ChatNotes, old_id: str, new_id: str) -> ChatNotes:
+    origin = notes.origin
+    return notes if origin is None or origin.chat != old_id else replace(notes, origin=replace(origin, chat=new_id))
 
 
 def with_folder(arrangement: Arrangement, name: str, parent: str = "") -> tuple[Arrangement, str]:

@@ -3,14 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Final
 
 from modules.errors import BadRequest
-from modules.library.chats.arrangement import Arrangement, ChatFolder, ChatNotes
+from modules.library.chats.arrangement import Arrangement, ChatFolder, ChatNotes, ChatOrigin
 from modules.library.chats.file import as_object, filled, list_at, mapping_at, objects_at, without
 from modules.library.chats.history import id_at
 from modules.library.chats.places import Place, key_of
@@ -21,7 +21,7 @@ from modules.paths import atomic_write
 _MAX_BYTES: Final = 2**25
 _PLACES: Final = "places"
 _OF_A_PLACE: Final = ("folders", "chats", "former")
-_OF_A_CHAT: Final = ("title", "pinned", "folder", "tags")
+_OF_A_CHAT: Final = ("title", "pinned", "folder", "tags", "branched_from")
 
 
 class Organisation:
@@ -145,8 +145,17 @@ def _notes(content: Mapping[str, object], folders: set[str], file_name: str) -> 
         is_pinned=bool(content.get("pinned")),
         folder=folder if folder in folders else "",
         tags=tuple(str(tag) for tag in list_at(content, "tags", file_name)),
+        origin=_origin(content.get("branched_from")),
         extra=without(content, *_OF_A_CHAT),
     )
+
+
+def _origin(content: object) -> ChatOrigin | None:
+    match content:
+        case {"chat": str() as chat, "row": int() as row} if chat and row >= 0:
+            digest = content.get("digest")
+            return ChatOrigin(chat=chat, row=row, digest=digest if isinstance(digest, str) else "")
+    return None
 
 
 def _stored(arrangement: Arrangement) -> dict[str, object]:
@@ -161,4 +170,5 @@ def _stored(arrangement: Arrangement) -> dict[str, object]:
 
 def _stored_notes(notes: ChatNotes) -> dict[str, object]:
     said = {"title": notes.title, "pinned": notes.is_pinned, "folder": notes.folder, "tags": list(notes.tags)}
-    return {**notes.extra, **filled(said)}
+    origin = {} if notes.origin is None else {"branched_from": asdict(notes.origin)}
+    return {**notes.extra, **filled(said), **origin}

@@ -15,6 +15,7 @@ from modules.library.chats.arrangement import (
     Arrangement,
     ChatFolder,
     ChatNotes,
+    ChatOrigin,
     noted,
     renamed,
     titled,
@@ -39,6 +40,15 @@ class ListedChat:
     folder: str
     tags: tuple[str, ...]
     pieces: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedChat:
+    """The other end of a branch, with the message of the older of both at which it branched off."""
+
+    id: str
+    title: str
+    origin: ChatOrigin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +164,11 @@ class OrganisedChats:
         self.change(removed.place, again)
         return chat_id
 
-    def copy(self, place: Place, chat_id: str, history: History, *, kind: str) -> str:
-        """Write a branch or copy of a chat beside it, in its folder, with a title that says what it is; returns its id."""
+    def copy(
+        self, place: Place, chat_id: str, history: History, *, kind: str, origin: ChatOrigin | None = None
+    ) -> str:
+        """Write a branch or copy of a chat beside it, in its folder, with a title that says what it is; returns its id. A
+        branch has its `origin`."""
         before = self._organisation.of(place)
         notes = before.notes(chat_id)
         own = _COUNTED.sub("", notes.title or title(chat_id, history))
@@ -165,10 +178,29 @@ class OrganisedChats:
             taken = {each.title for each in now.chats.values()}
             names = (f"{own} ({kind}{number})" for number in chain(("",), (f" {each}" for each in count(2))))
             name = next(each for each in names if each not in taken)
-            return noted(now, new_id, ChatNotes(title=name, folder=notes.folder, tags=notes.tags))
+            return noted(now, new_id, ChatNotes(title=name, folder=notes.folder, tags=notes.tags, origin=origin))
 
         self.change(place, with_title)
         return new_id
+
+    def branched_from(self, place: Place, chat_id: str) -> LinkedChat | None:
+        """The chat that this one branched off; None where there is none, or it is gone."""
+        origin = self.notes(place, chat_id).origin
+        if origin is None:
+            return None
+        with suppress(NotFound, BadRequest):
+            return LinkedChat(id=origin.chat, title=self.title(place, origin.chat), origin=origin)
+        return None
+
+    def branches_of(self, place: Place, chat_id: str) -> tuple[LinkedChat, ...]:
+        """The chats that branched off this one and are still there, those that were changed first, first."""
+        arrangement = self._organisation.of(place)
+        origins = {chat: notes.origin for chat, notes in arrangement.chats.items()}
+        own = {chat: origin for chat, origin in origins.items() if origin is not None and origin.chat == chat_id}
+        found = sorted(self._histories.entries(place, own.keys()), key=lambda entry: entry.changed) if own else ()
+        return tuple(
+            LinkedChat(id=entry.id, title=_listed(entry, arrangement).title, origin=own[entry.id]) for entry in found
+        )
 
     def current(self, place: Place, chat_id: str) -> str | None:
         """The id that the chat has now; None where there is none in this place."""

@@ -17,7 +17,8 @@ def nothing() -> Mapping[str, object]:
 
 
 class Position(StrEnum):
-    """Where the content of an entry goes; the first six are places of the text about the character."""
+    """Where the content of an entry goes; the first six are places of the text about the character, an outlet is wherever
+    a text asks for it by name."""
 
     BEFORE = "before_char"
     AFTER = "after_char"
@@ -26,6 +27,7 @@ class Position(StrEnum):
     BEFORE_EXAMPLES = "before_examples"
     AFTER_EXAMPLES = "after_examples"
     DEPTH = "depth"
+    OUTLET = "outlet"
 
 
 class Logic(StrEnum):
@@ -56,7 +58,9 @@ class KeyRules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """When an entry may be used at all. `always` needs no key; `only_after` and `only_every` count replies, `greeting` is the
-    number of the greeting that the chat began with. `again` keeps it once it was found, `once` uses it the first time only."""
+    number of the greeting that the chat began with. `again` keeps it once it was found, `once` uses it the first time only.
+    `delay`, `sticky` and `cooldown` count messages: of a chat that has fewer it is no part, for so many it stays once it
+    was used, and for so many it is not used again."""
 
     is_enabled: bool = True
     always: bool = False
@@ -66,6 +70,9 @@ class Conditions:
     greeting: int | None = None
     again: bool = False
     once: bool = False
+    delay: int = 0
+    sticky: int = 0
+    cooldown: int = 0
     probability: float = 100.0
     group: str = ""
     group_weight: float = 100.0
@@ -76,8 +83,9 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoreEntry:
-    """`content` is without its decorators. `depth` counts messages from the end, for the position DEPTH; of entries in one
-    place the lowest `order` stands first, and where room lacks the lowest `priority` goes first."""
+    """`content` is without its decorators. `depth` counts messages from the end, for the position DEPTH; `outlet` is the
+    name of the one that it is for. Of entries in one place the lowest `order` stands first, and where room lacks the lowest
+    `priority` goes first."""
 
     title: str
     content: str
@@ -85,6 +93,7 @@ class LoreEntry:
     conditions: Conditions = field(default_factory=Conditions)
     position: Position = Position.BEFORE
     depth: int = 4
+    outlet: str = ""
     role: Role = Role.SYSTEM
     order: float = 100.0
     priority: float = 0.0

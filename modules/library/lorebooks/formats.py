@@ -24,13 +24,13 @@ _POSITIONS: Final = MappingProxyType(
         4: Position.DEPTH,
         5: Position.BEFORE_EXAMPLES,
         6: Position.AFTER_EXAMPLES,
+        7: Position.OUTLET,
     }
 )
 _LOGIC: Final = (Logic.ANY, Logic.NOT_ALL, Logic.NOT_ANY, Logic.ALL)
 _ROLES: Final = (Role.SYSTEM, Role.USER, Role.ASSISTANT)
-_OUTLET: Final = 7
 # Fields that would change what happens and are not followed here.
-_UNUSED: Final = MappingProxyType({"sticky": "sticky", "cooldown": "cooldown", "vectorized": "vector search"})
+_UNUSED: Final = MappingProxyType({"vectorized": "vector search"})
 
 
 def is_lorebook(content: Mapping[str, object]) -> bool:
@@ -110,6 +110,10 @@ _OWN: Final = (
     "excludeRecursion",
     "preventRecursion",
     "delayUntilRecursion",
+    "delay",
+    "sticky",
+    "cooldown",
+    "outletName",
 )
 
 
@@ -138,12 +142,15 @@ def _conditions(fields: Mapping[str, object], more: Mapping[str, object], conten
     return Conditions(
         is_enabled=fields.get("enabled") is not False and fields.get("disable") is not True,
         always=is_constant,
-        never=_is_outlet(fields, more) or ("dont_activate" in content and "activate" not in content),
+        never="dont_activate" in content and "activate" not in content,
         only_after=content.number("activate_only_after"),
         only_every=content.number("activate_only_every"),
         greeting=content.number("is_greeting"),
         again="keep_activate_after_match" in content,
         once="dont_activate_after_match" in content,
+        delay=_messages(more.get("delay")),
+        sticky=_messages(more.get("sticky")),
+        cooldown=_messages(more.get("cooldown")),
         probability=_number(more.get("probability"), 100.0) if has_chance else 100.0,
         group=_text(more.get("group")),
         group_weight=_number(_first(more, "groupWeight", "group_weight"), 100.0),
@@ -169,12 +176,9 @@ def _placed(
         entry,
         position=content.position() or position,
         depth=4 if depth is None else max(0, depth),
+        outlet=_text(_first(more, "outletName", "outlet_name")).strip(),
         role=content.role() or (_ROLES[role] if role is not None and 0 <= role < len(_ROLES) else Role.SYSTEM),
     )
-
-
-def _is_outlet(fields: Mapping[str, object], more: Mapping[str, object]) -> bool:
-    return _OUTLET in (_whole(fields.get("position")), _whole(more.get("position")))
 
 
 def _unused(entries: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
@@ -184,8 +188,6 @@ def _unused(entries: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
         more = entry.get("extensions")
         more = more if isinstance(more, dict) else {}
         found |= {name for key, name in _UNUSED.items() if entry.get(key) or more.get(key)}
-        if _is_outlet(entry, more):
-            found.add("outlets")
         content = entry.get("content")
         if isinstance(content, str) and content.lstrip().startswith("@@"):
             found |= {f"@@{name}" for name in decorated(content).unknown}
@@ -208,6 +210,11 @@ def _texts(value: object) -> tuple[str, ...]:
 def _whole(value: object) -> int | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
     return int(value) if is_number and isinstance(value, int | float) else None
+
+
+def _messages(value: object) -> int:
+    """0 for none."""
+    return max(0, _whole(value) or 0)
 
 
 def _number(value: object, default: float) -> float:

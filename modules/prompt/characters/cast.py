@@ -1,7 +1,7 @@
 """Who speaks in the modes chat and chat-instruct, and what is said of them around the conversation."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -11,8 +11,9 @@ from modules.library.characters.contents import depth_prompt
 from modules.library.library import Library
 from modules.library.lorebooks.book import Position
 from modules.messages import Message, Role, TextPart, text_message
-from modules.prompt.characters.lore import Lore, Scene
+from modules.prompt.characters.lore import Lore
 from modules.prompt.characters.macros import Macros
+from modules.prompt.characters.scan import Moment, Scene
 from modules.prompt.templates.choice import DIALOGUE, ChatTemplate
 from modules.prompt.tokens import BOT_NAME, USER_NAME, without_reserved
 from modules.requests import Persona
@@ -82,10 +83,12 @@ class Speakers:
     bot: str
     bio: str
 
-    def macros(self, seed: str) -> Macros:
+    def macros(self, seed: str, outlet: Callable[[str], str] | None = None) -> Macros:
+        """Without an `outlet` all of them are empty."""
         character = self.character
         about = {"description": character.context, "personality": character.personality, "scenario": character.scenario}
         plain = Macros(user=self.user, char=self.bot, seed=seed)
+        plain = plain if outlet is None else replace(plain, outlet=outlet)
         # What these stand for may hold names, but not one another.
         words = {name: plain.filled(text) for name, text in (about | {"persona": self.bio}).items()}
         return replace(plain, words=MappingProxyType(words))
@@ -110,13 +113,14 @@ def cast_for(
     """Reads files. Raises BadRequest for a character that there is not."""
     around = circumstances or Circumstances()
     who = speakers(persona, library, settings)
-    macros = who.macros(around.seed)
+    outlets = _Outlets(around.lore, who.macros(around.seed))
+    macros = who.macros(around.seed, outlets.text)
 
     def filled(text: str) -> str:
         return macros.filled(without_reserved(text)).strip()
 
     texts = _Texts(who.character, persona, around, macros)
-    return Cast(
+    cast = Cast(
         user=who.user,
         bot=who.bot,
         context=texts.context(),
@@ -126,8 +130,8 @@ def cast_for(
         template=_dialogue_template(persona, settings),
         notes=texts.notes(),
         takes_system=texts.takes_system(),
-        lore=around.lore.titles,
     )
+    return replace(cast, lore=outlets.titles())
 
 
 def greeting_of(persona: Persona, character: Character) -> str:
@@ -144,6 +148,28 @@ def all_greetings(persona: Persona, library: Library, settings: Settings) -> tup
     macros = who.macros("")
     texts = (macros.filled(without_reserved(text)).strip() for text in who.character.greetings)
     return tuple(dict.fromkeys(filter(None, texts)))
+
+
+class _Outlets:
+    """What entries of lorebooks say where a text asks for it by name. Such a text is no entry itself."""
+
+    def __init__(self, lore: Lore, macros: Macros) -> None:
+        self._entries = lore.entries
+        self._macros = macros
+        self._asked: set[str] = set()
+
+    def text(self, name: str) -> str:
+        self._asked.add(name)
+        said = [entry.content for entry in self._entries if entry.position is Position.OUTLET and entry.outlet == name]
+        return "\n".join(self._macros.filled(without_reserved(text)).strip() for text in said)
+
+    def titles(self) -> tuple[str, ...]:
+        """Of the entries that are in the prompt, now that its texts are there."""
+        return tuple(
+            entry.title
+            for entry in self._entries
+            if entry.position is not Position.OUTLET or entry.outlet in self._asked
+        )
 
 
 class _Texts:
@@ -227,19 +253,48 @@ def _is_result(messages: Sequence[Message], index: int) -> bool:
     return index < len(messages) and messages[index].role is Role.TOOL
 
 
-def scene_of(messages: Sequence[Message], who: Speakers, persona: Persona) -> Scene:
-    """What lorebooks are searched with: the conversation, and the greeting that it will begin with."""
+def scene_of(messages: Sequence[Message], who: Speakers, persona: Persona, *, continues: bool = False) -> Scene:
+    """What lorebooks are searched with: the conversation, and the greeting that it will begin with. A reply that is gone
+    on with counts as one that is to be written."""
     seed = seed_of(messages)
     macros = Macros(user=who.user, char=who.bot, seed=seed, is_scan=True)
     said = [message for message in messages if message.role in {Role.USER, Role.ASSISTANT}]
-    texts, number = [_text(message) for message in said], None
+    texts, number, before = [_text(message) for message in said], None, 0
     if said and said[0].role is Role.ASSISTANT:
         number = _greeting_number(texts[0], who, seed)
-    elif greeting := greeting_of(persona, who.character):
-        texts.insert(0, macros.filled(greeting))
+    elif greeting := macros.filled(greeting_of(persona, who.character)):
+        texts.insert(0, greeting)
         number = persona.greeting_index if persona.greeting is None else None
-    replies = sum(message.role is Role.ASSISTANT for message in said)
-    return Scene(texts=tuple(filter(None, texts)), replies=replies, greeting=number, macros=macros)
+        before = 1
+    past, now = _moments(said, before)
+    if continues and past:
+        *past, begun = past
+        now = replace(now, messages=begun.messages)
+    return Scene(
+        texts=tuple(filter(None, texts))[: now.texts],
+        messages=now.messages,
+        replies=now.replies,
+        greeting=number,
+        macros=macros,
+        past=tuple(past),
+    )
+
+
+def _moments(said: Sequence[Message], before: int) -> tuple[list[Moment], Moment]:
+    """When the replies in `said` began, and the next one; `before` is how many messages stand before them. A reply that
+    called tools is one with what it goes on to say, and has what it began with. What the chat began with was no reply."""
+    past: list[Moment] = []
+    texts = messages = before
+    replies, goes_on = 0, False
+    for message in said:
+        is_reply = message.role is Role.ASSISTANT
+        if is_reply and messages and not goes_on:
+            past.append(Moment(texts, messages, replies))
+        messages += not (is_reply and goes_on)
+        goes_on = is_reply and bool(message.tool_calls)
+        replies += is_reply
+        texts += bool(_text(message))
+    return (past[:-1], past[-1]) if goes_on and past else (past, Moment(texts, messages, replies))
 
 
 def _greeting_number(first: str, who: Speakers, seed: str) -> int | None:

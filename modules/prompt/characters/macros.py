@@ -19,17 +19,23 @@ def _no_words() -> Mapping[str, str]:
     return MappingProxyType({})
 
 
+def _no_outlet(_: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Macros:
     """What macros stand for in one conversation. Choices and rolls follow from the `seed` and from where they stand, so
     that a text is the same in every turn of a conversation and its beginning stays in the model's cache. `words` are further
-    names and what they stand for. With `is_scan` hidden keys are shown, as they are looked for."""
+    names and what they stand for, `outlet` says what the outlet of a name has. With `is_scan` hidden keys are shown, as they
+    are looked for."""
 
     user: str
     char: str
     seed: str = ""
     now: datetime = field(default_factory=lambda: datetime.now().astimezone())
     words: Mapping[str, str] = field(default_factory=_no_words)
+    outlet: Callable[[str], str] = _no_outlet
     is_scan: bool = False
 
     def filled(self, text: str) -> str:
@@ -154,6 +160,7 @@ _WITH_ARGUMENT: Final[Mapping[str, Callable[[Macros, str, str], str | None]]] = 
         "roll": _rolled,
         "reverse": lambda _, argument, __: argument[::-1],
         "hidden_key": _hidden,
+        "outlet": lambda macros, argument, _: macros.outlet(argument.strip()),
         "comment": lambda *_: "",
         "//": lambda *_: "",
     }

@@ -36,9 +36,13 @@ class Finder:
 
     def finds(self, rules: KeyRules, text: str, lowered: str) -> bool:
         """`lowered` is `text` in small letters."""
-        if not self._any(rules, rules.keys, text, lowered):
+        if not self.has_key(rules, text, lowered):
             return False
         return self.allows(rules, text, lowered)
+
+    def has_key(self, rules: KeyRules, text: str, lowered: str) -> bool:
+        """Whether one of the first keys is there, whatever else is asked."""
+        return self._any(rules, rules.keys, text, lowered)
 
     def allows(self, rules: KeyRules, text: str, lowered: str) -> bool:
         """What is asked besides the first keys."""

@@ -44,7 +44,7 @@ class ChatSettings(SettingsGroup, frozen=True):
     chat_template_str: str = setting(
         "", "Jinja template of the dialogue in the modes chat and chat-instruct; empty means the built-in one."
     )
-    knowledge: Words = setting((), "Knowledge collections that every message of the web page's chats is answered with.")
+    knowledge: Words = setting((), "Knowledge collections that new chats of the web page are answered with; each chat keeps its own choice.")
     selected_tools: Words = setting((), "Tools that the web page offers to the model.")
     mcp_servers: str = setting(
         "",
@@ -59,6 +59,8 @@ class ChatSettings(SettingsGroup, frozen=True):
     )
     searxng_url: str = setting("", "Address of the SearXNG server that the tool web_search asks; empty for none.")
     use_memory: bool = setting(
-        True, "Tell models what is in the memory folder, in chats of the web page that begin from now on."
+        True,
+        "Tell models what is in the memory folder, in chats of the web page that begin from now on; each chat keeps its own "
+        "choice.",
     )
     confirm_tool_calls: bool = setting(False, "Ask for confirmation before each tool call.")

@@ -1,15 +1,17 @@
 """The inspector's Info tab: how the last reply was made, and all branches of the chat."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import gradio as gr
 
-from modules.chat.session.tree import BranchNode, Step
+from modules.chat.session.tree import BranchNode, Step, place_of_branch
 from modules.errors import BadRequest
 from modules.library.chats.history import ChatTurn, Side
+from modules.library.chats.organised import LinkedChat
 from modules.ui.page.languages import text
 from modules.ui.replies.figures import rate_of
 
@@ -70,11 +72,21 @@ def info_parts() -> InfoParts:
     return InfoParts(bridge=gr.HTML("{}", html_template="", js_on_load=_BRIDGE, elem_id="info-bridge", visible=True))
 
 
-def told(nodes: Sequence[BranchNode], turn: ChatTurn | None, ignored: Sequence[str]) -> str:
-    """For the page's script: the tree, and what is known of the last reply."""
+@dataclass(frozen=True, slots=True)
+class LinkedChats:
+    """The chat that this one branched off, if it is still there, and those that branched off this one."""
+
+    parent: LinkedChat | None = None
+    branches: tuple[LinkedChat, ...] = ()
+
+
+def told(
+    nodes: Sequence[BranchNode], turn: ChatTurn | None, ignored: Sequence[str], linked: LinkedChats | None = None
+) -> str:
+    """For the page's script: the tree, with links to other chats, and what is known of the last reply."""
     rows = [] if turn is None else [*reply_rows(turn, ignored), *receipt_rows(turn.outcome.receipt)]
     receipt = None if turn is None else turn.outcome.receipt or None
-    shown = {"nodes": [_sent(node) for node in nodes], "reply": rows, "receipt": receipt}
+    shown = {"nodes": _with_links(nodes, linked or LinkedChats()), "reply": rows, "receipt": receipt}
     return json.dumps(shown, ensure_ascii=False)
 
 
@@ -120,6 +132,23 @@ def _step(asked: object) -> Step:
         case [int(row), str(side), int(version)] if side in set(Side):
             return row, Side(side), version
     raise BadRequest(_UNREADABLE)
+
+
+def _with_links(nodes: Sequence[BranchNode], linked: LinkedChats) -> list[dict[str, object]]:
+    """Each branch stands after the message at which it branched off."""
+    branches: defaultdict[int, list[dict[str, object]]] = defaultdict(list)
+    for branch in linked.branches:
+        place = place_of_branch(nodes, branch.origin.row, branch.origin.digest)
+        branches[place].append({**_link(branch, "branch"), "p": nodes[place].path if place >= 0 else ()})
+    sent = [_link(linked.parent, "parent")] if linked.parent is not None else []
+    for place in range(-1, len(nodes)):
+        sent += [_sent(nodes[place])] if place >= 0 else []
+        sent += branches[place]
+    return sent
+
+
+def _link(chat: LinkedChat, side: str) -> dict[str, object]:
+    return {"r": chat.origin.row, "s": side, "v": 1, "n": 1, "t": chat.title, "p": (), "m": "", "c": chat.id}
 
 
 def _sent(node: BranchNode) -> dict[str, object]:

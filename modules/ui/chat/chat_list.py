@@ -14,6 +14,7 @@ from modules.errors import BadRequest, ServiceError
 from modules.library.chats.archive import Imported
 from modules.library.chats.histories import RemovedChat
 from modules.settings.values import Settings
+from modules.ui.chat.branches.branching import origin_of
 from modules.ui.chat.choices import ChatSwitch, ChatSwitches
 from modules.ui.chat.layout.parts import ChatParts
 from modules.ui.chat.replies import ReplyHandlers
@@ -256,7 +257,8 @@ class ChatListHandlers:
             raise BadRequest(_NAMELESS)
         self._page.active_replies.check_free(other)
         history = await self._page.active_replies.history(other)
-        copy = await asyncio.to_thread(self._chats.copy, tab.place, other.chat, history, kind=kind)
+        origin = origin_of(other.chat, history) if kind == "branch" else None
+        copy = await asyncio.to_thread(self._chats.copy, tab.place, other.chat, history, kind=kind, origin=origin)
         self._page.list_changes.note()
         return await self._all(ChatTab(place=tab.place, chat=copy), settings)
 

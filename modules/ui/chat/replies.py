@@ -13,6 +13,7 @@ from gradio.components import Component
 
 from modules.chat.attachments.attachments import read_attachment
 from modules.chat.session import session
+from modules.chat.session.uses import takes_memory, uses_of, with_memory
 from modules.chat.tool_events import Approval
 from modules.chatmodels.base import Operation
 from modules.engine.media import unreadable
@@ -33,7 +34,7 @@ from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.draft import ReplyDraft, divided
 from modules.ui.replies.figures import live_text
 from modules.ui.replies.marks import ChangedElsewhere
-from modules.ui.replies.requests import MEMORY, chat_request
+from modules.ui.replies.requests import chat_request
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.throttle import ReplyPacer
@@ -201,7 +202,7 @@ class ReplyHandlers:
             return list(attachments)
         context = await self._estimated_context([*(each.content for each in attachments), text])
         return await self._page.runtime.knowledge_messages.prepared(
-            history, text, attachments, collections=settings.knowledge, context=context
+            history, text, attachments, collections=uses_of(history).knowledge, context=context
         )
 
     async def _estimated_context(self, texts: Sequence[str]) -> int | None:
@@ -220,11 +221,9 @@ class ReplyHandlers:
 
     async def _with_memory(self, tab: ChatTab, history: History, settings: Settings) -> History:
         """A chat that begins takes along what is in the memory now; temporary chats and visitors' take nothing."""
-        has_begun = any(not row.is_greeting for row in history.rows)
-        if has_begun or not tab.is_kept or settings.multi_user or not settings.use_memory:
+        if not tab.is_kept or settings.multi_user or not takes_memory(history):
             return history
-        memory = await asyncio.to_thread(self._page.runtime.library.memory.text)
-        return replace(history, extra={**history.extra, MEMORY: memory}) if memory else history
+        return with_memory(history, await asyncio.to_thread(self._page.runtime.library.memory.text))
 
     def _refuse_unseen(self, attachments: Sequence[Attachment], tab: ChatTab) -> None:
         """Raises BadRequest for pictures, where the model that will answer runs here and sees none."""
@@ -323,7 +322,7 @@ class ReplyHandlers:
         request = chat_request(settings, asked, user, model=model, tools=tools, continues=bool(begun_with.text))
         request = self.scored(request)
         reply = self._page.active_replies.start(
-            tab, base, request, begun_with=begun_with, confirms=confirms, collections=settings.knowledge
+            tab, base, request, begun_with=begun_with, confirms=confirms, collections=uses_of(base).knowledge
         )
         async with aclosing(self.follow(tab, reply, settings)) as steps:
             async for shown in steps:
@@ -345,13 +344,8 @@ class ReplyHandlers:
         return settings, *await self._begun(await self._screen.seen_tab(entered, settings), settings)
 
     async def _begun(self, known: ChatTab, settings: Settings) -> tuple[ChatTab, History]:
-        tab = await self._screen.named(known)
-        history = (
-            await self._screen.opening(settings)
-            if not known.chat and tab.is_kept
-            else await self._page.active_replies.history(tab)
-        )
-        return tab, history
+        history = await self._screen.history(known, settings)
+        return await self._screen.named(known), history
 
 
 def _is_changed(tab: ChatTab, history: History) -> bool:

@@ -11,6 +11,7 @@ from gradio.components import Component
 from gradio.components.chatbot import Message as ChatMessage
 
 from modules.chat.session import session
+from modules.chat.session.uses import with_uses
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
 from modules.library.chats.history import Attachment, ChatTurn, History, last_model
@@ -22,6 +23,7 @@ from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.view import View, facts_json, reply_messages, view_of, without_last_reply
 from modules.ui.chatlist.rows import ShownChat
+from modules.ui.knowledge.uses import ShownUses, UsesParts, inherited_uses
 from modules.ui.model.notice import ModelNotice
 from modules.ui.page.image_tool import picture_url
 from modules.ui.page.page import Page
@@ -44,13 +46,14 @@ class OtherChatOpens(BadRequest):
 class ChatScreen:
     """Reads files, off the event loop."""
 
-    def __init__(self, page: Page, middle: ConversationParts, chats: ChatList) -> None:
+    def __init__(self, page: Page, middle: ConversationParts, chats: ChatList, uses: UsesParts) -> None:
         self._page = page
         self._middle = middle
         self._list = chats
         self.rows = chats.rows
         self._pictures = Thumbnails()
         self.notice = ModelNotice(page, middle.composer.notice, "This chat")
+        self.uses = ShownUses(page, uses)
 
     def _picture(self, attachment: Attachment) -> str:
         """A data URL; one that has no content is a picture of the gallery, by its id."""
@@ -129,7 +132,7 @@ class ChatScreen:
         if placed.is_kept and not settings.multi_user:
             return placed
         gr.Warning("The server was restarted. This chat was not saved, so the model no longer sees its messages.")
-        return replace(unkept(placed.place), history=await self.opening(settings))
+        return await self._unkept(placed.place, settings)
 
     async def seen_tab(self, entered: Mapping[Component, Any], settings: Settings) -> ChatTab:
         """As `tab`, for an event that is meant for what the browser shows. Raises BadRequest when it shows another chat
@@ -144,8 +147,12 @@ class ChatScreen:
     async def new_tab(self, settings: Settings, *, is_kept: bool = True) -> ChatTab:
         place = place_of(settings)
         if is_kept and not settings.multi_user:
-            return ChatTab(place=place)
-        return replace(unkept(place), history=await self.opening(settings))
+            return ChatTab(place=place, uses=inherited_uses(settings, is_kept=True))
+        return await self._unkept(place, settings)
+
+    async def _unkept(self, place: Place, settings: Settings) -> ChatTab:
+        history = with_uses(await self.opening(settings), inherited_uses(settings, is_kept=False))
+        return replace(unkept(place), history=history)
 
     async def named(self, tab: ChatTab) -> ChatTab:
         """The tab, whose chat has an id to be stored under."""
@@ -156,7 +163,9 @@ class ChatScreen:
 
     async def history(self, tab: ChatTab, settings: Settings) -> History:
         """Raises BadRequest, NotFound when the chat's file is damaged or gone."""
-        return await self._page.active_replies.history(tab) if tab.chat else await self.opening(settings)
+        if tab.chat:
+            return await self._page.active_replies.history(tab)
+        return with_uses(await self.opening(settings), tab.uses or inherited_uses(settings, is_kept=True))
 
     async def opening(self, settings: Settings) -> History:
         """How a chat begins: with the character's greeting, if it has one."""
@@ -174,12 +183,15 @@ class ChatScreen:
 
     async def shown(self, tab: ChatTab, history: History, *, is_running: bool = False) -> Shown:
         """Everything in the middle; while a reply is being written, without it."""
+        # What the tab shows already is not told again: its user may be choosing.
+        uses = await self.uses.of(history, is_kept=tab.is_kept) if tab.marks is None else {}
         seen = without_last_reply(history) if is_running else history
         view = await self.view(seen)
         tab = replace(tab, marks=marks_of(seen, view.facts), model=tab.model or last_model(history))
         middle = self._middle
         return {
             **self.at(tab),
+            **uses,
             middle.chat: view.messages,
             middle.bridge: facts_json(view.facts),
             middle.live: [],

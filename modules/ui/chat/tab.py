@@ -22,6 +22,7 @@ from modules.ui.chat.model import ModelGate
 from modules.ui.chat.replies import ReplyHandlers
 from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.chat.starters import starter
+from modules.ui.chat.using import UsesHandlers
 from modules.ui.knowledge.chat import ChatKnowledge
 from modules.ui.page.page import Page
 from modules.ui.replies.naming import ChatNaming
@@ -51,7 +52,7 @@ class _Wiring:
         self._removed = parts.removed
         self._branches = parts.branches
         self._info = parts.info
-        self._screen = ChatScreen(page, middle, chats)
+        self._screen = ChatScreen(page, middle, chats, parts.tools.uses)
         self._gate = ModelGate(page, middle.composer.gate)
         self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
         self._edits = EditHandlers(page, middle, self._screen)
@@ -72,12 +73,14 @@ class _Wiring:
             parts.removed,
             *middle.composer.gate.outputs,
             *middle.composer.notice.outputs,
+            *parts.tools.uses.outputs,
         ]
 
     def connect(self, tab: gr.Tab) -> None:
         settings, tools = self._page.inputs.components, self._tool_parts.chosen
-        self._page.fill_in(self._filled, [*settings - {tools, self._tool_parts.knowledge}])
-        ChatKnowledge(self._page, self._tool_parts.knowledge, self._middle.knowledge).connect(self._middle.tab)
+        self._page.fill_in(self._filled, [*settings - {tools}])
+        ChatKnowledge(self._page, self._middle.knowledge).connect(self._middle.tab)
+        UsesHandlers(self._page, self._middle, self._screen, self._tool_parts.uses).connect(tab)
         self._page.on_open(self._tools, [tools])
         following = self._connect_replies()
         self._connect_shelf(following)
@@ -213,7 +216,7 @@ class _Wiring:
         """What was entered last, and what there is to choose from. Tools may have to be asked for, which takes time."""
         settings = self._page.settings
         shown = merged(self._page.inputs.shown(settings), await self._choices(settings))
-        del shown[self._tool_parts.chosen], shown[self._tool_parts.knowledge]
+        del shown[self._tool_parts.chosen]
         return shown
 
     async def _tools(self) -> gr.CheckboxGroup:

@@ -9,7 +9,6 @@ from gradio.components import Component
 
 from modules.chat.citations import citations_of
 from modules.errors import ServiceError
-from modules.ui.page.menus import name_ticks
 from modules.ui.page.page import Page
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import sent_data
@@ -18,21 +17,18 @@ _BRIDGE: Final = """
 window.knowledge.connect((act) => trigger('submit', act), () => props.value);
 watch('value', () => window.knowledge.apply(props.value));
 """
-_INFO: Final = "Or name one in a message, as #name."
 _GONE: Final = "This passage is no longer part of the chat."
 
 
 @dataclass(frozen=True, slots=True)
 class ChatKnowledge:
-    """`collections` are those that every message is answered with; `bridge` is what the page's script and the server say
-    to each other."""
+    """`bridge` is what the page's script and the server say to each other."""
 
     page: Page
-    collections: gr.CheckboxGroup
     bridge: gr.HTML
 
     def connect(self, tab: gr.State) -> None:
-        self.page.fill_in(self.filled, [self.bridge, self.collections])
+        self.page.fill_in(self.filled, [self.bridge])
         self.bridge.submit(
             self._answer,
             [tab],
@@ -43,10 +39,7 @@ class ChatKnowledge:
         )
 
     async def filled(self) -> dict[Component, Any]:
-        names = await self.page.runtime.knowledge.names()
-        chosen = [name for name in self.page.settings.knowledge if name in names]
-        ticks = gr.CheckboxGroup(choices=[(f"#{name}", name) for name in names], value=chosen, visible=bool(names))
-        return {self.bridge: json.dumps({"names": names}), self.collections: ticks}
+        return {self.bridge: json.dumps({"names": await self.page.runtime.knowledge.names()})}
 
     async def _answer(self, tab: ChatTab, event: gr.EventData) -> str:
         """The names of all collections, and the passage of the number that was asked for."""
@@ -77,7 +70,3 @@ class ChatKnowledge:
 def knowledge_bridge() -> gr.HTML:
     """To be called where the page is drawn from the start: the script looks at it."""
     return gr.HTML('{"names": []}', html_template="", js_on_load=_BRIDGE, elem_id="knowledge-bridge")
-
-
-def knowledge_choice() -> gr.CheckboxGroup:
-    return name_ticks(label="Knowledge for every message", info=_INFO, elem_id="chat-knowledge", visible=False)

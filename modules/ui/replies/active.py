@@ -83,6 +83,15 @@ class ActiveReplies:
         self._changes.note()
         return tab
 
+    async def change(self, tab: ChatTab, act: Callable[[History], History]) -> ChatTab:
+        """As `keep` of what `act` makes of the conversation, which is to leave its messages alone: a reply may be under way
+        to it, and is kept with the change."""
+        if self.running(tab) is None:
+            tab = await self.keep(tab, act(await self.history(tab)))
+        if (reply := self.running(tab)) is not None:
+            reply.change(act)
+        return tab
+
     def start(
         self,
         tab: ChatTab,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from modules.chat.session import session
+from modules.chat.session.uses import memory_of, uses_of
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.library.chats.history import History
@@ -18,8 +19,6 @@ from modules.requests import ChatRequest, Limits, Mode, Persona
 from modules.sampling import Sampling
 from modules.settings.values import Settings
 
-# The key, in the `extra` of a conversation, of what it has of the user's memory files.
-MEMORY: Final = "memory"
 _KNOWN: Final = "What the user wants you to know, from notes of their own:"
 # Each banned token costs work for every token of the reply.
 _MAX_BANS: Final = 10_000
@@ -123,9 +122,9 @@ def banned_tokens(text: str) -> tuple[int, ...]:
 
 
 def _system(settings: Settings, history: History) -> tuple[Message, ...]:
-    """In the mode chat the character's context stands in its place. What the chat has of the memory follows: it is as it
-    was when the chat began, so that the prompt begins the same in every turn."""
-    memory = history.extra.get(MEMORY)
-    is_known = settings.use_memory and not settings.multi_user and isinstance(memory, str) and memory.strip()
+    """In the mode chat the character's context stands in its place. What the chat has of the memory follows, where it uses
+    it: it is as it was when the chat began, so that the prompt begins the same in every turn."""
+    memory = memory_of(history)
+    is_known = uses_of(history).memory and not settings.multi_user and memory.strip()
     words = "\n\n".join(filter(None, (settings.custom_system_message, f"{_KNOWN}\n{memory}" if is_known else "")))
     return (text_message(Role.SYSTEM, words),) if words.strip() and Mode(settings.mode) is not Mode.CHAT else ()

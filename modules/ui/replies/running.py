@@ -70,6 +70,10 @@ class RunningReply:
     def base(self) -> History:
         return self._base
 
+    def change(self, act: Callable[[History], History]) -> None:
+        """What `act` does to the conversation, but not to its messages."""
+        self._base = act(self._base)
+
     @property
     def history(self) -> History:
         """The conversation with as much of the reply as there is."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from modules.chat.session.uses import ChatUses, stored_uses, uses_from
 from modules.library.chats.histories import INCOGNITO, Place
 from modules.library.chats.history import History
 from modules.ui.replies.marks import Marks
@@ -19,7 +20,7 @@ class ChatTab:
     """The chat that a tab shows. `history` is the conversation itself where it is kept nowhere else; otherwise None,
     for then the file is the truth. `is_unset` until the tab shows a chat. `marks` are of the messages that it shows;
     None before it shows any. `model` was chosen for it, or
-    answered in it last."""
+    answered in it last. `uses` is what was chosen for a chat that is not stored yet."""
 
     place: Place = field(default_factory=lambda: Place(None))
     chat: str = ""
@@ -27,6 +28,7 @@ class ChatTab:
     is_unset: bool = False
     marks: Marks | None = None
     model: str = ""
+    uses: ChatUses | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -50,7 +52,9 @@ def unkept(place: Place) -> ChatTab:
 
 def place_text(tab: ChatTab) -> str:
     """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs."""
-    return json.dumps({"character": tab.place.character, "chat": tab.chat if tab.is_kept else None, "model": tab.model})
+    place = {"character": tab.place.character, "chat": tab.chat if tab.is_kept else None, "model": tab.model}
+    uses = {} if tab.uses is None or tab.chat else {"uses": stored_uses(tab.uses)}
+    return json.dumps({**place, **uses})
 
 
 def placed_tab(text: str) -> ChatTab | None:
@@ -64,7 +68,8 @@ def placed_tab(text: str) -> ChatTab | None:
         return None
     match kept:
         case {"character": str() | None as character, "chat": str() as chat}:
-            return ChatTab(place=Place(character), chat=chat, model=_model(kept))
+            uses = None if chat else uses_from(kept.get("uses"))
+            return ChatTab(place=Place(character), chat=chat, model=_model(kept), uses=uses)
         case {"character": str() | None as character, "chat": None}:
             return replace(unkept(Place(character)), model=_model(kept))
         case _:

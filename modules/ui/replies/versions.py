@@ -59,6 +59,10 @@ class RunningVersions:
                 history = session.with_further_version(history, self.row, self._version(reply, note))
         return history
 
+    def change(self, act: Callable[[History], History]) -> None:
+        """As of `RunningReply`."""
+        self._base = act(self._base)
+
     @property
     def is_writing(self) -> bool:
         return any(not reply.is_over for reply, _ in self._written)

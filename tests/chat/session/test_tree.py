@@ -3,7 +3,7 @@
 import pytest
 
 from modules.chat.session import session
-from modules.chat.session.tree import BranchNode, nodes_of, with_path
+from modules.chat.session.tree import BranchNode, end_digest, nodes_of, place_of_branch, with_path
 from modules.errors import BadRequest
 from modules.library.chats.history import History, Side
 from tests.chat.session.test_session import talk, texts
@@ -62,3 +62,16 @@ def test_every_node_leads_to_its_branch_and_back() -> None:
 def test_what_is_not_there_is_refused(path: list[tuple[int, Side, int]], mark: str) -> None:
     with pytest.raises(BadRequest):
         with_path(branched(), path, mark)
+
+
+def test_a_chat_that_branched_off_is_found_at_its_message() -> None:
+    history = talk(("a", "A"), ("b", "B"))
+    off = end_digest(session.branched(history, 0))
+    nodes = nodes_of(branched())
+    # What it branched off is another version by now.
+    assert nodes[place_of_branch(nodes, 0, off)].text == "A"
+    assert nodes[place_of_branch(nodes, 1, end_digest(history))].text == "B"
+    # What is gone was before the end of what is shown.
+    assert nodes[place_of_branch(nodes, 7, "ab")].text == "A3"
+    assert place_of_branch((), 0, off) == -1
+    assert (end_digest(History()), place_of_branch(nodes_of(talk(("a", "A"))), 0, "")) == ("", 1)

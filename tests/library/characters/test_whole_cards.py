@@ -19,7 +19,7 @@ from tests.library.test_character_cards import charx, icon, packed, plain, png
 ENTRY = {
     "keys": ["harbour", "quay"],
     "content": "@@depth 2\n@@role user\n@@unknown_one 3\nThe harbour is frozen.",
-    "extensions": {"position": 4, "depth": 7, "probability": 50, "sticky": 3},
+    "extensions": {"position": 4, "depth": 7, "probability": 50, "sticky": 3, "vectorized": True},
     "enabled": True,
     "insertion_order": 12,
     "case_sensitive": True,
@@ -168,7 +168,7 @@ def test_what_changes_nothing_is_said(library: Library) -> None:
     card["data"]["assets"] += [icon("embeded://a.mp3", "song", "x_sound")]  # type: ignore[index]
     used, kept, lost = _in_parts(library.characters.opened_file("a.charx", charx(card)).notes)
     assert used == ["2 alternate greetings", "2 lorebook entries", "system prompt", "post-history instructions"]
-    for name in ("1 group greeting", "1 asset", "chub", "of_the_future", "sticky", "@@unknown_one"):
+    for name in ("1 group greeting", "1 asset", "chub", "of_the_future", "vector search", "@@unknown_one"):
         assert name in kept
     assert "depth_prompt" not in kept
     assert "1 picture or sound" in lost

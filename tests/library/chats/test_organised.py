@@ -12,8 +12,8 @@ from modules.errors import BadRequest, NotFound
 from modules.library.chats import arrangement as arranged
 from modules.library.chats.histories import Histories, Place
 from modules.library.chats.history import ChatTurn, History, Row
-from modules.library.chats.organisation import Organisation
-from modules.library.chats.organised import OrganisedChats
+from modules.library.chats.organisation import Organisation, arrangement_in
+from modules.library.chats.organised import LinkedChat, OrganisedChats
 from modules.paths import UserData
 
 INSTRUCT = Place(None)
@@ -172,6 +172,30 @@ def test_branches_can_be_told_from_each_other(chats: OrganisedChats) -> None:
     ]
     notes = chats.notes(INSTRUCT, branches[0])
     assert (notes.folder, notes.tags, notes.is_pinned) == (folder, ("travel",), False)
+
+
+def test_a_branch_knows_where_it_branched_off(chats: OrganisedChats) -> None:
+    origin = arranged.ChatOrigin(chat=FIRST, row=2, digest="ab")
+    branch = chats.copy(INSTRUCT, FIRST, said("Trip"), kind="branch", origin=origin)
+    copy = chats.copy(INSTRUCT, branch, said("Trip"), kind="copy")
+    assert chats.branches_of(INSTRUCT, FIRST) == (LinkedChat(id=branch, title="Trip (branch)", origin=origin),)
+    assert (chats.branches_of(INSTRUCT, branch), chats.branched_from(INSTRUCT, copy)) == ((), None)
+    # Both may get another name.
+    parent, branch = chats.rename(INSTRUCT, FIRST, "Vienna"), chats.rename(INSTRUCT, branch, "Graz")
+    found = chats.branched_from(INSTRUCT, branch)
+    assert found is not None
+    assert (found.id, found.title, found.origin.row) == (parent, "Vienna", 2)
+    assert [each.title for each in chats.branches_of(INSTRUCT, parent)] == ["Graz"]
+    # One that is gone is no error, and there again when it is restored.
+    removed = chats.delete(INSTRUCT, parent)
+    assert chats.branched_from(INSTRUCT, branch) is None
+    assert chats.restore(removed) == parent
+    assert chats.branched_from(INSTRUCT, branch) == found
+    chats.delete(INSTRUCT, branch)
+    assert chats.branches_of(INSTRUCT, parent) == ()
+    for damaged in (3, {"chat": 3, "row": 1}, {"chat": "a", "row": -1}, {"chat": "", "row": 1}):
+        stored = {"places": {"instruct": {"chats": {FIRST: {"branched_from": damaged}}}}}
+        assert arrangement_in(json.dumps(stored).encode())["instruct"].notes(FIRST).origin is None
 
 
 def test_folders_have_two_levels(chats: OrganisedChats) -> None:

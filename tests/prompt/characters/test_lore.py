@@ -9,9 +9,10 @@ import pytest
 from modules.errors import BadRequest
 from modules.library.lorebooks.book import Lorebook
 from modules.library.lorebooks.formats import read_book
-from modules.prompt.characters.lore import Lore, Scene, chosen_lore
+from modules.prompt.characters.lore import Lore, chosen_lore
 from modules.prompt.characters.macros import Macros
 from modules.prompt.characters.matching import Patterns
+from modules.prompt.characters.scan import Scene
 from modules.requests import ChatRequest, Mode, Persona
 from tests.prompt.prompting import bot, built, chat, prompt_of, user
 
@@ -26,7 +27,7 @@ def book(*entries: dict[str, Any], **more: Any) -> Lorebook:
 
 def scene(*texts: str, seed: str = "", greeting: int | None = None) -> Scene:
     macros = Macros(user="Bo", char="Ann", seed=seed, is_scan=True)
-    return Scene(texts=texts, replies=len(texts) // 2, greeting=greeting, macros=macros)
+    return Scene(texts=texts, messages=len(texts), replies=len(texts) // 2, greeting=greeting, macros=macros)
 
 
 async def found(asked: Lorebook, said: Scene, context: int = 10_000) -> Lore:

@@ -2,12 +2,15 @@
 
 import json
 
+from modules.chat.session.tree import end_digest, nodes_of
 from modules.engine.types import Usage
 from modules.events import Content, Done, FinishReason, ReplyFacts, Started
+from modules.library.chats.arrangement import ChatOrigin
 from modules.library.chats.file import parse, stored
 from modules.library.chats.history import ChatTurn, History, Row
+from modules.library.chats.organised import LinkedChat
 from modules.sampling import Sampling
-from modules.ui.branches.info import receipt_rows, told
+from modules.ui.branches.info import LinkedChats, receipt_rows, told
 from modules.ui.page.languages import speaking
 from modules.ui.replies.draft import Drafting
 
@@ -87,3 +90,16 @@ def test_one_that_is_not_done_has_none_of_the_answer_before() -> None:
 
 def test_a_file_may_hold_anything_where_a_receipt_stands() -> None:
     assert receipt_rows({"prompt": 3, "completion": {"drafted": "many"}, "seeds": [{}], "repairs": None}) == []
+
+
+def test_other_chats_stand_where_they_branched_off() -> None:
+    rows = tuple(Row(user=ChatTurn(text=text), assistant=ChatTurn(text=text.upper())) for text in "ab")
+    origin = ChatOrigin(chat="me", row=0, digest=end_digest(History(rows=rows[:1])))
+    branches = (LinkedChat(id="off", title="Off", origin=origin),)
+    parent = LinkedChat(id="up", title="Up", origin=ChatOrigin(chat="up", row=3))
+    shown = json.loads(told(nodes_of(History(rows=rows)), None, (), LinkedChats(parent, branches)))["nodes"]
+    assert [each["t"] for each in shown] == ["Up", "a", "A", "Off", "b", "B"]
+    assert [each.get("c") for each in shown] == ["up", None, None, "off", None, None]
+    assert (shown[0]["s"], shown[0]["r"], shown[3]["s"]) == ("parent", 3, "branch")
+    # Without any message, too.
+    assert [each["t"] for each in json.loads(told([], None, (), LinkedChats(parent, branches)))["nodes"]] == ["Up", "Off"]

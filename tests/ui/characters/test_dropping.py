@@ -74,12 +74,12 @@ async def test_a_card_is_taken_in_and_the_second_time_asked_about(tmp_path: Path
 
 
 async def test_a_lorebook_is_kept_beside_those_there_are(tmp_path: Path) -> None:
-    world = {"entries": {"0": {"key": ["a"], "content": "b", "sticky": 3}}}
+    world = {"entries": {"0": {"key": ["a"], "content": "b", "sticky": 3, "vectorized": True}}}
     async with open_page(tmp_path / "data") as page:
         dropping = Dropping(page, tmp_path)
         news = [await dropping.put("World.json", world) for _ in range(2)]
         assert [each["file"] for each in news] == ["World", "World_001"]
-        assert (news[0]["entries"], news[0]["unused"]) == (1, ["sticky"])
+        assert (news[0]["entries"], news[0]["unused"]) == (1, ["vector search"])
         assert page.runtime.library.lorebooks.read("World").entries[0].content == "b"
 
 

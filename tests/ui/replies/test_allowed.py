@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from modules.chat.session import session
+from modules.chat.session.uses import MEMORY, ChatUses, with_uses
 from modules.chat.tools.toolbox import ToolBox
 from modules.knowledge.memory_tools import memory_tools
 from modules.library.chats.history import History
@@ -11,7 +12,7 @@ from modules.library.users import User
 from modules.paths import UserData
 from modules.settings.values import Settings
 from modules.ui.replies.allowed import allowed_tools
-from modules.ui.replies.requests import MEMORY, chat_request
+from modules.ui.replies.requests import chat_request
 
 
 async def test_never_is_not_offered_and_temporary_chats_note_nothing(tmp_path: Path) -> None:
@@ -38,11 +39,12 @@ async def test_never_is_not_offered_and_temporary_chats_note_nothing(tmp_path: P
 def test_the_memory_of_a_chat_stands_behind_the_system_message() -> None:
     history = session.with_message(History(extra={MEMORY: "Is called Anna."}), "Hello")
 
-    def system(**changes: object) -> str:
-        request = chat_request(Settings.model_validate(changes), history, User(name="You"))
+    def system(used: History = history, **changes: object) -> str:
+        request = chat_request(Settings.model_validate(changes), used, User(name="You"))
         return request.messages[0].text
 
     assert system() == "What the user wants you to know, from notes of their own:\nIs called Anna."
     assert system(custom_system_message="Be brief.").startswith("Be brief.\n\nWhat the user wants")
-    assert system(use_memory=False) == "Hello"
+    assert system(with_uses(history, ChatUses(memory=True))).endswith("Is called Anna.")
+    assert system(with_uses(history, ChatUses(memory=False))) == "Hello"
     assert system(multi_user=True) == "Hello"

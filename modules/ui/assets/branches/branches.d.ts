@@ -38,15 +38,17 @@ interface Window {
   };
 }
 
-/** A version of a message: row, side, number and count of versions, what it says, and the choices that lead to it. */
+/** A version of a message: row, side, number and count of versions, what it says, and the choices that lead to it. Or
+ * another chat: the one that this branched off, or one that branched off this, with its id. */
 interface BranchNode {
   r: number;
-  s: "user" | "assistant";
+  s: "user" | "assistant" | "parent" | "branch";
   v: number;
   n: number;
   t: string;
   p: [row: number, side: string, version: number][];
   m: string;
+  c?: string;
 }
 
 interface Window {

@@ -51,7 +51,8 @@
 
   /** @param {BranchNode} node */
   const scrollTo = (node) => {
-    const index = window.chatPage.facts.findIndex((fact) => fact.r === node.r && fact.s === node.s && fact.p !== "tool");
+    const sides = node.c ? ["user", "assistant"] : [node.s];
+    const index = window.chatPage.facts.findLastIndex((fact) => fact.r === node.r && sides.includes(fact.s) && fact.p !== "tool");
     const bar = document.querySelectorAll("#chat .message-buttons")[index];
     if (!bar) return;
     window.conversation.hold();
@@ -67,6 +68,11 @@
   const chosen = (node) => {
     if (!window.sides.isOpen("inspector")) return;
     window.sides.closeOver();
+    if (node.c) {
+      // Of the chat that this one branched off, the message where it did.
+      wanted = node.s === "parent" ? node : null;
+      return window.pastChats.open(node.c);
+    }
     if (!node.p.length) return scrollTo(node);
     wanted = node;
     choose({ path: node.p, mark: node.m });

@@ -24,8 +24,18 @@
     });
     return item;
   };
+  /** Another chat. @param {BranchNode} node @param {(node: BranchNode) => void} choose */
+  const linkItem = (node, choose) => {
+    const isParent = node.s === "parent";
+    const name = window.text(isParent ? "Branched off: {title}" : "Branch: {title}", { title: node.t });
+    const item = itemOf(name, isParent ? 0 : node.p.length + 1, { className: `branch-node is-${node.s}`, title: name }, () => choose(node));
+    item.setAttribute("aria-selected", "false");
+    item.prepend(element("i", { className: `icon icon-${isParent ? "undo-2" : "git-branch"}`, "aria-hidden": "true" }));
+    return item;
+  };
   /** @param {BranchNode} node @param {(node: BranchNode) => void} choose */
   const nodeItem = (node, choose) => {
+    if (node.c) return linkItem(node, choose);
     const isShown = node.p.length === 0;
     const item = itemOf(node.t || "…", node.p.length, { className: `branch-node is-${node.s}`, title: node.t }, () => choose(node));
     item.setAttribute("aria-selected", String(isShown));
@@ -49,7 +59,7 @@
   const runs = (nodes) => {
     /** @type {BranchNode[][]} */
     const found = [];
-    const keyOf = (/** @type {BranchNode} */ node) => (node.n > 1 ? "" : JSON.stringify(node.p));
+    const keyOf = (/** @type {BranchNode} */ node) => (node.n > 1 || node.c ? "" : JSON.stringify(node.p));
     for (const node of nodes) {
       const last = found.at(-1);
       if (last && keyOf(node) && keyOf(last[0]) === keyOf(node)) last.push(node);

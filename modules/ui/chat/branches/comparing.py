@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.chat.session import session
+from modules.chat.session.uses import uses_of
 from modules.chat.tool_events import Approval
 from modules.engine.types import ModelKind
 from modules.errors import BadRequest, Busy, ServiceError
@@ -146,7 +147,7 @@ class CompareHandlers:
             FurtherVersion(row, self._place(side), way.note),
             request,
             confirms=confirms,
-            collections=settings.knowledge,
+            collections=uses_of(history).knowledge,
         )
         yield {side.versions: None, side.shown: None, self._parts.stop: gr.Button(visible=True)}
         async with aclosing(reply.frames()) as frames:

@@ -15,7 +15,7 @@ from modules.chatmodels.base import Operation
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.history import ChatTurn, History, last_model
 from modules.requests import ChatRequest
-from modules.ui.branches.info import InfoParts, told
+from modules.ui.branches.info import InfoParts, LinkedChats, told
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown
 from modules.ui.page.languages import text
@@ -53,12 +53,19 @@ class InfoHandlers:
         except ServiceError:
             history = History()
         nodes = await asyncio.to_thread(nodes_of, history)
-        return {self._bridge: told(nodes, _last_reply(history), self._ignored(tab, history))}
+        linked = await asyncio.to_thread(self._linked, tab)
+        return {self._bridge: told(nodes, _last_reply(history), self._ignored(tab, history), linked)}
 
     async def prompt(self, entered: Entered, event: gr.EventData) -> Shown:
         """The last reply's prompt. The number that the browser sent goes back with it: no two answers are the same."""
         number = sent_data(event).get("number")
         return {self._bridge: json.dumps({**await notify_errors(self._prompt(entered)), "number": number})}
+
+    def _linked(self, tab: ChatTab) -> LinkedChats:
+        if not tab.is_kept or not tab.chat:
+            return LinkedChats()
+        chats = self._page.runtime.library.chats
+        return LinkedChats(chats.branched_from(tab.place, tab.chat), chats.branches_of(tab.place, tab.chat))
 
     async def _prompt(self, entered: Entered) -> dict[str, object]:
         tab = await self._screen.tab(entered, self._page.settings)

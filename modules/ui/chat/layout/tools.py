@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from modules.settings.values import Settings
-from modules.ui.knowledge.chat import knowledge_choice
+from modules.ui.knowledge.uses import UsesParts, uses_parts
 from modules.ui.page.menus import name_ticks
 from modules.ui.page.page import Page
 
@@ -14,21 +14,20 @@ from modules.ui.page.page import Page
 class ToolParts:
     chosen: gr.CheckboxGroup
     refresh: gr.Button
-    knowledge: gr.CheckboxGroup
+    uses: UsesParts
 
 
 def tool_parts(page: Page) -> ToolParts:
     """To be called where they shall stand."""
     settings, add = page.settings, page.inputs.add
-    knowledge = knowledge_choice()
-    add("knowledge", knowledge)
+    uses = uses_parts(settings)
     chosen = name_ticks(label="Tools", elem_id="tools")
     add("selected_tools", chosen)
     add("confirm_tool_calls", gr.Checkbox(settings.confirm_tool_calls, label="Ask before running tools"))
     refresh = gr.Button("Reload tools", size="sm", elem_id="refresh-tools")
     if not settings.multi_user:
         add("mcp_servers", _mcp_servers(settings))
-    return ToolParts(chosen=chosen, refresh=refresh, knowledge=knowledge)
+    return ToolParts(chosen=chosen, refresh=refresh, uses=uses)
 
 
 def _mcp_servers(settings: Settings) -> gr.Textbox:

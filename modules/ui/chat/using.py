@@ -1,0 +1,73 @@
+"""Events of the switches of a chat: its documents and its memory. They change no other chat."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from modules.chat.session.uses import ChatUses, takes_memory, uses_of, with_memory, with_uses
+from modules.library.chats.history import History
+from modules.ui.chat.layout.conversation import ConversationParts
+from modules.ui.chat.screen import ChatScreen, Shown
+from modules.ui.knowledge.uses import UsesParts
+from modules.ui.page.page import Page, notify_errors
+
+Entered = Mapping[Component, Any]
+_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+class UsesHandlers:
+    """A chat that is not stored yet has its choice in its tab, every other one in its conversation, at once."""
+
+    def __init__(self, page: Page, middle: ConversationParts, screen: ChatScreen, parts: UsesParts) -> None:
+        self._page = page
+        self._middle = middle
+        self._screen = screen
+        self._parts = parts
+
+    def connect(self, tab: gr.Tab) -> None:
+        middle, parts, uses = self._middle, self._parts, self._screen.uses
+        here, shown = {middle.tab, middle.choices, middle.place}, [middle.tab, middle.place]
+        parts.collections.input(
+            self.documents, {*here, parts.collections}, shown, trigger_mode="always_last", **_QUIET
+        )
+        parts.memory.input(self.memory, {*here, parts.memory}, shown, trigger_mode="always_last", **_QUIET)
+        self._page.fill_in(uses.of_new, parts.outputs)
+        tab.select(uses.choices, None, [parts.collections], **_QUIET)
+
+    async def documents(self, entered: Entered) -> Shown:
+        known = await self._page.runtime.knowledge.names()
+        names = tuple(name for name in entered[self._parts.collections] or () if name in known)
+        return await notify_errors(self._changed(entered, lambda uses: replace(uses, knowledge=names)))
+
+    async def memory(self, entered: Entered) -> Shown:
+        is_on = entered[self._parts.memory] is True
+        return await notify_errors(self._changed(entered, lambda uses: replace(uses, memory=is_on)))
+
+    async def _changed(self, entered: Entered, change: Callable[[ChatUses], ChatUses]) -> Shown:
+        settings = self._page.settings
+        tab = await self._screen.seen_tab(entered, settings)
+        if settings.multi_user:
+            return self._screen.at(tab)
+        history = await self._screen.history(tab, settings)
+        uses = change(uses_of(history))
+        if tab.is_kept and uses.knowledge != uses_of(history).knowledge:
+            # What the next new chat begins with.
+            self._page.saved_settings.remember({"knowledge": uses.knowledge})
+        if tab.is_kept and not tab.chat:
+            return self._screen.at(replace(tab, uses=uses))
+        changed = with_uses(history, uses)
+        memory = ""
+        if takes_memory(changed):
+            memory = await asyncio.to_thread(self._page.runtime.library.memory.text)
+        tab = await self._page.active_replies.change(tab, partial(_using, uses=uses, memory=memory))
+        return self._screen.at(tab)
+
+
+def _using(history: History, *, uses: ChatUses, memory: str) -> History:
+    changed = with_uses(history, uses)
+    return with_memory(changed, memory) if takes_memory(changed) else changed
