@@ -152,8 +152,8 @@ def _notes(content: Mapping[str, object], folders: set[str], file_name: str) -> 
 
 def _origin(content: object) -> ChatOrigin | None:
     match content:
-        case {"chat": str() as chat, "row": int() as row} if chat and row >= 0:
-            digest = content.get("digest")
+        case {"chat": str() as chat, "row": int() as row, **more} if chat and row >= 0:
+            digest = more.get("digest")
             return ChatOrigin(chat=chat, row=row, digest=digest if isinstance(digest, str) else "")
     return None
 

@@ -164,9 +164,7 @@ class OrganisedChats:
         self.change(removed.place, again)
         return chat_id
 
-    def copy(
-        self, place: Place, chat_id: str, history: History, *, kind: str, origin: ChatOrigin | None = None
-    ) -> str:
+    def copy(self, place: Place, chat_id: str, history: History, *, kind: str, origin: ChatOrigin | None = None) -> str:
         """Write a branch or copy of a chat beside it, in its folder, with a title that says what it is; returns its id. A
         branch has its `origin`."""
         before = self._organisation.of(place)

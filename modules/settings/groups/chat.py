@@ -44,7 +44,9 @@ class ChatSettings(SettingsGroup, frozen=True):
     chat_template_str: str = setting(
         "", "Jinja template of the dialogue in the modes chat and chat-instruct; empty means the built-in one."
     )
-    knowledge: Words = setting((), "Knowledge collections that new chats of the web page are answered with; each chat keeps its own choice.")
+    knowledge: Words = setting(
+        (), "Knowledge collections that new chats of the web page are answered with; each chat keeps its own choice."
+    )
     selected_tools: Words = setting((), "Tools that the web page offers to the model.")
     mcp_servers: str = setting(
         "",

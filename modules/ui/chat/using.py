@@ -32,9 +32,7 @@ class UsesHandlers:
     def connect(self, tab: gr.Tab) -> None:
         middle, parts, uses = self._middle, self._parts, self._screen.uses
         here, shown = {middle.tab, middle.choices, middle.place}, [middle.tab, middle.place]
-        parts.collections.input(
-            self.documents, {*here, parts.collections}, shown, trigger_mode="always_last", **_QUIET
-        )
+        parts.collections.input(self.documents, {*here, parts.collections}, shown, trigger_mode="always_last", **_QUIET)
         parts.memory.input(self.memory, {*here, parts.memory}, shown, trigger_mode="always_last", **_QUIET)
         self._page.fill_in(uses.of_new, parts.outputs)
         tab.select(uses.choices, None, [parts.collections], **_QUIET)

@@ -102,4 +102,7 @@ def test_other_chats_stand_where_they_branched_off() -> None:
     assert [each.get("c") for each in shown] == ["up", None, None, "off", None, None]
     assert (shown[0]["s"], shown[0]["r"], shown[3]["s"]) == ("parent", 3, "branch")
     # Without any message, too.
-    assert [each["t"] for each in json.loads(told([], None, (), LinkedChats(parent, branches)))["nodes"]] == ["Up", "Off"]
+    assert [each["t"] for each in json.loads(told([], None, (), LinkedChats(parent, branches)))["nodes"]] == [
+        "Up",
+        "Off",
+    ]
