@@ -1,4 +1,4 @@
-"""What a conversation uses of the user's documents and memory: chosen for each, and kept with it. Pure."""
+"""What a chat uses of the documents and the memory, kept with it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -13,7 +13,7 @@ from modules.library.lorebooks.book import Position
 from modules.messages import Message, Role, TextPart, text_message
 from modules.prompt.characters.lore import Lore
 from modules.prompt.characters.macros import Macros
-from modules.prompt.characters.scan import Moment, Scene
+from modules.prompt.characters.scan import ReplyStart, Scene
 from modules.prompt.templates.choice import DIALOGUE, ChatTemplate
 from modules.prompt.tokens import BOT_NAME, USER_NAME, without_reserved
 from modules.requests import Persona
@@ -280,21 +280,21 @@ def scene_of(messages: Sequence[Message], who: Speakers, persona: Persona, *, co
     )
 
 
-def _moments(said: Sequence[Message], before: int) -> tuple[list[Moment], Moment]:
+def _moments(said: Sequence[Message], before: int) -> tuple[list[ReplyStart], ReplyStart]:
     """When the replies in `said` began, and the next one; `before` is how many messages stand before them. A reply that
     called tools is one with what it goes on to say, and has what it began with. What the chat began with was no reply."""
-    past: list[Moment] = []
+    past: list[ReplyStart] = []
     texts = messages = before
     replies, goes_on = 0, False
     for message in said:
         is_reply = message.role is Role.ASSISTANT
         if is_reply and messages and not goes_on:
-            past.append(Moment(texts, messages, replies))
+            past.append(ReplyStart(texts, messages, replies))
         messages += not (is_reply and goes_on)
         goes_on = is_reply and bool(message.tool_calls)
         replies += is_reply
         texts += bool(_text(message))
-    return (past[:-1], past[-1]) if goes_on and past else (past, Moment(texts, messages, replies))
+    return (past[:-1], past[-1]) if goes_on and past else (past, ReplyStart(texts, messages, replies))
 
 
 def _greeting_number(first: str, who: Speakers, seed: str) -> int | None:

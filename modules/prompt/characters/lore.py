@@ -7,7 +7,7 @@ from typing import Final
 
 from modules.library.lorebooks.book import Lorebook, LoreEntry, Position
 from modules.prompt.characters.matching import Finder, Patterns
-from modules.prompt.characters.scan import Candidate, Scan, Scene
+from modules.prompt.characters.scan import FoundEntry, Scan, Scene
 from modules.prompt.characters.timing import MOST_ROUNDS, timing_of
 
 _SHARE: Final = 4
@@ -66,7 +66,7 @@ async def _of_book(scan: Scan, room: _Room, count: Count) -> list[LoreEntry]:
     return entries
 
 
-def _by_priority(found: Iterable[Candidate]) -> list[LoreEntry]:
+def _by_priority(found: Iterable[FoundEntry]) -> list[LoreEntry]:
     """What stays from earlier replies goes last where room lacks."""
     ordered = sorted(found, key=lambda each: (each.is_sticky, each.entry.priority, each.entry.order), reverse=True)
     return [each.entry for each in ordered]

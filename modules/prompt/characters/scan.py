@@ -16,7 +16,7 @@ _LONGEST_TEXT: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ReplyStart:
     """When a reply began: how many texts and messages there were, and how many replies among them."""
 
     texts: int
@@ -35,9 +35,9 @@ class Scene:
     replies: int
     greeting: int | None
     macros: Macros
-    past: tuple[Moment, ...] = ()
+    past: tuple[ReplyStart, ...] = ()
 
-    def at(self, moment: Moment) -> "Scene":
+    def at(self, moment: ReplyStart) -> "Scene":
         """The scene as an earlier reply had it."""
         texts = self.texts[: moment.texts]
         return replace(self, texts=texts, messages=moment.messages, replies=moment.replies, past=())
@@ -52,7 +52,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FoundEntry:
     """An entry, its number in the book, and whether it stays from an earlier reply."""
 
     number: int
@@ -77,7 +77,7 @@ class Scan:
         self._scene = scene
         self._finder = finder
         self._waiting = [
-            Candidate(number, named(entry, scene.macros), number in timing.sticky)
+            FoundEntry(number, named(entry, scene.macros), number in timing.sticky)
             for number, entry in enumerate(book.entries)
             if (only is None or number in only)
             and (number not in timing.resting or number in timing.sticky)
@@ -89,7 +89,7 @@ class Scan:
         self._said: list[str] = []
         self._is_first = True
 
-    def first(self) -> list[Candidate]:
+    def first(self) -> list[FoundEntry]:
         """Found in the messages, and what stays."""
         found = [
             each
@@ -98,7 +98,7 @@ class Scan:
         ]
         return self._taken(found)
 
-    def further(self, texts: Iterable[str]) -> list[Candidate]:
+    def further(self, texts: Iterable[str]) -> list[FoundEntry]:
         """Found in what other entries say, beside the messages."""
         macros = self._scene.macros
         self._said += [macros.filled(text) for text in texts]
@@ -108,7 +108,7 @@ class Scan:
             [each for each in self._waiting if each.entry.conditions.found_by_others and self._is_found(each.entry)]
         )
 
-    def _taken(self, found: Sequence[Candidate]) -> list[Candidate]:
+    def _taken(self, found: Sequence[FoundEntry]) -> list[FoundEntry]:
         numbers = {each.number for each in found}
         self._waiting = [each for each in self._waiting if each.number not in numbers]
         return _one_of_each_group(found, self._scene.macros.seed)
@@ -167,9 +167,9 @@ def _has_luck(entry: LoreEntry, scene: Scene) -> bool:
     return drawn * 100 < entry.conditions.probability
 
 
-def _one_of_each_group(found: Sequence[Candidate], seed: str) -> list[Candidate]:
+def _one_of_each_group(found: Sequence[FoundEntry], seed: str) -> list[FoundEntry]:
     """Of a group in which some stay, those."""
-    groups: defaultdict[str, list[Candidate]] = defaultdict(list)
+    groups: defaultdict[str, list[FoundEntry]] = defaultdict(list)
     for each in found:
         if each.entry.conditions.group:
             groups[each.entry.conditions.group].append(each)
@@ -180,7 +180,7 @@ def _one_of_each_group(found: Sequence[Candidate], seed: str) -> list[Candidate]
     return [each for each in found if not each.entry.conditions.group or each.number in chosen]
 
 
-def _drawn(found: Sequence[Candidate], seed: str) -> Candidate:
+def _drawn(found: Sequence[FoundEntry], seed: str) -> FoundEntry:
     """By weight."""
     weights = [max(0.0, each.entry.conditions.group_weight) for each in found]
     place = fraction(seed) * sum(weights)

@@ -1,4 +1,4 @@
-"""Entries of lorebooks that stay for some messages, and that rest for some, as SillyTavern counts them.
+"""Entries of lorebooks that stay or rest for some messages, as in SillyTavern.
 
 Nothing of it is stored: what earlier replies found is looked for again in their messages, so that a reply that is written
 anew, or in a branch, has what it would have had. Which entries there was room for then is not asked again.
@@ -10,7 +10,7 @@ from typing import Final
 from modules.library.lorebooks.book import Conditions, KeyRules, Lorebook, LoreEntry
 from modules.prompt.characters.macros import Macros
 from modules.prompt.characters.matching import Finder
-from modules.prompt.characters.scan import Candidate, Moment, Scan, Scene, Timing, named
+from modules.prompt.characters.scan import FoundEntry, ReplyStart, Scan, Scene, Timing, named
 
 # Entries that are found by entries that were found by entries.
 MOST_ROUNDS: Final = 10
@@ -28,14 +28,14 @@ def timing_of(book: Lorebook, scene: Scene, finder: Finder) -> Timing:
     for moment in _looked_at(scene.past):
         timing = history.at(moment)
         history.note(moment, _found(Scan(book, scene.at(moment), finder, timing, only=only)))
-    return history.at(Moment(len(scene.texts), scene.messages, scene.replies))
+    return history.at(ReplyStart(len(scene.texts), scene.messages, scene.replies))
 
 
 def _is_timed(conditions: Conditions) -> bool:
     return bool(conditions.sticky or conditions.cooldown)
 
 
-def _looked_at(past: tuple[Moment, ...]) -> tuple[Moment, ...]:
+def _looked_at(past: tuple[ReplyStart, ...]) -> tuple[ReplyStart, ...]:
     return past[max(0, len(past) // _REPLIES - 1) * _REPLIES :]
 
 
@@ -48,7 +48,7 @@ class _History:
         self._stays: dict[int, int] = {}
         self._rests: dict[int, int] = {}
 
-    def at(self, moment: Moment) -> Timing:
+    def at(self, moment: ReplyStart) -> Timing:
         """What ends by then ends; an entry rests from when it is seen to stay no longer."""
         for number in [each for each, end in self._stays.items() if moment.messages >= end]:
             del self._stays[number]
@@ -58,7 +58,7 @@ class _History:
             del self._rests[number]
         return Timing(frozenset(self._stays), frozenset(self._rests))
 
-    def note(self, moment: Moment, found: list[Candidate]) -> None:
+    def note(self, moment: ReplyStart, found: list[FoundEntry]) -> None:
         for each in found:
             conditions = each.entry.conditions
             if conditions.sticky:
@@ -67,7 +67,7 @@ class _History:
                 self._rests.setdefault(each.number, moment.messages + conditions.cooldown)
 
 
-def _found(scan: Scan) -> list[Candidate]:
+def _found(scan: Scan) -> list[FoundEntry]:
     found = scan.first()
     every = list(found)
     for _ in range(MOST_ROUNDS - 1):

@@ -1,4 +1,4 @@
-"""The switches of a chat in the inspector: which documents it is answered with, and whether it knows the memory."""
+"""The switches of a chat in the inspector: its documents and its memory."""
 
 from dataclasses import dataclass
 from typing import Any, Final
