@@ -25,8 +25,14 @@ class RedactKeys(logging.Filter):
 
     def __init__(self, keys: Iterable[str]) -> None:
         super().__init__()
+        self._keys: list[str] = []
+        for key in keys:
+            self.add(key)
+
+    def add(self, key: str) -> None:
+        """One more to be replaced from now on."""
         # The longest goes first, or a key that begins with another one would leave its tail behind.
-        self._keys = sorted({key for key in keys if key}, key=len, reverse=True)
+        self._keys = sorted({*self._keys, key} - {""}, key=len, reverse=True)
 
     def filter(self, record: logging.LogRecord) -> bool:
         if self._keys:
@@ -108,3 +114,11 @@ def set_up_logging(*, verbose: bool = False, keys: Iterable[str] = (), stream: T
     root.setLevel(logging.WARNING)
     for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def redact_key(key: str) -> None:
+    """From now on the log has no `key` either: one that was entered while the program runs."""
+    for handler in logging.getLogger().handlers:
+        for each in handler.filters:
+            if isinstance(each, RedactKeys):
+                each.add(key)

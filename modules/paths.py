@@ -194,25 +194,27 @@ def inside_tree(folder: Path, name: str, suffixes: Sequence[str] = (), *, param:
     return _contained(folder, components, suffixes, param)
 
 
-def atomic_write(path: Path, content: str | bytes) -> None:
+def atomic_write(path: Path, content: str | bytes, *, is_private: bool = False) -> None:
     """Replace the file at `path` (or where it links to) as a whole: readers and crashes see the old content or the new.
 
-    Text is written as UTF-8. Missing folders are made; an existing file's permissions are kept.
+    Text is written as UTF-8. Missing folders are made; an existing file's permissions are kept, unless the new content
+    is private: then only the file's owner can read it.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        _write_through(draft, content.encode() if isinstance(content, str) else content)
-        if target.exists():
+        encoded = content.encode() if isinstance(content, str) else content
+        _write_through(draft, encoded, mode=0o600 if is_private else 0o666)
+        if target.exists() and not is_private:
             shutil.copymode(target, draft)
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
+def _write_through(path: Path, content: bytes, *, mode: int) -> None:
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

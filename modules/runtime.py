@@ -10,7 +10,7 @@ from modules.chat.prefix.kept import KeptSpellings
 from modules.chat.prefix.repair import PrefixRepair
 from modules.chat.service import ChatService
 from modules.chat.work import WorkRegister
-from modules.chatmodels.sources import chat_models, remote_sources
+from modules.chatmodels.sources import RemoteSources, chat_models
 from modules.hooks import Hooks
 from modules.knowledge.messages import KnowledgeMessages
 from modules.knowledge.service import KnowledgeService
@@ -67,7 +67,7 @@ class Runtime:
             self.models, settings.backends, default_voice=settings.speech_voice, max_queue=settings.max_queue
         )
         hooks = hooks or Hooks()
-        self.remote = remote_sources(settings, self._prompts)
+        self.remote = RemoteSources(settings, self._prompts)
         self._spellings = KeptSpellings(self.data.cache)
         prefixes = PrefixRepair(settings.prefix_repair, kept=self._spellings)
         models = chat_models(self.models, hooks, self._prompts, self.remote)
@@ -89,8 +89,7 @@ class Runtime:
     ) -> None:
         self.work.stop_all()
         await self.knowledge.aclose()
-        for source in self.remote.values():
-            await source.aclose()
+        await self.remote.aclose()
         await self._prompts.aclose()
         await self._media.aclose()
         await self.models.aclose()

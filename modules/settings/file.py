@@ -33,7 +33,7 @@ def read_settings_file(path: Path, kind: type[Settings] = Settings) -> dict[str,
 def save_settings(path: Path, settings: Settings, names: Collection[str]) -> None:
     """Write the fields `names` of `settings` to the file at `path` as one change, leaving every other key as it is.
 
-    A field at its default is taken out of the file. Raises SettingsError for fields that the file cannot hold, and for
+    A field at its default is taken out of the file, which is for its owner's eyes once a key is saved in it. Raises SettingsError for fields that the file cannot hold, and for
     a file that cannot be read, which is then left alone.
     """
     declared, spellings = settings.declared, _names(type(settings))
@@ -47,7 +47,9 @@ def save_settings(path: Path, settings: Settings, names: Collection[str]) -> Non
     }
     values = {name: getattr(settings, name) for name in names}
     changed = {declared[name].key: _plain(value) for name, value in values.items() if value != declared[name].default}
-    atomic_write(path, yaml.safe_dump({**kept, **changed}, sort_keys=False, allow_unicode=True))
+    holds_key = any(declared[name].secret and values[name] for name in names)
+    text = yaml.safe_dump({**kept, **changed}, sort_keys=False, allow_unicode=True)
+    atomic_write(path, text, is_private=holds_key)
 
 
 def load_file(path: Path) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from modules.settings.groups.upstream import UpstreamAddress
 from tests.api.picture_parts import MESSAGES, RED, RESPONSES, png, words
 from tests.api.serving import CHAT, TEXT, Served, chunks_of, events_of, says, served, text_of
 from tests.chatmodels.remote.raw_server import (
@@ -30,17 +31,21 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"
 HELLO = (delta("Hel"), delta("lo"), delta(finish="stop"), {"choices": [], "usage": USAGE})
 
 
-def _serves(answer: Answer) -> Answer:
-    """A server with the model `m`, which replies with `answer`."""
+def _serves(answer: Answer, **listed: Any) -> Answer:
+    """A server with the model `m`, of which it also says what is `listed`; it replies with `answer`."""
 
     async def served_by(request: Request, writer: asyncio.StreamWriter) -> None:
         if request.path != "/v1/models":
             return await answer(request, writer)
-        body = json.dumps({"object": "list", "data": [{"id": "m", "max_model_len": 4096}]}).encode()
+        body = json.dumps({"object": "list", "data": [{"id": "m", "max_model_len": 4096, **listed}]}).encode()
         writer.write(head(kind="application/json") + piece(body) + piece(b""))
         return None
 
     return served_by
+
+
+def _posts(server: RawServer) -> list[Request]:
+    return [request for request in server.requests if request.path != "/v1/models"]
 
 
 @asynccontextmanager
@@ -82,7 +87,7 @@ async def test_upstream_is_sent_what_was_set_and_nothing_else(tmp_path: Path) ->
         await api.post(
             CHAT, says("hi", model="up/m", temperature=1.0, top_k=0, seed=7, min_p=0.1, stop=["x"], max_tokens=5)
         )
-    plain, tuned = (request.body for request in server.requests)
+    plain, tuned = (request.body for request in _posts(server))
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     assert plain == {"model": "m", "messages": [{"role": "user", "content": "hi"}], **streamed}
     assert {name: value for name, value in tuned.items() if name not in plain} == {
@@ -111,7 +116,7 @@ async def test_upstream_is_sent_tools_forms_and_switches_in_its_words(tmp_path: 
     async with _upstream(tmp_path, streams(*HELLO, delta("x", finish="stop", index=1))) as (api, server):
         for body in bodies:
             assert (await api.post(CHAT, body | {"model": "up/m"})).status_code == 200
-    tools, structured, regex, switches, scored = (request.body for request in server.requests)
+    tools, structured, regex, switches, scored = (request.body for request in _posts(server))
     assert tools["tools"] == [tool]
     assert tools["tool_choice"] == {"type": "function", "function": {"name": "f"}}
     assert tools["parallel_tool_calls"] is False
@@ -145,7 +150,7 @@ async def test_upstream_gets_templates_and_raw_text_as_completions(tmp_path: Pat
         echo = await api.post(TEXT, {"prompt": "Once", "logprobs": 1, "echo": True, "model": "up/m"})
     assert reply.json()["choices"][0]["message"]["content"] == "Hello"
     assert raw.json()["choices"][0]["text"] == "Hello"
-    posts = [request for request in server.requests if request.path != "/v1/models"]
+    posts = _posts(server)
     assert [request.path for request in posts] == ["/v1/completions"] * 2
     assert posts[0].body["prompt"] == "<user>hi<bot>"
     assert (posts[1].body["prompt"], posts[1].body["max_tokens"]) == ("Once", 3)
@@ -197,6 +202,67 @@ async def test_upstream_is_left_at_once_by_a_stop(tmp_path: Path) -> None:
     assert reply["choices"][0]["finish_reason"] == "stop"
 
 
+async def test_upstream_is_known_for_what_it_is_at_the_first_request(tmp_path: Path) -> None:
+    """What it lacks is named, not sent; what it cannot hold is refused before it is asked."""
+    server_of = _serves(streams(*HELLO), owned_by="vllm")
+    async with raw_server(server_of) as server, _before(tmp_path, server) as api:
+        reply = await api.post(CHAT, says("hi", model="up/m", mirostat_mode=2, top_k=5, logit_bias={"7": 1}))
+        assert reply.headers["x-ignored-parameters"] == "mirostat_mode"
+        (sent,) = _posts(server)
+        assert (sent.body["top_k"], sent.body["logit_bias"], "mirostat_mode" in sent.body) == (5, {"7": 1}, False)
+    async with raw_server(_serves(streams(*HELLO), owned_by="library")) as server, _before(tmp_path, server) as api:
+        refused = await api.post(CHAT, says("hi", model="up/m", guided_regex="[0-9]+"))
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "guided_regex")
+        assert not _posts(server)
+
+
+async def test_upstream_names_what_its_own_model_ignores(tmp_path: Path) -> None:
+    answer = sends(head(X_Ignored_Parameters="tfs, top_a"), *map(event, HELLO), event(b"[DONE]"), piece(b""))
+    async with _upstream(tmp_path, answer) as (api, _):
+        reply = await api.post(CHAT, says("hi", model="up/m", tfs=0.5, mirostat_mode=2))
+    assert reply.headers["x-ignored-parameters"] == "tfs"
+
+
+@pytest.mark.parametrize(
+    ("listed", "sent"),
+    [
+        ({"owned_by": "vllm"}, {"max_tokens": None}),
+        ({"owned_by": "user", "status": "loaded", "type": "chat"}, {"auto_max_new_tokens": True}),
+    ],
+    ids=["vllm", "ours"],
+)
+async def test_upstream_does_not_end_templated_chats_after_sixteen_tokens(
+    tmp_path: Path, listed: dict[str, str], sent: dict[str, Any]
+) -> None:
+    text = streams({"choices": [{"index": 0, "text": "Hello", "finish_reason": "stop"}]})
+    async with raw_server(_serves(text, **listed)) as server, _before(tmp_path, server) as api:
+        assert (await api.post(CHAT, says("hi", instruction_template_str="x"))).status_code == 200
+    (request,) = _posts(server)
+    bounds = {name: request.body[name] for name in ("max_tokens", "auto_max_new_tokens") if name in request.body}
+    assert bounds == sent
+
+
+async def test_upstream_that_is_removed_ends_its_reply_first(tmp_path: Path) -> None:
+    goes_on = asyncio.Event()
+
+    async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(head() + event(delta("Hel")))
+        await goes_on.wait()
+        writer.write(event(delta("lo", finish="stop")) + event(b"[DONE]") + piece(b""))
+
+    async with _upstream(tmp_path, answer) as (api, server):
+        asked = asyncio.create_task(api.post(CHAT, says("hi", model="up/m")))
+        async with asyncio.timeout(20):
+            await server.asked.wait()
+            await api.runtime.remote.remove("up")
+            goes_on.set()
+            assert (await asked).json()["choices"][0]["message"]["content"] == "Hello"
+        assert (await api.http.get("/v1/models")).json()["data"] == []
+        assert (await api.post(CHAT, says("hi", model="up/m"))).status_code == 503
+        await api.runtime.remote.put(UpstreamAddress("up", (server.url,)), "")
+        assert (await api.post(CHAT, says("hi", model="up/m"))).status_code == 200
+
+
 async def test_upstream_counts_tokens_where_it_can(tmp_path: Path) -> None:
     async def counts(request: Request, writer: asyncio.StreamWriter) -> None:
         found = request.path == "/tokenize"
@@ -242,7 +308,7 @@ async def test_upstream_gets_pictures_as_they_were_sent(tmp_path: Path, source: 
         assert (await api.post(CHAT, body)).status_code == 200
         answer = await api.post(RESPONSES, {"model": "up/m", "input": [{"role": "user", "content": asked}]})
         assert answer.status_code == 200
-    chat, response = (request.body["messages"][0]["content"] for request in server.requests)
+    chat, response = (request.body["messages"][0]["content"] for request in _posts(server))
     assert chat == [words("a"), shown, words("b"), plain]
     assert response == [words("a"), shown]
 
@@ -267,6 +333,6 @@ async def test_upstream_gets_the_pictures_of_messages(tmp_path: Path) -> None:
     async with _upstream(tmp_path, streams(*HELLO)) as (api, server):
         body = {"model": "up/m", "max_tokens": 5, "messages": [{"role": "user", "content": blocks}]}
         assert (await api.post(MESSAGES, body)).status_code == 200
-    (request,) = server.requests
+    (request,) = _posts(server)
     urls = [part["image_url"]["url"] for part in request.body["messages"][0]["content"]]
     assert urls == ["https://pictures.example/a.png", "data:image/webp;base64,AAEC/w=="]

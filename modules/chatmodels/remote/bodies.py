@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from modules.chatmodels.remote.dialects import Dialect, constraint_fields, translated
+from modules.chatmodels.remote.dialects import Dialect, constraint_fields, translated, without_end
 from modules.engine.types import Constraint
 from modules.errors import NotSupported
 from modules.messages import AudioPart, FilePart, ImagePart, Message, Part, TextPart, ToolSpec, ToolUse
@@ -49,6 +49,8 @@ def completion_body(request: CompletionRequest, model: str, dialect: Dialect = D
             param="echo",
         )
     body = {"model": model, "prompt": _prompts(request.prompts), **_generation(request, dialect)}
+    if request.limits.max_tokens is None:
+        body |= without_end(dialect)
     if request.logprobs is not None:
         body["logprobs"] = request.logprobs
     if request.suffix is not None:

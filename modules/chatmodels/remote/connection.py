@@ -29,6 +29,7 @@ _GRACE_SECONDS: Final = 2.0
 _MAX_BODY_BYTES: Final = 64 * 2**20
 _MAX_ERROR_BYTES: Final = 64 * 2**10
 _DONE: Final = b"[DONE]"
+_IGNORED: Final = "X-Ignored-Parameters"
 _LONGEST_WAIT_SECONDS: Final = 3600
 _NOT_THE_CALLERS_FAULT: Final = frozenset({401, 403, 407, 408})
 
@@ -104,7 +105,7 @@ class Connection:
         return UpstreamFailed(f"The upstream {self._name} reported a failure in its reply.")
 
     def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
+        if self._session is None or self._session.closed:
             headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
             if self._key:
                 headers["Authorization"] = f"Bearer {self._key}"
@@ -178,6 +179,12 @@ class UpstreamAnswer:
     def __init__(self, response: aiohttp.ClientResponse, connection: Connection) -> None:
         self._response = response
         self._connection = connection
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The parameters that a server of this program names as those that its model does not have."""
+        names = self._response.headers.get(_IGNORED, "").split(",")
+        return tuple(name for each in names if (name := each.strip()))
 
     async def objects(self, *, has_ended: Ended) -> AsyncGenerator[Mapping[str, Any], None]:
         """To the end of the answer. Closing the generator closes the connection at once. Raises ServiceError for what

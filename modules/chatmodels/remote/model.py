@@ -146,7 +146,7 @@ class RemoteModel:
             async for event in running:
                 if not has_started:
                     has_started = True
-                    yield started
+                    yield replace(started, unsupported=(*card.unsupported, *readers[-1].ignored))
                 is_done = is_done or isinstance(event, Done)
                 yield event
         if not has_started:
@@ -186,11 +186,14 @@ class RemoteModels:
     def __init__(self, upstream: Upstream, prompts: PromptBuilder) -> None:
         self.upstream = upstream
         self._prompts = prompts
+        self._uses = 0
+        self._is_retired = False
 
     @asynccontextmanager
     async def lease(self, name: str | None, *, keep_alive: float | None = None) -> AsyncIterator[RemoteModel]:
         """A name that is not listed is asked for all the same: servers know names that they do not list."""
-        yield RemoteModel(self.upstream, await self._listed(name), self._prompts)
+        async with self._used():
+            yield RemoteModel(self.upstream, await self._listed(name), self._prompts)
 
     def known_card(self, name: str | None) -> ChatModelCard | None:
         """Without a name that of the first one, which answers then."""
@@ -198,10 +201,27 @@ class RemoteModels:
         return remote_card(self.upstream.name, known) if known else None
 
     async def list_cards(self) -> tuple[ChatModelCard, ...]:
-        return tuple(remote_card(self.upstream.name, model) for model in await self.upstream.models())
+        async with self._used():
+            return tuple(remote_card(self.upstream.name, model) for model in await self.upstream.models())
+
+    async def retire(self) -> None:
+        """Closes when the last answer that is under way has ended."""
+        self._is_retired = True
+        if not self._uses:
+            await self.aclose()
 
     async def aclose(self) -> None:
         await self.upstream.aclose()
+
+    @asynccontextmanager
+    async def _used(self) -> AsyncIterator[None]:
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            if self._is_retired and not self._uses:
+                await self.aclose()
 
     async def _listed(self, name: str | None) -> UpstreamModel:
         if not name:
@@ -209,8 +229,7 @@ class RemoteModels:
             if not models:
                 raise NotLoaded(f"The upstream {self.upstream.name} lists no model. Check that its server runs.")
             return models[0]
-        known = next((model for model in self.upstream.known if model.name == name), None)
-        return known or UpstreamModel(name=name)
+        return await self.upstream.found(name)
 
 
 def remote_card(upstream: str, listed: UpstreamModel) -> ChatModelCard:

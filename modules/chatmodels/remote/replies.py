@@ -26,8 +26,11 @@ class ReplyReader:
     """The events of a reply with `choices` choices, whose text is divided as `reply_format` says.
 
     Feed it chunks, or the one body of a server that does not stream. What belongs to a choice that nobody asked for is
-    dropped. Ends of choices are kept for `close`, since servers count tokens after them.
+    dropped. Ends of choices are kept for `close`, since servers count tokens after them. `ignored` are parameters that the
+    server says it did not use.
     """
+
+    ignored: tuple[str, ...] = ()
 
     def __init__(self, choices: int, reply_format: ReplyFormat) -> None:
         self._choices = [_Choice(index, reply_format) for index in range(choices)]

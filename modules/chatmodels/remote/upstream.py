@@ -19,6 +19,8 @@ from modules.events import Event
 _log = logging.getLogger(__name__)
 _LIST_SECONDS: Final = 30.0
 _LIST_RETRY_SECONDS: Final = 5.0
+# How long a request waits to learn what kind of server it goes to.
+_LOOK_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,17 @@ class Upstream:
                 self._list_again_at = time.monotonic() + (_LIST_SECONDS if has_answer else _LIST_RETRY_SECONDS)
         return self._models
 
+    async def found(self, name: str) -> UpstreamModel:
+        """The model of that name. Servers know names that they do not list, and those that are not there yet are not waited
+        for: of such a model nothing is known but the name."""
+        if self._listed(name) is None and time.monotonic() >= self._list_again_at:
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self.models()
+            except TimeoutError:
+                self._list_again_at = time.monotonic() + _LIST_SECONDS
+        return self._listed(name) or UpstreamModel(name=name)
+
     async def reply(
         self, path: str, body: Mapping[str, Any], new_reader: Callable[[], ReplyReader], *, prefixes: Sequence[int] = ()
     ) -> AsyncGenerator[Event, None]:
@@ -96,12 +109,16 @@ class Upstream:
         assert replica is not None, "an upstream without servers"
         return await self._connection.json("POST", replica.url.removesuffix("/v1") + path, body)
 
+    def _listed(self, name: str) -> UpstreamModel | None:
+        return next((model for model in self._models if model.name == name), None)
+
     async def _attempt(
         self, replica: Replica, path: str, body: Mapping[str, Any], reader: ReplyReader
     ) -> AsyncGenerator[Event, None]:
         self._replicas.started(replica)
         try:
             answer = await self._connection.stream(replica.url + path, body)
+            reader.ignored = answer.ignored
             async with aclosing(answer.objects(has_ended=lambda: reader.has_ended)) as objects:
                 async for found in objects:
                     for event in self._read(reader, found):

@@ -9,6 +9,7 @@ from modules.models.downloads.plan import LOADABLE
 from modules.settings.values import Settings
 from modules.ui.model.benchmark import BenchmarkParts, benchmark_parts
 from modules.ui.model.parameters import LoadParameters
+from modules.ui.model.upstreams import UpstreamParts, upstream_parts
 from modules.ui.page.menus import name_menu
 
 OWN_TEMPLATE: Final = "The model's own"
@@ -35,6 +36,7 @@ class ModelParts:
     apply: gr.Button
     benchmark: BenchmarkParts
     parameters: LoadParameters
+    upstreams: UpstreamParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def model_parts(settings: Settings) -> ModelParts:
         apply=apply,
         benchmark=benchmark_parts(),
         parameters=parameters,
+        upstreams=upstream_parts(can_change=not settings.multi_user),
     )
 
 

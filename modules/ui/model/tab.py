@@ -9,6 +9,7 @@ from modules.ui.model.downloads import DownloadHandlers
 from modules.ui.model.handlers import ModelHandlers
 from modules.ui.model.kept import connect_kept
 from modules.ui.model.layout import DownloadParts, ModelParts, download_parts, model_parts
+from modules.ui.model.upstreams import connect_upstreams
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import current_tab
 
@@ -43,6 +44,7 @@ class ModelPages:
             return
         _connect_buttons(parts, handlers, entered, shown)
         connect_benchmark(parts.benchmark, page.runtime.models)
+        connect_upstreams(page, tab, parts.upstreams)
         connect_kept(page, tab, parts.parameters.delete_kept, parts.refresh)
         parts.save.click(handlers.save, entered, shown, **_QUIET)
 

@@ -1,5 +1,6 @@
 """Where a model goes: every option loads, changes nothing of what is computed, or is refused before the weights."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,37 +38,68 @@ async def reply(loader: LlamaCppLoader, path: Path, **changes: Any) -> str:
         return (await whole(engine, GENERATION)).text
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"n_cpu_moe": 2},
-        {"n_cpu_moe": 100},
-        {"cpu_moe": True},
-        {"override_tensor": (r"blk\.[01]\.ffn_.*=CPU", "attn=CPU")},
-        {"override_tensor": r"\.ffn_(up|down)_exps=CPU,output=CPU"},
-        {"device": "none"},
-        {"device": "None", "gpu_layers": 99},
-        {"main_gpu": 3, "split_mode": "none"},
-        {"tensor_split": (3.0, 1.0), "split_mode": "row"},
-        {"fit": False, "fit_target": 0},
-    ],
-    ids=str,
-)
+# Every option that says where a model's parts go; those of workers need some, and a build that knows them.
+PLACES: list[dict[str, Any]] = [
+    {"n_cpu_moe": 2},
+    {"n_cpu_moe": 100},
+    {"cpu_moe": True},
+    {"override_tensor": (r"blk\.[01]\.ffn_.*=CPU", "attn=CPU")},
+    {"override_tensor": r"\.ffn_(up|down)_exps=CPU,output=CPU"},
+    {"gpu_layers": 0},
+    {"gpu_layers": 2, "no_kv_offload": True},
+    {"device": "none"},
+    {"device": "None", "gpu_layers": 99},
+    {"main_gpu": 3, "split_mode": "none"},
+    {"tensor_split": (3.0, 1.0), "split_mode": "row"},
+    {"tensor_split": (1.0,), "split_mode": "layer"},
+    {"split_mode": "tensor"},
+    {"fit": False, "fit_target": 0},
+    {"no_mmap": True, "mlock": True},
+]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory, model_file: Callable[[str], Path]) -> Path:
+    """The same model in three files."""
+    folder = tmp_path_factory.mktemp("parts")
+    first = write_mixture(folder / "mixture.gguf", model_file(SMOLLM2), parts=3)
+    assert [path.name for path in sorted(folder.iterdir())] == [
+        f"mixture-0000{part}-of-00003.gguf" for part in (1, 2, 3)
+    ]
+    return first
+
+
+@pytest.fixture(scope="module")
+def said(llama_cpp: LlamaCppLoader, mixture: Path) -> str:
+    """By the model as it is loaded by itself."""
+    return asyncio.run(reply(llama_cpp, mixture))
+
+
+@pytest.mark.parametrize("changes", PLACES, ids=str)
+@pytest.mark.parametrize("files", ["mixture", "parts"])
 async def test_places_change_nothing_of_what_is_said(
-    llama_cpp: LlamaCppLoader, mixture: Path, changes: dict[str, Any]
+    llama_cpp: LlamaCppLoader, said: str, request: pytest.FixtureRequest, files: str, changes: dict[str, Any]
 ) -> None:
-    assert await reply(llama_cpp, mixture, **changes) == await reply(llama_cpp, mixture)
+    assert await reply(llama_cpp, request.getfixturevalue(files), **changes) == said
 
 
-async def test_model_in_three_files(
-    llama_cpp: LlamaCppLoader, mixture: Path, model_file: Callable[[str], Path], tmp_path: Path
+def test_every_place_is_tried() -> None:
+    tried = {name for changes in PLACES for name in changes}
+    assert tried | {"rpc", "numa"} == {
+        *("gpu_layers", "n_cpu_moe", "cpu_moe", "override_tensor", "device", "main_gpu", "split_mode", "tensor_split"),
+        *("no_kv_offload", "no_mmap", "mlock", "numa", "fit", "fit_target", "rpc"),
+    }
+    assert tried <= LlamaCppOptions.model_fields.keys()
+
+
+def test_a_part_that_is_missing_is_told_before_the_weights_are_read(
+    llama_cpp: LlamaCppLoader, parts: Path, tmp_path: Path
 ) -> None:
-    first = write_mixture(tmp_path / "mixture.gguf", model_file(SMOLLM2), parts=3)
-    assert first.name == "mixture-00001-of-00003.gguf"
-    assert await reply(llama_cpp, first, n_cpu_moe=1) == await reply(llama_cpp, mixture)
-    (tmp_path / "mixture-00002-of-00003.gguf").unlink()
+    for path in parts.parent.iterdir():
+        if "00002" not in path.name:
+            (tmp_path / path.name).symlink_to(path)
     with pytest.raises(LoadFailed, match="cannot load"):
-        llama_cpp.probe(llama_spec(first))
+        llama_cpp.probe(llama_spec(tmp_path / parts.name))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from modules.events import Content, Done, Event, FinishReason
 from modules.reply.format import PLAIN
 from tests.chatmodels.remote.raw_server import (
     Answer,
+    Request,
     delta,
     event,
     fails,
@@ -144,6 +146,42 @@ async def test_upstream_tries_another_server_before_the_first_token(answer: Answ
 async def test_upstream_that_cannot_be_reached() -> None:
     with pytest.raises(UpstreamUnavailable):
         await _outcome(NOWHERE)
+
+
+async def test_upstream_that_takes_no_connection() -> None:
+    """Its queue of connections is full, so that connecting takes for ever."""
+    with ExitStack() as sockets:
+        deaf = sockets.enter_context(socket.socket())
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        with pytest.raises(UpstreamUnavailable):
+            await _outcome(url, silence=0.5)
+        async with raw_server(streams(*HELLO)) as server:
+            assert await _outcome(url, server.url, silence=0.5) == "Hello"
+
+
+@pytest.mark.parametrize("before", [b"", head()], ids=["headers", "first token"])
+async def test_upstream_that_is_slow_is_waited_for(before: bytes) -> None:
+    goes_on = asyncio.Event()
+
+    async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(before)
+        await writer.drain()
+        await goes_on.wait()
+        writer.write((b"" if before else head()) + b"".join(map(event, HELLO)) + piece(b""))
+
+    async with raw_server(answer) as first, raw_server(streams(*HELLO)) as second:
+        outcome = asyncio.create_task(_outcome(first.url, second.url))
+        async with asyncio.timeout(20):
+            await first.asked.wait()
+            goes_on.set()
+            assert await outcome == "Hello"
+        assert not second.requests
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,10 @@ class ModelPicker:
 
     async def _remote_cards(self) -> tuple[list[ModelCard], list[str]]:
         """And the names of the servers that did not answer."""
-        answers = await asyncio.gather(*map(_cards_of, self._remote.values()))
-        found = dict(zip(self._remote, answers, strict=True))
+        # They may change while they are asked.
+        sources = dict(self._remote)
+        answers = await asyncio.gather(*map(_cards_of, sources.values()))
+        found = dict(zip(sources, answers, strict=True))
         silent = [name for name, cards in found.items() if not cards]
         return [card for cards in answers for card in cards], silent
 
