@@ -1,9 +1,11 @@
-"""The web page in a real Chromium: how fast it opens and what it asks for, how it feels while words stream into a long
-chat, what thousands of chats cost, and what a tab and the server hold after many replies.
+"""The web page in a real Chromium: how fast it opens and what it asks for, what follows the user's acts, how it feels while
+words stream into a long chat, what thousands of chats cost, and what a tab and the server hold after many replies.
 
 Usage: python -m bench.page [--rounds 5] [--chats 1000 10000] [--replies 200] [--before FOLDER] [--only opening ...]
+       python -m bench.page --only pace --model MODEL.gguf
 
-Needs Chromium and requirements/dev.txt. The model's part is played by the scripted backend in its own process. --before
+Needs Chromium and requirements/dev.txt. The model's part is played by the scripted backend in its own process, but for
+`pace`, which compares the speed that the page tells of with what a client of the API measures, on a real model. --before
 names a checkout of an earlier commit, which is measured in turn with this one.
 """
 
@@ -19,8 +21,10 @@ from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.page.acting import acting_figures
 from bench.page.lists import list_figures
 from bench.page.opening import opening_figures
+from bench.page.pace import pace_figures, write_settings
 from bench.page.serving import Figure, Server, serving, write_long_chat, write_many_chats
 from bench.page.streaming import memory_figures, streaming_figures
 from bench.servers import ROOT
@@ -39,6 +43,20 @@ _BEFORE: Final = ", before"
 def _opening(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
     with _servers(given, _prepare_nothing) as servers:
         yield from opening_figures(browser, servers, given.rounds, "empty")
+
+
+def _acting(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
+    with _servers(given, write_long_chat, is_alone=True) as servers:
+        yield from acting_figures(browser, servers[""], given.rounds)
+
+
+def _pace(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
+    if given.model is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_settings(Path(folder))
+        with serving(Path(folder), model=given.model) as server:
+            yield from pace_figures(browser, server, given.rounds)
 
 
 def _streaming(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
@@ -63,6 +81,8 @@ def _lists(browser: Browser, given: argparse.Namespace) -> Iterator[Figure]:
 
 _GROUPS: Final[Mapping[str, Callable[[Browser, argparse.Namespace], Iterator[Figure]]]] = {
     "opening": _opening,
+    "acting": _acting,
+    "pace": _pace,
     "streaming": _streaming,
     "memory": _memory,
     "lists": _lists,
@@ -103,6 +123,7 @@ def main() -> None:
     parser.add_argument("--chats", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--replies", type=int, default=200)
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--model", type=Path, help="for pace, which is left out without it")
     parser.add_argument("--only", nargs="+", choices=_GROUPS, default=list(_GROUPS))
     print("| what | measured | unit | goal |\n|---|---|---|---|")
     for figure in measured(parser.parse_args()):

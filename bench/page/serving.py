@@ -11,8 +11,9 @@ from typing import Final
 
 import psutil
 
-from bench.servers import ROOT, free_port
+from bench.servers import ROOT, THREADS, free_port
 
+_SCRIPTED: Final = ("--loader", "scripted", "--ctx-size", "1000000")
 MESSAGES: Final = 200
 _PARAGRAPH: Final = "Some words with **weight** and `code`, enough of them to fill a line or two of the page. " * 4
 _CODE: Final = "\n```python\ndef f(x: int) -> int:\n    return x + 1\n```\n"
@@ -28,8 +29,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """`api` is what comes before the API's paths, where it was asked for."""
+
     url: str
     process: psutil.Process
+    api: str = ""
 
     @property
     def cpu_seconds(self) -> float:
@@ -43,13 +47,18 @@ class Server:
         return float(self.process.memory_full_info().uss) / 1e6
 
 
+def _real(model: Path, api_port: int) -> list[str]:
+    where = ["--model-dir", str(model.parent.resolve()), "--model", model.name]
+    return [*where, "--api", "--api-port", str(api_port), "--threads", str(THREADS), "--ctx-size", "4096"]
+
+
 @contextmanager
-def serving(folder: Path, checkout: Path = ROOT) -> Iterator[Server]:
-    """The page over the scripted backend, once it answers."""
-    port = free_port()
+def serving(folder: Path, checkout: Path = ROOT, model: Path | None = None) -> Iterator[Server]:
+    """The page over the scripted backend, or over a model with the API beside it, once it answers."""
+    port, api_port = free_port(), free_port()
     command = [sys.executable, "server.py", "--user-data-dir", str(folder), "--listen-port", str(port)]
     process = subprocess.Popen(
-        [*command, "--loader", "scripted", "--ctx-size", "1000000"],
+        [*command, *(_SCRIPTED if model is None else _real(model, api_port))],
         cwd=checkout,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -60,7 +69,7 @@ def serving(folder: Path, checkout: Path = ROOT) -> Iterator[Server]:
         while "Web UI" not in process.stdout.readline():
             if process.poll() is not None:
                 raise RuntimeError(f"the server ended with code {process.returncode}")
-        yield Server(f"http://127.0.0.1:{port}/", psutil.Process(process.pid))
+        yield Server(f"http://127.0.0.1:{port}/", psutil.Process(process.pid), f"http://127.0.0.1:{api_port}/v1")
     finally:
         process.terminate()
         process.wait()

@@ -58,6 +58,24 @@ async def test_messages_wait_for_the_end_of_a_reply(chat: ChatPage) -> None:
     await expect(queue).to_have_count(0)
 
 
+async def test_message_with_a_file_waits_for_the_end_of_a_reply(chat: ChatPage, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("The password is swordfish.", encoding="utf-8")
+    note = chat.page.get_by_text("This message is sent when the reply is complete.")
+    await chat.write("slow 400")
+    await chat.growing()
+    await chat.page.locator("#box input[type=file]").set_input_files(tmp_path / "notes.txt")
+    await expect(chat.page.locator("#box .thumbnail-item")).to_have_count(1)
+    await chat.write("What is the password?")
+    await expect(note).to_be_visible()
+    await chat.page.get_by_role("button", name="Keep it").click()
+    await expect(note).to_have_count(0)
+    await expect(chat.box).to_have_value("What is the password?")
+    await chat.box.press("Enter")
+    await expect(chat.replies.last).to_contain_text("swordfish")
+    await expect(chat.box).to_have_value("")
+    await expect(chat.sent).to_have_count(2)
+
+
 async def test_failure_stands_at_its_message(chat: ChatPage) -> None:
     strip = chat.page.locator("#chat .strip")
     await chat.write("fail")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Any, Final
 
 import pytest
@@ -18,8 +19,20 @@ _SIZES: Final = [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="ph
 _TITLE: Final = "A long conversation"
 _AT_END: Final = """() => { const it = document.querySelector('#scroller');
   return it.scrollHeight > it.clientHeight && it.scrollHeight - it.scrollTop - it.clientHeight <= 2; }"""
+_TWO_FRAMES: Final = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _PARAGRAPHS: Final = "\n\n".join(
     f"Paragraph {number}. " + "Words that fill a line or two. " * 9 for number in range(30)
+)
+
+
+# How far above the end its reader is, and what is said then: lines of the box and of the reply.
+_HEIGHTS: Final = (0, 1500, 100_000)
+_MESSAGES: Final = (
+    "echo: short",
+    "echo: " + "many words " * 40,
+    "echo: one" + "\nand a line" * 12,
+    f"echo: {_PARAGRAPHS}",
+    "count 600",
 )
 
 
@@ -77,6 +90,26 @@ async def test_enter_brings_the_reader_to_the_message(browser: Browser, scripted
         await chat.page.wait_for_function(_AT_END)
         await chat.say("count 800")
         await chat.page.wait_for_function(_AT_END)
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("size", _SIZES)
+async def test_enter_leaves_no_gap_wherever_the_reader_was(
+    browser: Browser, scripted: Site, size: dict[str, int]
+) -> None:
+    async with _long_chat(browser, scripted, size) as chat:
+        for up, words in product(_HEIGHTS, _MESSAGES):
+            if up:
+                await chat.page.locator("#scroller").hover()
+                await chat.page.mouse.wheel(0, -up)
+                await expect(_jump(chat)).to_be_visible()
+            asked = await chat.sent.count()
+            await chat.write(words)
+            await expect(chat.sent).to_have_count(asked + 1)
+            await chat.page.evaluate(_TWO_FRAMES)
+            assert await chat.page.evaluate(_AT_END), (up, words[:20])
+            await chat.until_done()
+            await chat.page.wait_for_function(_AT_END)
 
 
 @pytest.mark.parametrize("size", _SIZES)

@@ -10,13 +10,15 @@ import pytest
 from modules.ui.app import build_blocks
 from modules.ui.page.languages import LANGUAGES, is_said, language_of, speaking, text, translated
 from tests.ui.open_page import open_page
-from tests.ui.visible_texts import UI, of_components, of_handlers, of_scripts
+from tests.ui.visible_texts import UI, of_components, of_handlers, of_scripts, written_in_scripts
 
 # The name of the model that is loaded here.
 _NAMES: Final = frozenset({"scripted"})
 _KEYS: Final = frozenset({"Ctrl", "Alt", "Shift", "Esc", "Enter", "Backspace"})
 # Of buttons that Gradio names itself.
 _NATIVE: Final = frozenset({"Copy message", "Retry", "Edit", "Undo"})
+# What nobody sees.
+_OF_SCRIPTS: Final = frozenset({"the menu is not there yet"})
 _VALUE: Final = re.compile(r"\{\w+\}")
 
 
@@ -31,6 +33,12 @@ async def test_every_text_is_said_in_each_language_and_no_other_is(tmp_path: Pat
     unused = LANGUAGES[language].keys() - shown - _NATIVE
     sources = "\n".join(file.read_text("utf-8") for file in (*UI.rglob("*.py"), *UI.rglob("*.js")))
     assert {each for each in unused if json.dumps(each, ensure_ascii=False)[1:-1] not in sources} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_scripts_say_nothing_in_english_only(language: str) -> None:
+    """Not even where `text` was forgotten, or where values stand within the words."""
+    assert written_in_scripts() - LANGUAGES[language].keys() - _OF_SCRIPTS == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

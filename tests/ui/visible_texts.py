@@ -24,6 +24,14 @@ _SCRIPT_NAME: Final = re.compile(r"\b(?:label|group|title|heading|detail): \"((?
 _SCRIPT_TEXT: Final = re.compile(r"window\.text\(\s*\"((?:[^\"\\]|\\.)*)\"|\btext\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
 
+# Literals of a script, and those that are words for people. What is left is said by the platform: keys, errors, headers.
+_COMMENT: Final = re.compile(r"^\s*(?://|\*|/\*\*).*$|\s// .*$|/\*\*? @.*?\*/", re.MULTILINE)
+_LITERAL: Final = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|`((?:[^`\\]|\\.)*)`")
+_WORDS: Final = re.compile(r"[A-Z][a-z]+(?:[ ,.:…]|$)|.*?\b[a-z]{2,} [a-z]{2,} [a-z]")
+_IN_BRACES: Final = re.compile(r"\$\{(?:[^{}]|\{[^{}]*\})*\}")
+_OF_PLATFORM: Final = re.compile(r"[<\n]|\\n|^(?:Escape|Tab|Enter|Arrow|Unidentified|Files|Error: .*)$")
+
+
 def of_components(config: Mapping[str, Any]) -> set[str]:
     """As `modules/ui/languages/choose.js` and `modules/ui/page/languages.py` translate them."""
     return {
@@ -53,6 +61,14 @@ def of_scripts() -> set[str]:
     said += [each for source in sources for each in _SCRIPT_TABLE.findall(source)]
     named = (name for source in sources for name in _SCRIPT_NAME.findall(source))
     return {each.replace('\\"', '"') for each in (*said, *named) if _LETTER.search(each) and not each.islower()}
+
+
+def written_in_scripts() -> set[str]:
+    """Every literal of the page's scripts that is for people, shown through `text` or not; values in it as ${}."""
+    sources = [_COMMENT.sub("", file.read_text("utf-8")) for file in (UI / "assets").rglob("*.js")]
+    literals = {one or other for source in sources for one, other in _LITERAL.findall(source)}
+    said = {_IN_BRACES.sub("${}", each).replace('\\"', '"') for each in literals}
+    return {each for each in said if _WORDS.match(each) and not _OF_PLATFORM.search(each)}
 
 
 def of_handlers(files: Iterable[Path] | None = None) -> set[str]:

@@ -13,7 +13,7 @@ from modules.errors import BadRequest
 from modules.library.chats.history import ChatTurn, Side
 from modules.library.chats.organised import LinkedChat
 from modules.ui.page.languages import text
-from modules.ui.replies.figures import rate_of
+from modules.ui.replies.figures import rate_of, seconds_of
 
 # What the page's script and the server say to each other.
 _BRIDGE: Final = """
@@ -169,7 +169,7 @@ def _tokens(count: int) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:,.2f} s" if seconds else ""
+    return seconds_of(seconds) if seconds else ""
 
 
 def _number(receipt: Mapping[str, object], *path: str, form: str) -> str:

@@ -17,6 +17,7 @@ from modules.library.chats.history import Attachment, History
 from modules.settings.values import Settings
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown
+from modules.ui.page.languages import text
 from modules.ui.page.page import Page
 from modules.ui.replies.requests import chat_request
 
@@ -49,22 +50,22 @@ class Meter:
             return {}
         settings = self._page.saved_settings.checked(self._page.inputs.values(entered))
         box = entered.get(self._middle.composer.box) or {}
-        text, paths = str(box.get("text") or ""), [Path(str(each)) for each in box.get("files") or ()]
+        words, paths = str(box.get("text") or ""), [Path(str(each)) for each in box.get("files") or ()]
         read = [await self._read(path) for path in paths]
         try:
             history = await self._screen.history(await self._screen.tab(entered, settings), settings)
-            told = await self._told(settings, history, text, [each for each, _ in read if each is not None])
+            told = await self._told(settings, history, words, [each for each, _ in read if each is not None])
         except ServiceError:
             return {}
         files = [file for _, file in read]
         return {self._middle.composer.meter: json.dumps({**told, "files": [_stored(file) for file in files]})}
 
     async def _told(
-        self, settings: Settings, history: History, text: str, attachments: Sequence[Attachment]
+        self, settings: Settings, history: History, words: str, attachments: Sequence[Attachment]
     ) -> dict[str, object]:
         card = await self._page.runtime.chat.card()
-        is_draft = bool(text.strip() or attachments)
-        asked = session.with_message(history, text, attachments=attachments) if is_draft else history
+        is_draft = bool(words.strip() or attachments)
+        asked = session.with_message(history, words, attachments=attachments) if is_draft else history
         whole = await self._count(settings, asked) if session.messages(asked) else 0
         before = await self._count(settings, history) if is_draft and session.messages(history) else 0
         system = await self._tokens(settings.custom_system_message)
@@ -83,20 +84,20 @@ class Meter:
         user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
         return len(await self._page.runtime.chat.encode_chat(chat_request(settings, history, user)))
 
-    async def _tokens(self, text: str) -> int:
-        return len(await self._page.runtime.chat.encode(text, add_bos=False)) if text.strip() else 0
+    async def _tokens(self, words: str) -> int:
+        return len(await self._page.runtime.chat.encode(words, add_bos=False)) if words.strip() else 0
 
     async def _read(self, path: Path) -> tuple[Attachment | None, DraftFile]:
         try:
             read = await read_attachment(path.name, await asyncio.to_thread(path.read_bytes))
         except (ServiceError, OSError) as error:
-            problem = error.message if isinstance(error, ServiceError) else "The file is gone. Attach it again."
+            problem = error.message if isinstance(error, ServiceError) else text("The file is gone. Attach it again.")
             return None, DraftFile(name=path.name, kind="file-text", problem=problem)
         if not read.is_image:
             return read, DraftFile(name=path.name, kind="file-text", tokens=await self._tokens(read.content))
         card = self._page.runtime.models.state.card
         is_blind = card is not None and MediaKind.IMAGE not in card.modalities
-        return None, DraftFile(name=path.name, kind="image", problem=_BLIND if is_blind else "")
+        return None, DraftFile(name=path.name, kind="image", problem=text(_BLIND) if is_blind else "")
 
 
 def _stored(file: DraftFile) -> dict[str, object]:

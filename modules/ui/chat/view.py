@@ -19,10 +19,11 @@ from modules.library.chats.history import Attachment, ChatTurn, History, Side
 from modules.messages import Message, Role, ToolCall
 from modules.ui.branches.tokens import key_of
 from modules.ui.knowledge.links import with_links
+from modules.ui.page import languages
 from modules.ui.page.escape import shown_markdown
 from modules.ui.page.image_tool import picture_name
 from modules.ui.replies.draft import CallSoFar, ReplyDraft, divided
-from modules.ui.replies.figures import EXACT_BELOW, rate_of
+from modules.ui.replies.figures import rate_of, seconds_of
 from modules.ui.replies.marks import Fact, Part
 
 APPROVALS: Final = ("Approve", "Always approve", "Reject")
@@ -38,9 +39,6 @@ _ENDED: Final = {
     "stopped": "Stopped",
     "incomplete": "Interrupted",
 }
-_READING: Final = "Processing the prompt … {share:.0%}"
-
-
 _MADE: Final = "The picture that was made"
 
 _Shown = tuple[Part, ChatMessage]
@@ -113,14 +111,17 @@ def failed_message(reason: str) -> ChatMessage:
 def _under_way(draft: ReplyDraft) -> Iterator[ChatMessage]:
     if draft.reasoning:
         is_open = not draft.content
-        yield _folded("Thinking …" if is_open else "Thought", draft.reasoning, is_open=is_open)
+        title = languages.text("Thinking …") if is_open else languages.text("Thought")
+        yield _folded(title, draft.reasoning, is_open=is_open)
     if draft.content:
         yield _text("assistant", shown_markdown(draft.content))
     yield from (_call(call) for call in draft.calls)
 
 
 def _waiting(draft: ReplyDraft) -> str:
-    return "…" if draft.reading is None else _READING.format(share=draft.reading)
+    if draft.reading is None:
+        return "…"
+    return languages.text("Processing the prompt … {share}", share=f"{draft.reading:.0%}")
 
 
 def _rows(history: History, picture: Picture, cited: frozenset[int]) -> Iterator[tuple[ChatMessage, Fact]]:
@@ -141,7 +142,7 @@ def _reply(turn: ChatTurn, picture: Picture, cited: frozenset[int]) -> Iterator[
     yield from _tool_messages(turn.tool_messages, picture)
     reasoning, content = divided(turn.text)
     if reasoning:
-        yield Part.THOUGHT, _folded("Thought", reasoning)
+        yield Part.THOUGHT, _folded(languages.text("Thought"), reasoning)
     if content:
         shown = content if _is_plain(turn) else divided(html.unescape(turn.visible))[1]
         yield Part.TEXT, _text("assistant", shown_markdown(with_links(shown, cited) if cited else shown))
@@ -172,7 +173,7 @@ def _fact(row: int, side: Side, part: Part, turn: ChatTurn) -> Fact:
 def pace_of(turn: ChatTurn) -> str:
     """How fast it was written, how long it is, and how long its first token took."""
     waited = turn.outcome.waited
-    first = f"{waited:.{1 if waited < EXACT_BELOW else 0}f} s" if waited else ""
+    first = seconds_of(waited) if waited else ""
     return " · ".join(filter(None, (rate_of(turn.tokens, turn.seconds, turn.outcome), _length(turn.tokens), first)))
 
 
@@ -182,10 +183,11 @@ def _length(tokens: int) -> str:
 
 def info_of(turn: ChatTurn) -> str:
     """By which model and when, why it ended, and with which entries of lorebooks."""
-    ended = _ENDED.get(turn.outcome.finish, "")
-    whole = f"{turn.seconds:,.1f} s in all" if turn.tokens and turn.seconds else ""
-    prompt = f"{turn.outcome.prompt_tokens:,} tokens of prompt" if turn.outcome.prompt_tokens else ""
-    lore = f"Lorebook: {turn.lore}" if turn.lore else ""
+    text, asked = languages.text, turn.outcome.prompt_tokens
+    ended = text(_ENDED[turn.outcome.finish]) if turn.outcome.finish in _ENDED else ""
+    whole = text("{seconds} s in all", seconds=f"{turn.seconds:,.1f}") if turn.tokens and turn.seconds else ""
+    prompt = text("{count} tokens of prompt", count=f"{asked:,}") if asked else ""
+    lore = text("Lorebook: {entries}", entries=turn.lore) if turn.lore else ""
     return " · ".join(filter(None, (turn.model, turn.timestamp, whole, prompt, ended, lore)))
 
 
@@ -200,11 +202,8 @@ def _attachment(attachment: Attachment, picture: Picture) -> str:
         return f"![{name}]({url})"
     if attachment.type == KNOWLEDGE:
         return _passages(attachment, name)
-    return (
-        f"`📎 {name} (in passages, because it is too long for the context)`"
-        if is_in_passages(attachment)
-        else f"`📎 {name}`"
-    )
+    cut = languages.text("in passages, because it is too long for the context")
+    return f"`📎 {name} ({cut})`" if is_in_passages(attachment) else f"`📎 {name}`"
 
 
 def _passages(attachment: Attachment, name: str) -> str:
@@ -212,7 +211,11 @@ def _passages(attachment: Attachment, name: str) -> str:
     sources = attachment.extra.get(SOURCES)
     found = sources if isinstance(sources, list) else []
     first = found[0].get("number") if found and isinstance(found[0], dict) else None
-    label = f"{len(found)} passage{'' if len(found) == 1 else 's'} from {name}"
+    one, several = (
+        languages.text("1 passage from {name}", name=name),
+        languages.text("{count} passages from {name}", count=len(found), name=name),
+    )
+    label = one if len(found) == 1 else several
     return f"[{label}](#cite-{first})" if isinstance(first, int) else f"`{label}`"
 
 
@@ -225,7 +228,7 @@ def _tool_messages(messages: Iterable[Message], picture: Picture | None = None) 
         if message.role is not Role.ASSISTANT:
             continue
         if message.reasoning:
-            yield Part.TOOL, _folded("Thought", message.reasoning)
+            yield Part.TOOL, _folded(languages.text("Thought"), message.reasoning)
         if message.text.strip():
             yield Part.TOOL, _text("assistant", shown_markdown(message.text))
         for call in message.tool_calls:
@@ -233,15 +236,16 @@ def _tool_messages(messages: Iterable[Message], picture: Picture | None = None) 
             yield Part.TOOL, _call(CallSoFar(call=call, answer=answer))
             name = picture_name(call.name, answer or "")
             if name and picture and (url := picture(Attachment(name=name, type="image", image_id=name))):
-                yield Part.TOOL, _text("assistant", f"![{_MADE}]({url})")
+                yield Part.TOOL, _text("assistant", f"![{languages.text(_MADE)}]({url})")
 
 
 def _call(so_far: CallSoFar) -> ChatMessage:
     asked = f"```json\n{_fenced(_pretty(so_far.call.arguments))}\n```"
     answer = so_far.answer
     answered = "" if answer is None else f"\n\n```\n{_fenced(answer[:_MAX_SHOWN_RESULT])}\n```"
-    options = [{"label": label, "value": label} for label in APPROVALS] if so_far.waits else None
-    title = f"Allow {_plain_name(so_far.call)}?" if so_far.waits else _told_call(so_far)
+    options = [{"label": languages.text(each), "value": each} for each in APPROVALS] if so_far.waits else None
+    asks = languages.text("Allow {tool}?", tool=_plain_name(so_far.call))
+    title = asks if so_far.waits else _told_call(so_far)
     return ChatMessage(
         role="assistant",
         content=[TextMessage(text=asked + answered)],
@@ -257,9 +261,9 @@ def _told_call(so_far: CallSoFar) -> str:
     if answer is None:
         went = ""
     elif answer.startswith("Error:"):
-        went = f": failed, {_in_short(answer.removeprefix('Error:'), _MAX_TITLE_ANSWER)}"
+        went = f": {languages.text('failed')}, {_in_short(answer.removeprefix('Error:'), _MAX_TITLE_ANSWER)}"
     elif answer == REJECTED:
-        went = ": rejected"
+        went = f": {languages.text('rejected')}"
     else:
         went = f": {_in_short(answer, _MAX_TITLE_ANSWER)}"
     return f"{_plain_name(so_far.call)}({asked}){went}"

@@ -21,6 +21,12 @@ def rate_of(tokens: int, seconds: float, outcome: Outcome) -> str:
     return f"{rate:,.{1 if rate < EXACT_BELOW else 0}f} tok/s"
 
 
+def seconds_of(seconds: float) -> str:
+    """To a twentieth at least, however short: nobody could tell a tenth of a second from half of it otherwise."""
+    decimals = next((each for most, each in ((0.1, 3), (10, 2), (EXACT_BELOW, 1)) if seconds < most), 0)
+    return f"{seconds:,.{decimals}f} s"
+
+
 def live_text(draft: ReplyDraft) -> str:
     """Of a reply that is being written."""
     figures = (rate_of(draft.tokens, draft.seconds, draft.outcome), f"{draft.tokens:,} tok")

@@ -8,9 +8,10 @@ import pytest
 from gradio.components.chatbot import Message as ChatMessage
 
 from modules.chat.session import session
-from modules.library.chats.history import Attachment, History, Side
+from modules.library.chats.history import Attachment, History, Outcome, Side
 from modules.messages import Message, Role, TextPart, ToolCall
 from modules.ui.chat.view import APPROVALS, facts_json, live_messages, view_of, without_last_reply
+from modules.ui.page.languages import speaking
 from modules.ui.replies.draft import CallSoFar, ReplyDraft
 from modules.ui.replies.marks import Part
 
@@ -60,6 +61,25 @@ def test_thoughts_are_folded_and_tags_are_text() -> None:
 def test_pace_has_decimals_only_where_they_tell_something(tokens: int, seconds: float, pace: str) -> None:
     history = session.with_reply(session.with_message(History(), "Hi"), "Hello", tokens=tokens, seconds=seconds)
     assert view_of(history, no_picture).facts[-1].pace == pace
+
+
+@pytest.mark.parametrize(
+    ("waited", "shown"),
+    [(0.0432, "0.043 s"), (0.362, "0.36 s"), (3.04, "3.04 s"), (12.34, "12.3 s"), (123.4, "123 s")],
+)
+def test_time_to_the_first_token_is_told_to_a_twentieth(waited: float, shown: str) -> None:
+    outcome = Outcome(waited=waited, writing=1.0)
+    history = session.with_reply(
+        session.with_message(History(), "Hi"), "Hello", tokens=11, seconds=2.0, outcome=outcome
+    )
+    assert view_of(history, no_picture).facts[-1].pace == f"10.0 tok/s · 11 tok · {shown}"
+
+
+@pytest.mark.parametrize(("language", "shown"), [("en", "Thought"), ("de", "Nachgedacht")])
+def test_what_the_page_says_of_replies_is_in_its_language(language: str, shown: str) -> None:
+    with speaking(language):
+        view = view_of(talk(), no_picture)
+    assert metadata(view.messages[1])["title"] == shown
 
 
 def test_facts_are_found_by_number_only() -> None:

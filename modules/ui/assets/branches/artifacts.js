@@ -1,7 +1,7 @@
 // Code that can be seen at work: HTML, SVG, diagrams and Markdown out of replies, in a pane at the right.
 (() => {
   "use strict";
-  const KINDS = /** @type {const} */ ({ html: "HTML", svg: "SVG", mermaid: "Diagram", markdown: "Markdown" });
+  const KINDS = /** @type {const} */ ({ html: "HTML", svg: "SVG", mermaid: window.text("Diagram"), markdown: "Markdown" });
   const ENDINGS = { html: "html", svg: "svg", mermaid: "mmd", markdown: "md" };
   const TYPES = { html: "text/html", svg: "image/svg+xml", mermaid: "text/plain", markdown: "text/markdown" };
   const DRAWING_MS = 5000;
@@ -117,7 +117,7 @@
     const end = performance.now() + DRAWING_MS;
     while (!artifact.block.querySelector("svg") && performance.now() < end) await new Promise((done) => setTimeout(done, 100));
     const drawn = artifact.block.querySelector("svg");
-    const picture = drawn ? new XMLSerializer().serializeToString(drawn) : "<p>This diagram cannot be drawn. Its source may have an error.</p>";
+    const picture = drawn ? new XMLSerializer().serializeToString(drawn) : `<p>${window.text("This diagram cannot be drawn. Its source may have an error.")}</p>`;
     return `<style>html,body{margin:0;height:100%}body{display:grid;place-items:center;font:16px system-ui,sans-serif;background:#fff;color:#1e293b}svg{max-width:96vw!important;max-height:96vh;width:96vw;height:auto}</style>${picture}`;
   };
 
@@ -127,36 +127,36 @@
     const place = list.findIndex((each) => each.block === artifact.block);
     const body = element("div", { className: "artifact-body" });
     const views = [false, true].map((isSource) => {
-      const button = element("button", { type: "button", "aria-pressed": String(isSource === showsSource) }, isSource ? "Source" : "Preview");
+      const button = element("button", { type: "button", "aria-pressed": String(isSource === showsSource) }, isSource ? window.text("Source") : window.text("Preview"));
       button.addEventListener("click", () => draw(artifact, isSource));
       return button;
     });
     const numbers = list.length > 1 && element(
       "span", { className: "artifact-versions" },
-      action("Earlier version", "chevron-left", () => turn(-1)), `${place + 1}/${list.length}`, action("Later version", "chevron-right", () => turn(1)),
+      action(window.text("Earlier version"), "chevron-left", () => turn(-1)), `${place + 1}/${list.length}`, action(window.text("Later version"), "chevron-right", () => turn(1)),
     );
     const header = element(
       "header", {},
       element("h2", { title: artifact.title }, artifact.title), numbers,
       element("span", { className: "artifact-views", role: "group", "aria-label": window.text("View") }, ...views),
-      action("Copy source", "copy", () => navigator.clipboard.writeText(artifact.source)),
-      action("Download", "download", () => save(artifact)),
-      action("Close preview", "x", close),
+      action(window.text("Copy source"), "copy", () => navigator.clipboard.writeText(artifact.source)),
+      action(window.text("Download"), "download", () => save(artifact)),
+      action(window.text("Close preview"), "x", close),
     );
     const pane = open?.pane ?? element("aside", { id: "artifact", "aria-label": window.text("Preview") });
     if (!pane.isConnected) document.body.append(pane);
-    const had = document.activeElement && pane.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent : "Close preview";
+    const had = document.activeElement && pane.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent : window.text("Close preview");
     pane.replaceChildren(header, body);
     open = { pane, shown: artifact, showsSource, isNewest: place === list.length - 1 };
     document.documentElement.setAttribute("data-artifact", "");
     makeRoom();
     [...header.querySelectorAll("button")].find((each) => (each.getAttribute("aria-label") ?? each.textContent) === had)?.focus();
     if (showsSource) {
-      body.append(element("pre", { tabIndex: 0 }, element("code", {}, artifact.source || "The source is not known any more. Reload the page.")));
+      body.append(element("pre", { tabIndex: 0 }, element("code", {}, artifact.source || window.text("The source is not known any more. Reload the page."))));
       return;
     }
     const content = await contentOf(artifact);
-    if (open?.shown === artifact && body.isConnected) body.replaceChildren(window.sealedFrame(content, `Preview of ${artifact.title}`));
+    if (open?.shown === artifact && body.isConnected) body.replaceChildren(window.sealedFrame(content, window.text("Preview of {title}", { title: artifact.title })));
   };
 
   // ---- Buttons at the blocks.
@@ -171,7 +171,7 @@
     }
     // What stands in a diagram before it is drawn is taken for its source.
     if (kind === "mermaid" && block.matches(".mermaid") && !block.querySelector("svg")) return;
-    const button = element("button", { type: "button", className: "artifact-open", title: window.text("Open preview"), "aria-label": `Open preview: ${KINDS[kind]}` }, "▷");
+    const button = element("button", { type: "button", className: "artifact-open", title: window.text("Open preview"), "aria-label": window.text("Open preview: {kind}", { kind: KINDS[kind] }) }, "▷");
     button.addEventListener("click", () => {
       const artifact = artifactOf(block);
       opener = button;

@@ -22,15 +22,16 @@
   /** Blanks as marks, so that they can be seen.
    * @param {string | null} text */
   const shown = (text) => {
-    if (text === null) return "part of a character";
+    if (text === null) return window.text("part of a character");
     return text.replaceAll("\n", "↵").replaceAll("\t", "⇥").replace(/^ | $/g, "␣") || "∅";
   };
 
   /** @param {TokenCandidate} candidate @param {boolean} isTaken @param {() => void} take */
   const row = (candidate, isTaken, take) => {
     const [text, logprob, isEnd] = candidate;
-    const word = isEnd ? "End of the reply" : shown(text);
-    const label = isTaken ? `${word}, ${percent(logprob)}, as it is` : `Take ${word} instead, ${percent(logprob)}`;
+    const word = isEnd ? window.text("End of the reply") : shown(text);
+    const said = { word, share: percent(logprob) };
+    const label = isTaken ? window.text("{word}, {share}, as it is", said) : window.text("Take {word} instead, {share}", said);
     const bar = element("span", { className: "share", "aria-hidden": "true" });
     bar.style.inlineSize = `${Math.max(2, 100 * Math.exp(logprob))}%`;
     const made = element(
@@ -112,8 +113,8 @@
         }),
       );
       const heading = element("p", {}, element("span", { className: "word" }, shown(text)), ` ${logprob === null ? "" : percent(logprob)}`);
-      frame.setAttribute("aria-label", `In place of ${shown(text)}`);
-      const hint = candidates.length ? "Take this word instead:" : "No alternatives are known.";
+      frame.setAttribute("aria-label", window.text("In place of {word}", { word: shown(text) }));
+      const hint = candidates.length ? window.text("Take this word instead:") : window.text("No alternatives are known.");
       frame.replaceChildren(heading, element("p", { className: "hint" }, hint), element("ul", {}, ...rows));
       if (!frame.matches(":popover-open")) frame.showPopover();
       put(anchor);

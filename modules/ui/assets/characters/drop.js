@@ -89,12 +89,18 @@
     return make("ul", { className: "card-notes" }, ...notes.map((note) => make("li", { textContent: note })));
   };
   const ABOUT = {
-    added: (news) => ({ title: `${news.name} is imported`, text: "", talk: true }),
-    known: (news) => ({ title: `${news.name} is here already`, text: "The file says the same as the character that you have.", talk: true }),
-    taken: (news) => ({ title: `There is a character called ${news.file}`, text: "The file holds another version of it.", asks: true }),
+    added: (news) => ({ title: window.text("{name} is imported", { name: news.name }), text: "", talk: true }),
+    known: (news) => ({
+      title: window.text("{name} is here already", { name: news.name }),
+      text: window.text("The file says the same as the character that you have."), talk: true,
+    }),
+    taken: (news) => ({
+      title: window.text("There is a character called {name}", { name: news.file }),
+      text: window.text("The file holds another version of it."), asks: true,
+    }),
     lorebook: (news) => ({
-      title: `The lorebook ${news.file} is imported`,
-      text: `It has ${news.entries} entries. Choose it under Lorebooks in the chat's settings.`,
+      title: window.text("The lorebook {name} is imported", { name: news.file }),
+      text: window.text("It has {count} entries. Choose it under Lorebooks in the chat's settings.", { count: news.entries }),
     }),
     failed: (news) => ({ title: window.text("The file was not imported"), text: news.message }),
   };
@@ -110,7 +116,7 @@
       const about = ABOUT[news.kind]?.(news);
       if (!about) return;
       const make = window.overlay.element;
-      const notes = [...(news.notes ?? []), ...(news.unused?.length ? [`kept but not used: ${news.unused.join(", ")}`] : [])];
+      const notes = [...(news.notes ?? []), ...(news.unused?.length ? [window.text("kept but not used: {names}", { names: news.unused.join(", ") })] : [])];
       window.overlay.open({
         title: about.title,
         size: "small",

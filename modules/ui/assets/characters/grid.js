@@ -53,13 +53,13 @@
       : make("span", { className: "letter", textContent: card.name.slice(0, 1).toUpperCase(), "aria-hidden": "true" });
     const talk = make(
       "button",
-      { type: "button", className: "talk", title: card.broken ? card.text : `Talk to ${card.name}`, disabled: card.broken },
+      { type: "button", className: "talk", title: card.broken ? card.text : window.text("Talk to {name}", { name: card.name }), disabled: card.broken },
       picture,
       make("span", { className: "name", textContent: card.name }),
       make("span", { className: "text", textContent: card.text }),
     );
     talk.addEventListener("click", () => window.talkTo(card.file));
-    const more = make("button", { type: "button", className: "more", textContent: "⋯", "aria-label": `More for ${card.name}` });
+    const more = make("button", { type: "button", className: "more", textContent: "⋯", "aria-label": window.text("More for {name}", { name: card.name }) });
     more.addEventListener("click", () => window.overlay.menu(more, acts(card), { label: card.name }));
     const made = make("li", { className: "tile" }, talk, more);
     made.addEventListener("contextmenu", (event) => {

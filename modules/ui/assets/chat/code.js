@@ -25,9 +25,10 @@
   };
   const fold = (block, lines) => {
     block.classList.add("is-folded");
-    const made = button(`Show all ${lines} lines`, () => {
+    const all = window.text("Show all {lines} lines", { lines });
+    const made = button(all, () => {
       const isFolded = block.classList.toggle("is-folded");
-      made.textContent = isFolded ? `Show all ${lines} lines` : "Show less";
+      made.textContent = isFolded ? all : window.text("Show less");
       made.setAttribute("aria-expanded", String(!isFolded));
     });
     made.setAttribute("aria-expanded", "false");
@@ -41,9 +42,9 @@
     const language = /language-(\S+)/.exec(code.className)?.[1] ?? "";
     const made = document.createElement("div");
     made.className = "code-head";
-    const wrapping = button("Wrap", () => wrap(block, wrapping));
+    const wrapping = button(window.text("Wrap"), () => wrap(block, wrapping));
     wrapping.setAttribute("aria-pressed", "false");
-    const saving = button("Download", () => save(code, language));
+    const saving = button(window.text("Download"), () => save(code, language));
     made.append(Object.assign(document.createElement("span"), { className: "code-language", textContent: language || "text" }), wrapping, saving);
     block.prepend(made);
     const copy = block.querySelector(".copy_code_button");

@@ -58,8 +58,8 @@
       dot(chat), make("span", { className: "chat-title" }, chat.title), passage(chat),
     );
     if (chat.id === shown.chat) link.setAttribute("aria-current", "page");
-    const tags = (chat.tags ?? []).map((tag) => make("button", { type: "button", className: "chat-tag", tabIndex: -1, title: `Show chats with #${tag}` }, `#${tag}`));
-    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": `Actions for ${chat.title}`, title: window.text("Actions") }, "⋯");
+    const tags = (chat.tags ?? []).map((tag) => make("button", { type: "button", className: "chat-tag", tabIndex: -1, title: window.text("Show chats with #{tag}", { tag }) }, `#${tag}`));
+    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": window.text("Actions for {name}", { name: chat.title }), title: window.text("Actions") }, "⋯");
     return [link, ...(tags.length ? [make("span", { className: "chat-tags" }, ...tags)] : []), more];
   };
   /** @param {ChatSection} section */
@@ -68,7 +68,7 @@
     const button = make("button", { type: "button", className: "chat-group", tabIndex: -1, "aria-expanded": String(isOpen) },
       make("span", { className: "chat-chevron", "aria-hidden": "true" }), make("span", { className: "chat-group-name" }, section.label));
     if (section.kind === "folder" && section.chats.length) button.append(make("span", { className: "chat-count", "aria-hidden": "true" }, String(section.chats.length)));
-    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": `Actions for the folder ${section.label}`, title: window.text("Actions") }, "⋯");
+    const more = make("button", { type: "button", className: "chat-more", tabIndex: -1, "aria-haspopup": "menu", "aria-label": window.text("Actions for the folder {name}", { name: section.label }), title: window.text("Actions") }, "⋯");
     return section.kind === "folder" ? [button, more] : [button];
   };
   /** @param {string} key @param {string} said @param {() => HTMLElement} create @param {() => Node[]} fill */
@@ -105,7 +105,7 @@
     return item;
   };
   const note = () => {
-    const text = found ? (found.chats.length ? "" : `Nothing found for “${words}”.`) : list.problem;
+    const text = found ? (found.chats.length ? "" : window.text("Nothing found for “{words}”.", { words })) : list.problem;
     return text ? [drawnAs("note", text, () => make("p", { className: "chat-note", role: "status" }), () => [document.createTextNode(text)])] : [];
   };
   const draw = () => {

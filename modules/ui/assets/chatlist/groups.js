@@ -11,9 +11,9 @@
     const moment = new Date(changed * 1000);
     // A day may have an hour more or less.
     const days = Math.round((dayOf(now).getTime() - dayOf(moment).getTime()) / DAY);
-    if (days <= 0) return ["today", "Today"];
-    if (days === 1) return ["yesterday", "Yesterday"];
-    if (days <= WEEK) return ["week", "Previous 7 days"];
+    if (days <= 0) return ["today", window.text("Today")];
+    if (days === 1) return ["yesterday", window.text("Yesterday")];
+    if (days <= WEEK) return ["week", window.text("Previous 7 days")];
     const isThisYear = moment.getFullYear() === now.getFullYear();
     const words = moment.toLocaleDateString(document.documentElement.lang || undefined, isThisYear ? { month: "long" } : { month: "long", year: "numeric" });
     return [`${moment.getFullYear()}-${moment.getMonth()}`, words];

@@ -18,8 +18,8 @@
     });
   };
   /** @param {Record<string, unknown>} more */
-  const newFolder = (more = {}) => askFor("New folder", "Name", "", (name) => {
-    if (!name.trim()) throw new Error("Give the folder a name.");
+  const newFolder = (more = {}) => askFor(window.text("New folder"), window.text("Name"), "", (name) => {
+    if (!name.trim()) throw new Error(window.text("Give the folder a name."));
     return pastChats.arrange({ act: "new folder", name, ...more });
   });
 
@@ -39,7 +39,8 @@
     ];
   };
   /** @param {ChatRow} row */
-  const tags = (row) => askFor(`Tags of “${row.title}”`, "Tags, with commas between them. Search for #tag to find them.", (row.tags ?? []).join(", "),
+  const tags = (row) => askFor(
+    window.text("Tags of “{name}”", { name: row.title }), window.text("Tags, with commas between them. Search for #tag to find them."), (row.tags ?? []).join(", "),
     (text) => pastChats.arrange({ act: "tag", chat: row.id, tags: text.split(",") }));
 
   pastChats.menu = (id, anchor) => {
@@ -50,7 +51,7 @@
     const save = (format) => () => pastChats.acts.save({ chat: id, format });
     window.overlay.menu(anchor, [
       { label: window.text("Rename"), keys: "F2", act: () => pastChats.rename(id) },
-      { label: row.pinned ? "Unpin" : "Pin", act: () => pastChats.arrange({ act: row.pinned ? "unpin" : "pin", chat: id }) },
+      { label: row.pinned ? window.text("Unpin") : window.text("Pin"), act: () => pastChats.arrange({ act: row.pinned ? "unpin" : "pin", chat: id }) },
       { label: window.text("Move to folder"), items: () => folders(row) },
       { label: window.text("Tags…"), act: () => tags(row) },
       { separator: true },
@@ -58,8 +59,8 @@
       { label: window.text("Duplicate"), act: () => pastChats.acts.copy({ chat: id, kind: "copy" }) },
       { label: window.text("Export"), items: [{ label: window.text("Markdown (.md)"), act: save("md") }, { label: window.text("JSON (.json)"), act: save("json") }] },
       { separator: true },
-      { label: window.text("Delete"), keys: "Del", isDangerous: true, act: () => pastChats.remove(id) },
-    ], { label: `Actions for ${row.title}` });
+      { label: window.text("Delete"), keys: window.text("Del"), isDangerous: true, act: () => pastChats.remove(id) },
+    ], { label: window.text("Actions for {name}", { name: row.title }) });
   };
 
   pastChats.folderMenu = (id, anchor) => {
@@ -73,7 +74,7 @@
         : [{ label: window.text("New folder in it…"), act: () => newFolder({ parent: id }) }]),
       { separator: true },
       { label: window.text("Delete folder"), isDangerous: true, detail: window.text("Its chats stay"), act: () => pastChats.arrange({ act: "delete folder", folder: id }) },
-    ], { label: `Actions for the folder ${folder.name}` });
+    ], { label: window.text("Actions for the folder {name}", { name: folder.name }) });
   };
 
   const importChats = () => document.querySelector("#import-chats button, button#import-chats")?.click();

@@ -40,15 +40,15 @@
     const { model, preset } = asked;
     const isLoaded = document.getElementById("model-pill")?.textContent?.trim() === model;
     const missing = [
-      model && !known.models.includes(model) && `There is no model “${model}” here.`,
-      preset && !known.presets.includes(preset) && `There is no preset “${preset}” here.`,
+      model && !known.models.includes(model) && window.text("There is no model “{name}” here.", { name: model }),
+      preset && !known.presets.includes(preset) && window.text("There is no preset “{name}” here.", { name: preset }),
     ].filter(Boolean).join(" ");
     const offers = [
       ...(known.models.includes(model) && !isLoaded
-        ? [button(`Choose the model ${model}`, () => (window.modelPicker?.choose ? window.modelPicker.choose(model) : window.sections.show("model-tab")))] : []),
-      ...(known.presets.includes(preset) ? [button(`Use the preset ${preset}`, () => window.palette.choosePreset?.(preset))] : []),
+        ? [button(window.text("Choose the model {name}", { name: model }), () => (window.modelPicker?.choose ? window.modelPicker.choose(model) : window.sections.show("model-tab")))] : []),
+      ...(known.presets.includes(preset) ? [button(window.text("Use the preset {name}", { name: preset }), () => window.palette.choosePreset?.(preset))] : []),
     ];
-    if (missing || offers.length) note(window.overlay.element("span", {}, missing || "This link suggests:"), ...offers);
+    if (missing || offers.length) note(window.overlay.element("span", {}, missing || window.text("This link suggests:")), ...offers);
   };
   let isDone = false;
   window.pastChats.watch((shown) => {

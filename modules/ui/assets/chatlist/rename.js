@@ -24,7 +24,7 @@
     const item = pastChats.item(id);
     const row = pastChats.row(id);
     if (!item || !row) return;
-    edit(item, ".chat-row", row.title, "Name of the chat. Enter saves it, Escape leaves it as it was.", (name) => {
+    edit(item, ".chat-row", row.title, window.text("Name of the chat. Enter saves it, Escape leaves it as it was."), (name) => {
       const title = item.querySelector(".chat-title");
       if (title) title.textContent = name;
       pastChats.acts.rename({ chat: id, name });
@@ -36,7 +36,7 @@
     const heading = pastChats.root?.querySelector(`.chat-heading[data-folder="${CSS.escape(id)}"]`);
     const folder = pastChats.list.folders.find((each) => each.id === id);
     if (!heading || !folder) return;
-    edit(heading, ".chat-group", folder.name, "Name of the folder. Enter saves it, Escape leaves it as it was.",
+    edit(heading, ".chat-group", folder.name, window.text("Name of the folder. Enter saves it, Escape leaves it as it was."),
       (name) => pastChats.arrange({ act: "rename folder", folder: id, name }));
   };
 })();

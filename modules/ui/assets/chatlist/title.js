@@ -4,12 +4,12 @@
   const { pastChats } = window;
   const PROGRAM = "Local models";
   const make = (...given) => window.overlay.element(...given);
-  const nameOf = (shown) => (shown.temporary ? "Temporary chat" : shown.title || "New chat");
+  const nameOf = (shown) => (shown.temporary ? window.text("Temporary chat") : shown.title || window.text("New chat"));
   const isChat = () => (window.sections?.current ?? "chat-tab") === "chat-tab";
 
   const rename = (heading, shown) => {
     const before = [...heading.children];
-    const field = pastChats.nameField(shown.title, "Name of the chat. Enter saves it, Escape leaves it as it was.",
+    const field = pastChats.nameField(shown.title, window.text("Name of the chat. Enter saves it, Escape leaves it as it was."),
       (name) => {
         heading.querySelector(".title-name").textContent = name;
         pastChats.acts.rename({ chat: shown.chat, name });
@@ -42,7 +42,7 @@
   // A dot stands before the name while a reply is written.
   const tell = (shown) => {
     const name = nameOf(shown);
-    const title = `${pastChats.isWriting() ? "● " : ""}${name === "New chat" ? PROGRAM : name}`;
+    const title = `${pastChats.isWriting() ? "● " : ""}${name === window.text("New chat") ? window.text(PROGRAM) : name}`;
     if (document.title !== title) document.title = title;
   };
   const update = () => {

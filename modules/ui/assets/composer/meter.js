@@ -22,11 +22,11 @@
   };
   const share = () => Math.min(999, Math.round((100 * told.used) / told.context));
   const details = () => {
-    const rows = Object.entries({ ...told.parts, "Room for the reply": Math.max(0, told.context - told.used) });
+    const rows = Object.entries({ ...told.parts, [window.text("Room for the reply")]: Math.max(0, told.context - told.used) });
     const table = element("table", { className: "context-parts" }, ...rows.map(([name, tokens]) =>
-      element("tr", {}, element("th", { scope: "row", textContent: name }), element("td", { textContent: `${number(tokens)} tok` }))));
+      element("tr", {}, element("th", { scope: "row", textContent: window.text(name) }), element("td", { textContent: `${number(tokens)} tok` }))));
     window.overlay.open({
-      title: `Context: ${number(told.used)} of ${number(told.context)} tokens`, size: "small",
+      title: window.text("Context: {used} of {context} tokens", { used: number(told.used), context: number(told.context) }), size: "small",
       content: table, actions: [{ label: window.text("Close"), kind: "primary" }],
     });
   };
@@ -34,7 +34,7 @@
     if (!told.context) return null;
     const label = `${share()} % of ${short(told.context)}`;
     const made = element("button", { type: "button", title: window.text("Context that the next request uses") }, icon("gauge"), label);
-    made.setAttribute("aria-label", `Context used: ${label}`);
+    made.setAttribute("aria-label", window.text("Context used: {share}", { share: label }));
     made.classList.toggle("is-full", share() >= 90);
     made.addEventListener("click", details);
     return made;
@@ -46,8 +46,8 @@
   };
   const chip = (file, index) => {
     const size = file.problem ? "" : file.tokens ? `${number(file.tokens)} tok` : "";
-    const close = element("button", { type: "button", title: `Remove ${file.name}` }, icon("x"));
-    close.setAttribute("aria-label", `Remove ${file.name}`);
+    const close = element("button", { type: "button", title: window.text("Remove {name}", { name: file.name }) }, icon("x"));
+    close.setAttribute("aria-label", close.title);
     close.addEventListener("click", () => remove(index));
     const made = element("li", { className: file.problem ? "is-failure" : "" }, icon(file.kind),
       element("span", { className: "file-name", textContent: file.name, title: file.name }),

@@ -8,6 +8,8 @@
   const paused = new Set();
   /** The message that was handed over last: of which chat, when, and behind how many. */
   let sending = null;
+  /** The key of the chat whose message has files: it waits in the box. */
+  let held = "";
   let timer = 0;
   const box = () => document.querySelector("#box textarea");
   const isBusy = () => Boolean(document.querySelector("#box .stop-button, #live .message-row"));
@@ -50,26 +52,38 @@
     const made = document.createElement("li");
     made.append(
       Object.assign(document.createElement("span"), { textContent: text, title: text }),
-      button("Edit", "pencil", () => {
+      button(window.text("Edit"), "pencil", () => {
         const draft = box().value;
         without(index);
         write(draft ? `${text}\n${draft}` : text);
       }),
-      button("Remove", "x", () => without(index)),
+      button(window.text("Remove"), "x", () => without(index)),
     );
+    return made;
+  };
+  const hold = (isOn) => {
+    held = isOn ? key() : "";
+    show();
+  };
+  /** Not when its user has emptied the box meanwhile, or shows another chat. */
+  const isHeld = () => held !== "" && held === key() && Boolean(document.querySelector("#box .thumbnail-item"));
+  const heldNote = () => {
+    const made = Object.assign(document.createElement("p"), { role: "status", textContent: window.text("This message is sent when the reply is complete.") });
+    made.append(" ", Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: window.text("Keep it") }));
+    made.querySelector("button").addEventListener("click", () => hold(false));
     return made;
   };
   const show = () => {
     const texts = waiting();
     let list = document.getElementById("queue");
-    if (!texts.length) return list?.remove();
+    if (!texts.length && !isHeld()) return list?.remove();
     if (!list) {
-      list = Object.assign(document.createElement("div"), { id: "queue", role: "region", ariaLabel: "Messages that wait" });
+      list = Object.assign(document.createElement("div"), { id: "queue", role: "region", ariaLabel: window.text("Messages that wait") });
       document.querySelector("#box").before(list);
     }
     const items = document.createElement("ol");
     items.append(...texts.map(chip));
-    list.replaceChildren(items);
+    list.replaceChildren(...(texts.length ? [items] : []), ...(isHeld() ? [heldNote()] : []));
     if (paused.has(key()) && !isBusy()) {
       const go = Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: window.text("Send now") });
       go.addEventListener("click", () => {
@@ -81,12 +95,21 @@
     clearTimeout(timer);
     timer = setTimeout(look, BETWEEN);
   };
+  /** What is in the box. The key has it sent again where Gradio drops a press, as it does while an event is ending. */
+  const send = () => {
+    box().dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    document.querySelector("#box .submit-button")?.click();
+  };
   const look = () => {
     clearTimeout(timer);
     const texts = waiting();
     if (!texts.length) {
       sending = null;
-      return show();
+      if (!isHeld()) return show();
+      if (isBusy()) return void (timer = setTimeout(look, BETWEEN));
+      hold(false);
+      if (!paused.has(key())) send();
+      return;
     }
     // Another chat is shown before it was seen whether the message has begun: its user says whether it is to be sent.
     if (sending && sending.key !== key()) {
@@ -114,9 +137,10 @@
     if (!document.querySelector("#box .stop-button")) return void pause(false);
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (!event.target.value.trim() || document.querySelector("#box .thumbnail-item")) return;
-    const text = event.target.value;
     pause(false);
+    if (document.querySelector("#box .thumbnail-item")) return hold(true);
+    const text = event.target.value;
+    if (!text.trim()) return;
     write("");
     keep([...waiting(), text]);
   }, true);

@@ -3,7 +3,7 @@
   "use strict";
   const press = (id) => document.getElementById(id)?.click();
   const ITEMS = [
-    { label: window.text("Write as me"), detail: window.text("The model writes your next message (Impersonate)"), keys: "Ctrl+Shift+M", act: () => press("impersonate") },
+    { label: window.text("Write as me"), detail: window.text("The model writes your next message (Impersonate)"), keys: window.keys?.of("impersonate") ?? "", act: () => press("impersonate") },
     { label: window.text("Insert as me"), detail: window.text("Adds what is written without asking for a reply"), act: () => press("dummy-message") },
     { label: window.text("Insert as assistant"), detail: window.text("Adds what is written as a reply"), act: () => press("dummy-reply") },
   ];

@@ -18,7 +18,7 @@
         : element("strong", { textContent: answer.place }),
       answer.heading ? element("span", { textContent: answer.heading }) : null);
     window.overlay.open({
-      title: `Source ${answer.number}`,
+      title: window.text("Source {number}", { number: answer.number ?? "" }),
       kind: "sheet",
       className: "passage",
       content: element("div", {}, place, element("div", { className: "passage-text", textContent: answer.problem ?? answer.text })),

@@ -9,7 +9,7 @@
     for (const each of document.querySelectorAll("#inspector [id^=parameter-]")) each.toggleAttribute("data-differs", ids.has(each.id));
     for (const each of document.querySelectorAll("#inspector-sampling-button")) {
       each.toggleAttribute("data-differs", ids.size > 0);
-      each.setAttribute("title", ids.size ? "Some parameters differ from the preset" : "");
+      each.setAttribute("title", ids.size ? window.text("Some parameters differ from the preset") : "");
     }
   };
   window.differing = { apply };

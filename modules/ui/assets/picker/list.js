@@ -1,12 +1,12 @@
 // The picker: all models in one list that is searched, chosen from with the keys, and loaded from with one press.
 (() => {
   "use strict";
-  const GROUPS = /** @type {Record<string, string>} */ ({ loaded: "Loaded", disk: "On disk", remote: "Remote" });
+  const GROUPS = /** @type {Record<string, string>} */ ({ loaded: window.text("Loaded"), disk: window.text("On disk"), remote: window.text("Remote") });
   const ABILITIES = /** @type {Record<string, [string, string]>} */ ({
-    vision: ["Vision", "Reads pictures"], audio: ["Audio", "Reads sounds"],
-    tools: ["Tools", "Calls tools"], thinking: ["Thinking", "Thinks before it answers"],
+    vision: [window.text("Vision"), window.text("Reads pictures")], audio: [window.text("Audio"), window.text("Reads sounds")],
+    tools: [window.text("Tools"), window.text("Calls tools")], thinking: [window.text("Thinking"), window.text("Thinks before it answers")],
   });
-  const STATES = /** @type {Record<string, string>} */ ({ loading: "loading", sleeping: "sleeping", failed: "could not be loaded" });
+  const STATES = /** @type {Record<string, string>} */ ({ loading: window.text("loading"), sleeping: window.text("sleeping"), failed: window.text("could not be loaded") });
   /** @type {OverlayHandle | null} */
   let handle = null;
   /** @type {PickerList | null} */
@@ -16,12 +16,12 @@
 
   /** @param {PickerRow} row */
   const fit = (row) => {
-    if (row.group === "remote") return row.context ? `${picker().tokens(row.context)} context` : "on another server";
-    if (row.problem) return row.status === "failed" ? STATES.failed : "cannot be loaded";
+    if (row.group === "remote") return row.context ? window.text("{tokens} context", { tokens: picker().tokens(row.context) }) : window.text("on another server");
+    if (row.problem) return row.status === "failed" ? STATES.failed : window.text("cannot be loaded");
     if (row.status && STATES[row.status]) return STATES[row.status];
     const context = row.context ? picker().tokens(row.context) : "";
-    if (row.group === "loaded") return row.trained && row.context && row.trained > row.context ? `${context} of ${picker().tokens(row.trained)}` : context;
-    return row.lacks ? `too large by ${picker().size(row.lacks)}` : `fits${context ? ` · ${context}` : ""}`;
+    if (row.group === "loaded") return row.trained && row.context && row.trained > row.context ? window.text("{context} of {most}", { context, most: picker().tokens(row.trained) }) : context;
+    return row.lacks ? window.text("too large by {size}", { size: picker().size(row.lacks) }) : [window.text("fits"), context].filter(Boolean).join(" · ");
   };
 
   /** @param {PickerRow} row */
@@ -40,8 +40,8 @@
     }, name, facts);
     option.addEventListener("click", () => take(row));
     return element("div", { className: "picker-line", role: "presentation" }, option,
-      row.group === "loaded" && tool("Unload", "power-off", () => unload(row)),
-      row.group !== "remote" && tool("Load settings", "settings", () => picker().settings(row.name)));
+      row.group === "loaded" && tool(window.text("Unload"), "power-off", () => unload(row)),
+      row.group !== "remote" && tool(window.text("Load settings"), "settings", () => picker().settings(row.name)));
   };
 
   /** @param {string} label @param {string} icon @param {() => void} press */
@@ -137,11 +137,11 @@
     if (!box || !list) return;
     const words = handle?.body.querySelector(".picker-search input")?.value ?? "";
     const found = groups(list, words).map((each) => group(each.title, each.rows));
-    const silent = list.silent.map((name) => make()("p", { className: "picker-note", textContent: `${name} does not answer.` }));
+    const silent = list.silent.map((name) => make()("p", { className: "picker-note", textContent: window.text("{name} does not answer.", { name }) }));
     const nothing = list.rows.length ? make()("p", { className: "picker-note", textContent: window.text("No model has these words in its name.") }) : offers(list);
     box.replaceChildren(...(found.length ? found : [nothing]), ...silent);
     const room = handle?.body.querySelector(".picker-room");
-    if (room) room.textContent = `${picker().size(list.room.free)} of ${picker().size(list.room.total)} free`;
+    if (room) room.textContent = window.text("{free} of {total} free", { free: picker().size(list.room.free), total: picker().size(list.room.total) });
   };
 
   const rows = () => /** @type {HTMLElement[]} */ ([...(handle?.body.querySelectorAll(".picker-row") ?? [])]);
@@ -164,7 +164,7 @@
     input.addEventListener("input", draw);
     const close = element("button", { type: "button", className: "overlay-close", title: window.text("Close (Esc)"), "aria-label": window.text("Close"), textContent: "✕" });
     close.addEventListener("click", () => handle?.close());
-    const more = element("button", { type: "button", className: "picker-more" }, element("i", { className: "icon icon-download" }), "Download more…");
+    const more = element("button", { type: "button", className: "picker-more" }, element("i", { className: "icon icon-download" }), window.text("Download more…"));
     more.addEventListener("click", toDownloads);
     const body = element("div", { className: "picker" },
       element("div", { className: "picker-search" }, element("i", { className: "icon icon-search" }), input, close),
@@ -184,7 +184,7 @@
         focus: ".picker-search input", onClose: () => { handle = null; },
       });
       const failure = picker().state?.failure;
-      if (failure) handle.fail(`${failure.title} could not be loaded: ${failure.message}`);
+      if (failure) handle.fail(window.text("{name} could not be loaded: {message}", { name: failure.title, message: failure.message }));
       fill();
     },
   });

@@ -42,8 +42,10 @@
     const part = total ? Math.min(1, preview.needs / total) : 0;
     const what = preview.parts.map((each) => `${each.name} ${picker().size(each.bytes)}`).join(", ");
     const words = preview.lacks
-      ? `Too large by ${picker().size(preview.lacks)}. Choose a shorter context, a smaller KV cache type or fewer GPU layers.`
-      : `${picker().size(preview.needs)} of ${picker().size(total)}${what ? ` (${what})` : ""}, ${picker().size(free)} free without the loaded models`;
+      ? window.text("Too large by {size}. Choose a shorter context, a smaller KV cache type or fewer GPU layers.", { size: picker().size(preview.lacks) })
+      : window.text("{size} of {total}{parts}, {free} free without the loaded models", {
+        size: picker().size(preview.needs), total: picker().size(total), parts: what ? ` (${what})` : "", free: picker().size(free),
+      });
     return element("div", { className: "picker-memory" },
       element("div", { className: `picker-bar ${preview.lacks ? "is-full" : ""}`, role: "meter", "aria-label": window.text("Memory"), "aria-valuenow": Math.round(part * 100), "aria-valuemin": 0, "aria-valuemax": 100, style: `--part: ${part}` }),
       element("p", { className: preview.lacks ? "picker-lacks" : "picker-note", textContent: preview.needs ? words : "" }));

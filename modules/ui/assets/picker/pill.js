@@ -4,7 +4,8 @@
   const IDLE = 1500;
   const BUSY = 250;
   const STATES = /** @type {Record<string, string>} */ ({
-    loaded: "loaded", loading: "loading", sleeping: "sleeping until the next message", failed: "not running", none: "no model is loaded", remote: "on another server",
+    loaded: window.text("loaded"), loading: window.text("loading"), sleeping: window.text("sleeping until the next message"),
+    failed: window.text("not running"), none: window.text("no model is loaded"), remote: window.text("on another server"),
   });
   /** @type {PickerParts | null} */
   let parts = null;
@@ -25,7 +26,7 @@
 
   /** @param {PickerState} state */
   const detail = (state) => {
-    if (state.waiting) return `waits for ${state.waiting.uses === 1 ? "1 reply" : `${state.waiting.uses} replies`}`;
+    if (state.waiting) return state.waiting.uses === 1 ? window.text("waits for 1 reply") : window.text("waits for {count} replies", { count: state.waiting.uses });
     if (state.status === "loading") return `${Math.round((state.progress ?? 0) * 100)} %`;
     return [state.quantization, state.context ? tokens(state.context) : ""].filter(Boolean).join(" · ");
   };
@@ -41,17 +42,17 @@
   const pill = (value) => {
     const state = read(value);
     if (!state) return "";
-    const name = state.title || "Choose a model";
+    const name = state.title || window.text("Choose a model");
     // The name that is spoken begins with what is seen, by which a user of voice control calls it.
     const words = `${[name, detail(state)].filter(Boolean).join(" ")}, ${STATES[state.status] ?? state.status}`;
-    const label = state.mayChoose ? `${words}. Choose a model` : words;
-    const more = state.failure ? `${state.failure.title} could not be loaded: ${state.failure.message}` : (state.message ?? "");
+    const label = state.mayChoose ? `${words}. ${window.text("Choose a model")}` : words;
+    const more = state.failure ? window.text("{name} could not be loaded: {message}", { name: state.failure.title, message: state.failure.message }) : (state.message ?? "");
     return `<button type="button" class="pill ${state.status === "none" ? "is-empty" : ""}" ${state.mayChoose ? 'aria-haspopup="dialog"' : "disabled"} `
       + `title="${escaped([state.name || label, more].filter(Boolean).join(": "))}" aria-label="${escaped(label)}">`
       + `<i class="pill-dot ${state.failure ? "failed" : state.waiting ? "loading" : state.status}" style="--part: ${state.progress ?? 0}"></i>`
       + `<span class="pill-name">${escaped(name)}</span> <span class="pill-detail">${escaped(detail(state))}</span>`
       + `${state.mayChoose ? '<i class="icon icon-chevron-down"></i>' : ""}</button>`
-      + `${state.waiting ? '<button type="button" class="pill-stop" title="Do not load it">Cancel</button>' : ""}`;
+      + `${state.waiting ? `<button type="button" class="pill-stop" title="${escaped(window.text("Do not load it"))}">${escaped(window.text("Cancel"))}</button>` : ""}`;
   };
 
   /** The model of the chat that is shown. */
@@ -93,10 +94,14 @@
 
   /** @param {number} uses @param {"load" | "unload"} [act] @returns {Promise<"wait" | "stop" | null>} */
   const decide = async (uses, act = "load") => {
+    const one = act === "load" ? window.text("The model can be changed when it has ended, or now. What was written so far is kept.")
+      : window.text("The model can leave when it has ended, or now. What was written so far is kept.");
+    const several = act === "load" ? window.text("The model can be changed when they have ended, or now. What was written so far is kept.")
+      : window.text("The model can leave when they have ended, or now. What was written so far is kept.");
     const handle = window.overlay.open({
-      title: uses === 1 ? "1 reply is being written" : `${uses} replies are being written`, size: "small", className: "question",
-      content: `The model can ${act === "load" ? "be changed" : "leave"} when ${uses === 1 ? "it has" : "they have"} ended, or now. What was written so far is kept.`,
-      actions: [{ label: window.text("Wait"), value: "wait", kind: "primary" }, { label: `Stop and ${act}`, value: "stop", kind: "danger" }],
+      title: uses === 1 ? window.text("1 reply is being written") : window.text("{count} replies are being written", { count: uses }),
+      size: "small", className: "question", content: uses === 1 ? one : several,
+      actions: [{ label: window.text("Wait"), value: "wait", kind: "primary" }, { label: act === "load" ? window.text("Stop and load") : window.text("Stop and unload"), value: "stop", kind: "danger" }],
     });
     const answer = await handle.closed;
     return answer === "wait" || answer === "stop" ? answer : null;

@@ -42,7 +42,7 @@
       const element = document.querySelector(selector);
       if (!element) return setTimeout(name, 50);
       element.setAttribute("role", role);
-      if (label) element.setAttribute("aria-label", label);
+      if (label) element.setAttribute("aria-label", window.text(label));
     }
   };
   window.keys.acts["next-region"] = () => go(false);

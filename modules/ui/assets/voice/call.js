@@ -76,7 +76,7 @@
   const show = (isOn) => {
     const button = byId("call");
     button?.setAttribute("aria-pressed", String(isOn));
-    if (button) button.textContent = isOn ? "Hang up" : "Call";
+    if (button) button.textContent = isOn ? window.text("Hang up") : window.text("Call");
   };
   const follow = async (call, turn) => {
     const isMine = () => call === current && call.turn === turn;

@@ -53,7 +53,7 @@
   const show = (isOn) => {
     const button = byId("dictate");
     button?.setAttribute("aria-pressed", String(isOn));
-    if (button) button.textContent = isOn ? "Stop dictating" : "Dictate";
+    if (button) button.textContent = isOn ? window.text("Stop dictating") : window.text("Dictate");
   };
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
   const leave = (mine) => {
@@ -74,7 +74,7 @@
         mine.frames.push(frame);
         const seconds = mine.frames.length / window.microphone.FRAMES_A_SECOND;
         if (mine.frames.length % 5 === 0) level(window.microphone.loudness(frame));
-        if (mine.frames.length % window.microphone.FRAMES_A_SECOND === 1) say(`Listening ${clock(seconds)}`, "listening");
+        if (mine.frames.length % window.microphone.FRAMES_A_SECOND === 1) say(window.text("Listening {time}", { time: clock(seconds) }), "listening");
         if (seconds >= LONGEST_SECONDS) end();
       });
       if (take !== mine) mine.microphone.close();

@@ -25,22 +25,22 @@
     });`;
 
   const REASONS = {
-    NotAllowedError: "The browser does not let this page use the microphone. Allow it beside the address, and try again.",
-    NotFoundError: "There is no microphone.",
-    NotReadableError: "Another program uses the microphone.",
+    NotAllowedError: window.text("The browser does not let this page use the microphone. Allow it beside the address, and try again."),
+    NotFoundError: window.text("There is no microphone."),
+    NotReadableError: window.text("Another program uses the microphone."),
   };
 
   // A microphone that is open: `rate` samples a second come to `heard` in frames, until `close`.
   const open = async (heard) => {
     if (!navigator.mediaDevices?.getUserMedia)
-      throw new Error("Browsers open the microphone only for pages of this machine or with HTTPS.");
+      throw new Error(window.text("Browsers open the microphone only for pages of this machine or with HTTPS."));
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({
         audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
       });
     } catch (error) {
-      throw new Error(REASONS[error.name] ?? "The microphone cannot be opened.");
+      throw new Error(REASONS[error.name] ?? window.text("The microphone cannot be opened."));
     }
     const context = new AudioContext();
     const close = () => {
@@ -60,7 +60,7 @@
       return { rate, close };
     } catch {
       close();
-      throw new Error("This browser cannot record what the microphone hears.");
+      throw new Error(window.text("This browser cannot record what the microphone hears."));
     }
   };
 
@@ -96,7 +96,7 @@
       said = await (await request).json();
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Error("The server cannot be reached.");
+      throw new Error(window.text("The server cannot be reached."));
     }
     if (said.message) throw new Error(said.message);
     return said;

@@ -48,7 +48,7 @@
     }
     async drained() {
       while (!this.isEnded && !this.refused && (this.isPlaying || this.waiting.length)) await pause(LOOK_MS);
-      if (this.refused) throw new Error("The browser does not let this page play sound. Press a button on the page first.");
+      if (this.refused) throw new Error(window.text("The browser does not let this page play sound. Press a button on the page first."));
     }
     end() {
       this.isEnded = true;
@@ -87,7 +87,7 @@
       body: JSON.stringify({ text, is_first: !reading.hasBegun, is_over: isOver, character: characterNow() }),
       signal: reading.control.signal,
     });
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? "The reply cannot be read aloud.");
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? window.text("The reply cannot be read aloud."));
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let taken = 0;
     for (let rest = "", done = false, value; !done; ) {
@@ -183,6 +183,10 @@
     document.body.classList.toggle("is-reading", Boolean(current));
   };
 
+  // What stands in the place of words while there are none.
+  const READING = window.text("Processing the prompt … {share}").split("{share}")[0];
+  const hasBegun = (words) => words !== "…" && !words.startsWith(READING.trim());
+
   // The reply to come: nothing is read before it has begun, and then what stood there before is not.
   const begin = () => {
     const before = document.querySelectorAll("#chat .bot-row [data-testid=bot]").length;
@@ -192,7 +196,7 @@
       const writing = isWriting();
       wasWriting ||= writing;
       const live = lastOf("live");
-      if (live) return { text: wordsOf(live).replace(/^(…|Processing the prompt.*)$/, ""), isOver: false };
+      if (live) return { text: hasBegun(wordsOf(live)) ? wordsOf(live) : "", isOver: false };
       const isThere = document.querySelectorAll("#chat .bot-row [data-testid=bot]").length > before || wasWriting;
       const isOver = !writing && isThere;
       return { text: isOver ? wordsOf(lastOf("chat")) : "", isOver: isOver || (!writing && Date.now() - begun > 120_000) };

@@ -72,7 +72,7 @@
 
   /** @param {OverlayAnchor} anchor @param {OverlayMenuItem[]} items @param {OverlayMenuOptions} [options] @returns {OverlayMenuHandle} */
   const menu = (anchor, items, options = {}) => {
-    const made = element("div", { className: "overlay-menu", role: "menu", popover: "auto", "aria-label": options.label ?? "Menu" });
+    const made = element("div", { className: "overlay-menu", role: "menu", popover: "auto", "aria-label": options.label ?? window.text("Menu") });
     const before = document.activeElement;
     /** @type {OverlayMenuItem[][]} */
     const above = [];

@@ -26,7 +26,7 @@ const move = (name, by, part) => {
   rows.splice(to, 0, ...rows.splice(from, 1));
   draw();
   if (part) focusOn(name, part);
-  spoken.textContent = `${said(name)}: place ${to + 1} of ${rows.length}`;
+  spoken.textContent = window.text("{name}: place {place} of {count}", { name: said(name), place: to + 1, count: rows.length });
 };
 const drag = (event, row) => {
   const handle = event.target;
@@ -58,8 +58,10 @@ const drag = (event, row) => {
 };
 const arrow = (name, by) => {
   const kind = by < 0 ? "up" : "down";
-  const button = make("button", { type: "button", textContent: by < 0 ? "↑" : "↓", className: kind, title: `Move ${kind}` });
-  button.setAttribute("aria-label", `Move ${said(name)} ${kind}`);
+  const title = by < 0 ? window.text("Move up") : window.text("Move down");
+  const label = by < 0 ? window.text("Move {name} up", { name: said(name) }) : window.text("Move {name} down", { name: said(name) });
+  const button = make("button", { type: "button", textContent: by < 0 ? "↑" : "↓", className: kind, title });
+  button.setAttribute("aria-label", label);
   button.addEventListener("click", () => {
     move(name, by, `.${kind}`);
     send();
