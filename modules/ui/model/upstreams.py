@@ -29,6 +29,8 @@ _NONE: Final = (
     "No other server is set up. Any OpenAI-compatible one will do: vLLM, llama-server, LM Studio, Ollama, a hosted API."
 )
 
+_UNUSABLE: Final = "A server has a name of letters, digits, dots and dashes, and addresses such as http://10.0.0.2:8000/v1, without a key in them."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamParts:
@@ -159,10 +161,7 @@ def _address(name: str, urls: str) -> UpstreamAddress:
     try:
         (address,) = upstream_addresses((f"{name}={first}", *others))
     except ValueError:
-        raise BadRequest(
-            "A server has a name of letters, digits, dots and dashes, and addresses such as http://10.0.0.2:8000/v1, "
-            "without a key in them."
-        ) from None
+        raise BadRequest(_UNUSABLE) from None
     return address
 
 

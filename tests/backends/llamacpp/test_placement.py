@@ -52,7 +52,6 @@ PLACES: list[dict[str, Any]] = [
     {"main_gpu": 3, "split_mode": "none"},
     {"tensor_split": (3.0, 1.0), "split_mode": "row"},
     {"tensor_split": (1.0,), "split_mode": "layer"},
-    {"split_mode": "tensor"},
     {"fit": False, "fit_target": 0},
     {"no_mmap": True, "mlock": True},
 ]
@@ -111,6 +110,7 @@ def test_a_part_that_is_missing_is_told_before_the_weights_are_read(
         ({"override_tensor": ("(((=CPU",)}, "override-tensor: .*Mismatched"),
         ({"override_tensor": ("a{,5}=CPU",)}, "override-tensor: .*Invalid range"),
         ({"device": ("CUDA7",)}, "device 'CUDA7' is not there. Choose among: .*none"),
+        ({"split_mode": "tensor"}, "needs a graphics card"),
         ({"rpc": ("nowhere",)}, "host:port"),
         ({"rpc": ("127.0.0.1:1",)}, "needs a build|does not answer"),
     ],
