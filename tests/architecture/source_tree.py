@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -125,9 +126,14 @@ def is_in(path: str, folders: Sequence[str]) -> bool:
     return any(_folder_of(path, folder) for folder in folders)
 
 
-def imports_of(source: Source) -> Iterator[tuple[int, str]]:
+@cache
+def imports_of(source: Source) -> tuple[tuple[int, str], ...]:
     """Line and dotted name of every import, wherever in the file it stands."""
-    for node in ast.walk(source.tree):
+    return tuple(_imports_in(source.tree))
+
+
+def _imports_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

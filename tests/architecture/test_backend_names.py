@@ -39,17 +39,26 @@ def names_of_backends(sources: Iterable[Source]) -> list[Finding]:
     return [
         (source.path, line, text[:60])
         for source in sources
-        if source.path != REGISTRY
+        if (patterns := _patterns_in(source))
         for line, text in texts_of(source)
-        for pattern, folder in FOLDERS.items()
-        if not source.path.startswith(folder) and re.search(pattern, text, re.IGNORECASE)
+        for pattern in patterns
+        if re.search(pattern, text, re.IGNORECASE)
+    ]
+
+
+def _patterns_in(source: Source) -> list[str]:
+    """What is looked for in the file, of which most have nothing at all."""
+    foreign = [pattern for pattern, folder in FOLDERS.items() if not source.path.startswith(folder)]
+    return [
+        pattern for pattern in foreign if source.path != REGISTRY and re.search(pattern, source.text, re.IGNORECASE)
     ]
 
 
 def texts_of(source: Source) -> Iterator[tuple[int, str]]:
     """Identifiers and strings, but for docstrings that only readers of the code see."""
-    docstrings = set(_docstrings_of(source.tree))
-    for node in ast.walk(source.tree):
+    tree = source.tree
+    docstrings = set(_docstrings_of(tree))
+    for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
         match node:
             case ast.Constant(value=str() as text) if (line, text) not in docstrings:

@@ -155,8 +155,10 @@ def test_every_file_says_what_it_is() -> None:
 
 
 def test_no_module_holds_state() -> None:
-    assert [found for source in program_sources() for found in global_statements(source)] == []
-    assert [found for source in program_sources() for found in changed_module_state(source)] == []
+    sources = program_sources()
+    # Files without the word are not read again for it.
+    assert [found for source in sources if "global " in source.text for found in global_statements(source)] == []
+    assert [found for source in sources for found in changed_module_state(source)] == []
 
 
 def test_every_stream_is_closed() -> None:

@@ -92,6 +92,11 @@ class ChatPage:
         await self.page.goto("/")
         await expect(self.chosen).to_have_count(1)
 
+    async def until_open(self) -> None:
+        """A chat is shown, with what was said in it: `say` would take a message that comes later for its own."""
+        await expect(self.chosen).to_have_count(1)
+        await expect(self.page.locator("#chat .message-row").first).to_be_attached()
+
     async def is_tidy(self) -> bool:
         """The tab is open, nothing stands in the box, nothing is being written, no notice is open."""
         if not await self.box.is_visible():
@@ -159,7 +164,8 @@ class ChatPage:
             return
         section = self.page.locator(f"#navigation [data-section={_SECTIONS[place]}]")
         await expect(section).to_be_attached()
-        if not await section.is_visible():
+        # A drawer that is closing is still in view.
+        if not await self.page.evaluate("window.sides.isOpen('left')"):
             await self.page.click("#toggle-left")
         await section.click()
         await expect(self.page.locator(f"#{_SECTIONS[place]}")).to_be_visible()

@@ -1,6 +1,8 @@
-"""One browser for all tests of the page, and servers that no two files share; see `site_keeper.py`."""
+"""One browser for all tests of the page, and the servers that it visits; see `site_keeper.py`."""
 
 from collections.abc import AsyncIterator, Generator
+from functools import partial
+from typing import Final
 
 import pytest
 import pytest_asyncio
@@ -9,8 +11,17 @@ from playwright.async_api import Browser
 from tests.browser.chat_page import ChatPage
 from tests.browser.chromium import chromium
 from tests.browser.site_keeper import HAS_FAILED, SiteKeeper
-from tests.browser.sites import Site, real_site, scripted_site
+from tests.browser.sites import Site, keep_no_chats, keep_only_earlier_chat, real_site, scripted_site
 from tests.workers import take_all_cores, take_own_core
+
+# Files that share a scripted site. Their tests change no settings, or change them back: of what they leave, only chats
+# would be met by others.
+_TIDY: Final = frozenset(
+    (
+        "appearance artifacts attachments card_drop chat code_blocks compare composer following keys late_answers messages "
+        "model_picker opening overlay palette reload rendering token_view tools voice waiting_load"
+    ).split()
+)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,18 +58,32 @@ async def scripted_sites(browser: Browser, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_sites(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SiteKeeper]:
+    folder = partial(tmp_path_factory.mktemp, "shared")
+    keeper = SiteKeeper(lambda: scripted_site(folder()), browser, renew=keep_only_earlier_chat)
+    yield keeper
+    await keeper.aclose()
+
+
+@pytest.fixture
+def keeper(scripted_sites: SiteKeeper, shared_sites: SiteKeeper, request: pytest.FixtureRequest) -> SiteKeeper:
+    return shared_sites if request.path.stem.removeprefix("test_") in _TIDY else scripted_sites
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def real_sites(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SiteKeeper]:
-    keeper = SiteKeeper(lambda: real_site(tmp_path_factory.mktemp("real"), max_new_tokens=400), browser)
+    folder = partial(tmp_path_factory.mktemp, "real")
+    keeper = SiteKeeper(lambda: real_site(folder(), max_new_tokens=400), browser, renew=keep_no_chats)
     yield keeper
     await keeper.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def scripted(scripted_sites: SiteKeeper, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+async def scripted(keeper: SiteKeeper, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     """A site with the scripted model, and with one chat from an earlier day when its first test begins."""
-    yield await scripted_sites.site(request.path.name)
+    yield await keeper.site(request.path.name)
     if request.node.stash.get(HAS_FAILED, False):
-        await scripted_sites.aclose()
+        await keeper.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -70,9 +95,9 @@ async def real(real_sites: SiteKeeper, request: pytest.FixtureRequest) -> AsyncI
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def chat(scripted: Site, scripted_sites: SiteKeeper, request: pytest.FixtureRequest) -> AsyncIterator[ChatPage]:
+async def chat(scripted: Site, keeper: SiteKeeper, request: pytest.FixtureRequest) -> AsyncIterator[ChatPage]:
     """A new chat in a tab of that site, which is opened again when the last test has left something in it."""
-    page, watch = await scripted_sites.visitor(request.path.name)
+    page, watch = await keeper.visitor(request.path.name)
     if not await page.is_tidy():
         await page.arrive()
     await page.new()

@@ -79,6 +79,17 @@ def keep_earlier_chat(folder: Path) -> None:
     earlier.write_text(json.dumps({"internal": words, "visible": words}), encoding="utf-8")
 
 
+def keep_no_chats(site: Site) -> None:
+    """Nobody must have its page open."""
+    shutil.rmtree(site.data / "logs", ignore_errors=True)
+
+
+def keep_only_earlier_chat(site: Site) -> None:
+    """The chats are those of a new site."""
+    keep_no_chats(site)
+    keep_earlier_chat(site.data)
+
+
 @asynccontextmanager
 async def real_site(folder: Path, **settings: Any) -> AsyncIterator[Site]:
     """SmolLM2 is loaded, Qwen2.5-Coder lies beside it."""

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 from PIL import Image, ImageChops
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.contrast import faint, measured
@@ -51,7 +51,7 @@ async def test_everything_can_be_read(browser: Browser, filled: Site, look: str)
 
 async def test_entries_of_the_navigation_stand_apart(chat: ChatPage) -> None:
     sections = chat.page.locator("#navigation .section")
-    assert await sections.count() >= _SECTIONS
+    await expect(sections.nth(_SECTIONS - 1)).to_be_visible()
     padding = "section => parseFloat(getComputedStyle(section).paddingLeft)"
     assert all([await section.evaluate(padding) >= _LEAST_GAP for section in await sections.all()])
 
@@ -88,4 +88,6 @@ async def _open_all(page: Page) -> None:
     """Everything that is folded on the tab that is shown."""
     folded = page.locator(_CLOSED).filter(visible=True)
     while await folded.count():
+        each = await folded.first.element_handle()
         await folded.first.click()
+        await page.wait_for_function("each => !each.isConnected || each.classList.contains('open')", arg=each)

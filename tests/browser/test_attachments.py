@@ -61,6 +61,7 @@ async def test_picture_stays_with_a_message_that_is_edited_and_branched(chat: Ch
     await expect(chat.versions).to_contain_text(["2", "2"])
     await chat.until_done()
     await expect(chat.replies).to_contain_text(SEEN)
+    await expect(chat.chosen).to_have_count(1)
     known = await chat.chats.count()
     await chat.button("Branch here").last.click()
     await expect(chat.chats).to_have_count(known + 1)

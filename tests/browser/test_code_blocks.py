@@ -19,9 +19,11 @@ async def test_code_has_its_language_and_its_buttons(chat: ChatPage) -> None:
     for name in ("Wrap", "Download", "Copy code"):
         await expect(block.get_by_role("button", name=name)).to_be_visible()
     more = block.get_by_role("button", name="Show all 80 lines")
+    await expect(more).to_be_visible()
     folded = await block.evaluate("block => block.offsetHeight")
     await more.click()
-    assert await block.evaluate("block => block.offsetHeight") > folded
+    is_higher = "folded => document.querySelector('#chat .bot-row .code_wrap').offsetHeight > folded"
+    await chat.page.wait_for_function(is_higher, arg=folded)
     async with chat.page.expect_download() as saved:
         await block.get_by_role("button", name="Download").click()
     assert (await saved.value).suggested_filename == "code.py"

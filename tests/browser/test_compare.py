@@ -35,11 +35,12 @@ async def test_two_versions_are_written_at_once_and_one_is_chosen(chat: ChatPage
     await expect(words(chat, "left")).to_have_text("waiting")
     await expect(words(chat, "right")).to_have_count(0)
     await regenerate(chat, "left", "Deterministic")
+    # The left one says what it said before: only this tells that it is under way.
+    await expect(chat.page.locator("#compare-stop")).to_be_visible()
     await regenerate(chat, "right", "The same settings")
     # Neither ends by itself, so both are under way at the same time.
     await expect(words(chat, "right")).to_have_text("waiting")
     await expect(words(chat, "left")).to_have_text("waiting")
-    await expect(chat.page.locator("#compare-stop")).to_be_visible()
     await expect(side(chat, "right").get_by_role("button", name="Use this")).to_be_disabled()
     await chat.page.locator("#compare-stop").click()
     await expect(chat.page.locator("#compare-stop")).to_be_hidden()

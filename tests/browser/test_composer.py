@@ -45,9 +45,12 @@ async def test_messages_wait_for_the_end_of_a_reply(chat: ChatPage) -> None:
     await expect(queue.locator("li")).to_have_count(3)
     await expect(chat.box).to_have_value("")
     await queue.get_by_role("button", name="Remove").nth(1).click()
+    await expect(queue.locator("li")).to_have_count(2)
     await queue.get_by_role("button", name="Edit").nth(1).click()
     await expect(chat.box).to_have_value("echo: Three")
     await chat.box.press("Enter")
+    await expect(queue.locator("li")).to_have_count(2)
+    await expect(chat.box).to_have_value("")
     await chat.page.reload()
     await expect(queue.locator("li")).to_have_text(["echo: One", "echo: Three"])
     await chat.stop_button.click()
@@ -98,6 +101,7 @@ async def test_figures_of_a_reply(chat: ChatPage) -> None:
     await chat.button("More ways to send", "#composer").click()
     await expect(chat.page.get_by_role("menuitem")).to_have_count(3)
     await chat.page.keyboard.press("Escape")
+    await expect(chat.page.get_by_role("menuitem")).to_have_count(0)
 
 
 async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser, tmp_path: Path) -> None:
@@ -107,9 +111,9 @@ async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser,
         await chat.box.fill("What I was writing")
         banner = page.get_by_text("The server cannot be reached")
         await page.route("**/gradio_api/app_id", lambda route: route.abort())
-        await expect(banner).to_be_visible(timeout=5_000)
+        await expect(banner).to_be_visible()
         await page.unroute_all()
-        await expect(banner).to_have_count(0, timeout=5_000)
+        await expect(banner).to_have_count(0)
         await expect(chat.box).to_have_value("What I was writing")
 
 

@@ -10,6 +10,7 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.clicks import at_most, count_clicks
 from tests.browser.sites import Site
 from tests.browser.visits import PHONE, visiting, watched
+from tests.settling import settles
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -86,7 +87,7 @@ async def test_few_keys_lead_from_the_box_to_the_chats_and_the_settings(browser:
         await expect(ChatPage(page).chosen).to_have_count(1)
         await page.locator("#box textarea").focus()
         await page.keyboard.press("F6")
-        assert await page.evaluate("document.activeElement.closest('#chat-list') !== null")
+        await page.wait_for_function("document.activeElement.closest('#chat-list') !== null")
         await page.keyboard.press("F6")
         await expect(page.locator("#navigation [aria-current=page]")).to_be_focused()
         for _ in range(4):
@@ -108,8 +109,8 @@ async def test_everything_fits_into_small_windows(browser: Browser, scripted: Si
             assert conversation["width"] >= _LEAST_TEXT
         for place in PLACES:
             await chat.go_to(place)
-            assert await page.evaluate("document.documentElement.scrollWidth") == size["width"]
-            assert await page.evaluate(_BEYOND) == [], place
+            await settles(lambda: page.evaluate("document.documentElement.scrollWidth"), size["width"])
+            await settles(lambda: page.evaluate(_BEYOND), [])
 
 
 async def test_sides_of_a_phone_lie_over_the_conversation(browser: Browser, scripted: Site) -> None:
@@ -128,7 +129,7 @@ async def test_sides_of_a_phone_lie_over_the_conversation(browser: Browser, scri
         await expect(page.locator("#toggle-inspector")).to_be_focused()
         await page.click("#toggle-left")
         await expect(left).to_be_visible()
-        assert await page.evaluate("document.querySelector('#left').contains(document.activeElement)")
+        await page.wait_for_function("document.querySelector('#left').contains(document.activeElement)")
         heights = [await each.bounding_box() for each in await page.locator("#navigation .section").all()]
         assert all(each is not None and each["height"] >= _TOUCH for each in heights)
         await page.mouse.click(PHONE["width"] - 10, 300)
@@ -137,12 +138,13 @@ async def test_sides_of_a_phone_lie_over_the_conversation(browser: Browser, scri
 
 async def test_columns_stay_as_they_were_left(browser: Browser, scripted: Site) -> None:
     async with visiting(browser, scripted.url) as page:
-        await expect(page.locator("#left")).to_be_visible()
+        await ChatPage(page).until_open()
         await page.click("#toggle-left")
         await page.click("#toggle-inspector")
         await expect(page.locator("#left")).to_be_hidden()
+        await expect(page.locator("#inspector")).to_be_hidden()
         await page.reload()
-        await expect(page.locator("#box textarea")).to_be_visible()
+        await ChatPage(page).until_open()
         await expect(page.locator("#left")).to_be_hidden()
         await expect(page.locator("#inspector")).to_be_hidden()
         await page.keyboard.press("Control+b")
@@ -153,7 +155,7 @@ async def test_look_follows_the_system_until_one_is_chosen(browser: Browser, scr
     dark = "document.body.classList.contains('dark')"
     async with visiting(browser, scripted.url, color_scheme="light") as page:
         chat = ChatPage(page)
-        await expect(chat.box).to_be_visible()
+        await chat.until_open()
         for scheme in ("dark", "light"):
             await page.emulate_media(color_scheme=scheme)
             await page.wait_for_function(f"{dark} === {str(scheme == 'dark').lower()}")
@@ -192,7 +194,8 @@ async def test_settings_are_found_by_what_they_say(chat: ChatPage) -> None:
     await page.locator("#settings-list .hit").filter(has_text="API request").click()
     await expect(page.locator("#switch-openai_debug")).to_be_in_viewport()
     await page.fill("#settings-search", "context length")
-    await page.locator("#settings-list .hit").first.click()
+    # What was found before it may still be in view.
+    await page.locator("#settings-list .hit").filter(has_text="Context length").first.click()
     await expect(page.locator("#model-tab")).to_be_visible()
     await page.fill("#settings-search", "zebra")
     await expect(page.get_by_text("No setting is called that.")).to_be_visible()

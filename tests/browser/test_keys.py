@@ -79,6 +79,7 @@ async def test_control_s_shows_and_hides_the_controls(chat: ChatPage) -> None:
 
 async def test_alt_shift_m_writes_in_the_users_place(chat: ChatPage) -> None:
     await chat.say("echo: Hello")
+    await expect(chat.box).to_have_value("")
     await chat.page.keyboard.press("Alt+Shift+M")
     await expect(chat.box).not_to_have_value("")
 
@@ -95,8 +96,8 @@ async def test_sheet_lists_every_key_and_escape_closes_it(chat: ChatPage) -> Non
     page = chat.page
     await page.keyboard.press("Control+/")
     sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
-    shown = await sheet.locator(".key-row > span:first-child").all_inner_texts()
-    assert shown == await page.evaluate("window.keyTable.all.map(each => each.label)")
+    labels = await page.evaluate("window.keyTable.all.map(each => each.label)")
+    await expect(sheet.locator(".key-row > span:first-child")).to_have_text(labels)
     await page.keyboard.press("Escape")
     await expect(sheet).to_have_count(0)
     # Where something is written, it is a letter.
@@ -108,6 +109,7 @@ async def test_sheet_lists_every_key_and_escape_closes_it(chat: ChatPage) -> Non
     await page.keyboard.press("?")
     await expect(sheet).to_be_visible()
     await page.keyboard.press("Escape")
+    await expect(sheet).to_have_count(0)
 
 
 async def test_keys_of_a_text_that_is_being_composed_are_not_taken(chat: ChatPage) -> None:

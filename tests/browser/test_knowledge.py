@@ -65,7 +65,8 @@ async def test_a_dead_server_says_why_on_its_card(chat: ChatPage, scripted: Site
     await expect(permission).to_have_value("never")
     await card.get_by_role("button", name="Remove dead").click()
     await expect(card).to_have_count(0)
-    assert json.loads((scripted.data / "mcp.json").read_text("utf-8")) == {"mcpServers": {}}
+    left = scripted.data / "mcp.json"
+    await scripted.server.until(lambda: json.loads(left.read_text("utf-8")) == {"mcpServers": {}})
     await chat.go_to("Chat")
 
 

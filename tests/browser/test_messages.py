@@ -72,11 +72,11 @@ async def test_escape_in_a_message_stops_no_reply_and_save_asks_for_none(chat: C
 async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
     async with visiting(browser, scripted.url, viewport=size) as page:
         chat = ChatPage(page)
-        await expect(chat.chosen).to_have_count(1)
+        await chat.until_open()
         for number in (1, 2):
             await chat.say(f"echo: Number {number}")
         paces = page.locator("#chat .message-acts .pace")
-        assert await paces.count() >= 2
+        await expect(paces.nth(1)).to_be_attached()
         for pace in await paces.all():
             await pace.scroll_into_view_if_needed()
             await expect(pace).to_be_in_viewport(ratio=1)

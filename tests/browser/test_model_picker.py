@@ -89,6 +89,7 @@ async def test_model_is_changed_from_the_chat(browser: Browser, scripted: Site, 
         await expect(page.locator("#model-pill .pill-detail")).to_have_text("Q8_0 · 2k")
 
         await page.keyboard.press("Control+Shift+M")
+        await expect(page.locator(".picker-search input")).to_be_focused()
         await page.keyboard.type("alpha")
         await expect(page.locator(".picker-row")).to_have_count(1)
         await page.keyboard.press("Enter")

@@ -57,7 +57,7 @@ async def test_message_waits_for_a_model_that_is_loaded_in_the_model_tab(browser
     async with visiting(browser, without.url) as page:
         chat = ChatPage(page)
         await expect(_menu(page)).to_be_visible()
-        await page.click("#new-chat")
+        await chat.new()
         await chat.write("echo: Over there")
         await expect(chat.box).to_have_value("echo: Over there")
         await page.click("#to-models")

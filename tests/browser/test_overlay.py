@@ -6,6 +6,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
 from tests.browser.visits import PHONE, visiting
+from tests.settling import settles
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -48,7 +49,7 @@ async def test_dialog_keeps_the_focus_and_gives_it_back(chat: ChatPage) -> None:
     await dialog.get_by_label("Name", exact=True).fill("Work")
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog).to_have_count(0)
-    assert await page.evaluate("window.answers") == ["saved"]
+    await settles(lambda: page.evaluate("window.answers"), ["saved"])
     await expect(chat.box).to_be_focused()
 
 
@@ -74,6 +75,8 @@ async def test_press_beside_a_dialog_closes_it_and_one_that_begins_within_does_n
     page = chat.page
     await page.evaluate(_OPEN, "dialog")
     field = page.locator(".overlay input")
+    await expect(field).to_be_focused()
+    await _until_there(page, "dialog.overlay")
     box = await field.bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + 9, box["y"] + 9)
@@ -83,7 +86,7 @@ async def test_press_beside_a_dialog_closes_it_and_one_that_begins_within_does_n
     await expect(field).to_be_visible()
     await page.mouse.click(4, 4)
     await expect(field).to_have_count(0)
-    assert await page.evaluate("window.answers") == [None]
+    await settles(lambda: page.evaluate("window.answers"), [None])
 
 
 async def test_menu_is_used_with_keys(chat: ChatPage) -> None:
@@ -102,9 +105,10 @@ async def test_menu_is_used_with_keys(chat: ChatPage) -> None:
     await expect(menu).to_have_count(0)
     await expect(chat.box).to_be_focused()
     await page.evaluate(_MENU)
+    await expect(menu.get_by_role("menuitem", name="Rename")).to_be_focused()
     await page.keyboard.press("End")
     await page.keyboard.press("Enter")
-    assert await page.evaluate("window.chosen") == "delete"
+    await settles(lambda: page.evaluate("window.chosen"), "delete")
     await expect(chat.box).to_have_value("")
 
 
@@ -114,6 +118,7 @@ async def test_on_a_phone_both_are_sheets_at_the_lower_edge(browser: Browser, sc
         await page.evaluate(_OPEN, "dialog")
         assert await _below(page, "dialog.overlay") == (0, PHONE["width"], 0)
         await page.keyboard.press("Escape")
+        await expect(page.locator("dialog.overlay")).to_have_count(0)
         await page.evaluate(_MENU)
         assert await _below(page, ".overlay-menu") == (0, PHONE["width"], 0)
         heights = await page.locator(".overlay-item").evaluate_all("all => all.map(each => each.offsetHeight)")
@@ -122,8 +127,11 @@ async def test_on_a_phone_both_are_sheets_at_the_lower_edge(browser: Browser, sc
 
 async def _below(page: Page, selector: str) -> tuple[float, float, float]:
     """Left edge, width, and what is left below it, once it has arrived."""
-    element = page.locator(selector)
-    await element.evaluate("each => Promise.all(each.getAnimations().map(every => every.finished))")
-    box = await element.bounding_box()
+    await _until_there(page, selector)
+    box = await page.locator(selector).bounding_box()
     assert box is not None
     return box["x"], box["width"], PHONE["height"] - box["y"] - box["height"]
+
+
+async def _until_there(page: Page, selector: str) -> None:
+    await page.locator(selector).evaluate("each => Promise.all(each.getAnimations().map(every => every.finished))")

@@ -21,6 +21,7 @@ async def test_palette_finds_settings_sections_and_chats_and_keeps_what_was_used
     await field.fill("notebook")
     await expect(options.first).to_contain_text("Notebook")
     await page.keyboard.press("Enter")
+    await expect(field).to_have_count(0)
     await expect(page.locator("#notebook-tab")).to_be_visible()
     await page.keyboard.press("Control+k")
     await expect(page.locator("#palette-list [role=group]").first).to_contain_text("Recently used")
@@ -30,6 +31,7 @@ async def test_palette_finds_settings_sections_and_chats_and_keeps_what_was_used
     await expect(options.filter(has_text="Good morning").first).to_be_visible()
     await field.fill("temperature")
     await options.filter(has_text="Temperature").first.click()
+    await expect(field).to_have_count(0)
     await expect(page.get_by_role("spinbutton", name="number input for Temperature", exact=True)).to_be_visible()
     # Enter counts for the words that were typed, however late it is known what they find.
     await page.keyboard.press("Control+k")
@@ -93,7 +95,7 @@ async def test_prompts_are_written_and_deleted_in_the_settings(chat: ChatPage, s
     assert (folder / "Sum up.md").read_text() == "---\nname: Sum up\n---\nSum up: {{text:long}}\n"
     await row.get_by_role("button", name="Delete").click()
     await expect(row).to_have_count(0)
-    assert not (folder / "Sum up.md").exists()
+    await scripted.server.until(lambda: not (folder / "Sum up.md").exists())
     await library.get_by_role("button", name="Undo").click()
     await expect(row).to_be_visible()
     await page.evaluate("window.sections.show('chat-tab')")

@@ -118,6 +118,7 @@ async def test_what_is_copied_is_what_was_written(chat: ChatPage) -> None:
     await chat.say(f"echo: {RICH}")
     await chat.replies.locator("pre").hover()
     await chat.replies.locator(".copy_code_button").click()
+    await chat.page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('def area')")
     assert (await _clipboard(chat)).strip() == CODE
     await chat.button("Copy message").last.click()
     await chat.page.wait_for_function("async () => (await navigator.clipboard.readText()).startsWith('## Circles')")

@@ -14,7 +14,8 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.visits import watched
-from tests.live.server import ROOT, LiveServer, launch
+from tests.browser.warm_start import warm_launch
+from tests.live.server import ROOT, LiveServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -31,7 +32,7 @@ class Program:
 
     @classmethod
     async def started(cls, folder: Path, port: int = 0) -> "Program":
-        server = launch(folder, "--listen-port", port, "--loader", "scripted")
+        server = warm_launch(folder, "--listen-port", port, "--loader", "scripted")
         await server.until_listening()
         await server.until(lambda: MARKS in server.log)
         return cls(folder, server, server.log.partition(MARKS)[2].split()[0])

@@ -82,6 +82,7 @@ async def test_another_word_of_an_earlier_reply_begins_a_branch(scored: ChatPage
     chat = scored
     for word in ("one", "two"):
         await chat.say(f"echo: {word}")
+    await expect(chat.chosen).to_have_count(1)
     before = await chat.chats.count()
     await expect(tokens(chat)).to_have_count(6)
     await tokens(chat).nth(2).click()
@@ -102,7 +103,7 @@ async def test_without_the_switch_replies_stay_as_they_are(chat: ChatPage) -> No
 async def test_tints_keep_the_contrast_in_both_looks(browser: Browser, scripted: Site) -> None:
     async with visiting(browser, scripted.url) as page:
         chat = ChatPage(page)
-        await expect(chat.box).to_be_visible()
+        await chat.until_open()
         # Words of every tint, whatever the model is.
         await page.evaluate(
             """() => { const view = document.createElement('div'); view.className = 'token-text'; view.id = 'tints';

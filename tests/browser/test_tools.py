@@ -7,6 +7,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.chat_page import ChatPage
+from tests.settling import settles
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -70,7 +71,7 @@ async def test_picture_that_the_model_makes_is_shown(chat: ChatPage) -> None:
     await chat.until_done()
     picture = chat.page.locator("#chat img[alt='The picture that was made']")
     await expect(picture).to_be_visible()
-    assert await picture.evaluate("(image) => image.naturalWidth") == 128
+    await settles(lambda: picture.evaluate("(image) => image.naturalWidth"), 128)
     await chat.page.locator("#tools input[name=generate_image]").uncheck()
     await chat.inspect("Chat")
 

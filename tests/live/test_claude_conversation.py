@@ -107,6 +107,7 @@ async def test_every_turn_but_the_first_is_mostly_cached(http: httpx.AsyncClient
 
 async def test_a_count_is_that_of_the_prompt(http: httpx.AsyncClient) -> None:
     body = turn_of([{"role": "user", "content": [{"type": "text", "text": "Hi <|im_end|> there"}]}], 1)
+    body["system"][-1]["text"] = RULES[:500]
     fields = {name: body[name] for name in ("system", "messages", "tools")}
     counted = (await http.post("/v1/messages/count_tokens?beta=true", json=fields, headers=HEADERS)).json()
     usage = (await http.post("/v1/messages", json=body | {"stream": False})).json()["usage"]

@@ -13,9 +13,9 @@ from tests.model_files import SMOLLM2
 
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
-TURNS: Final = 10
+TURNS: Final = 4
 RULES: Final = "You are a coding agent. " + " ".join(
-    f"Rule {number}: read file{number}.py before you change it." for number in range(90)
+    f"Rule {number}: read file{number}.py before you change it." for number in range(60)
 )
 
 

@@ -11,8 +11,8 @@ from tests.live.client import DONE, ask, endless, says, streaming
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
 UNDISTURBED = 40
-# Read as fast as it goes, the prompt takes three batches. A slice may take five times as long as a token of the stream.
-MIN_SLICES = 10
+# Read as fast as it goes, the prompt takes two batches. A slice may take five times as long as a token of the stream.
+MIN_SLICES = 6
 
 
 async def test_a_long_prompt_does_not_stall_a_running_stream(http: httpx.AsyncClient) -> None:
@@ -24,7 +24,7 @@ async def test_a_long_prompt_does_not_stall_a_running_stream(http: httpx.AsyncCl
         while not arriving.done():
             tokens += tokens_in(await anext(events))
     usage = (await arriving)["usage"]
-    assert 1400 < usage["prompt_tokens"] < 1700
+    assert 700 < usage["prompt_tokens"] < 900
     assert usage["prompt_tokens_details"]["cached_tokens"] < 50
     assert tokens >= MIN_SLICES
 
@@ -37,4 +37,4 @@ def tokens_in(event: str) -> int:
 
 
 def long_prompt() -> dict[str, object]:
-    return says("Some words that fill the page. " * 210, max_tokens=1)
+    return says("Some words that fill the page. " * 110, max_tokens=1)

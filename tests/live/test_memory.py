@@ -11,12 +11,12 @@ from tests.model_files import QWEN, SMOLLM2
 
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
-WARM_UP = 50
+WARM_UP = 40
 GROWTH_MIB = 20
 LEFT_MIB = 40
 
 
-@pytest.mark.parametrize("requests", [120, pytest.param(300, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("requests", [90, pytest.param(300, marks=pytest.mark.extended)])
 async def test_requests_leave_memory_as_it_was(server: LiveServer, http: httpx.AsyncClient, requests: int) -> None:
     warm = 0.0
     for number in range(requests):

@@ -112,6 +112,6 @@ async def test_ten_streams_of_every_kind(client: AsyncOpenAI) -> None:
     await asyncio.gather(*(kind(client, number) for number, kind in enumerate(kinds)))
 
 
-@pytest.mark.parametrize("calls", [5, pytest.param(50, marks=[pytest.mark.extended, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("calls", [3, pytest.param(50, marks=[pytest.mark.extended, pytest.mark.timeout(600)])])
 async def test_required_calls_are_always_valid(client: AsyncOpenAI, calls: int) -> None:
     await asyncio.gather(*(call(client, number % 10) for number in range(calls)))

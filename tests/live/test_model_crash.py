@@ -52,7 +52,9 @@ async def test_kill_mid_stream_ends_it_with_an_error_event_and_the_next_request_
     assert server.model_process().pid != killed.pid
 
 
+@pytest.mark.extended
 async def test_a_model_process_that_is_stopped_is_replaced(server: LiveServer, http: httpx.AsyncClient) -> None:
+    """Found by the heartbeat, after ten seconds without an answer."""
     async with pulse(server) as beats:
         async with streaming(http, endless()) as events:
             await until_text(events, 3)

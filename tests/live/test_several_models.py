@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import pytest_asyncio
 
 from tests.live.client import ask, endless, finish_of, rest_of, says, streaming, text_of, until_text
 from tests.live.server import LiveServer, live_server
@@ -33,7 +34,7 @@ async def serving(folder: Path, *flags: object) -> AsyncIterator[tuple[LiveServe
         yield server, http
 
 
-async def answer(http: httpx.AsyncClient, name: str, tokens: int = 24) -> str:
+async def answer(http: httpx.AsyncClient, name: str, tokens: int = 16) -> str:
     reply = await ask(http, says(QUESTION, model=name, max_tokens=tokens))
     assert reply["model"] == name
     return text_of(reply)
@@ -79,17 +80,23 @@ def sampled(server: LiveServer) -> Iterator[list[int]]:
         task.cancel()
 
 
-async def test_three_at_once_answer_what_each_answers_alone(tmp_path: Path) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def together(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveServer]:
+    """Room for all three."""
+    async with serving(tmp_path_factory.mktemp("together") / "data", "--models-max", 3) as (server, _):
+        yield server
+
+
+async def test_three_at_once_answer_what_each_answers_alone(tmp_path: Path, together: LiveServer) -> None:
     async with serving(tmp_path / "alone", "--model-swap") as (_, http):
         alone = [await answer(http, name) for name in NAMES]
         assert [entry["status"] for entry in (await entries(http)).values()].count("loaded") == 1
-    async with serving(tmp_path / "together", "--models-max", 3) as (server, http):
-        together = await asyncio.gather(*(answer(http, name) for name in NAMES))
+    async with together.client() as http:
+        assert await asyncio.gather(*(answer(http, name) for name in NAMES)) == alone
         found = await entries(http)
         assert {found[name]["status"] for name in NAMES} == {"loaded"}
         assert await asyncio.gather(*(answer(http, name) for name in NAMES)) == alone
-        await expect_deaths_to_stay_apart(server, http)
-    assert together == alone
+        await expect_deaths_to_stay_apart(together, http)
 
 
 async def expect_deaths_to_stay_apart(server: LiveServer, http: httpx.AsyncClient) -> None:
@@ -111,19 +118,18 @@ async def expect_deaths_to_stay_apart(server: LiveServer, http: httpx.AsyncClien
 @pytest.mark.parametrize(
     "count",
     [
-        pytest.param(20, id="short"),
+        pytest.param(12, id="short"),
         pytest.param(1000, id="long", marks=[pytest.mark.extended, pytest.mark.timeout(3600)]),
     ],
 )
 async def test_random_requests_stay_within_a_budget_for_two(
-    tmp_path: Path, count: int, record_property: Callable[[str, object], None]
+    tmp_path: Path, together: LiveServer, count: int, record_property: Callable[[str, object], None]
 ) -> None:
-    several = ("--models-max", 3)
-    async with serving(tmp_path / "weighing", *several) as (server, http):
+    async with together.client() as http:
         await asyncio.gather(*(answer(http, name, 5) for name in NAMES))
         found = await entries(http)
         sizes = sorted(int(str(found[name]["memory"])) for name in NAMES)
-        assert sum(sizes) * 0.9 < model_memory(server) < sum(sizes) * 1.1
+        assert sum(sizes) * 0.9 < model_memory(together) < sum(sizes) * 1.1
     budget = sum(sizes[1:])
     order = random.Random(10).choices(NAMES, k=count)
     waits: list[float] = []
@@ -136,7 +142,8 @@ async def test_random_requests_stay_within_a_budget_for_two(
             waits.append(time.monotonic() - began)
             return str(reply["model"])
 
-    async with serving(tmp_path / "bounded", *several, "--models-memory", budget / _GIB) as (server, http):
+    flags = ("--models-max", 3, "--models-memory", budget / _GIB)
+    async with serving(tmp_path / "bounded", *flags) as (server, http):
         with sampled(server) as samples:
             answers = await asyncio.gather(*(ask_for(name, http) for name in order))
     assert answers == order

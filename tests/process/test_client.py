@@ -334,7 +334,7 @@ async def test_it_is_nice_and_knows_no_keys(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts what is in /proc")
-@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(40, marks=pytest.mark.extended)])
 @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_starts_and_ends_leave_nothing(make_loop: Callable[[], asyncio.AbstractEventLoop], rounds: int) -> None:
     async def several() -> None:

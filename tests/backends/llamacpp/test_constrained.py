@@ -32,7 +32,7 @@ QUESTION = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def qwen(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path]) -> AsyncIterator[ThreadedEngine]:
-    spec = llama_spec(model_file(QWEN), context=1024, kv_cells=8192, parallel=8, threads=2)
+    spec = llama_spec(model_file(QWEN), context=1024, kv_cells=8192, parallel=8)
     async with llama_engine(llama_cpp, spec) as engine:
         yield engine
 

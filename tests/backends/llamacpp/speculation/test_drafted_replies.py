@@ -29,7 +29,7 @@ from tests.streams import whole
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 COUNT = 16
-FEW = 5
+FEW = 2
 SAMPLES = 640
 
 
