@@ -24,6 +24,8 @@ _PARTS: Final = "model.safetensors.index.json"
 _PICKLES: Final = ("pytorch_model*.bin", "consolidated*.pth", "*.pt")
 # How the architectures end that write text.
 _WRITERS: Final = ("ForCausalLM", "LMHeadModel")
+# And of those with a part that sees.
+_SEERS: Final = ("ForConditionalGeneration", "ForVision2Seq", "ForVisionText2Text")
 _MAX_BYTES: Final = 32 * 2**20
 _LENGTH: Final = struct.Struct("<Q")
 # The bound of the safetensors library.
@@ -82,7 +84,12 @@ class ModelFolder:
 
     @property
     def writes_text(self) -> bool:
-        return self.architecture.endswith(_WRITERS)
+        return self.architecture.endswith(_WRITERS) or self.sees
+
+    @property
+    def sees(self) -> bool:
+        """Whether its architecture reads pictures beside text, and writes text."""
+        return isinstance(self.config.get("vision_config"), dict) and self.architecture.endswith(_SEERS)
 
     @property
     def has_safetensors(self) -> bool:
@@ -96,6 +103,11 @@ class ModelFolder:
     def needs_code(self) -> bool:
         """Whether its architecture is Python code in the folder."""
         return bool(self.config.get("auto_map"))
+
+    def loads_as(self, name: str) -> bool:
+        """Whether it is to be loaded by Transformers' class `name`, one of those that find the architecture."""
+        stated = self.config.get("auto_map")
+        return name in stated if isinstance(stated, dict) and stated else self.sees
 
     @property
     def quantization(self) -> str:

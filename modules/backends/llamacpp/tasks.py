@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from modules.backends.kv.plan import KvSlot
-from modules.backends.llamacpp.media.reader import text_only
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.multimodal.cells import text_only
 from modules.backends.sampling.job_sampler import JobSampler
 from modules.engine.constraints.matcher import Guide
 from modules.engine.types import Job, ModelCard, TokenLogprob

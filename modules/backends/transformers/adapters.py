@@ -5,6 +5,7 @@ Each is read once, and those that a batch needs are switched on before it.
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from typing_extensions import override
@@ -12,7 +13,7 @@ from typing_extensions import override
 from modules.backends.adapters import AdapterGroup, ModelAdapters
 from modules.backends.hub.adapter import check_adapter
 from modules.engine.types import Adapter
-from modules.errors import LoadFailed
+from modules.errors import BadRequest, LoadFailed
 
 _SHOWN: Final = 300
 # No group is like it.
@@ -28,7 +29,19 @@ class PeftAdapters(ModelAdapters):
         self._peft: Any = None
         self._names: dict[str, str] = {}
         self._layers: list[Any] = []
+        self._seeing_layers: list[Any] = []
         self.begin(first)
+
+    def check_pictures(self, group: AdapterGroup) -> None:
+        """Raises BadRequest for adapters that change how pictures are seen: these are seen once, for all."""
+        for path, _ in group:
+            name = self._names[path]
+            if any(name in getattr(layer, "scaling", ()) for layer in self._seeing_layers):
+                raise BadRequest(
+                    f"The adapter {Path(path).name} changes the part of the model that sees, so that it cannot be applied to "
+                    "requests with pictures. Leave it out, or the pictures.",
+                    param="lora",
+                )
 
     @override
     def _switch(self, group: AdapterGroup) -> None:
@@ -67,7 +80,12 @@ class PeftAdapters(ModelAdapters):
     def _find_layers(self) -> None:
         """PEFT switches on what it has just read; this is taken back."""
         kind = _peft().tuners.tuners_utils.BaseTunerLayer
-        self._layers = [each for each in self._model.modules() if isinstance(each, kind)]
+        seeing = {id(each) for part in _seeing_parts(self._model) for each in part.modules()}
+        layers = [each for each in self._model.modules() if isinstance(each, kind)]
+        self._layers = [layer for layer in layers if id(layer) not in seeing]
+        self._seeing_layers = [layer for layer in layers if id(layer) in seeing]
+        for layer in self._seeing_layers:
+            layer.enable_adapters(enabled=False)
         applied, self._applied = self._applied, _UNKNOWN
         self.apply(applied)
 
@@ -92,6 +110,13 @@ class PeftAdapters(ModelAdapters):
             self._peft = load(self._model, path, adapter_name=name, local_files_only=True)
         else:
             self._peft.load_adapter(path, adapter_name=name, local_files_only=True)
+
+
+def _seeing_parts(model: Any) -> list[Any]:
+    """All beside the part that writes; none of a model that reads text only."""
+    if not hasattr(model.base_model, "get_image_features"):
+        return []
+    return [part for part in model.base_model.children() if part is not model.get_decoder()]
 
 
 def _peft() -> Any:

@@ -64,26 +64,37 @@ class _Unfused:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedRow:
+    """A sequence, how many tokens it has in the row, and whether these look at those after them as well."""
+
+    cache: SequenceCache
+    count: int
+    sees_ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PackedStep:
-    """The sequences of one forward pass with how many tokens each has in the row."""
+    """The sequences of one forward pass."""
 
-    rows: Sequence[tuple[SequenceCache, int]]
-    masks: dict[tuple[int, int, int], Numbers] = field(default_factory=dict)
+    rows: Sequence[PackedRow]
+    masks: dict[tuple[int, int, int, bool], Numbers] = field(default_factory=dict)
 
-    def mask(self, start: int, count: int, window: int, device: torch.device) -> Numbers:
-        """Which of `start + count` keys each of the last `count` tokens may look at. The same for many layers."""
-        key = (start, count, window)
+    def mask(self, row: PackedRow, window: int, device: torch.device) -> Numbers:
+        """Which keys each of the row's tokens may look at, those before it first. The same for many layers."""
+        start = row.cache.length
+        key = (start, row.count, window, row.sees_ahead)
         if key not in self.masks:
-            places = torch.arange(start + count, device=device)
+            places = torch.arange(start + row.count, device=device)
             queries = places[start:, None]
             seen = places[None] <= queries
-            self.masks[key] = seen & (places[None] > queries - window) if window else seen
+            seen = seen & (places[None] > queries - window) if window else seen
+            self.masks[key] = seen | (places[None] >= start) if row.sees_ahead else seen
         return self.masks[key]
 
     def finish(self) -> None:
         """Every layer is done: the tokens count."""
-        for cache, count in self.rows:
-            cache.length += count
+        for row in self.rows:
+            row.cache.length += row.count
 
 
 def register() -> None:
@@ -110,14 +121,15 @@ def packed_attention(
     if traits.get("position_bias") is not None:
         raise NotImplementedError("attention with biases of positions")
     at = 0
-    for cache, count in packed.rows:
+    for row in packed.rows:
+        cache, count = row.cache, row.count
         end = at + count
         keys, values = cache.extend(layer, key[0, :, at:end], value[0, :, at:end])
         if window and count == 1 and cache.length >= window:
             keys, values = keys[:, -window:], values[:, -window:]
         is_fused = unfused.softcap is None and unfused.sinks is None
-        is_causal = is_fused and count > 1 and not cache.length and not 0 < window < count
-        mask = None if count == 1 or is_causal else packed.mask(cache.length, count, window, query.device)
+        is_causal = is_fused and count > 1 and not cache.length and not 0 < window < count and not row.sees_ahead
+        mask = None if count == 1 or is_causal else packed.mask(row, window, query.device)
         queries = query[0, :, at:end]
         if is_fused:
             seen = _attend(queries, keys, values, mask, scaling)

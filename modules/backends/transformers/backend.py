@@ -12,6 +12,7 @@ from modules.backends.hub.tokenizer import HubTokenizer
 from modules.backends.kv.plan import Action, CacheTraits, Copy, KvSlot, Remove, Slice, StepPlan
 from modules.backends.kv.prefill_budget import PrefillBudget
 from modules.backends.kv.scheduler import Scheduler
+from modules.backends.multimodal.cells import text_only
 from modules.backends.sampling import logprobs
 from modules.backends.sampling.breakers import breaker_sequences
 from modules.backends.sampling.job_sampler import JobSampler
@@ -20,9 +21,11 @@ from modules.backends.sampling.row_sampler import sampler_of_rows
 from modules.backends.sampling.stages import SamplerFacts
 from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.options import MOST_READ
+from modules.backends.transformers.pictures.cells import PictureCells, PromptPlaces
 from modules.backends.transformers.runners import Piece, Runner
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
+from modules.engine.media import check_media
 from modules.engine.protocols import Output
 from modules.engine.types import Finish, Job, ModelCard, PromptProgress, TokenLogprob
 from modules.errors import BadRequest, ContextTooLong, EngineFailed
@@ -35,22 +38,32 @@ _BREAKERS_REMEMBERED: Final = 16
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A job with its place in the cache; the sampler is made for its first token."""
+    """A job with its place in the cache; the sampler is made for its first token, and looks back at `history`."""
 
     job: Job
     slot: KvSlot
     guide: Guide | None
     sampler: JobSampler | None = None
+    history: list[int] = field(default_factory=list)
+    places: PromptPlaces | None = None
     scored: list[TokenLogprob | None] = field(default_factory=list)
 
 
 class TransformersBackend:
-    """`cells` bounds the tokens whose keys and values are kept."""
+    """`cells` bounds the tokens whose keys and values are kept. `pictures` are read where the model can."""
 
     def __init__(
-        self, runner: Runner, tokenizer: HubTokenizer, card: ModelCard, adapters: PeftAdapters, *, cells: int
+        self,
+        runner: Runner,
+        tokenizer: HubTokenizer,
+        card: ModelCard,
+        adapters: PeftAdapters,
+        *,
+        cells: int,
+        pictures: PictureCells | None = None,
     ) -> None:
         self._runner = runner
+        self._pictures = pictures
         self._adapters = adapters
         self._tokenizer = tokenizer
         self._card = card
@@ -81,18 +94,26 @@ class TransformersBackend:
         return self._scheduler.has_work
 
     def is_prepared(self, job: Job) -> bool:
-        return self._constraints.is_prepared(job.generation)
+        is_known = self._pictures is None or self._pictures.knows(job.generation.prompt)
+        return is_known and self._constraints.is_prepared(job.generation)
 
     def prepare(self, job: Job) -> Guide | None:
+        if self._pictures is not None:
+            self._pictures.runs_of(job.generation.prompt)
         return self._constraints.prepare(job.generation)
 
     def admit(self, job: Job, guide: Guide | None) -> None:
         self._check(job)
-        tokens = job.generation.prompt.tokens
+        prompt = job.generation.prompt
         scores = job.generation.prompt_logprobs is not None
         group = self._adapters.group_of(job.generation.adapters)
-        slot = KvSlot(job.id, list(tokens), len(tokens), scores_prompt=scores, group=group)
-        self._tasks[job.id] = _Task(job, slot, guide)
+        slot = KvSlot(job.id, list(prompt.tokens), len(prompt.tokens), scores_prompt=scores, group=group)
+        task = _Task(job, slot, guide)
+        if self._pictures is not None and prompt.media:
+            self._adapters.check_pictures(group)
+            slot.runs = self._pictures.runs_of(prompt)
+            task.places = self._pictures.places(prompt)
+        self._tasks[job.id] = task
         self._scheduler.add(slot)
 
     def step(self) -> Iterable[Output]:
@@ -100,14 +121,18 @@ class TransformersBackend:
             return ()
         self._apply(self._scheduler.place_waiting())
         self._scheduler.take_turn()
+        if self._pictures is not None and (failed := self._look_ahead(self._pictures)):
+            return failed
         plan = self._plan()
         self._apply(plan.actions)
         if not plan.slices:
+            if self._pictures is not None:
+                self._pictures.wait()
             return ()
         self._adapters.apply(self._scheduler.turn)
         started = time.perf_counter()
         try:
-            rows = self._runner.run([_piece(piece) for piece in plan.slices])
+            rows = self._runner.run([self._piece(piece) for piece in plan.slices])
         except torch.OutOfMemoryError:
             return self._preempt()
         self._budget.learn(seconds=time.perf_counter() - started, decoded=plan.decoded, read=plan.read)
@@ -120,11 +145,24 @@ class TransformersBackend:
             return
         if task.sampler is not None:
             task.sampler.close()
+        if self._pictures is not None:
+            self._pictures.forget(job_id)
         self._apply(self._scheduler.finish(task.slot))
 
     def close(self) -> None:
         for job_id in tuple(self._tasks):
             self.drop(job_id)
+        if self._pictures is not None:
+            self._pictures.close()
+
+    def _look_ahead(self, pictures: PictureCells) -> list[Output]:
+        """Have pictures encoded that are needed next. Returns the errors of those that cannot be."""
+        failed: list[Output] = []
+        for job_id in self._scheduler.running:
+            task = self._tasks[job_id]
+            if task.slot.runs and (failure := pictures.look_ahead(task.slot, task.job.generation.prompt)):
+                failed.append(Output(job_id=job_id, error=failure))
+        return failed
 
     def _check(self, job: Job) -> None:
         generation = job.generation
@@ -133,8 +171,15 @@ class TransformersBackend:
             raise BadRequest("The prompt is empty. Send at least one token.", param="prompt")
         if len(tokens) > self._card.context - (generation.max_tokens != 0):
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
+        check_media(generation.prompt, self._card.modalities)
+        has_media = bool(generation.prompt.media)
+        if has_media and generation.prompt_logprobs is not None:
+            raise BadRequest(
+                "A prompt with pictures cannot be scored. Leave prompt_logprobs, or echo with logprobs, out.",
+                param="prompt_logprobs",
+            )
         for param, ids in (
-            ("prompt", tokens),
+            ("prompt", text_only(tokens) if has_media else tokens),
             ("logit_bias", sampling.logit_bias),
             ("custom_token_bans", sampling.banned_tokens),
         ):
@@ -215,6 +260,8 @@ class TransformersBackend:
                 stop_token=token,
             )
         task.slot.tokens.append(token)
+        if task.slot.runs:
+            task.history.append(token)
         piece = self._tokenizer.printed if generation.skip_special_tokens else self._tokenizer.shown
         return Output(
             job_id=job_id,
@@ -233,25 +280,35 @@ class TransformersBackend:
     def _sampler_of(self, task: _Task) -> JobSampler:
         generation = task.job.generation
         sampling = generation.sampling
+        has_media = bool(task.slot.runs)
+        task.history = text_only(task.slot.tokens) if has_media else task.slot.tokens
         facts = SamplerFacts(
             vocabulary=self._tokenizer.size,
             context=self._card.context,
-            prompt=generation.prompt.tokens,
+            prompt=tuple(task.history) if has_media else generation.prompt.tokens,
             breakers=self._breakers(sampling.dry_sequence_breakers) if sampling.dry_multiplier else (),
         )
-        return sampler_of_rows(generation, task.slot.tokens, facts, self._ends, task.guide)
+        return sampler_of_rows(generation, task.history, facts, self._ends, task.guide)
+
+    def _piece(self, piece: Slice) -> Piece:
+        slot, run = piece.slot, piece.run
+        assert slot.sequence is not None
+        places = self._tasks[slot.job_id].places
+        return Piece(
+            slot.sequence,
+            piece.start,
+            slot.tokens[piece.start : piece.end],
+            _wanted_rows(piece),
+            cells=None if run is None or self._pictures is None else self._pictures.due(piece),
+            places=None if places is None else places.between(piece.start, piece.end),
+            sees_ahead=run is not None and run.is_whole,
+        )
 
 
 def _wanted_rows(piece: Slice) -> int:
     if piece.slot.scores_prompt and piece.start < piece.slot.prompt_length:
         return piece.end - piece.start
     return int(piece.is_last)
-
-
-def _piece(piece: Slice) -> Piece:
-    slot = piece.slot
-    assert slot.sequence is not None
-    return Piece(slot.sequence, piece.start, slot.tokens[piece.start : piece.end], _wanted_rows(piece))
 
 
 def _progress(piece: Slice) -> PromptProgress | None:

@@ -19,6 +19,9 @@ _GPU_HOST: Final = 88 * 2**20
 _FLOAT: Final = 4
 _UNPACKED: Final = frozenset(("fp8", "mxfp8"))
 _EIGHT_BITS: Final[frozenset[str]] = frozenset(("F8_E4M3", "F8_E5M2"))
+# Of a part that sees, where nothing is stated: numbers of a patch, and patches of a picture.
+_PICTURE_WIDTH: Final = 1152
+_PATCHES: Final = 4096
 # Rows of logits and hidden states of a step that reads a prompt.
 _ROWS: Final = 256
 
@@ -38,12 +41,24 @@ def estimate(
     cache = cache_bytes(folder, spec, options, size)
     hidden, vocabulary = folder.number("hidden_size"), folder.number("vocab_size")
     buffers = _ROWS * (8 * hidden + folder.number("intermediate_size")) * size + spec.parallel * vocabulary * _FLOAT
+    buffers += _picture_bytes(folder, size)
     program = _PROGRAM + vocabulary * _VOCABULARY_BYTES
     parts = (("weights", weights), ("cache", cache), ("buffers", buffers), ("program", program))
     if not uses_gpu:
         return MemoryEstimate(host=weights + cache + buffers + program, parts=parts)
     shares = _shares(weights + cache + buffers, gpus)
     return MemoryEstimate(host=program + _GPU_HOST, gpus=shares, parts=parts, placement="all layers")
+
+
+def _picture_bytes(folder: ModelFolder, size: int) -> int:
+    """What the part that sees computes a picture in."""
+    if not folder.sees:
+        return 0
+    stated = {name: value for name, value in folder.config["vision_config"].items() if isinstance(value, int)}
+    hidden = stated.get("embed_dim") or stated.get("hidden_size", _PICTURE_WIDTH)
+    wide = stated.get("intermediate_size", 4 * hidden)
+    side = stated.get("image_size", 0) // max(1, stated.get("patch_size", 1))
+    return (side * side or _PATCHES) * (8 * hidden + 2 * wide) * size
 
 
 def number_size(folder: ModelFolder, options: TransformersOptions, *, uses_gpu: bool) -> int:

@@ -20,10 +20,12 @@ from modules.backends.transformers.backend import TransformersBackend
 from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
+from modules.backends.transformers.pictures.tokenizer import HubMediaTokenizer
+from modules.backends.transformers.pictures.trial import picture_trial, tell_blind
 from modules.backends.transformers.refusals import check
 from modules.backends.transformers.runners import PackedRunner, Runner, packs, single_runner
 from modules.engine.protocols import ReportProgress
-from modules.engine.types import LoadSpec, ModelCard
+from modules.engine.types import LoadSpec, MediaKind, ModelCard
 from modules.errors import LoadFailed
 
 _SHOWN: Final = 400
@@ -48,8 +50,9 @@ class TransformersLoader:
         report(0.05)
         model = _model(spec, folder, options)
         report(0.95)
+        trial = picture_trial(spec, folder, model)
         tries = options.attn_implementation == AUTO and not _mixes_lengths(folder, spec)
-        is_packed = tries and packs(model, model.config._attn_implementation)
+        is_packed = tries and packs(model)
         runner: Runner | None = PackedRunner(model) if is_packed else single_runner(model)
         if runner is None:
             raise LoadFailed(
@@ -60,8 +63,11 @@ class TransformersLoader:
             logging.getLogger(__name__).warning(
                 "%s computes one reply after another: its architecture has no packed attention", spec.name
             )
+        pictures = None if trial is None else trial.passed(runner)
+        if trial is not None and pictures is None:
+            tell_blind(spec, "its architecture cannot read them in parts, among other requests")
         width = int(model.get_output_embeddings().weight.shape[0])
-        tokenizer = HubTokenizer(folder, width)
+        tokenizer = HubTokenizer(folder, width) if pictures is None else HubMediaTokenizer(folder, width, pictures)
         cache = cache_bytes(folder, spec, options, model.dtype.itemsize)
         is_on_cpu = model.device.type == _CPU
         card = replace(
@@ -71,9 +77,13 @@ class TransformersLoader:
             growth_bytes=cache if is_on_cpu else 0,
             gpu_bytes=0 if is_on_cpu else torch.cuda.memory_reserved() + GPU_PROGRAM + cache,
         )
+        if pictures is not None:
+            card = replace(card, modalities=(*card.modalities, MediaKind.IMAGE))
         adapters = PeftAdapters(model, spec.adapters)
         report(1.0)
-        return TransformersBackend(runner, tokenizer, card, adapters, cells=cache_cells(folder, spec, options))
+        return TransformersBackend(
+            runner, tokenizer, card, adapters, cells=cache_cells(folder, spec, options), pictures=pictures
+        )
 
 
 def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) -> Any:
@@ -86,7 +96,7 @@ def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) ->
         "quantization_config": _quantization(options),
     }
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model = _kind_of(folder).from_pretrained(
             str(folder.path),
             local_files_only=True,
             use_safetensors=True,
@@ -101,6 +111,11 @@ def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) ->
         said = " ".join(str(error).split())[:_SHOWN]
         raise LoadFailed(f"Transformers cannot load {spec.name}: {said}") from error
     return model.eval()
+
+
+def _kind_of(folder: ModelFolder) -> Any:
+    name = "AutoModelForImageTextToText"
+    return getattr(transformers, name if folder.loads_as(name) else "AutoModelForCausalLM")
 
 
 def _dtype(options: TransformersOptions, *, uses_gpu: bool) -> Any:

@@ -6,30 +6,39 @@ Together in one pass, or one sequence after the other.
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import torch
 
+from modules.backends.multimodal.encoder import Rows
 from modules.backends.sampling.logprobs import Row
 from modules.backends.transformers import attention
-from modules.backends.transformers.attention import PackedStep, SequenceCache
+from modules.backends.transformers.attention import PackedRow, PackedStep, SequenceCache
 from modules.backends.transformers.library import transformers
 
 # What Transformers' versions and architectures call the cache.
 _CACHE_NAMES: Final = ("cache", "past_key_values", "cache_params", "state")
 # Of RWKV, which makes it itself.
 _OWN_STATE: Final = "state"
+# The positions of tokens, where each has several: one row for each kind.
+Places: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """`tokens` of `sequence`, the first of which is at `start`. Of the last `rows` the logits are wanted."""
+    """`tokens` of `sequence`, the first of which is at `start`. Of the last `rows` the logits are wanted.
+
+    Ids below 0 stand for `cells`, which the model reads in their place, and which look at each other with `sees_ahead`.
+    """
 
     sequence: int
     start: int
     tokens: Sequence[int]
     rows: int
+    cells: Rows | None = None
+    places: Places | None = None
+    sees_ahead: bool = False
 
 
 class Runner(Protocol):
@@ -69,17 +78,14 @@ class PackedRunner:
         self._caches.pop(sequence, None)
 
     def _run(self, pieces: Sequence[Piece]) -> list[Row]:
-        step = PackedStep([(self._cache(piece), len(piece.tokens)) for piece in pieces])
-        device = self._model.device
-        ids = [token for piece in pieces for token in piece.tokens]
-        places = [piece.start + at for piece in pieces for at in range(len(piece.tokens))]
+        step = PackedStep([PackedRow(self._cache(piece), len(piece.tokens), piece.sees_ahead) for piece in pieces])
         wanted = list(_wanted(pieces))
         logits = self._model(
-            input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([places], device=device),
+            **_read(self._model, pieces),
+            position_ids=_positions(self._model, pieces),
             use_cache=False,
             # None at all would mean every one.
-            logits_to_keep=torch.tensor(wanted or [0], device=device),
+            logits_to_keep=torch.tensor(wanted or [0], device=self._model.device),
             packed=step,
         ).logits
         step.finish()
@@ -122,7 +128,10 @@ class SingleRunner:
             return
         silent = len(piece.tokens) - piece.rows
         for at, token in enumerate(piece.tokens):
-            yield Piece(piece.sequence, piece.start + at, [token], int(at >= silent))
+            cells = None if piece.cells is None else piece.cells[at : at + 1]
+            places = None if piece.places is None else piece.places[:, at : at + 1]
+            rows = int(at >= silent)
+            yield Piece(piece.sequence, piece.start + at, [token], rows, cells=cells, places=places)
 
     def _new_cache(self) -> Any:
         """Models with a state of their own kind make it themselves."""
@@ -131,16 +140,16 @@ class SingleRunner:
         return transformers.DynamicCache(config=self._model.config.get_text_config(decoder=True))
 
     def _run(self, piece: Piece) -> list[Row]:
-        device = self._model.device
-        count = len(piece.tokens)
+        if piece.sees_ahead:
+            raise NotImplementedError("cells that look ahead, with a mask of the model's own")
         if piece.start == 0:
             self._caches[piece.sequence] = self._new_cache()
         fields: dict[str, Any] = {self._name: self._caches[piece.sequence], "use_cache": True}
         if self._takes_keep:
             fields["logits_to_keep"] = max(1, piece.rows)
         if self._takes_places:
-            fields["position_ids"] = torch.arange(piece.start, piece.start + count, device=device)[None]
-        output = self._model(input_ids=torch.tensor([list(piece.tokens)], device=device), **fields)
+            fields["position_ids"] = _positions(self._model, [piece])
+        output = self._model(**_read(self._model, [piece]), **fields)
         held = getattr(output, self._name, None)
         if held is not None:
             self._caches[piece.sequence] = held
@@ -169,26 +178,60 @@ def _goes_on(model: Any, runner: SingleRunner) -> bool:
     return bool(np.abs(found - expected).max() <= near * np.abs(expected).max())
 
 
-def packs(model: Any, plain: str) -> bool:
-    """Whether a PackedRunner computes what the model itself does with the attention `plain`; the model is left with the one
-    that is right. Tried, because architectures may do with keys and values what no description tells."""
+def packs(model: Any) -> bool:
+    """Whether a PackedRunner computes what the model itself does; the model is left with the attention that is right. Tried, because architectures may do with keys and values what no description tells."""
     vocabulary = int(model.config.get_text_config(decoder=True).vocab_size)
     first, second = ([(3 + step * at) % vocabulary for at in range(12)] for step in (7, 11))
+    part = _writing_part(model)
+    plain = part.config._attn_implementation
     try:
         expected = [_last_logits(model, tokens) for tokens in (first, second)]
-        model.set_attn_implementation(attention.NAME)
+        part.set_attn_implementation(attention.NAME)
         runner = PackedRunner(model)
         runner.run([Piece(0, 0, first[:5], 0)])
         runner.run([Piece(0, 5, first[5:11], 0), Piece(1, 0, second[:11], 0)])
         found = runner.run([Piece(0, 11, first[11:], 1), Piece(1, 11, second[11:], 1)])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, AssertionError):
-        model.set_attn_implementation(plain)
+        part.set_attn_implementation(plain)
         return False
     near = 0.01 if model.dtype == torch.float32 else 0.1
     if all(np.abs(a - b).max() <= near * np.abs(b).max() for a, b in zip(found, expected, strict=True)):
         return True
-    model.set_attn_implementation(plain)
+    part.set_attn_implementation(plain)
     return False
+
+
+def _writing_part(model: Any) -> Any:
+    """Without the part that sees."""
+    return model.get_decoder() if hasattr(model.base_model, "get_image_features") else model
+
+
+def _read(model: Any, pieces: Sequence[Piece]) -> dict[str, torch.Tensor]:
+    """Token ids or, where there are cells, what the model would make of ids and what stands in their places."""
+    ids = torch.tensor([[max(0, token) for piece in pieces for token in piece.tokens]], device=model.device)
+    if all(piece.cells is None for piece in pieces):
+        return {"input_ids": ids}
+    rows = model.get_input_embeddings()(ids)
+    at = 0
+    for piece in pieces:
+        end = at + len(piece.tokens)
+        if piece.cells is not None:
+            rows[0, at:end] = torch.from_numpy(piece.cells).to(rows)
+        at = end
+    return {"inputs_embeds": rows}
+
+
+def _positions(model: Any, pieces: Sequence[Piece]) -> torch.Tensor:
+    """[1, tokens], or [planes, 1, tokens] where a piece has several for each token."""
+    planes = next((len(piece.places) for piece in pieces if piece.places is not None), 1)
+    each = [
+        np.broadcast_to(np.arange(piece.start, piece.start + len(piece.tokens)), (planes, len(piece.tokens)))
+        if piece.places is None
+        else piece.places
+        for piece in pieces
+    ]
+    found = torch.from_numpy(np.concatenate(each, axis=1)).to(model.device)
+    return found if planes == 1 else found[:, None]
 
 
 def _last_logits(model: Any, tokens: Sequence[int]) -> Row:

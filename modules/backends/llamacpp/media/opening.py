@@ -13,11 +13,11 @@ from llama_cpp import llama_cpp as c
 from modules.backends.cores import usable_cores
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Log
-from modules.backends.llamacpp.media.pieces import CellPiece, TextPiece, cell_pieces
 from modules.backends.llamacpp.media.projector import Projector, ProjectorOptions, Rows, set_log
 from modules.backends.llamacpp.media.projector_file import ProjectorFile, read_projector
 from modules.backends.llamacpp.media.reader import decode_rows
 from modules.backends.llamacpp.options import LlamaCppOptions
+from modules.backends.multimodal.pieces import CellPiece, TextPiece, cell_pieces
 from modules.engine.types import LoadSpec, Media, MediaKind, MediaShape, ModelKind
 from modules.errors import BadRequest, EngineFailed, LoadFailed
 

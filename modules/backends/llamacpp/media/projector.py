@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from llama_cpp import mtmd_cpp as m
 
-from modules.backends.llamacpp.media.pieces import CellPiece, CellPositions, Pieces, TextPiece
+from modules.backends.multimodal.pieces import CellPiece, CellPositions, Pieces, TextPiece
 from modules.engine.types import Media, MediaKind, MediaShape
 from modules.errors import BadRequest, EngineFailed, LoadFailed
 

@@ -1,88 +1,35 @@
 """What a backend asks of a projector: where media stand in a prompt, and to have them computed."""
 
 import ctypes
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from llama_cpp import llama_cpp as c
+from typing_extensions import override
 
-from modules.backends.kv.plan import KvSlot, MediaRun, Slice
-from modules.backends.llamacpp.media.encoder import MediaEncoder, Rows
-from modules.backends.llamacpp.media.pieces import Pieces, Planes, cell_pieces, runs_of, tokens_of
+from modules.backends.kv.plan import Slice
 from modules.backends.llamacpp.media.projector import Projector
-from modules.engine.types import Media, MediaKind, MediaShape, Prompt
-
-# Of so many sizes it is remembered what stands for them.
-_KNOWN_SIZES: Final = 1024
-# A step that has to wait looks for new jobs and cancellations that often.
-_WAIT_SECONDS: Final = 0.02
+from modules.backends.multimodal.cells import MediaCells, with_digest
+from modules.backends.multimodal.encoder import Rows
+from modules.backends.multimodal.pieces import Planes, cell_pieces
+from modules.engine.types import Prompt
 
 
-class MediaReader:
-    """Owns `projector`. `pieces`, `media_tokens`, `knows` and `runs_of` may be called from any thread."""
+class MediaReader(MediaCells):
+    """Owns `projector`."""
 
     def __init__(self, projector: Projector, context: Any) -> None:
+        super().__init__(projector.pieces, projector.encode)
         self._projector = projector
         self._context = context
-        self._known: OrderedDict[tuple[MediaKind, int, int, int], Pieces] = OrderedDict()
-        self._lock = threading.Lock()
-        self.encoder = MediaEncoder(projector.encode)
-        self._due: dict[int, Rows] = {}
-
-    def pieces(self, shape: MediaShape) -> Pieces:
-        key = _size(shape)
-        with self._lock:
-            if (known := self._known.get(key)) is not None:
-                self._known.move_to_end(key)
-                return known
-        pieces = self._projector.pieces(shape)
-        with self._lock:
-            self._known[key] = pieces
-            if len(self._known) > _KNOWN_SIZES:
-                self._known.popitem(last=False)
-        return pieces
-
-    def media_tokens(self, shape: MediaShape) -> list[int]:
-        return tokens_of(self.pieces(shape), shape.digest)
-
-    def knows(self, prompt: Prompt) -> bool:
-        """Whether `runs_of` has nothing to compute."""
-        with self._lock:
-            return all(_size(media.shape) in self._known for media in prompt.media)
-
-    def runs_of(self, prompt: Prompt) -> tuple[MediaRun, ...]:
-        return runs_of(prompt, self.pieces)
-
-    def look_ahead(self, slot: KvSlot, prompt: Prompt) -> str | None:
-        """Have encoded what the job will need next. Returns why that failed."""
-        run = slot.next_run
-        slot.is_waiting = False
-        if run is None:
-            return None
-        rows = self.encoder.rows(run.digest, run.part)
-        if rows is None:
-            if (failure := self.encoder.failure(slot.job_id)) is not None:
-                return failure
-            self.encoder.order(_with_digest(prompt.media, run.digest), slot.job_id)
-            slot.is_waiting = slot.is_at_run
-        elif slot.is_at_run:
-            self._due[slot.job_id] = rows
-        return None
-
-    def wait(self) -> None:
-        """For the encoder, but not long."""
-        self.encoder.wait(_WAIT_SECONDS)
 
     def decode(self, piece: Slice, prompt: Prompt) -> int:
         """llama_decode's own result. The last cell has logits if it is the prompt's last token."""
         slot, run = piece.slot, piece.run
         assert run is not None
         assert slot.sequence is not None
-        rows = self._due.pop(slot.job_id)[piece.start - run.start : piece.end - run.start]
-        media = _with_digest(prompt.media, run.digest)
+        rows = self.due(piece)
+        media = with_digest(prompt.media, run.digest)
         planes = cell_pieces(self.pieces(media.shape))[run.part].planes
         place = slot.position(run.start)
         if planes is None:
@@ -92,12 +39,9 @@ class MediaReader:
         cut = np.ascontiguousarray(positions[:, piece.start - run.start : piece.end - run.start])
         return decode_rows(self._context, rows, cut, slot.sequence, has_logits=piece.is_last, sees_ahead=run.is_whole)
 
-    def forget(self, job_id: int) -> None:
-        self._due.pop(job_id, None)
-        self.encoder.forget(job_id)
-
+    @override
     def close(self) -> None:
-        self.encoder.close()
+        super().close()
         self._projector.close()
 
 
@@ -128,15 +72,3 @@ def decode_rows(
     finally:
         if sees_ahead:
             c.llama_set_causal_attn(context, True)
-
-
-def text_only(tokens: Iterable[int]) -> list[int]:
-    return [token for token in tokens if token >= 0]
-
-
-def _size(shape: MediaShape) -> tuple[MediaKind, int, int, int]:
-    return shape.kind, shape.width, shape.height, shape.samples
-
-
-def _with_digest(media: Iterable[Media], digest: bytes) -> Media:
-    return next(each for each in media if each.digest == digest)

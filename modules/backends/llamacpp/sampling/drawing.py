@@ -10,12 +10,12 @@ from llama_cpp import llama_cpp as c
 from msgspec import structs
 
 from modules.backends.kv.plan import Slice
-from modules.backends.llamacpp.media.reader import text_only
 from modules.backends.llamacpp.sampling.candidates import Candidates
 from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
 from modules.backends.llamacpp.sampling.sampler import sampler_of
 from modules.backends.llamacpp.tasks import LlamaTask
 from modules.backends.llamacpp.tokenizer import LlamaTokenizer
+from modules.backends.multimodal.cells import text_only
 from modules.backends.sampling import logprobs
 from modules.backends.sampling.logprobs import Row
 from modules.engine.protocols import Drafter, Output

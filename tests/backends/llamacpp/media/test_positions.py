@@ -12,8 +12,8 @@ from llama_cpp import llama_cpp as c
 from llama_cpp import mtmd_cpp as m
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.backends.llamacpp.media.pieces import CellPiece, cell_pieces
 from modules.backends.llamacpp.media.projector import Projector, ProjectorOptions
+from modules.backends.multimodal.pieces import CellPiece, cell_pieces
 from modules.engine.protocols import Engine
 from modules.engine.types import Chunk, Generation, Media, Prompt
 from modules.errors import BadRequest

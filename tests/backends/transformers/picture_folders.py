@@ -1,0 +1,195 @@
+"""Folders of tiny models that read pictures, with random weights and processors of their own."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from tokenizers import AddedToken
+
+from modules.backends.transformers.library import transformers
+from tests.backends.transformers.folders import CONTROL, byte_tokenizer
+
+_TEXT: Final = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 2048,
+}
+_EYE: Final = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 32,
+    "patch_size": 8,
+}
+_SQUARE: Final = {"height": 32, "width": 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Seer:
+    """An architecture that sees. `token` is what stands for a picture in the text that its processor takes."""
+
+    name: str
+    token: str
+    controls: tuple[str, ...]
+
+
+IDEFICS3: Final = Seer(
+    "idefics3",
+    "<image>",
+    (
+        "<image>",
+        "<fake_token_around_image>",
+        "<end_of_utterance>",
+        "<global-img>",
+        *(f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)),
+    ),
+)
+SMOLVLM: Final = Seer("smolvlm", "<image>", (*IDEFICS3.controls, "<video>"))
+QWEN2_VL: Final = Seer(
+    "qwen2_vl",
+    "<|vision_start|><|image_pad|><|vision_end|>",
+    ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>", "<|video_pad|>"),
+)
+LLAVA: Final = Seer("llava", "<image>", ("<image>",))
+GEMMA3: Final = Seer("gemma3", "<start_of_image>", ("<start_of_image>", "<image_soft_token>", "<end_of_image>"))
+SEERS: Final = (SMOLVLM, QWEN2_VL, GEMMA3, IDEFICS3, LLAVA)
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Written file by file: with all of its parts it cannot be made where torchvision is missing."""
+
+    kind: str
+    pictures: Any
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def seeing_folder(path: Path, seer: Seer, *, seed: int = 0) -> Path:
+    tokenizer = byte_tokenizer()
+    tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in seer.controls])
+    named = {
+        "image_token": "<image_soft_token>",
+        "boi_token": "<start_of_image>",
+        "eoi_token": "<end_of_image>",
+    }
+    wrapped = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=CONTROL[-1],
+        pad_token=CONTROL[0],
+        **({"extra_special_tokens": named} if seer is GEMMA3 else {}),
+    )
+    ids = tokenizer.get_vocab(with_added_tokens=True)
+    fields, processor = _MADE[seer.name](ids)
+    torch.manual_seed(seed)
+    end = ids[CONTROL[-1]]
+    text = {**fields.pop("text_config"), "vocab_size": tokenizer.get_vocab_size(), "eos_token_id": end}
+    text |= {"bos_token_id": None, "pad_token_id": ids[CONTROL[0]], "initializer_range": 0.2}
+    made = transformers.AutoConfig.for_model(seer.name, text_config=text, **fields)
+    made.vision_config.initializer_range = 0.2
+    model = transformers.AutoModelForImageTextToText.from_config(made, dtype=torch.float32)
+    model.generation_config = transformers.GenerationConfig(eos_token_id=end)
+    model.save_pretrained(path)
+    wrapped.save_pretrained(path)
+    processor.pictures.save_pretrained(path)
+    stated = {"processor_class": processor.kind, **processor.fields}
+    (path / "processor_config.json").write_text(json.dumps(stated), encoding="utf-8")
+    (path / "chat_template.jinja").write_text(_template(seer), encoding="utf-8")
+    return path
+
+
+def _template(seer: Seer) -> str:
+    """Of the kind that such folders bring: a list of parts, with the token where a picture is."""
+    part = (
+        "{% for part in message.content %}{% if part.type == 'image' %}"
+        + seer.token
+        + "{% else %}{{ part.text }}{% endif %}{% endfor %}"
+    )
+    return (
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{% if message.content is string %}"
+        "{{ message.content }}{% else %}" + part + "{% endif %}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+
+
+def _idefics3(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    pictures = transformers.Idefics3ImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    fields = {
+        "text_config": {**_TEXT, "model_type": "llama"},
+        "vision_config": _EYE,
+        "image_token_id": ids["<image>"],
+        "scale_factor": 2,
+        "pad_token_id": ids[CONTROL[0]],
+    }
+    return fields, Processor("Idefics3Processor", pictures, {"image_seq_len": 4})
+
+
+def _smolvlm(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    fields, made = _idefics3(ids)
+    pictures = transformers.SmolVLMImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    return fields, Processor("SmolVLMProcessor", pictures, made.fields)
+
+
+def _qwen2_vl(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    sizes = {"patch_size": 4, "merge_size": 2, "temporal_patch_size": 2}
+    bounds = {"shortest_edge": 16 * 16, "longest_edge": 48 * 48}
+    pictures = transformers.Qwen2VLImageProcessorPil(size=bounds, **sizes)
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
+    fields = {
+        "text_config": {**_TEXT, "rope_parameters": rope},
+        "vision_config": {
+            "depth": 2,
+            "embed_dim": 32,
+            "hidden_size": 32,
+            "num_heads": 4,
+            "patch_size": 4,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+        "image_token_id": ids["<|image_pad|>"],
+        "video_token_id": ids["<|video_pad|>"],
+        "vision_start_token_id": ids["<|vision_start|>"],
+        "vision_end_token_id": ids["<|vision_end|>"],
+    }
+    return fields, Processor("Qwen2VLProcessor", pictures)
+
+
+def _llava(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    pictures = transformers.CLIPImageProcessorPil(size=_SQUARE, crop_size=_SQUARE)
+    fields = {
+        "text_config": {**_TEXT, "model_type": "llama"},
+        "vision_config": {**_EYE, "model_type": "clip_vision_model", "projection_dim": 32},
+        "image_token_index": ids["<image>"],
+        "image_seq_length": 16,
+    }
+    stated = {"patch_size": 8, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    return fields, Processor("LlavaProcessor", pictures, stated)
+
+
+def _gemma3(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    pictures = transformers.Gemma3ImageProcessorPil(size=_SQUARE)
+    fields = {
+        "text_config": {
+            **_TEXT,
+            "query_pre_attn_scalar": 8,
+            "sliding_window": 8,
+            "tie_word_embeddings": False,
+            "layer_types": ["sliding_attention", "full_attention"],
+        },
+        "vision_config": {**_EYE, "model_type": "siglip_vision_model"},
+        "mm_tokens_per_image": 4,
+        "tie_word_embeddings": False,
+        "image_token_id": ids["<image_soft_token>"],
+        "boi_token_id": ids["<start_of_image>"],
+        "eoi_token_id": ids["<end_of_image>"],
+    }
+    return fields, Processor("Gemma3Processor", pictures, {"image_seq_length": 4})
+
+
+_MADE: Final = {"smolvlm": _smolvlm, "idefics3": _idefics3, "qwen2_vl": _qwen2_vl, "llava": _llava, "gemma3": _gemma3}
