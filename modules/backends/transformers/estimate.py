@@ -22,6 +22,9 @@ _EIGHT_BITS: Final[frozenset[str]] = frozenset(("F8_E4M3", "F8_E5M2"))
 # Of a part that sees, where nothing is stated: numbers of a patch, and patches of a picture.
 _PICTURE_WIDTH: Final = 1152
 _PATCHES: Final = 4096
+_MATRIX: Final = 2
+# What the matrices of tokens are called.
+_OUTER: Final = ("embed", "lm_head", "wte.", "wpe.", "output.weight")
 # Rows of logits and hidden states of a step that reads a prompt.
 _ROWS: Final = 256
 
@@ -35,8 +38,8 @@ def estimate(
     # Transformers turns these into numbers that a CPU can compute with.
     unpacked = _EIGHT_BITS if folder.quantization in _UNPACKED and not uses_gpu else frozenset()
     weights = sum(
-        tensor.count * size if tensor.kind in unpacked else _loaded(tensor, size, options)
-        for tensor in folder.tensors().values()
+        tensor.count * size if tensor.kind in unpacked else _loaded(name, tensor, size, options)
+        for name, tensor in folder.tensors().items()
     )
     cache = cache_bytes(folder, spec, options, size)
     hidden, vocabulary = folder.number("hidden_size"), folder.number("vocab_size")
@@ -79,13 +82,14 @@ def cache_bytes(folder: ModelFolder, spec: LoadSpec, options: TransformersOption
     return (tokens + tokens // SPARE_SHARE) * token_numbers(folder) * size
 
 
-def _loaded(tensor: Tensor, size: int, options: TransformersOptions) -> int:
-    """Only matrices are quantized; the scales of 4 bits take an eighth more."""
+def _loaded(name: str, tensor: Tensor, size: int, options: TransformersOptions) -> int:
+    """Matrices are quantized, but for the first and the last of a model; the scales of 4 bits take an eighth more."""
     if not tensor.is_float:
         return tensor.bytes
-    if len(tensor.shape) > 1 and options.load_in_4bit:
+    is_quantized = len(tensor.shape) == _MATRIX and not any(part in name for part in _OUTER)
+    if is_quantized and options.load_in_4bit:
         return tensor.count * 9 // 16
-    if len(tensor.shape) > 1 and options.load_in_8bit:
+    if is_quantized and options.load_in_8bit:
         return tensor.count
     return tensor.count * size
 

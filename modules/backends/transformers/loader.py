@@ -92,8 +92,8 @@ def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) ->
     fields: dict[str, Any] = {
         "dtype": _dtype(options, uses_gpu=uses_gpu),
         "attn_implementation": None if options.attn_implementation == AUTO else options.attn_implementation,
-        "device_map": AUTO if uses_gpu else None,
-        "quantization_config": _quantization(options),
+        "device_map": _placement(folder, options, uses_gpu=uses_gpu),
+        "quantization_config": _quantization(options, uses_gpu=uses_gpu),
     }
     try:
         model = _kind_of(folder).from_pretrained(
@@ -124,7 +124,17 @@ def _dtype(options: TransformersOptions, *, uses_gpu: bool) -> Any:
     return AUTO if uses_gpu else torch.float32
 
 
-def _quantization(options: TransformersOptions) -> Any:
+def _placement(folder: ModelFolder, options: TransformersOptions, *, uses_gpu: bool) -> Any:
+    if uses_gpu:
+        return AUTO
+    # Formats for graphics cards take the first that there is, unless they are told.
+    is_quantized = bool(folder.quantization) or options.load_in_4bit or options.load_in_8bit
+    return {"": _CPU} if is_quantized else None
+
+
+def _quantization(options: TransformersOptions, *, uses_gpu: bool) -> Any:
+    # It tells each of its layers at each step that it rounds.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not (options.load_in_4bit or options.load_in_8bit):
         return None
     return transformers.BitsAndBytesConfig(
@@ -132,7 +142,7 @@ def _quantization(options: TransformersOptions) -> Any:
         load_in_4bit=options.load_in_4bit,
         bnb_4bit_quant_type=options.quant_type,
         bnb_4bit_use_double_quant=options.use_double_quant,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=torch.bfloat16 if uses_gpu else torch.float32,
     )
 
 

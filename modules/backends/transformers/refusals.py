@@ -1,6 +1,7 @@
 """What of a folder or of the load options is known to fail before the weights are read."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +26,7 @@ _PACKAGES: Final = MappingProxyType(
     }
 )
 _BITSANDBYTES: Final = "bitsandbytes"
+_CPU: Final = "cpu"
 _INSTEAD: Final = "take a version of the model that is not quantized"
 _SHOWN: Final = 300
 
@@ -58,10 +60,10 @@ def _of_folder(spec: LoadSpec, folder: ModelFolder) -> Iterator[str]:
 def _of_options(options: TransformersOptions) -> Iterator[str]:
     if options.load_in_4bit and options.load_in_8bit:
         yield "--load-in-4bit and --load-in-8bit exclude each other. Leave one of them out."
-    if (options.load_in_4bit or options.load_in_8bit) and find_spec("bitsandbytes") is None:
+    if (options.load_in_4bit or options.load_in_8bit) and find_spec(_BITSANDBYTES) is None:
         flag = "--load-in-4bit" if options.load_in_4bit else "--load-in-8bit"
-        yield f"{flag} needs the package bitsandbytes. Install it, or leave the flag out."
-    elif (options.load_in_4bit or options.load_in_8bit) and not _uses_gpu(options):
+        yield f"{flag} needs the package bitsandbytes. {_installing(_BITSANDBYTES)}, or leave the flag out."
+    elif (options.load_in_4bit or options.load_in_8bit) and not (_uses_gpu(options) or _runs_on_cpus()):
         flag = "--load-in-4bit" if options.load_in_4bit else "--load-in-8bit"
         yield f"{flag} needs a graphics card with CUDA, and {_no_gpu(options)}. Leave the flag out."
     if options.attn_implementation == "flash_attention_2" and find_spec("flash_attn") is None:
@@ -85,10 +87,10 @@ def _of_weights(folder: ModelFolder, options: TransformersOptions) -> Iterator[s
     if missing:
         are = "package is" if len(missing) == 1 else "packages are"
         yield (
-            f"its weights are quantized with {method}, for which the {are} missing: {', '.join(missing)}. Install what is "
-            f"missing, or {_INSTEAD}."
+            f"its weights are quantized with {method}, for which the {are} missing: {', '.join(missing)}. "
+            f"{_installing(*missing)}, or {_INSTEAD}."
         )
-    elif (method == _BITSANDBYTES or (options.cpu and torch.cuda.is_available())) and not _uses_gpu(options):
+    elif not _uses_gpu(options) and not _can_do_without(method, options):
         yield (
             f"its weights are quantized with {method[:40]!a}, which needs a graphics card with CUDA, and "
             f"{_no_gpu(options)}. Otherwise {_INSTEAD}."
@@ -112,6 +114,24 @@ def _quantizer_refusal(folder: ModelFolder, method: str) -> str:
         said = " ".join(str(error).split())[:_SHOWN]
         return f"its weights are quantized with {method}, which does not work here: {said} Otherwise {_INSTEAD}."
     return ""
+
+
+def _can_do_without(method: str, options: TransformersOptions) -> bool:
+    """A graphics card, as far as is known before Transformers is asked."""
+    return _runs_on_cpus() if method == _BITSANDBYTES else not (options.cpu and torch.cuda.is_available())
+
+
+def _runs_on_cpus() -> bool:
+    """Of bitsandbytes, since its version 0.46."""
+    try:
+        return _CPU in getattr(import_module(_BITSANDBYTES), "supported_torch_devices", ())
+    except (ImportError, OSError, RuntimeError):
+        return False
+
+
+def _installing(*packages: str) -> str:
+    named = " ".join(package.replace("_", "-") for package in packages)
+    return f"Install what is missing into the program's environment (`python -m pip install {named}`)"
 
 
 def _uses_gpu(options: TransformersOptions) -> bool:

@@ -174,8 +174,7 @@ def _goes_on(model: Any, runner: SingleRunner) -> bool:
     runner.run([Piece(0, 4, tokens[4:11], 0)])
     (found,) = runner.run([Piece(0, 11, tokens[11:], 1)])
     runner.remove(0)
-    near = 0.01 if model.dtype == torch.float32 else 0.1
-    return bool(np.abs(found - expected).max() <= near * np.abs(expected).max())
+    return bool(np.abs(found - expected).max() <= tolerance(model) * np.abs(expected).max())
 
 
 def packs(model: Any) -> bool:
@@ -194,11 +193,16 @@ def packs(model: Any) -> bool:
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, AssertionError):
         part.set_attn_implementation(plain)
         return False
-    near = 0.01 if model.dtype == torch.float32 else 0.1
+    near = tolerance(model)
     if all(np.abs(a - b).max() <= near * np.abs(b).max() for a, b in zip(found, expected, strict=True)):
         return True
     part.set_attn_implementation(plain)
     return False
+
+
+def tolerance(model: Any) -> float:
+    """How far logits of the same text may lie apart, as a part of the largest: sums are made in another order."""
+    return 0.01 if model.dtype == torch.float32 and not getattr(model, "is_quantized", False) else 0.1
 
 
 def _writing_part(model: Any) -> Any:

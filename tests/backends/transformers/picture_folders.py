@@ -94,6 +94,11 @@ def seeing_folder(path: Path, seer: Seer, *, seed: int = 0) -> Path:
     made = transformers.AutoConfig.for_model(seer.name, text_config=text, **fields)
     made.vision_config.initializer_range = 0.2
     model = transformers.AutoModelForImageTextToText.from_config(made, dtype=torch.float32)
+    # Some projections begin as zeros, and would see nothing.
+    with torch.no_grad():
+        for each in model.parameters():
+            if not each.any():
+                each.normal_(0, 0.2)
     model.generation_config = transformers.GenerationConfig(eos_token_id=end)
     model.save_pretrained(path)
     wrapped.save_pretrained(path)

@@ -13,7 +13,7 @@ from modules.backends.multimodal.pieces import runs_of
 from modules.backends.sampling.logprobs import Row
 from modules.backends.transformers.pictures.cells import PictureCells
 from modules.backends.transformers.pictures.processor import PictureProcessor, picture_of
-from modules.backends.transformers.runners import Piece, Runner
+from modules.backends.transformers.runners import Piece, Runner, tolerance
 from modules.engine.types import LoadSpec, Media, MediaKind, Prompt
 from modules.errors import LoadFailed, ServiceError
 
@@ -58,8 +58,7 @@ class PictureTrial:
         ]
         first, second = (self._error(runner, cells) for cells in candidates)
         error, cells = (second, candidates[1]) if second * 2 < first else (first, candidates[0])
-        near = 0.01 if self._model.dtype == torch.float32 else 0.1
-        return cells if error <= near else None
+        return cells if error <= tolerance(self._model) else None
 
     def _error(self, runner: Runner, cells: PictureCells) -> float:
         try:
