@@ -45,8 +45,8 @@ def check_media(prompt: Prompt, modalities: Sequence[str]) -> None:
 def unreadable(kind: MediaKind, *, param: str = "messages") -> BadRequest:
     things, sense = {MediaKind.IMAGE: ("pictures", "see"), MediaKind.AUDIO: ("sounds", "hear")}[kind]
     return BadRequest(
-        f"The loaded model cannot read {things}. Load a model that can {sense}: a GGUF file with its projector (a file with "
-        "mmproj in its name) beside it, in user_data/mmproj, or named by --mmproj, or a folder of a model that has that part.",
+        f"The loaded model cannot read {things}. Load a model that can {sense}: one with its projector (a file with mmproj "
+        "in its name) beside it, in user_data/mmproj, or named by --mmproj, or a folder of a model that has that part.",
         param=param,
         code=f"{kind}_not_supported",
     )

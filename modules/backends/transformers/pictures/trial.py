@@ -1,4 +1,4 @@
-"""Whether a model reads pictures when it is handed them in parts: tried at the load, against its own forward pass."""
+"""Tries at the load whether a model reads pictures in parts as it does in its own forward pass."""
 
 import inspect
 import logging
