@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from extensions.openai import embeddings, models, moderations, rerank
 from extensions.openai.access import CrossOrigin, Gate, Policy
-from extensions.openai.chat import prompt
+from extensions.openai.chat import knowledge, prompt
 from extensions.openai.chat import routes as chat
 from extensions.openai.common.context import Context
 from extensions.openai.common.error_handlers import UnexpectedErrors, add_error_handlers
@@ -46,6 +46,7 @@ ROUTERS = (
     models.router,
     tokens.router,
     prompt.router,
+    knowledge.router,
     internal.router,
     internal.management,
     internal.adapters,

@@ -19,6 +19,8 @@ from modules.knowledge.service import KnowledgeService
 from modules.library.chats.history import Attachment, History
 from modules.library.knowledge.index import FoundPassage, best_of
 from modules.library.knowledge.passages import Passage, passages_of, token_estimate
+from modules.messages import Message, Role, TextPart
+from modules.requests import ChatRequest
 
 PASSAGES: Final = 6
 _LONGEST_FILE_PASSAGES: Final = 12
@@ -36,6 +38,10 @@ _TRAILING: Final = ".,;:!?)\"'"
 class KnowledgeMessages:
     def __init__(self, knowledge: KnowledgeService) -> None:
         self._knowledge = knowledge
+
+    async def names(self) -> list[str]:
+        """Of all collections."""
+        return await self._knowledge.names()
 
     async def named_in(self, text: str) -> list[str]:
         """The collections that a message names as #name."""
@@ -73,6 +79,35 @@ class KnowledgeMessages:
         numbered = [replace(each, number=number) for number, each in enumerate(fresh, next_number(history))]
         name = ", ".join([*(f"#{name}" for name in names), *(each.name for each in marked if is_in_passages(each))])
         return [*marked, passages_attachment(name or "passages", numbered)] if numbered else marked
+
+    async def given_to(
+        self, request: ChatRequest, collections: Sequence[str], *, context: int | None
+    ) -> tuple[ChatRequest, list[Citation]]:
+        """A conversation that is kept elsewhere: the request, whose user's last message is followed by passages that are
+        found for it, numbered from 1 on. Raises BadRequest for a collection that there is not, naming those that are."""
+        names = list(dict.fromkeys(collections))
+        places = [number for number, message in enumerate(request.messages) if message.role is Role.USER]
+        question = request.messages[places[-1]].text if places else ""
+        # Names are checked whether or not there is anything to look for.
+        found = await self._knowledge.search(question, names, limit=PASSAGES) if names else []
+        if not found or not question.strip():
+            return request, []
+        said = int(sum(token_estimate(message.text) for message in request.messages))
+        room = None if context is None else context - said - min(_RESERVE, int(context * _RESERVE_SHARE))
+        fresh = _within([_of_collection(passage) for passage in found], room)
+        citations = [replace(each, number=number) for number, each in enumerate(fresh, 1)]
+        content = passages_attachment("", citations).content
+        asked = _followed_by(request.messages[places[-1]], content)
+        messages = (*request.messages[: places[-1]], asked, *request.messages[places[-1] + 1 :])
+        return replace(request, messages=messages), citations
+
+
+def _followed_by(message: Message, content: str) -> Message:
+    """As a chat of the page has it: the passages in a paragraph of their own."""
+    *before, last = message.parts
+    if isinstance(last, TextPart):
+        return replace(message, parts=(*before, replace(last, text=f"{last.text}\n\n{content}")))
+    return replace(message, parts=(*message.parts, TextPart(content)))
 
 
 def _marked(attachments: Sequence[Attachment], room: int) -> list[Attachment]:

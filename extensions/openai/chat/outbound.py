@@ -15,6 +15,7 @@ from extensions.openai.chat.schema import (
     ChatTokenLogprob,
     ChoiceLogprobs,
     CustomToolCall,
+    FileCitation,
     FinishWord,
     FunctionToolCall,
     TopLogprob,
@@ -143,11 +144,13 @@ _KIND: Final[Literal["chat.completion"]] = "chat.completion"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPresentation:
-    """How the caller wants to see the reply. `continued` is a text that the request let the model go on from and that
+    """How the caller wants to see the reply. `citations` are the passages that it was given, None where nobody asked for
+    any. `continued` is a text that the request let the model go on from and that
     the answer repeats. `mirrors_calls` puts the calls beside the message too, where scripts written after this API's
     older documentation look for them."""
 
     has_logprobs: bool = False
+    citations: tuple[FileCitation, ...] | None = None
     mirrors_calls: bool = False
     continued: str = ""
     calls: CallStyle = field(default_factory=CallStyle)
@@ -171,6 +174,8 @@ def _choice(choice: Choice, presentation: ChatPresentation) -> ChatChoice:
     if choice.reasoning:
         message.reasoning_content = choice.reasoning
     add_calls(message, choice.tool_calls, presentation.calls)
+    if presentation.citations is not None:
+        message.citations = list(presentation.citations)
     answer = ChatChoice(
         index=choice.index,
         message=message,
@@ -235,7 +240,12 @@ class ChatStream:
         self._text_tail = b'},"logprobs":null,"finish_reason":null}' + tail
         # Many clients take the role from the first chunk only.
         first = b'{"role":"assistant","content":%b}' % orjson.dumps(self._presentation.continued)
-        return b"".join(self._chunk(index, first) for index in range(self._n))
+        chunks = [self._chunk(index, first) for index in range(self._n)]
+        if (citations := self._presentation.citations) is not None:
+            told = b",".join(each.model_dump_json(exclude_unset=True).encode() for each in citations)
+            given = b'{"citations":[%b]%b}' % (told, self._filler)
+            chunks += [self._chunk(index, given) for index in range(self._n)]
+        return b"".join(chunks)
 
     def _content(self, content: Content) -> bytes:
         if self._presentation.has_logprobs and (content.text or content.logprobs):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
 from extensions.openai.chat.inbound import chat_request
+from extensions.openai.chat.knowledge import with_knowledge
 from extensions.openai.chat.schema import ChatCompletionRequest
 from extensions.openai.common.answers import json_answer
 from extensions.openai.common.context import AnsweringRuntime, CurrentCaller
@@ -63,7 +64,8 @@ async def tokenize(body: TokenizeRequest, caller: CurrentCaller) -> Response:
         tokens = await _tokens_of_text(body, runtime)
     else:
         chat = _chat(await caller.request.json())
-        tokens = await runtime.chat.encode_chat(chat_request(chat, runtime.settings), owner=caller.owner)
+        asked, _ = await with_knowledge(runtime, chat_request(chat, runtime.settings), chat.knowledge)
+        tokens = await runtime.chat.encode_chat(asked, owner=caller.owner)
     card = await runtime.chat.card(body.model)
     return json_answer(TokenizeResponse(tokens=tokens, count=len(tokens), max_model_len=card.context), {})
 
@@ -117,5 +119,6 @@ class ChatPromptResponse(BaseModel):
 async def chat_prompt(body: ChatCompletionRequest, caller: CurrentCaller) -> ChatPromptResponse:
     """The prompt that a chat request would be answered from, as text."""
     runtime = caller.context.runtime
-    written = await runtime.chat.written(chat_request(body, runtime.settings), owner=caller.owner)
+    asked, _ = await with_knowledge(runtime, chat_request(body, runtime.settings), body.knowledge)
+    written = await runtime.chat.written(asked, owner=caller.owner)
     return ChatPromptResponse(prompt=written.text, repairs=list(written.repairs))

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from extensions.openai.chat.inbound import chat_request, chat_tools
+from extensions.openai.chat.knowledge import with_knowledge
 from extensions.openai.chat.outbound import CallStyle, ChatPresentation, ChatStream, chat_completion
 from extensions.openai.chat.schema import ChatCompletion, ChatCompletionRequest
 from extensions.openai.common.answers import ExtraHeaders, json_answer
@@ -27,8 +28,10 @@ async def create_chat_completion(body: ChatCompletionRequest, caller: CurrentCal
     toolbox = chat_tools(body)
     defaults = await default_sampling(runtime, body.preset)
     request = chat_request(body, runtime.settings, toolbox=toolbox, defaults=defaults)
+    request, citations = await with_knowledge(runtime, request, body.knowledge)
     presentation = ChatPresentation(
         has_logprobs=request.logprobs is not None,
+        citations=citations,
         continued=request.messages[-1].text if body.continue_ else "",
         mirrors_calls=is_plain_script(caller),
         calls=CallStyle(toolbox.customs, toolbox.is_legacy),

@@ -222,6 +222,10 @@ class ChatCompletionRequest(
     n: Choices | None = Field(None, description="Number of replies; 1 without it.")
     logprobs: Switch = Field(None, description="Reports the log probability of each token.")
     top_logprobs: Alternatives = Field(None, description="Alternatives per token; needs logprobs.")
+    knowledge: Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=100)] | None = Field(
+        None,
+        description="Names of knowledge collections that the user's last message is answered with; none without it.",
+    )
     modalities: list[str] | None = Field(None, max_length=16, description="text only.")
     audio: dict[str, Any] | None = Field(None, description="Spoken replies are not available: 400.")
     web_search_options: dict[str, Any] | None = Field(None, description="Not available: 400.")
@@ -280,9 +284,23 @@ class CustomToolCall(BaseModel):
     custom: CalledCustom
 
 
+class FileCitation(BaseModel):
+    """A passage of a document, which a reply cites by its `number` in brackets. `file_id` is its collection and path;
+    `page` and `heading` are there only where it has them."""
+
+    type: Literal["file_citation"]
+    number: int
+    file_id: str
+    filename: str
+    quote: str
+    page: int | None = None
+    heading: str | None = None
+
+
 class AssistantMessage(BaseModel):
-    """The reply. `content` is null when there are only calls; the last three are there only when the model reasoned,
-    or called something. `function_call` answers requests with `functions`."""
+    """The reply. `content` is null when there are only calls; the others are there only when the model reasoned, or
+    called something, and `citations` when `knowledge` was asked for: all passages that it was given. `function_call`
+    answers requests with `functions`."""
 
     role: Literal["assistant"]
     content: str | None
@@ -290,6 +308,7 @@ class AssistantMessage(BaseModel):
     reasoning_content: str | None = None
     tool_calls: list[FunctionToolCall | CustomToolCall] | None = None
     function_call: CalledFunction | None = None
+    citations: list[FileCitation] | None = None
 
 
 class ChatChoice(BaseModel):
@@ -344,6 +363,7 @@ class ChoiceDelta(BaseModel):
     reasoning_content: str | None = None
     tool_calls: list[ChoiceDeltaToolCall] | None = None
     function_call: FunctionDelta | None = None
+    citations: list[FileCitation] | None = None
 
 
 class ChunkChoice(BaseModel):

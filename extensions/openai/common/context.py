@@ -12,6 +12,7 @@ from starlette.types import Receive
 from extensions.openai.common.errors import ClientGone, ShuttingDown, log_unexpected
 from modules.chat.service import ChatService
 from modules.errors import ServiceError
+from modules.knowledge.messages import KnowledgeMessages
 from modules.settings.values import Settings
 
 
@@ -38,6 +39,9 @@ class AnsweringRuntime(Protocol):
 
     @property
     def library(self) -> LibraryOfPresets: ...
+
+    @property
+    def knowledge_messages(self) -> KnowledgeMessages: ...
 
 
 @dataclass(frozen=True, slots=True)
