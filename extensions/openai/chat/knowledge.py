@@ -1,4 +1,4 @@
-"""Passages of the operator's documents for a chat request, and their names: /v1/internal/knowledge/list."""
+"""Passages of documents for chat requests; /v1/internal/knowledge/list."""
 
 from collections.abc import Sequence
 

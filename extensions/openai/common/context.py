@@ -1,7 +1,7 @@
 """What every route can reach, and waiting that ends when the client disconnects or the server stops."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, Protocol, TypeVar
 
@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from extensions.openai.common.errors import ClientGone, ShuttingDown, log_unexpected
+from modules.chat.citations import Citation
 from modules.chat.service import ChatService
 from modules.errors import ServiceError
-from modules.knowledge.messages import KnowledgeMessages
+from modules.requests import ChatRequest
 from modules.settings.values import Settings
 
 
@@ -25,6 +26,16 @@ class PresetReader(Protocol):
 class LibraryOfPresets(Protocol):
     @property
     def presets(self) -> PresetReader: ...
+
+
+class GivingKnowledge(Protocol):
+    """As of `KnowledgeMessages`."""
+
+    async def names(self) -> list[str]: ...
+
+    async def given_to(
+        self, request: ChatRequest, collections: Sequence[str], *, context: int | None
+    ) -> tuple[ChatRequest, list[Citation]]: ...
 
 
 class AnsweringRuntime(Protocol):
@@ -41,7 +52,7 @@ class AnsweringRuntime(Protocol):
     def library(self) -> LibraryOfPresets: ...
 
     @property
-    def knowledge_messages(self) -> KnowledgeMessages: ...
+    def knowledge_messages(self) -> GivingKnowledge: ...
 
 
 @dataclass(frozen=True, slots=True)
