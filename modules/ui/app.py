@@ -33,6 +33,7 @@ from modules.ui.model.picker.pill import ModelPill
 from modules.ui.model.tab import ModelPages
 from modules.ui.notebook.tab import build_notebook
 from modules.ui.page.dictation import add_dictation
+from modules.ui.page.news import add_news
 from modules.ui.page.page import Page
 from modules.ui.page.read_aloud import add_read_aloud
 from modules.ui.palette.finder import PaletteFinder
@@ -46,6 +47,7 @@ from modules.ui.session.memory import build_memory
 from modules.ui.session.tab import ProgramPages, build_api
 from modules.ui.session.tools import build_tools
 from modules.ui.shell.blocks import PageBlocks
+from modules.ui.shell.sessions import add_leaving
 
 TITLE: Final = "Local models"
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -166,6 +168,8 @@ def mount(page: Page, blocks: PageBlocks, settings: Settings) -> FastAPI:
     own = FastAPI(openapi_url=None)
     add_dictation(own, page.runtime)
     add_read_aloud(own, page)
+    add_news(own, page, blocks.app_id)
+    add_leaving(own)
     app: FastAPI = gr.mount_gradio_app(
         own,
         blocks,

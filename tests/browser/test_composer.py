@@ -1,6 +1,7 @@
 """What is sent anew, what waits for the end of a reply, what went wrong, and a server that is not there."""
 
 import re
+import signal
 from pathlib import Path
 from typing import Final
 
@@ -108,13 +109,18 @@ async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser,
     async with scripted_site(tmp_path) as site, visiting(browser, site.url) as page:
         chat = ChatPage(page)
         await chat.arrive()
+        await chat.write("slow 9000")
+        await chat.growing()
         await chat.box.fill("What I was writing")
         banner = page.get_by_text("The server cannot be reached")
-        await page.route("**/gradio_api/app_id", lambda route: route.abort())
+        # It keeps its connections, and says nothing any more.
+        site.server.send_signal(signal.SIGSTOP)
         await expect(banner).to_be_visible()
-        await page.unroute_all()
-        await expect(banner).to_have_count(0)
+        site.server.send_signal(signal.SIGCONT)
+        await expect(banner).to_have_count(0, )
         await expect(chat.box).to_have_value("What I was writing")
+        await chat.stop_button.click()
+        await expect(chat.stop_button).to_have_count(0)
 
 
 async def test_files_are_told_of_before_they_are_sent(browser: Browser, tmp_path: Path) -> None:

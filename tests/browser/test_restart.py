@@ -102,6 +102,7 @@ async def test_a_message_to_a_program_that_is_not_there_is_kept(chat: ChatPage, 
     program.end()
     await chat.write("echo: meanwhile")
     await expect(chat.notices).to_contain_text(["Connection to the server was lost"])
+    await expect(chat.page.locator("#server-gone")).to_be_visible()
     async with chat.page.expect_event("load"):
         await program.start_again()
     await expect(chat.replies).to_have_text(["one"])

@@ -14,6 +14,10 @@ interface ParentNode {
 interface Element {
   closest<E extends Element = HTMLElement>(selectors: string): E | null;
 }
+// What an event befalls is an element, but for windows and documents.
+interface EventTarget {
+  closest?<E extends Element = HTMLElement>(selectors: string): E | null;
+}
 
 interface GradioComponent {
   id: number;
@@ -29,8 +33,11 @@ interface GradioDependency {
   targets: [number, string][];
   inputs: number[];
   outputs: number[];
+  cancels?: number[];
 }
 interface GradioConfig {
+  /** Another number after each start of the program. */
+  app_id: number;
   components: GradioComponent[];
   dependencies: GradioDependency[];
   layout: GradioLayout;
@@ -81,6 +88,8 @@ interface Window {
 }
 
 // In `parts`: the body of a function that Gradio calls with these.
+declare const element: HTMLElement;
 declare const props: any;
+declare const SAMPLERS: string[];
 declare function trigger(name: string, detail?: unknown): void;
 declare function watch(name: string | string[], changed: () => void): void;

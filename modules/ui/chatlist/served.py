@@ -15,8 +15,6 @@ from modules.ui.page.access import check_saves
 from modules.ui.page.languages import text
 from modules.ui.page.page import Page
 
-# A proxy may end what it hears nothing of for longer.
-_WAIT_SECONDS: Final = 20.0
 _UNREADABLE: Final = "Invalid request. Reload the page and try again."
 
 Asked = Mapping[str, Any]
@@ -28,7 +26,7 @@ def served_functions(page: Page, rows: ChatRows) -> list[Served]:
     says what is wrong."""
 
     async def list_changes(asked: Any) -> Rows:  # noqa: ANN401 - whatever a browser sends
-        """The list once it is another one than `revision`; just the revision where it stays the same for long."""
+        """The list where it is another one than `revision`, else just the revision."""
         return await _told(_changes(page, rows, asked))
 
     async def search_chats(asked: Any) -> Rows:  # noqa: ANN401
@@ -55,7 +53,6 @@ async def _told(work: Awaitable[Rows]) -> Rows:
 async def _changes(page: Page, rows: ChatRows, asked: object) -> Rows:
     content = _object(asked)
     revision, limit = _text(content, "revision"), content.get("limit")
-    await page.list_changes.wait(revision, _WAIT_SECONDS)
     if revision == page.list_changes.revision:
         return {"revision": revision}
     place = _place(content)

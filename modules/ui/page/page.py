@@ -45,6 +45,8 @@ class Page:
         self.openings: list[tuple[Callable[..., Any], list[Component]]] = []
         self.model_changes: list[tuple[Callable[..., Any], list[Component], list[Component]]] = []
         self.model_choices: list[tuple[Callable[..., Any], list[Component], list[Component]]] = []
+        # By name: another text whenever what browsers show of it may not be so any more.
+        self.news: dict[str, Callable[[], str]] = {"chats": lambda: self.list_changes.revision}
         self.file_changes: dict[str, list[tuple[Callable[..., Any], list[Component], list[Component]]]] = {}
         # What was chosen last, for chats that have none of their own yet.
         self.chosen_model = ""

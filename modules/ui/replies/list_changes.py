@@ -42,6 +42,10 @@ class ListChanges:
     def is_unseen(self, key: Key) -> bool:
         return key in self._unseen
 
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
     async def wait(self, revision: str, seconds: float) -> None:
         """Until there is another revision; for so long at most."""
         if revision != self.revision or self._is_closed:

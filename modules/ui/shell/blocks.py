@@ -50,6 +50,8 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
         An event that shows no progress names no components for it either: whenever the state of any event changes,
         browsers update the progress of all that ever were named, one by one.
 
+        Nor does a browser hold a connection open for each of its tabs, of which it has six: a tab says when it is left.
+
         Schemas of components are for the documentation of events that programs may call: a quarter of the page."""
         config: dict[str, Any] = super().get_config_file(**more)
         for event in config["dependencies"]:
@@ -61,7 +63,7 @@ class PageBlocks(gr.Blocks):  # type: ignore[misc]  # Gradio has no types
             if component["id"] not in callable_parts:
                 for name in _SCHEMAS & component.keys():
                     del component[name]
-        return config | {"protocol": "sse_v1"}
+        return config | {"protocol": "sse_v1", "connect_heartbeat": False}
 
     def _parts_of_callable_events(self) -> set[int]:
         """The page has none; extensions may."""

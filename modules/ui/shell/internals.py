@@ -56,6 +56,14 @@ def gradio_app(app: FastAPI) -> App:
     return found
 
 
+def forget_session(app: FastAPI, session: str) -> None:
+    """What Gradio knows of a browser tab: its components and states, and messages that nobody will fetch."""
+    gradio = gradio_app(app)
+    holder, queue = gradio.state_holder, gradio.get_blocks()._queue
+    for kept in (holder.session_data, holder.time_last_used, queue.pending_event_ids_session):
+        kept.pop(session, None)
+
+
 def use_own_folder(folder: Path) -> None:
     """Uploads lie there until the next start. Gradio takes this from the environment of the process alone."""
     shutil.rmtree(folder, ignore_errors=True)

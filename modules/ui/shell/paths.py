@@ -16,9 +16,9 @@ _FOR_ANYBODY: Final = re.compile(
 )
 _FOR_USERS: Final = re.compile(
     r"/config/?"
-    r"|/(dictation|speech)/?"
+    r"|/(dictation|speech|news|left)/?"
     r"|/gradio_api/(queue/(join|data)|upload|upload_progress|cancel|reset|app_id|login_check|component_server)/?"
-    r"|/gradio_api/(heartbeat|stream)/.+"
+    r"|/gradio_api/stream/.+"
     r"|/gradio_api/file=(?!\w{2,}:).+",
     re.DOTALL,
 )

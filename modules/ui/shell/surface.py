@@ -114,6 +114,8 @@ ATTRIBUTES: Final = (
         ),
         "replaced by a queue in order of arrival",
     ),
+    PrivateAttribute("holder", ("session_data", "time_last_used"), "what is held for a tab goes when it is left"),
+    PrivateAttribute("queue", ("pending_event_ids_session",), "the same"),
     PrivateAttribute("event", ("_id", "enqueue_time", "concurrency_id"), "events begin in order of arrival"),
     PrivateAttribute(
         "handler", ("fn", "inputs", "outputs", "api_visibility"), "what an event takes and shows, and who may call it"
@@ -165,6 +167,7 @@ def _missing_attributes() -> list[str]:
 def _samples() -> dict[str, Any]:
     """The smallest page that has one of each. Not to be called while another one is built."""
     queueing = importlib.import_module("gradio.queueing")
+    states = importlib.import_module("gradio.state_holder")
     with gr.Blocks() as blocks:
         button = gr.Button()
         button.click(_sample_handler, [button], [button])
@@ -175,6 +178,7 @@ def _samples() -> dict[str, Any]:
         "queue": blocks._queue,
         "event": queueing.Event("", handler, None, None),
         "handler": handler,
+        "holder": states.StateHolder(),
         "component": button,
         "event_data": gr.EventData(None, {}),
     }

@@ -1,9 +1,8 @@
 """The list of chats as browsers ask for it: what it says, when it changes, and what it refuses."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +68,15 @@ async def addressed(tab: Tab, chat: str) -> Event:
     return await tab.over(await tab.send(load, [None, json.dumps({"asked": chat})]))
 
 
+async def changed(tab: Tab, revision: str) -> Any:
+    """The list, once the stream of news says that it is another one."""
+    async with tab.http.stream("GET", "/news") as answer, aclosing(answer.aiter_lines()) as lines:
+        async for line in lines:
+            if line and json.loads(line.removeprefix("data: "))["chats"] != revision:
+                break
+    return await served(tab, "list_changes", revision=revision)
+
+
 def row(told: dict[str, Any], title: str) -> dict[str, Any]:
     """Empty where there is none."""
     return next((each for each in told["chats"] if each["title"] == title), {})
@@ -77,23 +85,20 @@ def row(told: dict[str, Any], title: str) -> dict[str, Any]:
 async def test_every_browser_hears_of_a_new_chat_before_its_reply_is_complete(page: ServedPage) -> None:
     async with opened(page) as first, opened(page) as second:
         before = shown(second)
-        news = asyncio.create_task(served(second, "list_changes", revision=before["revision"]))
+        assert await served(second, "list_changes", revision=before["revision"]) == {"revision": before["revision"]}
         await first.say("slow 1000")
-        told = await news
+        told = await changed(second, before["revision"])
         while not row(told, "slow 1000").get("writing"):
-            told = await served(second, "list_changes", revision=told["revision"])
+            told = await changed(second, told["revision"])
         await first.until_words("slow 1000")
         assert row(shown(first), "slow 1000")["id"] == shown(first)["chat"]
         await first.act("new-chat", "click")
-        stopped = asyncio.create_task(served(second, "list_changes", revision=told["revision"]))
-        chat = row(told, "slow 1000")["id"]
         # It goes on while nobody looks, and then is one that nobody has seen.
-        assert not stopped.done()
+        chat = row(told, "slow 1000")["id"]
         await second.act("past-chats", "select", event_data={"chat": EARLIER})
         await first.begin("past-chats", "clear", event_data={"chat": chat})
         while any(each["id"] == chat for each in told["chats"]):
-            told = await served(second, "list_changes", revision=told["revision"])
-        await stopped
+            told = await changed(second, told["revision"])
 
 
 async def test_a_reply_that_nobody_has_seen_is_marked_until_somebody_opens_it(page: ServedPage) -> None:
@@ -104,7 +109,7 @@ async def test_a_reply_that_nobody_has_seen_is_marked_until_somebody_opens_it(pa
         await tab.act("new-chat", "click")
         told = shown(tab)
         while not row(told, "slow 100").get("unseen"):
-            told = await served(tab, "list_changes", revision=told["revision"])
+            told = await changed(tab, told["revision"])
         await tab.act("past-chats", "select", event_data={"chat": chat})
         told = await served(tab, "list_changes", revision="")
         assert "unseen" not in row(told, "slow 100")

@@ -17,15 +17,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD: Final = "pass:word:x"
 GUARDED: Final = (
     "/config",
+    "/news",
     "/gradio_api/app_id",
     "/gradio_api/login_check",
-    "/gradio_api/heartbeat/x",
     "/gradio_api/queue/data?session_hash=x",
     "/gradio_api/upload_progress?upload_id=x",
     "/gradio_api/file=/etc/passwd",
     "/gradio_api/stream/x/0/1/playlist.m3u8",
 )
 GUARDED_POSTS: Final = (
+    "/left",
     "/gradio_api/queue/join",
     "/gradio_api/cancel",
     "/gradio_api/reset",

@@ -37,6 +37,7 @@ CLOSED: Final = (
     "/gradio_api/run-history/records",
     "/gradio_api/deep_link?session_hash=x",
     "/gradio_api/dev/reload",
+    "/gradio_api/heartbeat/x",
     "/gradio_api/token",
     "/gradio_api/proxy=http://127.0.0.1:9/",
     "/gradio_api/custom_component/x/client/y/z",

@@ -3,7 +3,7 @@
   "use strict";
   const CARD_KEYS = ["chara", "ccv3"];
   const MOST_BYTES = 64 * 2 ** 20;
-  /** @type {(act: object) => void} */
+  /** @type {Send} */
   let send = () => {};
   const handedOn = new WeakSet();
 
@@ -11,12 +11,13 @@
   const carriesCard = (buffer) => {
     const bytes = new Uint8Array(buffer);
     const view = new DataView(buffer);
+    /** @param {number} start @param {number} end */
     const text = (start, end) => String.fromCharCode(...bytes.subarray(start, end));
     for (let place = 8; place + 8 <= bytes.length; ) {
       const end = place + 8 + view.getUint32(place);
       const kind = text(place + 4, place + 8);
       if (kind === "IEND" || end > bytes.length) return false;
-      const key = /^(?:tEXt|zTXt|iTXt)$/.test(kind) ? text(place + 8, Math.min(end, place + 24)).split("\0")[0] : "";
+      const key = /^(?:tEXt|zTXt|iTXt)$/.test(kind) ? (text(place + 8, Math.min(end, place + 24)).split("\0")[0] ?? "") : "";
       if (CARD_KEYS.includes(key.toLowerCase())) return true;
       place = end + 4;
     }
@@ -63,6 +64,7 @@
     target?.dispatchEvent(again);
   };
 
+  /** @param {DragEvent} event */
   const isOfFiles = (event) => event.dataTransfer?.types?.includes("Files");
   document.addEventListener("dragover", (event) => {
     // Without this the browser would open the file in place of the page.
@@ -75,6 +77,7 @@
     const { target } = event;
     event.preventDefault();
     event.stopImmediatePropagation();
+    /** @type {File[]} */
     const others = [];
     for (const file of files) {
       if (await isImport(file)) upload(file);
@@ -88,6 +91,8 @@
     const make = window.overlay.element;
     return make("ul", { className: "card-notes" }, ...notes.map((note) => make("li", { textContent: note })));
   };
+  /** @typedef {{ title: string, text: string, talk?: boolean, asks?: boolean }} About */
+  /** By what has become of a file. @type {Record<string, (news: any) => About>} */
   const ABOUT = {
     added: (news) => ({ title: window.text("{name} is imported", { name: news.name }), text: "", talk: true }),
     known: (news) => ({

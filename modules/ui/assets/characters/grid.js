@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   /** @typedef {{ file: string, name: string, text: string, tags: string[], picture: string, broken: boolean }} Card */
-  /** @type {{ host: HTMLElement, send: (act: object) => void, value: () => string } | null} */
+  /** @type {{ host: HTMLElement, send: Send, value: () => string } | null} */
   let grid = null;
   let last = "";
   const wanted = { text: "", tag: "" };
@@ -10,7 +10,7 @@
   // From when on the grid is in view.
   const LONGEST_MS = 10_000;
   let isGivenUp = false;
-  const make = (...parts) => window.overlay.element(...parts);
+  const make = window.overlay.element;
 
   /** @returns {Card[]} */
   const cards = () => {
@@ -29,6 +29,7 @@
 
   /** @param {Card} card */
   const acts = (card) => {
+    /** @param {string} name */
     const act = (name, more = {}) => () => {
       last = name;
       grid?.send({ act: name, file: card.file, ...more });
@@ -139,7 +140,9 @@
     /** The answer to what the menu was asked for is there. */
     after() {
       if (last === "export") window.fetchFile("character-download");
-      const place = { edit: "character-name", duplicate: "character-name", delete: "character-undo" }[last];
+      /** @type {Record<string, string>} */
+      const places = { edit: "character-name", duplicate: "character-name", delete: "character-undo" };
+      const place = places[last];
       if (place) document.getElementById(place)?.scrollIntoView({ block: "center", behavior: "smooth" });
     },
   };

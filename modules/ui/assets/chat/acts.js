@@ -1,16 +1,25 @@
 // What the page's own buttons on messages need to know; the server sends it along with the messages.
 (() => {
   "use strict";
+  /** @param {() => void} act */
   const whenThere = (act) =>
     document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act();
+  /** @param {string} id */
   const byId = (id) => document.getElementById(id);
+  /** @type {MessageFact[]} */
   let facts = [];
+  /** @type {string[]} */
   let keys = [];
+  /** @type {Send} */
   let send = () => {};
+  /** @type {Send} */
   let resend = () => {};
+  /** @param {string} id */
   const press = (id) => (byId(id)?.matches("button") ? byId(id) : byId(id)?.querySelector("button"))?.click();
+  /** @param {string} className @param {string} textContent @param {string} [title] */
   const textElement = (className, textContent, title = "") =>
     Object.assign(document.createElement("span"), { className, textContent, title });
+  /** @param {string} label @param {string} icon @param {() => void} act */
   const iconButton = (label, icon, act) => {
     const button = Object.assign(document.createElement("button"), { className: "message-act", type: "button", title: label });
     button.setAttribute("aria-label", label);
@@ -19,21 +28,26 @@
     button.addEventListener("click", act);
     return button;
   };
+  /** @param {Element} bar @returns {HTMLElement | undefined} */
   const messageOf = (bar) => {
     // Several messages may stand in one row, each with its buttons behind it.
-    const messages = [...bar.closest(".message-row").querySelectorAll("[data-testid=bot]")];
+    const messages = [...(bar.closest(".message-row")?.querySelectorAll("[data-testid=bot]") ?? [])];
+    /** @param {Element} message */
     const before = (message) => message.compareDocumentPosition(bar) & Node.DOCUMENT_POSITION_FOLLOWING;
     return messages.filter(before).at(-1);
   };
   // ---- What went wrong stands at the message, with what to do about it.
+  /** @type {Record<string, string>} */
   const CUT = { length: "The reply reached the limit of tokens.", incomplete: "The program ended before the reply was complete." };
+  /** @param {string} label @param {() => void} act */
   const wordButton = (label, act) => {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "strip-act", textContent: label });
     button.addEventListener("click", act);
     return button;
   };
+  /** @param {MessageFact} fact @param {boolean} isLast */
   const stripOf = (fact, isLast) => {
-    const cause = fact.e || (isLast && (CUT[fact.x] || (fact.o && "This message has no reply.")));
+    const cause = fact.e || (isLast && (CUT[fact.x ?? ""] || (fact.o && "This message has no reply.")));
     if (!cause) return null;
     const strip = Object.assign(document.createElement("div"), { className: "strip", role: "note" });
     strip.classList.toggle("is-failure", Boolean(fact.e));
@@ -42,28 +56,31 @@
     if (isLast) {
       if (fact.p === "text" && !fact.o) strip.append(wordButton(window.text("Continue"), () => press("continue")));
       strip.append(wordButton(window.text(fact.o || fact.p === "failure" ? "Retry" : "Regenerate"), () => press("regenerate")));
-      if (fact.e) strip.append(wordButton(window.text("Choose model…"), () => document.querySelector("#model-pill button, #model-pill")?.click()));
+      if (fact.e) strip.append(wordButton(window.text("Choose model…"), () => document.querySelector(/** @type {string} */ ("#model-pill button, #model-pill"))?.click()));
     }
     return strip;
   };
+  /** @param {Element} bar @param {string} was @param {string} label */
   const relabel = (bar, was, label) => {
-    const button = bar.querySelector(`button[aria-label="${was}"]`);
+    const button = /** @type {HTMLElement | null} */ (bar.querySelector(`button[aria-label="${was}"]`));
     button?.setAttribute("aria-label", label);
     if (button) button.title = label;
   };
+  /** @param {MessageFact} fact @param {number} index */
   const versionsOf = (fact, index) => [
     iconButton(window.text("Previous version"), "‹", () => send({ act: "previous", index })),
     textElement("versions", `${fact.v}/${fact.n}`),
     iconButton(window.text("Next version"), "›", () => send({ act: "next", index })),
   ];
+  /** @param {HTMLElement} bar @param {MessageFact} fact @param {number} index @param {boolean} isLast */
   const actsOf = (bar, fact, index, isLast) => {
     const own = textElement("message-acts", "");
     if (fact.p === "text") {
       if (fact.n > 1) own.append(...versionsOf(fact, index));
       if (fact.s === "assistant") {
         if (isLast) own.append(iconButton(window.text("Continue"), "play", () => press("continue")));
-        bar.dataset.read = `${fact.r}/${fact.v}`;
-        const button = iconButton(window.text("Read aloud"), "volume-2", () => window.readAloud.toggle(messageOf(bar), bar.dataset.read));
+        const key = (bar.dataset.read = `${fact.r}/${fact.v}`);
+        const button = iconButton(window.text("Read aloud"), "volume-2", () => window.readAloud.toggle(messageOf(bar), key));
         button.classList.add("read-aloud");
         own.append(button);
       }
@@ -74,35 +91,38 @@
     }
     return own;
   };
+  /** @param {HTMLElement} bar @param {number} index */
   const decorateBar = (bar, index) => {
     const fact = facts[index];
+    if (!fact) return;
     // While the messages are being replaced there may be more or fewer of them.
     if (bar.dataset.fact === keys[index] || !bar.closest(fact.s === "user" ? ".user-row" : ".bot-row")) return;
     bar.dataset.fact = keys[index];
     const isLast = index === facts.length - 1;
     bar.querySelector(":scope > .message-acts")?.remove();
-    bar.nextElementSibling?.matches(".strip") && bar.nextElementSibling.remove();
+    if (bar.nextElementSibling?.matches(".strip")) bar.nextElementSibling.remove();
     bar.classList.toggle("is-folded", fact.p !== "text");
-    bar.closest(".message-row").classList.toggle("is-last", isLast);
+    const row = bar.closest(".message-row");
+    row?.classList.toggle("is-last", isLast);
     relabel(bar, "Retry", "Regenerate");
     relabel(bar, "Undo", "Delete");
     bar.append(actsOf(bar, fact, index, isLast));
     const strip = stripOf(fact, isLast);
     if (strip) bar.after(strip);
     // Whoever clicks on a message means it with the keys, too.
-    bar.closest(".message-row").tabIndex = -1;
+    if (row) row.tabIndex = -1;
   };
   // Gradio's own markup, where it says to screen readers what is not so: a button within a button, a list without items.
   const mend = () => {
-    for (const each of document.querySelectorAll('#chat .title button[aria-label=""]')) each.inert = true;
+    for (const each of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('#chat .title button[aria-label=""]'))) each.inert = true;
     document.querySelector("#chat .examples")?.removeAttribute("role");
   };
   const decorate = () => {
     mend();
-    const bars = document.querySelectorAll("#chat .message-buttons");
-    for (let index = 0; index < Math.min(bars.length, facts.length); index += 1) decorateBar(bars[index], index);
+    document.querySelectorAll("#chat .message-buttons").forEach(decorateBar);
     window.readAloud?.show();
   };
+  /** @param {() => void} act */
   const whenIdle = (act) => {
     let asked = false;
     return () => {
@@ -118,10 +138,12 @@
   window.chatPage = {
     get facts() { return facts; },
     send(act) { send(act); },
-    /** A message's number and its new words, or words alone for one more. */
+    /** A message's number and its new words, or words alone for one more. @param {Record<string, unknown>} asked */
     resend(asked) { resend(asked); },
+    /** @param {Send} trigger */
     resends(trigger) { resend = trigger; },
-    indexOf(bar) { return [...document.querySelectorAll("#chat .message-buttons")].indexOf(bar); },
+    /** @param {Element | null | undefined} bar */
+    indexOf(bar) { return /** @type {(Element | null | undefined)[]} */ ([...document.querySelectorAll("#chat .message-buttons")]).indexOf(bar); },
     connect(trigger, value) {
       send = trigger;
       this.apply(value());
@@ -140,7 +162,7 @@
 
   const watch = () => {
     const chat = byId("chat");
-    if (!chat) return setTimeout(watch, 50);
+    if (!chat) return void setTimeout(watch, 50);
     new MutationObserver(decorateSoon).observe(chat, { childList: true, subtree: true });
   };
   whenThere(watch);

@@ -2,27 +2,32 @@
 (() => {
   "use strict";
   const LONG = 60;
+  /** @type {Record<string, string>} */
   const ENDINGS = {
     python: "py", javascript: "js", typescript: "ts", bash: "sh", shell: "sh", markdown: "md", html: "html", css: "css",
     json: "json", yaml: "yaml", rust: "rs", go: "go", java: "java", c: "c", cpp: "cpp", csharp: "cs", sql: "sql", svg: "svg",
   };
+  /** @param {string} label @param {() => void} act */
   const button = (label, act) => {
     const made = Object.assign(document.createElement("button"), { type: "button", className: "code-act", textContent: label });
     made.addEventListener("click", act);
     return made;
   };
+  /** @param {Element} code @param {string} language */
   const save = (code, language) => {
     const link = Object.assign(document.createElement("a"), {
-      href: URL.createObjectURL(new Blob([code.textContent], { type: "text/plain" })),
+      href: URL.createObjectURL(new Blob([code.textContent ?? ""], { type: "text/plain" })),
       download: `code.${ENDINGS[language] ?? "txt"}`,
     });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
+  /** @param {Element} block @param {Element} made */
   const wrap = (block, made) => {
     const isOn = block.classList.toggle("is-wrapped");
     made.setAttribute("aria-pressed", String(isOn));
   };
+  /** @param {Element} block @param {number} lines */
   const fold = (block, lines) => {
     block.classList.add("is-folded");
     const all = window.text("Show all {lines} lines", { lines });
@@ -35,6 +40,7 @@
     made.classList.add("code-more");
     block.append(made);
   };
+  /** @param {HTMLElement} block */
   const head = (block) => {
     block.dataset.head = "";
     const code = block.querySelector("code");
@@ -42,6 +48,7 @@
     const language = /language-(\S+)/.exec(code.className)?.[1] ?? "";
     const made = document.createElement("div");
     made.className = "code-head";
+    /** @type {HTMLButtonElement} */
     const wrapping = button(window.text("Wrap"), () => wrap(block, wrapping));
     wrapping.setAttribute("aria-pressed", "false");
     const saving = button(window.text("Download"), () => save(code, language));
@@ -52,19 +59,19 @@
     // Gradio would copy all that stands beside its button, the language's name and the other buttons, too.
     copy?.addEventListener("click", (event) => {
       event.stopPropagation();
-      navigator.clipboard?.writeText(code.textContent.trim());
+      navigator.clipboard?.writeText(code.textContent?.trim() ?? "");
       const sign = copy.querySelector(".check");
       if (!sign) return;
       sign.style.opacity = "1";
       setTimeout(() => { sign.style.opacity = "0"; }, 2000);
     });
     if (copy) made.append(copy);
-    const lines = code.textContent.trimEnd().split("\n").length;
+    const lines = (code.textContent ?? "").trimEnd().split("\n").length;
     if (lines > LONG) fold(block, lines);
   };
   const watch = () => {
     const chat = document.getElementById("chat");
-    if (!chat) return setTimeout(watch, 50);
+    if (!chat) return void setTimeout(watch, 50);
     const look = () => chat.querySelectorAll(".code_wrap:not([data-head])").forEach(head);
     let isAsked = false;
     new MutationObserver(() => {

@@ -3,30 +3,37 @@
   "use strict";
   const FIELD = "#chat .edit-textarea";
   const FRAMES = 8;
+  /** @typedef {HTMLTextAreaElement} Field */
   const LABELS = { Submit: "Save", Cancel: "Cancel" };
+  /** @param {Field} field @param {string} label @returns {HTMLElement | null} */
   const button = (field, label) =>
-    field.closest(".message-row")?.querySelector(`.message-buttons button[aria-label="${label}"]`);
+    field.closest(".message-row")?.querySelector(`.message-buttons button[aria-label="${label}"]`) ?? null;
+  /** @param {Field} field */
   const fit = (field) => {
     if (CSS.supports("field-sizing", "content")) return;
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
   };
   // Messages get their true height only when they come into view, which moves those below.
+  /** @param {Element | null} row @param {number} frames */
   const show = (row, frames) => {
-    row.scrollIntoView({ block: "nearest" });
-    if (frames > 0) requestAnimationFrame(() => show(row, frames - 1));
+    row?.scrollIntoView({ block: "nearest" });
+    if (row && frames > 0) requestAnimationFrame(() => show(row, frames - 1));
   };
   // The user's own words are sent anew as well: what followed them stays with the version before.
+  /** @param {Field} field */
   const sendAnew = (field) => {
-    const index = window.chatPage.indexOf(field.closest(".message-row").querySelector(".message-buttons"));
+    const index = window.chatPage.indexOf(field.closest(".message-row")?.querySelector(".message-buttons"));
     const text = field.value;
     button(field, "Cancel")?.click();
     window.chatPage.resend({ index, text });
   };
+  /** @param {Field} field */
   const isOwn = (field) => field.closest(".user-row") !== null;
+  /** @param {Field} field */
   const offerSending = (field) => {
     const save = button(field, "Save");
-    if (!isOwn(field) || !save || save.parentElement.querySelector("[data-says='Save & send']")) return;
+    if (!isOwn(field) || !save || save.parentElement?.querySelector("[data-says='Save & send']")) return;
     const made = Object.assign(document.createElement("button"), { type: "button", title: window.text("Save & send (Ctrl+Enter)") });
     made.dataset.says = "Save & send";
     made.setAttribute("aria-label", window.text("Save & send"));
@@ -34,6 +41,7 @@
     save.before(made);
     save.title = "Save";
   };
+  /** @param {Field} field */
   const prepare = (field) => {
     for (const [was, label] of Object.entries(LABELS)) {
       const found = button(field, was);
@@ -54,21 +62,22 @@
   };
   const watch = () => {
     const chat = document.getElementById("chat");
-    if (!chat) return setTimeout(watch, 50);
-    new MutationObserver(() => document.querySelectorAll(FIELD).forEach(prepare)).observe(chat, { childList: true, subtree: true });
+    if (!chat) return void setTimeout(watch, 50);
+    new MutationObserver(() => /** @type {NodeListOf<Field>} */ (document.querySelectorAll(FIELD)).forEach(prepare)).observe(chat, { childList: true, subtree: true });
   };
   document.addEventListener("input", (event) => {
-    if (event.target.matches?.(FIELD)) fit(event.target);
+    if (event.target instanceof HTMLTextAreaElement && event.target.matches(FIELD)) fit(event.target);
   });
   document.addEventListener("keydown", (event) => {
-    if (!event.target.matches?.(FIELD) || event.isComposing) return;
+    const field = event.target;
+    if (!(field instanceof HTMLTextAreaElement) || !field.matches(FIELD) || event.isComposing) return;
     const saves = event.key === "Enter" && (event.ctrlKey || event.metaKey);
     if (!saves && event.key !== "Escape") return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    const row = event.target.closest(".message-row");
-    if (saves && isOwn(event.target)) sendAnew(event.target);
-    else button(event.target, saves ? "Save" : "Cancel")?.click();
+    const row = field.closest(".message-row");
+    if (saves && isOwn(field)) sendAnew(field);
+    else button(field, saves ? "Save" : "Cancel")?.click();
     row?.focus({ preventScroll: true });
   }, true);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);

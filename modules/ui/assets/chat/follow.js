@@ -1,6 +1,7 @@
 // The conversation stays at its end, unless its reader has scrolled up; whoever asks for a reply is at the end again.
 (() => {
   "use strict";
+  /** @param {string} id */
   const byId = (id) => document.getElementById(id);
   const NEAR = 80;
   const ASKS = "#box .submit-button, #regenerate, #continue, #chat :is([aria-label=Regenerate], .strip-act, [data-says='Save & send']), #past-chats .chat-row, #new-chat, #new-incognito, #to-end";
@@ -8,8 +9,11 @@
   let asked = false;
   let last = { top: 0, end: 0 };
 
+  /** @param {Element} scroller */
   const endOf = (scroller) => scroller.scrollHeight - scroller.clientHeight;
+  /** @param {Element} scroller */
   const gap = (scroller) => endOf(scroller) - scroller.scrollTop;
+  /** @param {Element} scroller */
   const note = (scroller) => {
     last = { top: scroller.scrollTop, end: endOf(scroller) };
     scroller.toggleAttribute("data-away", !follows && gap(scroller) > NEAR);
@@ -32,6 +36,7 @@
   };
   // Messages get their true height when they come into view, and the box below is lower once its lines are sent, which
   // moves the end without anybody having scrolled: only what goes up further than the end does is the reader's doing.
+  /** @param {Element} scroller */
   const scrolled = (scroller) => {
     const up = last.top - scroller.scrollTop;
     if (up > Math.max(0, last.end - endOf(scroller)) + 1) follows = false;
@@ -41,7 +46,7 @@
   const watch = () => {
     const scroller = byId("scroller");
     const chat = byId("chat");
-    if (!scroller || !chat) return setTimeout(watch, 50);
+    if (!scroller || !chat) return void setTimeout(watch, 50);
     scroller.addEventListener("scroll", () => scrolled(scroller), { passive: true });
     const grown = new ResizeObserver(settleSoon);
     for (const each of [scroller, ...scroller.children]) grown.observe(each);
@@ -54,13 +59,13 @@
     hold() { follows = false; },
   };
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.(ASKS)) follow();
+    if (event.target?.closest?.(ASKS)) follow();
   }, true);
   document.addEventListener("change", (event) => {
-    if (event.target.closest?.("#mode, #character")) follow();
+    if (event.target?.closest?.("#mode, #character")) follow();
   }, true);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches?.("#box textarea")) follow();
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target instanceof Element && event.target.matches("#box textarea")) follow();
   }, true);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();

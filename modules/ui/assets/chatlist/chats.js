@@ -2,7 +2,6 @@
 (() => {
   "use strict";
   const STEP = 200;
-  const PAUSE = 3000;
   /** @type {ChatServer} */
   let server;
   /** @type {ChatActs} */
@@ -16,6 +15,8 @@
   let words = "";
   let asked = 0;
   let limit = 0;
+  let isAsking = false;
+  let heard = "";
   let isListening = false;
   /** @type {ShownChat} */
   let shown = { chat: "", title: "", temporary: false };
@@ -176,34 +177,24 @@
   };
   /** @param {string} revision */
   const ask = (revision) => server.list_changes({ character: list.character, revision, limit, chat: shown.chat });
-  const poll = async () => {
-    const before = shown.chat;
-    const told = await ask(list.revision);
-    const isNew = Boolean(told.chats);
-    take(shown.chat === before ? told : { ...told, chat: undefined });
-    if (isNew) news?.postMessage(told.revision);
-  };
-  const pause = () => new Promise((done) => setTimeout(done, PAUSE));
-  // Browsers open few connections to one server, for all of their tabs together: one of them waits for news, and tells
-  // the others. Where browsers have no locks, as without HTTPS, each asks from time to time.
-  const listen = async () => {
-    if (isListening) return;
-    isListening = true;
-    const isAlone = !navigator.locks;
-    const always = async () => {
-      for (;;) {
-        if (isAlone) await pause();
-        if (isAlone && document.hidden) continue;
-        await poll().catch(pause);
+  /** @param {News} news */
+  const hear = async ({ chats }) => {
+    heard = chats;
+    if (isAsking) return;
+    isAsking = true;
+    // Asked once for each that comes meanwhile: a list that an event brought may be newer than what was heard.
+    for (let last = ""; heard !== last && list.revision && heard !== list.revision;) {
+      last = heard;
+      const before = shown.chat;
+      try {
+        const told = await ask(list.revision);
+        take(shown.chat === before ? told : { ...told, chat: undefined });
+      } catch {
+        // The server is away: what tells of that is elsewhere, and there is news when it is back.
       }
-    };
-    if (isAlone) await always();
-    else await navigator.locks.request("chat list", always);
+    }
+    isAsking = false;
   };
-  const news = "BroadcastChannel" in window ? new BroadcastChannel("chat list") : null;
-  news?.addEventListener("message", (event) => {
-    if (list.revision && event.data !== list.revision) ask("").then(take, () => {});
-  });
   let isLoading = false;
   const loadMore = async () => {
     if (isLoading || found || !list.more) return;
@@ -258,7 +249,9 @@
       draw();
       tellListeners();
       if (isShort) ask("").then(take);
-      setTimeout(listen);
+      if (isListening) return;
+      isListening = true;
+      window.news.watch(hear);
     },
     connectSearch() {},
     connectMenu() {},

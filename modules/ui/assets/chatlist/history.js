@@ -21,25 +21,30 @@
   // ---- Where the reader is: which message is at the upper edge, and how far it is cut; or at the end.
   const scroller = () => document.getElementById("scroller");
   const rows = () => [...document.querySelectorAll("#chat .message-row")];
+  /** The message at the upper edge, and how far it is cut. @typedef {{ row: number, by: number }} ReadingPlace */
+  /** @returns {ReadingPlace | null} */
   const readingPlace = () => {
     const box = scroller();
     if (!box || box.scrollHeight - box.scrollTop - box.clientHeight < 80) return null;
     const top = box.getBoundingClientRect().top;
     const all = rows();
     const row = all.findIndex((each) => each.getBoundingClientRect().bottom > top);
-    return row < 0 ? null : { row, by: top - all[row].getBoundingClientRect().top };
+    const found = all[row];
+    return found ? { row, by: top - found.getBoundingClientRect().top } : null;
   };
   let isRestoring = false;
   const note = () => {
     if (isRestoring || !scroller()?.offsetParent || pastChats.shown.chat !== chatIn()) return;
     history.replaceState({ ...history.state, reading: readingPlace() }, "");
   };
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const noteSoon = () => {
     clearTimeout(timer);
     timer = setTimeout(note, QUIET);
   };
-  /** Heights are guesses until rows come into view, so it takes several steps. */
+  /** Heights are guesses until rows come into view, so it takes several steps.
+   * @param {ReadingPlace} place @param {number} [tries] @param {number} [still] */
   const goTo = (place, tries = TRIES, still = 0) => {
     const row = rows()[place.row];
     const box = scroller();
@@ -60,12 +65,14 @@
   let isFirst = true;
   let isComingBack = false;
   let isAsked = false;
+  /** @param {string} chat */
   const put = (chat) => {
     const url = address();
     for (const name of ["chat", "q", "model", "preset"]) url.searchParams.delete(name);
     if (chat) url.searchParams.set("chat", chat);
     return url;
   };
+  /** @param {ShownChat} shown */
   const show = (shown) => {
     if (!pastChats.list.revision && isFirst) return;
     const { chat } = shown;
@@ -99,14 +106,14 @@
     pastChats.open(chat, { back: true });
   });
   document.addEventListener("click", (event) => {
-    if (!event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) return;
+    if (!event.target?.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) return;
     note();
     isAsked = true;
   }, true);
   window.addEventListener("pagehide", note);
   const watchScrolling = () => {
     const box = scroller();
-    if (!box) return setTimeout(watchScrolling, 50);
+    if (!box) return void setTimeout(watchScrolling, 50);
     box.addEventListener("scroll", noteSoon, { passive: true });
   };
   watchScrolling();

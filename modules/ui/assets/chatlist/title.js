@@ -3,15 +3,18 @@
   "use strict";
   const { pastChats } = window;
   const PROGRAM = "Local models";
-  const make = (...given) => window.overlay.element(...given);
+  const make = window.overlay.element;
+  /** @param {ShownChat} shown */
   const nameOf = (shown) => (shown.temporary ? window.text("Temporary chat") : shown.title || window.text("New chat"));
   const isChat = () => (window.sections?.current ?? "chat-tab") === "chat-tab";
 
+  /** @param {HTMLElement} heading @param {ShownChat} shown */
   const rename = (heading, shown) => {
     const before = [...heading.children];
     const field = pastChats.nameField(shown.title, window.text("Name of the chat. Enter saves it, Escape leaves it as it was."),
       (name) => {
-        heading.querySelector(".title-name").textContent = name;
+        const said = before[0];
+        if (said) said.textContent = name;
         pastChats.acts.rename({ chat: shown.chat, name });
       },
       () => heading.replaceChildren(...before));
@@ -20,6 +23,7 @@
     field.select();
   };
 
+  /** @param {ShownChat} shown */
   const draw = (shown) => {
     const heading = document.getElementById("chat-title");
     if (!heading || !isChat() || heading.querySelector(".chat-name")) return;
@@ -40,6 +44,7 @@
   };
 
   // A dot stands before the name while a reply is written.
+  /** @param {ShownChat} shown */
   const tell = (shown) => {
     const name = nameOf(shown);
     const title = `${pastChats.isWriting() ? "● " : ""}${name === window.text("New chat") ? window.text(PROGRAM) : name}`;

@@ -2,17 +2,25 @@
 (() => {
   "use strict";
   const PAUSE = 700;
+  /** @typedef {{ name: string, kind: string, tokens?: number, problem?: string }} ToldFile */
+  /** @typedef {{ context?: number, used?: number, parts?: Record<string, number>, files?: ToldFile[], live?: string, rows?: unknown }} Told */
+  /** @type {Told} */
   let told = {};
+  /** @type {Send} */
   let ask = () => {};
-  let timer = 0;
-  const element = (tag, properties, ...children) => {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.append(...children.filter((each) => each != null));
-    return made;
-  };
-  const icon = (name) => element("span", { className: `icon icon-${name}`, ariaHidden: "true" });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @template {keyof HTMLElementTagNameMap} Tag
+   * @param {Tag} tag @param {Record<string, unknown>} properties @param {(Node | string | null | undefined | false)[]} children
+   * @returns {HTMLElementTagNameMap[Tag]} */
+  const element = (tag, properties, ...children) => window.overlay.element(tag, properties, ...children);
+  /** @param {string} name */
+  const icon = (name) => element("span", { className: `icon icon-${name}`, "aria-hidden": "true" });
+  /** @param {number} value */
   const number = (value) => Math.round(value).toLocaleString("en-US");
+  /** @param {number} value */
   const short = (value) => (value >= 1024 ? `${Math.round(value / 1024)}k` : number(value));
+  /** @param {string} id @param {() => HTMLElement | null} make @param {(made: HTMLElement) => void} place */
   const put = (id, make, place) => {
     document.getElementById(id)?.remove();
     const made = make();
@@ -20,30 +28,35 @@
     made.id = id;
     place(made);
   };
-  const share = () => Math.min(999, Math.round((100 * told.used) / told.context));
-  const details = () => {
-    const rows = Object.entries({ ...told.parts, [window.text("Room for the reply")]: Math.max(0, told.context - told.used) });
+  /** @param {number} context @param {number} used */
+  const share = (context, used) => Math.min(999, Math.round((100 * used) / context));
+  /** @param {number} context @param {number} used */
+  const details = (context, used) => {
+    const rows = Object.entries({ ...told.parts, [window.text("Room for the reply")]: Math.max(0, context - used) });
     const table = element("table", { className: "context-parts" }, ...rows.map(([name, tokens]) =>
       element("tr", {}, element("th", { scope: "row", textContent: window.text(name) }), element("td", { textContent: `${number(tokens)} tok` }))));
     window.overlay.open({
-      title: window.text("Context: {used} of {context} tokens", { used: number(told.used), context: number(told.context) }), size: "small",
+      title: window.text("Context: {used} of {context} tokens", { used: number(used), context: number(context) }), size: "small",
       content: table, actions: [{ label: window.text("Close"), kind: "primary" }],
     });
   };
   const gauge = () => {
-    if (!told.context) return null;
-    const label = `${share()} % of ${short(told.context)}`;
+    const { context = 0, used = 0 } = told;
+    if (!context) return null;
+    const label = `${share(context, used)} % of ${short(context)}`;
     const made = element("button", { type: "button", title: window.text("Context that the next request uses") }, icon("gauge"), label);
     made.setAttribute("aria-label", window.text("Context used: {share}", { share: label }));
-    made.classList.toggle("is-full", share() >= 90);
-    made.addEventListener("click", details);
+    made.classList.toggle("is-full", share(context, used) >= 90);
+    made.addEventListener("click", () => details(context, used));
     return made;
   };
+  /** @param {number} index */
   const remove = (index) => {
     document.querySelectorAll("#box .thumbnail-item")[index]?.querySelector("button")?.click();
     document.querySelector("#box textarea")?.focus();
     askSoon();
   };
+  /** @param {ToldFile} file @param {number} index */
   const chip = (file, index) => {
     const size = file.problem ? "" : file.tokens ? `${number(file.tokens)} tok` : "";
     const close = element("button", { type: "button", title: window.text("Remove {name}", { name: file.name }) }, icon("x"));
@@ -64,7 +77,7 @@
   };
   const askSoon = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => document.querySelector("#box .stop-button") || ask({ act: "count" }), PAUSE);
+    timer = setTimeout(() => { if (!document.querySelector("#box .stop-button")) ask({ act: "count" }); }, PAUSE);
   };
   window.composerMeter = {
     connect(trigger, value) {
@@ -86,11 +99,11 @@
     },
   };
   document.addEventListener("input", (event) => {
-    if (event.target.matches?.("#box textarea")) askSoon();
+    if (event.target instanceof Element && event.target.matches("#box textarea")) askSoon();
   });
   const watch = () => {
     const box = document.getElementById("box");
-    if (!box) return setTimeout(watch, 100);
+    if (!box) return void setTimeout(watch, 100);
     let count = 0;
     new MutationObserver(() => {
       const now = box.querySelectorAll(".thumbnail-item").length;

@@ -7,6 +7,7 @@
   let follows = false;
   let isWaiting = false;
   const box = () => document.querySelector("#box textarea");
+  /** @param {number} tries */
   const send = (tries) => {
     const isEmpty = !box()?.value && !document.querySelector("#box .thumbnail-item");
     if (isEmpty || document.querySelector("#box .stop-button") || !tries) return;
@@ -42,7 +43,7 @@
     },
   };
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#to-models")) window.sections.show("model-tab");
-    if (event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) isWaiting = false;
+    if (event.target?.closest?.("#to-models")) window.sections.show("model-tab");
+    if (event.target?.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) isWaiting = false;
   });
 })();

@@ -1,6 +1,7 @@
 // The menu beside Send: other ways to use what is written.
 (() => {
   "use strict";
+  /** @param {string} id */
   const press = (id) => document.getElementById(id)?.click();
   const ITEMS = [
     { label: window.text("Write as me"), detail: window.text("The model writes your next message (Impersonate)"), keys: window.keys?.of("impersonate") ?? "", act: () => press("impersonate") },
@@ -9,7 +10,7 @@
   ];
   const add = () => {
     const row = document.querySelector("#chat-actions");
-    if (!row) return setTimeout(add, 100);
+    if (!row) return void setTimeout(add, 100);
     const button = Object.assign(document.createElement("button"), { type: "button", id: "send-menu", title: window.text("More ways to send") });
     button.setAttribute("aria-label", window.text("More ways to send"));
     button.setAttribute("aria-haspopup", "menu");

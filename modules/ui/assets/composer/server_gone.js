@@ -1,28 +1,30 @@
-// A banner for as long as the server cannot be reached: one small question every two seconds, while the page is seen.
+// A banner for as long as the server cannot be reached. That the stream of news has ended says so; while something is
+// awaited, a server that is silent is asked, too.
 (() => {
   "use strict";
-  const BETWEEN = 2000;
-  const WHILE_GONE = 1000;
-  let isGone = false;
+  const BETWEEN = 700;
+  const PATIENCE = 2000;
   const show = () => {
     const banner = document.getElementById("server-gone");
-    if (!isGone) return banner?.remove();
+    if (!window.news.isLost) return banner?.remove();
     if (banner) return;
     const made = Object.assign(document.createElement("div"), { id: "server-gone", role: "alert" });
     made.textContent = window.text("The server cannot be reached. Trying again … What you write is kept.");
     document.querySelector("#composer")?.prepend(made);
   };
-  const look = async () => {
-    if (!document.hidden) {
-      try {
-        await fetch("gradio_api/app_id", { cache: "no-store" });
-        isGone = false;
-      } catch {
-        isGone = true;
-      }
-      show();
+  const isThere = async () => {
+    try {
+      await fetch("gradio_api/app_id", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      return true;
+    } catch {
+      return false;
     }
-    setTimeout(look, isGone ? WHILE_GONE : BETWEEN);
   };
+  const look = async () => {
+    const { isAwaited, heardAt } = window.answers;
+    if (!document.hidden && isAwaited && performance.now() - heardAt > BETWEEN) window.news.found(await isThere());
+    setTimeout(look, BETWEEN);
+  };
+  document.addEventListener("server", show);
   setTimeout(look, BETWEEN);
 })();

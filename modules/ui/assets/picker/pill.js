@@ -1,7 +1,7 @@
-// The header's pill: it asks the server for the model's state while somebody looks, and opens the picker.
+// The header's pill: it asks the server for the model's state when there is news of it, and opens the picker.
 (() => {
   "use strict";
-  const IDLE = 1500;
+  const BETWEEN = 500;
   const BUSY = 250;
   const STATES = /** @type {Record<string, string>} */ ({
     loaded: window.text("loaded"), loading: window.text("loading"), sleeping: window.text("sleeping until the next message"),
@@ -86,11 +86,18 @@
       // The server is away: what tells of that is elsewhere, and the next look is soon.
     }
   };
+  let isMissed = true;
+  let lookedFor = "";
   const isBusy = () => told?.status === "loading" || Boolean(told?.waiting) || wantsFailure;
+  // A field of Gradio's says which model is chosen, and nobody hears when it does.
   const goOn = async () => {
-    if (document.visibilityState === "visible") await look();
-    setTimeout(goOn, isBusy() ? BUSY : IDLE);
+    if (!document.hidden && (isMissed || isBusy() || chosen() !== lookedFor)) {
+      [isMissed, lookedFor] = [false, chosen()];
+      await look();
+    }
+    setTimeout(goOn, isBusy() ? BUSY : BETWEEN);
   };
+  const lookSoon = () => { isMissed = true; };
 
   /** @param {number} uses @param {"load" | "unload"} [act] @returns {Promise<"wait" | "stop" | null>} */
   const decide = async (uses, act = "load") => {
@@ -146,7 +153,8 @@
     /** @param {PickerParts} made */
     connect(made) {
       parts = made;
-      setTimeout(goOn, IDLE);
+      setTimeout(goOn, BUSY);
+      window.news.watch(lookSoon);
     },
   });
   Object.defineProperties(window.modelPicker, { state: { get: () => told }, server: { get: () => parts?.server ?? null } });

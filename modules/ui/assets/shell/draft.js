@@ -2,19 +2,22 @@
 // was sent while the program was not there.
 (() => {
   "use strict";
+  /** @param {() => void} act */
   const whenThere = (act) =>
     document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", act) : act();
+  /** @type {Record<string, string>} */
   const kept = { box: "#box textarea", place: "#place textarea, #place input" };
-  const valueOf = (name) => document.querySelector(kept[name])?.value ?? "";
+  /** @param {string} name */
+  const valueOf = (name) => document.querySelector(/** @type {"textarea"} */ (kept[name]))?.value ?? "";
   window.addEventListener("pagehide", () => {
     for (const name of Object.keys(kept)) sessionStorage.setItem(name, valueOf(name));
   });
   window.keptPlace = () => sessionStorage.getItem("place") ?? "";
   const putBack = () => {
     const words = sessionStorage.getItem("box");
-    const box = document.querySelector(kept.box);
+    const box = document.querySelector("#box textarea");
     if (!words) return;
-    if (!box) return setTimeout(putBack, 50);
+    if (!box) return void setTimeout(putBack, 50);
     sessionStorage.removeItem("box");
     if (box.value) return;
     box.value = words;

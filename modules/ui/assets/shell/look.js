@@ -28,7 +28,9 @@
   root.dataset.density = density();
 
   // ---- The choices in the settings.
+  /** @type {Record<string, () => string | undefined>} */
   const values = { look: chosenLook, language: () => window.language.chosen, density, level: () => window.level?.value };
+  /** @type {Record<string, (value: string) => void>} */
   const acts = {
     look: window.wearLook,
     language: window.chooseLanguage,
@@ -36,21 +38,22 @@
       localStorage.setItem("density", value);
       root.dataset.density = value;
     },
-    level: (value) => window.level.set(value),
+    level: (value) => window.level.set(value === "expert" ? "expert" : "simple"),
   };
   const show = () => {
-    for (const each of document.querySelectorAll("input[data-choice]")) each.checked = each.value === values[each.dataset.choice]();
+    for (const each of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[data-choice]")))
+      each.checked = each.value === values[each.dataset.choice ?? ""]?.();
   };
   document.addEventListener("change", (event) => {
-    const choice = event.target.matches?.("input[data-choice]") && event.target.dataset.choice;
-    if (choice) acts[choice](event.target.value);
+    const field = event.target;
+    if (field instanceof HTMLInputElement && field.dataset.choice) acts[field.dataset.choice]?.(field.value);
   });
   document.addEventListener("choice", show);
   document.addEventListener("section", () => requestAnimationFrame(show));
   const watch = () =>
     new MutationObserver((changes) => {
       const added = changes.flatMap((each) => [...each.addedNodes]);
-      if (added.some((node) => node.nodeType === 1 && node.querySelector("input[data-choice]"))) show();
+      if (added.some((node) => node instanceof Element && node.querySelector("input[data-choice]"))) show();
     }).observe(document.body, { childList: true, subtree: true });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();

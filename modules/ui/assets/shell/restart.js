@@ -1,6 +1,8 @@
 (() => {
   "use strict";
+  /** @param {number} milliseconds */
   const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+  /** @param {number | undefined} mine */
   const isAnother = async (mine) => {
     try {
       const answer = await fetch("gradio_api/app_id", { cache: "no-store", signal: AbortSignal.timeout(3000) });

@@ -7,15 +7,20 @@
   const SETTINGS = "settings-tab";
   const BARS = { section: "#tabs > .tab-wrapper", page: "#settings-pages > .tab-wrapper" };
   const FRAMES = 120;
+  /** @param {string} bar */
   const tabsOf = (bar) => [...document.querySelectorAll(`${bar} [role=tab]`)];
+  /** @param {Element} tab */
   const nameOf = (tab) => tab.id.replace(/-button$/, "");
+  /** @param {string} name */
   const find = (name) => Object.values(BARS).flatMap(tabsOf).find((tab) => nameOf(tab) === name);
+  /** @param {string} name @param {number} frames */
   const press = (name, frames) => {
     const tab = find(name);
     if (tab) return tab.click();
     // A page of the settings is there once they have been.
     if (frames > 0) requestAnimationFrame(() => press(name, frames - 1));
   };
+  /** @param {string} name */
   const isPage = (name) => document.querySelector(`#navigation [data-section="${name}"]`) === null;
   /** @param {string} name the id of a section's tab, or of a page of the settings */
   const show = (name) => {
@@ -23,10 +28,12 @@
     if (isPage(name)) press(SETTINGS, 0);
     press(name, FRAMES);
   };
+  /** @param {string} bar */
   const chosen = (bar) => {
     const tab = tabsOf(bar).find((each) => each.getAttribute("aria-selected") === "true");
-    return tab ? { name: nameOf(tab), title: tab.textContent.trim() } : null;
+    return tab ? { name: nameOf(tab), title: tab.textContent?.trim() ?? "" } : null;
   };
+  /** @param {string} list @param {string} name */
   const mark = (list, name) => {
     for (const each of document.querySelectorAll(`${list} .section`)) {
       if (each.dataset.section === name) {
@@ -53,7 +60,7 @@
 
   const watch = () => {
     const tabs = document.getElementById("tabs");
-    if (!tabs || !document.querySelector("#navigation .section")) return setTimeout(watch, 20);
+    if (!tabs || !document.querySelector("#navigation .section")) return void setTimeout(watch, 20);
     const changes = { attributes: true, attributeFilter: ["aria-selected"], subtree: true };
     new MutationObserver(tell).observe(tabs, changes);
     tell();
@@ -62,14 +69,14 @@
   else watch();
 
   document.addEventListener("click", (event) => {
-    const asked = event.target.closest?.("button[data-section]");
-    if (asked) show(asked.dataset.section);
+    const asked = event.target?.closest?.("button[data-section]");
+    if (asked?.dataset.section) show(asked.dataset.section);
     // Whoever chooses a chat wants to see it.
-    else if (event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) show(CHAT);
-    const skip = event.target.closest?.("[data-skip]");
+    else if (event.target?.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) show(CHAT);
+    const skip = event.target?.closest?.("[data-skip]");
     if (!skip) return;
     event.preventDefault();
     show(CHAT);
-    document.querySelector(skip.dataset.skip)?.focus();
+    document.querySelector(skip.dataset.skip ?? "")?.focus();
   });
 })();

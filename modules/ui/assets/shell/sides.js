@@ -3,17 +3,24 @@
 (() => {
   "use strict";
   const root = document.documentElement;
+  /** @type {Record<string, { room: MediaQueryList, isOpen: boolean }>} */
   const SIDES = {
     left: { room: matchMedia("(min-width: 900px)"), isOpen: true },
     inspector: { room: matchMedia("(min-width: 1100px)"), isOpen: Boolean(window.preferredInspector) },
   };
   const NAMES = Object.keys(SIDES);
+  /** @param {string} name */
+  const hasRoom = (name) => SIDES[name]?.room.matches ?? false;
+  /** @param {string} name */
   const stored = (name) => {
     const said = localStorage.getItem(`side-${name}`);
-    return said === null ? SIDES[name].isOpen : said === "open";
+    return said === null ? SIDES[name]?.isOpen : said === "open";
   };
+  /** @param {string} name */
   const isOpen = (name) => root.dataset[name] === "open";
-  const isOver = (name) => !SIDES[name].room.matches && isOpen(name);
+  /** @param {string} name */
+  const isOver = (name) => !hasRoom(name) && isOpen(name);
+  /** What had the focus. @type {HTMLElement | null} */
   let before = null;
 
   const tell = () => {
@@ -28,21 +35,22 @@
     if (middle) middle.inert = over !== undefined;
     root.toggleAttribute("data-over", over !== undefined);
   };
+  /** @param {string} name @param {boolean} open */
   const set = (name, open) => {
     root.dataset[name] = open ? "open" : "closed";
-    if (SIDES[name].room.matches) localStorage.setItem(`side-${name}`, root.dataset[name]);
+    if (hasRoom(name)) localStorage.setItem(`side-${name}`, open ? "open" : "closed");
     else if (open) {
       for (const other of NAMES) if (other !== name && isOver(other)) root.dataset[other] = "closed";
-      before = document.activeElement;
+      before = document.activeElement instanceof HTMLElement ? document.activeElement : null;
     }
     tell();
-    if (isOver(name)) document.getElementById(name)?.querySelector("button, input, textarea, [tabindex='0']")?.focus({ preventScroll: true });
+    if (isOver(name)) document.getElementById(name)?.querySelector(/** @type {string} */ ("button, input, textarea, [tabindex='0']"))?.focus({ preventScroll: true });
   };
   const closeOver = () => {
     const over = NAMES.filter(isOver);
     if (!over.length) return false;
     for (const name of over) set(name, false);
-    before?.focus?.({ preventScroll: true });
+    before?.focus({ preventScroll: true });
     before = null;
     return true;
   };
@@ -54,10 +62,11 @@
     closeOver,
   };
 
-  const arrange = (name) => { root.dataset[name] = SIDES[name].room.matches && stored(name) ? "open" : "closed"; };
+  /** @param {string} name */
+  const arrange = (name) => { root.dataset[name] = hasRoom(name) && stored(name) ? "open" : "closed"; };
   NAMES.forEach(arrange);
-  for (const name of NAMES)
-    SIDES[name].room.addEventListener("change", () => {
+  for (const [name, { room }] of Object.entries(SIDES))
+    room.addEventListener("change", () => {
       arrange(name);
       tell();
     });
@@ -66,12 +75,12 @@
   else ready();
 
   document.addEventListener("click", (event) => {
-    const name = NAMES.find((each) => event.target.closest?.(`#toggle-${each}, [data-toggle="${each}"]`));
-    if (name) return set(name, !isOpen(name));
+    const name = NAMES.find((each) => event.target?.closest?.(`#toggle-${each}, [data-toggle="${each}"]`));
+    if (name) return void set(name, !isOpen(name));
     const over = NAMES.find(isOver);
     if (over && event.target === document.getElementById("frame")) closeOver();
     // Whoever has chosen a chat wants to see it.
-    if (over && event.target.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) closeOver();
+    if (over && event.target?.closest?.("#new-chat, #new-incognito, #past-chats .chat-row")) closeOver();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !window.overlay?.isOpen && closeOver()) {

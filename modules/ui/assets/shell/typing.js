@@ -7,7 +7,7 @@
     setTimeout(() => { isTyped = false; });
   }, true);
   document.addEventListener("input", (event) => {
-    if (!isTyped && event.target.matches?.("[data-testid=textbox]"))
+    if (!isTyped && event.target instanceof Element && event.target.matches("[data-testid=textbox]"))
       event.target.dispatchEvent(new KeyboardEvent("keypress", { key: "Unidentified", bubbles: true }));
   });
 })();

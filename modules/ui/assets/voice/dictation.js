@@ -2,7 +2,10 @@
 (() => {
   "use strict";
   const LONGEST_SECONDS = 1800;
+  /** @typedef {{ frames: Float32Array[], control: AbortController, microphone: OpenMicrophone | null, isOver: boolean }} Take */
+  /** @param {string} id */
   const byId = (id) => document.getElementById(id);
+  /** @type {Take | null} */
   let take = null;
 
   // ---- One line above the box says what is going on, also to those who do not see it.
@@ -18,23 +21,28 @@
       close.setAttribute("aria-label", window.text("Close"));
       close.addEventListener("click", () => window.voiceLine.hide());
       found.append(meter, words, close);
-      byId("composer").prepend(found);
+      byId("composer")?.prepend(found);
     }
     return found;
   };
+  /** @param {string} words @param {string} [kind] */
   const say = (words, kind = "") => {
     const found = line();
     found.dataset.kind = kind;
-    found.querySelector(".words").textContent = words;
+    const said = found.querySelector(".words");
+    if (said) said.textContent = words;
   };
+  /** @param {number} loudness */
   const level = (loudness) => {
     const share = Math.max(0, Math.min(1, 1 + Math.log10(Math.max(loudness, 1e-4)) / 2.5));
-    line().querySelector(".meter > span").style.scale = `${share.toFixed(2)} 1`;
+    const bar = line().querySelector(".meter > span");
+    if (bar) bar.style.scale = `${share.toFixed(2)} 1`;
   };
   const hide = () => byId("voice-line")?.remove();
-  window.voiceLine = { say, level, hide, fail: (error) => say(error.message, "failed") };
+  window.voiceLine = { say, level, hide, fail: (error) => say(error instanceof Error ? error.message : String(error), "failed") };
 
   // ---- The box.
+  /** @param {string} text */
   const insert = (text) => {
     const box = document.querySelector("#box textarea");
     if (!box || !text) return;
@@ -50,12 +58,15 @@
   };
 
   // ---- One take: begun, heard, transcribed.
+  /** @param {boolean} isOn */
   const show = (isOn) => {
     const button = byId("dictate");
     button?.setAttribute("aria-pressed", String(isOn));
     if (button) button.textContent = isOn ? window.text("Stop dictating") : window.text("Dictate");
   };
+  /** @param {number} seconds */
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  /** @param {Take} mine */
   const leave = (mine) => {
     mine.microphone?.close();
     if (take !== mine) return false;
@@ -64,6 +75,7 @@
     return true;
   };
   const begin = async () => {
+    /** @type {Take} */
     const mine = (take = { frames: [], control: new AbortController(), microphone: null, isOver: false });
     show(true);
     say(window.text("The microphone is being opened…"));
@@ -84,7 +96,7 @@
   };
   const end = async () => {
     const mine = take;
-    if (mine.isOver || !mine.microphone) return cancel();
+    if (!mine || mine.isOver || !mine.microphone) return cancel();
     mine.isOver = true;
     mine.microphone.close();
     say(window.text("Writing down what was said…"), "working");
@@ -107,7 +119,7 @@
   window.dictation = { cancel };
 
   document.addEventListener("click", (event) => {
-    if (!event.target.closest?.("#dictate")) return;
+    if (!event.target?.closest?.("#dictate")) return;
     window.call?.end();
     if (take) end();
     else begin();

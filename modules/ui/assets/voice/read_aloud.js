@@ -4,34 +4,44 @@
   const LOOK_MS = 120;
   // A model that was not used for longer may have been unloaded.
   const PREPARED_MS = 60_000;
+  /** @typedef {{ text: string, isOver: boolean }} Source */
+  /** @param {string} id */
   const byId = (id) => document.getElementById(id);
+  /** @param {number} milliseconds @returns {Promise<void>} */
   const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
   const address = () => new URL("speech", document.baseURI.replace(/[?#].*$/, ""));
 
   // ---- Sounds one behind the other, in one audio element: whoever allowed it to play once allowed it for all.
   class PlaybackQueue {
-    constructor() {
-      this.waiting = [];
-      this.isPlaying = false;
-      this.isEnded = false;
-    }
+    /** @type {{ url: string, silence: number }[]} */
+    waiting = [];
+    isPlaying = false;
+    isEnded = false;
+    /** @type {unknown} */
+    refused = null;
+    /** What is heard is over, or nobody waits for it any more. */
+    done = () => {};
     get element() {
-      let found = byId("spoken");
-      if (!found) {
-        found = Object.assign(document.createElement("audio"), { id: "spoken" });
-        document.body.append(found);
-      }
-      return found;
+      const found = byId("spoken");
+      if (found instanceof HTMLAudioElement) return found;
+      const made = Object.assign(document.createElement("audio"), { id: "spoken" });
+      document.body.append(made);
+      return made;
     }
+    /** @param {Blob} sound @param {number} silence */
     add(sound, silence) {
       this.waiting.push({ url: URL.createObjectURL(sound), silence });
       if (!this.isPlaying) this.play();
     }
     async play() {
       this.isPlaying = true;
-      while (this.waiting.length && !this.isEnded) {
-        const { url, silence } = this.waiting.shift();
-        const heard = new Promise((done) => Object.assign(this.element, { onended: done, onerror: done, done }));
+      for (let next; !this.isEnded && (next = this.waiting.shift()); ) {
+        const { url, silence } = next;
+        /** @type {Promise<void>} */
+        const heard = new Promise((done) => {
+          this.done = done;
+          Object.assign(this.element, { onended: () => done(), onerror: () => done() });
+        });
         this.element.src = url;
         try {
           await this.element.play();
@@ -53,18 +63,17 @@
     end() {
       this.isEnded = true;
       for (const { url } of this.waiting.splice(0)) URL.revokeObjectURL(url);
-      const element = this.element;
-      element.pause();
-      element.done?.();
+      this.element.pause();
+      this.done();
     }
   }
-  window.PlaybackQueue = PlaybackQueue;
 
   // ---- What a message says, as it is shown, without what nobody would say.
   const SILENT = ".code_wrap, pre, button, .katex-mathml, .message-buttons, [aria-hidden=true]:not(.katex-html)";
+  /** @param {HTMLElement | undefined} message */
   const wordsOf = (message) => {
     if (!message) return "";
-    const copy = message.cloneNode(true);
+    const copy = /** @type {HTMLElement} */ (message.cloneNode(true));
     for (const each of copy.querySelectorAll(SILENT)) each.remove();
     copy.style.cssText = "position: absolute; left: -9999px; width: 600px; max-height: none";
     document.body.append(copy);
@@ -72,14 +81,28 @@
     copy.remove();
     return words;
   };
+  /** @param {Element} message */
   const isThought = (message) => Boolean(message.closest(".thought-group, .thought"));
+  /** @param {string} place */
   const lastOf = (place) =>
     [...document.querySelectorAll(`#${place} .bot-row [data-testid=bot]`)].filter((message) => !isThought(message)).at(-1);
   const isWriting = () => Boolean(document.querySelector("#box .stop-button"));
 
   // ---- Readings: of one message, or of the reply that is being written. There is one at a time.
+  /**
+   * @typedef {object} Reading
+   * @property {() => Source} source
+   * @property {string | null} button what the bar of its message says of it
+   * @property {AbortController} control
+   * @property {PlaybackQueue} queue
+   * @property {string} tried
+   * @property {boolean} hasBegun
+   */
+  /** @type {Reading | null} */
   let current = null;
+  /** @param {Reading} reading */
   const isOf = (reading) => reading === current;
+  /** @param {Reading} reading @param {string} text @param {boolean} isOver */
   const send = async (reading, text, isOver) => {
     const answer = await fetch(address(), {
       method: "POST",
@@ -87,13 +110,13 @@
       body: JSON.stringify({ text, is_first: !reading.hasBegun, is_over: isOver, character: characterNow() }),
       signal: reading.control.signal,
     });
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? window.text("The reply cannot be read aloud."));
+    if (!answer.ok || !answer.body) throw new Error((await answer.json().catch(() => ({}))).message ?? window.text("The reply cannot be read aloud."));
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let taken = 0;
     for (let rest = "", done = false, value; !done; ) {
       ({ done, value } = await reader.read());
       const lines = (rest + (value ?? "")).split("\n");
-      rest = lines.pop();
+      rest = lines.pop() ?? "";
       for (const line of lines.filter(Boolean).map((each) => JSON.parse(each))) {
         taken = line.taken ?? taken;
         if (!line.sound) continue;
@@ -104,17 +127,20 @@
     return taken;
   };
   const characterNow = () => {
-    const isChat = document.querySelector("#mode input:checked")?.value !== "instruct";
+    const isChat = /** @type {HTMLInputElement | null} */ (document.querySelector("#mode input:checked"))?.value !== "instruct";
     return isChat ? (document.querySelector("#character input")?.value ?? null) : null;
   };
   // Marks of what is not finished yet come and go, so what was read is found by its last words.
+  /** @param {string} text @param {string} read */
   const behind = (text, read) => {
     if (text.startsWith(read)) return text.slice(read.length);
     const tail = read.trimEnd().slice(-24);
     const at = tail ? text.lastIndexOf(tail) : -1;
     return at < 0 ? text.slice(read.length) : text.slice(at + tail.length);
   };
+  /** @param {string} text */
   const mayHoldSentence = (text) => /[.!?…][^\w]*\s\s*\S|[。！？]|\n\s*\S/.test(text);
+  /** @param {Reading} reading */
   const read = async (reading) => {
     let seen = "";
     for (;;) {
@@ -145,8 +171,10 @@
     prepared = Date.now();
     ask().catch(() => { prepared = -Infinity; });
   };
+  /** @param {() => Source} source @param {string | null} [button] */
   const start = async (source, button = null) => {
     stop();
+    /** @type {Reading} */
     const reading = (current = {
       source, button, control: new AbortController(), queue: new PlaybackQueue(), tried: "", hasBegun: false,
     });
@@ -169,7 +197,7 @@
     show();
   };
   const show = () => {
-    for (const button of document.querySelectorAll(".message-act.read-aloud")) {
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".message-act.read-aloud"))) {
       const isOn = current?.button === button.closest(".message-buttons")?.dataset.read;
       const isReading = Boolean(isOn && current);
       const words = isReading ? window.text("Stop reading") : window.text("Read aloud");
@@ -184,7 +212,8 @@
   };
 
   // What stands in the place of words while there are none.
-  const READING = window.text("Processing the prompt … {share}").split("{share}")[0];
+  const READING = window.text("Processing the prompt … {share}").split("{share}")[0] ?? "";
+  /** @param {string} words */
   const hasBegun = (words) => words !== "…" && !words.startsWith(READING.trim());
 
   // The reply to come: nothing is read before it has begun, and then what stood there before is not.
@@ -215,7 +244,7 @@
   };
 
   // ---- Every reply is read where that was chosen; a stop of the reply stops its reading.
-  const isWanted = () => document.querySelector("#read-replies input")?.checked;
+  const isWanted = () => document.querySelector("#read-replies input")?.checked ?? false;
   let wrote = false;
   const look = () => {
     const writing = isWriting();
@@ -224,13 +253,13 @@
   };
   setInterval(look, LOOK_MS);
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats .chat-row")) stop();
-    if (!event.target.closest?.("#read-replies")) return;
+    if (event.target?.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats .chat-row")) stop();
+    if (!event.target?.closest?.("#read-replies")) return;
     if (isWanted()) prepare();
     else stop();
   });
   document.addEventListener("input", (event) => {
-    if (event.target.closest?.("#box") && isWanted()) prepare();
+    if (event.target?.closest?.("#box") && isWanted()) prepare();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && current) stop();

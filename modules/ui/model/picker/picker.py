@@ -1,6 +1,8 @@
 """What the model picker asks the server for: models, how one would be loaded, and loads."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -47,6 +49,7 @@ class ModelPicker:
         self._recent = RecentModels(runtime.data.root / "cache" / "recent_models.json")
         self._loads = PickerLoads(runtime.models)
         page.on_close(self._loads.aclose)
+        page.news["models"] = self._version
 
     def state(self, chosen: str = "") -> Told:
         """Of the model that answers a chat for which `chosen` was chosen."""
@@ -61,6 +64,12 @@ class ModelPicker:
             "failure": {"name": failure[0], "title": title_of(failure[0]), "message": failure[1]} if failure else None,
             "mayChoose": not self._page.settings.multi_user,
         }
+
+    def _version(self) -> str:
+        """Another text whenever `state` may say something else."""
+        known = [pill_facts(state, None) for state in self._models.models]
+        told = json.dumps([self._page.chosen_model, self.state(), known])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     async def listed(self) -> Told:
         found, room, recent, (remote, silent) = await asyncio.gather(

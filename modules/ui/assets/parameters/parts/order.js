@@ -1,6 +1,6 @@
 // The list is drawn here and nowhere else; its value goes to the server as names from first to last.
 const TEMPERATURES = new Set(["temperature", "dynamic_temperature", "quadratic_sampling"]);
-const make = (kind, traits = {}) => Object.assign(document.createElement(kind), traits);
+const make = window.overlay.element;
 const list = make("ol");
 const spoken = make("small");
 spoken.setAttribute("role", "status");
@@ -10,15 +10,21 @@ element.append(
   list,
   spoken,
 );
+/** @typedef {{ name: string, runs: boolean }} Row */
+/** @type {Row[]} */
 let rows = [];
+/** @param {string} name */
 const isRunning = (name) => (props.value ?? []).includes(name);
+/** @param {string} name */
 const said = (name) => name.replaceAll("_", " ");
 
 const send = () => {
   props.value = rows.filter((row) => row.runs).map((row) => row.name);
   trigger("input");
 };
+/** @param {string} name @param {string} part */
 const focusOn = (name, part) => list.querySelector(`[data-name="${name}"] ${part}`)?.focus();
+/** @param {string} name @param {number} by @param {string} part */
 const move = (name, by, part) => {
   const from = rows.findIndex((row) => row.name === name);
   const to = Math.max(0, Math.min(rows.length - 1, from + by));
@@ -28,10 +34,11 @@ const move = (name, by, part) => {
   if (part) focusOn(name, part);
   spoken.textContent = window.text("{name}: place {place} of {count}", { name: said(name), place: to + 1, count: rows.length });
 };
-const drag = (event, row) => {
-  const handle = event.target;
+/** @param {PointerEvent} event @param {HTMLElement} handle @param {HTMLElement} row */
+const drag = (event, handle, row) => {
   handle.setPointerCapture(event.pointerId);
   row.classList.add("is-dragged");
+  /** @param {PointerEvent} moved */
   const follow = (moved) => {
     const others = [...list.children];
     const under = others.find((other) => {
@@ -47,7 +54,7 @@ const drag = (event, row) => {
   const drop = () => {
     handle.removeEventListener("pointermove", follow);
     row.classList.remove("is-dragged");
-    const places = [...list.children].map((child) => child.dataset.name);
+    const places = [...list.querySelectorAll("li")].map((child) => child.dataset.name);
     rows.sort((one, other) => places.indexOf(one.name) - places.indexOf(other.name));
     draw();
     send();
@@ -56,6 +63,7 @@ const drag = (event, row) => {
   handle.addEventListener("pointerup", drop, { once: true });
   handle.addEventListener("pointercancel", drop, { once: true });
 };
+/** @param {string} name @param {number} by */
 const arrow = (name, by) => {
   const kind = by < 0 ? "up" : "down";
   const title = by < 0 ? window.text("Move up") : window.text("Move down");
@@ -68,6 +76,7 @@ const arrow = (name, by) => {
   });
   return button;
 };
+/** @param {Row} row */
 const drawn = ({ name, runs }) => {
   const row = make("li", { className: runs ? "" : "is-off" });
   row.dataset.name = name;
@@ -75,11 +84,11 @@ const drawn = ({ name, runs }) => {
   handle.setAttribute("aria-hidden", "true");
   handle.addEventListener("pointerdown", (event) => {
     event.preventDefault();
-    drag(event, row);
+    drag(event, handle, row);
   });
   const tick = make("input", { type: "checkbox", checked: runs });
   tick.addEventListener("change", () => {
-    rows.find((each) => each.name === name).runs = tick.checked;
+    rows = rows.map((each) => (each.name === name ? { name, runs: tick.checked } : each));
     row.classList.toggle("is-off", !tick.checked);
     send();
   });
@@ -90,12 +99,14 @@ const drawn = ({ name, runs }) => {
   row.addEventListener("keydown", (event) => {
     if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
     event.preventDefault();
-    const part = document.activeElement.matches("input") ? "input" : `.${document.activeElement.className}`;
+    const focused = document.activeElement;
+    const part = !focused || focused.matches("input") ? "input" : `.${focused.className}`;
     move(name, event.key === "ArrowUp" ? -1 : 1, part);
     send();
   });
   return row;
 };
+/** @type {unknown} */
 let last;
 const draw = () => {
   last = props.last;
