@@ -1,10 +1,12 @@
 """The document that a browser gets when it opens the page."""
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import MutableHeaders
@@ -25,6 +27,12 @@ _FRAME_SCRIPT: Final = re.compile(
 )
 _END_OF_HEAD: Final = b"</head>"
 _CONFIG: Final = re.compile(rb"<script>(window\.gradio_config = .*?)</script>", re.DOTALL)
+_CONFIG_BEGIN: Final = b"window.gradio_config = "
+# Another number after each start.
+_OF_START: Final = "app_id"
+# More than that is sent with each document only until all of it is a file again.
+_MOST_CHANGES: Final = 16_384
+_KEPT: Final = {"cache-control": "private, max-age=31536000, immutable"}
 _OWN_QUERY: Final = {"chat", "q", "model", "preset"}
 # Documents that are on their way may still name those before the latest.
 _MOST_SCRIPTS: Final = 8
@@ -34,6 +42,14 @@ _UNWATCHED: Final = b"""
 class Unwatched extends Array {}
 for (const each of [gradio_config.components, gradio_config.dependencies]) Object.setPrototypeOf(each, Unwatched.prototype);
 """
+# What a document says is otherwise than in the file that it names.
+_CHANGE: Final = b"""
+{
+  const { components, ...others } = gradioChanges;
+  Object.assign(gradio_config, others);
+  for (const [place, props] of components) Object.assign(gradio_config.components[place].props, props);
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,38 @@ class _Answer:
 
     start: Message
     body: bytes
+
+
+@dataclass(slots=True)
+class PageParts:
+    """What the page is made of, in a file that browsers keep, and what is otherwise by now. Most of it never changes."""
+
+    _base: dict[str, Any] = field(default_factory=dict)
+
+    def divided(self, config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A page to be kept, and what to change in it."""
+        whole = {name: value for name, value in config.items() if name != _OF_START}
+        changes = _changes(self._base, whole)
+        if changes is None or len(json.dumps(changes)) > _MOST_CHANGES:
+            self._base, changes = whole, {"components": []}
+        return self._base, changes | {_OF_START: config[_OF_START]}
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None where it is another page."""
+    if before.keys() != now.keys() or len(before["components"]) != len(now["components"]):
+        return None
+    found: dict[str, Any] = {name: value for name, value in now.items() if value != before[name]}
+    found["components"] = []
+    for place, (old, new) in enumerate(zip(before["components"], now["components"], strict=True)):
+        if old == new:
+            continue
+        if {**old, "props": None} != {**new, "props": None} or old["props"].keys() - new["props"].keys():
+            return None
+        was = old["props"]
+        props = {name: value for name, value in new["props"].items() if name not in was or was[name] != value}
+        found["components"].append([place, props])
+    return found
 
 
 class PageDocument:
@@ -55,13 +103,14 @@ class PageDocument:
         self._is_open = is_open
         self._made: tuple[object, _Answer] | None = None
         self._scripts: dict[str, bytes] = {}
+        self._parts = PageParts()
         self._first = LINKS + first_script()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
         path = scope["path"].removeprefix(scope.get("root_path", "")) if is_page else ""
         if path in self._scripts:
-            await sent(self._scripts[path], "text/javascript", NOT_KEPT)(scope, receive, send)
+            await sent(self._scripts[path], "text/javascript", _KEPT)(scope, receive, send)
         elif path == MANIFEST_PATH and is_page:
             await sent(MANIFEST, "application/manifest+json", NOT_KEPT)(scope, receive, send)
         elif path not in _PATHS:
@@ -117,17 +166,20 @@ class PageDocument:
         if first is None or within is None:
             return document
         before, after = document[: first.start()], document[first.end() :]
-        script = within[1] + _UNWATCHED
-        if is_for_all:
-            path = f"/assets/config-{hashlib.sha256(script).hexdigest()}.js"
-            others = [each for each in self._scripts.items() if each[0] != path]
-            self._scripts = dict([*others, (path, script)][-_MOST_SCRIPTS:])
-            begin = f'<script defer src=".{path}"></script>'.encode()
-        else:
-            begin = b"<script>" + script + b"</script>"
+        begin = self._kept(within[1]) if is_for_all else b"<script>" + within[1] + _UNWATCHED + b"</script>"
         # Behind Gradio's own sheet, which resets what the others then set.
         rest, is_head, body = after.partition(_END_OF_HEAD)
         links = self._app.styles.links if is_head else b""
         begin = self._first + begin
         start = self._app.scripts.start(first[1].decode()) or first[0]
         return before[: within.start()] + begin + before[within.end() :] + start + rest + links + is_head + body
+
+    def _kept(self, config: bytes) -> bytes:
+        """What of the page is otherwise than in its file, and the file's name."""
+        base, changes = self._parts.divided(json.loads(config.removeprefix(_CONFIG_BEGIN).rstrip().rstrip(b";")))
+        script = _CONFIG_BEGIN + json.dumps(base, separators=(",", ":")).encode() + b";" + _CHANGE + _UNWATCHED
+        path = f"/assets/config-{hashlib.sha256(script).hexdigest()}.js"
+        others = [each for each in self._scripts.items() if each[0] != path]
+        self._scripts = dict([*others, (path, script)][-_MOST_SCRIPTS:])
+        told = json.dumps(changes, separators=(",", ":")).replace("<", "\\u003c")
+        return f'<script>window.gradioChanges = {told};</script><script defer src=".{path}"></script>'.encode()

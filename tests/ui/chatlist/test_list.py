@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,8 @@ async def addressed(tab: Tab, chat: str) -> Event:
 
 async def changed(tab: Tab, revision: str) -> Any:
     """The list, once the stream of news says that it is another one."""
-    async with tab.http.stream("GET", "/news") as answer, aclosing(answer.aiter_lines()) as lines:
-        async for line in lines:
+    async with tab.http.stream("GET", "/news") as answer:
+        async for line in answer.aiter_lines():
             if line and json.loads(line.removeprefix("data: "))["chats"] != revision:
                 break
     return await served(tab, "list_changes", revision=revision)

@@ -59,6 +59,7 @@ async def test_tab_that_is_left_is_forgotten(tmp_path: Path, monkeypatch: pytest
         assert answer.status_code == 204
         assert any("was not saved" in notice for notice in (await tab.over(await tab.say("echo: again"))).notices)
         assert not (await other.over(await other.say("echo: again"))).notices
-        for content in ({}, {"session": 1}, {"session": "x" * 101}, []):
+        wrong: list[Any] = [{}, {"session": 1}, {"session": "x" * 101}, []]
+        for content in wrong:
             assert (await page.http.post("/left", json=content)).status_code == 422
         assert (await page.http.post("/left", json={"session": "nobody"})).status_code == 204

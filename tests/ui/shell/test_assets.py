@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,6 +13,7 @@ from gradio.routes import BUILD_PATH_LIB
 from starlette.responses import PlainTextResponse
 
 from modules.ui.shell.assets import AssetDelivery
+from modules.ui.shell.document import PageParts
 from tests.ui.served import ServedPage, served_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -101,7 +103,8 @@ async def test_what_the_page_is_made_of_comes_beside_it(
     script = await page.http.get(path, headers=headers)
     assert "javascript" in script.headers["content-type"]
     assert script.headers.get("content-encoding") == encoding
-    assert script.headers["cache-control"] == answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "immutable" in script.headers["cache-control"]
     assert script.text.index("window.gradio_config = {") < script.text.index("class Unwatched")
     assert '"elem_id":"past-chats"' in script.text
     from_elsewhere = {
@@ -115,8 +118,8 @@ async def test_what_the_page_is_made_of_comes_beside_it(
 
 async def test_what_was_made_for_one_visitor_is_made_again_when_it_is_not_the_same(page: ServedPage) -> None:
     async def config(**headers: str) -> str:
-        path = config_of((await page.http.get("/", headers=headers)).text)
-        return (await page.http.get(path)).text
+        document = (await page.http.get("/", headers=headers)).text
+        return document + (await page.http.get(config_of(document))).text
 
     first = await config()
     assert await config() == first
@@ -129,6 +132,43 @@ async def test_what_was_made_for_one_visitor_is_made_again_when_it_is_not_the_sa
     assert "Brand new" not in first
     assert "Brand new" in await config()
     assert (await page.http.get("/assets/config-0.js")).status_code == 404
+
+
+async def test_what_changes_comes_with_the_document(page: ServedPage) -> None:
+    document = (await page.http.get("/")).text
+    presets = page.folder / "presets"
+    presets.mkdir(exist_ok=True)
+    (presets / "One <script>.yaml").write_text("temperature: 0.25\n", encoding="utf-8")
+    changed = (await page.http.get("/")).text
+    assert changed != document
+    # What a browser has is as good as new.
+    assert config_of(changed) == config_of(document)
+    assert "One \\u003cscript>" in changed
+    (told,) = re.findall(r"window\.gradioChanges = (.*?);</script>", changed)
+    script = (await page.http.get(config_of(changed))).text
+    config = json.loads(script.removeprefix("window.gradio_config = ").split(";\n{")[0])
+    assert "One <script>" not in json.dumps(config)
+    for place, props in json.loads(told)["components"]:
+        config["components"][place]["props"] |= props
+    assert "One <script>" in json.dumps(config)
+
+
+async def test_another_page_is_another_file() -> None:
+    parts = PageParts()
+    entry: dict[str, Any] = {"id": 1, "type": "textbox", "props": {"value": "a", "visible": True}}
+    page: dict[str, Any] = {"app_id": 1, "root": "/", "components": [entry]}
+    base, changes = parts.divided(page)
+    assert (base, changes) == ({"root": "/", "components": [entry]}, {"components": [], "app_id": 1})
+    same = {**page, "app_id": 2, "root": "/x", "components": [{**entry, "props": {**entry["props"], "new": False}}]}
+    assert parts.divided(same) == (base, {"app_id": 2, "root": "/x", "components": [[0, {"new": False}]]})
+    for other in (
+        {**entry, "type": "button"},
+        {**entry, "props": {"value": "a"}},
+        {**entry, "props": {**entry["props"], "value": "long " * 10_000}},
+    ):
+        assert PageParts(base).divided({**page, "components": [other]})[0]["components"] == [other]
+    assert PageParts(base).divided({**page, "components": []})[0]["components"] == []
+    assert PageParts(base).divided({**page, "more": 1})[0] == {"root": "/", "components": [entry], "more": 1}
 
 
 async def test_a_document_that_is_sent_again_names_what_is_still_there(page: ServedPage) -> None:

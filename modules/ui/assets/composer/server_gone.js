@@ -22,7 +22,8 @@
   };
   const look = async () => {
     const { isAwaited, heardAt } = window.answers;
-    if (!document.hidden && isAwaited && performance.now() - heardAt > BETWEEN) window.news.found(await isThere());
+    const isSilent = isAwaited && performance.now() - heardAt > BETWEEN;
+    if (!document.hidden && (isSilent || window.news.isLost)) window.news.found(await isThere());
     setTimeout(look, BETWEEN);
   };
   document.addEventListener("server", show);

@@ -64,7 +64,7 @@
     const lose = () => {
       if (source !== opened) return;
       stop();
-      share(null);
+      share(told, true);
       void signIn();
       clearTimeout(looking);
       looking = setTimeout(tick, AGAIN);
@@ -77,7 +77,7 @@
     opened.addEventListener("error", lose);
     opened.addEventListener("message", ({ data }) => {
       hear();
-      share(JSON.parse(data));
+      share(JSON.parse(data), false);
     });
   };
   // A server that was started again may want a password first.
@@ -85,23 +85,27 @@
     const answer = await fetch("gradio_api/app_id", { cache: "no-store" }).catch(() => null);
     if (answer?.status === UNAUTHORIZED) location.reload();
   };
-  /** @param {News | null} news */
-  const share = (news) => {
-    others.postMessage({ news });
-    take(news);
+  /** @param {News | null} news @param {boolean} isGone */
+  const share = (news, isGone) => {
+    others.postMessage({ news, isGone });
+    take(news, isGone);
   };
-  /** What was heard; null: the server cannot be reached. @param {News | null} news */
-  const take = (news) => {
+  /** @param {News | null} news @param {boolean} isGone */
+  const take = (news, isGone) => {
     const wasLost = isLost;
-    isLost = news === null;
-    if (news) told = news;
-    if (wasLost !== isLost) document.dispatchEvent(new CustomEvent("server", { detail: isLost ? "lost" : "there" }));
-    if (news && news.program !== window.gradio_config.app_id) renew();
-    else if (told && !isLost) for (const listener of listeners) listener(told);
+    [told, isLost] = [news ?? told, isGone];
+    if (wasLost !== isLost) document.dispatchEvent(new CustomEvent("server"));
+    tell();
+  };
+  // Who is not looked at asks for nothing.
+  const tell = () => {
+    if (!told || isLost || document.hidden) return;
+    if (told.program !== window.gradio_config.app_id) renew();
+    for (const listener of listeners) listener(told);
   };
   others.addEventListener("message", ({ data }) => {
-    if ("news" in data) take(data.news);
-    else if (source && told) others.postMessage({ news: isLost ? null : told });
+    if ("news" in data) take(data.news, data.isGone);
+    else if (source && told) others.postMessage({ news: told, isGone: isLost });
   });
 
   // ---- The program was started again, and may be another version: the page is loaded anew, unless something would be lost.
@@ -116,7 +120,7 @@
     if (isRenewing) return;
     isRenewing = true;
     const look = () => {
-      if (isKept() && !window.answers.isAwaited) return location.reload();
+      if (isKept() && !window.answers.isAwaited && !document.hidden) return location.reload();
       setTimeout(look, AGAIN);
     };
     look();
@@ -126,15 +130,15 @@
     get isLost() { return isLost; },
     watch(listener) {
       listeners.push(listener);
-      if (told && !isLost) listener(told);
+      if (told && !isLost && !document.hidden) listener(told);
     },
-    /** The server has not answered, or has again. */
     found(isThere) {
-      if (isThere === isLost) share(isThere ? told : null);
+      if (isThere === isLost) share(told, !isThere);
     },
   };
   document.addEventListener("visibilitychange", () => {
     tick();
+    tell();
     if (!document.hidden) others.postMessage({});
   });
   // The tab that has listened is left, or hidden.

@@ -13,6 +13,7 @@ interface Window {
     readonly isLost: boolean;
     /** Called with what is known now, and with all that is new while the tab is seen. */
     watch(listener: (news: News) => void): void;
+    /** Whether the server has answered somebody who has asked it. */
     found(isThere: boolean): void;
   };
   answers: {
