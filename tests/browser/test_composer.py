@@ -117,7 +117,9 @@ async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser,
         site.server.send_signal(signal.SIGSTOP)
         await expect(banner).to_be_visible()
         site.server.send_signal(signal.SIGCONT)
-        await expect(banner).to_have_count(0, )
+        await expect(banner).to_have_count(
+            0,
+        )
         await expect(chat.box).to_have_value("What I was writing")
         await chat.stop_button.click()
         await expect(chat.stop_button).to_have_count(0)
