@@ -2,8 +2,10 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import aiohttp
 
@@ -27,8 +29,16 @@ class Client:
         self._session = session
         self._base = base
 
-    async def chat(self, messages: Sequence[Message], max_tokens: int) -> Reply:
-        """A greedy reply. Raises RuntimeError when the server does not answer 200."""
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        *,
+        leaves_after: int = 0,
+        fields: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Reply:
+        """A greedy reply; after so many chunks the connection is closed, if that is not 0. Raises RuntimeError when the
+        server does not answer 200."""
         body = {
             "model": "x",
             "messages": list(messages),
@@ -36,6 +46,7 @@ class Client:
             "temperature": 0,
             "stream": True,
             "stream_options": {"include_usage": True},
+            **fields,
         }
         reply, started = Reply(), time.perf_counter()
         last = started
@@ -52,6 +63,8 @@ class Client:
                         reply.first_token_seconds = now - started
                     last = now
                     reply.text += piece
+                    if leaves_after and len(reply.gaps) + 1 >= leaves_after:
+                        return reply
         if not reply.text:
             # Its tokens were parts of characters, which nobody is shown.
             reply.first_token_seconds = time.perf_counter() - started
@@ -66,4 +79,10 @@ def _content(line: bytes, reply: Reply) -> str:
     if chunk.get("usage"):
         reply.tokens = chunk["usage"]["completion_tokens"]
     choices = chunk.get("choices")
-    return (choices[0]["delta"].get("content") or "") if choices else ""
+    return _said(choices[0]["delta"]) if choices else ""
+
+
+def _said(delta: Mapping[str, Any]) -> str:
+    """Text, or a piece of a call."""
+    calls = (call["function"] for call in delta.get("tool_calls") or ())
+    return (delta.get("content") or "") + "".join(call.get("arguments") or call.get("name") or "" for call in calls)

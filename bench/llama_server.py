@@ -1,28 +1,40 @@
-"""llama.cpp's own server core, from the package `xllamacpp`: the peer to be ahead of.
+"""llama.cpp's own server core, from the package `xllamacpp`: the peer to be ahead of."""
 
-Usage: llama_server.py MODEL.gguf PORT [SLOTS] [KIND]
-KIND is how it drafts: ngram-simple, ngram-map-k, ngram-map-k4v, ngram-mod or ngram-cache.
-"""
-
+import argparse
 import signal
-import sys
+from pathlib import Path
 
 import xllamacpp
 
 from bench.servers import CONTEXT, PARALLEL, THREADS
 
 
+def _drafting(params: xllamacpp.CommonParams, setting: str) -> None:
+    """`setting` is a kind of n-grams, as ngram-simple, and after colons how many tokens have to agree and are drafted."""
+    kind, *sizes = setting.split(":")
+    name = kind.replace("-", "_")
+    params.speculative.types = [getattr(xllamacpp.common_speculative_type, f"COMMON_SPECULATIVE_TYPE_{name.upper()}")]
+    for field, size in zip(("size_n", "size_m"), sizes, strict=False):
+        setattr(getattr(params.speculative, name), field, int(size))
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("port", type=int)
+    parser.add_argument("--slots", type=int, default=PARALLEL)
+    parser.add_argument("--context", type=int, default=CONTEXT, help="of all slots together")
+    parser.add_argument("--drafts", default="", help="how it drafts: ngram-simple, ngram-map-k, ngram-mod:24:64 …")
+    chosen = parser.parse_args()
     params = xllamacpp.CommonParams()
-    params.model.path = sys.argv[1]
-    params.port = int(sys.argv[2])
-    params.n_parallel = int(sys.argv[3]) if len(sys.argv) > 3 else PARALLEL
-    params.n_ctx = CONTEXT
+    params.model.path = str(chosen.model)
+    params.port = chosen.port
+    params.n_parallel = chosen.slots
+    params.n_ctx = chosen.context
     params.kv_unified = True
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
-    if len(sys.argv) > 4:
-        kind = sys.argv[4].replace("-", "_").upper()
-        params.speculative.types = [xllamacpp.common_speculative_type[f"COMMON_SPECULATIVE_TYPE_{kind}"]]
+    if chosen.drafts:
+        _drafting(params, chosen.drafts)
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -1,6 +1,7 @@
 """Replies that repeat their prompt, or whose form is given, and two that do neither: what speculation is measured with."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.scenarios import words
@@ -14,6 +15,8 @@ def _file(seed: int) -> str:
     first, second, third = words(seed, 3).split()
     return f'''import json
 from pathlib import Path
+
+LIMIT = {100 + seed}
 
 
 class {item.title()}Store:
@@ -51,13 +54,85 @@ def copy(seed: int) -> Mapping[str, Any]:
     return _ask(f"Repeat this file exactly, without any comment:\n\n```python\n{_file(seed)}```", 260)
 
 
-def edit(seed: int) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is asked for, and the texts that have to be replaced for it."""
+
+    wish: str
+    replaced: Mapping[str, str]
+
+    def made(self, file: str) -> str:
+        for old, new in self.replaced.items():
+            file = file.replace(old, new)
+        return file
+
+
+_EXAMPLE: Final = """LIMIT = 5
+NAME = "box"
+
+
+def size(box: list) -> int:
+    return min(LIMIT, len(box))
+
+
+def is_full(box: list) -> bool:
+    return size(box) == LIMIT
+"""
+# One of each kind, so that the model sees what an edited file is.
+_EXAMPLES: Final = (
+    _Change(
+        "Rename the function size to count everywhere.", {"def size(": "def count(", "return size(": "return count("}
+    ),
+    _Change("Change LIMIT to 8.", {"LIMIT = 5": "LIMIT = 8"}),
+    _Change('Insert the line COLOUR = "red" after NAME.', {'NAME = "box"\n': 'NAME = "box"\nCOLOUR = "red"\n'}),
+)
+
+
+def _change(seed: int) -> _Change:
+    """A function is renamed, a constant changed, a line inserted, by turns."""
     item = _ITEMS[seed % len(_ITEMS)]
-    return _ask(
-        f"Rename the method load to fetch_{item} everywhere in this file. Answer with the whole file and nothing else.\n\n"
-        f"```python\n{_file(seed)}```",
-        280,
+    changes = (
+        _Change(
+            f"Rename the method load to fetch_{item} everywhere.",
+            {"def load(": f"def fetch_{item}(", "self.load(": f"self.fetch_{item}("},
+        ),
+        _Change(f"Change LIMIT to {7 * seed + 500}.", {f"LIMIT = {100 + seed}": f"LIMIT = {7 * seed + 500}"}),
+        _Change(
+            f"Insert the line VERSION = {seed + 2} after LIMIT.",
+            {f"LIMIT = {100 + seed}\n": f"LIMIT = {100 + seed}\nVERSION = {seed + 2}\n"},
+        ),
     )
+    return changes[seed % len(changes)]
+
+
+def _wish(change: _Change, file: str) -> dict[str, str]:
+    text = f"{change.wish} Answer with the whole file and nothing else.\n\n{_fenced(file)}"
+    return {"role": "user", "content": text}
+
+
+def _fenced(file: str) -> str:
+    return f"```python\n{file}```"
+
+
+def edit(seed: int) -> Mapping[str, Any]:
+    """A whole file with a small change, behind examples of such changes to a shorter file."""
+    messages: list[dict[str, str]] = []
+    for example in _EXAMPLES:
+        messages.append(_wish(example, _EXAMPLE))
+        messages.append({"role": "assistant", "content": _fenced(example.made(_EXAMPLE))})
+    return {"messages": [*messages, _wish(_change(seed), _file(seed))], "max_tokens": 320}
+
+
+def outcome(name: str, seed: int, reply: str) -> str:
+    """What a reply to `copy` or `edit` is: as asked, unchanged or otherwise; "" for other scenarios."""
+    if name not in {"copy", "edit"}:
+        return ""
+    file = _file(seed)
+    wanted = file if name == "copy" else _change(seed).made(file)
+    said = reply.strip().removeprefix("```python\n").removesuffix("```").strip()
+    if said == wanted.strip():
+        return "as asked"
+    return "unchanged" if said == file.strip() else "otherwise"
 
 
 _LIKELIHOOD: Final = {"type": "string", "enum": ["low", "medium", "high"]}

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from bench.client import Client, Message, Reply
 
@@ -18,6 +19,7 @@ _ANSWER_TOKENS: Final = 128
 _SHORT_TOKENS: Final = 32
 _LONG_TOKENS: Final = 600
 _FEW_TOKENS: Final = 8
+_PLAIN: Final[Mapping[str, Any]] = MappingProxyType({})
 _UNDISTURBED_SECONDS: Final = 1.5
 _ARRIVAL_SECONDS: Final = 0.3
 
@@ -111,6 +113,52 @@ def streams(count: int) -> Scenario:
     return measured
 
 
+async def mixed12(client: Client, seed: int) -> Figure:
+    """Twelve clients of all kinds at once: what those that stay are told, in all."""
+    started = time.perf_counter()
+    replies = await _mixed(client, seed)
+    return Figure(sum(reply.tokens for reply in replies) / (time.perf_counter() - started), "tokens/s", True)
+
+
+async def mixed12gap(client: Client, seed: int) -> Figure:
+    """The same: the longest gap of any stream, in the median gaps of all."""
+    gaps = [gap for reply in await _mixed(client, seed) for gap in reply.gaps]
+    return Figure(max(gaps) / median(gaps), "median gaps", higher_is_better=False)
+
+
+async def _mixed(client: Client, seed: int) -> Sequence[Reply]:
+    """Behind 0 to 8,000 tokens of context: chats, long prompts, JSON by a schema, calls that are enforced, and two that
+    hang up."""
+
+    def ask(
+        number: int, context: int, max_tokens: int, *, leaves_after: int = 0, fields: Mapping[str, Any] = _PLAIN
+    ) -> Awaitable[Reply]:
+        messages = [{"role": "system", "content": words(seed + number, context)}] if context else []
+        return client.chat(
+            [*messages, _user(_story(seed + number))], max_tokens, leaves_after=leaves_after, fields=fields
+        )
+
+    form = {"type": "json_schema", "json_schema": {"name": "place", "schema": _PLACE, "strict": True}}
+    tool = {"type": "function", "function": {"name": "travel", "description": "Travels.", "parameters": _PLACE}}
+    calls = {"tools": [tool], "tool_choice": "required"}
+    chats = [ask(number, context, _ANSWER_TOKENS) for number, context in enumerate((0, 0, 250, 1000))]
+    long = [ask(10 + number, context, _SHORT_TOKENS) for number, context in enumerate((3500, 7000))]
+    forms = [
+        ask(20 + number, context, _ANSWER_TOKENS, fields={"response_format": form})
+        for number, context in enumerate((0, 500))
+    ]
+    called = [ask(30 + number, context, _ANSWER_TOKENS, fields=calls) for number, context in enumerate((0, 500))]
+    leaving = [ask(40 + number, context, _LONG_TOKENS, leaves_after=10) for number, context in enumerate((0, 1500))]
+    return await asyncio.gather(*chats, *long, *forms, *called, *leaving)
+
+
+_TEXT: Final = {"type": "string", "maxLength": 60}
+_PLACE: Final = {
+    "type": "object",
+    "properties": {"name": _TEXT, "country": _TEXT, "what_to_see": _TEXT},
+    "required": ["name", "country", "what_to_see"],
+    "additionalProperties": False,
+}
 STREAM_COUNTS: Final = (1, 2, 4, 8, 16, 32)
 SCENARIOS: Final[dict[str, Scenario]] = {
     "single": single,
@@ -121,7 +169,12 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "stall": stall,
     "behind": behind,
     **{f"streams{count}": streams(count) for count in STREAM_COUNTS},
+    "mixed12": mixed12,
+    "mixed12gap": mixed12gap,
 }
+# Slots, and the context that all of them share.
+MIXED_SLOTS: Final = 12
+MIXED_CONTEXT: Final = 24576
 USUAL: Final = ("single", "conc8", "prefill", "shared8", "multi", "stall")
 
 

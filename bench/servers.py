@@ -21,14 +21,17 @@ _POLL_SECONDS: Final = 0.1
 _MIB: Final = 1 << 20
 
 
-def our_command(model: Path, port: int, *, parallel: int = PARALLEL) -> Sequence[str]:
+def our_command(model: Path, port: int, *, parallel: int = PARALLEL, context: int = CONTEXT) -> Sequence[str]:
     flags = ("--api", "--nowebui", "--api-port", port, "--model-dir", model.parent, "--model", model.name)
-    sizes = ("--ctx-size", CONTEXT, "--parallel", parallel, "--threads", THREADS, "--threads-batch", THREADS)
+    sizes = ("--ctx-size", context, "--parallel", parallel, "--threads", THREADS, "--threads-batch", THREADS)
     return [sys.executable, str(ROOT / "server.py"), *map(str, flags + sizes)]
 
 
-def llama_server_command(model: Path, port: int, *, parallel: int = PARALLEL) -> Sequence[str]:
-    return [sys.executable, "-m", "bench.llama_server", str(model), str(port), str(parallel)]
+def llama_server_command(
+    model: Path, port: int, *, parallel: int = PARALLEL, context: int = CONTEXT, drafts: str = ""
+) -> Sequence[str]:
+    flags = ("--slots", parallel, "--context", context, "--drafts", drafts)
+    return [sys.executable, "-m", "bench.llama_server", str(model), str(port), *map(str, flags)]
 
 
 @asynccontextmanager

@@ -19,8 +19,8 @@ from typing import Final
 import aiohttp
 
 from bench.client import Client
-from bench.scenarios import SCENARIOS, STREAM_COUNTS, USUAL, Figure
-from bench.servers import PARALLEL, ROOT, free_port, llama_server_command, our_command, running, tree_mib
+from bench.scenarios import MIXED_CONTEXT, MIXED_SLOTS, SCENARIOS, STREAM_COUNTS, USUAL, Figure
+from bench.servers import CONTEXT, PARALLEL, ROOT, free_port, llama_server_command, our_command, running, tree_mib
 
 _DOCUMENT: Final = ROOT / "docs" / "PERFORMANCE.md"
 _BEGIN: Final = "<!-- side by side: begin -->"
@@ -34,6 +34,8 @@ _GOALS: Final = {
     "multi": "≤ 0.90",
     "stall": "ours ≤ 12",
     "behind": "ours ≤ 2",
+    "mixed12": "≥ 1.05",
+    "mixed12gap": "ours ≤ 12",
     **{f"streams{count}": "≥ 1.05" for count in STREAM_COUNTS},
 }
 
@@ -96,11 +98,14 @@ def write(text: str) -> None:
 async def run(arguments: argparse.Namespace) -> None:
     ports = free_port(), free_port()
     slots = max([PARALLEL, *(count for count in STREAM_COUNTS if f"streams{count}" in arguments.scenarios)])
+    context = CONTEXT
+    if any(name.startswith("mixed") for name in arguments.scenarios):
+        slots, context = max(slots, MIXED_SLOTS), MIXED_CONTEXT
     timeout = aiohttp.ClientTimeout(total=600)
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with (
-        running(our_command(arguments.model, ports[0], parallel=slots), ports[0]) as ours,
-        running(llama_server_command(arguments.model, ports[1], parallel=slots), ports[1]) as theirs,
+        running(our_command(arguments.model, ports[0], parallel=slots, context=context), ports[0]) as ours,
+        running(llama_server_command(arguments.model, ports[1], parallel=slots, context=context), ports[1]) as theirs,
         aiohttp.ClientSession(timeout=timeout, connector=connector, read_bufsize=1 << 20) as session,
     ):
         clients = [Client(session, f"http://127.0.0.1:{port}/v1") for port in ports]

@@ -75,7 +75,7 @@ class ReplyText:
         self._waiting: deque[_Printed] = deque()
         self._surplus = 0
         self._count = 0
-        self._cached = self._from_disk = self._shared = 0
+        self._cached = self._from_disk = self._shared = self._moved = self._prompt_steps = 0
         self._drafted: Counter[Drafter | None] = Counter()
         self._rejected = Rejected()
         self._untold = _NOTHING
@@ -96,6 +96,8 @@ class ReplyText:
             audio_tokens=self._sounds,
             disk_tokens=self._from_disk,
             shared_tokens=self._shared,
+            moved_tokens=self._moved,
+            prompt_steps=self._prompt_steps,
         )
 
     def feed(self, output: Output, began: float = 0.0) -> Chunk | None:
@@ -104,7 +106,9 @@ class ReplyText:
             self._time(output, began)
         if output.progress is not None:
             progress = output.progress
-            self._cached, self._from_disk, self._shared = progress.cached, progress.from_disk, progress.shared
+            self._prompt_steps += 1
+            self._cached, self._from_disk = progress.cached, progress.from_disk
+            self._shared, self._moved = progress.shared, progress.moved
         if output.rejected:
             self._rejected = self._rejected.and_of(output)
             self._untold = self._untold.and_of(output)

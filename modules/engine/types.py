@@ -78,11 +78,9 @@ class MediaShape:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model reads first: token ids, already complete (BOS included where the model wants one).
-
-    Ids below 0 stand for the cells of `media`, in order, as `Engine.media_tokens` gave them: they are made from the
-    digests, so that prompts with different pictures differ in their tokens.
-    """
+    """What the model reads first: token ids, already complete (BOS included where the model wants one). Ids
+    below 0 stand for the cells of `media`, in order, as `Engine.media_tokens` gave them: they are made from the digests,
+    so that prompts with different pictures differ in their tokens."""
 
     tokens: tuple[int, ...]
     media: tuple[Media, ...] = ()
@@ -172,21 +170,23 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """`done` of `total` prompt tokens are in the KV cache, `cached` found: `from_disk` in files, `shared` with running jobs."""
+    """`done` of `total` prompt tokens are in the KV cache, `cached` found: of those see `Usage`."""
 
     done: int
     total: int
     cached: int
     from_disk: int = 0
     shared: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens counted where they were processed. Of the prompt `cached_tokens` were not computed, of these `disk_tokens` read
-    from files and `shared_tokens` with running jobs. Of the completion `reasoning_tokens` were thought (0 in the engine),
-    `forced_tokens` all its constraint allowed, `accepted_tokens` drafted; `rejected_tokens` are no part of it. Of these two
-    `predicted_tokens` and `mispredicted_tokens` came from a prediction. Times go to the first step, first token, end."""
+    from files, `shared_tokens` with running jobs, `moved_tokens` from behind others; the rest took `prompt_steps`. Of the
+    completion `reasoning_tokens` were thought (0 in the engine), `forced_tokens` all its constraint allowed, `accepted_tokens`
+    drafted; `rejected_tokens` are no part of it. Of these two `predicted_tokens` and `mispredicted_tokens` came from a
+    prediction. Times go to the first step, first token, end."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -202,6 +202,8 @@ class Usage:
     mispredicted_tokens: int = 0
     has_prediction: bool = False
     shared_tokens: int = 0
+    moved_tokens: int = 0
+    prompt_steps: int = 0
     queue_ms: float = field(default=0.0, compare=False)
     prefill_ms: float = field(default=0.0, compare=False)
     decode_ms: float = field(default=0.0, compare=False)
@@ -281,10 +283,8 @@ MAX_DRAFT: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftSpec:
-    """A smaller model that guesses what the main one will say; `path` is absolute.
-
-    A draft has at most `most` tokens. `context` 0 means that of the main model. The loader's options say the rest.
-    """
+    """A smaller model that guesses what the main one will say; `path` is absolute. A draft has at most `most` tokens.
+    `context` 0 means that of the main model. The loader's options say the rest."""
 
     name: str
     path: str

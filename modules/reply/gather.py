@@ -82,6 +82,8 @@ def total_usage(prompt_tokens: int, choices: list[Usage]) -> Usage:
         audio_tokens=sum(usage.audio_tokens for usage in choices) * prompt_tokens // max(1, of_choices),
         disk_tokens=sum(usage.disk_tokens for usage in choices),
         shared_tokens=sum(usage.shared_tokens for usage in choices),
+        moved_tokens=sum(usage.moved_tokens for usage in choices),
+        prompt_steps=sum(usage.prompt_steps for usage in choices),
     )
 
 

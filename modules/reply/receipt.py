@@ -36,6 +36,7 @@ class ReceiptNotes:
             "seeds": list(facts.seeds) if facts else [],
             "sampling": asdict(facts.sampling) | {"seed": facts.seeds[0]} if facts else None,
             "settings": dict(facts.replay) if facts else {},
+            "replay": _replay(facts, self._usages),
         }
 
 
@@ -48,17 +49,18 @@ def _model(facts: ReplyFacts | None) -> dict[str, Any]:
 
 def _prompt(facts: ReplyFacts | None, usages: Sequence[Usage]) -> dict[str, Any]:
     """Of several choices each has its own share of the prompt."""
-    cached, disk, shared = (
-        sum(getattr(usage, name) for usage in usages) for name in ("cached_tokens", "disk_tokens", "shared_tokens")
+    cached, disk, shared, moved = (
+        sum(getattr(usage, f"{name}_tokens") for usage in usages) for name in ("cached", "disk", "shared", "moved")
     )
     tokens = sum(usage.prompt_tokens for usage in usages)
     return {
         "sha256": list(facts.prompts) if facts else [],
         "tokens": tokens,
         "computed": tokens - cached,
-        "ram": cached - disk - shared,
+        "ram": cached - disk - shared - moved,
         "disk": disk,
         "shared": shared,
+        "moved": moved,
     }
 
 
@@ -71,6 +73,22 @@ def _completion(usages: Sequence[Usage]) -> dict[str, int]:
         "accepted": accepted,
         "forced": sum(usage.forced_tokens for usage in usages),
     }
+
+
+def _replay(facts: ReplyFacts | None, usages: Sequence[Usage]) -> dict[str, Any]:
+    """Whether a lone reply is sure to come again, and what speaks against it: what depends on measured times or on earlier
+    requests changes the shapes of what is computed together, and so its last digits."""
+    if facts is None or not facts.replay:
+        return {"is_exact": None, "because": []}
+    is_cut_alike = dict(facts.replay).get("flash_attn") == "off"
+    reasons = {
+        "choices": len(usages) > 1,
+        "cached": any(usage.cached_tokens for usage in usages),
+        "slices": any(usage.prompt_steps > 1 for usage in usages) and not is_cut_alike,
+        "drafted": any(usage.accepted_tokens + usage.rejected_tokens for usage in usages),
+    }
+    because = [reason for reason, counts in reasons.items() if counts]
+    return {"is_exact": not because, "because": because}
 
 
 def _milliseconds(usages: Sequence[Usage]) -> dict[str, float]:

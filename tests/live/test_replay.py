@@ -44,7 +44,8 @@ async def test_a_sampled_reply_comes_again_from_its_receipt(tmp_path: Path) -> N
     async with live_server(_folder(tmp_path, "two"), *flags_of(receipt)) as server, server.client() as http:
         again = await replied(http, seed=receipt["seeds"][0])
     assert again["choices"] == first["choices"]
-    for name in ("model", "prompt", "completion", "seeds", "sampling", "settings"):
+    assert receipt["replay"] == {"is_exact": True, "because": []}
+    for name in ("model", "prompt", "completion", "seeds", "sampling", "settings", "replay"):
         assert again["receipt"][name] == receipt[name], name
 
 

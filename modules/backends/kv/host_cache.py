@@ -60,7 +60,7 @@ class HostCache:
     ) -> tuple[int, Entry | None]:
         """The longest beginning of `tokens` that an entry of `group` holds; with `whole` only entries that are one count."""
         best: tuple[int, Entry | None] = (0, None)
-        for entry in self._of_group(group):
+        for entry in self.entries(group):
             common = common_length(entry.tokens, tokens)
             if common > best[0] and (not whole or common == len(entry.tokens)):
                 best = common, entry
@@ -86,13 +86,17 @@ class HostCache:
         self._next = added.end
         return added
 
+    def entries(self, group: AdapterGroup) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.group == group]
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether nothing was written over it."""
+        return self._entries.get(entry.start) is entry
+
     def _is_held(self, tokens: Sequence[int], group: AdapterGroup) -> bool:
         return self.match(tokens, whole=self._whole, group=group)[0] == len(tokens)
 
     def _replaced(self, tokens: Sequence[int], group: AdapterGroup) -> list[Entry]:
         """Those that one with `tokens` stands for."""
-        own = [] if self._whole else self._of_group(group)
+        own = [] if self._whole else self.entries(group)
         return [entry for entry in own if common_length(entry.tokens, tokens) == len(entry.tokens)]
-
-    def _of_group(self, group: AdapterGroup) -> list[Entry]:
-        return [entry for entry in self._entries.values() if entry.group == group]

@@ -5,7 +5,8 @@ from typing import Final
 
 from modules.backends.adapters import AdapterGroup
 from modules.backends.kv.host_cache import Entry
-from modules.backends.kv.prefix_cache import common_length
+from modules.backends.kv.moves import CellMove
+from modules.backends.kv.prefix_cache import Match, common_length
 
 # Tokens of a reply that are known before they are computed, at most.
 MAX_FORCED: Final = 32
@@ -34,7 +35,8 @@ class KvSlot:
     `common` remembers how many leading tokens it shares with other jobs, by their ids. `draft` are tokens that may come
     next, for one step. `runs` are its pictures and sounds, in order; with `is_waiting` the next one is not ready to be
     computed. While `is_fetching` it is not placed: its beginning is being read from disk, which `from_disk` of its prompt
-    came from in the end. Only jobs of one `group` can share cells, or a batch: those that the same adapters are applied to.
+    came from in the end. `moves` are runs of cells of others that are to be moved to the job, `moved` tokens of which were.
+    Only jobs of one `group` can share cells, or a batch: those that the same adapters are applied to.
     """
 
     job_id: int
@@ -53,6 +55,8 @@ class KvSlot:
     group: AdapterGroup = ()
     is_fetching: bool = False
     from_disk: int = 0
+    moves: tuple[CellMove, ...] = ()
+    moved: int = 0
 
     @property
     def next_run(self) -> MediaRun | None:
@@ -74,6 +78,11 @@ class KvSlot:
         """`length` without a run that it would cut."""
         return next((run.start for run in self.runs if run.start < length < run.end), length)
 
+    def cut_match(self, match: Match) -> Match:
+        """A picture is taken over whole or not at all."""
+        length = self.cut(match.length)
+        return match if length == match.length else Match(length, match.sequence if length else None)
+
     def has_run(self, start: int, end: int) -> bool:
         """Whether a picture or a sound, or a part of one, stands between the tokens `start` and `end`."""
         return any(run.start < end and run.end > start for run in self.runs)
@@ -81,7 +90,8 @@ class KvSlot:
     def reach(self, budget: int) -> int:
         """Up to where one step with `budget` tokens can compute: a step has either text or a part of one run."""
         if not self.runs or (run := self.next_run) is None:
-            return min(self.computed + budget, len(self.tokens))
+            end = self.moves[0].target if self.moves else len(self.tokens)
+            return min(self.computed + budget, end)
         if run.start > self.computed:
             return min(self.computed + budget, run.start)
         return run.end if run.is_whole else min(self.computed + budget, run.end)
@@ -93,11 +103,12 @@ class KvSlot:
             known = self.common[other.job_id] = min(common_length(other.tokens, self.tokens), len(self.tokens) - 1)
         return known
 
-    def take_over(self, end: int) -> None:
-        """What stands before `end` was read from disk."""
-        if not self.was_preempted:
-            self.from_disk += end - self.computed
-            self.cached += end - self.computed
+    def take_over(self, end: int, *, is_moved: bool = False) -> None:
+        """What stands before `end` was read from disk, or moved there."""
+        count = 0 if self.was_preempted else end - self.computed
+        self.from_disk += 0 if is_moved else count
+        self.moved += count if is_moved else 0
+        self.cached += count
         self.computed = end
 
     @property

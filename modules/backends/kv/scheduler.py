@@ -150,11 +150,21 @@ class Scheduler:
         """Free cells for the tokens of `slot` up to `end`; False when another job had to give way, or this one."""
         return self._make_room([Slice(slot, slot.computed, end)], actions)
 
-    def take_over(self, slot: KvSlot, end: int) -> None:
-        """The cells of the tokens of `slot` up to `end` were put there, from disk."""
+    def take_over(self, slot: KvSlot, end: int, *, is_moved: bool = False) -> None:
+        """The cells of the tokens of `slot` up to `end` were put there, from disk or from another place."""
         assert slot.sequence is not None
         self._cache.extend(slot.sequence, slot.tokens[slot.computed : end])
-        slot.take_over(end)
+        slot.take_over(end, is_moved=is_moved)
+
+    def idle(self, group: AdapterGroup) -> dict[int, list[int]]:
+        """The tokens of finished sequences of `group`."""
+        return {each: self._cache.tokens(each) for each in self._idle if self._cache.group(each) == group}
+
+    def put_aside(self, sequence: int) -> list[Action]:
+        """Copy an idle sequence to the host cache."""
+        actions: list[Action] = []
+        self._offload(sequence, actions)
+        return actions
 
     def preempt(self) -> list[Action] | None:
         """The cache refused the batch: free something. None when nothing is left to free."""
@@ -190,11 +200,8 @@ class Scheduler:
 
     def offload_deferred(self) -> list[Action]:
         """Copy a scattered sequence to the host cache; for when nothing else is to be done."""
-        actions: list[Action] = []
         sequence = self._deferred.popleft()
-        if sequence in self._idle:
-            self._offload(sequence, actions)
-        return actions
+        return self.put_aside(sequence) if sequence in self._idle else []
 
     def finish(self, slot: KvSlot) -> list[Action]:
         """The job is over, or gone. What it computed stays as a prefix for others until room is needed."""
@@ -210,12 +217,11 @@ class Scheduler:
         """At least one token is always computed again: its logits are what the reply begins with."""
         if slot.scores_prompt:
             return Match(0, None)
-        wanted = slot.tokens[:-1]
-        match = _cut(slot, self._cache.match(wanted, slot.group)) if self._can_share else None
+        match = slot.cut_match(self._cache.match(slot.tokens[:-1], slot.group)) if self._can_share else None
         if match is not None and self._is_whole(slot, match):
             return match
-        whole = self._cache.whole_match(wanted, self._idle, slot.group)
-        return whole if _cut(slot, whole) == whole else Match(0, None)
+        whole = self._cache.whole_match(slot.tokens[:-1], self._idle, slot.group)
+        return whole if slot.cut_match(whole) == whole else Match(0, None)
 
     def _is_whole(self, slot: KvSlot, match: Match) -> bool:
         """True when nothing that the job needs of its match has been forgotten."""
@@ -248,7 +254,7 @@ class Scheduler:
     def _place(self, slot: KvSlot, match: Match, actions: list[Action]) -> None:
         on_host, entry = self._host_match(slot)
         is_worth_it = on_host - match.length >= MIN_SHARED or slot.has_run(match.length, on_host)
-        if entry is not None and is_worth_it and self._can_restore(entry):
+        if entry is not None and is_worth_it and self.can_restore(entry):
             self._place_restored(slot, entry, on_host, actions)
         else:
             self._place_matched(slot, match, actions)
@@ -264,7 +270,7 @@ class Scheduler:
         cut = slot.cut(length)
         return (0, None) if is_whole and cut < length else (cut, entry)
 
-    def _can_restore(self, entry: Entry) -> bool:
+    def can_restore(self, entry: Entry) -> bool:
         """An entry needs cells for all its tokens, even if only some of them are to be kept."""
         held = [other.sequence for other in self._running if other.sequence is not None]
         return self._cache.cells_of(held) + len(entry.tokens) <= self._cells
@@ -392,9 +398,3 @@ class Scheduler:
             self._deferred.remove(sequence)
         self._free.append(sequence)
         actions.append(Remove(sequence))
-
-
-def _cut(slot: KvSlot, match: Match) -> Match:
-    """A picture is taken over whole or not at all."""
-    length = slot.cut(match.length)
-    return match if length == match.length else Match(length, match.sequence if length else None)

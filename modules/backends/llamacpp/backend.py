@@ -29,6 +29,7 @@ from modules.backends.llamacpp.disk.kept_states import KeptStates
 from modules.backends.llamacpp.layout import ContextLayout
 from modules.backends.llamacpp.library import Batch, HostBuffer
 from modules.backends.llamacpp.media.reader import MediaReader
+from modules.backends.llamacpp.memory.cell_reuse import CellReuse
 from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.sampling.drawing import TokenDrawing
 from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
@@ -97,11 +98,11 @@ class LlamaBackend:
             can_share=layout.can_share,
             keeps_idle=layout.keeps_idle,
         )
-        self._scheduler = Scheduler(
-            traits,
-            host_cache=HostCache(layout.host_cache_bytes, self._host_buffer.measure, whole=not layout.can_share),
-            still_holds=self._still_holds if layout.window else None,
-        )
+        host_cache = HostCache(layout.host_cache_bytes, self._host_buffer.measure, whole=not layout.can_share)
+        still_holds = self._still_holds if layout.window else None
+        self._scheduler = Scheduler(traits, host_cache=host_cache, still_holds=still_holds)
+        reused = layout.cache_reuse
+        self._reuse = CellReuse(context, host_cache, self._host_buffer, spare=layout.sequences, least=reused)
         self._tasks: dict[int, LlamaTask] = {}
 
     @property
@@ -169,6 +170,7 @@ class LlamaBackend:
         self._apply(self._scheduler.place_waiting())
         if self._kept is not None:
             self._kept.put_back(self._scheduler, self._apply)
+        self._reuse.move([self._tasks[job_id].slot for job_id in self._scheduler.running], self._scheduler, self._apply)
 
     def _wait(self) -> None:
         """For what is read or encoded on other threads."""
@@ -190,6 +192,7 @@ class LlamaBackend:
             self._planner.learn(width=plan.width, seconds=seconds)
         if self._kept is not None:
             self._kept.learn(seconds=seconds, read=plan.read, decoded=plan.decoded)
+            self._kept.keep_prompts(plan)
         self._scheduler.commit(plan)
         outputs = [output for piece, row in zip(plan.slices, rows, strict=True) for output in self._outputs(piece, row)]
         self._apply(self._scheduler.checkpoints(plan))
@@ -231,6 +234,7 @@ class LlamaBackend:
             return
         if task.sampler is not None:
             task.sampler.close()
+        self._reuse.forget(job_id)
         if self._planner is not None:
             self._planner.forget(job_id)
         if self._media is not None:
@@ -353,7 +357,8 @@ class LlamaBackend:
         slot = piece.slot
         if piece.start >= slot.prompt_length or slot.was_preempted:
             return None
-        return PromptProgress(piece.end, slot.prompt_length, slot.cached, from_disk=slot.from_disk, shared=slot.shared)
+        where = {"from_disk": slot.from_disk, "shared": slot.shared, "moved": slot.moved}
+        return PromptProgress(piece.end, slot.prompt_length, slot.cached, **where)
 
     def _next_tokens(
         self, task: LlamaTask, piece: Slice, row: int, progress: PromptProgress | None

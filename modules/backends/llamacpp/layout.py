@@ -55,13 +55,13 @@ class ContextLayout:
         has_states = bool(c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model))
         self.can_share = can_share_cells(has_states=has_states, has_window=bool(self.window), is_full=options.swa_full)
         self.sequences = sequences_for(parallel, can_share=self.can_share)
-        # One more, for states on their way to the disk cache and from there.
-        self.spare_sequences = int(options.cache_disk > 0 and self.has_pieces)
+        # One more, for states on their way to the disk cache and from there, and to other places.
+        self.spare_sequences = int((options.cache_disk > 0 or options.cache_reuse > 0) and self.has_pieces)
         self.draft_rows = DRAFT_ROWS if drafts else 0
         self.outputs = self.sequences + SCORING_ROWS + self.draft_rows
         self.whole_cells = 0
-        # Of one sequence; known once something was computed.
-        self.state_bytes = 0
+        # Of one sequence, and of each further token of it; known once something was computed.
+        self.state_bytes = self.token_bytes = 0
         self._has_states = has_states
 
     @property
@@ -77,6 +77,11 @@ class ContextLayout:
     def has_pieces(self) -> bool:
         """Whether the state of a sequence can be taken apart: not where cells may be forgotten."""
         return self.can_share and not self.window
+
+    @property
+    def cache_reuse(self) -> int:
+        """The fewest tokens whose cells are moved; 0 moves none."""
+        return self._options.cache_reuse if self.has_pieces else 0
 
     @property
     def is_long(self) -> bool:
@@ -107,8 +112,10 @@ class ContextLayout:
         for states of recurrent layers."""
         cells = self.cells // 2 if self._options.idle_cells < 0 else self._options.idle_cells
         width = self._head_size() * c.llama_model_n_head_kv(self._model)
-        states = HOST_STATES * self.state_bytes if self._has_states and cells else 0
-        return int(cells * 2 * 2 * c.llama_model_n_layer(self._model) * width) + states
+        if self._has_states and cells:
+            # Only some of the layers have keys and values, and how many of them differs.
+            return cells * self.token_bytes + HOST_STATES * self.state_bytes
+        return int(cells * 2 * 2 * c.llama_model_n_layer(self._model) * width)
 
     def _head_size(self) -> int:
         model = self._model

@@ -110,7 +110,7 @@ class LlamaCppLoader:
                 )
             planner = self._planner(spec, options, card, report_draft, can_cut=layout.can_share)
             undo.pop_all()
-        layout.state_bytes = _warm_up(context)
+        layout.state_bytes, layout.token_bytes = _warm_up(context)
         card = replace(card, gpu_bytes=self._gpu_bytes(), tuning=tuning.chosen)
         media = None if projector is None else MediaReader(projector, context)
         kept = kept_states(spec, options, layout, context)
@@ -287,7 +287,16 @@ def _facts(model: Any, *, has_gpu: bool) -> Facts:
     heads = stated("attention.head_count")
     usual = stated("embedding_length") // heads if heads else 0
     sizes = (stated("attention.key_length") or usual, stated("attention.value_length") or usual)
-    return Facts(architecture, sizes, has_gpu)
+    return Facts(architecture, sizes, has_gpu, _fixed_cells(model, has_window=bool(stated("attention.sliding_window"))))
+
+
+def _fixed_cells(model: Any, *, has_window: bool) -> str:
+    if c.llama_model_is_recurrent(model) or c.llama_model_is_hybrid(model):
+        return "recurrent layers do not have"
+    if has_window:
+        return "sliding windows may have forgotten"
+    is_rotated = c.llama_model_rope_type(model) in {c.LLAMA_ROPE_TYPE_NORM, c.LLAMA_ROPE_TYPE_NEOX}
+    return "" if is_rotated else "works for models with one rotation for each position only"
 
 
 def _stated_width(model: Any) -> int:
@@ -321,18 +330,20 @@ def _progress_callback(report: ReportProgress) -> Any:
     return c.llama_progress_callback(tell)
 
 
-def _warm_up(context: Any) -> int:
+def _warm_up(context: Any) -> tuple[int, int]:
     """The first decode reads the weights from disk and takes its buffers; no request should pay for that. Returns how many
-    bytes the state of a sequence of one token takes."""
+    bytes the state of a sequence of one token takes, and how many more with another."""
     batch = library.Batch(1)
-    batch.clear()
-    batch.add(0, 0, 0, logits=True)
-    batch.decode(context)
-    c.llama_synchronize(context)
-    size = int(c.llama_state_seq_get_size(context, 0))
+    sizes: list[int] = []
+    for position in range(2):
+        batch.clear()
+        batch.add(0, position, 0, logits=True)
+        batch.decode(context)
+        c.llama_synchronize(context)
+        sizes.append(int(c.llama_state_seq_get_size(context, 0)))
     c.llama_memory_clear(c.llama_get_memory(context), True)
     batch.free()
-    return size
+    return sizes[0], sizes[1] - sizes[0]
 
 
 def _card(spec: LoadSpec, model: Any, *, context: int) -> ModelCard:

@@ -170,6 +170,15 @@ class LlamaCppOptions(SettingsGroup, frozen=True):
         # It keeps what people write.
         operator_on=True,
     )
+    cache_reuse: int = setting(
+        0,
+        "Where an early part of a prompt was edited, what stands behind it is not read again: its cells are moved, in runs of "
+        "at least this many tokens. They were computed behind other words, so replies may differ from those to a prompt that "
+        "was read, greedy ones as well; receipts count such tokens as moved. 0 reads everything again.",
+        ge=0,
+        le=2**20,
+        label="Reuse behind an edit (tokens)",
+    )
     threads: int = setting(
         0,
         "Threads for generation; 0 takes one per physical core that the program may use, or fewer where the self-test finds "
@@ -303,6 +312,7 @@ def spec_of_draft(spec: LoadSpec, options: LlamaCppOptions) -> LoadSpec | None:
         "swa_full": True,
         "mmproj": "",
         "cache_disk": 0.0,
+        "cache_reuse": 0,
     }
     return replace(
         spec,

@@ -19,16 +19,17 @@ _WORKER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}")
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`head_sizes` are those of keys and values, as far as the file states them; `has_gpu` says whether llama.cpp can
-    use a graphics card here."""
+    use a graphics card here, `fixed_cells` why cells of the model's cache cannot be moved, "" where they can."""
 
     architecture: str
     head_sizes: tuple[int, ...]
     has_gpu: bool
+    fixed_cells: str = ""
 
 
 def check_options(spec: LoadSpec, options: LlamaCppOptions, facts: Facts) -> None:
     """Raises LoadFailed, in a sentence that says what to choose instead."""
-    refusals = (_of_cache(options, facts), _of_split(options, facts))
+    refusals = (_of_cache(options, facts), _of_split(options, facts), _of_reuse(options, facts))
     for refusal in (*chain.from_iterable(refusals), *_of_adapters(spec, facts)):
         raise LoadFailed(f"{spec.name} cannot be loaded like this: {refusal}")
 
@@ -53,6 +54,11 @@ def _of_cache(options: LlamaCppOptions, facts: Facts) -> Iterator[str]:
             f"its attention heads do not divide into the blocks of --cache-type {options.cache_type}. Choose "
             "--cache-type fp16."
         )
+
+
+def _of_reuse(options: LlamaCppOptions, facts: Facts) -> Iterator[str]:
+    if options.cache_reuse and facts.fixed_cells:
+        yield f"--cache-reuse moves cells of the cache, which {facts.fixed_cells}. Leave it out."
 
 
 def _of_split(options: LlamaCppOptions, facts: Facts) -> Iterator[str]:

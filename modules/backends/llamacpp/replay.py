@@ -26,4 +26,5 @@ def replay_settings(spec: LoadSpec, options: LlamaCppOptions, context: Any) -> t
         ("ubatch_size", int(c.llama_n_ubatch(context))),
         ("gpu_layers", options.gpu_layers),
         ("speculation", speculates),
+        ("cache_reuse", options.cache_reuse),
     )

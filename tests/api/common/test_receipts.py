@@ -42,10 +42,11 @@ async def receipts(api: Served, path: str, value: str = "1", **fields: Any) -> l
 @PATHS
 async def test_whole_answers_and_streams_have_one(api: Served, path: str) -> None:
     whole, streamed = await receipts(api, path, seed=7, temperature=0.5, penalty_alpha=1)
-    assert list(whole) == [*MEMBERS, "settings"]
+    assert list(whole) == [*MEMBERS, "settings", "replay"]
     assert whole["prompt"] == streamed["prompt"]
     assert len(whole["prompt"]["sha256"]) == 1
-    assert whole["prompt"]["tokens"] == sum(whole["prompt"][name] for name in ("computed", "ram", "disk", "shared"))
+    places = ("computed", "ram", "disk", "shared", "moved")
+    assert whole["prompt"]["tokens"] == sum(whole["prompt"][name] for name in places)
     assert whole["completion"] == streamed["completion"]
     assert whole["completion"]["tokens"] > 0
     assert (whole["seeds"], whole["sampling"]["seed"], whole["sampling"]["temperature"]) == ([7], 7, 0.5)

@@ -10,7 +10,7 @@ from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Chunk, Generation, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, assert_same, reference
-from tests.backends.llamacpp.tiny_mamba import write_mamba
+from tests.backends.llamacpp.tiny_models import write_jamba, write_mamba
 from tests.backends.loading import llama_engine, llama_spec
 from tests.model_files import GEMMA
 from tests.streams import whole
@@ -58,8 +58,11 @@ async def test_a_window_goes_on_from_the_prompt(
         assert_same(second.tokens, judge.greedy(tokens, COUNT), ends, near_tie=NEAR_TIE)
 
 
-async def test_a_recurrent_model_goes_on_from_the_prompt(llama_cpp: LlamaCppLoader, tmp_path: Path) -> None:
-    spec = llama_spec(write_mamba(tmp_path / "mamba.gguf"), context=2048)
+@pytest.mark.parametrize("write", [write_mamba, write_jamba], ids=["recurrent", "hybrid"])
+async def test_states_go_on_from_the_prompt(
+    llama_cpp: LlamaCppLoader, tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    spec = llama_spec(write(tmp_path / "model.gguf"), context=2048)
     async with llama_engine(llama_cpp, spec) as engine:
         tokens = await said(engine, 0)
         seen = len(tokens)

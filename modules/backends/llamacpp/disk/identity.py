@@ -26,6 +26,9 @@ def model_identity(spec: LoadSpec, options: LlamaCppOptions, layout: ContextLayo
         options.cache_type.encode(),
         str((layout.flash_attention, options.swa_full, layout.is_long, options.control_vector_layers)).encode(),
     ]
+    if options.cache_reuse:
+        # What was moved is not what would be computed.
+        parts.append(b"moved cells")
     for item in options.control_vector:
         path, scale = vector_parts(item)
         parts += [fingerprint(Path(path)), str(scale).encode()]

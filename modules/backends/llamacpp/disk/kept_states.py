@@ -14,7 +14,7 @@ from modules.backends.kv.disk.background import BackgroundStore, Fetch
 from modules.backends.kv.disk.folder import prefix_folder
 from modules.backends.kv.disk.pieces import Use
 from modules.backends.kv.disk.store import DiskStore, NewPiece
-from modules.backends.kv.plan import Action, KvSlot, Offload, Remove, Restore, Truncate
+from modules.backends.kv.plan import Action, KvSlot, Offload, Remove, Restore, StepPlan, Truncate
 from modules.backends.kv.scheduler import MIN_OFFLOADED, MIN_SHARED, Scheduler
 from modules.backends.llamacpp.disk.identity import group_identity, model_identity
 from modules.backends.llamacpp.layout import ContextLayout
@@ -51,7 +51,7 @@ class KeptStates:
     else uses; with `whole` states cannot be taken apart, and there need not be one.
 
     What a job leaves is taken out of the cache piece by piece while nothing else runs, or all at once before its cells
-    are lost. Prompts with pictures or sounds are kept up to the first one.
+    are lost. Prompts with pictures or sounds are kept, and found, up to the first one.
     """
 
     def __init__(self, context: Any, store: BackgroundStore, *, spare: int, whole: bool) -> None:
@@ -81,10 +81,12 @@ class KeptStates:
 
     def look_up(self, slot: KvSlot, scheduler: Scheduler) -> None:
         """Begin to read what is kept of a prompt, if that is quicker than to compute it."""
-        if slot.scores_prompt or slot.runs:
+        if slot.scores_prompt:
             return
         known = scheduler.known(slot)
-        found = self._store.find(self._group(slot.group), slot.tokens[:-1], whole=self._whole)
+        # Pictures and sounds are computed again.
+        end = slot.runs[0].start if slot.runs else len(slot.tokens) - 1
+        found = self._store.find(self._group(slot.group), slot.tokens[:end], whole=self._whole)
         if found.length - known < MIN_SHARED or not self._store.is_worth_reading(found, known):
             return
         slot.is_fetching = True
@@ -136,6 +138,19 @@ class KeptStates:
         if sum(piece.end - piece.start for piece in pieces) >= MIN_SHARED:
             self._leaving[slot.sequence] = deque(pieces)
         self._store.touch(self._store.peek(group, tokens, whole=self._whole))
+
+    def keep_prompts(self, plan: StepPlan) -> None:
+        """Where states cannot be taken apart, those of prompts that `plan` read to their end, which was computed: turns
+        that spell the reply otherwise go on from there. Later no such state can be had."""
+        for piece in plan.slices if self._whole else ():
+            slot = piece.slot
+            is_read = piece.end == slot.prompt_length and not slot.was_preempted
+            if not is_read or slot.runs or slot.sequence is None or piece.end < MIN_OFFLOADED:
+                continue
+            new = self._store.missing(self._group(slot.group), slot.tokens[: piece.end], whole=True)
+            if new and piece.end - slot.from_disk >= MIN_SHARED:
+                self._leaving[slot.sequence] = deque(new)
+                self._take(slot.sequence)
 
     def take_next(self) -> None:
         """One piece, of the sequence that waits longest."""

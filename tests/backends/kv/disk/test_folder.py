@@ -133,15 +133,19 @@ print(store.write(piece, bytes(5000), 0.01), store.find(b"", [7, 8]).length)
     assert recall(store, store.find(b"", [1, 2])) == state_of([1, 2])
 
 
+# A thousand of them, in parts that each take some minutes.
+PARTS = [range(250 * part, 250 * (part + 1)) for part in range(4)]
 KILLS = pytest.mark.parametrize(
-    "kills", [3, pytest.param(1000, marks=[pytest.mark.extended, pytest.mark.timeout(3600)])]
+    "seeds",
+    [range(3), *(pytest.param(part, marks=[pytest.mark.extended, pytest.mark.timeout(540)]) for part in PARTS)],
+    ids=str,
 )
 
 
 @KILLS
-def test_a_killed_writer_leaves_what_is_right(tmp_path: Path, kills: int) -> None:
+def test_a_killed_writer_leaves_what_is_right(tmp_path: Path, seeds: range) -> None:
     """Each writes conversations of its own beside what is there, until it is killed at a random moment."""
-    limit, rng = 400_000, random.Random(kills)
+    limit, rng = 400_000, random.Random(seeds.stop)
     script = """
 import random, sys
 from pathlib import Path
@@ -157,7 +161,7 @@ while True:
             store.write(piece, state_of(tokens[: piece.end], piece.start), 0.01)
 """
     found = 0
-    for seed in range(kills):
+    for seed in seeds:
         command = [sys.executable, "-c", script, str(tmp_path), str(seed % 50), str(limit)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None

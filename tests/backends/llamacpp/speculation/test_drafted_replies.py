@@ -2,7 +2,6 @@
 request may ask for."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -14,13 +13,13 @@ import pytest_asyncio
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.backends.llamacpp.speculation import planner
-from modules.backends.llamacpp.speculation.costs import StepCosts
 from modules.backends.llamacpp.speculation.draft_model import DraftModel
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Chunk, Constraint, DraftSpec, Finish, Generation, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
 from tests.backends.llamacpp.speculation.draft_file import write_bad_draft
+from tests.backends.llamacpp.speculation.flat_costs import FlatCosts
 from tests.backends.llamacpp.texts import PROMPTS
 from tests.backends.loading import llama_engine, llama_spec
 from tests.model_files import SMOLLM2
@@ -30,14 +29,6 @@ pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
 COUNT = 16
 FEW = 2
-SAMPLES = 640
-
-
-class FlatCosts(StepCosts):
-    """Every step takes as long as every other: drafts always pay."""
-
-    def of(self, width: int) -> float:
-        return 1.0
 
 
 @asynccontextmanager
@@ -311,42 +302,3 @@ async def test_greedy_replies_to_two_hundred_prompts(
         expected = smollm2_reference.greedy(generation.prompt.tokens, 32)
         assert_same(reply.tokens, expected, ngrams.card.eos_ids, near_tie=NEAR_TIE)
     assert sum(drafts_of(reply)[0] for reply in replies) > 0
-
-
-@pytest.mark.extended
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("is_right", [True, False])
-async def test_sampled_text_has_the_distribution_that_it_has_without(
-    smollm2: ThreadedEngine, ngrams: ThreadedEngine, is_right: bool
-) -> None:
-    """A chi-square test of the tokens after two that a prediction gives right, or never does."""
-    sampling = Sampling(temperature=1.0, top_k=4)
-    generation = await asking(ngrams, PROMPTS[0], max_tokens=3, sampling=sampling, ignore_eos=True)
-    likely = (await whole(smollm2, replace(generation, sampling=Sampling(temperature=0)))).tokens
-    prediction = likely if is_right else tuple(token + 1 for token in likely)
-    with_drafts = await sampled(ngrams, replace(generation, prediction=prediction), first_seed=0)
-    without = await sampled(smollm2, generation, first_seed=10_000)
-    assert_alike(with_drafts, without)
-
-
-async def sampled(engine: ThreadedEngine, generation: Generation, *, first_seed: int) -> Counter[tuple[int, ...]]:
-    found: Counter[tuple[int, ...]] = Counter()
-    for start in range(first_seed, first_seed + SAMPLES, 8):
-        seeded = [
-            replace(generation, sampling=replace(generation.sampling, seed=seed)) for seed in range(start, start + 8)
-        ]
-        found.update(reply.tokens for reply in await asyncio.gather(*(whole(engine, each) for each in seeded)))
-    return found
-
-
-def assert_alike(ours: Counter[tuple[int, ...]], theirs: Counter[tuple[int, ...]]) -> None:
-    """Two samples of as many replies. Rare replies count together."""
-    common = [reply for reply in ours | theirs if ours[reply] + theirs[reply] >= 10]
-    pairs = [(ours[reply], theirs[reply]) for reply in common]
-    pairs.append((ours.total() - sum(a for a, _ in pairs), theirs.total() - sum(b for _, b in pairs)))
-    freedom = len(pairs) - 1
-    assert freedom > 5, "too few different replies to compare"
-    statistic = sum((a - b) ** 2 / (a + b) for a, b in pairs if a + b)
-    # The quantile of 0.9999, by Wilson and Hilferty's approximation.
-    quantile = freedom * (1 - 2 / (9 * freedom) + 3.719 * (2 / (9 * freedom)) ** 0.5) ** 3
-    assert statistic < quantile
