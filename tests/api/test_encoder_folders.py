@@ -65,10 +65,10 @@ async def test_it_is_listed_with_its_type(api: Served) -> None:
 
 
 async def test_many_texts_of_all_lengths_at_once(api: Served) -> None:
-    given = texts() * 3
+    given = texts() * 2
     together = await vectors(api, given)
-    assert together.shape == (600, 384)
-    assert np.abs(together[:200] - together[400:]).max() < 1e-5
+    assert together.shape == (400, 384)
+    assert np.abs(together[:200] - together[200:]).max() < 1e-5
     assert np.abs(np.linalg.norm(together, axis=1) - 1).max() < 1e-5
 
 

@@ -16,6 +16,7 @@ from tests.browser.visits import DESKTOP, PHONE, visiting
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 _SIZES: Final = [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")]
+_DESKTOP_DAILY: Final = [_SIZES[0], pytest.param(PHONE, id="phone", marks=pytest.mark.extended)]
 _TITLE: Final = "A long conversation"
 _AT_END: Final = """() => { const it = document.querySelector('#scroller');
   return it.scrollHeight > it.clientHeight && it.scrollHeight - it.scrollTop - it.clientHeight <= 2; }"""
@@ -69,7 +70,7 @@ def _jump(chat: ChatPage) -> Any:
     return chat.page.get_by_role("button", name="Jump to latest")
 
 
-@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("size", _DESKTOP_DAILY)
 async def test_long_chat_opens_at_its_end(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
     async with _long_chat(browser, scripted, size) as chat:
         await expect(_jump(chat)).to_be_hidden()
@@ -112,7 +113,7 @@ async def test_enter_leaves_no_gap_wherever_the_reader_was(
             await chat.page.wait_for_function(_AT_END)
 
 
-@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("size", _DESKTOP_DAILY)
 async def test_jump_to_latest(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
     async with _long_chat(browser, scripted, size) as chat:
         await _scroll_up(chat)

@@ -10,6 +10,7 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.clicks import at_most, count_clicks
 from tests.browser.sites import Site
 from tests.browser.visits import PHONE, visiting, watched
+from tests.daily import some_daily
 from tests.settling import settles
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -18,10 +19,10 @@ PLACES: Final = ("Notebook", "Character", "Images", "General", "Model", "Downloa
 _MOST_SHIFT: Final = 0.05
 _LEAST_TEXT: Final = 480
 _TOUCH: Final = 44
-# Zoomed to 200 and 400 %, and small windows.
+# Zoomed to 400 and 200 %, and small windows.
 _SIZES: Final = (
-    {"width": 720, "height": 450},
     {"width": 320, "height": 256},
+    {"width": 720, "height": 450},
     {"width": 1024, "height": 700},
     PHONE,
 )
@@ -96,7 +97,7 @@ async def test_few_keys_lead_from_the_box_to_the_chats_and_the_settings(browser:
         await expect(page.locator("#settings-tab")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", _SIZES, ids=lambda size: str(size["width"]))
+@pytest.mark.parametrize("size", some_daily(_SIZES, every=2, ids=lambda size: str(size["width"])))
 async def test_everything_fits_into_small_windows(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
     async with visiting(browser, scripted.url, viewport=size) as page:
         chat = ChatPage(page)

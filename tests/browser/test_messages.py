@@ -10,12 +10,17 @@ from playwright.async_api import Browser, expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
 from tests.browser.visits import PHONE, visiting
+from tests.daily import some_daily
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 _LEAST_SHARE: Final = 0.9
 _LEAST_LINES: Final = 6
 _LEAST_LABEL: Final = 40
+
+
+def _width(size: dict[str, int]) -> str:
+    return str(size["width"])
 
 
 @pytest.mark.parametrize("side", ["user", "bot"])
@@ -68,7 +73,10 @@ async def test_escape_in_a_message_stops_no_reply_and_save_asks_for_none(chat: C
     await expect(chat.replies).to_have_text("Quiet")
 
 
-@pytest.mark.parametrize("size", [{"width": 1440, "height": 900}, {"width": 1024, "height": 700}, PHONE])
+@pytest.mark.parametrize(
+    "size",
+    some_daily([PHONE, {"width": 1440, "height": 900}, {"width": 1024, "height": 700}], every=3, ids=_width),
+)
 async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
     async with visiting(browser, scripted.url, viewport=size) as page:
         chat = ChatPage(page)

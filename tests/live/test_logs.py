@@ -20,8 +20,12 @@ TOOL = {"type": "function", "function": {"name": WORDS, "parameters": {"type": "
 
 @pytest.mark.parametrize(
     ("flags", "variables"),
-    [((), {}), (("--verbose",), {}), (("--verbose",), {"OPENEDAI_DEBUG": "1"})],
-    ids=["default", "verbose", "debug"],
+    [
+        pytest.param((), {}, id="default", marks=pytest.mark.extended),
+        pytest.param(("--verbose",), {}, id="verbose", marks=pytest.mark.extended),
+        # Says all that the others say.
+        pytest.param(("--verbose",), {"OPENEDAI_DEBUG": "1"}, id="debug"),
+    ],
 )
 async def test_no_words_no_keys_no_images(tmp_path: Path, flags: tuple[str, ...], variables: dict[str, str]) -> None:
     keys = ("--api-key", USER, "--admin-key", ADMIN)

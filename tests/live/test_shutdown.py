@@ -13,8 +13,15 @@ from tests.model_files import QWEN
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
 
-@pytest.mark.parametrize("to_group", [False, True], ids=["server", "group"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("number", "to_group"),
+    [
+        pytest.param(signal.SIGTERM, False, id="SIGTERM-server"),
+        pytest.param(signal.SIGTERM, True, id="SIGTERM-group", marks=pytest.mark.extended),
+        pytest.param(signal.SIGINT, False, id="SIGINT-server", marks=pytest.mark.extended),
+        pytest.param(signal.SIGINT, True, id="SIGINT-group"),
+    ],
+)
 async def test_a_signal_ends_open_streams_cleanly(tmp_path: Path, number: signal.Signals, to_group: bool) -> None:
     """That nothing is left is what the end of `live_server` makes sure of."""
     async with live_server(tmp_path) as server, server.client() as http:

@@ -44,7 +44,10 @@ def said(port: int) -> str:
     return str(answer.json()["choices"][0]["message"]["content"])
 
 
-@pytest.mark.parametrize("closed", CLOSED.values(), ids=CLOSED.keys())
+@pytest.mark.parametrize(
+    "closed",
+    [pytest.param(CLOSED["stdin"], id="stdin", marks=pytest.mark.extended), pytest.param(CLOSED["all"], id="all")],
+)
 def test_streams_may_be_closed(tmp_path: Path, closed: tuple[int, ...]) -> None:
     port = free_port()
     with started(tmp_path, port, closed=closed):

@@ -73,7 +73,7 @@ async def test_model_without_template_gets_one_by_its_name_or_alpaca(
 
 
 @pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("name", [SMOLLM2, QWEN])
+@pytest.mark.parametrize("name", [SMOLLM2, pytest.param(QWEN, marks=pytest.mark.extended)])
 async def test_later_turns_begin_with_the_earlier_ones_tokens(
     model_file: Callable[[str], Path], name: str, mode: Mode
 ) -> None:

@@ -101,7 +101,10 @@ async def test_a_job_that_is_left_gives_its_pages_back(exllamav3: types.ModuleTy
         assert (pages.num_unreferenced_pages(), len(pages.referenced_pages)) == (pages.max_pages, 0)
 
 
-@pytest.mark.parametrize("sampling", [Sampling(), Sampling(top_a=0.2, seed=1), Sampling(logit_bias={65: 5.0})])
+@pytest.mark.parametrize(
+    "sampling",
+    [Sampling(), Sampling(top_a=0.2, seed=1), pytest.param(Sampling(logit_bias={65: 5.0}), marks=pytest.mark.extended)],
+)
 async def test_constraints_hold_for_every_way_to_draw(
     exllamav3: types.ModuleType, tmp_path: Path, sampling: Sampling
 ) -> None:

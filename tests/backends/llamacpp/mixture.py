@@ -5,7 +5,8 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from gguf import GGUFReader, GGUFValueType
+
+from tests.vocabularies import token_count, tokenizer_of
 
 LAYERS, EXPERTS, WIDTH, HEADS, HIDDEN = 4, 4, 64, 4, 128
 
@@ -19,7 +20,7 @@ def write_mixture(
 ) -> Path:
     """A llama model of four layers with four experts each, in so many files; `metadata` adds more of them. Returns the path
     of the first."""
-    tensors = dict(_tensors(_token_count(vocabulary)))
+    tensors = dict(_tensors(token_count(vocabulary)))
     most = -(-len(tensors) // parts) if parts > 1 else 0
     writer = gguf.GGUFWriter(path, "llama", split_max_tensors=most)
     writer.add_context_length(512)
@@ -31,7 +32,8 @@ def write_mixture(
     writer.add_expert_count(EXPERTS)
     writer.add_expert_used_count(2)
     metadata(writer)
-    _copy_vocabulary(vocabulary, writer)
+    for entry in tokenizer_of(vocabulary):
+        entry.write(writer)
     for name, values in tensors.items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
@@ -58,15 +60,3 @@ def _tensors(tokens: int) -> Iterator[tuple[str, np.ndarray]]:
         yield f"blk.{layer}.ffn_gate_exps.weight", weights(EXPERTS, HIDDEN, WIDTH)
         yield f"blk.{layer}.ffn_up_exps.weight", weights(EXPERTS, HIDDEN, WIDTH)
         yield f"blk.{layer}.ffn_down_exps.weight", weights(EXPERTS, WIDTH, HIDDEN)
-
-
-def _token_count(path: Path) -> int:
-    return len(GGUFReader(path).fields["tokenizer.ggml.tokens"].data)
-
-
-def _copy_vocabulary(path: Path, writer: gguf.GGUFWriter) -> None:
-    for name, field in GGUFReader(path).fields.items():
-        if not name.startswith("tokenizer.") or name.startswith("tokenizer.chat"):
-            continue
-        kind = field.types[0]
-        writer.add_key_value(name, field.contents(), kind, field.types[-1] if kind == GGUFValueType.ARRAY else None)

@@ -73,7 +73,7 @@ def in_numpy(sampling: Sampling, facts: SamplerFacts, history: list[int]) -> Row
     return candidates.logits
 
 
-@pytest.mark.parametrize("breakers", BREAKERS, ids=str)
+@pytest.mark.parametrize("breakers", [*BREAKERS[:3], pytest.param(BREAKERS[3], marks=pytest.mark.extended)], ids=str)
 def test_the_same_tokens_are_penalised(vocabulary: SamplerVocabulary, breakers: tuple[str, ...]) -> None:
     tokenizer, numbers = LlamaTokenizer(vocabulary.pointer), np.random.default_rng(1)
     sampling = Sampling(dry_multiplier=1.0, dry_allowed_length=1, dry_sequence_breakers=breakers)

@@ -37,7 +37,10 @@ async def said(engine: ThreadedEngine, turn: int) -> list[int]:
     return await engine.tokenize(text, special=False)
 
 
-@pytest.mark.parametrize("has_others", [False, True], ids=["alone", "others in between"])
+@pytest.mark.parametrize(
+    "has_others",
+    [pytest.param(False, id="alone", marks=pytest.mark.extended), pytest.param(True, id="others in between")],
+)
 async def test_a_window_goes_on_from_the_prompt(
     llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], has_others: bool
 ) -> None:

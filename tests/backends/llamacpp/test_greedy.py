@@ -28,7 +28,9 @@ async def greedy(engine: ThreadedEngine, text: str) -> Generation:
     return Generation(prompt=Prompt(tuple(tokens)), sampling=Sampling(temperature=0), max_tokens=COUNT)
 
 
-@pytest.mark.parametrize("text", PROMPTS, ids=range(len(PROMPTS)))
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, marks=[pytest.mark.extended] * (at % 2), id=str(at)) for at, text in enumerate(PROMPTS)]
+)
 async def test_alone_and_again_on_a_used_cache(
     smollm2: ThreadedEngine, smollm2_reference: Reference, text: str
 ) -> None:
@@ -69,7 +71,7 @@ async def test_alone_without_flash_attention(plain: ThreadedEngine, plain_refere
     assert_same(again.tokens, expected, plain.card.eos_ids, near_tie=NEAR_TIE)
 
 
-@pytest.mark.parametrize("start", [0, 8, 12])
+@pytest.mark.parametrize("start", [0, 8, pytest.param(12, marks=pytest.mark.extended)])
 async def test_among_eight(smollm2: ThreadedEngine, smollm2_reference: Reference, start: int) -> None:
     generations = [await greedy(smollm2, text) for text in PROMPTS[start : start + 8]]
     replies = await asyncio.gather(*(whole(smollm2, generation) for generation in generations))

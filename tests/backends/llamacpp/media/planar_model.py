@@ -5,7 +5,8 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from gguf import GGUFReader, GGUFValueType
+
+from tests.vocabularies import token_count, tokenizer_of
 
 WIDTH, HEADS, HIDDEN, LAYERS = 64, 4, 128, 2
 # Pairs of numbers that turn with time, row and column.
@@ -13,7 +14,6 @@ SECTIONS = [2, 3, 3, 0]
 
 
 def write_planar_model(path: Path, vocabulary: Path) -> Path:
-    reader = GGUFReader(vocabulary)
     writer = gguf.GGUFWriter(path, "qwen2vl")
     writer.add_context_length(512)
     writer.add_embedding_length(WIDTH)
@@ -23,12 +23,9 @@ def write_planar_model(path: Path, vocabulary: Path) -> Path:
     writer.add_head_count_kv(HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_sections(SECTIONS)
-    for name, field in reader.fields.items():
-        if name.startswith("tokenizer.") and not name.startswith("tokenizer.chat"):
-            kind = field.types[0]
-            items = field.types[-1] if kind == GGUFValueType.ARRAY else None
-            writer.add_key_value(name, field.contents(), kind, items)
-    for name, values in _tensors(len(reader.fields["tokenizer.ggml.tokens"].data)):
+    for entry in tokenizer_of(vocabulary):
+        entry.write(writer)
+    for name, values in _tensors(token_count(vocabulary)):
         writer.add_tensor(name, np.asarray(values, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -5,15 +5,15 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from tests.vocabularies import token_count, tokenizer_of
+
 SIZE = 32
 CONTEXT = 2048
 _HEADS, _FEED_FORWARD = 2, 64
-_TOKENIZER = "tokenizer.ggml."
 
 
 def write_bad_draft(path: Path, like: Path, *, other_token: int | None = None, more_tokens: int = 0) -> None:
     """`other_token` gets another text, and `more_tokens` are appended."""
-    reader = gguf.GGUFReader(like)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(SIZE)
@@ -23,33 +23,28 @@ def write_bad_draft(path: Path, like: Path, *, other_token: int | None = None, m
     writer.add_head_count_kv(_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(SIZE // _HEADS)
-    count = _copy_vocabulary(reader, writer, other_token, more_tokens)
-    _add_weights(writer, count)
+    _copy_vocabulary(like, writer, other_token, more_tokens)
+    _add_weights(writer, token_count(like) + more_tokens)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _copy_vocabulary(
-    reader: gguf.GGUFReader, writer: gguf.GGUFWriter, other_token: int | None, more_tokens: int
-) -> int:
-    for name, field in reader.fields.items():
-        if not name.startswith(_TOKENIZER):
-            continue
-        value = field.contents()
-        if name == f"{_TOKENIZER}tokens":
-            if other_token is not None:
-                value[other_token] += "?"
-            value += [f"more{number}" for number in range(more_tokens)]
-            count = len(value)
-        elif name == f"{_TOKENIZER}token_type":
-            value += [gguf.TokenType.NORMAL] * more_tokens
-        elif name == f"{_TOKENIZER}scores":
-            continue
-        kind = field.types[0]
-        writer.add_key_value(name, value, kind, field.types[-1] if kind is gguf.GGUFValueType.ARRAY else None)
-    return count
+def _copy_vocabulary(path: Path, writer: gguf.GGUFWriter, other_token: int | None, more_tokens: int) -> None:
+    for entry in tokenizer_of(path):
+        match entry.name.rpartition(".")[2]:
+            case "tokens":
+                texts = [*entry.value, *(f"more{number}" for number in range(more_tokens))]
+                if other_token is not None:
+                    texts[other_token] += "?"
+                entry.write(writer, texts)
+            case "token_type":
+                entry.write(writer, [*entry.value, *[gguf.TokenType.NORMAL] * more_tokens])
+            case "scores":
+                pass
+            case _:
+                entry.write(writer)
 
 
 def _add_weights(writer: gguf.GGUFWriter, vocabulary: int) -> None:
