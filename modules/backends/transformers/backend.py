@@ -22,7 +22,7 @@ from modules.backends.sampling.stages import SamplerFacts
 from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.options import MOST_READ
 from modules.backends.transformers.pictures.cells import PictureCells, PromptPlaces
-from modules.backends.transformers.runners import Piece, Runner
+from modules.backends.transformers.runners import NO_CELL, Piece, Runner
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
 from modules.engine.media import check_media
@@ -299,9 +299,10 @@ class TransformersBackend:
             piece.start,
             slot.tokens[piece.start : piece.end],
             _wanted_rows(piece),
-            cells=None if run is None or self._pictures is None else self._pictures.due(piece),
+            cells=self._pictures.due(piece) if self._pictures is not None and run is not None else None,
             places=None if places is None else places.between(piece.start, piece.end),
             sees_ahead=run is not None and run.is_whole,
+            cell_id=self._pictures.cell_id if self._pictures is not None and run is not None else NO_CELL,
         )
 
 

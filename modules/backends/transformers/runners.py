@@ -21,6 +21,7 @@ from modules.backends.transformers.library import transformers
 _CACHE_NAMES: Final = ("cache", "past_key_values", "cache_params", "state")
 # Of RWKV, which makes it itself.
 _OWN_STATE: Final = "state"
+NO_CELL: Final = -1
 # The positions of tokens, where each has several: one row for each kind.
 Places: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -29,7 +30,9 @@ Places: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 class Piece:
     """`tokens` of `sequence`, the first of which is at `start`. Of the last `rows` the logits are wanted.
 
-    Ids below 0 stand for `cells`, which the model reads in their place, and which look at each other with `sees_ahead`.
+    Ids below 0 stand for `cells`, which the model reads in their place, and which look at each other with `sees_ahead`. With
+    a `cell_id` the model itself puts them in the places of that token: they are wider than what it reads of text, by what
+    it adds in its layers.
     """
 
     sequence: int
@@ -39,6 +42,7 @@ class Piece:
     cells: Rows | None = None
     places: Places | None = None
     sees_ahead: bool = False
+    cell_id: int = NO_CELL
 
 
 class Runner(Protocol):
@@ -59,7 +63,7 @@ class Runner(Protocol):
 
 
 class PackedRunner:
-    """All pieces in one pass, with `packed_attention`."""
+    """All pieces in one pass, with `packed_attention`; cells that the model puts in their places in one of their own."""
 
     can_share: Final = True
 
@@ -69,7 +73,7 @@ class PackedRunner:
 
     def run(self, pieces: Sequence[Piece]) -> list[Row]:
         with torch.inference_mode():
-            return self._run(pieces)
+            return [row for together in _passes(pieces) for row in self._run(together)]
 
     def copy(self, source: int, target: int, length: int) -> None:
         self._caches[target] = self._caches[source].copy(length)
@@ -131,7 +135,9 @@ class SingleRunner:
             cells = None if piece.cells is None else piece.cells[at : at + 1]
             places = None if piece.places is None else piece.places[:, at : at + 1]
             rows = int(at >= silent)
-            yield Piece(piece.sequence, piece.start + at, [token], rows, cells=cells, places=places)
+            yield Piece(
+                piece.sequence, piece.start + at, [token], rows, cells=cells, places=places, cell_id=piece.cell_id
+            )
 
     def _new_cache(self) -> Any:
         """Models with a state of their own kind make it themselves."""
@@ -210,8 +216,24 @@ def _writing_part(model: Any) -> Any:
     return model.get_decoder() if hasattr(model.base_model, "get_image_features") else model
 
 
-def _read(model: Any, pieces: Sequence[Piece]) -> dict[str, torch.Tensor]:
+def _passes(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    together: list[Piece] = []
+    for piece in pieces:
+        if piece.cell_id == NO_CELL:
+            together.append(piece)
+            continue
+        if together:
+            yield together
+        yield [piece]
+        together = []
+    if together:
+        yield together
+
+
+def _read(model: Any, pieces: Sequence[Piece]) -> dict[str, Any]:
     """Token ids or, where there are cells, what the model would make of ids and what stands in their places."""
+    if pieces[0].cell_id != NO_CELL:
+        return _as_seen(model, pieces[0])
     ids = torch.tensor([[max(0, token) for piece in pieces for token in piece.tokens]], device=model.device)
     if all(piece.cells is None for piece in pieces):
         return {"input_ids": ids}
@@ -223,6 +245,17 @@ def _read(model: Any, pieces: Sequence[Piece]) -> dict[str, torch.Tensor]:
             rows[0, at:end] = torch.from_numpy(piece.cells).to(rows)
         at = end
     return {"inputs_embeds": rows}
+
+
+def _as_seen(model: Any, piece: Piece) -> dict[str, Any]:
+    """As if the model had just seen a picture."""
+    assert piece.cells is not None
+    rows = torch.from_numpy(piece.cells).to(model.device, model.dtype)
+    first, *added = rows.split(model.get_input_embeddings().weight.shape[-1], dim=1)
+    seen = transformers.modeling_outputs.BaseModelOutputWithPooling(pooler_output=[first])
+    seen.deepstack_features = [[each] for each in added]
+    ids = torch.full((1, len(piece.tokens)), piece.cell_id, device=model.device)
+    return {"input_ids": ids, "mm_encoder_outputs": {"image": seen}}
 
 
 def _positions(model: Any, pieces: Sequence[Piece]) -> torch.Tensor:

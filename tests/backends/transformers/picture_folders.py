@@ -57,9 +57,10 @@ QWEN2_VL: Final = Seer(
     "<|vision_start|><|image_pad|><|vision_end|>",
     ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>", "<|video_pad|>"),
 )
+QWEN3_VL: Final = Seer("qwen3_vl", QWEN2_VL.token, QWEN2_VL.controls)
 LLAVA: Final = Seer("llava", "<image>", ("<image>",))
 GEMMA3: Final = Seer("gemma3", "<start_of_image>", ("<start_of_image>", "<image_soft_token>", "<end_of_image>"))
-SEERS: Final = (SMOLVLM, QWEN2_VL, GEMMA3, IDEFICS3, LLAVA)
+SEERS: Final = (SMOLVLM, QWEN2_VL, GEMMA3, IDEFICS3, LLAVA, QWEN3_VL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,23 @@ def _qwen2_vl(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     return fields, Processor("Qwen2VLProcessor", pictures)
 
 
+def _qwen3_vl(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    """Layers of the part that writes get something of the picture, too."""
+    fields, made = _qwen2_vl(ids)
+    eye: dict[str, Any] = {
+        **_EYE,
+        "depth": 2,
+        "num_heads": 4,
+        "patch_size": 4,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+    }
+    eye |= {"out_hidden_size": 32, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
+    for name in ("num_hidden_layers", "num_attention_heads", "image_size"):
+        del eye[name]
+    return {**fields, "vision_config": eye}, Processor("Qwen3VLProcessor", made.pictures)
+
+
 def _llava(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     pictures = transformers.CLIPImageProcessorPil(size=_SQUARE, crop_size=_SQUARE)
     fields = {
@@ -197,4 +215,11 @@ def _gemma3(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     return fields, Processor("Gemma3Processor", pictures, {"image_seq_length": 4})
 
 
-_MADE: Final = {"smolvlm": _smolvlm, "idefics3": _idefics3, "qwen2_vl": _qwen2_vl, "llava": _llava, "gemma3": _gemma3}
+_MADE: Final = {
+    "smolvlm": _smolvlm,
+    "idefics3": _idefics3,
+    "qwen2_vl": _qwen2_vl,
+    "qwen3_vl": _qwen3_vl,
+    "llava": _llava,
+    "gemma3": _gemma3,
+}

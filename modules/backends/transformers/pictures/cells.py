@@ -12,7 +12,7 @@ from modules.backends.multimodal.cells import MediaCells
 from modules.backends.multimodal.encoder import Rows
 from modules.backends.multimodal.pieces import cell_pieces
 from modules.backends.transformers.pictures.processor import PictureProcessor, picture_of
-from modules.backends.transformers.runners import Places
+from modules.backends.transformers.runners import NO_CELL, Places
 from modules.engine.types import Media, Prompt
 from modules.errors import EngineFailed
 
@@ -34,12 +34,14 @@ class PromptPlaces:
 
 
 class PictureCells(MediaCells):
-    """With `sees_ahead` the cells of a picture see each other, so that they are computed together."""
+    """With `sees_ahead` the cells of a picture see each other, so that they are computed together. With `by_ids` the model
+    puts them in the places of `cell_id`, with what it adds to them in its layers."""
 
-    def __init__(self, model: Any, processor: PictureProcessor, *, sees_ahead: bool) -> None:
+    def __init__(self, model: Any, processor: PictureProcessor, *, sees_ahead: bool, by_ids: bool = False) -> None:
         super().__init__(lambda shape: processor.pieces(shape, sees_ahead=sees_ahead), self.encoded)
         self._model = model
         self._processor = processor
+        self.cell_id = processor.cell_id if by_ids else NO_CELL
         self._has_planes = hasattr(model.base_model, "get_rope_index")
 
     def places(self, prompt: Prompt) -> PromptPlaces | None:
@@ -59,7 +61,8 @@ class PictureCells(MediaCells):
     def encoded(self, media: Media) -> Generator[tuple[int, Rows], None, None]:
         """Its parts, in order, each with its number: one row for each cell. Raises BadRequest, EngineFailed."""
         with torch.inference_mode():
-            rows = _seen(self._model, self._processor.inputs(picture_of(media)))
+            inputs = self._processor.inputs(picture_of(media))
+            rows = _seen(self._model, inputs, with_added=self.cell_id != NO_CELL)
         parts = cell_pieces(self.pieces(media.shape))
         if len(rows) != sum(part.count for part in parts):
             raise EngineFailed("The model sees another number of cells in a picture than its processor says.")
@@ -69,16 +72,20 @@ class PictureCells(MediaCells):
             at += part.count
 
 
-def _seen(model: Any, inputs: Mapping[str, Any]) -> Rows:
-    """What the model puts in the places of all cells."""
+def _seen(model: Any, inputs: Mapping[str, Any], *, with_added: bool) -> Rows:
+    """What the model puts in the places of all cells; what its layers add to them beside it."""
     see = model.base_model.get_image_features
     takes = inspect.signature(see).parameters
     fields = {name: _on(value, model) for name, value in inputs.items() if name in takes}
     found = see(**fields)
-    found = getattr(found, "pooler_output", found)
-    joined = torch.cat([_flat(each) for each in found]) if isinstance(found, Sequence) else _flat(found)
-    rows: Rows = joined.float().cpu().numpy()
+    added = getattr(found, "deepstack_features", None) if with_added else None
+    parts = [getattr(found, "pooler_output", found), *(added or ())]
+    rows: Rows = torch.cat([_joined(part) for part in parts], dim=1).float().cpu().numpy()
     return rows
+
+
+def _joined(pictures: Any) -> torch.Tensor:
+    return torch.cat([_flat(each) for each in pictures]) if isinstance(pictures, Sequence) else _flat(pictures)
 
 
 def _on(value: Any, model: Any) -> Any:

@@ -13,7 +13,7 @@ from modules.backends.multimodal.pieces import runs_of
 from modules.backends.sampling.logprobs import Row
 from modules.backends.transformers.pictures.cells import PictureCells
 from modules.backends.transformers.pictures.processor import PictureProcessor, picture_of
-from modules.backends.transformers.runners import Piece, Runner, tolerance
+from modules.backends.transformers.runners import NO_CELL, Piece, Runner, tolerance
 from modules.engine.types import LoadSpec, Media, MediaKind, Prompt
 from modules.errors import LoadFailed, ServiceError
 
@@ -52,13 +52,19 @@ class PictureTrial:
 
     def passed(self, runner: Runner) -> PictureCells | None:
         """How `runner` has pictures computed as the model does; None where it does not."""
+        for by_ids in (False, True):
+            error, cells = self._best(runner, by_ids=by_ids)
+            if error <= tolerance(self._model):
+                return cells
+        return None
+
+    def _best(self, runner: Runner, *, by_ids: bool) -> tuple[float, PictureCells]:
         candidates = [
-            PictureCells(self._model, self._processor, sees_ahead=ahead)
+            PictureCells(self._model, self._processor, sees_ahead=ahead, by_ids=by_ids)
             for ahead in (self._prefers_ahead, not self._prefers_ahead)
         ]
         first, second = (self._error(runner, cells) for cells in candidates)
-        error, cells = (second, candidates[1]) if second * 2 < first else (first, candidates[0])
-        return cells if error <= tolerance(self._model) else None
+        return (second, candidates[1]) if second * 2 < first else (first, candidates[0])
 
     def _error(self, runner: Runner, cells: PictureCells) -> float:
         try:
@@ -122,6 +128,7 @@ def _pieces(cells: PictureCells) -> Iterator[Piece]:
             cells=None if run is None else rows[run.part][at - run.start : end - run.start],
             places=None if places is None else places.between(at, end),
             sees_ahead=run is not None and run.is_whole,
+            cell_id=NO_CELL if run is None else cells.cell_id,
         )
         at = end
 
