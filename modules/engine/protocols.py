@@ -205,6 +205,16 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """What a backend is besides whose steps can end early."""
+
+    def interrupt_when(self, is_wanted: Callable[[], bool]) -> None:
+        """A step that only reads prompts may end without having done anything as soon as `is_wanted` says so: commands wait
+        that are to be obeyed first. It is called between operations, and must return at once."""
+        ...
+
+
 class Loader(Protocol):
     """Brings up a backend in two steps, so that a bad file is found before a good model is given up for it."""
 

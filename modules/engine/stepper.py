@@ -10,7 +10,7 @@ from modules.engine.constraints.preparation import Preparation
 from modules.engine.detokenizer import ReplyText
 from modules.engine.media import check_media
 from modules.engine.outbox import News, Outbox
-from modules.engine.protocols import Backend, Output
+from modules.engine.protocols import Backend, Interruptible, Output
 from modules.engine.types import Job
 from modules.errors import BadRequest, EngineFailed, ServiceError
 from modules.process.progress import ThreadProgress
@@ -41,6 +41,8 @@ class Stepper:
         self._is_stopped = False
         self._asked: dict[int, float] = {}
         self._began = 0.0
+        if isinstance(backend, Interruptible):
+            backend.interrupt_when(lambda: not self._commands.empty())
 
     @property
     def threads(self) -> Sequence[ThreadProgress]:

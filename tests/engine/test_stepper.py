@@ -228,3 +228,27 @@ def test_chunks_joined_anyhow_have_the_same_usage(data: st.DataObject) -> None:
     assert once.text == f"x{text}y"
     assert once.usage is not None
     assert once.usage.completion_tokens == len(once.tokens) == len(f"x{text}y".encode())
+
+
+class Interrupted(Ordered):
+    """Tells whether a step could have been ended early: commands waited while it ran."""
+
+    def interrupt_when(self, is_wanted: Callable[[], bool]) -> None:
+        self.is_wanted = is_wanted
+
+
+def test_a_backend_is_told_that_commands_wait() -> None:
+    backend = Interrupted()
+    listening = Listening(backend)
+    seen: list[bool] = []
+
+    def come() -> None:
+        seen.append(backend.is_wanted())
+        if len(seen) == 1:
+            listening.stepper.submit(job(2, "echo: two"))
+            seen.append(backend.is_wanted())
+
+    backend.interrupt = come
+    listening.stepper.submit(job(1, "echo: one"))
+    listening.run_until(lambda: listening.endings_of(1) and listening.endings_of(2))
+    assert seen[:3] == [False, True, False]

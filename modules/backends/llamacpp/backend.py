@@ -1,7 +1,7 @@
 """Runs jobs on a llama.cpp context: schedule → decode → sample, one batch per step."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,14 +27,14 @@ from modules.backends.kv.scheduler import Scheduler
 from modules.backends.llamacpp.adapters import LlamaAdapters
 from modules.backends.llamacpp.disk.kept_states import KeptStates
 from modules.backends.llamacpp.layout import ContextLayout
-from modules.backends.llamacpp.library import Batch, HostBuffer
+from modules.backends.llamacpp.library import Batch, HostBuffer, Interruption
 from modules.backends.llamacpp.media.reader import MediaReader
 from modules.backends.llamacpp.memory.cell_reuse import CellReuse
 from modules.backends.llamacpp.options import SCORING_ROWS
 from modules.backends.llamacpp.sampling.drawing import TokenDrawing
 from modules.backends.llamacpp.sampling.native_stages import SamplerVocabulary
 from modules.backends.llamacpp.speculation.planner import DraftPlanner, Seat
-from modules.backends.llamacpp.tasks import LlamaTask, check_job, is_done
+from modules.backends.llamacpp.tasks import ABORTED, LlamaTask, check_job, is_done
 from modules.backends.llamacpp.tokenizer import LlamaMediaTokenizer, LlamaTokenizer
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
@@ -89,7 +89,9 @@ class LlamaBackend:
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._window = layout.window
-        self._budget = PrefillBudget(capacity - layout.parallel - layout.draft_rows, unit=layout.read_unit)
+        limit = capacity - layout.parallel - layout.draft_rows
+        self._budget = PrefillBudget(limit, unit=layout.read_unit, stoppable=layout.stoppable)
+        self._interruption: Interruption | None = None
         self._host_buffer = HostBuffer(context, layout.host_cache_bytes)
         traits = CacheTraits(
             cells=int(c.llama_n_ctx(context)),
@@ -117,6 +119,10 @@ class LlamaBackend:
     def has_work(self) -> bool:
         is_keeping = self._kept is not None and self._kept.has_work
         return self._scheduler.has_work or self._scheduler.has_deferred or is_keeping
+
+    def interrupt_when(self, is_wanted: Callable[[], bool]) -> None:
+        if self._budget.can_stop:
+            self._interruption = Interruption(self._context, is_wanted)
 
     def is_prepared(self, job: Job) -> bool:
         prompt = job.generation.prompt
@@ -180,9 +186,12 @@ class LlamaBackend:
             self._kept.wait()
 
     def _step_with(self, plan: StepPlan) -> list[Output]:
-        rows = self._fill_batch(plan.slices)
+        self._batch.clear()
+        rows = [self._batch.add_slice(piece) for piece in plan.slices]
         started = time.perf_counter()
-        if not self._decode():
+        if (result := self._decode(plan)) == ABORTED:
+            return self._give_up(plan)
+        if not is_done(result):
             return self._preempt(plan)
         seconds = time.perf_counter() - started
         is_usual = not (plan.has_drafts or plan.has_forced)
@@ -305,29 +314,17 @@ class LlamaBackend:
         oldest = int(c.llama_memory_seq_pos_min(self._cells, sequence))
         return oldest <= max(0, length + 1 - self._window)
 
-    def _fill_batch(self, slices: Sequence[Slice]) -> list[int]:
-        """Returns the row of the first logits that each slice has."""
-        self._batch.clear()
-        return [self._add_slice(piece) for piece in slices]
+    def _decode(self, plan: StepPlan) -> int:
+        """What only reads prompts may be given up for jobs that come meanwhile: nobody has seen anything of it."""
+        if self._interruption is None or plan.decoded or not self._budget.can_stop:
+            return self._batch.decode(self._context)
+        return self._interruption.decode(self._batch, self._budget.seconds(plan.read))
 
-    def _add_slice(self, piece: Slice) -> int:
-        slot = piece.slot
-        assert slot.sequence is not None
-        first = -1
-        saved = piece.start - slot.position(piece.start) if slot.runs else 0
-        for at in range(piece.start, piece.end):
-            wants = slot.scores_prompt or at == len(slot.tokens) - 1
-            row = self._batch.add(slot.tokens[at], at - saved, slot.sequence, logits=wants)
-            first = row if wants and first < 0 else first
-        for at, token in enumerate(piece.draft, piece.end - saved):
-            self._batch.add(token, at, slot.sequence, logits=True)
-        return first
-
-    def _decode(self) -> bool:
-        """False when the cache has no room. A context that breaks in other ways cannot be used again."""
-        result = self._batch.decode(self._context)
-        c.llama_synchronize(self._context)
-        return is_done(result)
+    def _give_up(self, plan: StepPlan) -> list[Output]:
+        self._budget.give_up()
+        places = [(piece.slot.sequence, piece.slot.position(piece.start)) for piece in plan.slices]
+        self._apply(Truncate(sequence, length) for sequence, length in places if sequence is not None)
+        return []
 
     def _preempt(self, plan: StepPlan) -> list[Output]:
         if plan.has_drafts:

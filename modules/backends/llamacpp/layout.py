@@ -21,8 +21,8 @@ from modules.backends.llamacpp.options import (
 )
 
 _AUTO, _OFF, _ON = -1, 0, 1
-# With flash attention shorter slices take a quarter longer for each token, longer ones no less.
-_EFFICIENT_READ: Final = 64
+# Half as many take an eighth longer for each token, more hardly less (docs/PERFORMANCE.md).
+_EFFICIENT_READ: Final = 128
 
 
 class ContextLayout:
@@ -105,6 +105,12 @@ class ContextLayout:
     def read_unit(self) -> int:
         """Prompt tokens that are read about as fast in one step as more would be (docs/PERFORMANCE.md)."""
         return self.ubatch if self.uses_gpu else min(self.ubatch, _EFFICIENT_READ)
+
+    @property
+    def stoppable(self) -> int:
+        """Up to how many prompt tokens are read in a step that is given up when others come; 0 where none can be. A
+        graphics card does not stop, and is done sooner; states and windows cannot be cut back to where they were."""
+        return self.ubatch if self.has_pieces and not self.uses_gpu else 0
 
     @property
     def host_cache_bytes(self) -> int:

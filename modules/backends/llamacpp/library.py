@@ -6,13 +6,15 @@ The low-level bindings are untyped; everything above this file is typed.
 import ctypes
 import logging
 import re
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from llama_cpp import llama_cpp as c
 
 from modules.backends.kv.host_cache import Entry
+from modules.backends.kv.plan import Slice
 from modules.engine.types import Adapter
 from modules.errors import LoadFailed
 
@@ -21,6 +23,8 @@ _META_BYTES: Final = 1 << 12
 # Longer than nearly every token's text; llama.cpp says the length of those that are longer.
 _PIECE_BYTES: Final = 64
 _ERROR: Final = 4
+# What would be over so soon is waited for.
+_NEARLY_DONE: Final = 0.03
 _KEPT_ERRORS: Final = 8
 # ggml.h, enum ggml_log_level.
 _LEVELS: Final = {2: logging.DEBUG, 3: logging.WARNING, 4: logging.ERROR}
@@ -162,12 +166,51 @@ class Batch:
         batch.n_tokens = row + 1
         return int(row)
 
+    def add_slice(self, piece: Slice) -> int:
+        """Appends a slice's tokens, and its draft after them. Returns the row of its first logits, -1 without any."""
+        slot = piece.slot
+        assert slot.sequence is not None
+        first = -1
+        saved = piece.start - slot.position(piece.start) if slot.runs else 0
+        for at in range(piece.start, piece.end):
+            wants = slot.scores_prompt or at == len(slot.tokens) - 1
+            row = self.add(slot.tokens[at], at - saved, slot.sequence, logits=wants)
+            first = row if wants and first < 0 else first
+        for at, token in enumerate(piece.draft, piece.end - saved):
+            self.add(token, at, slot.sequence, logits=True)
+        return first
+
     def decode(self, context: Any) -> int:
         """llama_decode's own result: 0 done, 1 no room in the cache, 2 aborted, negative broken."""
-        return int(c.llama_decode(context, self._batch))
+        result = int(c.llama_decode(context, self._batch))
+        c.llama_synchronize(context)
+        return result
 
     def free(self) -> None:
         c.llama_batch_free(self._batch)
+
+
+class Interruption:
+    """Computations of `context` that end before their time where `is_wanted` says so. It is asked between any two
+    operations, on the computing thread; only the CPU asks (llama_set_abort_callback)."""
+
+    def __init__(self, context: Any, is_wanted: Callable[[], bool]) -> None:
+        self._context = context
+        self._is_wanted = is_wanted
+        self._latest = 0.0
+        self._callback = c.ggml_abort_callback(self._is_due)
+
+    def decode(self, batch: Batch, seconds: float) -> int:
+        """As `Batch.decode`, which is expected to take so many seconds."""
+        self._latest = time.perf_counter() + seconds - _NEARLY_DONE
+        c.llama_set_abort_callback(self._context, self._callback, None)
+        try:
+            return batch.decode(self._context)
+        finally:
+            c.llama_set_abort_callback(self._context, c.ggml_abort_callback(), None)
+
+    def _is_due(self, _data: Any) -> bool:
+        return self._is_wanted() and time.perf_counter() < self._latest
 
 
 class HostBuffer:

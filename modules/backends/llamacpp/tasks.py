@@ -13,6 +13,8 @@ from modules.errors import BadRequest, ContextTooLong
 
 # llama_decode's result when no KV cell is free; others are failures.
 _NO_ROOM: Final = 1
+# It was told to stop, and has left nothing behind of the micro-batch that it computed.
+ABORTED: Final = 2
 
 
 @dataclass(slots=True, eq=False)

@@ -96,3 +96,27 @@ def test_what_running_replies_cost_is_not_held_against_the_prompt() -> None:
 def test_the_first_slice_is_careful() -> None:
     assert PrefillBudget(LIMIT).slice_tokens(decoding=0, prefilling=1) < LIMIT
     assert PrefillBudget(16).slice_tokens(decoding=0, prefilling=1) == 16
+
+
+def test_a_step_that_can_be_given_up_is_longer_until_one_was() -> None:
+    budget = PrefillBudget(LIMIT, unit=64, stoppable=256)
+    for _ in range(40):
+        budget.learn(seconds=100 * TOKEN, decoded=0, read=100)
+    assert budget.slice_tokens(decoding=0, prefilling=1) == 256
+    assert budget.seconds(256) == pytest.approx(256 * TOKEN)
+    budget.give_up()
+    # None is given up after it, and no more is read in one step, until as much was read as may have been lost.
+    for _ in range(4):
+        assert not budget.can_stop
+        assert budget.slice_tokens(decoding=0, prefilling=1) == 64
+        budget.learn(seconds=64 * TOKEN, decoded=0, read=64)
+    assert budget.can_stop
+    assert budget.slice_tokens(decoding=0, prefilling=1) == 256
+
+
+def test_a_step_that_can_be_given_up_takes_no_more_than_so_long() -> None:
+    budget = PrefillBudget(LIMIT, stoppable=LIMIT)
+    for _ in range(40):
+        budget.learn(seconds=100 * 4 * TOKEN, decoded=0, read=100)
+    assert budget.slice_tokens(decoding=0, prefilling=1) * 4 * TOKEN <= MOST_SECONDS
+    assert not PrefillBudget(LIMIT).can_stop

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.engine.protocols import Engine
+from modules.engine.protocols import Engine, Output
 from modules.engine.types import Generation, Job, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
@@ -139,5 +139,43 @@ async def test_a_job_without_room_fails_alone(llama_cpp: LlamaCppLoader, spec_pa
         while not (said := [output for output in backend.step() if output.token is not None]):
             pass
         assert [output.job_id for output in said] == [2]
+    finally:
+        backend.close()
+
+
+async def test_a_step_is_given_up_for_a_job_that_comes_while_a_prompt_is_read(
+    llama_cpp: LlamaCppLoader, spec_path: Path, smollm2_reference: Reference
+) -> None:
+    """The short one is answered first, and of what had been computed nothing is left in either reply."""
+    backend = llama_cpp.load(llama_spec(spec_path, parallel=2), lambda fraction: None)
+    comes = False
+    backend.interrupt_when(lambda: comes)
+    try:
+        long, short = (tuple(backend.tokenizer.encode(text, special=False)) for text in ("One word," * 400, "Say hi."))
+        said: dict[int, list[int]] = {1: [], 2: []}
+        first: list[int] = []
+
+        def step() -> list[Output]:
+            outputs = list(backend.step())
+            for output in outputs:
+                if output.token is not None:
+                    said[output.job_id].append(output.token)
+                    first.append(output.job_id)
+            return outputs
+
+        backend.admit(Job(1, Generation(prompt=Prompt(long), sampling=GREEDY, max_tokens=4)), None)
+        (read,) = [output.progress for output in step()]
+        assert read is not None
+        comes = True
+        assert step() == []
+        comes = False
+        backend.admit(Job(2, Generation(prompt=Prompt(short), sampling=GREEDY, max_tokens=4)), None)
+        while len(said[1]) < 4 or len(said[2]) < 4:
+            for output in step():
+                if output.job_id == 2 and len(said[2]) == 4:
+                    backend.drop(2)
+        assert first[0] == 2
+        for prompt, tokens in ((long, said[1]), (short, said[2])):
+            assert_same(tokens[:4], smollm2_reference.greedy(prompt, 4), backend.card.eos_ids, near_tie=NEAR_TIE)
     finally:
         backend.close()
