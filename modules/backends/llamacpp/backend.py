@@ -197,7 +197,9 @@ class LlamaBackend:
         is_usual = not (plan.has_drafts or plan.has_forced)
         if plan.read or is_usual:
             self._budget.learn(seconds=seconds, decoded=plan.decoded, read=plan.read)
-        if self._planner is not None and not plan.read and not plan.has_forced:
+        if self._planner is not None and plan.read:
+            self._planner.learn_long(self._budget.seconds(1))
+        elif self._planner is not None and not plan.has_forced:
             self._planner.learn(width=plan.width, seconds=seconds)
         if self._kept is not None:
             self._kept.learn(seconds=seconds, read=plan.read, decoded=plan.decoded)

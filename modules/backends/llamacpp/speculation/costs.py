@@ -1,4 +1,4 @@
-"""How long steps take, by how many tokens they compute. Pure; learns from steps that read no prompts."""
+"""How long steps take, by how many tokens they compute. Pure; learns from steps, mostly those that read no prompts."""
 
 from bisect import bisect, insort
 from typing import Final
@@ -8,6 +8,8 @@ _FALLING: Final = 0.5
 _TRIALS: Final = 3
 # Of what a token costs in a step: what one more is taken to cost until that has been measured.
 _FIRST_SLOPE: Final = 0.1
+# What is a little too cheap by estimate is tried, and then measured.
+_OPTIMISM: Final = 0.8
 
 
 class StepCosts:
@@ -17,6 +19,7 @@ class StepCosts:
         self._seconds: dict[int, float] = {}
         self._widths: list[int] = []
         self._trials: dict[int, list[float]] = {}
+        self._slope = 0.0
 
     @property
     def is_known(self) -> bool:
@@ -35,6 +38,10 @@ class StepCosts:
         old = self._seconds.get(width, seconds)
         self._seconds[width] = old + (_FALLING if seconds < old else _RISING) * (seconds - old)
 
+    def learn_long(self, seconds: float) -> None:
+        """What a token costs in steps that read prompts: no step is computed for less a token."""
+        self._slope = _OPTIMISM * seconds
+
     def of(self, width: int) -> float:
         known = self._seconds.get(width)
         if known is not None:
@@ -48,11 +55,13 @@ class StepCosts:
         return self._seconds[low] + share * (self._seconds[high] - self._seconds[low])
 
     def _beyond(self, widths: list[int], width: int) -> float:
-        """Above, by the first slope, so that a width is tried before it is thought too dear: where two tokens cost as much as
-        two steps, eight may cost as much as four. Below, by the line through the outermost two, never falling."""
+        """Above, by what a token costs in the long steps that read prompts; before one was read by the first slope, so that
+        a width is tried before it is thought too dear: where two tokens cost as much as two steps, eight may cost as much
+        as four. Below, by the line through the outermost two, never falling."""
         low, high = widths[0], widths[-1]
         if width > high or len(widths) == 1:
             nearest = high if width > high else low
-            return max(self._seconds[nearest] * (1 + _FIRST_SLOPE * (width - nearest) / nearest), 0.0)
+            slope = self._slope or _FIRST_SLOPE * self._seconds[nearest] / nearest
+            return max(self._seconds[nearest] + slope * (width - nearest), 0.0)
         slope = max(0.0, (self._seconds[high] - self._seconds[low]) / (high - low))
         return max(self._seconds[low] * 0.1, self._seconds[low] + slope * (width - low))

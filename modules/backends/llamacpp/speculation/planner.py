@@ -88,6 +88,10 @@ class DraftPlanner:
         """A step that read no prompts computed `width` tokens, and the logits of all of them."""
         self._costs.learn(width, seconds)
 
+    def learn_long(self, seconds: float) -> None:
+        """So long a token took in steps that read prompts."""
+        self._costs.learn_long(seconds)
+
     def drafters(self, job_id: int) -> Sequence[Drafter]:
         """Who proposed the tokens of the job's draft."""
         return self._drafts[job_id].drafters if job_id in self._drafts else ()

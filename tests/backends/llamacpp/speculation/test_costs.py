@@ -51,3 +51,16 @@ def test_wider_steps_never_seem_to_cost_less() -> None:
         costs.learn(4, 1.0)
     assert costs.of(8) >= costs.of(4)
     assert costs.of(100) > 0
+
+
+def test_widths_that_were_not_tried_cost_about_what_prompts_do() -> None:
+    """Eight replies at once are known to cost much for each; without drafts nobody has to find out."""
+    costs = StepCosts()
+    for width, seconds in ((1, 6.0), (4, 19.0), (8, 27.0)):
+        for _ in range(3):
+            costs.learn(width, seconds)
+    costs.learn_long(2.4)
+    assert costs.of(16) == pytest.approx(27.0 + 8 * 2.4, rel=0.1)
+    # A draft that fits three times in five gains less than it costs; one that nearly always fits is tried.
+    assert allot([[0.6] * 8] * 8, costs, width=8, tokens=8, rows=31) == [0] * 8
+    assert sum(allot([[0.97] * 8] * 8, costs, width=8, tokens=8, rows=31)) > 0
