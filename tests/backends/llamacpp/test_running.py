@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modules.backends.llamacpp.loader import LlamaCppLoader
-from modules.engine.protocols import Engine, Output
+from modules.engine.protocols import Engine, Interruptible, Output
 from modules.engine.types import Generation, Job, Prompt
 from modules.sampling import Sampling
 from tests.backends.llamacpp.reference import NEAR_TIE, Reference, assert_same
@@ -148,6 +148,7 @@ async def test_a_step_is_given_up_for_a_job_that_comes_while_a_prompt_is_read(
 ) -> None:
     """The short one is answered first, and of what had been computed nothing is left in either reply."""
     backend = llama_cpp.load(llama_spec(spec_path, parallel=2), lambda fraction: None)
+    assert isinstance(backend, Interruptible)
     comes = False
     backend.interrupt_when(lambda: comes)
     try:

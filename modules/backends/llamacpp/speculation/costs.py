@@ -1,4 +1,4 @@
-"""How long steps take, by how many tokens they compute. Pure; learns from steps, mostly those that read no prompts."""
+"""How long steps take, by how many tokens they compute. Pure; learns from those that were made."""
 
 from bisect import bisect, insort
 from typing import Final
