@@ -23,6 +23,8 @@ _EIGHT_BITS: Final[frozenset[str]] = frozenset(("F8_E4M3", "F8_E5M2"))
 _PICTURE_WIDTH: Final = 1152
 _PATCHES: Final = 4096
 _MATRIX: Final = 2
+_BYTE: Final = 8
+_DECOMPRESSED: Final = "compressed-tensors"
 # What the matrices of tokens are called.
 _OUTER: Final = ("embed", "lm_head", "wte.", "wpe.", "output.weight")
 # Rows of logits and hidden states of a step that reads a prompt.
@@ -35,12 +37,7 @@ def estimate(
     """Raises LoadFailed."""
     uses_gpu = bool(gpus) and not options.cpu
     size = number_size(folder, options, uses_gpu=uses_gpu)
-    # Transformers turns these into numbers that a CPU can compute with.
-    unpacked = _EIGHT_BITS if folder.quantization in _UNPACKED and not uses_gpu else frozenset()
-    weights = sum(
-        tensor.count * size if tensor.kind in unpacked else _loaded(name, tensor, size, options)
-        for name, tensor in folder.tensors().items()
-    )
+    weights = _weights(folder, options, size, uses_gpu=uses_gpu)
     cache = cache_bytes(folder, spec, options, size)
     hidden, vocabulary = folder.number("hidden_size"), folder.number("vocab_size")
     buffers = _ROWS * (8 * hidden + folder.number("intermediate_size")) * size + spec.parallel * vocabulary * _FLOAT
@@ -51,6 +48,36 @@ def estimate(
         return MemoryEstimate(host=weights + cache + buffers + program, parts=parts)
     shares = _shares(weights + cache + buffers, gpus)
     return MemoryEstimate(host=program + _GPU_HOST, gpus=shares, parts=parts, placement="all layers")
+
+
+def _weights(folder: ModelFolder, options: TransformersOptions, size: int, *, uses_gpu: bool) -> int:
+    tensors = folder.tensors()
+    if folder.quantization == _DECOMPRESSED:
+        bits = _stated_bits(folder)
+        return sum(_decompressed(name, tensor, bits, size, options) for name, tensor in tensors.items())
+    # Transformers turns these into numbers that a CPU can compute with.
+    unpacked = _EIGHT_BITS if folder.quantization in _UNPACKED and not uses_gpu else frozenset()
+    return sum(
+        tensor.count * size if tensor.kind in unpacked else _loaded(name, tensor, size, options)
+        for name, tensor in tensors.items()
+    )
+
+
+def _stated_bits(folder: ModelFolder) -> int:
+    """Of the numbers that are packed."""
+    groups = folder.quantization_config.get("config_groups")
+    stated = [group.get("weights") for group in groups.values()] if isinstance(groups, dict) else []
+    bits = [each.get("num_bits") for each in stated if isinstance(each, dict)]
+    return next((each for each in bits if isinstance(each, int) and each > 0), _BYTE)
+
+
+def _decompressed(name: str, tensor: Tensor, bits: int, size: int, options: TransformersOptions) -> int:
+    """These become ordinary numbers with the first token that is computed."""
+    if name.endswith(".weight_packed"):
+        return tensor.bytes * _BYTE // bits * size
+    if name.endswith(".weight") and not tensor.is_float:
+        return tensor.count * size
+    return _loaded(name, tensor, size, options)
 
 
 def _picture_bytes(folder: ModelFolder, size: int) -> int:

@@ -1,11 +1,13 @@
 """Weights of a few bits, for real: quantized while they are loaded, and stored like that."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from modules.backends.registry import BACKENDS
 from modules.backends.transformers.library import transformers
@@ -78,3 +80,48 @@ async def test_bitsandbytes_on_a_cpu(tmp_path: Path, flag: str) -> None:
         # The scales of 4 bits are none of the parameters.
         assert taken <= weights(spec) <= taken * 1.2
     assert weights(loading) < weights(transformers_spec(folder)) / 2
+
+
+def compressed(folder: Path, target: Path, preset: str, layout: str) -> Path:
+    """What llm-compressor and its like write, without calibration."""
+    # Imported late: only these tests need it.
+    from compressed_tensors import quantization as q  # noqa: PLC0415
+    from compressed_tensors.compressors import ModelCompressor  # noqa: PLC0415
+    from compressed_tensors.quantization.utils import calculate_qparams  # noqa: PLC0415
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    config = q.QuantizationConfig(
+        config_groups={"all": q.preset_name_to_scheme(preset, ["Linear"])}, ignore=["lm_head"], format=layout
+    )
+    q.apply_quantization_config(model, config)
+    for each in model.modules():
+        if hasattr(each, "weight_scale"):
+            width = each.quantization_scheme.weights.group_size or each.weight.shape[1]
+            groups = each.weight.detach().reshape(len(each.weight), -1, width)
+            scale, _ = calculate_qparams(groups.amin(-1), groups.amax(-1), each.quantization_scheme.weights)
+            each.weight_scale.data = scale.reshape(each.weight_scale.shape)
+    ModelCompressor.from_pretrained_model(model).compress_model(model)
+    target.mkdir()
+    for file in folder.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    tensors = {name: each.contiguous() for name, each in model.state_dict().items()}
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    stated = json.loads((target / "config.json").read_text("utf-8"))
+    said = {**json.loads(config.model_dump_json(exclude_none=True)), "quantization_status": "compressed"}
+    stated["quantization_config"] = {**said, "quant_method": "compressed-tensors"}
+    (target / "config.json").write_text(json.dumps(stated), encoding="utf-8")
+    return target
+
+
+@pytest.mark.parametrize(
+    ("preset", "layout"),
+    [("W4A16", "pack-quantized"), ("FP8_DYNAMIC", "float-quantized")],
+)
+async def test_compressed_tensors_on_a_cpu(tmp_path: Path, preset: str, layout: str) -> None:
+    folder = compressed(tiny_folder(tmp_path / "plain", WIDE), tmp_path / "compressed", preset, layout)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    spec = transformers_spec(folder)
+    reply, taken = await said(spec, "Linear")
+    assert reply == generated(model, PROMPT)
+    # They are ordinary numbers after the first token, which the estimate knows.
+    assert taken <= weights(spec) <= taken * 1.05
