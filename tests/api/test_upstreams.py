@@ -211,8 +211,9 @@ async def test_upstream_is_known_for_what_it_is_at_the_first_request(tmp_path: P
         (sent,) = _posts(server)
         assert (sent.body["top_k"], sent.body["logit_bias"], "mirostat_mode" in sent.body) == (5, {"7": 1}, False)
     async with raw_server(_serves(streams(*HELLO), owned_by="library")) as server, _before(tmp_path, server) as api:
-        refused = await api.post(CHAT, says("hi", model="up/m", guided_regex="[0-9]+"))
-        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "guided_regex")
+        for name in ("up/m", "up/alias-that-is-not-listed"):
+            refused = await api.post(CHAT, says("hi", model=name, guided_regex="[0-9]+"))
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, "guided_regex")
         assert not _posts(server)
 
 
@@ -224,20 +225,28 @@ async def test_upstream_names_what_its_own_model_ignores(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("listed", "sent"),
+    ("listed", "tokens", "sent"),
     [
-        ({"owned_by": "vllm"}, {"max_tokens": None}),
-        ({"owned_by": "user", "status": "loaded", "type": "chat"}, {"auto_max_new_tokens": True}),
+        ({"owned_by": "vllm"}, [1, 2, 3], {"max_tokens": 4093}),
+        ({"owned_by": "vllm"}, None, {"max_tokens": None}),
+        ({"owned_by": "llamacpp"}, None, {"max_tokens": None}),
+        ({"owned_by": "user", "status": "loaded", "type": "chat"}, None, {"auto_max_new_tokens": True}),
     ],
-    ids=["vllm", "ours"],
+    ids=["vLLM", "vLLM that counts none", "llama-server", "ours"],
 )
 async def test_upstream_does_not_end_templated_chats_after_sixteen_tokens(
-    tmp_path: Path, listed: dict[str, str], sent: dict[str, Any]
+    tmp_path: Path, listed: dict[str, str], tokens: list[int] | None, sent: dict[str, Any]
 ) -> None:
-    text = streams({"choices": [{"index": 0, "text": "Hello", "finish_reason": "stop"}]})
-    async with raw_server(_serves(text, **listed)) as server, _before(tmp_path, server) as api:
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.path == "/tokenize":
+            body = json.dumps({"tokens": tokens}).encode()
+            writer.write(head(kind="application/json") + piece(body) + piece(b""))
+        else:
+            await streams({"choices": [{"index": 0, "text": "Hello", "finish_reason": "stop"}]})(request, writer)
+
+    async with raw_server(_serves(answer, **listed)) as server, _before(tmp_path, server) as api:
         assert (await api.post(CHAT, says("hi", instruction_template_str="x"))).status_code == 200
-    (request,) = _posts(server)
+    request = _posts(server)[-1]
     bounds = {name: request.body[name] for name in ("max_tokens", "auto_max_new_tokens") if name in request.body}
     assert bounds == sent
 
@@ -288,6 +297,21 @@ async def test_upstream_serves_the_other_apis(tmp_path: Path) -> None:
     assert [block["type"] for block in message["content"]] == ["thinking", "tool_use"]
     assert message["stop_reason"] == "tool_use"
     assert [item["type"] for item in response["output"]] == ["reasoning", "function_call"]
+
+
+async def test_upstream_that_reads_texts_only_counts_the_prompt_of_a_chat(tmp_path: Path) -> None:
+    answers = {"/apply-template": {"prompt": "<user>hi"}, "/tokenize": {"tokens": [1, 2, 3, 4]}}
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        body = json.dumps(answers[request.path]).encode()
+        writer.write(head(kind="application/json") + piece(body) + piece(b""))
+
+    async with raw_server(_serves(answer, owned_by="llamacpp")) as server, _before(tmp_path, server) as api:
+        body = {"model": "up/m", "messages": [{"role": "user", "content": "hi"}]}
+        assert (await api.post("/v1/messages/count_tokens", body)).json()["input_tokens"] == 4
+    template, text = (request.body for request in _posts(server))
+    assert template["messages"] == [{"role": "user", "content": "hi"}]
+    assert (text["content"], text["add_special"]) == ("<user>hi", True)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from modules.backends.llamacpp.loader import LlamaCppLoader
 from modules.engine.types import LoadSpec
 from tests.backends.loading import changed_spec
 
-BUFFER = re.compile(r"(KV|compute|output) buffer size = +([\d.]+) MiB")
+# Weights that the CPU arranges anew come out of the mapped file, whose pages the system can take back.
+BUFFER = re.compile(r"(?<!REPACK )(model|KV|compute|output) buffer size = +([\d.]+) MiB")
 
 
 class Sizes(logging.Handler):

@@ -137,6 +137,11 @@ def without_end(dialect: Dialect) -> dict[str, Any]:
     return {"auto_max_new_tokens": True} if dialect is Dialect.OURS else {"max_tokens": None}
 
 
+def needs_length(dialect: Dialect) -> bool:
+    """Whether text completions end after 16 tokens unless a number stands there, which has to fit into the context."""
+    return dialect in {Dialect.VLLM, Dialect.SGLANG}
+
+
 def constraint_fields(constraint: Constraint, dialect: Dialect) -> dict[str, Any]:
     """For a grammar or a regular expression. Raises NotSupported."""
     if dialect not in _CONSTRAINTS:

@@ -1,14 +1,14 @@
 """Chat models of other servers: conversations as messages, prompts of our templates as text."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final, Self
 
 from modules.chatmodels.base import EVERYTHING, ChatModelCard, Operation, RenderedPrompt, RequestScope
 from modules.chatmodels.extension import NullEngine
 from modules.chatmodels.remote.bodies import chat_body, completion_body
-from modules.chatmodels.remote.dialects import lacking
+from modules.chatmodels.remote.dialects import Dialect, lacking, needs_length
 from modules.chatmodels.remote.replies import ReplyReader
 from modules.chatmodels.remote.upstream import Upstream, UpstreamModel, prefix_hashes
 from modules.engine.types import Alternative, ModelCard
@@ -54,7 +54,7 @@ class RemoteModel:
                 yield event
 
     async def complete(self, request: CompletionRequest, scope: RequestScope) -> AsyncGenerator[Event, None]:
-        body = completion_body(request, self._listed.name, self._listed.dialect)
+        body = await self._text_body(request)
         choices = len(request.prompts) * request.limits.n
         beginning = [str(prompt) for prompt in request.prompts[:1]]
         async with aclosing(self._replied("/completions", body, choices, PLAIN, scope, beginning)) as events:
@@ -72,12 +72,21 @@ class RemoteModel:
         messages = await self._prompts.conversation(self.card.model, request)
         body = chat_body(replace(request, messages=messages), self._listed.name, self._listed.dialect)
         names = ("model", "messages", "tools", "chat_template_kwargs", "add_generation_prompt")
-        return await self._tokens({name: body[name] for name in names if name in body})
+        asked = {name: body[name] for name in names if name in body}
+        if self._listed.dialect is not Dialect.LLAMA_SERVER:
+            return await self._tokens(asked)
+        # Its /tokenize reads texts only.
+        prompt = (await self._asked("/apply-template", asked)).get("prompt")
+        if not isinstance(prompt, str):
+            raise self._uncounted()
+        return await self.encode(prompt, add_bos=True)
 
     async def encode(self, text: str, *, add_bos: bool) -> list[int]:
-        # vLLM reads `prompt`, llama-server `content`.
-        body = {"model": self._listed.name, "prompt": text, "content": text, "add_special_tokens": add_bos}
-        return await self._tokens(body)
+        # vLLM reads `prompt` and `add_special_tokens`, llama-server `content` and `add_special`.
+        texts = {"prompt": text, "content": text}
+        return await self._tokens(
+            {"model": self._listed.name, **texts, "add_special_tokens": add_bos, "add_special": add_bos}
+        )
 
     async def decode(self, tokens: Sequence[int]) -> str:
         answer = await self._asked("/detokenize", {"model": self._listed.name, "tokens": list(tokens)})
@@ -115,11 +124,24 @@ class RemoteModel:
             skip_special_tokens=reply_format.skips_special_tokens,
             explicit=request.explicit,
         )
-        body = completion_body(completion, self._listed.name, self._listed.dialect)
+        body = await self._text_body(completion)
         events = self._replied("/completions", body, request.limits.n, reply_format, scope, _parts(request.messages))
         async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def _text_body(self, request: CompletionRequest) -> dict[str, Any]:
+        body = completion_body(request, self._listed.name, self._listed.dialect)
+        if request.limits.max_tokens is None and self._listed.context and needs_length(self._listed.dialect):
+            with suppress(ServiceError):
+                body["max_tokens"] = max(1, self._listed.context - await self._longest(request))
+        return body
+
+    async def _longest(self, request: CompletionRequest) -> int:
+        """Tokens of the longest prompt. Raises NotSupported."""
+        texts = [prompt for prompt in request.prompts if isinstance(prompt, str)]
+        counted = [len(await self.encode(text, add_bos=request.add_bos)) for text in texts]
+        return max(counted + [len(prompt) for prompt in request.prompts if isinstance(prompt, tuple)])
 
     async def _replied(
         self,

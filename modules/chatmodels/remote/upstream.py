@@ -65,15 +65,17 @@ class Upstream:
         return self._models
 
     async def found(self, name: str) -> UpstreamModel:
-        """The model of that name. Servers know names that they do not list, and those that are not there yet are not waited
-        for: of such a model nothing is known but the name."""
+        """The model of that name. Servers know names that they do not list: such a model is taken to be served as those are
+        that they list. A server that is slow to list any is not waited for."""
         if self._listed(name) is None and time.monotonic() >= self._list_again_at:
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self.models()
             except TimeoutError:
                 self._list_again_at = time.monotonic() + _LIST_SECONDS
-        return self._listed(name) or UpstreamModel(name=name)
+        dialects = {model.dialect for model in self._models}
+        dialect = dialects.pop() if len(dialects) == 1 else Dialect.USUAL
+        return self._listed(name) or UpstreamModel(name=name, dialect=dialect)
 
     async def reply(
         self, path: str, body: Mapping[str, Any], new_reader: Callable[[], ReplyReader], *, prefixes: Sequence[int] = ()
