@@ -175,7 +175,9 @@ async def _models_of(source: ChatModelSource) -> Sequence[str]:
 
 def _line(name: str, address: UpstreamAddress | None, models: Sequence[str], *, has_key: bool) -> str:
     """What is known of a server. Names of models are its own words."""
-    place = f" ({plain(', '.join(address.urls))})" if address else ""
+    # As code, addresses become no links.
+    urls = [f"`{url.replace('`', '')}`" for url in (address.urls if address else ())]
+    place = f" ({', '.join(urls)})" if urls else ""
     secret = text(", with a key") if has_key else ""
     if not models:
         return f"**{plain(name)}**{place}{secret}: " + text("it does not answer, or lists no model.")

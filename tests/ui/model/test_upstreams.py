@@ -64,7 +64,7 @@ async def test_a_server_is_added_changed_and_removed(tmp_path: Path) -> None:
         assert section.listed.startswith("No other server is set up.")
 
         await section.save("lab", f" {server.url}, {NOWHERE}", "k3y")
-        assert section.listed == f"**lab** ({server.url}, {NOWHERE}), with a key: a, b"
+        assert section.listed == f"**lab** (`{server.url}`, `{NOWHERE}`), with a key: a, b"
         assert section.seen.values[section.parts.key] == ""
         assert {"lab/a", "lab/b"} <= await _offered(page)
 
@@ -74,7 +74,7 @@ async def test_a_server_is_added_changed_and_removed(tmp_path: Path) -> None:
         assert await section.choose("lab") == server.url
         assert "k3y" not in f"{section.seen.values} {section.seen.properties}"
         await section.save("else", NOWHERE)
-        assert "**else** (http://127.0.0.1:9/v1): it does not answer" in section.listed
+        assert "**else** (`http://127.0.0.1:9/v1`): it does not answer" in section.listed
 
         await page.saved_settings.aclose()
         stored = tmp_path / "settings.yaml"
