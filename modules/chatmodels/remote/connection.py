@@ -31,7 +31,9 @@ _MAX_ERROR_BYTES: Final = 64 * 2**10
 _DONE: Final = b"[DONE]"
 _IGNORED: Final = "X-Ignored-Parameters"
 _LONGEST_WAIT_SECONDS: Final = 3600
-_NOT_THE_CALLERS_FAULT: Final = frozenset({401, 403, 407, 408})
+# What the caller sent is at fault; the key, the account and the address are the operator's.
+_THE_CALLERS_FAULT: Final = frozenset({400, 404, 413, 422})
+_OF_THE_KEY: Final = frozenset({401, 403, 407})
 
 Ended: TypeAlias = Callable[[], bool]
 
@@ -134,7 +136,7 @@ class Connection:
                     f"The upstream {self._name} is busy. Try again later.",
                     retry_after=retry_seconds(response.headers.get("Retry-After")),
                 )
-            case status if 400 <= status < 500 and status not in _NOT_THE_CALLERS_FAULT:
+            case status if status in _THE_CALLERS_FAULT:
                 return self.refused(status, await self._error_of(response))
             case status:
                 return self._failure(status)
@@ -144,8 +146,10 @@ class Connection:
             return UpstreamSilent(f"The upstream {self._name} took too long.")
         if status == 503:
             return UpstreamUnavailable(f"The upstream {self._name} is not available now.")
-        if status in _NOT_THE_CALLERS_FAULT:
+        if status in _OF_THE_KEY:
             return UpstreamFailed(f"The upstream {self._name} refused its key. Check --upstream-key.")
+        if status == 402:
+            return UpstreamFailed(f"The upstream {self._name} wants to be paid. Check the account of its key.")
         if 300 <= status < 400:
             return UpstreamFailed(
                 f"The upstream {self._name} redirects, which is not followed. Give --upstream the address that it "

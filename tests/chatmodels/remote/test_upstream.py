@@ -112,6 +112,8 @@ FAILURES: list[tuple[str, Answer, type[ServiceError]]] = [
     ("status 429", fails("429 Busy", Retry_After=7), Busy),
     ("status 401", fails("401 Who"), UpstreamFailed),
     ("status 403", fails("403 No"), UpstreamFailed),
+    ("status 402", fails("402 Pay"), UpstreamFailed),
+    ("status 405", fails("405 Not so"), UpstreamFailed),
     ("redirect", sends(head("302 Found", Location="http://127.0.0.1:9/"), piece(b"")), UpstreamFailed),
     ("cut at once", sends(closes=True), UpstreamFailed),
     ("cut before a token", sends(head(), closes=True), UpstreamFailed),
