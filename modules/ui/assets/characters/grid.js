@@ -94,10 +94,18 @@
     if (none) none.textContent = shown.length ? "" : window.text(cards().length ? "No character is called so, or has that tag." : "There are no characters yet.");
   };
 
+  /** @param {boolean} isAwaited */
+  const setAwaited = (isAwaited) => {
+    const part = document.getElementById("characters-part");
+    part?.toggleAttribute("data-awaited", isAwaited);
+    // Where selectors look for what an element holds, browsers look through the page at each word of a reply.
+    for (let each = grid?.host; each && each !== part; each = each.parentElement ?? undefined) each.dataset.holdsGrid = "";
+  };
+
   const draw = () => {
     if (!grid) return;
     // What is below comes into view with the characters, not before it is moved by them.
-    grid.host.toggleAttribute("data-awaited", !grid.value() && !isGivenUp);
+    setAwaited(!grid.value() && !isGivenUp);
     const search = make("input", {
       type: "search", placeholder: window.text("Search characters"), "aria-label": window.text("Search characters"), value: wanted.text,
     });
@@ -125,7 +133,7 @@
         seen.disconnect();
         setTimeout(() => {
           isGivenUp = true;
-          host.removeAttribute("data-awaited");
+          setAwaited(false);
         }, LONGEST_MS);
       });
       seen.observe(host);

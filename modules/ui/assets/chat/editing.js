@@ -51,6 +51,8 @@
       found.dataset.says = label;
     }
     offerSending(field);
+    const row = field.closest(".message-row");
+    if (row) row.dataset.editing = "";
     if (field.dataset.isPrepared) return;
     field.dataset.isPrepared = "";
     field.setAttribute("aria-label", window.text("Text of the message"));
@@ -58,12 +60,16 @@
     field.focus({ preventScroll: true });
     field.setSelectionRange(0, 0);
     field.scrollTop = 0;
-    show(field.closest(".message-row"), FRAMES);
+    show(row, FRAMES);
+  };
+  const look = () => {
+    for (const row of document.querySelectorAll("#chat .message-row[data-editing]")) if (!row.querySelector(".edit-textarea")) delete row.dataset.editing;
+    /** @type {NodeListOf<Field>} */ (document.querySelectorAll(FIELD)).forEach(prepare);
   };
   const watch = () => {
     const chat = document.getElementById("chat");
     if (!chat) return void setTimeout(watch, 50);
-    new MutationObserver(() => /** @type {NodeListOf<Field>} */ (document.querySelectorAll(FIELD)).forEach(prepare)).observe(chat, { childList: true, subtree: true });
+    new MutationObserver(look).observe(chat, { childList: true, subtree: true });
   };
   document.addEventListener("input", (event) => {
     if (event.target instanceof HTMLTextAreaElement && event.target.matches(FIELD)) fit(event.target);
