@@ -14,8 +14,10 @@ _MOST: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatUses:
-    """Names of collections of documents that each message is answered with, and whether the model knows the memory."""
+    """Names of collections of documents that each message is answered with, whether the model knows the memory, and the
+    user's persona, empty for the one that was chosen last."""
 
+    persona: str = ""
     knowledge: tuple[str, ...] = ()
     memory: bool = False
 
@@ -35,11 +37,16 @@ def uses_from(stored: object) -> ChatUses | None:
         return None
     names = stored.get("knowledge")
     named = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return ChatUses(knowledge=tuple(named[:_MOST]), memory=stored.get("memory") is True)
+    persona = stored.get("persona")
+    return ChatUses(
+        persona=persona if isinstance(persona, str) else "",
+        knowledge=tuple(named[:_MOST]),
+        memory=stored.get("memory") is True,
+    )
 
 
 def stored_uses(uses: ChatUses) -> dict[str, object]:
-    return {"knowledge": list(uses.knowledge), "memory": uses.memory}
+    return {"persona": uses.persona, "knowledge": list(uses.knowledge), "memory": uses.memory}
 
 
 def memory_of(history: History) -> str:

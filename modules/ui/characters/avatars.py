@@ -27,8 +27,10 @@ def connect_avatars(page: Page, changes: list[Any]) -> None:
     avatars = Avatars(page, chats)
     menus = [page.inputs[name] for name in _CHOICES]
     page.fill_in(avatars.of_remembered, chats)
-    for menu in menus:
-        menu.input(avatars.of_chosen, menus, chats, trigger_mode="always_last", **_QUIET)
+    # The persona's menu follows the chat that is shown.
+    chosen = [page.inputs["mode"].input, page.inputs["character"].input, page.inputs["user"].change]
+    for choose in chosen:
+        choose(avatars.of_chosen, menus, chats, trigger_mode="always_last", **_QUIET)
     for change in changes:
         change.success(avatars.of_remembered, None, chats, **_QUIET)
 

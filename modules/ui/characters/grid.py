@@ -25,7 +25,7 @@ _TALK: Final = """
 window.talkTo = (file) => trigger('submit', { file });
 """
 # Longer ones are cut by the browser.
-_SHOWN_TEXT: Final = 300
+MOST_TEXT: Final = 300
 
 
 def character_grid() -> gr.HTML:
@@ -76,7 +76,7 @@ class CharacterCards:
 
 
 def _about(character: Character) -> str:
-    text = " ".join((character.creator_notes or character.context).split())[:_SHOWN_TEXT]
+    text = " ".join((character.creator_notes or character.context).split())[:MOST_TEXT]
     return text.replace("{{char}}", character.nickname or character.name).replace("{{user}}", "you")
 
 

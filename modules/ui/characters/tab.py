@@ -12,6 +12,7 @@ from modules.ui.characters.dropping import CHOOSE_FILE
 from modules.ui.characters.files import CharacterFiles
 from modules.ui.characters.form import Form, FormParts, form_parts
 from modules.ui.characters.grid import character_grid
+from modules.ui.characters.personas import PersonaActs, persona_grid
 from modules.ui.characters.stores import CharacterStore, FormStore, UserStore
 from modules.ui.page.page import Page
 from modules.ui.shell.internals import cache_folder, current_tab
@@ -33,8 +34,13 @@ def build_character(page: Page) -> None:
             acts = GridActs(page, form, form.parts, grid, _files(page, form, can_save=can_save))
             changed += [*form.connect(tab, characters), *acts.connect()]
         with gr.Tab("Personas", elem_id="users-part") as users:
-            changed += _form(page, UserStore(library.users), can_save=can_save).connect(users)
+            personas = persona_grid()
+            persona = _form(page, UserStore(library.users), can_save=can_save)
+            persona_changes = persona.connect(users)
+            changed += persona_changes
+            persona_acts = PersonaActs(page, persona, persona.parts, personas)
     page.on_ready(lambda: acts.follow(changed, tab, characters))
+    page.on_ready(lambda: persona_acts.connect(persona_changes, users))
     page.on_ready(lambda: connect_avatars(page, changed))
 
 

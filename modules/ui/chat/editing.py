@@ -29,7 +29,7 @@ from modules.ui.page.languages import text
 from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.draft import divided, joined
 from modules.ui.replies.marks import ChangedElsewhere, Fact, Part
-from modules.ui.replies.requests import chat_request
+from modules.ui.replies.requests import chat_request, user_of
 from modules.ui.replies.running import timestamp
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import sent_data, upload_folder
@@ -129,7 +129,7 @@ class EditHandlers:
         chat = await self._open(entered)
         history = await self._screen.history(chat.tab, chat.settings)
         history = session.with_message(history, chat.text) if chat.text.strip() else history
-        user = await asyncio.to_thread(self._page.runtime.library.users.read, chat.settings.user)
+        user = await asyncio.to_thread(user_of, self._page.runtime.library.users, history, chat.settings)
         if not session.messages(history):
             raise BadRequest("The conversation is empty.")
         tokens = await self._page.runtime.chat.encode_chat(chat_request(chat.settings, history, user))

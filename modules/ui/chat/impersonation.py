@@ -16,7 +16,7 @@ from modules.requests import CompletionRequest, Limits
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page, failure
-from modules.ui.replies.requests import chat_request, sampling
+from modules.ui.replies.requests import chat_request, sampling, user_of
 
 # A message that a user would write; what is longer is the model answering itself.
 _MAX_TOKENS: Final = 300
@@ -50,7 +50,7 @@ class Impersonation:
         settings = self._page.saved_settings.remember(self._page.inputs.values(entered))
         history = await self._screen.history(await self._screen.tab(entered, settings), settings)
         mark = f"mark{secrets.token_hex(8)}"
-        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        user = await asyncio.to_thread(user_of, self._page.runtime.library.users, history, settings)
         request = chat_request(settings, session.with_message(history, mark), user)
         before, _, after = (await self._page.runtime.chat.render(request)).partition(mark)
         # Where the turn ends in the template, the words end.

@@ -19,7 +19,7 @@ from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen, Shown
 from modules.ui.page.languages import text
 from modules.ui.page.page import Page
-from modules.ui.replies.requests import chat_request
+from modules.ui.replies.requests import chat_request, user_of
 
 Entered = Mapping[Component, Any]
 
@@ -81,7 +81,7 @@ class Meter:
         return {"used": whole, "context": card.context, "parts": parts, "reply": settings.max_new_tokens}
 
     async def _count(self, settings: Settings, history: History) -> int:
-        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        user = await asyncio.to_thread(user_of, self._page.runtime.library.users, history, settings)
         return len(await self._page.runtime.chat.encode_chat(chat_request(settings, history, user)))
 
     async def _tokens(self, words: str) -> int:

@@ -34,7 +34,7 @@ from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.draft import ReplyDraft, divided
 from modules.ui.replies.figures import live_text
 from modules.ui.replies.marks import ChangedElsewhere
-from modules.ui.replies.requests import chat_request
+from modules.ui.replies.requests import chat_request, user_of
 from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.throttle import ReplyPacer
@@ -316,7 +316,7 @@ class ReplyHandlers:
     async def replied(
         self, tab: ChatTab, base: History, asked: History, settings: Settings, *, begun_with: ReplyDraft
     ) -> AsyncGenerator[Shown, None]:
-        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        user = await asyncio.to_thread(user_of, self._page.runtime.library.users, base, settings)
         tools, confirms = await allowed_tools(self._page.tools, settings, is_kept=tab.is_kept)
         model = self._page.answering_model(tab.model or last_model(asked))
         request = chat_request(settings, asked, user, model=model, tools=tools, continues=bool(begun_with.text))

@@ -23,7 +23,7 @@ from modules.ui.chat.layout.chat_list import ChatList
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.view import View, facts_json, reply_messages, view_of, without_last_reply
 from modules.ui.chatlist.rows import ShownChat
-from modules.ui.knowledge.uses import ShownUses, UsesParts, inherited_uses
+from modules.ui.knowledge.uses import ShownUses, inherited_uses
 from modules.ui.model.notice import ModelNotice
 from modules.ui.page.image_tool import picture_url
 from modules.ui.page.page import Page
@@ -46,14 +46,14 @@ class OtherChatOpens(BadRequest):
 class ChatScreen:
     """Reads files, off the event loop."""
 
-    def __init__(self, page: Page, middle: ConversationParts, chats: ChatList, uses: UsesParts) -> None:
+    def __init__(self, page: Page, middle: ConversationParts, chats: ChatList, uses: ShownUses) -> None:
         self._page = page
         self._middle = middle
         self._list = chats
         self.rows = chats.rows
         self._pictures = Thumbnails()
         self.notice = ModelNotice(page, middle.composer.notice, "This chat")
-        self.uses = ShownUses(page, uses)
+        self.uses = uses
 
     def _picture(self, attachment: Attachment) -> str:
         """A data URL; one that has no content is a picture of the gallery, by its id."""

@@ -24,6 +24,7 @@ from modules.ui.chat.screen import ChatScreen, Shown, merged
 from modules.ui.chat.starters import starter
 from modules.ui.chat.using import UsesHandlers
 from modules.ui.knowledge.chat import ChatKnowledge
+from modules.ui.knowledge.uses import ShownUses
 from modules.ui.page.page import Page
 from modules.ui.replies.naming import ChatNaming
 from modules.ui.replies.tab_state import ChatTab
@@ -52,7 +53,8 @@ class _Wiring:
         self._removed = parts.removed
         self._branches = parts.branches
         self._info = parts.info
-        self._screen = ChatScreen(page, middle, chats, parts.tools.uses)
+        uses = ShownUses(page, parts.tools.uses, parts.right.user)
+        self._screen = ChatScreen(page, middle, chats, uses)
         self._gate = ModelGate(page, middle.composer.gate)
         self._replies = ReplyHandlers(page, middle, self._screen, self._gate)
         self._edits = EditHandlers(page, middle, self._screen)
@@ -73,14 +75,14 @@ class _Wiring:
             parts.removed,
             *middle.composer.gate.outputs,
             *middle.composer.notice.outputs,
-            *parts.tools.uses.outputs,
+            *uses.outputs,
         ]
 
     def connect(self, tab: gr.Tab) -> None:
         settings, tools = self._page.inputs.components, self._tool_parts.chosen
         self._page.fill_in(self._filled, [*settings - {tools}])
         ChatKnowledge(self._page, self._middle.knowledge).connect(self._middle.tab)
-        UsesHandlers(self._page, self._middle, self._screen, self._tool_parts.uses).connect(tab)
+        UsesHandlers(self._page, self._middle, self._screen, self._tool_parts.uses, self._right.user).connect(tab)
         self._page.on_open(self._tools, [tools])
         following = self._connect_replies()
         self._connect_shelf(following)

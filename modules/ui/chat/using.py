@@ -1,4 +1,4 @@
-"""Events of the switches of a chat: its documents and its memory. They change no other chat."""
+"""Events of the choices of a chat: documents, memory and persona. They change no other chat."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,11 +10,12 @@ import gradio as gr
 from gradio.components import Component
 
 from modules.chat.session.uses import ChatUses, takes_memory, uses_of, with_memory, with_uses
+from modules.errors import ServiceError
 from modules.library.chats.history import History
 from modules.ui.chat.layout.conversation import ConversationParts
-from modules.ui.chat.screen import ChatScreen, Shown
+from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown
 from modules.ui.knowledge.uses import UsesParts
-from modules.ui.page.page import Page, notify_errors
+from modules.ui.page.page import Page, failure, notify_errors
 
 Entered = Mapping[Component, Any]
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -23,17 +24,22 @@ _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 class UsesHandlers:
     """A chat that is not stored yet has its choice in its tab, every other one in its conversation, at once."""
 
-    def __init__(self, page: Page, middle: ConversationParts, screen: ChatScreen, parts: UsesParts) -> None:
+    def __init__(
+        self, page: Page, middle: ConversationParts, screen: ChatScreen, parts: UsesParts, persona: gr.Dropdown
+    ) -> None:
         self._page = page
         self._middle = middle
         self._screen = screen
         self._parts = parts
+        self._persona = persona
 
     def connect(self, tab: gr.Tab) -> None:
         middle, parts, uses = self._middle, self._parts, self._screen.uses
         here, shown = {middle.tab, middle.choices, middle.place}, [middle.tab, middle.place]
         parts.collections.input(self.documents, {*here, parts.collections}, shown, trigger_mode="always_last", **_QUIET)
         parts.memory.input(self.memory, {*here, parts.memory}, shown, trigger_mode="always_last", **_QUIET)
+        # The grid of personas chooses by the same menu.
+        self._persona.change(self.persona, {*here, self._persona}, shown, trigger_mode="always_last", **_QUIET)
         self._page.fill_in(uses.of_new, parts.outputs)
         tab.select(uses.choices, None, [parts.collections], **_QUIET)
 
@@ -46,13 +52,25 @@ class UsesHandlers:
         is_on = entered[self._parts.memory] is True
         return await notify_errors(self._changed(entered, lambda uses: replace(uses, memory=is_on)))
 
+    async def persona(self, entered: Entered) -> Shown:
+        """Nothing for a chat that shows its own, or that another one follows."""
+        name = str(entered[self._persona] or "")
+        try:
+            return await self._changed(entered, lambda uses: replace(uses, persona=name)) if name else {}
+        except OtherChatOpens:
+            return {}
+        except ServiceError as error:
+            raise failure(error.message) from None
+
     async def _changed(self, entered: Entered, change: Callable[[ChatUses], ChatUses]) -> Shown:
         settings = self._page.settings
         tab = await self._screen.seen_tab(entered, settings)
-        if settings.multi_user:
-            return self._screen.at(tab)
         history = await self._screen.history(tab, settings)
         uses = change(uses_of(history))
+        if uses == uses_of(history):
+            return {}
+        if settings.multi_user:
+            uses = ChatUses(persona=uses.persona)
         if tab.is_kept and uses.knowledge != uses_of(history).knowledge:
             # What the next new chat begins with.
             self._page.saved_settings.remember({"knowledge": uses.knowledge})

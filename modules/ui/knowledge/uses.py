@@ -1,5 +1,6 @@
 """The switches of a chat in the inspector: its documents and its memory."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,19 +39,30 @@ def uses_parts(settings: Settings) -> UsesParts:
 def inherited_uses(settings: Settings, *, is_kept: bool) -> ChatUses:
     """What a new chat uses. One that is kept nowhere has no memory, and visitors who are kept apart have nothing."""
     if settings.multi_user:
-        return ChatUses()
-    return ChatUses(knowledge=settings.knowledge, memory=settings.use_memory and is_kept)
+        return ChatUses(persona=settings.user)
+    return ChatUses(persona=settings.user, knowledge=settings.knowledge, memory=settings.use_memory and is_kept)
 
 
 class ShownUses:
     """What the switches show."""
 
-    def __init__(self, page: Page, parts: UsesParts) -> None:
+    def __init__(self, page: Page, parts: UsesParts, persona: gr.Dropdown) -> None:
         self._page = page
+        self._persona = persona
         self.parts = parts
 
+    @property
+    def outputs(self) -> list[Component]:
+        return [*self.parts.outputs, self._persona]
+
     async def of(self, history: History, *, is_kept: bool) -> dict[Component, Any]:
-        return await self._shown(uses_of(history), is_kept=is_kept)
+        uses = uses_of(history)
+        shown = await self._shown(uses, is_kept=is_kept)
+        if not uses.persona:
+            return shown
+        names = await asyncio.to_thread(self._page.runtime.library.users.names)
+        names = names if uses.persona in names else [uses.persona, *names]
+        return {**shown, self._persona: gr.Dropdown(choices=names, value=uses.persona)}
 
     async def of_new(self) -> dict[Component, Any]:
         return await self._shown(inherited_uses(self._page.settings, is_kept=True), is_kept=True)

@@ -13,7 +13,7 @@ from modules.chat.session.uses import memory_of, uses_of
 from modules.engine.types import Constraint
 from modules.errors import BadRequest
 from modules.library.chats.history import History
-from modules.library.users import User
+from modules.library.users import User, UserProfiles
 from modules.messages import Message, Role, ToolSpec, text_message
 from modules.requests import ChatRequest, Limits, Mode, Persona
 from modules.sampling import Sampling
@@ -57,6 +57,11 @@ def chat_request(
         },
         wants_facts=True,
     )
+
+
+def user_of(users: UserProfiles, history: History, settings: Settings) -> User:
+    """Who speaks in the conversation. Reads a file. Raises BadRequest for a persona that there is not any more."""
+    return users.read(uses_of(history).persona or settings.user)
 
 
 def sampling(settings: Settings) -> Sampling:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from modules.library.users import User
 from tests.ui.served import ServedPage, served_page
 from tests.ui.wire import Tab, new_tab
 
@@ -82,8 +83,8 @@ async def test_documents_are_those_of_the_chat(page: ServedPage, tab: Tab) -> No
         # What the other tab shows has nothing to do with this one.
         assert "swing" not in await tab.ask("How is the pendulum?")
         assert "swing" in await other.ask("How is the pendulum?")
-    assert stored(page, first)["uses"] == {"knowledge": ["tower"], "memory": True}
-    assert stored(page, second)["uses"] == {"knowledge": ["garden"], "memory": True}
+    assert stored(page, first)["uses"] == {"persona": "Default", "knowledge": ["tower"], "memory": True}
+    assert stored(page, second)["uses"] == {"persona": "Default", "knowledge": ["garden"], "memory": True}
 
 
 async def test_a_choice_during_a_reply_counts_from_the_next_message_on(page: ServedPage, tab: Tab) -> None:
@@ -152,3 +153,56 @@ async def test_an_older_chat_has_the_memory_that_it_began_with(page: ServedPage,
         await tab.ask("Hello")
         prompt = await prompt_of(tab)
         assert ("plums" in prompt, words in prompt) == (False, True)
+
+
+async def test_each_chat_has_its_persona(page: ServedPage, tab: Tab) -> None:
+    users, characters = page.runtime.library.users, page.folder / "characters"
+    users.save("Ada", User("Ada", "Counts everything."))
+    users.save("Bo", User("Bo", "Sails."))
+    characters.mkdir(exist_ok=True)
+    (characters / "Ann.yaml").write_text("name: Ann\ncontext: A captain.\n", "utf-8")
+    await tab.act("character", "input", mode="chat", character="Ann")
+    await tab.act("new-chat", "click")
+
+    async def choose(name: str) -> None:
+        """In the grid; the menu that it sets tells the chat."""
+        await tab.act("persona-grid", "submit", event_data={"act": "choose", "file": name})
+        assert tab.value("user") == name
+        await tab.act("user", "change")
+
+    await choose("Ada")
+    shown = {each["file"]: each["chosen"] for each in json.loads(tab.value("persona-grid"))}
+    assert (shown["Ada"], shown["Bo"]) == (True, False)
+    await tab.ask("Hello")
+    assert "Counts everything." in await prompt_of(tab)
+    first = chat_of(tab)
+    await tab.act("new-chat", "click")
+    assert tab.value("user") == "Ada"
+    await choose("Bo")
+    await tab.ask("Hello")
+    assert "Sails." in await prompt_of(tab)
+    await show(tab, first)
+    assert tab.value("user") == "Ada"
+    # As a browser does it when a menu shows something else; it is no choice.
+    await tab.act("user", "change")
+    await tab.ask("Again")
+    prompt = await prompt_of(tab)
+    assert ("Ada: Hello" in prompt, "Counts everything." in prompt) == (True, True)
+    await tab.act("mode", "input", mode="instruct")
+
+
+async def test_what_the_grid_of_personas_does(page: ServedPage, tab: Tab) -> None:
+    users = page.runtime.library.users
+    users.save("Cy", User("Cy", "Of {{user}}."))
+    for act, names in (("duplicate", {"Cy", "Cy 2"}), ("delete", {"Cy 2"})):
+        event = await tab.act("persona-grid", "submit", event_data={"act": act, "file": "Cy"})
+        assert event.error is None, event.error
+        assert names <= set(users.names())
+    assert "Cy" not in users.names()
+    assert tab.value("user-menu") is not None
+    await tab.act("persona-grid", "submit", event_data={"act": "edit", "file": "Cy 2"})
+    assert tab.value("user-name") == "Cy"
+    await tab.act("persona-grid", "submit", event_data={"act": "choose", "file": "Cy 2"})
+    assert [each["text"] for each in json.loads(tab.value("persona-grid")) if each["file"] == "Cy 2"] == ["Of Cy."]
+    event = await tab.act("persona-grid", "submit", event_data={"act": "choose", "file": "../x"})
+    assert event.error is not None

@@ -32,7 +32,7 @@ from modules.ui.chat.view import APPROVALS, failed_message, live_messages
 from modules.ui.page.page import Page, failure, notify_errors
 from modules.ui.replies.allowed import allowed_tools
 from modules.ui.replies.marks import Part
-from modules.ui.replies.requests import chat_request
+from modules.ui.replies.requests import chat_request, user_of
 from modules.ui.replies.running import RunningReply
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.versions import FurtherVersion, RunningVersions
@@ -138,7 +138,7 @@ class CompareHandlers:
         self._turn(history, entered)
         way = await self._way(settings, choice)
         earlier = replace(history, rows=(*history.rows[:row], Row(user=history.rows[row].user)))
-        user = await asyncio.to_thread(self._page.runtime.library.users.read, settings.user)
+        user = await asyncio.to_thread(user_of, self._page.runtime.library.users, history, settings)
         tools, confirms = await allowed_tools(self._page.tools, settings, is_kept=tab.is_kept)
         request = self._replies.scored(replace(chat_request(way.settings, earlier, user, tools=tools), model=way.model))
         versions, reply = self._page.active_replies.start_version(

@@ -21,7 +21,7 @@ from modules.ui.chat.screen import ChatScreen, Shown
 from modules.ui.page.languages import text
 from modules.ui.page.page import Page, notify_errors
 from modules.ui.replies.allowed import allowed_tools
-from modules.ui.replies.requests import chat_request
+from modules.ui.replies.requests import chat_request, user_of
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.shell.internals import sent_data
 
@@ -93,7 +93,7 @@ class InfoHandlers:
     async def _asked(self, tab: ChatTab, history: History) -> _Asked:
         """What was asked for the last reply; where the program does not know it any more, what would be asked for it."""
         page = self._page
-        user = await asyncio.to_thread(page.runtime.library.users.read, page.settings.user)
+        user = await asyncio.to_thread(user_of, page.runtime.library.users, history, page.settings)
         tools, _ = await allowed_tools(page.tools, page.settings, is_kept=tab.is_kept)
         model = page.answering_model(tab.model or last_model(history))
         unanswered = _without_last_reply(history)
