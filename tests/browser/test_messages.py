@@ -165,6 +165,19 @@ async def test_branches_are_a_tree_and_the_prompt_can_be_seen(chat: ChatPage, sc
     await expect(tree.locator("[aria-current]")).to_have_text("Second")
     await nodes.filter(has_text="Other").first.click()
     await expect(chat.replies).to_have_text(["Other"])
+    # A chat that branches off stands in the tree, and leads back.
+    await chat.say("echo: Third")
+    await chat.sent.first.hover()
+    await chat.button("Branch here").first.click()
+    await expect(nodes.first).to_contain_text("Branched off: ")
+    await expect(chat.replies).to_have_text(["Other"])
+    await nodes.first.click()
+    await expect(chat.replies).to_have_text(["Other", "Third"])
+    link = nodes.filter(has_text="Branch: ")
+    await expect(link).to_have_count(1)
+    await link.click()
+    await expect(chat.replies).to_have_text(["Other"])
+    await expect(nodes.first).to_contain_text("Branched off: ")
     await chat.inspect("Chat")
 
 

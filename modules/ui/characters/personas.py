@@ -9,7 +9,7 @@ import gradio as gr
 from modules.errors import BadRequest
 from modules.library.characters.pictures import MAX_PICTURE_BYTES
 from modules.library.text_files import read_bytes
-from modules.library.users import UserProfiles
+from modules.library.users import DEFAULT_USER, UserProfiles
 from modules.requests import Mode
 from modules.ui.characters.form import Form, FormParts, Shown
 from modules.ui.characters.grid import MOST_TEXT
@@ -94,8 +94,12 @@ class PersonaActs:
         return {self._page.inputs["user"]: menu, self._grid: await self.shown()}
 
     def _cards(self) -> list[dict[str, Any]]:
-        chosen = self._page.settings.user
-        return [{**self._card(name), "chosen": name == chosen} for name in self._users.names()]
+        """The one that there is without a file among them."""
+        chosen, names = self._page.settings.user, self._users.names()
+        cards = [{**self._card(name), "chosen": name == chosen} for name in names]
+        if DEFAULT_USER in names:
+            return cards
+        return [{**self._card(DEFAULT_USER), "chosen": chosen == DEFAULT_USER, "fixed": True}, *cards]
 
     def _card(self, file: str) -> dict[str, Any]:
         """A damaged file is shown with what is wrong with it."""

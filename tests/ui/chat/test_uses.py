@@ -170,9 +170,10 @@ async def test_each_chat_has_its_persona(page: ServedPage, tab: Tab) -> None:
         assert tab.value("user") == name
         await tab.act("user", "change")
 
+    await choose("Default")
     await choose("Ada")
     shown = {each["file"]: each["chosen"] for each in json.loads(tab.value("persona-grid"))}
-    assert (shown["Ada"], shown["Bo"]) == (True, False)
+    assert (shown["Ada"], shown["Bo"], shown["Default"]) == (True, False, False)
     await tab.ask("Hello")
     assert "Counts everything." in await prompt_of(tab)
     first = chat_of(tab)

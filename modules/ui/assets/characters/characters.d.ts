@@ -1,6 +1,6 @@
 // What the scripts of this area share: files that are dropped on the page, and the characters and personas that there are.
 
-/** A character or persona; `chosen` is there where one of them is. */
+/** A character or persona; `chosen` is there where one of them is, `fixed` for one that has no file to delete. */
 interface GridCard {
   file: string;
   name: string;
@@ -9,6 +9,7 @@ interface GridCard {
   picture: string;
   broken: boolean;
   chosen?: boolean;
+  fixed?: boolean;
 }
 
 /** What has the server asked for that act. */

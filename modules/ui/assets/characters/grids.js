@@ -56,7 +56,7 @@
     acts: (card, act) => [
       { label: window.text("Speak as {name}", { name: card.name }), act: act("choose"), disabled: card.broken },
       ...common(card, act),
-      { label: window.text("Delete"), isDangerous: true, act: act("delete"), disabled: card.broken },
+      { label: window.text("Delete"), isDangerous: true, act: act("delete"), disabled: card.broken || card.fixed === true },
     ],
     after(last) {
       if (last === "choose") return window.sections.show("chat-tab");
