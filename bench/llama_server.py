@@ -3,10 +3,14 @@
 import argparse
 import signal
 from pathlib import Path
+from typing import Final
 
 import xllamacpp
 
 from bench.servers import CONTEXT, PARALLEL, THREADS
+
+# What tokens have to agree, and are drafted, is called by kind; this one also has a least draft.
+_SIZES: Final = {"ngram-mod": ("n_match", "n_max", "n_min")}
 
 
 def _drafting(params: xllamacpp.CommonParams, setting: str) -> None:
@@ -14,7 +18,7 @@ def _drafting(params: xllamacpp.CommonParams, setting: str) -> None:
     kind, *sizes = setting.split(":")
     name = kind.replace("-", "_")
     params.speculative.types = [getattr(xllamacpp.common_speculative_type, f"COMMON_SPECULATIVE_TYPE_{name.upper()}")]
-    for field, size in zip(("size_n", "size_m"), sizes, strict=False):
+    for field, size in zip(_SIZES.get(kind, ("size_n", "size_m")), sizes, strict=False):
         setattr(getattr(params.speculative, name), field, int(size))
 
 

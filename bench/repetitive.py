@@ -24,6 +24,7 @@ class {item.title()}Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.retries = 3
         self.{first} = {{}}
         self.{second} = []
 
@@ -43,6 +44,9 @@ class {item.title()}Store:
         {item}.setdefault("{other}s", []).append({other})
         self.{second}.append("{third}")
         self.save({item}_id, {item})
+
+
+DEPTH = {40 + seed}
 '''
 
 
@@ -56,15 +60,14 @@ def copy(seed: int) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What is asked for, and the texts that have to be replaced for it."""
+    """What is asked for, the line that is to be replaced, and the one that takes its place."""
 
     wish: str
-    replaced: Mapping[str, str]
+    old: str
+    new: str
 
     def made(self, file: str) -> str:
-        for old, new in self.replaced.items():
-            file = file.replace(old, new)
-        return file
+        return file.replace(self.old, self.new)
 
 
 _EXAMPLE: Final = """LIMIT = 5
@@ -78,35 +81,23 @@ def size(box: list) -> int:
 def is_full(box: list) -> bool:
     return size(box) == LIMIT
 """
-# One of each kind, so that the model sees what an edited file is.
 _EXAMPLES: Final = (
-    _Change(
-        "Rename the function size to count everywhere.", {"def size(": "def count(", "return size(": "return count("}
-    ),
-    _Change("Change LIMIT to 8.", {"LIMIT = 5": "LIMIT = 8"}),
-    _Change('Insert the line COLOUR = "red" after NAME.', {'NAME = "box"\n': 'NAME = "box"\nCOLOUR = "red"\n'}),
+    _Change("Change LIMIT to 8.", "LIMIT = 5", "LIMIT = 8"),
+    _Change('Change NAME to "tray".', 'NAME = "box"', 'NAME = "tray"'),
+    _Change("Change LIMIT to 21.", "LIMIT = 5", "LIMIT = 21"),
 )
 
 
 def _change(seed: int) -> _Change:
-    """A function is renamed, a constant changed, a line inserted, by turns."""
-    item = _ITEMS[seed % len(_ITEMS)]
-    changes = (
-        _Change(
-            f"Rename the method load to fetch_{item} everywhere.",
-            {"def load(": f"def fetch_{item}(", "self.load(": f"self.fetch_{item}("},
-        ),
-        _Change(f"Change LIMIT to {7 * seed + 500}.", {f"LIMIT = {100 + seed}": f"LIMIT = {7 * seed + 500}"}),
-        _Change(
-            f"Insert the line VERSION = {seed + 2} after LIMIT.",
-            {f"LIMIT = {100 + seed}\n": f"LIMIT = {100 + seed}\nVERSION = {seed + 2}\n"},
-        ),
-    )
-    return changes[seed % len(changes)]
+    """A value at the beginning, in the middle and at the end of the file, by turns."""
+    name, old = (("LIMIT", 100 + seed), ("self.retries", 3), ("DEPTH", 40 + seed))[seed % 3]
+    new = 7 * seed + 500
+    return _Change(f"Change {name} to {new}.", f"{name} = {old}", f"{name} = {new}")
 
 
 def _wish(change: _Change, file: str) -> dict[str, str]:
-    text = f"{change.wish} Answer with the whole file and nothing else.\n\n{_fenced(file)}"
+    diff = f"```diff\n-{change.old}\n+{change.new}\n```"
+    text = f"{_fenced(file)}\n\n{change.wish} The changed lines:\n\n{diff}\n\nAnswer with the whole changed file."
     return {"role": "user", "content": text}
 
 
@@ -114,13 +105,18 @@ def _fenced(file: str) -> str:
     return f"```python\n{file}```"
 
 
+def _answer(change: _Change, file: str) -> dict[str, str]:
+    """Small models copy the file as it was where they have not said the new line before."""
+    text = f"{change.wish} In place of old lines there are:\n{change.new}\n{_fenced(change.made(file))}"
+    return {"role": "assistant", "content": text}
+
+
 def edit(seed: int) -> Mapping[str, Any]:
-    """A whole file with a small change, behind examples of such changes to a shorter file."""
+    """A whole file with one line changed, behind examples of such changes to a shorter file."""
     messages: list[dict[str, str]] = []
     for example in _EXAMPLES:
-        messages.append(_wish(example, _EXAMPLE))
-        messages.append({"role": "assistant", "content": _fenced(example.made(_EXAMPLE))})
-    return {"messages": [*messages, _wish(_change(seed), _file(seed))], "max_tokens": 320}
+        messages += [_wish(example, _EXAMPLE), _answer(example, _EXAMPLE)]
+    return {"messages": [*messages, _wish(_change(seed), _file(seed))], "max_tokens": 360}
 
 
 def outcome(name: str, seed: int, reply: str) -> str:
@@ -129,7 +125,7 @@ def outcome(name: str, seed: int, reply: str) -> str:
         return ""
     file = _file(seed)
     wanted = file if name == "copy" else _change(seed).made(file)
-    said = reply.strip().removeprefix("```python\n").removesuffix("```").strip()
+    said = reply.partition("```python\n")[2].partition("```")[0].strip()
     if said == wanted.strip():
         return "as asked"
     return "unchanged" if said == file.strip() else "otherwise"
