@@ -74,7 +74,7 @@ async def test_fifty_streams_are_what_each_is_alone(tmp_path: Path) -> None:
 
 async def test_every_reply_ends_right_or_with_an_error_while_a_server_dies(tmp_path: Path) -> None:
     """One of two servers is killed under fifty streams that go on to their ends: each is whole, or a beginning of what it
-    is alone and then an error; as many as the killed server had are lost, and none that began afterwards."""
+    is alone and then an error; no more are lost than the killed server had, and none that began afterwards."""
     async with trio(tmp_path) as servers, servers.front.client() as http:
         # The letters of all replies of a server come one after the other, each 20 ms after the last.
         expected = ("abcdefghijklmnopqrstuvwxyz" * 2)[:50]
@@ -96,7 +96,8 @@ async def test_every_reply_ends_right_or_with_an_error_while_a_server_dies(tmp_p
         servers.first.send_signal(signal.SIGKILL, to_group=True)
         later = await asyncio.gather(*(_streamed(http, words) for words in ASKED[:10]))
         outcomes = await asyncio.gather(*replies)
-        assert [failed for _, failed in outcomes].count(True) == STREAMS // 2
+        # Some of its replies may have ended before.
+        assert 0 < [failed for _, failed in outcomes].count(True) <= STREAMS // 2
         assert all(said == expected for said, failed in outcomes if not failed)
         assert all(expected.startswith(said) and said for said, failed in outcomes if failed)
         assert [(failed, reasons) for _, failed, reasons in later] == [(False, ["stop"])] * 10
