@@ -126,6 +126,8 @@ def translated(body: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
         if isinstance(body.get("tool_choice"), Mapping):
             # A name is ignored; the other tools have been left out.
             written["tool_choice"] = "required"
+    if dialect is Dialect.OLLAMA and "messages" in written:
+        written["messages"] = [_with_ollamas_thought(message) for message in written["messages"]]
     if dialect is Dialect.OPENAI and "messages" in written and "max_tokens" in written:
         # Models that think refuse the older name.
         written["max_completion_tokens"] = written.pop("max_tokens")
@@ -156,6 +158,10 @@ def constraint_fields(constraint: Constraint, dialect: Dialect) -> dict[str, Any
             param=constraint.param,
         )
     return {taken[constraint.kind]: constraint.text}
+
+
+def _with_ollamas_thought(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"reasoning" if name == "reasoning_content" else name: value for name, value in message.items()}
 
 
 def _llama_temperature(body: Mapping[str, Any]) -> dict[str, Any]:

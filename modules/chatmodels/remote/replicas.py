@@ -58,6 +58,10 @@ class Replicas:
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
+    def is_busy(self, replica: Replica, now: float, seconds: float) -> None:
+        """It works, and wants to be left alone for so long."""
+        replica.paused_until = max(replica.paused_until, now + seconds)
+
     def failed(self, replica: Replica, now: float) -> None:
         """Requests that were under way together fail together, and count once."""
         if replica.paused_until > now:

@@ -98,7 +98,10 @@ class Upstream:
                 if isinstance(failure, BadRequest | NotFound):
                     self._replicas.answered(replica, ())
                     raise
-                self._replicas.failed(replica, time.monotonic())
+                if isinstance(failure, Busy):
+                    self._replicas.is_busy(replica, time.monotonic(), failure.retry_after)
+                else:
+                    self._replicas.failed(replica, time.monotonic())
                 _log.warning("%s %s", replica.url, failure.message)
                 if has_begun:
                     raise

@@ -8,7 +8,7 @@ from modules.chatmodels.remote.bodies import chat_body, completion_body
 from modules.chatmodels.remote.dialects import Dialect, dialect_of, lacking
 from modules.engine.types import Constraint
 from modules.errors import NotSupported
-from modules.messages import Role, ToolChoice, ToolSpec, ToolUse, text_message
+from modules.messages import Message, Role, TextPart, ToolChoice, ToolSpec, ToolUse, text_message
 from modules.requests import ChatRequest, CompletionRequest, Limits
 from modules.sampling import Sampling
 
@@ -127,3 +127,11 @@ def test_length_goes_by_the_name_that_a_server_takes() -> None:
     text = CompletionRequest(model="m", prompts=("a",))
     assert completion_body(text, "m", Dialect.VLLM)["max_tokens"] is None
     assert completion_body(text, "m", Dialect.OURS)["auto_max_new_tokens"] is True
+
+
+def test_thoughts_go_by_the_name_that_a_server_reads() -> None:
+    thought = Message(role=Role.ASSISTANT, parts=(TextPart("4"),), reasoning="2 and 2")
+    written = {dialect: chat_body(ChatRequest(model="m", messages=(thought,)), "m", dialect) for dialect in Dialect}
+    names = {dialect: set(each["messages"][0]) - {"role", "content"} for dialect, each in written.items()}
+    assert names.pop(Dialect.OLLAMA) == {"reasoning"}
+    assert all(each == {"reasoning_content"} for each in names.values())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from modules.chatmodels.remote.replicas import FIRST_PAUSE_SECONDS, Replicas
 from modules.chatmodels.remote.replies import ReplyReader
 from modules.chatmodels.remote.upstream import Upstream
 from modules.errors import (
@@ -203,6 +204,26 @@ async def test_upstream_busy_says_for_how_long() -> None:
         with pytest.raises(Busy) as caught:
             await _outcome(first.url, second.url)
     assert caught.value.retry_after == 7
+
+
+async def test_upstream_leaves_a_busy_server_alone() -> None:
+    async with raw_server(fails("429 Busy", Retry_After=3600)) as first, raw_server(streams(*HELLO)) as second:
+        upstream = Upstream("up", [first.url, second.url])
+        for _ in range(3):
+            assert await _said(upstream) == "Hello"
+        assert (len(first.requests), len(second.requests)) == (1, 3)
+        await upstream.aclose()
+
+
+def test_busy_servers_come_back_when_they_said() -> None:
+    """It has not failed, so that the next failure is a first one."""
+    replicas = Replicas(["a", "b"])
+    first, second = replicas.all
+    replicas.is_busy(first, 1000.0, 70)
+    assert replicas.choose((), 1069.0) is second
+    assert replicas.choose((), 1071.0) is first
+    replicas.failed(first, 2000.0)
+    assert first.paused_until == 2000.0 + FIRST_PAUSE_SECONDS
 
 
 async def test_upstream_never_tries_another_server_after_the_first_token() -> None:
