@@ -5,6 +5,7 @@ Their new tokens stand in one row, one sequence behind the other; the keys and v
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final, TypeAlias
 
 import torch
@@ -63,13 +64,22 @@ class _Unfused:
     sinks: Numbers | None
 
 
+class Ahead(Enum):
+    """Where tokens that are computed together look at those after them, too: in layers that look back a window only, or in
+    all."""
+
+    NOWHERE = "nowhere"
+    EVERYWHERE = "everywhere"
+    IN_WINDOWS = "in windows"
+
+
 @dataclass(frozen=True, slots=True)
 class PackedRow:
-    """A sequence, how many tokens it has in the row, and whether these look at those after them as well."""
+    """A sequence, and how many tokens it has in the row."""
 
     cache: SequenceCache
     count: int
-    sees_ahead: bool = False
+    ahead: Ahead = Ahead.NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +87,20 @@ class PackedStep:
     """The sequences of one forward pass."""
 
     rows: Sequence[PackedRow]
-    masks: dict[tuple[int, int, int, bool], Numbers] = field(default_factory=dict)
+    masks: dict[tuple[int, int, int, Ahead], Numbers] = field(default_factory=dict)
 
     def mask(self, row: PackedRow, window: int, device: torch.device) -> Numbers:
         """Which keys each of the row's tokens may look at, those before it first. The same for many layers."""
         start = row.cache.length
-        key = (start, row.count, window, row.sees_ahead)
+        key = (start, row.count, window, row.ahead)
         if key not in self.masks:
             places = torch.arange(start + row.count, device=device)
             queries = places[start:, None]
             seen = places[None] <= queries
+            together = places[None] >= start
+            seen = seen | together if window and row.ahead is Ahead.IN_WINDOWS else seen
             seen = seen & (places[None] > queries - window) if window else seen
-            self.masks[key] = seen | (places[None] >= start) if row.sees_ahead else seen
+            self.masks[key] = seen | together if row.ahead is Ahead.EVERYWHERE else seen
         return self.masks[key]
 
     def finish(self) -> None:
@@ -128,7 +140,8 @@ def packed_attention(
         if window and count == 1 and cache.length >= window:
             keys, values = keys[:, -window:], values[:, -window:]
         is_fused = unfused.softcap is None and unfused.sinks is None
-        is_causal = is_fused and count > 1 and not cache.length and not 0 < window < count and not row.sees_ahead
+        is_plain = is_fused and row.ahead is Ahead.NOWHERE
+        is_causal = is_plain and count > 1 and not cache.length and not 0 < window < count
         mask = None if count == 1 or is_causal else packed.mask(row, window, query.device)
         queries = query[0, :, at:end]
         if is_fused:

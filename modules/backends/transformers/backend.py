@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from modules.backends.sampling.stages import SamplerFacts
 from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.options import MOST_READ
 from modules.backends.transformers.pictures.cells import PictureCells, PromptPlaces
-from modules.backends.transformers.runners import NO_CELL, Piece, Runner
+from modules.backends.transformers.runners import Piece, Runner
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
 from modules.engine.media import check_media
@@ -291,19 +291,20 @@ class TransformersBackend:
         return sampler_of_rows(generation, task.history, facts, self._ends, task.guide)
 
     def _piece(self, piece: Slice) -> Piece:
-        slot, run = piece.slot, piece.run
+        slot = piece.slot
         assert slot.sequence is not None
         places = self._tasks[slot.job_id].places
-        return Piece(
+        read = Piece(
             slot.sequence,
             piece.start,
             slot.tokens[piece.start : piece.end],
             _wanted_rows(piece),
-            cells=self._pictures.due(piece) if self._pictures is not None and run is not None else None,
             places=None if places is None else places.between(piece.start, piece.end),
-            sees_ahead=run is not None and run.is_whole,
-            cell_id=self._pictures.cell_id if self._pictures is not None and run is not None else NO_CELL,
         )
+        if piece.run is None or self._pictures is None:
+            return read
+        pictures = self._pictures
+        return replace(read, cells=pictures.due(piece), ahead=pictures.ahead, cell_id=pictures.cell_id)
 
 
 def _wanted_rows(piece: Slice) -> int:

@@ -14,7 +14,7 @@ import torch
 from modules.backends.multimodal.encoder import Rows
 from modules.backends.sampling.logprobs import Row
 from modules.backends.transformers import attention
-from modules.backends.transformers.attention import PackedRow, PackedStep, SequenceCache
+from modules.backends.transformers.attention import Ahead, PackedRow, PackedStep, SequenceCache
 from modules.backends.transformers.library import transformers
 
 # What Transformers' versions and architectures call the cache.
@@ -30,7 +30,7 @@ Places: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 class Piece:
     """`tokens` of `sequence`, the first of which is at `start`. Of the last `rows` the logits are wanted.
 
-    Ids below 0 stand for `cells`, which the model reads in their place, and which look at each other with `sees_ahead`. With
+    Ids below 0 stand for `cells`, which the model reads in their place, and which look at each other as `ahead` says. With
     a `cell_id` the model itself puts them in the places of that token: they are wider than what it reads of text, by what
     it adds in its layers.
     """
@@ -41,7 +41,7 @@ class Piece:
     rows: int
     cells: Rows | None = None
     places: Places | None = None
-    sees_ahead: bool = False
+    ahead: Ahead = Ahead.NOWHERE
     cell_id: int = NO_CELL
 
 
@@ -82,7 +82,7 @@ class PackedRunner:
         self._caches.pop(sequence, None)
 
     def _run(self, pieces: Sequence[Piece]) -> list[Row]:
-        step = PackedStep([PackedRow(self._cache(piece), len(piece.tokens), piece.sees_ahead) for piece in pieces])
+        step = PackedStep([PackedRow(self._cache(piece), len(piece.tokens), piece.ahead) for piece in pieces])
         wanted = list(_wanted(pieces))
         logits = self._model(
             **_read(self._model, pieces),
@@ -146,7 +146,7 @@ class SingleRunner:
         return transformers.DynamicCache(config=self._model.config.get_text_config(decoder=True))
 
     def _run(self, piece: Piece) -> list[Row]:
-        if piece.sees_ahead:
+        if piece.ahead is not Ahead.NOWHERE:
             raise NotImplementedError("cells that look ahead, with a mask of the model's own")
         if piece.start == 0:
             self._caches[piece.sequence] = self._new_cache()

@@ -33,11 +33,13 @@ _SQUARE: Final = {"height": 32, "width": 32}
 
 @dataclass(frozen=True, slots=True)
 class Seer:
-    """An architecture that sees. `token` is what stands for a picture in the text that its processor takes."""
+    """An architecture that sees. `token` is what stands for a picture in the text that its processor takes; its tokenizer
+    knows some tokens by names."""
 
     name: str
     token: str
     controls: tuple[str, ...]
+    named: tuple[tuple[str, str], ...] = ()
 
 
 IDEFICS3: Final = Seer(
@@ -58,9 +60,28 @@ QWEN2_VL: Final = Seer(
     ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>", "<|video_pad|>"),
 )
 QWEN3_VL: Final = Seer("qwen3_vl", QWEN2_VL.token, QWEN2_VL.controls)
+QWEN3_5: Final = Seer("qwen3_5", QWEN2_VL.token, QWEN2_VL.controls)
 LLAVA: Final = Seer("llava", "<image>", ("<image>",))
-GEMMA3: Final = Seer("gemma3", "<start_of_image>", ("<start_of_image>", "<image_soft_token>", "<end_of_image>"))
-SEERS: Final = (SMOLVLM, QWEN2_VL, GEMMA3, IDEFICS3, LLAVA, QWEN3_VL)
+GEMMA3: Final = Seer(
+    "gemma3",
+    "<start_of_image>",
+    ("<start_of_image>", "<image_soft_token>", "<end_of_image>"),
+    (("image_token", "<image_soft_token>"), ("boi_token", "<start_of_image>"), ("eoi_token", "<end_of_image>")),
+)
+GEMMA4: Final = Seer(
+    "gemma4",
+    "<|image|>",
+    ("<|image|>", "<|boi|>", "<|eoi|>", "<|audio|>", "<|boa|>", "<|eoa|>", "<|video|>"),
+    (
+        ("image_token", "<|image|>"),
+        ("boi_token", "<|boi|>"),
+        ("eoi_token", "<|eoi|>"),
+        ("audio_token", "<|audio|>"),
+        ("boa_token", "<|boa|>"),
+        ("eoa_token", "<|eoa|>"),
+    ),
+)
+SEERS: Final = (SMOLVLM, QWEN2_VL, GEMMA3, IDEFICS3, LLAVA, QWEN3_VL, QWEN3_5, GEMMA4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +96,11 @@ class Processor:
 def seeing_folder(path: Path, seer: Seer, *, seed: int = 0) -> Path:
     tokenizer = byte_tokenizer()
     tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in seer.controls])
-    named = {
-        "image_token": "<image_soft_token>",
-        "boi_token": "<start_of_image>",
-        "eoi_token": "<end_of_image>",
-    }
     wrapped = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=CONTROL[-1],
         pad_token=CONTROL[0],
-        **({"extra_special_tokens": named} if seer is GEMMA3 else {}),
+        **({"extra_special_tokens": dict(seer.named)} if seer.named else {}),
     )
     ids = tokenizer.get_vocab(with_added_tokens=True)
     fields, processor = _MADE[seer.name](ids)
@@ -183,6 +199,21 @@ def _qwen3_vl(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     return {**fields, "vision_config": eye}, Processor("Qwen3VLProcessor", made.pictures)
 
 
+def _qwen3_5(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    """Recurrent layers beside attention."""
+    fields, processor = _qwen3_vl(ids)
+    del fields["vision_config"]["deepstack_visual_indexes"]
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2], "partial_rotary_factor": 1.0}
+    text = {**_TEXT, "rope_parameters": rope, "layer_types": ["linear_attention", "full_attention"]}
+    text |= {
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 4,
+    }
+    return {**fields, "text_config": text}, processor
+
+
 def _llava(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     pictures = transformers.CLIPImageProcessorPil(size=_SQUARE, crop_size=_SQUARE)
     fields = {
@@ -215,11 +246,48 @@ def _gemma3(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     return fields, Processor("Gemma3Processor", pictures, {"image_seq_length": 4})
 
 
+def _gemma4(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    """The cells of a picture see each other in windows, layers have rows of their own for each token, and share keys."""
+    pictures = transformers.Gemma4ImageProcessorPil(patch_size=4, max_soft_tokens=70, pooling_kernel_size=3)
+    kinds = ["sliding_attention", "full_attention"] * 2
+    eye: dict[str, Any] = {
+        **_EYE,
+        "num_key_value_heads": 4,
+        "head_dim": 8,
+        "patch_size": 4,
+        "position_embedding_size": 256,
+    }
+    del eye["image_size"]
+    fields = {
+        "text_config": {
+            **_TEXT,
+            "num_hidden_layers": len(kinds),
+            "layer_types": kinds,
+            "sliding_window": 16,
+            "hidden_size_per_layer_input": 8,
+            "vocab_size_per_layer_input": len(ids),
+            "num_kv_shared_layers": 2,
+            "global_head_dim": 8,
+            "use_bidirectional_attention": "vision",
+            "tie_word_embeddings": False,
+        },
+        "vision_config": eye,
+        "audio_config": None,
+        "image_token_id": ids["<|image|>"],
+        "boi_token_id": ids["<|boi|>"],
+        "eoi_token_id": ids["<|eoi|>"],
+        "tie_word_embeddings": False,
+    }
+    return fields, Processor("Gemma4Processor", pictures, {"image_seq_length": 70})
+
+
 _MADE: Final = {
     "smolvlm": _smolvlm,
     "idefics3": _idefics3,
     "qwen2_vl": _qwen2_vl,
     "qwen3_vl": _qwen3_vl,
+    "qwen3_5": _qwen3_5,
     "llava": _llava,
     "gemma3": _gemma3,
+    "gemma4": _gemma4,
 }

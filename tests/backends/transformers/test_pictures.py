@@ -97,11 +97,7 @@ class Reference:
         return [int(token) for token in made[0, inputs["input_ids"].shape[1] :]]
 
 
-@pytest.mark.parametrize(
-    "seer",
-    [*SEERS[:3], *(pytest.param(seer, marks=pytest.mark.extended) for seer in SEERS[3:])],
-    ids=[seer.name for seer in SEERS],
-)
+@pytest.mark.parametrize("seer", SEERS, ids=lambda seer: seer.name)
 async def test_greedy_replies_are_those_of_generate(tmp_path: Path, seer: Seer) -> None:
     folder = seeing_folder(tmp_path / "seeing", seer)
     reference = Reference(folder, seer)

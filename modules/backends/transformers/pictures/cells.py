@@ -11,6 +11,7 @@ import torch
 from modules.backends.multimodal.cells import MediaCells
 from modules.backends.multimodal.encoder import Rows
 from modules.backends.multimodal.pieces import cell_pieces
+from modules.backends.transformers.attention import Ahead
 from modules.backends.transformers.pictures.processor import PictureProcessor, picture_of
 from modules.backends.transformers.runners import NO_CELL, Places
 from modules.engine.types import Media, Prompt
@@ -34,11 +35,13 @@ class PromptPlaces:
 
 
 class PictureCells(MediaCells):
-    """With `sees_ahead` the cells of a picture see each other, so that they are computed together. With `by_ids` the model
-    puts them in the places of `cell_id`, with what it adds to them in its layers."""
+    """The cells of a picture see each other as `ahead` says: where they do, they are computed together. With `by_ids` the
+    model puts them in the places of `cell_id`, with what it adds to them in its layers."""
 
-    def __init__(self, model: Any, processor: PictureProcessor, *, sees_ahead: bool, by_ids: bool = False) -> None:
-        super().__init__(lambda shape: processor.pieces(shape, sees_ahead=sees_ahead), self.encoded)
+    def __init__(self, model: Any, processor: PictureProcessor, ahead: Ahead, *, by_ids: bool) -> None:
+        is_whole = ahead is not Ahead.NOWHERE
+        super().__init__(lambda shape: processor.pieces(shape, is_whole=is_whole), self.encoded)
+        self.ahead = ahead
         self._model = model
         self._processor = processor
         self.cell_id = processor.cell_id if by_ids else NO_CELL

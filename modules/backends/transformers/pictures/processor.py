@@ -22,7 +22,8 @@ _FILES: Final = ("processor_config.json", "preprocessor_config.json")
 _KNOWN_SIZES: Final = 1024
 # What says how the patches of a picture lie, by the names that models have for it.
 _GRID: Final = "image_grid_thw"
-_VIDEOS: Final = "video_processor"
+# The parts of a processor that reading pictures takes.
+_NEEDED: Final = frozenset(("tokenizer", "image_processor"))
 _SHOWN: Final = 300
 
 
@@ -58,9 +59,9 @@ class PictureProcessor:
         found: PictureLayout = self._layout(shape.width, shape.height)
         return found
 
-    def pieces(self, shape: MediaShape, *, sees_ahead: bool) -> Pieces:
+    def pieces(self, shape: MediaShape, *, is_whole: bool) -> Pieces:
         return tuple(
-            CellPiece(run, run, is_whole=sees_ahead) if isinstance(run, int) else TextPiece(run)
+            CellPiece(run, run, is_whole=is_whole) if isinstance(run, int) else TextPiece(run)
             for run in self.layout(shape).runs
         )
 
@@ -115,13 +116,13 @@ def _opened(folder: ModelFolder, *, with_code: bool) -> Any:
         )
     except Exception as error:
         kind = _processor_class(folder)
-        if kind is not None and _VIDEOS in kind.get_attributes():
-            return _without_videos(kind, str(folder.path))
+        if kind is not None and not set(kind.get_attributes()) <= _NEEDED:
+            return _pictures_only(kind, str(folder.path))
         raise _unopened(error) from error
 
 
-def _without_videos(kind: Any, path: str) -> Any:
-    """One that insists on a part for videos, which needs a torchvision that works here, without it."""
+def _pictures_only(kind: Any, path: str) -> Any:
+    """One that insists on parts for videos, which need a torchvision that works here, or for sounds, without them."""
 
     class PicturesOnly(kind):  # type: ignore[misc]
         def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -130,7 +131,7 @@ def _without_videos(kind: Any, path: str) -> Any:
     loaders = {"tokenizer": transformers.AutoTokenizer, "image_processor": transformers.AutoImageProcessor}
     try:
         parts = [
-            None if name == _VIDEOS else loaders[name].from_pretrained(path, local_files_only=True)
+            loaders[name].from_pretrained(path, local_files_only=True) if name in _NEEDED else None
             for name in kind.get_attributes()
         ]
         stated, _ = kind.get_processor_dict(path, local_files_only=True)
