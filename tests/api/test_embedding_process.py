@@ -76,7 +76,7 @@ async def test_a_chat_keeps_half_its_speed_while_a_thousand_texts_are_embedded(t
     models.mkdir()
     (models / MINILM).symlink_to(model_folder(MINILM), target_is_directory=True)
     (models / SMOLLM2).symlink_to(model_path(SMOLLM2))
-    settings: dict[str, Any] = {"loader": None, "model": SMOLLM2, "ctx_size": 2048}
+    settings: dict[str, Any] = {"loader": None, "model": SMOLLM2, "ctx_size": 2048, "self_test": False}
     async with (
         on_port(tmp_path, launch=launch_engine, **settings) as (url, _, _),
         httpx.AsyncClient(base_url=url, timeout=300) as http,

@@ -38,7 +38,7 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]
     write_bert(models / GGUF, pooling=gguf.PoolingType.RANK, has_head=True)
     (models / MINILM).symlink_to(model_folder(MINILM), target_is_directory=True)
     (models / SMOLLM2).symlink_to(model_path(SMOLLM2))
-    async with served(folder, launch=launch, loader=None, model=SMOLLM2, ctx_size=512) as api:
+    async with served(folder, launch=launch, loader=None, model=SMOLLM2, ctx_size=512, self_test=False) as api:
         yield api
 
 

@@ -116,7 +116,7 @@ async def api(
     (folder / "models" / SMOLLM2).symlink_to(model_file(SMOLLM2))
     (folder / "loras").mkdir()
     write_adapter(folder / "loras" / "lora", seed=0)
-    settings = {"loader": None, "torch_threads": 1, "threads": 1, "ctx_size": 512, "models_max": 2}
+    settings = {"loader": None, "torch_threads": 1, "threads": 1, "ctx_size": 512, "models_max": 2, "self_test": False}
     async with served(folder, launch=launch_engine, **settings) as api:
         for name in (SMOLLM2, HUB):
             loaded = await api.post("/v1/internal/model/load", {"model_name": name})

@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.chromium import chromium
+from tests.browser.scenes import filled_site
 from tests.browser.site_keeper import HAS_FAILED, SiteKeeper
 from tests.browser.sites import Site, keep_no_chats, keep_only_earlier_chat, real_site, scripted_site
 from tests.workers import take_all_cores, take_own_core
@@ -76,6 +77,13 @@ async def real_sites(browser: Browser, tmp_path_factory: pytest.TempPathFactory)
     keeper = SiteKeeper(lambda: real_site(folder(), max_new_tokens=400), browser, renew=keep_no_chats)
     yield keeper
     await keeper.aclose()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A site whose chats are looked at and not added to."""
+    async with filled_site(tmp_path_factory.mktemp("filled")) as site:
+        yield site
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,20 +3,18 @@
 Who changes how it looks takes the pictures anew, and looks at them: `python -m tests.browser.pictures`.
 """
 
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
 import pytest
-import pytest_asyncio
 from PIL import Image, ImageChops
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.contrast import faint, measured
 from tests.browser.pictures import FOLDER, differences, keep, taken
-from tests.browser.scenes import LOOKS, SCENES, SIZES, filled_site, visit
+from tests.browser.scenes import LOOKS, SCENES, SIZES, visit
 from tests.browser.sites import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -25,12 +23,6 @@ _CLOSED: Final = "button.label-wrap:not(.open)"
 _SECTIONS: Final = 5
 _LEAST_GAP: Final = 8
 _LEAST_MEASURED: Final = 750
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with filled_site(tmp_path_factory.mktemp("filled")) as site:
-        yield site
 
 
 @pytest.mark.parametrize("look", ["light", pytest.param("dark", marks=pytest.mark.extended)])

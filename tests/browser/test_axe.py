@@ -1,13 +1,11 @@
 """axe-core over every screen in both looks: no finding that is serious or critical."""
 
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.browser.scenes import SCENES, filled_site, visit
+from tests.browser.scenes import SCENES, visit
 from tests.browser.sites import Site
 from tests.scripts.test_scripts import modules
 
@@ -18,12 +16,6 @@ _RUN: Final = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], iframes: false });
   return violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.map((node) => node.target.join(" ")) }));
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with filled_site(tmp_path_factory.mktemp("axe")) as site:
-        yield site
 
 
 async def serious_findings(page: Page) -> list[dict[str, Any]]:

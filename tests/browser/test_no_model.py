@@ -30,7 +30,7 @@ def _menu(page: Page) -> Locator:
     return page.locator("#composer").get_by_role("button", name="Choose a model")
 
 
-@pytest.mark.parametrize("size", [{"width": 1440, "height": 900}, PHONE])
+@pytest.mark.parametrize("size", [pytest.param({"width": 1440, "height": 900}, marks=pytest.mark.extended), PHONE])
 async def test_message_waits_for_the_model_that_is_chosen(
     browser: Browser, without: Site, size: dict[str, int]
 ) -> None:

@@ -279,6 +279,7 @@ async def test_a_real_model_reads_what_its_tool_says(model_file: Callable[[str],
     path = model_file(QWEN)
     settings = Settings.model_validate(
         {"user_data_dir": tmp_path, "model_dir": path.parent, "model": path.name, "ctx_size": 4096, "threads": 1}
+        | {"self_test": False}
     )
     tools = ToolBox(UserData(tmp_path))
 

@@ -48,7 +48,8 @@ def data(tmp_path: Path) -> UserData:
 @pytest.fixture
 def reply(llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], data: UserData) -> Any:
     async def asked(*vectors: str, layers: tuple[float, ...] = ()) -> str:
-        changes = {"control_vector": vectors, "control_vector_layers": layers}
+        # A self-test of each load may choose another kernel, and with it another word, and takes two seconds.
+        changes = {"control_vector": vectors, "control_vector_layers": layers, "self_test": False}
         spec = LlamaCpp().completed(llama_spec(model_file(SMOLLM2), **changes), data)
         llama_cpp.probe(spec)
         async with llama_engine(llama_cpp, spec) as engine:
