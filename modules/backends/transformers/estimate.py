@@ -113,12 +113,16 @@ def _loaded(name: str, tensor: Tensor, size: int, options: TransformersOptions) 
     """Matrices are quantized, but for the first and the last of a model; the scales of 4 bits take an eighth more."""
     if not tensor.is_float:
         return tensor.bytes
-    is_quantized = len(tensor.shape) == _MATRIX and not any(part in name for part in _OUTER)
+    is_quantized = is_quantizable(name, tensor)
     if is_quantized and options.load_in_4bit:
         return tensor.count * 9 // 16
     if is_quantized and options.load_in_8bit:
         return tensor.count
     return tensor.count * size
+
+
+def is_quantizable(name: str, tensor: Tensor) -> bool:
+    return tensor.is_float and len(tensor.shape) == _MATRIX and not any(part in name for part in _OUTER)
 
 
 def _shares(total: int, gpus: tuple[int, ...]) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from modules.backends.transformers.backend import TransformersBackend
 from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
+from modules.backends.transformers.pictures.cells import PictureCells
 from modules.backends.transformers.pictures.tokenizer import HubMediaTokenizer
 from modules.backends.transformers.pictures.trial import picture_trial, tell_blind
 from modules.backends.transformers.refusals import check
@@ -50,22 +51,11 @@ class TransformersLoader:
         report(0.05)
         model = _model(spec, folder, options)
         report(0.95)
-        trial = picture_trial(spec, folder, model)
-        tries = options.attn_implementation == AUTO and not _mixes_lengths(folder, spec)
-        is_packed = tries and packs(model)
-        runner: Runner | None = PackedRunner(model) if is_packed else single_runner(model)
-        if runner is None:
-            raise LoadFailed(
-                f"{spec.name} cannot be loaded: its architecture does not go on from what it has read before, as replies "
-                "need. Take it in another format, for another loader."
-            )
-        if not is_packed:
-            logging.getLogger(__name__).warning(
-                "%s computes one reply after another: its architecture has no packed attention", spec.name
-            )
-        pictures = None if trial is None else trial.passed(runner)
-        if trial is not None and pictures is None:
-            tell_blind(spec, "its architecture cannot read them in parts, among other requests")
+        try:
+            runner, pictures = _tried(spec, folder, options, model)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            said = " ".join(str(error).split())[:_SHOWN]
+            raise LoadFailed(f"Transformers cannot compute with {spec.name} here: {said}") from error
         width = int(model.get_output_embeddings().weight.shape[0])
         tokenizer = HubTokenizer(folder, width) if pictures is None else HubMediaTokenizer(folder, width, pictures)
         cache = cache_bytes(folder, spec, options, model.dtype.itemsize)
@@ -84,6 +74,29 @@ class TransformersLoader:
         return TransformersBackend(
             runner, tokenizer, card, adapters, cells=cache_cells(folder, spec, options), pictures=pictures
         )
+
+
+def _tried(
+    spec: LoadSpec, folder: ModelFolder, options: TransformersOptions, model: Any
+) -> tuple[Runner, PictureCells | None]:
+    """What computes as the model does, and how it reads pictures. Raises LoadFailed."""
+    trial = picture_trial(spec, folder, model)
+    tries = options.attn_implementation == AUTO and not _mixes_lengths(folder, spec)
+    is_packed = tries and packs(model)
+    runner: Runner | None = PackedRunner(model) if is_packed else single_runner(model)
+    if runner is None:
+        raise LoadFailed(
+            f"{spec.name} cannot be loaded: its architecture does not go on from what it has read before, as replies "
+            "need. Take it in another format, for another loader."
+        )
+    if not is_packed:
+        logging.getLogger(__name__).warning(
+            "%s computes one reply after another: its architecture has no packed attention", spec.name
+        )
+    pictures = None if trial is None else trial.passed(runner)
+    if trial is not None and pictures is None:
+        tell_blind(spec, "its architecture cannot read them in parts, among other requests")
+    return runner, pictures
 
 
 def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) -> Any:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
 import torch
 
 from modules.backends.hub_folder import ModelFolder
+from modules.backends.transformers.estimate import is_quantizable
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import TransformersOptions
 from modules.engine.types import LoadSpec, ModelKind
@@ -27,13 +29,18 @@ _PACKAGES: Final = MappingProxyType(
 )
 _BITSANDBYTES: Final = "bitsandbytes"
 _CPU: Final = "cpu"
+# The weights that have a scale in common.
+_BLOCK: Final = 64
 _INSTEAD: Final = "take a version of the model that is not quantized"
 _SHOWN: Final = 300
 
 
 def check(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) -> None:
     """Raises LoadFailed, in a sentence that says what to do instead."""
-    for refusal in (*_of_folder(spec, folder), *_of_weights(folder, options), *_of_options(options)):
+    refusals = chain(
+        _of_folder(spec, folder), _of_weights(folder, options), _of_options(options), _of_widths(folder, options)
+    )
+    for refusal in refusals:
         raise LoadFailed(f"{spec.name} cannot be loaded: {refusal}")
 
 
@@ -114,6 +121,24 @@ def _quantizer_refusal(folder: ModelFolder, method: str) -> str:
         said = " ".join(str(error).split())[:_SHOWN]
         return f"its weights are quantized with {method}, which does not work here: {said} Otherwise {_INSTEAD}."
     return ""
+
+
+def _of_widths(folder: ModelFolder, options: TransformersOptions) -> Iterator[str]:
+    """On CPUs that multiply numbers of 16 bits bitsandbytes packs blocks of weights, and fails where a row is not made of
+    whole ones."""
+    if not options.load_in_4bit or _uses_gpu(options) or not _packs_blocks():
+        return
+    for name, tensor in folder.tensors().items():
+        if is_quantizable(name, tensor) and tensor.shape[1] % _BLOCK:
+            yield (
+                f"on this CPU --load-in-4bit needs layers whose width is a multiple of {_BLOCK}, and {name[:80]!a} has "
+                f"{tensor.shape[1]}. Choose --load-in-8bit, or leave the flag out."
+            )
+            return
+
+
+def _packs_blocks() -> bool:
+    return bool(import_module(f"{_BITSANDBYTES}.functional").has_avx512bf16())
 
 
 def _can_do_without(method: str, options: TransformersOptions) -> bool:

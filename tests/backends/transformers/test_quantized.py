@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from modules.backends.registry import BACKENDS
 from modules.backends.transformers.library import transformers
 from modules.engine.types import Generation, LoadSpec, Prompt
+from modules.errors import LoadFailed
 from modules.sampling import Sampling
 from tests.backends.loading import transformers_engine, transformers_spec
 from tests.backends.transformers.folders import LLAMA, tiny_folder
@@ -80,6 +81,15 @@ async def test_bitsandbytes_on_a_cpu(tmp_path: Path, flag: str) -> None:
         # The scales of 4 bits are none of the parameters.
         assert taken <= weights(spec) <= taken * 1.2
     assert weights(loading) < weights(transformers_spec(folder)) / 2
+
+
+def test_widths_that_a_cpu_cannot_pack_are_refused_before_the_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitsandbytes.functional.has_avx512bf16", lambda: True)
+    folder = tiny_folder(tmp_path / "narrow", {**LLAMA, "hidden_size": 48, "head_dim": 12})
+    with pytest.raises(LoadFailed, match=r"a multiple of 64, and .* has 48. Choose --load-in-8bit"):
+        BACKENDS.loader_for("Transformers").probe(transformers_spec(folder, load_in_4bit=True))
 
 
 def compressed(folder: Path, target: Path, preset: str, layout: str) -> Path:
