@@ -1,5 +1,6 @@
 """Engines on real models, loaded once for all tests that share them."""
 
+import gc
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -46,4 +47,7 @@ def exllamav3() -> Iterator[types.ModuleType]:
     from tests.backends.exllamav3.extension import exllamav3_code  # noqa: PLC0415
 
     with exllamav3_code() as library:
+        # Each model that is unloaded has garbage collected: what there was before is not looked at again.
+        gc.collect()
+        gc.freeze()
         yield library
