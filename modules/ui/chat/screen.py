@@ -200,6 +200,10 @@ class ChatScreen:
             **await self.notice.shown("" if is_running else await self._model_of(tab, history)),
         }
 
+    async def returned(self, tab: ChatTab) -> Shown:
+        """For who comes back to the chat from where models are loaded and collections are made."""
+        return merged(await self.noticed(tab), await self.uses.choices())
+
     async def noticed(self, tab: ChatTab) -> Shown:
         """For who comes back to the chat: another model may have been loaded meanwhile."""
         if self._page.active_replies.running(tab) is not None:

@@ -82,7 +82,7 @@ class _Wiring:
         settings, tools = self._page.inputs.components, self._tool_parts.chosen
         self._page.fill_in(self._filled, [*settings - {tools}])
         ChatKnowledge(self._page, self._middle.knowledge).connect(self._middle.tab)
-        UsesHandlers(self._page, self._middle, self._screen, self._tool_parts.uses, self._right.user).connect(tab)
+        UsesHandlers(self._page, self._middle, self._screen, self._tool_parts.uses, self._right.user).connect()
         self._page.on_open(self._tools, [tools])
         following = self._connect_replies()
         self._connect_shelf(following)
@@ -95,7 +95,8 @@ class _Wiring:
         gate, parts = self._gate, self._middle.composer.gate
         self._page.fill_in(gate.filled, parts.outputs)
         tab.select(gate.looked, None, parts.outputs, **_QUIET)
-        tab.select(self._screen.noticed, [self._middle.tab], self._middle.composer.notice.outputs, **_QUIET)
+        returned = [*self._middle.composer.notice.outputs, self._tool_parts.uses.collections]
+        tab.select(self._screen.returned, [self._middle.tab], returned, **_QUIET)
         parts.gate.submit(gate.waited, None, parts.outputs, **_QUIET)
         middle = self._middle
         self._page.on_model_change(gate.filled, parts.outputs)

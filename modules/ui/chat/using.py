@@ -33,7 +33,7 @@ class UsesHandlers:
         self._parts = parts
         self._persona = persona
 
-    def connect(self, tab: gr.Tab) -> None:
+    def connect(self) -> None:
         middle, parts, uses = self._middle, self._parts, self._screen.uses
         here, shown = {middle.tab, middle.choices, middle.place}, [middle.tab, middle.place]
         parts.collections.input(self.documents, {*here, parts.collections}, shown, trigger_mode="always_last", **_QUIET)
@@ -41,7 +41,6 @@ class UsesHandlers:
         # The grid of personas chooses by the same menu.
         self._persona.change(self.persona, {*here, self._persona}, shown, trigger_mode="always_last", **_QUIET)
         self._page.fill_in(uses.of_new, parts.outputs)
-        tab.select(uses.choices, None, [parts.collections], **_QUIET)
 
     async def documents(self, entered: Entered) -> Shown:
         known = await self._page.runtime.knowledge.names()
