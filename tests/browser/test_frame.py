@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.clicks import at_most, count_clicks
 from tests.browser.sites import Site
+from tests.browser.targets import FINGER, POINTER, small
 from tests.browser.visits import PHONE, visiting, watched
 from tests.daily import some_daily
 from tests.settling import settles
@@ -16,6 +17,22 @@ from tests.settling import settles
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PLACES: Final = ("Notebook", "Character", "Images", "General", "Model", "Download", "API", "Extensions", "Chat")
+EVERYWHERE: Final = (
+    *(
+        "Chat",
+        "Notebook",
+        "Character",
+        "Images",
+        "General",
+        "Model",
+        "Download",
+        "Templates",
+        "API",
+        "Prompts",
+        "Presets",
+    ),
+    *("Grammars", "Lorebooks", "Knowledge", "Memory", "Tools & MCP", "Extensions", "Data", "About"),
+)
 _MOST_SHIFT: Final = 0.05
 _LEAST_TEXT: Final = 480
 _TOUCH: Final = 44
@@ -135,6 +152,38 @@ async def test_sides_of_a_phone_lie_over_the_conversation(browser: Browser, scri
         assert all(each is not None and each["height"] >= _TOUCH for each in heights)
         await page.mouse.click(PHONE["width"] - 10, 300)
         await expect(left).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("least", "places"),
+    [
+        (FINGER, ("Chat", "Character", "Model")),
+        pytest.param(POINTER, EVERYWHERE, marks=pytest.mark.extended),
+        pytest.param(FINGER, EVERYWHERE, marks=pytest.mark.extended),
+    ],
+    ids=("finger", "pointer-everywhere", "finger-everywhere"),
+)
+async def test_what_is_pressed_is_large_enough(
+    browser: Browser, scripted: Site, least: int, places: tuple[str, ...]
+) -> None:
+    device = {"viewport": PHONE, "has_touch": True, "is_mobile": True} if least == FINGER else {}
+    found = {}
+    async with visiting(browser, scripted.url, **device) as page:
+        chat = ChatPage(page)
+        await expect(chat.chosen).to_have_count(1)
+        for place in places:
+            await chat.go_to(place)
+            await _until_still(page)
+            found |= dict.fromkeys(await small(page, least), place)
+        await chat.go_to("Chat")
+        for tab in ("Chat", "Sampling", "Tools", "Info"):
+            await chat.inspect(tab)
+            found |= dict.fromkeys(await small(page, least), f"inspector: {tab}")
+        if least == FINGER:
+            await page.keyboard.press("Escape")
+            await page.click("#toggle-left")
+        found |= dict.fromkeys(await small(page, least), "left")
+    assert found == {}
 
 
 async def test_columns_stay_as_they_were_left(browser: Browser, scripted: Site) -> None:

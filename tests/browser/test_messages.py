@@ -73,6 +73,36 @@ async def test_escape_in_a_message_stops_no_reply_and_save_asks_for_none(chat: C
     await expect(chat.replies).to_have_text("Quiet")
 
 
+async def test_what_is_edited_stays_with_its_chat_and_outlives_a_reply(chat: ChatPage) -> None:
+    field, page = chat.page.locator("#chat textarea"), chat.page
+    await chat.say("echo: In one chat")
+    await chat.new()
+    await chat.say("echo: In another")
+    await chat.write("slow 3000")
+    await chat.growing()
+    for key in ("Control+Enter", "Alt+Enter"):
+        await page.keyboard.press(key)
+        await expect(chat.notices.filter(has_text="Stop it first").last).to_be_visible()
+    await chat.growing()
+    await page.locator("#chat .user-row").first.hover()
+    await chat.button("Edit").first.click()
+    await field.fill("echo: Half of it")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_text("save this when it is complete")).to_be_visible()
+    await chat.stop_button.click()
+    await expect(chat.replies).to_have_count(2)
+    await chat.open("In one chat")
+    await expect(field).to_have_count(0)
+    await expect(chat.sent).to_have_text("echo: In one chat")
+    await chat.open("In another")
+    await expect(field).to_have_value("echo: Half of it")
+    await page.reload()
+    await expect(field).to_have_value("echo: Half of it")
+    await field.press("Control+Enter")
+    await expect(chat.replies).to_have_text(["Half of it"])
+    await expect(field).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     "size",
     some_daily([PHONE, {"width": 1440, "height": 900}, {"width": 1024, "height": 700}], every=3, ids=_width),

@@ -84,20 +84,31 @@ class ReplyHandlers:
             raise failure(error.message) from None
 
     async def regenerate(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        self._refuse_busy(entered)
         async with aclosing(self.told(entered, self._regenerate(entered))) as steps:
             async for shown in steps:
                 yield shown
 
     async def resend(self, entered: Entered, event: gr.EventData) -> AsyncGenerator[Shown, None]:
         """A message with other words, then the reply to it. What followed it is kept with the words before."""
+        self._refuse_busy(entered)
         async with aclosing(self.told(entered, self._resend(entered, sent_data(event)))) as steps:
             async for shown in steps:
                 yield shown
 
     async def go_on(self, entered: Entered) -> AsyncGenerator[Shown, None]:
+        self._refuse_busy(entered)
         async with aclosing(self.told(entered, self._go_on(entered))) as steps:
             async for shown in steps:
                 yield shown
+
+    def _refuse_busy(self, entered: Entered) -> None:
+        """Before the event counts as the one that shows the chat: the reply that is written goes on being shown."""
+        tab = entered[self._middle.choices].now(self._middle.tab, entered[self._middle.tab])
+        try:
+            self._page.active_replies.check_free(tab)
+        except ServiceError as error:
+            raise failure(error.message) from None
 
     async def stop(self, tab: ChatTab) -> None:
         self._page.active_replies.stop(tab)

@@ -28,6 +28,15 @@
     button(field, "Cancel")?.click();
     window.chatPage.resend({ index, text });
   };
+  // While a reply is written nothing can be changed: what was entered stays where it is, until it can.
+  const isBusy = () => document.querySelector("#box .stop-button") !== null;
+  /** @param {Field} field */
+  const sayBusy = (field) => {
+    if (field.nextElementSibling?.matches(".edit-hint")) return;
+    const hint = Object.assign(document.createElement("p"), { className: "edit-hint", role: "status" });
+    hint.textContent = window.text("A reply is being written. Stop it, or save this when it is complete.");
+    field.after(hint);
+  };
   /** @param {Field} field */
   const isOwn = (field) => field.closest(".user-row") !== null;
   /** @param {Field} field */
@@ -41,6 +50,58 @@
     save.before(made);
     save.title = "Save";
   };
+  // ---- What is edited belongs to its chat: it is put away when another one is shown, and is there again with it.
+  const STORE = "edited";
+  // Where it was begun: Gradio has the message of the same number edited in whatever chat is shown.
+  let begun = "";
+  const chatShown = () => {
+    const place = /** @type {Field | HTMLInputElement | null} */ (document.querySelector("#place textarea, #place input"));
+    const { character = null, chat = "" } = JSON.parse(place?.value || "{}");
+    return JSON.stringify([character, chat]);
+  };
+  /** By chat: which of its messages, and what it says so far.
+   * @returns {Record<string, { index: number, text: string }>} */
+  const kept = () => JSON.parse(sessionStorage.getItem(STORE) ?? "{}");
+  /** @param {{ index: number, text: string } | null} entry of the chat in which it was begun */
+  const keep = (entry) => {
+    const { [begun]: _, ...others } = kept();
+    sessionStorage.setItem(STORE, JSON.stringify(entry ? { ...others, [begun]: entry } : others));
+  };
+  const bars = () => [...document.querySelectorAll("#chat .message-buttons")];
+  /** @param {Element} field */
+  const barOf = (field) => field.closest(".message-row")?.querySelector(".message-buttons") ?? null;
+  /** @param {Field} field */
+  const note = (field) => {
+    const index = bars().findIndex((each) => each === barOf(field));
+    if (index >= 0) keep({ index, text: field.value });
+  };
+  const fields = () => [.../** @type {NodeListOf<Field>} */ (document.querySelectorAll(FIELD))];
+  const putAway = () => {
+    if (begun !== chatShown()) for (const field of fields()) button(field, "Cancel")?.click();
+    const entry = kept()[chatShown()];
+    const bar = entry && !fields().length ? bars()[entry.index] : null;
+    /** @type {HTMLElement | null | undefined} */ (bar?.querySelector('button[aria-label="Edit"]'))?.click();
+  };
+  document.addEventListener("chatshown", () => requestAnimationFrame(() => requestAnimationFrame(putAway)));
+  /** @param {Field} field */
+  const restore = (field) => {
+    const entry = kept()[begun];
+    if (!entry || bars()[entry.index] !== barOf(field)) return;
+    field.value = entry.text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    if (target?.closest('#chat button[aria-label="Edit"]')) begun = chatShown();
+    const pressed = /** @type {HTMLElement | null | undefined} */ (target?.closest("#chat [data-says]"));
+    const field = /** @type {Field | null | undefined} */ (pressed?.closest(".message-row")?.querySelector(FIELD));
+    if (!pressed || !field || !event.isTrusted) return;
+    if (!isBusy() || pressed.dataset.says === "Cancel") return keep(null);
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    sayBusy(field);
+  }, true);
+
   /** @param {Field} field */
   const prepare = (field) => {
     for (const [was, label] of Object.entries(LABELS)) {
@@ -51,11 +112,14 @@
       found.dataset.says = label;
     }
     offerSending(field);
+    if (begun !== chatShown()) return void button(field, "Cancel")?.click();
     const row = field.closest(".message-row");
     if (row) row.dataset.editing = "";
     if (field.dataset.isPrepared) return;
     field.dataset.isPrepared = "";
     field.setAttribute("aria-label", window.text("Text of the message"));
+    // Gradio writes the message into it a moment after it is there.
+    requestAnimationFrame(() => restore(field));
     fit(field);
     field.focus({ preventScroll: true });
     field.setSelectionRange(0, 0);
@@ -72,7 +136,9 @@
     new MutationObserver(look).observe(chat, { childList: true, subtree: true });
   };
   document.addEventListener("input", (event) => {
-    if (event.target instanceof HTMLTextAreaElement && event.target.matches(FIELD)) fit(event.target);
+    if (!(event.target instanceof HTMLTextAreaElement) || !event.target.matches(FIELD)) return;
+    fit(event.target);
+    note(event.target);
   });
   document.addEventListener("keydown", (event) => {
     const field = event.target;
@@ -81,7 +147,9 @@
     if (!saves && event.key !== "Escape") return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    if (saves && isBusy()) return sayBusy(field);
     const row = field.closest(".message-row");
+    keep(null);
     if (saves && isOwn(field)) sendAnew(field);
     else button(field, saves ? "Save" : "Cancel")?.click();
     row?.focus({ preventScroll: true });

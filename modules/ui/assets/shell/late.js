@@ -66,8 +66,8 @@
   // ---- When something was entered.
   /** @param {EventTarget | null} target @param {boolean} [isChoice] */
   const note = (target, isChoice) => {
-    // What stands in no component of Gradio's.
-    if (!(target instanceof Element) || target.closest("[data-own]")) return;
+    // What stands in no component of Gradio's, and messages that are edited, which do not become the conversation.
+    if (!(target instanceof Element) || target.closest("[data-own], #chat")) return;
     const id = window.gradio_config?.components ? ownerOf(target) : null;
     if (id === null) return;
     entered.set(id, performance.now());
@@ -225,7 +225,9 @@
     const id = told ?? [...begun].findLast(([, { event }]) => event.id === number)?.[0];
     const asked = begun.get(id);
     if (asked && isSending(asked.event) && !asked.isStarted) sendSoon(asked.texts.get(idOf("box")) ?? "");
-    return fetched(input, id ? { ...options, body: JSON.stringify({ event_id: id, fn_index: number, ...rest }) } : options);
+    // Nothing of that kind is under way.
+    if (!id) return Response.json({ success: true });
+    return fetched(input, { ...options, body: JSON.stringify({ event_id: id, fn_index: number, ...rest }) });
   };
 
   // ---- A message goes to the chat that was chosen before it.
