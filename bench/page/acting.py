@@ -13,8 +13,8 @@ from bench.page.serving import Figure, Server
 from bench.page.visits import noting
 
 _SIZES: Final = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-# As `write_long_chat` begins it.
-_LONG_CHAT: Final = "A question."
+# As `write_long_chat` calls it.
+_LONG_CHAT: Final = "long"
 # How far above the end its reader is, in screens.
 _PLACES: Final = (0, 3, 1000)
 _PARAGRAPH: Final = "Words that fill a line or two of the page, and some more of them. " * 6
@@ -29,6 +29,12 @@ _GAP_MS: Final = 200
 _GAP: Final = """() => { const it = document.querySelector('#scroller');
   return it.scrollHeight - it.scrollTop - it.clientHeight; }"""
 _AT_END: Final = f"({_GAP})() <= 2"
+_UNTIL_STILL: Final = """() => new Promise((done) => {
+  const it = document.querySelector('#scroller');
+  let same = 0, last = -1;
+  const frame = () => { same = it.scrollTop === last ? same + 1 : 0; last = it.scrollTop; same > 9 ? done() : requestAnimationFrame(frame); };
+  frame();
+})"""
 _LISTED: Final = (
     "words => [...document.querySelectorAll('#past-chats .chat-row')].some(each => each.innerText.includes(words))"
 )
@@ -63,6 +69,8 @@ def _gap(page: Page, screens: int, words: str) -> float:
         page.locator("#scroller").hover()
         page.mouse.wheel(0, -screens * 800)
         page.wait_for_function(f"!({_AT_END})")
+        # What a wheel scrolls later would be the reader's doing.
+        page.evaluate(_UNTIL_STILL)
     page.fill("#box textarea", words)
     page.press("#box textarea", "Enter")
     page.wait_for_timeout(_GAP_MS)
@@ -110,12 +118,15 @@ def _opened(page: Page) -> float:
 
 
 def _losing(page: Page, server: Server) -> Iterator[Figure]:
-    """The network, which comes back, and then the server."""
+    """A server that says nothing for a while, as behind a network that is lost, and one that has ended."""
     page.evaluate("window.stays = true")
-    for is_lost, name in ((True, "told of a lost connection"), (False, "connection is back, without a reload")):
+    for act, sign, name in (
+        (server.process.suspend, _BANNER, "told of a lost connection"),
+        (server.process.resume, f"!{_BANNER}", "told that it is back, without a reload"),
+    ):
         began = time.monotonic()
-        page.context.set_offline(is_lost)
-        page.wait_for_function(_BANNER if is_lost else f"!{_BANNER}")
+        act()
+        page.wait_for_function(sign)
         yield Figure(name, time.monotonic() - began, "s", "≤ 3")
     if not page.evaluate("window.stays"):
         raise RuntimeError("the page was loaded again")

@@ -36,6 +36,8 @@ _PAGES: Final = {
     "Data": "data-tab",
     "About": "about-tab",
 }
+# Every section, and every page of the settings.
+PLACES: Final = (*(each for each in _SECTIONS if each != "Settings"), *_PAGES)
 
 expect.set_options(timeout=TIMEOUT_MS)
 

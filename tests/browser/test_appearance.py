@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import PLACES, ChatPage
 from tests.browser.contrast import faint, measured
 from tests.browser.pictures import FOLDER, differences, keep, taken
 from tests.browser.scenes import LOOKS, SCENES, SIZES, visit
@@ -37,6 +37,21 @@ async def test_everything_can_be_read(browser: Browser, filled: Site, look: str)
             found += await measured(scenes.page)
     kinds = {each["kind"] for each in found}
     assert kinds == {"text", "typed", "placeholder", "icon"}
+    assert len(found) > _LEAST_MEASURED
+    assert faint(found) == []
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_section_can_be_read(browser: Browser, filled: Site, look: str) -> None:
+    """Those besides the screens that are compared, too."""
+    found = []
+    async with visit(browser, filled, "desktop") as scenes:
+        await scenes.wear(look)
+        for place in PLACES:
+            await ChatPage(scenes.page).go_to(place)
+            await _open_all(scenes.page)
+            found += await measured(scenes.page)
     assert len(found) > _LEAST_MEASURED
     assert faint(found) == []
 

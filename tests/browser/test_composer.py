@@ -85,6 +85,7 @@ async def test_failure_stands_at_its_message(chat: ChatPage) -> None:
     await chat.write("fail")
     await expect(strip.get_by_role("button", name="Retry")).to_be_visible()
     await expect(chat.page.locator("#chat")).to_contain_text("ended unexpectedly")
+    await expect(chat.page.locator("#model-pill .pill-dot.failed")).to_be_visible()
     await expect(chat.notices).to_have_count(0)
     await chat.page.reload()
     await expect(chat.page.locator("#chat")).to_contain_text("ended unexpectedly")
@@ -112,6 +113,7 @@ async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser,
         await chat.write("slow 9000")
         await chat.growing()
         await chat.box.fill("What I was writing")
+        await page.evaluate("window.stays = true")
         banner = page.get_by_text("The server cannot be reached")
         # It keeps its connections, and says nothing any more.
         site.server.send_signal(signal.SIGSTOP)
@@ -123,6 +125,10 @@ async def test_server_that_is_gone_is_told_of_until_it_is_back(browser: Browser,
         await expect(chat.box).to_have_value("What I was writing")
         await chat.stop_button.click()
         await expect(chat.stop_button).to_have_count(0)
+        # It is as it was, without having been loaded anew.
+        assert await page.evaluate("window.stays")
+        await chat.say("echo: Still here")
+        await expect(chat.replies.last).to_have_text("Still here")
 
 
 async def test_files_are_told_of_before_they_are_sent(browser: Browser, tmp_path: Path) -> None:

@@ -20,6 +20,12 @@ _DESKTOP_DAILY: Final = [_SIZES[0], pytest.param(PHONE, id="phone", marks=pytest
 _TITLE: Final = "A long conversation"
 _AT_END: Final = """() => { const it = document.querySelector('#scroller');
   return it.scrollHeight > it.clientHeight && it.scrollHeight - it.scrollTop - it.clientHeight <= 2; }"""
+_UNTIL_STILL: Final = """() => new Promise((done) => {
+  const it = document.querySelector('#scroller');
+  let same = 0, last = -1;
+  const frame = () => { same = it.scrollTop === last ? same + 1 : 0; last = it.scrollTop; same > 9 ? done() : requestAnimationFrame(frame); };
+  frame();
+})"""
 _TWO_FRAMES: Final = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _PARAGRAPHS: Final = "\n\n".join(
     f"Paragraph {number}. " + "Words that fill a line or two. " * 9 for number in range(30)
@@ -104,6 +110,7 @@ async def test_enter_leaves_no_gap_wherever_the_reader_was(
                 await chat.page.locator("#scroller").hover()
                 await chat.page.mouse.wheel(0, -up)
                 await expect(_jump(chat)).to_be_visible()
+                await chat.page.evaluate(_UNTIL_STILL)
             asked = await chat.sent.count()
             await chat.write(words)
             await expect(chat.sent).to_have_count(asked + 1)

@@ -64,8 +64,10 @@
   const kept = () => JSON.parse(sessionStorage.getItem(STORE) ?? "{}");
   /** @param {{ index: number, text: string } | null} entry of the chat in which it was begun */
   const keep = (entry) => {
-    const { [begun]: _, ...others } = kept();
-    sessionStorage.setItem(STORE, JSON.stringify(entry ? { ...others, [begun]: entry } : others));
+    const all = kept();
+    delete all[begun];
+    if (entry) all[begun] = entry;
+    sessionStorage.setItem(STORE, JSON.stringify(all));
   };
   const bars = () => [...document.querySelectorAll("#chat .message-buttons")];
   /** @param {Element} field */

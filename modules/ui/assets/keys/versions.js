@@ -13,9 +13,17 @@
   acts.inspector = () => window.sides.toggle("inspector");
   acts.settings = () => window.sections.show("settings-tab");
   acts.model = () => pressFirst(["#model-pill button", "#model-pill"]);
+  // The section is shown a moment after it was asked for.
+  const FRAMES = 60;
+  /** @param {number} frames */
+  const focusBox = (frames) => {
+    const box = document.querySelector("#box textarea");
+    box?.focus();
+    if (document.activeElement !== box && frames) requestAnimationFrame(() => focusBox(frames - 1));
+  };
   acts.box = () => {
     window.sections.show("chat-tab");
-    document.querySelector("#box textarea")?.focus();
+    focusBox(FRAMES);
   };
 
   // ---- Versions of a reply: of the one that has the focus; with Alt, of the last one.
