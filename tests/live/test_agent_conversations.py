@@ -20,8 +20,8 @@ LONG: Final = 10
 # The first result is taken back after this turn.
 CLEARS: Final = 5
 SHARE: Final = 0.97
-# Those that change most in what they send again; each costs eight seconds of a processor.
-DAILY: Final = ("Claude Code", "OpenCode")
+# The one that changes most in what it sends again; each costs eight seconds of a processor.
+DAILY: Final = ("Claude Code",)
 TEMPLATE: Final = "Qwen-Qwen2.5-7B-Instruct"
 
 

@@ -1,6 +1,6 @@
 """Two tabs of the page and five API clients at once: every reply belongs to its own question, and none is lost.
 
-`PAGE_TURNS=300 pytest tests/live/test_page_side_by_side.py` has each of them ask three hundred times; it is twenty else.
+`PAGE_TURNS=300 pytest tests/live/test_page_side_by_side.py` has each of them ask three hundred times; it is ten else.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tests.live.page_server import SCRIPTED, SHORT_REPLIES, page_client, page_se
 from tests.live.server import LiveServer
 from tests.ui.wire import Tab, new_tab
 
-TURNS: Final = int(os.environ.get("PAGE_TURNS", "20"))
+TURNS: Final = int(os.environ.get("PAGE_TURNS", "10"))
 # Those of a real model take longer.
 REAL_TURNS: Final = max(2, TURNS // 5)
 TABS, CLIENTS = 2, 5
