@@ -12,6 +12,16 @@ from bench.page.visits import Visit, first_key, visit
 _KEY_GOAL: Final = "≤ 1.2"
 
 
+def first_key_figures(browser: Browser, servers: Mapping[str, Server], rounds: int, what: str) -> Iterator[Figure]:
+    """Of first visits to each server, in turn."""
+    keys: dict[str, list[float]] = {name: [] for name in servers}
+    for number in range(rounds):
+        for name, server in list(servers.items())[:: 1 if number % 2 else -1]:
+            keys[name].append(first_key(browser, server))
+    for name in servers:
+        yield Figure(f"first key accepted, {what}{name}", median(keys[name]), "s", _KEY_GOAL)
+
+
 def opening_figures(browser: Browser, servers: Mapping[str, Server], rounds: int, what: str) -> Iterator[Figure]:
     """Of each server, in turn, so that what disturbs the machine disturbs both."""
     keys: dict[str, list[float]] = {name: [] for name in servers}

@@ -32,25 +32,6 @@ def streaming_figures(browser: Browser, server: Server) -> Iterator[Figure]:
             yield from _streaming(page, server, rate)
 
 
-def memory_figures(browser: Browser, server: Server, replies: int) -> Iterator[Figure]:
-    """Before and after so many short replies in one chat, everything that can be given back given back."""
-    with noting(browser) as page:
-        page.goto(server.url)
-        page.wait_for_selector("#box textarea")
-        _say(page, 3)
-        before, held = _held(page), server.megabytes
-        _say(page, replies)
-        after = _held(page)
-        yield Figure("heap of the tab, before", before["JSHeapUsedSize"] / 1e6, "MB", "—")
-        yield Figure(f"heap of the tab, after {replies} replies", after["JSHeapUsedSize"] / 1e6, "MB", "—")
-        yield Figure("elements of the tab, before", before["Nodes"], "", "—")
-        yield Figure(f"elements of the tab, after {replies} replies", after["Nodes"], "", "—")
-        yield Figure("listeners of the tab, before", before["JSEventListeners"], "", "—")
-        yield Figure(f"listeners of the tab, after {replies} replies", after["JSEventListeners"], "", "—")
-        yield Figure("server, before", held, "MB", "—")
-        yield Figure(f"server, after {replies} replies", server.megabytes, "MB", "—")
-
-
 def _idle(browser: Browser, page: Page, server: Server) -> Iterator[Figure]:
     """With the page open and nobody doing anything."""
     page.wait_for_timeout(3000)
@@ -82,28 +63,6 @@ def _streaming(page: Page, server: Server, rate: int) -> Iterator[Figure]:
     yield Figure(f"frames, 95th percentile, at {rate} tokens/s", gaps[int(len(gaps) * 0.95)], "ms", "responsive")
     yield Figure(f"tasks over 50 ms, at {rate} tokens/s", len(tasks), "", "0" if rate == min(_SHARE_GOALS) else "—")
     yield Figure(f"longest task, at {rate} tokens/s", max(tasks, default=0), "ms", "≤ 50; 0: none over 50")
-
-
-def _say(page: Page, times: int) -> None:
-    for number in range(times):
-        page.fill("#box textarea", f"echo: reply {number} with a few words")
-        page.keyboard.press("Enter")
-        page.wait_for_function(
-            "words => [...document.querySelectorAll('#chat .bot-row')].at(-1)?.innerText.includes(words)",
-            arg=f"reply {number} with",
-            timeout=30_000,
-        )
-        page.wait_for_selector("#box .submit-button", timeout=30_000)
-
-
-def _held(page: Page) -> dict[str, float]:
-    tools = page.context.new_cdp_session(page)
-    for _ in range(2):
-        tools.send("HeapProfiler.collectGarbage")
-    tools.send("Performance.enable")
-    answer: dict[str, Any] = tools.send("Performance.getMetrics")
-    tools.detach()
-    return {each["name"]: each["value"] for each in answer["metrics"]}
 
 
 def _renderers(browser: Browser) -> float:
