@@ -56,7 +56,8 @@ class ChatListHandlers:
             tab = await (self._screen.new_tab(settings) if new else self._screen.first_tab(settings, place))
         async with aclosing(self._screen.latest(choice, self._opened(tab, settings))) as steps:
             async for shown in steps:
-                yield shown
+                # The menu was sent with the page.
+                yield {each: value for each, value in shown.items() if each is not self._screen.uses.persona}
 
     async def open(self, entered: Entered, event: gr.EventData) -> AsyncGenerator[Shown, None]:
         """A chat of the list, or with an empty id a new one."""

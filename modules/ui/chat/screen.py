@@ -11,7 +11,7 @@ from gradio.components import Component
 from gradio.components.chatbot import Message as ChatMessage
 
 from modules.chat.session import session
-from modules.chat.session.uses import with_uses
+from modules.chat.session.uses import uses_of, with_uses
 from modules.errors import BadRequest, ServiceError
 from modules.library.chats.histories import Place
 from modules.library.chats.history import Attachment, ChatTurn, History, last_model
@@ -80,6 +80,13 @@ class ChatScreen:
         last = await asyncio.to_thread(self._page.runtime.library.histories.last, place)
         tab = ChatTab(place=place, chat=last or "")
         return tab if last and await self._is_there(tab) else await self.new_tab(settings)
+
+    async def first_persona(self, settings: Settings) -> str:
+        """Of the chat that a page opens with; empty where it has none, or personas are not seen."""
+        if settings.multi_user or Mode(settings.mode) is Mode.INSTRUCT:
+            return ""
+        tab = await self.first_tab(settings)
+        return uses_of(await self.history(tab, settings)).persona
 
     async def _is_there(self, tab: ChatTab) -> bool:
         try:

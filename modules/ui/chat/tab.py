@@ -118,7 +118,7 @@ class _Wiring:
                 [current_page().load],
                 self._list.first,
                 [middle.choices, middle.place],
-                outputs,
+                [each for each in outputs if each is not self._screen.uses.persona],
                 js=_KEPT_PLACE,
                 **_QUIET,
             ),
@@ -220,6 +220,10 @@ class _Wiring:
         settings = self._page.settings
         shown = merged(self._page.inputs.shown(settings), await self._choices(settings))
         del shown[self._tool_parts.chosen]
+        persona = await self._screen.first_persona(settings)
+        if persona:
+            names = await asyncio.to_thread(self._page.runtime.library.users.names)
+            shown[self._right.user] = gr.Dropdown(choices=_with(names, persona), value=persona, visible=True)
         return shown
 
     async def _tools(self) -> gr.CheckboxGroup:

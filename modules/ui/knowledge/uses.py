@@ -48,12 +48,12 @@ class ShownUses:
 
     def __init__(self, page: Page, parts: UsesParts, persona: gr.Dropdown) -> None:
         self._page = page
-        self._persona = persona
+        self.persona = persona
         self.parts = parts
 
     @property
     def outputs(self) -> list[Component]:
-        return [*self.parts.outputs, self._persona]
+        return [*self.parts.outputs, self.persona]
 
     async def of(self, history: History, *, is_kept: bool) -> dict[Component, Any]:
         uses = uses_of(history)
@@ -62,7 +62,7 @@ class ShownUses:
             return shown
         names = await asyncio.to_thread(self._page.runtime.library.users.names)
         names = names if uses.persona in names else [uses.persona, *names]
-        return {**shown, self._persona: gr.Dropdown(choices=names, value=uses.persona)}
+        return {**shown, self.persona: gr.Dropdown(choices=names, value=uses.persona)}
 
     async def of_new(self) -> dict[Component, Any]:
         return await self._shown(inherited_uses(self._page.settings, is_kept=True), is_kept=True)
