@@ -203,7 +203,7 @@ class Usage:
     has_prediction: bool = False
     shared_tokens: int = 0
     moved_tokens: int = 0
-    prompt_steps: int = 0
+    prompt_steps: int = field(default=0, compare=False)
     queue_ms: float = field(default=0.0, compare=False)
     prefill_ms: float = field(default=0.0, compare=False)
     decode_ms: float = field(default=0.0, compare=False)
