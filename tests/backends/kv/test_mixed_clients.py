@@ -23,7 +23,7 @@ SHARED: Final = 800
 
 @dataclass(slots=True)
 class Visit:
-    """A request: when it came, in all that was computed until then, and what was being read before it."""
+    """A request: when it came, in prompt tokens read until then, and what was being read before it."""
 
     play: Play
     arrived: int
@@ -79,7 +79,7 @@ KINDS: Final = (short, short, short, short, long, long, form, form, tools, tools
 
 @dataclass(slots=True)
 class Day:
-    """What happened until now. `gaps` of each stream are in milliseconds; `waits` are what was computed for others and
+    """What happened until now. `gaps` of each stream are in milliseconds; `waits` are what was read for others and
     itself before its first token, by what it might have been."""
 
     model: CacheModel
@@ -93,6 +93,7 @@ class Day:
     now: float = 0.0
     jobs: int = 0
     said: int = 0
+    read: int = 0
     steps: int = 0
 
     def step(self) -> None:
@@ -111,6 +112,7 @@ class Day:
         milliseconds = cost(plan)
         self.now += milliseconds
         self.steps += 1
+        self.read += plan.read
         self.budget.learn(seconds=milliseconds / 1e3, decoded=plan.decoded, read=plan.read)
         if not plan.read:
             self.plain.append(milliseconds)
@@ -123,7 +125,7 @@ class Day:
         older = sum(play.slot.pending for play in self.model.plays.values() if not play.slot.is_decoding)
         play = self.model.add(self.jobs, prompt, length)
         self.jobs += 1
-        client.visit = Visit(play, self.model.computed_tokens, len(prompt), older, leaves=patience)
+        client.visit = Visit(play, self.read, len(prompt), older, leaves=patience)
 
     def _look_at(self, client: Client, visit: Visit, before: dict[int, int], streaming: list[int]) -> None:
         job_id = visit.play.slot.job_id
@@ -146,7 +148,7 @@ class Day:
         slot = visit.play.slot
         # Prompts that were there before, whole, and as much as others may have read of theirs beside.
         fair = (OLDEST_SHARE + 1) * (visit.prompt + visit.older)
-        self.waits.append((self.model.computed_tokens - visit.arrived) / fair)
+        self.waits.append((self.read - visit.arrived) / fair)
         if client.ask is tools and client.asked > 1 and len(slot.tokens) > SHARED + 400:
             self.again.append((slot.prompt_length - slot.cached) / 300)
 
