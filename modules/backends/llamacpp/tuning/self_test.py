@@ -39,7 +39,7 @@ class SelfTest:
         self._params_of = params_of
         self._threads = threads
         self._reasons: list[str] = []
-        self._is_complete = True
+        self._skipped: list[str] = []
         self._read_seconds = 0.0
         self._write_seconds = 0.0
 
@@ -65,8 +65,12 @@ class SelfTest:
             threads = self._fewer_threads(chosen, questions.threads)
             threads_batch = self._more_threads(chosen, questions.threads_batch)
         report(1.0)
+        if self._skipped:
+            self._reasons.append(
+                f"not measured, which takes longer than {QUESTION_SECONDS:.0f} s: {', '.join(self._skipped)}"
+            )
         reasons = "; ".join(self._reasons)
-        return TunedChoice(flash, ubatch, threads, threads_batch, reasons, is_complete=self._is_complete)
+        return TunedChoice(flash, ubatch, threads, threads_batch, reasons, is_complete=not self._skipped)
 
     def _opened(self, opened: ExitStack, options: LlamaCppOptions) -> Trial:
         trial = Trial(self._model, self._params_of(options), CELLS)
@@ -155,8 +159,7 @@ class SelfTest:
     def _has_time(self, what: str, seconds: float) -> bool:
         if seconds <= QUESTION_SECONDS:
             return True
-        self._is_complete = False
-        self._reasons.append(f"{what} not measured, which would take {seconds:.0f} s")
+        self._skipped.append(what)
         return False
 
 
