@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.ui.served import ServedPage, served_page
-from tests.ui.wire import Tab, new_tab
+from tests.ui.wire import SECONDS, Tab, new_tab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -68,6 +68,44 @@ async def test_stop_ends_the_reply_within_a_token(page: ServedPage) -> None:
         assert reply.startswith(ALPHABET[:6])
         assert len(reply) <= shown + LATE_WORDS
         assert await tab.ask("echo: next") == "next"
+
+
+async def test_stop_shows_the_rest_of_a_reply_that_is_paced(page: ServedPage) -> None:
+    """Also when the model has finished long before; and a reply that goes on with another one shows that at once."""
+    async with new_tab(page.http) as tab:
+        await tab.act("new-chat", "click")
+        pace = tab.labelled("Max tokens/s (pace)")
+        tab.values[pace] = 1
+        event = await tab.say("echo: " + "word " * 400)
+        await tab.until("wor")
+        await _until_over(page, tab)
+        assert len(tab.live_words) < 1000
+        await tab.act("box", "stop")
+        await tab.over(event)
+        assert tab.words[1].count("word") == 400
+        assert '"stopped"' not in tab.value("bridge")
+        event = await tab.begin("continue", "click")
+        await tab.until("word word word")
+        await tab.act("box", "stop")
+        await tab.over(event)
+        assert tab.words[1].count("word") >= 400
+        tab.values[pace] = 0
+        assert await tab.ask("echo: next") == "next"
+
+
+async def test_stop_ends_what_is_written_as_the_user(page: ServedPage) -> None:
+    async with new_tab(page.http) as tab:
+        await tab.act("new-chat", "click")
+        event = await tab.begin("impersonate", "click", box={"text": "slow 500", "files": []})
+        while "abc" not in tab.value("box")["text"]:
+            await tab.changed()
+        assert tab.looks("box")["stop_btn"] is True
+        await tab.act("box", "stop")
+        await tab.over(event)
+        assert event.error is None
+        assert len(tab.value("box")["text"]) < 250
+        looks = tab.looks("box")
+        assert (looks["stop_btn"], looks["submit_btn"]) == (False, True)
 
 
 async def test_stop_ends_nobody_else_s_reply(page: ServedPage) -> None:
@@ -151,6 +189,15 @@ async def test_a_full_queue_is_told_and_the_message_is_kept(page: ServedPage) ->
             await tab.act("box", "stop")
         await asyncio.gather(third.over(waiting[0]), fourth.over(waiting[1]))
         assert [third.words[-1], fourth.words[-1]] == ["waited", "waited"]
+
+
+async def _until_over(page: ServedPage, tab: Tab) -> None:
+    """Until the model has said all of the reply, and the chat is kept with it."""
+    chat = json.loads(tab.value("past-chats"))["chat"]
+    file = next(path for path in _chats(page.folder) if path.stem == chat)
+    async with asyncio.timeout(SECONDS):
+        while '"stop"' not in file.read_text("utf-8"):
+            await tab.changed()
 
 
 def _chats(folder: Path) -> list[Path]:

@@ -50,6 +50,10 @@ class Tab:
         """By the id that its element has on the page."""
         return int(self._by_name[name])
 
+    def labelled(self, label: str) -> int:
+        (found,) = (number for number, each in self.at_first.items() if each["props"].get("label") == label)
+        return int(found)
+
     def value(self, name: str) -> Any:
         return self.values[self.component(name)]
 
@@ -91,7 +95,7 @@ class Tab:
     async def over(self, event: Event) -> Event:
         async with asyncio.timeout(SECONDS):
             while not event.is_over:
-                await self._changed()
+                await self.changed()
         return event
 
     async def begin(self, name: str, event: str, *, event_data: Any = None, **values: Any) -> Event:
@@ -141,18 +145,23 @@ class Tab:
         """Waits for that component to show `words`."""
         async with asyncio.timeout(SECONDS):
             while words not in json.dumps(self.value(name)):
-                await self._changed()
+                await self.changed()
 
     async def until_words(self, *words: str) -> None:
         """Waits for the conversation to be these messages."""
         async with asyncio.timeout(SECONDS):
             while self.words != list(words):
-                await self._changed()
+                await self.changed()
 
     async def until_idle(self) -> None:
         """Waits for all events of the tab to be over."""
         for event in list(self._open.values()):
             await self.over(event)
+
+    def looks(self, name: str) -> Mapping[str, Any]:
+        """What is known of the component besides its value."""
+        props: Mapping[str, Any] = self.components[self.component(name)]["props"]
+        return props
 
     @property
     def words(self) -> list[str]:
@@ -175,7 +184,8 @@ class Tab:
     def _is_state(self, number: int) -> bool:
         return bool(self.components[number]["type"] == "state")
 
-    async def _changed(self) -> None:
+    async def changed(self) -> None:
+        """Waits for the page to be told something."""
         self._news.clear()
         await self._news.wait()
 

@@ -13,12 +13,14 @@ class ChatSwitches(InOrder):
     """The order in which a browser tab's events chose a chat to show. All events of the tab share one object, so an
     older event that is still running learns that its result must not be shown any more.
 
-    `pending` finds the chat that the latest event leads to, until the page shows it."""
+    `pending` finds the chat that the latest event leads to, until the page shows it. `impersonator` is the owner of the
+    words that are being written in place of the tab's user, empty for none."""
 
     def __init__(self) -> None:
         super().__init__()
         self._latest = 0
         self.pending: Pending | None = None
+        self.impersonator = ""
 
     @property
     def opening(self) -> "ChatSwitch":

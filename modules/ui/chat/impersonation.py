@@ -13,10 +13,12 @@ from modules.chat.session import session
 from modules.errors import ServiceError
 from modules.events import Content
 from modules.requests import CompletionRequest, Limits
+from modules.ui.chat.choices import ChatSwitches
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.screen import ChatScreen
 from modules.ui.page.page import Page, failure
 from modules.ui.replies.requests import chat_request, sampling, user_of
+from modules.ui.replies.tab_state import ChatTab
 
 # A message that a user would write; what is longer is the model answering itself.
 _MAX_TOKENS: Final = 300
@@ -29,21 +31,35 @@ class Impersonation:
         self._screen = screen
 
     async def write(self, entered: Mapping[Component, Any]) -> AsyncGenerator[object, None]:
-        """What is in the box already is the beginning; yields the box as it fills."""
+        """What is in the box already is the beginning; yields the box as it fills. Another chat that is chosen ends it."""
+        choices = entered[self._middle.choices]
+        assert isinstance(choices, ChatSwitches)
+        choice, owner = choices.current, f"page:impersonate:{secrets.token_hex(4)}"
+        begun = str((entered[self._middle.composer.box] or {}).get("text") or "")
+        # What yields nothing at all would leave the box without a value.
+        yield gr.MultimodalTextbox(value={"text": begun, "files": []}, stop_btn=True, submit_btn=False)
+        choices.impersonator = owner
+        failed = None
         try:
-            begun = str((entered[self._middle.composer.box] or {}).get("text") or "")
-            # What yields nothing at all would leave the box without a value.
-            yield gr.MultimodalTextbox(value={"text": begun, "files": []})
-            request = await self._request(entered, begun)
             words = begun
-            owner = f"page:impersonate:{secrets.token_hex(4)}"
+            request = await self._request(entered, begun)
             async with aclosing(self._page.runtime.chat.complete(request, owner=owner)) as events:
                 async for event in events:
+                    if not choice.is_latest:
+                        break
                     if isinstance(event, Content):
                         words += event.text
                         yield gr.MultimodalTextbox(value={"text": words.lstrip(), "files": []})
         except ServiceError as error:
-            raise failure(error.message) from None
+            failed = failure(error.message)
+        finally:
+            choices.impersonator = ""
+        if choice.is_latest:
+            tab = choices.now(self._middle.tab, entered[self._middle.tab])
+            is_running = isinstance(tab, ChatTab) and self._page.active_replies.running(tab) is not None
+            yield gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running)
+        if failed is not None:
+            raise failed
 
     async def _request(self, entered: Mapping[Component, Any], begun: str) -> CompletionRequest:
         """The conversation as the model reads it, cut where the user's words would begin."""

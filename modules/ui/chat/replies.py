@@ -23,7 +23,7 @@ from modules.library.chats.history import Attachment, History, Side, last_model
 from modules.library.knowledge.passages import token_estimate
 from modules.requests import ChatRequest
 from modules.settings.values import Settings
-from modules.ui.chat.choices import ChatSwitch, Pending
+from modules.ui.chat.choices import ChatSwitch, ChatSwitches, Pending
 from modules.ui.chat.layout.conversation import ConversationParts
 from modules.ui.chat.model import ModelGate
 from modules.ui.chat.screen import ChatScreen, OtherChatOpens, Shown, merged
@@ -35,9 +35,8 @@ from modules.ui.replies.draft import ReplyDraft, divided
 from modules.ui.replies.figures import live_text
 from modules.ui.replies.marks import ChangedElsewhere
 from modules.ui.replies.requests import chat_request, user_of
-from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply, timestamp
+from modules.ui.replies.running import RunningReply, timestamp
 from modules.ui.replies.tab_state import ChatTab
-from modules.ui.replies.throttle import ReplyPacer
 from modules.ui.replies.versions import RunningVersions
 from modules.ui.shell.internals import sent_data
 
@@ -46,8 +45,6 @@ Entered = Mapping[Component, Any]
 _APPROVALS: Final = dict(zip(APPROVALS, (Approval.ONCE, Approval.ALWAYS, Approval.REJECT), strict=True))
 # Each becomes part of the prompt.
 _MAX_FILES: Final = 20
-# Only for the pace of showing a saved reply; nothing is counted with it.
-_LETTERS_PER_TOKEN: Final = 4
 _NOTHING_TO_CONTINUE: Final = "There is no reply to continue yet."
 # Of a text, so much is tokenized to know how many tokens all of it has.
 _SAMPLE: Final = 2_000
@@ -113,6 +110,13 @@ class ReplyHandlers:
     async def stop(self, tab: ChatTab) -> None:
         self._page.active_replies.stop(tab)
 
+    async def stop_writing(self, tab: ChatTab, choices: ChatSwitches) -> None:
+        """What is written in the user's place, or else the reply."""
+        if choices.impersonator:
+            self._page.runtime.work.stop(choices.impersonator)
+        else:
+            await self.stop(tab)
+
     async def decide(self, tab: ChatTab, event: gr.SelectData) -> None:
         """The user's word about a call that waits."""
         reply = self._page.active_replies.running(tab)
@@ -130,8 +134,8 @@ class ReplyHandlers:
             return
         shown = await self._screen.shown(tab, reply.history, is_running=True)
         yield merged(shown, await self._screen.listed(tab, settings))
-        rate = settings.max_tokens_second
-        async with aclosing(_paced(reply, rate) if rate else reply.frames()) as frames:
+        active, rate = self._page.active_replies, settings.max_tokens_second
+        async with aclosing(active.paced(tab, reply, rate) if rate else reply.frames()) as frames:
             told = 0.0
             async for draft in frames:
                 if settings.stream or draft.calls:
@@ -367,20 +371,6 @@ def _is_changed(tab: ChatTab, history: History) -> bool:
     except ChangedElsewhere:
         return True
     return False
-
-
-async def _paced(reply: RunningReply, rate: float) -> AsyncGenerator[ReplyDraft, None]:
-    """The draft a few times a second, its words no faster than `rate` tokens a second, until all has been shown or the
-    reply is stopped."""
-    pace, shown = ReplyPacer(rate), ""
-    while not (reply.is_stopped or (reply.is_over and len(shown) == len(reply.draft.content))):
-        words = reply.draft.content
-        shown = pace.passed(words, max(1, len(words) // _LETTERS_PER_TOKEN))
-        yield replace(reply.draft, content=shown)
-        await asyncio.sleep(1 / FRAMES_A_SECOND)
-    async with aclosing(reply.frames()) as rest:
-        async for draft in rest:
-            yield draft
 
 
 async def _attached(files: Sequence[object]) -> list[Attachment]:

@@ -124,7 +124,7 @@ class _Wiring:
             ),
         ]
         middle.composer.impersonate.click(impersonation.write, entered, [middle.composer.box], **_QUIET)
-        middle.composer.box.stop(replies.stop, [middle.tab], None, **_QUIET)
+        middle.composer.box.stop(replies.stop_writing, [middle.tab, middle.choices], None, **_QUIET)
         middle.live.option_select(replies.decide, [middle.tab], None, **_QUIET)
         return following
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Coroutine, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -22,6 +23,7 @@ from modules.ui.replies.draft import ReplyDraft
 from modules.ui.replies.list_changes import ListChanges
 from modules.ui.replies.running import Keep, RunningReply
 from modules.ui.replies.tab_state import ChatTab
+from modules.ui.replies.throttle import paced_drafts
 from modules.ui.replies.versions import FurtherVersion, RunningVersions
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class ActiveReplies:
         self._loop = ToolLoop(runtime.chat, tools, runtime.work)
         self._replies: dict[tuple[Place, str], RunningReply | RunningVersions] = {}
         self._tasks: dict[tuple[Place, str], asyncio.Task[None]] = {}
+        self._paced: list[tuple[tuple[Place, str], RunningReply]] = []
         self._afterwards: list[Afterwards] = []
         self._later: set[asyncio.Task[None]] = set()
         self.asked = AskedRequests()
@@ -166,9 +169,24 @@ class ActiveReplies:
 
         return keep
 
+    async def paced(self, tab: ChatTab, reply: RunningReply, rate: float) -> AsyncGenerator[ReplyDraft, None]:
+        """The reply, shown more slowly than it comes: what it has said when it is stopped, maybe long after its end, is
+        shown at once."""
+        shown = tab.key, reply
+        self._paced.append(shown)
+        try:
+            async with aclosing(paced_drafts(reply, rate)) as drafts:
+                async for draft in drafts:
+                    yield draft
+        finally:
+            self._paced.remove(shown)
+
     def stop(self, tab: ChatTab) -> None:
-        """End the tab's reply after what it has said; nobody else's is touched."""
+        """End the tab's reply after what it has said, and show all of that; nobody else's is touched."""
         reply = self._replies.get(tab.key)
+        for key, each in self._paced:
+            if key == tab.key:
+                each.is_shown_at_once = True
         if reply is not None:
             reply.is_stopped = True
         if reply is not None and not reply.has_begun:

@@ -37,7 +37,7 @@ def timestamp() -> str:
 
 class RunningReply:
     """`base` is the conversation whose last row gets the reply. `keep` stores a conversation; it is called about once a
-    second while the reply comes, and at its end."""
+    second while the reply comes, and at its end. `is_shown_at_once` says that no pace holds back what there is of it."""
 
     def __init__(self, base: History, begun_with: ReplyDraft, keep: Keep) -> None:
         self._base = base
@@ -51,6 +51,7 @@ class RunningReply:
         self.is_done = False
         self.is_over = False
         self.is_stopped = False
+        self.is_shown_at_once = False
 
     @property
     def draft(self) -> ReplyDraft:
@@ -60,6 +61,12 @@ class RunningReply:
     def has_begun(self) -> bool:
         """Whether the model has given a sign of life."""
         return bool(self.draft.model) and self.draft is not self._begun_with
+
+    @property
+    def known_words(self) -> int:
+        """How many letters of the draft's words it began with."""
+        known = self._begun_with.content
+        return len(known) if self.draft.content.startswith(known) else 0
 
     @property
     def probabilities(self) -> str:

@@ -1,7 +1,17 @@
 """Replies no faster than one wants to read them."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final
+
+from modules.ui.replies.draft import ReplyDraft
+from modules.ui.replies.running import FRAMES_A_SECOND, RunningReply
+
+# Only for the pace; nothing is counted with it.
+_LETTERS_PER_TOKEN: Final = 4
 
 
 class ReplyPacer:
@@ -25,3 +35,17 @@ class ReplyPacer:
         allowed = 1 + (self._clock() - self._begun) * self._rate
         self._length = max(self._length, round(len(words) * min(1.0, allowed / tokens)))
         return words[: self._length]
+
+
+async def paced_drafts(reply: RunningReply, rate: float) -> AsyncGenerator[ReplyDraft, None]:
+    """As `reply.frames`, its words no faster than `rate` tokens a second, until all has been shown or the reply is to be
+    shown at once. The words that it goes on with are there at once."""
+    pace, shown = ReplyPacer(rate), 0
+    while not (reply.is_stopped or reply.is_shown_at_once or (reply.is_over and shown == len(reply.draft.content))):
+        words, known = reply.draft.content, reply.known_words
+        shown = known + len(pace.passed(words[known:], max(1, (len(words) - known) // _LETTERS_PER_TOKEN)))
+        yield replace(reply.draft, content=words[:shown])
+        await asyncio.sleep(1 / FRAMES_A_SECOND)
+    async with aclosing(reply.frames()) as rest:
+        async for draft in rest:
+            yield draft
