@@ -29,6 +29,12 @@ _GAP_MS: Final = 200
 _GAP: Final = """() => { const it = document.querySelector('#scroller');
   return it.scrollHeight - it.scrollTop - it.clientHeight; }"""
 _AT_END: Final = f"({_GAP})() <= 2"
+# What is seen: between two frames there may be messages that nobody has seen yet.
+_PAINTED_GAP: Final = f"""() => new Promise((done) => requestAnimationFrame(() => {{
+  const {{ port1, port2 }} = new MessageChannel();
+  port1.onmessage = () => done(({_GAP})());
+  port2.postMessage(0);
+}}))"""
 _UNTIL_STILL: Final = """() => new Promise((done) => {
   const it = document.querySelector('#scroller');
   let same = 0, last = -1;
@@ -74,7 +80,7 @@ def _gap(page: Page, screens: int, words: str) -> float:
     page.fill("#box textarea", words)
     page.press("#box textarea", "Enter")
     page.wait_for_timeout(_GAP_MS)
-    gap = float(page.evaluate(_GAP))
+    gap = float(page.evaluate(_PAINTED_GAP))
     page.wait_for_selector("#box .submit-button", timeout=30_000)
     page.wait_for_function("!document.querySelector('#live .message-row')")
     return gap
