@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -75,6 +76,30 @@ async def test_chats_are_opened_from_the_list(chat: ChatPage) -> None:
     await expect(chat.replies).to_have_text("First of two")
     await chat.open("Second of two")
     await expect(chat.replies).to_have_text("Second of two")
+
+
+async def test_chats_leave_as_files_and_come_back(chat: ChatPage, tmp_path: Path) -> None:
+    await chat.say("echo: Words to take along")
+    for kind, ending in (("Markdown (.md)", ".md"), ("JSON (.json)", ".json")):
+        async with chat.page.expect_download() as leaving:
+            await chat.do("Export", kind)
+        file = await leaving.value
+        assert Path(file.suggested_filename).suffix == ending
+        assert "Words to take along" in (await file.path()).read_text("utf-8")
+    more = chat.page.get_by_role("button", name="More for chats")
+    await more.click()
+    async with chat.page.expect_download() as leaving:
+        await chat.page.get_by_role("menuitem", name="Export all chats").click()
+    await (await leaving.value).save_as(tmp_path / "chats.zip")
+    mine = chat.chats.filter(has_text="Words to take along")
+    await chat.do("Delete")
+    await expect(mine).to_have_count(0)
+    await more.click()
+    async with chat.page.expect_file_chooser() as choosing:
+        await chat.page.get_by_role("menuitem", name="Import chats").click()
+    await (await choosing.value).set_files(tmp_path / "chats.zip")
+    await mine.first.click()
+    await expect(chat.replies).to_have_text("Words to take along")
 
 
 async def test_chat_is_renamed_where_its_name_stands(chat: ChatPage) -> None:
