@@ -8,6 +8,10 @@
   let follows = true;
   let asked = false;
   let last = { top: 0, end: 0 };
+  // What a reader scrolls by. What it moves may come a moment later.
+  const GESTURES = ["wheel", "touchmove", "pointerdown", "keydown"];
+  const GESTURE_MS = 1000;
+  let gestured = -Infinity;
 
   /** @param {Element} scroller */
   const endOf = (scroller) => scroller.scrollHeight - scroller.clientHeight;
@@ -17,9 +21,9 @@
   const note = (scroller) => {
     last = { top: scroller.scrollTop, end: endOf(scroller) };
     scroller.toggleAttribute("data-away", !follows && gap(scroller) > NEAR);
+    scroller.toggleAttribute("data-follows", follows);
   };
   const settle = () => {
-    asked = false;
     const scroller = byId("scroller");
     if (!scroller) return;
     if (follows && !document.querySelector("#chat .edit-textarea")) scroller.scrollTop = scroller.scrollHeight;
@@ -28,18 +32,25 @@
   const settleSoon = () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(settle);
+    requestAnimationFrame(() => {
+      asked = false;
+      settle();
+    });
   };
   const follow = () => {
     follows = true;
+    gestured = -Infinity;
     settleSoon();
   };
   // Messages get their true height when they come into view, and the box below is lower once its lines are sent, which
-  // moves the end without anybody having scrolled: only what goes up further than the end does is the reader's doing.
+  // moves the end without anybody having scrolled: only what goes up further than the end does is the reader's doing. A
+  // reply that ends moves from one component to the other: the end goes up and down again before this is told of it, so
+  // that while something changes a gesture is needed, too.
   /** @param {Element} scroller */
   const scrolled = (scroller) => {
     const up = last.top - scroller.scrollTop;
-    if (up > Math.max(0, last.end - endOf(scroller)) + 1) follows = false;
+    const isReaders = !asked || performance.now() - gestured < GESTURE_MS;
+    if (up > Math.max(0, last.end - endOf(scroller)) + 1) follows &&= !isReaders;
     else if (gap(scroller) < NEAR) follows = true;
     note(scroller);
   };
@@ -48,7 +59,9 @@
     const chat = byId("chat");
     if (!scroller || !chat) return void setTimeout(watch, 50);
     scroller.addEventListener("scroll", () => scrolled(scroller), { passive: true });
-    const grown = new ResizeObserver(settleSoon);
+    for (const each of GESTURES) scroller.addEventListener(each, () => { gestured = performance.now(); }, { passive: true });
+    // Before the frame is painted: none shows the new height at the old place.
+    const grown = new ResizeObserver(settle);
     for (const each of [scroller, ...scroller.children]) grown.observe(each);
     new MutationObserver(settleSoon).observe(chat, { childList: true, subtree: true });
   };
