@@ -127,6 +127,17 @@ async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, 
             assert not re.search(r"\d{4}|\d,\d{3}\.\d", await pace.inner_text())
 
 
+# Gradio's Markdown compares what it shows with what it has shown by a list of five values.
+_COUNT_LOOKS: Final = """() => {
+  const whole = JSON.stringify;
+  window.looks = 0;
+  JSON.stringify = (value, ...more) => {
+    if (Array.isArray(value) && value.length === 5) window.looks += 1;
+    return whole(value, ...more);
+  };
+}"""
+
+
 async def edit(chat: ChatPage, number: int, text: str) -> None:
     """A reply, by its number."""
     row = chat.page.locator("#chat .bot-row").nth(number)
@@ -226,3 +237,8 @@ async def test_the_tree_of_a_long_chat_is_folded_and_leads_to_its_messages(chat:
     await nodes.filter(has_text="Question 17").first.click()
     await expect(chat.sent.filter(has_text="Question 17").first).to_be_in_viewport()
     await chat.inspect("Chat")
+    await chat.page.evaluate(_COUNT_LOOKS)
+    await chat.say("echo: and on")
+    await expect(chat.replies.last).to_have_text("and on")
+    # Not at each of the 500 that are there, whenever something is added to them.
+    assert await chat.page.evaluate("window.looks") < 100

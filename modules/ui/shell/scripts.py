@@ -52,6 +52,20 @@ _START: Final = """
     of: (root) => nodes.get(root) ?? nodes.set(root, collect(root, new Map())).get(root),
     forget: () => { nodes = new WeakMap(); },
   };
+  // What is as it was stays the same object: whoever shows it has nothing to do then. Of each owner its list before.
+  const keeping = (isSame, before = new WeakMap()) => (owner, list) => {
+    const had = before.get(owner) ?? [];
+    const kept = list?.map((each, place) => place in had && isSame(had[place], each) ? had[place] : each);
+    const now = kept?.length === had.length && kept.every((each, place) => each === had[place]) ? had : kept ?? list;
+    before.set(owner, now ?? []);
+    return now;
+  };
+  const traits = ({ content, ...others }) => JSON.stringify(typeof content === "string" ? others : { content, ...others });
+  const isEqual = (one, other) => (typeof one.content !== "string" || one.content === other.content) && traits(one) === traits(other);
+  window.gradioKept = {
+    messages: keeping(isEqual),
+    groups: keeping((one, other) => one.length === other.length && one.every((each, place) => each === other[place])),
+  };
   const isAble = HTMLScriptElement.supports?.("importmap") ?? false;
   const ready = isAble ? begin().then(() => "gradio/" + ENTRY, () => assets + ENTRY) : Promise.resolve(assets + ENTRY);
   ready.then(async (entry) => { await parsed; await import(entry); });
@@ -88,6 +102,18 @@ CHANGES: Final = (
         "n=Z(this.root,e);return!t&&!n?null:t?await t()",
         "n=t?null:Z(this.root,e);return!t&&!n?null:t?await t()",
         "looks through the whole page for what is then not used",
+    ),
+    Change(
+        "Index-XJ",
+        "i=n(()=>we(r.props.value,r.shared.root))",
+        "i=n(()=>gradioKept.messages(r,we(r.props.value,r.shared.root)))",
+        "makes all messages of a conversation anew, and looks at each, when one is added",
+    ),
+    Change(
+        "Index-XJ",
+        "Q=n(()=>c()?De(c(),i.display_consecutive_in_same_bubble):null)",
+        "Q=n(()=>c()?gradioKept.groups(i,De(c(),i.display_consecutive_in_same_bubble)):null)",
+        "makes all groups of messages anew, too",
     ),
 )
 
