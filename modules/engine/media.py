@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from modules.engine.protocols import MediaTokenizer, Tokenizer
-from modules.engine.types import Job, Media, MediaKind, MediaShape, Prompt
+from modules.engine.types import Generation, Job, Media, MediaKind, MediaShape, Prompt
 from modules.errors import BadRequest
 
 # Ids are 32-bit integers in caches of prompts, so one alone could be met again by chance or on purpose; eight in turn are
@@ -35,11 +35,16 @@ def count_cells(prompt: Prompt, kind: MediaKind) -> int:
     return sum(token in ids for token in prompt.tokens) if ids else 0
 
 
-def check_media(prompt: Prompt, modalities: Sequence[str]) -> None:
-    """Raises BadRequest for media of a kind that the model does not read."""
-    for media in prompt.media:
-        if media.kind not in modalities:
-            raise unreadable(media.kind)
+def check_media(generation: Generation, modalities: Sequence[str]) -> None:
+    """Raises BadRequest for media of a kind that the model does not read, and for prompts that cannot be scored for them."""
+    media = generation.prompt.media
+    for each in media:
+        if each.kind not in modalities:
+            raise unreadable(each.kind)
+    if media and generation.prompt_logprobs is not None:
+        raise BadRequest(
+            "A prompt with pictures or sounds cannot be scored. Leave out echo, or logprobs with it.", param="echo"
+        )
 
 
 def unreadable(kind: MediaKind, *, param: str = "messages") -> BadRequest:

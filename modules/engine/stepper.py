@@ -88,7 +88,7 @@ class Stepper:
         self._asked[job.id] = time.monotonic()
         if generation.prompt.media:
             try:
-                check_media(generation.prompt, self._backend.card.modalities)
+                check_media(generation, self._backend.card.modalities)
             except BadRequest as error:
                 self._asked.pop(job.id)
                 self._deliver([(job.id, error)])

@@ -154,7 +154,7 @@ class ExLlamaV3Backend:
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
         has_media = bool(generation.prompt.media)
         if generation.prompt_logprobs is not None:
-            self._check_scored(len(tokens), has_media=has_media)
+            self._check_scored(len(tokens))
         for param, ids in (
             ("prompt", [token for token in tokens if token >= 0] if has_media else tokens),
             ("logit_bias", sampling.logit_bias),
@@ -163,17 +163,12 @@ class ExLlamaV3Backend:
             for token in ids:
                 self._tokenizer.check(token, param)
 
-    def _check_scored(self, length: int, *, has_media: bool) -> None:
-        if has_media:
-            raise BadRequest(
-                "A prompt with pictures cannot be scored. Leave prompt_logprobs, or echo with logprobs, out.",
-                param="prompt_logprobs",
-            )
+    def _check_scored(self, length: int) -> None:
         bound = 0 if self._scorer is None else self._scorer.bound
         if length > bound:
             raise BadRequest(
                 f"A prompt of {length} tokens is not scored here: --scored-tokens allows {bound}.",
-                param="prompt_logprobs",
+                param="echo",
             )
 
     def _begin_waiting(self) -> Iterator[Output]:

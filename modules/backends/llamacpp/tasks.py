@@ -38,11 +38,6 @@ def check_job(job: Job, card: ModelCard, tokenizer: LlamaTokenizer) -> None:
     if len(tokens) > card.context - (generation.max_tokens != 0):
         raise ContextTooLong(prompt_tokens=len(tokens), context=card.context, param="prompt")
     has_media = bool(generation.prompt.media)
-    if has_media and generation.prompt_logprobs is not None:
-        raise BadRequest(
-            "A prompt with pictures or sounds cannot be scored. Leave prompt_logprobs, or echo with logprobs, out.",
-            param="prompt_logprobs",
-        )
     for param, ids in (
         ("prompt", text_only(tokens) if has_media else tokens),
         ("logit_bias", sampling.logit_bias),

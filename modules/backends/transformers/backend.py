@@ -25,7 +25,6 @@ from modules.backends.transformers.pictures.cells import PictureCells, PromptPla
 from modules.backends.transformers.runners import Piece, Runner
 from modules.engine.constraints.compiler import Constraints
 from modules.engine.constraints.matcher import Guide
-from modules.engine.media import check_media
 from modules.engine.protocols import Output
 from modules.engine.types import Finish, Job, ModelCard, PromptProgress, TokenLogprob
 from modules.errors import BadRequest, ContextTooLong, EngineFailed
@@ -171,13 +170,7 @@ class TransformersBackend:
             raise BadRequest("The prompt is empty. Send at least one token.", param="prompt")
         if len(tokens) > self._card.context - (generation.max_tokens != 0):
             raise ContextTooLong(prompt_tokens=len(tokens), context=self._card.context, param="prompt")
-        check_media(generation.prompt, self._card.modalities)
         has_media = bool(generation.prompt.media)
-        if has_media and generation.prompt_logprobs is not None:
-            raise BadRequest(
-                "A prompt with pictures cannot be scored. Leave prompt_logprobs, or echo with logprobs, out.",
-                param="prompt_logprobs",
-            )
         for param, ids in (
             ("prompt", text_only(tokens) if has_media else tokens),
             ("logit_bias", sampling.logit_bias),

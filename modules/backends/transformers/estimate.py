@@ -1,12 +1,14 @@
 """How much memory a model folder will take, out of the headers of its files."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from modules.backends.base import MemoryEstimate
 from modules.backends.hub.cache_size import context_of, token_numbers
-from modules.backends.hub_folder import ModelFolder, Tensor
+from modules.backends.hub_folder import ModelFolder, Tensor, optional_json
 from modules.backends.transformers.options import AUTO, DTYPES, SPARE_SHARE, TransformersOptions
 from modules.engine.types import LoadSpec
+from modules.media.pictures.limits import MOST_PIXELS
 
 # Measured: PyTorch and Transformers, without the interpreter.
 _PROGRAM: Final = 352 * 2**20
@@ -19,9 +21,12 @@ _GPU_HOST: Final = 88 * 2**20
 _FLOAT: Final = 4
 _UNPACKED: Final = frozenset(("fp8", "mxfp8"))
 _EIGHT_BITS: Final[frozenset[str]] = frozenset(("F8_E4M3", "F8_E5M2"))
-# Of a part that sees, where nothing is stated: numbers of a patch, and patches of a picture.
+# Of a part that sees, where nothing is stated: numbers of a patch, and pixels of its side.
 _PICTURE_WIDTH: Final = 1152
-_PATCHES: Final = 4096
+_PATCH_SIDE: Final = 14
+# Where processors say that a picture is cut into parts, which are seen beside the whole.
+_CUTS: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan", "image_grid_pinpoints")
+_PROCESSORS: Final = ("preprocessor_config.json", "processor_config.json")
 _MATRIX: Final = 2
 _BYTE: Final = 8
 _DECOMPRESSED: Final = "compressed-tensors"
@@ -81,14 +86,39 @@ def _decompressed(name: str, tensor: Tensor, bits: int, size: int, options: Tran
 
 
 def _picture_bytes(folder: ModelFolder, size: int) -> int:
-    """What the part that sees computes a picture in."""
+    """What the part that sees computes the largest picture in."""
     if not folder.sees:
         return 0
-    stated = {name: value for name, value in folder.config["vision_config"].items() if isinstance(value, int)}
+    stated = _numbers(folder.config["vision_config"])
     hidden = stated.get("embed_dim") or stated.get("hidden_size", _PICTURE_WIDTH)
     wide = stated.get("intermediate_size", 4 * hidden)
-    side = stated.get("image_size", 0) // max(1, stated.get("patch_size", 1))
-    return (side * side or _PATCHES) * (8 * hidden + 2 * wide) * size
+    # Measured, of SigLIP with 17 parts of a picture and of Qwen2-VL with 8,464 patches.
+    return _patches(folder, stated) * (12 * hidden + 3 * wide) * size
+
+
+def _patches(folder: ModelFolder, stated: Mapping[str, int]) -> int:
+    """Pictures are made to one size, cut into parts of that size as well, or keep their own up to a bound."""
+    processor = _picture_processor(folder)
+    known, size = _numbers(processor), processor.get("size")
+    area = max(1, stated.get("patch_size", _PATCH_SIDE)) ** 2
+    if side := stated.get("image_size", 0):
+        is_cut = any(processor.get(name) for name in _CUTS)
+        return (side * side + is_cut * MOST_PIXELS) // area
+    if tokens := known.get("max_soft_tokens"):
+        return tokens * known.get("pooling_kernel_size", 1) ** 2
+    bound = known.get("max_pixels") or _numbers(size if isinstance(size, dict) else {}).get("longest_edge", MOST_PIXELS)
+    return min(bound, MOST_PIXELS) // area
+
+
+def _picture_processor(folder: ModelFolder) -> Mapping[str, Any]:
+    """What is stated of it, in a file of its own or with the other processors."""
+    own, all_of_them = (optional_json(folder.path / name) for name in _PROCESSORS)
+    part = all_of_them.get("image_processor")
+    return {**own, **(part if isinstance(part, dict) else {})}
+
+
+def _numbers(stated: Mapping[str, Any]) -> dict[str, int]:
+    return {name: value for name, value in stated.items() if isinstance(value, int)}
 
 
 def number_size(folder: ModelFolder, options: TransformersOptions, *, uses_gpu: bool) -> int:

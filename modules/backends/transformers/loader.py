@@ -31,6 +31,8 @@ from modules.errors import LoadFailed
 
 _SHOWN: Final = 400
 _CPU: Final = "cpu"
+# Transformers' class that finds the architecture of a model that sees.
+_SEER: Final = "AutoModelForImageTextToText"
 
 
 class TransformersLoader:
@@ -54,8 +56,7 @@ class TransformersLoader:
         try:
             runner, pictures = _tried(spec, folder, options, model)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            said = " ".join(str(error).split())[:_SHOWN]
-            raise LoadFailed(f"Transformers cannot compute with {spec.name} here: {said}") from error
+            raise LoadFailed(f"Transformers cannot compute with {spec.name} here: {_said(error)}") from error
         width = int(model.get_output_embeddings().weight.shape[0])
         tokenizer = HubTokenizer(folder, width) if pictures is None else HubMediaTokenizer(folder, width, pictures)
         cache = cache_bytes(folder, spec, options, model.dtype.itemsize)
@@ -108,27 +109,52 @@ def _model(spec: LoadSpec, folder: ModelFolder, options: TransformersOptions) ->
         "device_map": _placement(folder, options, uses_gpu=uses_gpu),
         "quantization_config": _quantization(options, uses_gpu=uses_gpu),
     }
+    given = {name: value for name, value in fields.items() if value is not None}
     try:
-        model = _kind_of(folder).from_pretrained(
-            str(folder.path),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=spec.with_code,
-            **{name: value for name, value in fields.items() if value is not None},
-        )
+        model = _opened(spec, folder, given)
     except torch.OutOfMemoryError as error:
         raise LoadFailed(f"There is not enough memory for {spec.name}. Load it with --load-in-4bit.") from error
     except MemoryError as error:
         raise LoadFailed(f"There is not enough memory for {spec.name}.") from error
+    except LoadFailed:
+        raise
     except Exception as error:
-        said = " ".join(str(error).split())[:_SHOWN]
-        raise LoadFailed(f"Transformers cannot load {spec.name}: {said}") from error
+        raise LoadFailed(f"Transformers cannot load {spec.name}: {_said(error)}") from error
     return model.eval()
 
 
-def _kind_of(folder: ModelFolder) -> Any:
-    name = "AutoModelForImageTextToText"
-    return getattr(transformers, name if folder.loads_as(name) else "AutoModelForCausalLM")
+def _opened(spec: LoadSpec, folder: ModelFolder, fields: dict[str, Any]) -> Any:
+    """The part that writes alone, with a line in the log, where the part that sees needs a package that is missing."""
+    if not folder.loads_as(_SEER):
+        return _read(transformers.AutoModelForCausalLM, spec, folder, fields)[0]
+    try:
+        return _read(getattr(transformers, _SEER), spec, folder, fields)[0]
+    except ImportError as error:
+        if folder.needs_code or folder.quantization or "model_type" not in folder.text:
+            raise
+        tell_blind(spec, f"its part that sees needs a package that is missing: {_said(error)}")
+    config = transformers.AutoConfig.for_model(**folder.text)
+    model, found = _read(transformers.AutoModelForCausalLM, spec, folder, {**fields, "config": config})
+    if missing := found["missing_keys"]:
+        raise LoadFailed(f"{spec.name} cannot be loaded: its weights lack {len(missing)} of the part that writes.")
+    return model
+
+
+def _read(kind: Any, spec: LoadSpec, folder: ModelFolder, fields: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The model, and which weights were missing."""
+    model, found = kind.from_pretrained(
+        str(folder.path),
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=spec.with_code,
+        output_loading_info=True,
+        **fields,
+    )
+    return model, found
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:_SHOWN]
 
 
 def _dtype(options: TransformersOptions, *, uses_gpu: bool) -> Any:

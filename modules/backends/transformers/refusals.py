@@ -27,6 +27,8 @@ _PACKAGES: Final = MappingProxyType(
         "hqq": ("hqq",),
     }
 )
+# Those that look ahead in prompts by default, whatever their configuration says.
+_PREFIX_MODELS: Final = frozenset(("paligemma",))
 _BITSANDBYTES: Final = "bitsandbytes"
 _CPU: Final = "cpu"
 # The weights that have a scale in common.
@@ -62,6 +64,11 @@ def _of_folder(spec: LoadSpec, folder: ModelFolder) -> Iterator[str]:
         )
     if not folder.needs_code and not folder.writes_text:
         yield f"its architecture {folder.architecture[:60]!a} does not write text."
+    if folder.config.get("model_type") in _PREFIX_MODELS or folder.text.get("use_bidirectional_attention") is True:
+        yield (
+            "each token of its prompts looks at those after it, too, so that no prompt can be read in parts, as this loader "
+            "does. Take another model."
+        )
 
 
 def _of_options(options: TransformersOptions) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import AddedToken
 
 from modules.backends.transformers.library import transformers
@@ -81,6 +82,8 @@ GEMMA4: Final = Seer(
         ("eoa_token", "<|eoa|>"),
     ),
 )
+# What it sees is read by layers of their own, not in the places of tokens.
+MLLAMA: Final = Seer("mllama", "<|image|>", ("<|image|>", "<|python_tag|>"))
 SEERS: Final = (SMOLVLM, QWEN2_VL, GEMMA3, IDEFICS3, LLAVA, QWEN3_VL, QWEN3_5, GEMMA4)
 
 
@@ -107,7 +110,7 @@ def seeing_folder(path: Path, seer: Seer, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     end = ids[CONTROL[-1]]
     text = {**fields.pop("text_config"), "vocab_size": tokenizer.get_vocab_size(), "eos_token_id": end}
-    text |= {"bos_token_id": None, "pad_token_id": ids[CONTROL[0]], "initializer_range": 0.2}
+    text |= {"bos_token_id": end if seer is MLLAMA else None, "pad_token_id": ids[CONTROL[0]], "initializer_range": 0.2}
     made = transformers.AutoConfig.for_model(seer.name, text_config=text, **fields)
     made.vision_config.initializer_range = 0.2
     model = transformers.AutoModelForImageTextToText.from_config(made, dtype=torch.float32)
@@ -123,6 +126,40 @@ def seeing_folder(path: Path, seer: Seer, *, seed: int = 0) -> Path:
     stated = {"processor_class": processor.kind, **processor.fields}
     (path / "processor_config.json").write_text(json.dumps(stated), encoding="utf-8")
     (path / "chat_template.jinja").write_text(_template(seer), encoding="utf-8")
+    return path
+
+
+def blind_gemma3n(path: Path) -> Path:
+    """As its hub folders are: the part that sees needs timm, which is not among the packages here."""
+    tokenizer = byte_tokenizer()
+    words = tokenizer.get_vocab_size()
+    kinds = ["sliding_attention", "full_attention"] * 2
+    config = transformers.Gemma3nTextConfig(
+        **_TEXT | {"num_hidden_layers": len(kinds), "layer_types": kinds, "sliding_window": 16},
+        vocab_size=words,
+        vocab_size_per_layer_input=words,
+        hidden_size_per_layer_input=8,
+        num_kv_shared_layers=2,
+        laurel_rank=4,
+        altup_num_inputs=2,
+        eos_token_id=words - 1,
+        bos_token_id=None,
+        initializer_range=0.2,
+    )
+    torch.manual_seed(0)
+    writes = transformers.Gemma3nForCausalLM(config).state_dict()
+    del writes["lm_head.weight"]
+    tensors = {name.replace("model.", "model.language_model.", 1): each for name, each in writes.items()}
+    path.mkdir()
+    save_file({**tensors, "model.vision_tower.timm_model.stem": torch.zeros(2)}, path / "model.safetensors")
+    stated = {
+        "architectures": ["Gemma3nForConditionalGeneration"],
+        "model_type": "gemma3n",
+        "text_config": config.to_dict(),
+        "vision_config": {"model_type": "gemma3n_vision", "architecture": "mobilenetv5_300m_enc"},
+    }
+    (path / "config.json").write_text(json.dumps(stated), encoding="utf-8")
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=CONTROL[-1]).save_pretrained(path)
     return path
 
 
@@ -281,7 +318,20 @@ def _gemma4(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
     return fields, Processor("Gemma4Processor", pictures, {"image_seq_length": 70})
 
 
+def _mllama(ids: dict[str, int]) -> tuple[dict[str, Any], Processor]:
+    pictures = transformers.MllamaImageProcessorPil(size=_SQUARE, max_image_tiles=4)
+    eye: dict[str, Any] = {**_EYE, "attention_heads": 4, "num_global_layers": 1, "vision_output_dim": 64}
+    del eye["num_attention_heads"]
+    fields = {
+        "text_config": {**_TEXT, "num_hidden_layers": 3, "cross_attention_layers": [1]},
+        "vision_config": {**eye, "intermediate_layers_indices": [0]},
+        "image_token_index": ids["<|image|>"],
+    }
+    return fields, Processor("MllamaProcessor", pictures)
+
+
 _MADE: Final = {
+    "mllama": _mllama,
     "smolvlm": _smolvlm,
     "idefics3": _idefics3,
     "qwen2_vl": _qwen2_vl,

@@ -1,5 +1,6 @@
 """What a folder is estimated to take, against what its process takes."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from modules.backends.registry import BACKENDS
 from modules.backends.transformers.attention import SequenceCache
 from modules.engine.process import ProcessEngine
 from modules.engine.types import Generation, LoadSpec, Prompt
+from modules.media.pictures.limits import MOST_PIXELS
 from modules.models.gauge import SystemMemory
 from modules.sampling import Sampling
 from modules.settings.values import Settings
@@ -119,3 +121,30 @@ async def test_a_model_with_a_large_cache_takes_what_was_estimated(tmp_path: Pat
 async def test_smollm2_takes_what_was_estimated(smollm2_folder: Path, dtype: str) -> None:
     spec = transformers_spec(smollm2_folder, context=2048, dtype=dtype)
     assert needed(spec) == pytest.approx((await taken(spec))[1], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("eye", "processor", "patches"),
+    [
+        ({"image_size": 512, "patch_size": 16}, {}, 32 * 32),
+        ({"image_size": 512, "patch_size": 16}, {"do_image_splitting": True}, 32 * 32 + MOST_PIXELS // 16**2),
+        ({"patch_size": 14}, {"max_pixels": 14**2 * 100}, 100),
+        ({"patch_size": 16}, {"size": {"longest_edge": 2**24}}, MOST_PIXELS // 16**2),
+        ({"patch_size": 16}, {"max_soft_tokens": 280, "pooling_kernel_size": 3}, 280 * 9),
+        ({}, {}, MOST_PIXELS // 14**2),
+    ],
+    ids=["one size", "cut", "bounded", "above what is read", "pooled", "not stated"],
+)
+def test_the_largest_picture_counts(
+    tmp_path: Path, eye: dict[str, int], processor: dict[str, Any], patches: int
+) -> None:
+    blind = tiny_folder(tmp_path / "tiny")
+    without = needed(transformers_spec(blind))
+    for file in ("preprocessor_config.json", "processor_config.json"):
+        stated = json.loads((blind / "config.json").read_text("utf-8"))
+        sees = {"architectures": ["AnyForConditionalGeneration"], "vision_config": {"hidden_size": 64, **eye}}
+        (blind / "config.json").write_text(json.dumps({**stated, **sees}), "utf-8")
+        own = processor if file.startswith("pre") else {"image_processor": processor}
+        (blind / file).write_text(json.dumps(own), "utf-8")
+        assert needed(transformers_spec(blind)) - without == patches * (12 * 64 + 3 * 4 * 64) * 4
+        (blind / file).unlink()

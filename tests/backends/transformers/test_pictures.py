@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from modules.backends.hub_folder import ModelFolder
 from modules.backends.registry import BACKENDS
@@ -18,11 +18,19 @@ from modules.backends.transformers.library import transformers
 from modules.backends.transformers.pictures.processor import PictureProcessor, picture_of, picture_text
 from modules.engine.threaded import ThreadedEngine
 from modules.engine.types import Adapter, Generation, Media, MediaKind, ModelKind, Prompt
-from modules.errors import BadRequest
+from modules.errors import BadRequest, LoadFailed
 from modules.media.pictures.reader import picture_digest
 from modules.sampling import Sampling
 from tests.backends.loading import transformers_engine, transformers_spec
-from tests.backends.transformers.picture_folders import LLAVA, QWEN2_VL, SEERS, Seer, seeing_folder
+from tests.backends.transformers.picture_folders import (
+    LLAVA,
+    MLLAMA,
+    QWEN2_VL,
+    SEERS,
+    Seer,
+    blind_gemma3n,
+    seeing_folder,
+)
 from tests.streams import whole
 
 COUNT = 12
@@ -166,6 +174,40 @@ async def test_what_cannot_be_read_is_refused(tmp_path: Path, caplog: pytest.Log
             with pytest.raises(BadRequest, match="cannot read pictures"):
                 await whole(engine, greedy(prompt))
     assert "without reading pictures: its folder has no processor_config.json" in caplog.text
+
+
+async def test_others_are_loaded_for_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Pictures in layers of their own, and a part that sees whose package is missing."""
+    folders = (seeing_folder(tmp_path / "mllama", MLLAMA), blind_gemma3n(tmp_path / "gemma3n"))
+    reasons = ("cannot read a picture that its processor made", "needs a package that is missing: TimmWrapperModel")
+    for folder, reason in zip(folders, reasons, strict=True):
+        caplog.clear()
+        async with transformers_engine(transformers_spec(folder, context=CONTEXT)) as engine:
+            assert engine.card.modalities == ("text",)
+            (line,) = [record.message for record in caplog.records if "without reading pictures" in record.message]
+            assert reason in line
+            prompt = await prompt_of(engine, *PROMPTS[3])
+            assert len((await whole(engine, greedy(prompt))).tokens) == COUNT
+            with pytest.raises(BadRequest, match="cannot read pictures"):
+                await engine.media_tokens(PICTURES[0].shape)
+
+
+async def test_the_part_that_writes_is_whole_or_refused(tmp_path: Path) -> None:
+    folder = blind_gemma3n(tmp_path / "gemma3n")
+    tensors = load_file(folder / "model.safetensors")
+    text = transformers.AutoConfig.for_model(**ModelFolder.read(folder).text)
+    own = transformers.AutoModelForCausalLM.from_pretrained(folder, config=text).eval()
+    async with transformers_engine(transformers_spec(folder, context=CONTEXT)) as engine:
+        prompt = await prompt_of(engine, *PROMPTS[3])
+        reply = await whole(engine, greedy(prompt))
+    ids = torch.tensor([prompt.tokens])
+    made = own.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=COUNT, do_sample=False)
+    assert made[0, ids.shape[1] :].tolist() == list(reply.tokens)
+    del tensors["model.language_model.norm.weight"]
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(LoadFailed, match="lack 1 of the part that writes"):
+        async with transformers_engine(transformers_spec(folder, context=CONTEXT)):
+            pass
 
 
 async def test_adapters_of_the_part_that_writes_go_with_pictures(tmp_path: Path) -> None:

@@ -54,6 +54,19 @@ def refusal(spec: LoadSpec) -> str:
     return refused.value.message
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "paligemma", "architectures": ["PaliGemmaForConditionalGeneration"], "vision_config": {}},
+        {"use_bidirectional_attention": True},
+    ],
+    ids=["PaliGemma", "stated"],
+)
+def test_prompts_that_look_ahead_are_refused(folder: Path, tmp_path: Path, config: dict[str, Any]) -> None:
+    other = changed(folder, tmp_path / "ahead", **config)
+    assert "looks at those after it, too" in refusal(transformers_spec(other))
+
+
 @pytest.mark.parametrize("spelling", ["transformers", "Transformers", "TRANSFORMERS"])
 def test_the_loader_is_chosen_in_any_case(spelling: str) -> None:
     assert parse(["--loader", spelling], {}).loader == "Transformers"

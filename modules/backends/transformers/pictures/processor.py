@@ -45,7 +45,8 @@ class PictureProcessor:
         self._lock = threading.Lock()
         self._processor = _opened(folder, with_code=with_code)
         token = getattr(self._processor, "image_token", None)
-        if not isinstance(token, str) or not token:
+        # What opens in its place may be a tokenizer alone, which can have that text, too.
+        if not all(hasattr(self._processor, part) for part in _NEEDED) or not isinstance(token, str) or not token:
             raise LoadFailed("its processor does not say what stands for a picture")
         added = self._processor.tokenizer.added_tokens_decoder.values()
         self._text = picture_text(template_beside(folder.path) or "", token, [str(each) for each in added])
@@ -157,7 +158,7 @@ def _unopened(error: Exception) -> LoadFailed:
 def _cell_id(folder: ModelFolder, processor: Any) -> int:
     """The token in whose places the model puts what it sees."""
     stated = (folder.config.get(name) for name in ("image_token_id", "image_token_index"))
-    ids = [*stated, *getattr(processor, "image_token_ids", ())]
+    ids = [*stated, *(getattr(processor, "image_token_ids", None) or ())]
     found = next((token for token in ids if isinstance(token, int) and token >= 0), None)
     if found is None:
         raise LoadFailed("its processor does not say which token stands for a picture")

@@ -91,8 +91,9 @@ class PictureTrial:
 
 
 def picture_trial(spec: LoadSpec, folder: ModelFolder, model: Any) -> PictureTrial | None:
-    """None, with a line in the log, for a model that was made to read pictures and cannot here: it reads text."""
-    if not folder.sees:
+    """None, with a line in the log, for a model that was made to read pictures and cannot here: it reads text. None also
+    where its part that sees was not loaded."""
+    if not folder.sees or not hasattr(model.config, "vision_config"):
         return None
     try:
         return PictureTrial(model, PictureProcessor(folder, with_code=spec.with_code))
