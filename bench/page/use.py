@@ -21,7 +21,7 @@ def memory_figures(browser: Browser, server: Server, replies: int) -> Iterator[F
     so many short replies, each few in a chat of their own, between visits to the other sections."""
     with noting(browser) as page:
         page.goto(server.url)
-        page.wait_for_selector("#box textarea")
+        page.locator("#box textarea").wait_for()
         for number in range(_WARM_CHATS):
             _use(page, number)
         before, held = _held(page), server.megabytes
@@ -59,12 +59,13 @@ def _use(page: Page, number: int) -> None:
             arg=words,
             timeout=30_000,
         )
-        page.wait_for_selector("#box .submit-button", timeout=30_000)
+        # A handle, as `wait_for_selector` returns one, would hold the button, which the page drops at the next reply.
+        page.locator("#box .submit-button").wait_for(timeout=30_000)
     page.fill("#chat-search input", f"chat {number}")
     page.fill("#chat-search input", "")
     for section in _SECTIONS:
         page.evaluate("name => window.sections.show(name)", section)
-        page.wait_for_selector(f"#{section}", state="visible")
+        page.locator(f"#{section}").wait_for()
     page.click("#new-chat")
     page.wait_for_selector("#chat .message-row", state="detached")
 
