@@ -163,6 +163,9 @@ async def on_port(
 ) -> AsyncIterator[tuple[str, asyncio.Task[None], list[str]]]:
     """The API on a free port: its base URL, the task that serves it, and what it announced."""
     values: dict[str, Any] = {"loader": "scripted", "user_data_dir": folder, "api_port": 0, **settings}
+    if values["loader"] is None:
+        # Left to what is stored for each model.
+        del values["loader"]
     lines: list[str] = []
     is_up = asyncio.Event()
 
