@@ -59,7 +59,7 @@ async def test_every_other_endpoint(url: str) -> None:
         "embeddings": [2, True, True],
         "images": [[64, 64], 64, ["image_generation.partial_image", "image_generation.completed"]],
         "refused": [
-            [400, None, "BadRequestError"],
+            [400, "invalid_value", "BadRequestError"],
             [400, None, "BadRequestError"],
             [404, "model_not_found", "NotFoundError"],
         ],
