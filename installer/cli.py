@@ -26,7 +26,7 @@ Sets everything up in installer_files/ and starts the server. Nothing outside th
   python3 one_click.py install exllamav3  the same, and the package for models in the EXL3 format (NVIDIA's cards)
   python3 one_click.py update             git pull, then install what changed
   python3 one_click.py fetch KIND [MODEL] get a good small model and the packages it needs: embedding, rerank, speech,
-                                          transcription, vision or image
+                                          transcription, vision, moderation or image
   python3 one_click.py bench [MODEL]      how fast a model is on this machine, in a minute, as a table to paste
   python3 one_click.py doctor             what was found here, what is missing, and what to do about it
   python3 one_click.py test [pytest args] set up what the tests need, then run them

@@ -2,12 +2,14 @@
 
 import hashlib
 import io
+import re
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from installer.cli import HELP
 from installer.console import Console
 from installer.failures import StepFailed
 from installer.fetch import ModelFetch, chosen
@@ -201,3 +203,10 @@ def test_every_kind_but_chat_can_be_fetched() -> None:
     kinds = {kind.value for kind in ModelKind} - {"chat"}
     assert set(OFFERS) == kinds | {"vision", "moderation"}
     assert all((PROJECT / "requirements" / name).is_file() for name in REQUIREMENTS.values())
+
+
+def test_help_and_readme_name_every_kind() -> None:
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    words = set(re.findall(r"\w+", HELP[HELP.index("fetch KIND") : HELP.index("one_click.py bench")]))
+    assert set(OFFERS) <= words
+    assert all(f"`{kind}`" in readme for kind in OFFERS)
