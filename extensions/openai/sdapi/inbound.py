@@ -7,7 +7,7 @@ from typing import Final
 from extensions.openai.sdapi.schema import SdImg2ImgRequest, SdTxt2ImgRequest
 from modules.backends.imaging.messages import ImageCard
 from modules.errors import BadRequest, NotSupported
-from modules.media.images.requests import MAX_PICTURES, Encoding, ImageRequest, MaskKind, Size
+from modules.media.images.requests import MAX_PICTURES, Encoding, ImageRequest, MaskKind, SecondPass, Size
 from modules.media.pictures.data_urls import bytes_in
 from modules.settings.values import Settings
 
@@ -15,6 +15,9 @@ from modules.settings.values import Settings
 _PREVIEWS: Final = 4
 _OFF: Final = frozenset({"", "automatic", "default", "none"})
 _LEAST_STRENGTH: Final = 0.01
+# How pictures are enlarged between two passes, and how much where nothing is said.
+UPSCALERS: Final = ("Lanczos",)
+_SCALE: Final = 2.0
 
 
 def txt2img_request(body: SdTxt2ImgRequest, settings: Settings, card: ImageCard) -> ImageRequest:
@@ -59,19 +62,24 @@ def _request(
     mask: bytes | None = None,
     source_fields: SdImg2ImgRequest | None = None,
 ) -> ImageRequest:
-    for name in ("enable_hr", "restore_faces", "tiling"):
+    for name in ("restore_faces", "tiling"):
         if getattr(body, name):
             raise NotSupported(f"{name} is not supported. Leave it out.", param=name)
+    if body.enable_hr and sources:
+        raise NotSupported("enable_hr is for pictures from words. Leave it out.", param="enable_hr")
     count = (body.batch_size or 1) * (body.n_iter or 1)
     if count > MAX_PICTURES:
         raise BadRequest(f"batch_size × n_iter is {count}; {MAX_PICTURES} are the most.", param="n_iter")
     is_inverted = source_fields is not None and bool(source_fields.inpainting_mask_invert)
     blur = source_fields.mask_blur if source_fields is not None else None
+    size = _size(body, card, has_source=bool(sources))
+    # Nothing redrawn at all is no drawing.
+    strength = None if body.denoising_strength is None else max(_LEAST_STRENGTH, body.denoising_strength)
     return ImageRequest(
         prompt=body.prompt or "",
         negative_prompt=body.negative_prompt or "",
         model=chosen_model(body),
-        size=_size(body, card, has_source=bool(sources)),
+        size=size,
         count=count,
         steps=body.steps or None,
         guidance=body.cfg_scale,
@@ -82,13 +90,21 @@ def _request(
         mask=mask,
         mask_kind=MaskKind.DARK if is_inverted else MaskKind.LUMA,
         mask_blur=blur or 0,
-        # Nothing redrawn at all is no drawing.
-        strength=None if body.denoising_strength is None else max(_LEAST_STRENGTH, body.denoising_strength),
+        strength=strength,
+        second_pass=_second_pass(body, size, strength) if body.enable_hr and size is not None else None,
         stretches=source_fields is not None and not source_fields.resize_mode,
         previews=_PREVIEWS,
         encoding=Encoding(has_settings=settings.image_metadata),
         is_kept=settings.image_keep_api,
     )
+
+
+def _second_pass(body: SdTxt2ImgRequest, first: Size, strength: float | None) -> SecondPass:
+    named(body.hr_upscaler, UPSCALERS, "hr_upscaler")
+    width, height = body.hr_resize_x or 0, body.hr_resize_y or 0
+    scale = width / first.width or height / first.height or body.hr_scale or _SCALE
+    size = Size(width or round(first.width * scale), height or round(first.height * scale))
+    return SecondPass(size=size, steps=body.hr_second_pass_steps or None, strength=strength)
 
 
 def _size(body: SdTxt2ImgRequest, card: ImageCard, *, has_source: bool) -> Size | None:

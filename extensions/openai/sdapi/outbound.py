@@ -62,9 +62,11 @@ def _infotext(image: FinishedImage) -> str:
     lines = [str(settings["image_prompt"])]
     if negative := settings["image_neg_prompt"]:
         lines.append(f"Negative prompt: {negative}")
+    first = settings.get("image_first_size")
+    twice = f", Denoising strength: {settings['image_strength']}, Hires resize: {image.size}" if first else ""
     lines.append(
         f"Steps: {settings['image_steps']}, CFG scale: {settings['image_cfg_scale']}, Seed: {image.seed}, "
-        f"Size: {image.size}, Model: {settings['model']}"
+        f"Size: {first or image.size}, Model: {settings['model']}{twice}"
     )
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ from extensions.openai.common.errors import Forbidden
 from extensions.openai.common.middleware import JsonRoute
 from extensions.openai.common.program import program_of
 from extensions.openai.common.stream import while_connected
-from extensions.openai.sdapi.inbound import chosen_model, img2img_request, txt2img_request
+from extensions.openai.sdapi.inbound import UPSCALERS, chosen_model, img2img_request, txt2img_request
 from extensions.openai.sdapi.outbound import progress_of, sd_images_body
 from extensions.openai.sdapi.schema import (
     SdImages,
@@ -24,6 +24,7 @@ from extensions.openai.sdapi.schema import (
     SdSampler,
     SdScheduler,
     SdTxt2ImgRequest,
+    SdUpscaler,
 )
 from modules.backends.imaging.messages import ImageCard
 from modules.errors import NotInstalled
@@ -122,6 +123,11 @@ async def schedulers(context: CurrentContext) -> list[SdScheduler]:
 
 
 @router.get("/upscalers")
+async def upscalers() -> list[SdUpscaler]:
+    """What enlarges between the two passes of enable_hr."""
+    return [SdUpscaler(name=name) for name in UPSCALERS]
+
+
 @router.get("/latent-upscale-modes", include_in_schema=False)
 @router.get("/sd-vae", include_in_schema=False)
 @router.get("/loras", include_in_schema=False)

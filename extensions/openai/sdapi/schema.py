@@ -32,7 +32,12 @@ class SdTxt2ImgRequest(RequestModel):
     denoising_strength: Annotated[Number, Field(ge=0, le=1)] | None = None
     override_settings: dict[str, Anything] | None = Field(None, description="Of these, sd_model_checkpoint.")
     send_images: bool | None = None
-    enable_hr: bool | None = Field(None, description="Refused: there is no second pass.")
+    enable_hr: bool | None = Field(None, description="Draws each picture twice: small, then enlarged, on itself.")
+    hr_scale: Annotated[Number, Field(ge=0, le=8)] | None = Field(None, description="How much it is enlarged; 2.")
+    hr_resize_x: Annotated[int, Field(ge=0, le=16_384)] | None = Field(None, description="The width, in its place.")
+    hr_resize_y: Annotated[int, Field(ge=0, le=16_384)] | None = Field(None, description="The height, likewise.")
+    hr_second_pass_steps: Annotated[int, Field(ge=0, le=500)] | None = Field(None, description="0: as many as steps.")
+    hr_upscaler: str | None = Field(None, description="One of /sdapi/v1/upscalers.")
     restore_faces: bool | None = Field(None, description="Refused.")
     tiling: bool | None = Field(None, description="Refused.")
 
@@ -104,3 +109,11 @@ class SdProgress(BaseModel):
     state: SdState
     current_image: str | None = None
     textinfo: str | None = None
+
+
+class SdUpscaler(BaseModel):
+    name: str
+    model_name: str | None = None
+    model_path: str | None = None
+    model_url: str | None = None
+    scale: float = 4

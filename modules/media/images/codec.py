@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from modules.backends.imaging.messages import Bitmap
 from modules.errors import BadRequest, EngineFailed
 from modules.media.images.codec_messages import (
     CodecAnswer,
     CodecQuestion,
     EncodedPicture,
     EncodePicture,
+    EnlargePicture,
     FitPictures,
     FittedPictures,
     OpenedPictures,
@@ -50,6 +52,9 @@ class PictureCodec:
 
     async def fit(self, question: FitPictures) -> FittedPictures:
         return await self._checked(question, FittedPictures)
+
+    async def enlarge(self, question: EnlargePicture) -> Bitmap:
+        return (await self._checked(question, FittedPictures)).source
 
     async def encode(self, question: EncodePicture) -> EncodedPicture:
         return await self._checked(question, EncodedPicture)

@@ -43,6 +43,13 @@ class FittedPictures(msgspec.Struct, frozen=True, tag=True):
     references: tuple[Bitmap, ...]
 
 
+class EnlargePicture(msgspec.Struct, frozen=True, tag=True):
+    """In that size, for another pass; what is of another shape is cut. Answered by FittedPictures."""
+
+    bitmap: Bitmap
+    size: tuple[int, int]
+
+
 class EncodePicture(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """As a file. With `is_finished` what was to stay of the first source is put back. `text` goes into a PNG. Answered
     by EncodedPicture."""
@@ -60,5 +67,5 @@ class EncodedPicture(msgspec.Struct, frozen=True, tag=True):
     height: int
 
 
-CodecQuestion: TypeAlias = OpenPictures | FitPictures | EncodePicture
+CodecQuestion: TypeAlias = OpenPictures | FitPictures | EnlargePicture | EncodePicture
 CodecAnswer: TypeAlias = OpenedPictures | FittedPictures | EncodedPicture

@@ -16,6 +16,7 @@ from modules.media.images.codec_messages import (
     CodecQuestion,
     EncodedPicture,
     EncodePicture,
+    EnlargePicture,
     FitPictures,
     FittedPictures,
     OpenedPictures,
@@ -46,6 +47,9 @@ class _Codec:
                 yield self._open(question)
             case FitPictures():
                 yield self._fit(question)
+            case EnlargePicture(bitmap, size):
+                larger = _in_size(decoding.on_white(_picture(bitmap)), size, False)
+                yield FittedPictures(_bitmap(larger), None, ())
             case EncodePicture():
                 yield self._encode(question)
 
@@ -81,9 +85,7 @@ class _Codec:
         return FittedPictures(_bitmap(source), None if mask is None else mask.tobytes(), tuple(references))
 
     def _encode(self, question: EncodePicture) -> EncodedPicture:
-        bitmap = question.bitmap
-        mode = "RGBA" if bitmap.channels == 4 else "RGB"
-        picture = Image.frombuffer(mode, (bitmap.width, bitmap.height), bitmap.data, "raw", mode, 0, 1)
+        picture = _picture(question.bitmap)
         if question.is_finished and self._frame is not None and self._window is not None:
             frame = self._frame
             drawn = picture.convert(frame.mode).resize(frame.size, _RESIZE)
@@ -138,6 +140,11 @@ def _in_size(
     if picture.size == tuple(size):
         return picture
     return picture.resize(size, method) if stretches else ImageOps.fit(picture, size, method)
+
+
+def _picture(bitmap: Bitmap) -> Image.Image:
+    mode = "RGBA" if bitmap.channels == 4 else "RGB"
+    return Image.frombuffer(mode, (bitmap.width, bitmap.height), bitmap.data, "raw", mode, 0, 1)
 
 
 def _bitmap(picture: Image.Image) -> Bitmap:

@@ -36,6 +36,26 @@ class Drawing:
     seeds: tuple[int, ...]
     uses_mask: bool
     is_transparent: bool
+    is_twice: bool = False
+
+    @property
+    def made(self) -> Size:
+        """The size of what the engine makes last."""
+        return self.finished if self.is_twice else self.drawn
+
+    def second_question(self, first: DrawImages, source: Bitmap) -> DrawImages:
+        """What `first` made, larger, drawn anew."""
+        second = self.request.second_pass
+        assert second is not None
+        width, height = self.finished
+        return msgspec.structs.replace(
+            first,
+            width=width,
+            height=height,
+            steps=second.steps or self.steps,
+            source=source,
+            strength=self.strength,
+        )
 
     def question(self, source: Bitmap | None, mask: bytes | None, references: tuple[Bitmap, ...]) -> DrawImages:
         request = self.request
@@ -75,8 +95,10 @@ class Drawing:
             "image_cfg_scale": self.guidance,
             "model": self.card.name,
         }
-        if request.sources:
+        if request.sources or self.is_twice:
             settings["image_strength"] = self.strength
+        if self.is_twice:
+            settings["image_first_size"] = str(self.drawn)
         named = {"image_sampler": request.sampler, "image_scheduler": request.scheduler}
         return {**settings, **{name: value for name, value in named.items() if value}}
 
@@ -86,6 +108,10 @@ def planned(request: ImageRequest, card: ImageCard, opened: OpenedPictures | Non
     uses_mask = opened is not None and opened.has_mask and (request.mask is not None or _can_paint(card))
     _refuse_abilities(request, card, opened, uses_mask=uses_mask)
     drawn, finished = _sizes(request, card, opened, uses_mask=uses_mask)
+    second = request.second_pass
+    if second is not None:
+        finished = drawable(second.size, card)
+    strength = request.strength if second is None else second.strength
     return Drawing(
         request=request,
         card=card,
@@ -93,10 +119,11 @@ def planned(request: ImageRequest, card: ImageCard, opened: OpenedPictures | Non
         finished=finished,
         steps=request.steps or max(1, round(card.steps * _STEPS[request.quality])),
         guidance=card.guidance if request.guidance is None else request.guidance,
-        strength=card.strength if request.strength is None else request.strength,
+        strength=card.strength if strength is None else strength,
         seeds=_seeds(request),
         uses_mask=uses_mask,
         is_transparent=request.is_transparent,
+        is_twice=second is not None,
     )
 
 
@@ -114,6 +141,8 @@ def _refuse_abilities(
         raise NotSupported(f"{name} cannot change parts of pictures. Leave out the mask.", param="mask")
     if opened is not None and not uses_mask and not (can(ImageAbility.IMAGE_TO_IMAGE) or can(ImageAbility.EDIT)):
         raise NotSupported(f"{name} makes no pictures out of others. Choose another model.", param="image")
+    if request.second_pass is not None and not can(ImageAbility.IMAGE_TO_IMAGE):
+        raise NotSupported(f"{name} makes no pictures out of others. Leave out enable_hr.", param="enable_hr")
     others = len(opened.sizes) - 1 if opened is not None else 0
     most = card.max_references if can(ImageAbility.REFERENCES) else 0
     if others > most:

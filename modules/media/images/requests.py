@@ -64,6 +64,16 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPass:
+    """Each finished picture is enlarged to `size`, and drawn anew on itself as `strength` says. `steps` None: as many as in
+    the first pass, of which the last part is computed."""
+
+    size: Size
+    steps: int | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """What is None is the model's own choice. `seed` is that of the first picture, the next one has the next; None is
     any. Sizes are rounded down to what the model draws.
@@ -90,6 +100,7 @@ class ImageRequest:
     mask_kind: MaskKind = MaskKind.ALPHA
     mask_blur: int = 0
     strength: float | None = None
+    second_pass: SecondPass | None = None
     stretches: bool = False
     is_transparent: bool = False
     previews: int = 0

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from modules.backends.imaging.messages import Bitmap, DescribeImageModel, ImageAnswer, ImageCard, ImageDone, StepDone
+from modules.backends.imaging.messages import Bitmap, DescribeImageModel, ImageCard, ImageDone, StepDone
 from modules.engine.protocols import MediaEngine
 from modules.engine.types import ModelKind
 from modules.errors import EngineFailed
@@ -18,6 +18,7 @@ from modules.media.images.codec_messages import EncodePicture, FitPictures, Fitt
 from modules.media.images.gallery import ImageGallery
 from modules.media.images.jobs import ImageJob, ImageJobs
 from modules.media.images.metadata import settings_text
+from modules.media.images.passes import answers_of, in_two_passes
 from modules.media.images.plan import Drawing, planned
 from modules.media.images.requests import DrawingBegun, DrawingEvent, DrawingStep, FinishedImage, ImageRequest, Size
 from modules.media.images.terminal import TerminalProgress
@@ -26,7 +27,6 @@ from modules.models.roster import own_media
 from modules.settings.values import Settings
 
 _log = logging.getLogger(__name__)
-_ANSWERS: Final = msgspec.msgpack.Decoder(ImageAnswer)
 _CARD: Final = msgspec.msgpack.Decoder(ImageCard)
 
 
@@ -95,8 +95,9 @@ class ImageService:
         self, engine: MediaEngine, codec: PictureCodec, drawing: Drawing, fitted: FittedPictures | None, job: ImageJob
     ) -> AsyncGenerator[DrawingEvent, None]:
         question = drawing.question(*_parts(fitted))
+        drawn = in_two_passes(engine, codec, drawing, question) if drawing.is_twice else answers_of(engine, question)
         with self._shown(job) as show:
-            async with aclosing(engine.stream(question, _ANSWERS)) as answers:
+            async with aclosing(drawn) as answers:
                 async for answer in answers:
                     match answer:
                         case StepDone(index=index, step=step, steps=steps, preview=preview):
@@ -115,7 +116,7 @@ class ImageService:
     async def _finished(
         self, codec: PictureCodec, drawing: Drawing, index: int, seed: int, bitmap: Bitmap
     ) -> FinishedImage:
-        if not bitmap.is_sound or (bitmap.width, bitmap.height) != drawing.drawn:
+        if not bitmap.is_sound or (bitmap.width, bitmap.height) != drawing.made:
             raise EngineFailed(f"{drawing.card.name} made a picture of another size than it was asked for.")
         settings, encoding = drawing.settings(seed), drawing.request.encoding
         file = await codec.encode(

@@ -3,12 +3,16 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
+from PIL import Image, ImageOps
 
 from modules.media.images.metadata import settings_of
+from modules.media.images.requests import DrawingStep, ImageRequest, SecondPass, Size
 from tests.api.images.pictures import encoded, gradient, opened, png
 from tests.api.serving import RawCall, Served, calling, served
 
@@ -83,7 +87,8 @@ async def test_menus(api: Served) -> None:
     assert await names("sd-models", "title") == ["scripted-images"]
     assert await names("samplers", "name") == ["euler", "euler_a", "ddim"]
     assert await names("schedulers", "name") == ["normal", "karras"]
-    for path in ("upscalers", "latent-upscale-modes", "sd-vae", "loras", "embeddings"):
+    assert await names("upscalers", "name") == ["Lanczos"]
+    for path in ("latent-upscale-modes", "sd-vae", "loras", "embeddings"):
         assert (await api.http.get(f"/sdapi/v1/{path}")).json() == []
 
 
@@ -101,6 +106,58 @@ async def test_a_picture_is_changed_where_the_mask_is_white(api: Served) -> None
         assert after.crop(box).tobytes() == before.crop(box).tobytes()
         assert after.tobytes() != before.tobytes()
     assert opened(base64.b64decode((await drawn(api, "img2img", body))["images"][0])).size == (96, 64)
+
+
+@pytest.mark.parametrize(
+    ("fields", "size"),
+    [
+        ({"hr_scale": 1.5, "hr_upscaler": "lanczos"}, (192, 96)),
+        ({}, (256, 128)),
+        ({"hr_resize_x": 256, "hr_resize_y": 0}, (256, 128)),
+        ({"hr_resize_x": 192, "hr_resize_y": 192}, (192, 192)),
+    ],
+    ids=["scale", "default", "width", "both"],
+)
+async def test_a_second_pass_enlarges(api: Served, fields: dict[str, Any], size: tuple[int, int]) -> None:
+    body = {**SILLYTAVERN, "seed": 3, "enable_hr": True, "hr_scale": None, "denoising_strength": 0.5, **fields}
+    answer = await drawn(api, "txt2img", body)
+    data = base64.b64decode(answer["images"][0])
+    info = json.loads(answer["info"])
+    assert opened(data).size == (info["width"], info["height"]) == size
+    settings = settings_of(data)
+    assert (settings["image_width"], settings["image_height"]) == size
+    assert (settings["image_first_size"], settings["image_strength"]) == ("128x64", 0.5)
+    assert (
+        f"Size: 128x64, Model: scripted-images, Denoising strength: 0.5, Hires resize: {size[0]}x{size[1]}"
+        in (info["infotexts"][0])
+    )
+
+
+async def test_a_second_pass_draws_on_the_first(api: Served) -> None:
+    """In another shape, where a picture that was drawn at once would be another one."""
+    body = {**SILLYTAVERN, "seed": 3, "batch_size": 2}
+    once = await drawn(api, "txt2img", body)
+    body |= {"enable_hr": True, "hr_resize_x": 192, "hr_resize_y": 192}
+    nearly, half = [await drawn(api, "txt2img", body | {"denoising_strength": each}) for each in (0.0, 0.5)]
+    assert json.loads(half["info"])["all_seeds"] == [3, 4]
+    for small, same, other in zip(once["images"], nearly["images"], half["images"], strict=True):
+        first, near, far = (opened(base64.b64decode(each)) for each in (small, same, other))
+        larger = ImageOps.fit(first, (192, 192), Image.Resampling.LANCZOS)
+        assert distance(near, larger) * 10 < distance(far, larger)
+
+
+def distance(one: Image.Image, other: Image.Image) -> float:
+    """Of two pixels, on average."""
+    return float(np.abs(np.asarray(one, np.float32) - np.asarray(other, np.float32)).mean())
+
+
+async def test_steps_of_both_passes_are_counted(api: Served) -> None:
+    second = SecondPass(size=Size(128, 128), steps=8, strength=0.5)
+    request = ImageRequest(prompt="a tree", size=Size(64, 64), count=2, steps=4, second_pass=second)
+    events = api.runtime.images.draw(request, owner="one")
+    async with aclosing(events):
+        steps = [(each.index, each.step, each.steps) async for each in events if isinstance(each, DrawingStep)]
+    assert steps == [(index, step, 8) for index in range(2) for step in range(1, 9)]
 
 
 async def test_progress_and_interrupt(api: Served) -> None:
@@ -126,7 +183,8 @@ async def test_progress_and_interrupt(api: Served) -> None:
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"enable_hr": True}, "enable_hr"),
+        ({"enable_hr": True, "hr_upscaler": "Latent"}, "hr_upscaler"),
+        ({"enable_hr": True, "width": 64, "height": 64, "hr_scale": 8, "hr_resize_x": 16_000}, "size"),
         ({"tiling": True}, "tiling"),
         ({"sampler_name": "No such sampler"}, "sampler_name"),
         ({"width": 30}, "size"),
