@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -139,12 +140,16 @@ _COUNT_LOOKS: Final = """() => {
 
 
 async def edit(chat: ChatPage, number: int, text: str) -> None:
+    await begin_edit(chat, number, text)
+    await chat.page.keyboard.press("Control+Enter")
+
+
+async def begin_edit(chat: ChatPage, number: int, text: str) -> None:
     """A reply, by its number."""
     row = chat.page.locator("#chat .bot-row").nth(number)
     await row.hover()
     await row.get_by_role("button", name="Edit").click()
     await chat.page.locator("#chat textarea").fill(text)
-    await chat.page.keyboard.press("Control+Enter")
 
 
 async def test_what_another_tab_has_changed_is_shown_and_not_acted_on(
@@ -155,16 +160,35 @@ async def test_what_another_tab_has_changed_is_shown_and_not_acted_on(
     async with visiting(browser, scripted.url) as page:
         other = ChatPage(page)
         await expect(other.replies).to_have_text(["one", "two"])
+        # While something is edited, it is left alone.
+        await begin_edit(other, 1, "two, overwritten")
         await edit(chat, 1, "two, changed")
-        await expect(chat.replies).to_have_text(["one", "two, changed"])
-        await edit(other, 1, "two, overwritten")
+        # Gradio shows it before the server knows.
+        await scripted.server.until(lambda: any("two, changed" in each.read_text("utf-8") for each in _chats(scripted)))
+        await page.keyboard.press("Control+Enter")
         await expect(other.replies).to_have_text(["one", "two, changed"])
         await expect(page.get_by_text("changed in another tab")).to_be_visible()
+        # By itself, when nothing is.
         await edit(chat, 1, "two, changed again")
-        await expect(chat.replies).to_have_text(["one", "two, changed again"])
-        # The other one is as that tab shows it.
+        await expect(other.replies).to_have_text(["one", "two, changed again"])
         await edit(other, 0, "one, changed")
-        await expect(other.replies).to_have_text(["one, changed", "two, changed again"])
+        await expect(chat.replies).to_have_text(["one, changed", "two, changed again"])
+        await other.box.fill("half a message")
+        await chat.write("slow 500")
+        await expect(other.live.last).to_contain_text("abc")
+        await chat.stop_button.click()
+        await expect(other.replies).to_have_count(3)
+        await other.until_done()
+        await chat.do("Delete")
+        await expect(page.get_by_text("deleted in another tab")).to_be_visible()
+        await expect(other.page.locator("#chat .message-row")).to_have_count(0)
+        await expect(other.box).to_have_value("half a message")
+        await chat.undo()
+        await expect(chat.replies).to_have_count(3)
+
+
+def _chats(site: Site) -> list[Path]:
+    return list((site.data / "logs" / "instruct").glob("*.json"))
 
 
 async def test_branches_are_a_tree_and_the_prompt_can_be_seen(chat: ChatPage, scripted: Site) -> None:

@@ -60,10 +60,13 @@ class ChatListHandlers:
                 yield {each: value for each, value in shown.items() if each is not self._screen.uses.persona}
 
     async def open(self, entered: Entered, event: gr.EventData) -> AsyncGenerator[Shown, None]:
-        """A chat of the list, or with an empty id a new one."""
+        """A chat of the list, or with an empty id a new one; or the one that is shown, which is another one by now."""
         choice = self._screen.begin(entered)
         chat = _named(event, "chat")
-        steps = self._chosen(entered, choice, chat) if chat else self._begun(entered, choice, is_kept=True)
+        if _named(event, "changed"):
+            steps = self._changed(entered, choice, chat)
+        else:
+            steps = self._chosen(entered, choice, chat) if chat else self._begun(entered, choice, is_kept=True)
         async with aclosing(self._screen.latest(choice, steps)) as latest:
             async for shown in latest:
                 yield shown
@@ -168,6 +171,27 @@ class ChatListHandlers:
             async for shown in steps:
                 yield shown
 
+    async def _changed(self, entered: Entered, choice: ChatSwitch, chat: str) -> AsyncGenerator[Shown, None]:
+        """The chat as another tab has left it; a new one, with a note, where it is gone. Nobody has asked for that: what
+        stands in the fields of this tab is not remembered."""
+        settings = self._page.saved_settings.checked(self._page.inputs.values(entered))
+        known = await self._screen.tab(entered, settings)
+
+        async def pending() -> ChatTab:
+            current = await asyncio.to_thread(self._chats.current, known.place, chat)
+            return ChatTab(place=known.place, chat=current) if current else await self._screen.new_tab(settings)
+
+        choice.leads_to(pending)
+        yield {}
+        if settings.multi_user:
+            return
+        tab = await pending()
+        if not tab.chat:
+            gr.Warning(text("This chat was deleted in another tab. What stands in the box is kept."))
+        async with aclosing(self._opened(tab, settings, is_chosen=False)) as steps:
+            async for shown in steps:
+                yield shown
+
     async def _moved(self, entered: Entered, choice: ChatSwitch) -> AsyncGenerator[Shown, None]:
         settings = self._settings(entered)
         tab = await self._screen.tab(entered, settings)
@@ -193,13 +217,14 @@ class ChatListHandlers:
         besides = {self._list.undo, self._removed}
         return shown if choice.is_latest else {each: shown[each] for each in besides & shown.keys()}
 
-    async def _opened(self, tab: ChatTab, settings: Settings) -> AsyncGenerator[Shown, None]:
+    async def _opened(self, tab: ChatTab, settings: Settings, *, is_chosen: bool = True) -> AsyncGenerator[Shown, None]:
         try:
             history = await self._screen.history(tab, settings)
         except ServiceError as error:
             raise failure(error.message) from None
         reply = self._page.active_replies.running(tab)
-        await self._note_last(tab)
+        if is_chosen:
+            await self._note_last(tab)
         if reply is None:
             yield merged(await self._screen.shown(tab, history), await self._screen.listed(tab, settings))
             return

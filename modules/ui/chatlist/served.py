@@ -26,7 +26,8 @@ def served_functions(page: Page, rows: ChatRows) -> list[Served]:
     says what is wrong."""
 
     async def list_changes(asked: Any) -> Rows:  # noqa: ANN401 - whatever a browser sends
-        """The list where it is another one than `revision`, else just the revision."""
+        """The list where it is another one than `revision`, else just the revision; and what there is of `chat`, which
+        the browser shows."""
         return await _told(_changes(page, rows, asked))
 
     async def search_chats(asked: Any) -> Rows:  # noqa: ANN401
@@ -53,13 +54,27 @@ async def _told(work: Awaitable[Rows]) -> Rows:
 async def _changes(page: Page, rows: ChatRows, asked: object) -> Rows:
     content = _object(asked)
     revision, limit = _text(content, "revision"), content.get("limit")
-    if revision == page.list_changes.revision:
-        return {"revision": revision}
     place = _place(content)
+    state = await _state(page, place, _text(content, "chat"))
+    if revision == page.list_changes.revision:
+        return {"revision": revision, **state}
     count = limit if isinstance(limit, int) else SHOWN_CHATS
     listed = await rows.rows(place, max(SHOWN_CHATS, min(count, MOST_CHATS)))
     chat = await _current(page, place, _text(content, "chat"))
-    return {**listed, "chat": chat, "title": await rows.title(place, chat)}
+    return {**listed, **state, "chat": chat, "title": await rows.title(place, chat)}
+
+
+async def _state(page: Page, place: Place, chat: str) -> Rows:
+    """`state` is as of `ActiveReplies`; `gone` says that there is no such chat."""
+    if not chat or page.settings.multi_user:
+        return {}
+    current = await _current(page, place, chat)
+    if not current:
+        return {"gone": True}
+    try:
+        return {"state": await page.active_replies.state(place, current)}
+    except ServiceError:
+        return {}
 
 
 async def _current(page: Page, place: Place, chat: str) -> str:

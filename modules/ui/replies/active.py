@@ -21,6 +21,7 @@ from modules.runtime import Runtime
 from modules.ui.replies.asked import AskedRequests
 from modules.ui.replies.draft import ReplyDraft
 from modules.ui.replies.list_changes import ListChanges
+from modules.ui.replies.marks import whole_mark
 from modules.ui.replies.running import Keep, RunningReply
 from modules.ui.replies.tab_state import ChatTab
 from modules.ui.replies.throttle import paced_drafts
@@ -77,6 +78,15 @@ class ActiveReplies:
         if not tab.chat:
             return History()
         return await asyncio.to_thread(self._histories.read, tab.place, tab.chat)
+
+    async def state(self, place: Place, chat: str) -> str:
+        """The mark of the chat's messages, or another text for each reply that is being written to it; empty while
+        versions are, which are for whoever has begun them. Raises BadRequest as `history`."""
+        tab = ChatTab(place=place, chat=chat)
+        reply = self.running(tab)
+        if reply is None:
+            return whole_mark(await self.history(tab))
+        return f"reply {id(reply)}" if isinstance(reply, RunningReply) else ""
 
     async def keep(self, tab: ChatTab, history: History) -> ChatTab:
         """Stores the conversation: on disk, or in the tab that it lives in; returns the tab as it is then."""

@@ -54,12 +54,13 @@ class Fact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """`facts` are those of the messages that are shown, with a mark of each one's turn; `rows` is how many rows the
-    conversation had, and `last` marks the last one."""
+    conversation had, `last` marks the last one, and `whole` all of them."""
 
     facts: tuple[Fact, ...]
     turns: tuple[str, ...]
     rows: int
     last: str
+    whole: str
 
     def fact(self, index: object, history: History) -> Fact | None:
         """Of the shown message that a browser names by its number; None where there is no such number. Raises
@@ -79,7 +80,14 @@ class Marks:
 
 def marks_of(history: History, facts: Sequence[Fact]) -> Marks:
     turns = tuple(_turn_mark(history, fact) for fact in facts)
-    return Marks(facts=tuple(facts), turns=turns, rows=len(history.rows), last=_last_mark(history))
+    return Marks(
+        facts=tuple(facts), turns=turns, rows=len(history.rows), last=_last_mark(history), whole=whole_mark(history)
+    )
+
+
+def whole_mark(history: History) -> str:
+    """Another text where any message is another one."""
+    return _mark([word for row in history.rows for word in _row_words(row)])
 
 
 def _turn_mark(history: History, fact: Fact) -> str:

@@ -51,10 +51,12 @@ def unkept(place: Place) -> ChatTab:
 
 
 def place_text(tab: ChatTab) -> str:
-    """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs."""
+    """Where the tab is, for the browser to keep: it tells a server that was started anew, which knows no tabs. `mark` is
+    of the messages that it shows."""
     place = {"character": tab.place.character, "chat": tab.chat if tab.is_kept else None, "model": tab.model}
     uses = {} if tab.uses is None or tab.chat else {"uses": stored_uses(tab.uses)}
-    return json.dumps({**place, **uses})
+    mark = {} if tab.marks is None or not tab.is_kept else {"mark": tab.marks.whole}
+    return json.dumps({**place, **uses, **mark})
 
 
 def placed_tab(text: str) -> ChatTab | None:

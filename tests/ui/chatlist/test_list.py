@@ -206,3 +206,52 @@ async def test_visitors_have_no_list(tmp_path: Path) -> None:
             assert "owner" not in "".join(tab.heard)
             assert event == "select" or told.error or event == "delete"
         assert [file.name for file in (tmp_path / "logs").rglob("*.json")] == [f"{EARLIER}.json"]
+
+
+async def test_a_chat_that_another_tab_has_changed_is_shown_with_its_reply(page: ServedPage) -> None:
+    async with opened(page) as first, opened(page) as second:
+        assert await first.ask("echo: one") == "one"
+        chat = shown(first)["chat"]
+        await second.act("past-chats", "select", event_data={"chat": chat})
+        assert second.words == first.words
+        told = await served(second, "list_changes", character=None, revision="", limit=0, chat=chat)
+        assert told["state"] == mark(second) == mark(first)
+        await first.ask("echo: two")
+        told = await served(second, "list_changes", character=None, revision="", limit=0, chat=chat)
+        assert told["state"] == mark(first) != mark(second)
+        reply = await first.say("slow 500")
+        await first.until("abc")
+        told = await served(second, "list_changes", character=None, revision="", limit=0, chat=chat)
+        assert told["state"].startswith("reply ")
+        again = await served(second, "list_changes", character=None, revision=told["revision"], limit=0, chat=chat)
+        assert again == {"revision": told["revision"], "state": told["state"]}
+        pace = second.labelled("Max tokens/s (pace)")
+        second.values[pace] = 15
+        followed = await second.begin("past-chats", "select", event_data={"chat": chat, "changed": "elsewhere"})
+        await second.until("abc")
+        await first.act("box", "stop")
+        await first.over(reply)
+        await second.over(followed)
+        assert second.words == first.words
+        assert mark(second) == mark(first)
+        # What nobody has entered there just now is not remembered.
+        async with new_tab(page.http) as later:
+            assert later.values[pace] == 0
+
+
+async def test_a_chat_that_another_tab_has_deleted_is_left(page: ServedPage) -> None:
+    async with opened(page) as first, opened(page) as second:
+        await first.ask("echo: one")
+        chat = shown(first)["chat"]
+        await second.act("past-chats", "select", event_data={"chat": chat})
+        await first.act("past-chats", "delete")
+        told = await served(second, "list_changes", character=None, revision="", limit=0, chat=chat)
+        assert (told["gone"], told["chat"]) == (True, "")
+        event = await second.act("past-chats", "select", event_data={"chat": chat, "changed": "elsewhere"})
+        assert "deleted in another tab" in event.notices[0]
+        assert (second.words, shown(second)["chat"]) == ([], "")
+        await first.act("undo-delete", "click")
+
+
+def mark(tab: Tab) -> str:
+    return str(json.loads(tab.value("place"))["mark"])

@@ -42,10 +42,17 @@ interface ChatSection {
   depth: number;
   chats: ChatRow[];
 }
+/** What there is of the chat that is shown. */
+interface ToldChat {
+  /** The mark of its messages, or another text for each reply that is being written to it. */
+  state?: string;
+  /** It was deleted. */
+  gone?: boolean;
+}
 /** Functions of the server, each with one object. */
 type ChatServer = Record<"list_changes" | "search_chats" | "arrange_chats" | "delete_chats", (asked: Record<string, unknown>) => Promise<any>>;
 interface ChatActs {
-  open(asked: { chat: string; back?: boolean }): void;
+  open(asked: { chat: string; back?: boolean; changed?: string }): void;
   rename(asked: { chat: string; name: string }): void;
   remove(asked: { chat: string }, isShown: boolean): void;
   copy(asked: { chat: string; kind: "branch" | "copy" }): void;
@@ -57,6 +64,10 @@ interface Window {
   prefilled: boolean;
   /** What this tab has shown before, and what its address asks for. */
   openingPlace(): string;
+  changedChat: {
+    /** What the server has said of the chat; `again` asks once more. */
+    hear(chat: string, told: ToldChat, again: () => Promise<unknown>): void;
+  };
   chatSections(list: ChatRows, words: string, now: Date): ChatSection[];
   pastChats: {
     connect(element: HTMLElement, server: ChatServer, acts: ChatActs, value: () => string): void;

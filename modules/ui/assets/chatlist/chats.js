@@ -176,7 +176,12 @@
     tellListeners();
   };
   /** @param {string} revision */
-  const ask = (revision) => server.list_changes({ character: list.character, revision, limit, chat: shown.chat });
+  const ask = async (revision) => {
+    const { chat } = shown;
+    const told = await server.list_changes({ character: list.character, revision, limit, chat });
+    window.changedChat.hear(chat, told, () => ask(list.revision));
+    return told;
+  };
   /** @param {News} news */
   const hear = async ({ chats }) => {
     heard = chats;
@@ -279,8 +284,13 @@
         confirm: window.text("Delete {count} chats", { count }), cancel: window.text("Cancel"), isDangerous: true,
       });
       if (!isMeant) return;
+      const before = shown;
+      shown = { ...shown, chat: "" };
       const answer = await server.delete_chats({ count });
-      if (answer.error) return this.tell(answer.error);
+      if (answer.error) {
+        shown = before;
+        return this.tell(answer.error);
+      }
       this.open("");
     },
     async search(looked) {
