@@ -160,6 +160,18 @@ async def test_steps_of_both_passes_are_counted(api: Served) -> None:
     assert steps == [(index, step, 8) for index in range(2) for step in range(1, 9)]
 
 
+async def test_who_leaves_in_the_first_pass_leaves_nothing(api: Served) -> None:
+    request = ImageRequest(prompt="stall", size=Size(64, 64), steps=4, second_pass=SecondPass(size=Size(128, 128)))
+    async with aclosing(api.runtime.images.draw(request, owner="one")) as events:
+        async for event in events:
+            if isinstance(event, DrawingStep):
+                break
+    assert not list(api.runtime.images.jobs)
+    assert (
+        len((await drawn(api, "txt2img", {"prompt": "a tree", "width": 64, "height": 64, "steps": 2}))["images"]) == 1
+    )
+
+
 async def test_progress_and_interrupt(api: Served) -> None:
     idle = (await api.http.get("/sdapi/v1/progress")).json()
     assert (idle["progress"], idle["state"]["job_count"]) == (0, 0)

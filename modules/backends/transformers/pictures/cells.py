@@ -20,16 +20,17 @@ from modules.errors import EngineFailed
 
 @dataclass(frozen=True, slots=True)
 class PromptPlaces:
-    """The positions of a prompt's tokens where each has several; those after it go on one by one."""
+    """The positions of a prompt's tokens where each has several; those after it go on one by one from `after`."""
 
     planes: Places
+    after: int
 
     def between(self, start: int, end: int) -> Places:
         known = self.planes[:, start:end]
         missing = end - max(start, self.planes.shape[1])
         if missing <= 0:
             return known
-        first = int(self.planes.max()) + 1 + max(0, start - self.planes.shape[1])
+        first = self.after + max(0, start - self.planes.shape[1])
         following = np.broadcast_to(np.arange(first, first + missing), (len(self.planes), missing))
         return np.concatenate((known, following), axis=1)
 
@@ -59,7 +60,8 @@ class PictureCells(MediaCells):
             mm_token_type_ids=torch.tensor([types]),
             image_grid_thw=torch.cat(grids),
         )
-        return PromptPlaces(planes[:, 0].numpy())
+        own = planes[:, 0].numpy()
+        return PromptPlaces(own, int(own.max()) + 1)
 
     def encoded(self, media: Media) -> Generator[tuple[int, Rows], None, None]:
         """Its parts, in order, each with its number: one row for each cell. Raises BadRequest, EngineFailed."""
