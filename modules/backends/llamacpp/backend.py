@@ -75,7 +75,7 @@ class LlamaBackend:
         self._adapters = companions.adapters
         self._kept = companions.kept
         self._is_cramped = False
-        self._forces = layout.draft_rows
+        self._forces = min(layout.draft_rows, MAX_FORCED)
         self._model = model
         self._context = context
         self._cells = c.llama_get_memory(context)
@@ -89,7 +89,8 @@ class LlamaBackend:
         capacity = int(c.llama_n_batch(context))
         self._batch = Batch(capacity)
         self._window = layout.window
-        limit = capacity - layout.parallel - layout.draft_rows
+        # Beside prompts nothing is drafted.
+        limit = max(1, capacity - layout.parallel - self._forces)
         self._budget = PrefillBudget(limit, unit=layout.read_unit, stoppable=layout.stoppable)
         self._interruption: Interruption | None = None
         self._host_buffer = HostBuffer(context, layout.host_cache_bytes)
@@ -145,7 +146,7 @@ class LlamaBackend:
         self._tasks[job.id] = LlamaTask(job, slot, guide)
         self._scheduler.add(slot)
         if self._planner is not None:
-            self._planner.begin(job.id, job.generation.prediction)
+            self._planner.begin(job.id, job.generation.prediction, self._tokenizer.end_ids)
         if self._kept is not None:
             self._kept.look_up(slot, self._scheduler)
 

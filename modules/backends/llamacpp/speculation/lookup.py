@@ -5,7 +5,7 @@ Prompt lookup decoding, with the longest agreement in place of a fixed one. Plac
 after the same two tokens, the latest first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 from modules.backends.llamacpp.speculation.rates import LONGEST, Rates
@@ -31,11 +31,20 @@ _BORDER: Final = -1
 
 
 class Lookup:
-    """One reply's texts. With `reads_reply` False only the `prediction` is looked at."""
+    """One reply's texts. With `reads_reply` False only the `prediction` is looked at. Nothing is guessed from one of the
+    `ends` on, which end a reply."""
 
-    def __init__(self, rates: Rates, prediction: Sequence[int] = (), *, reads_reply: bool = True) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        prediction: Sequence[int] = (),
+        *,
+        reads_reply: bool = True,
+        ends: Container[int] = frozenset(),
+    ) -> None:
         self._rates = rates
         self._reads_reply = reads_reply
+        self._ends = ends
         self._tokens: list[int] = []
         self._last: dict[tuple[int, int], int] = {}
         self._previous: list[int] = []
@@ -80,7 +89,7 @@ class Lookup:
             at = place + ahead % period
             chance = self._rates.of(self._length + ahead, near=self._is_near)
             whole *= chance
-            if tokens[at] < 0 or whole < _LEAST:
+            if tokens[at] < 0 or whole < _LEAST or tokens[at] in self._ends:
                 break
             found.append(tokens[at])
             chances.append(chance)
@@ -136,9 +145,12 @@ class Lookup:
             place = self._previous[place]
 
     def _agreement(self, place: int) -> int:
-        """How many tokens before `place` are those before the end; two are."""
+        """How many tokens before `place` are those before the end, back to the end of a turn: replies that begin after the
+        same words need not be the same."""
         tokens, shift = self._tokens, len(self._tokens) - place
-        length = 2
-        while length < min(LONGEST, place) and tokens[place - length - 1] == tokens[place + shift - length - 1]:
+        length = 1
+        while length < min(LONGEST, place) and tokens[place - length] not in self._ends:
+            if tokens[place - length - 1] != tokens[place + shift - length - 1]:
+                break
             length += 1
         return length

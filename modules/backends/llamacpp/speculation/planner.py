@@ -4,7 +4,7 @@ Texts that a reply may repeat cost nothing to look at; a draft model is asked fo
 go on with, where it pays.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,9 @@ from modules.engine.protocols import Drafter
 _SHARED_WEIGHT: Final = 0.02
 # Every so many steps go without drafts, so that what they save is measured against what is, not what was.
 _PLAIN: Final = 128
+# Flash attention of CPUs computes 64 rows and more by another kernel, whose logits differ by up to 0.35: near-ties, and what
+# just missed a cut, would fall otherwise with drafts than without.
+_WIDEST: Final = 63
 # What a constraint forces is sampled like all else where its log probabilities are wanted.
 _FORCED_CHANCE: Final = 0.99
 
@@ -35,13 +38,15 @@ class Seat:
     allowed: Callable[[Sequence[int]], int] | None = None
     has_media: bool = False
 
-    def draft(self, lookup: Lookup | None) -> Draft:
+    def draft(self, lookup: Lookup | None, most: int) -> Draft:
+        """A draft of at most `most` tokens."""
+        most = min(most, self.bound)
         if self.forced:
-            count = min(len(self.forced), self.bound)
+            count = min(len(self.forced), most)
             return Draft(self.forced[:count], (_FORCED_CHANCE,) * count, (Drafter.CONSTRAINT,) * count)
         if lookup is None or not lookup.has_read(len(self.slot.tokens)):
             return Draft()
-        draft = lookup.propose(self.bound)
+        draft = lookup.propose(most)
         return draft if self.allowed is None or not draft.tokens else draft.cut(self.allowed(draft.tokens))
 
 
@@ -63,10 +68,11 @@ class DraftPlanner:
         self._usual = HOPE
         self._steps = 0
 
-    def begin(self, job_id: int, prediction: Sequence[int] = ()) -> None:
-        """A job is to be drafted for; its reply may be like `prediction`."""
+    def begin(self, job_id: int, prediction: Sequence[int] = (), ends: Container[int] = frozenset()) -> None:
+        """A job is to be drafted for; its reply may be like `prediction`, and one of the tokens `ends` ends it."""
         if prediction or self._reads_texts:
-            self._lookups[job_id] = Lookup(Rates(self._rates), prediction, reads_reply=self._reads_texts)
+            rates = Rates(self._rates)
+            self._lookups[job_id] = Lookup(rates, prediction, reads_reply=self._reads_texts, ends=ends)
 
     def draft(self, seats: Sequence[Seat]) -> None:
         """Set the drafts of the replies that decode."""
@@ -79,7 +85,8 @@ class DraftPlanner:
         self._steps += 1
         if not seats or not self._costs.is_known or self._steps % _PLAIN == 0:
             return
-        rows = self._rows - sum(seat.slot.pending - 1 for seat in seats)
+        running = sum(seat.slot.pending for seat in seats)
+        rows = min(self._rows + len(seats), _WIDEST) - running
         rows -= self._draft_from_texts(seats, rows)
         if self._model is not None and rows > 0:
             self._draft_with(self._model, seats, rows)
@@ -121,7 +128,7 @@ class DraftPlanner:
 
     def _draft_from_texts(self, seats: Sequence[Seat], rows: int) -> int:
         """How many tokens were drafted."""
-        drafts = [seat.draft(self._lookups.get(seat.slot.job_id)) if seat.bound > 0 else Draft() for seat in seats]
+        drafts = [self._from_texts(seat, rows) if seat.bound > 0 else Draft() for seat in seats]
         width = sum(seat.slot.pending for seat in seats)
         lengths = allot([draft.chances for draft in drafts], self._costs, width=width, tokens=width, rows=rows)
         for seat, draft, length in zip(seats, drafts, lengths, strict=True):
@@ -129,6 +136,10 @@ class DraftPlanner:
                 cut = self._drafts[seat.slot.job_id] = draft.cut(length)
                 seat.slot.draft = cut.tokens
         return sum(lengths)
+
+    def _from_texts(self, seat: Seat, rows: int) -> Draft:
+        """One token more than there is room for tells that the draft does not end with its text."""
+        return seat.draft(self._lookups.get(seat.slot.job_id), max(0, rows) + 1)
 
     def _draft_with(self, model: DraftSource, seats: Sequence[Seat], rows: int) -> None:
         asks = self._asks(model, seats, rows)

@@ -47,6 +47,22 @@ def test_a_long_prompt_is_looked_through_in_several_steps() -> None:
     assert guesses == [(), (), (9_004, 9_005)]
 
 
+def test_nothing_is_guessed_beyond_the_end_of_a_reply() -> None:
+    source = Lookup(Rates(), (20, 21, 9, 22), ends={9})
+    source.read([1, 2], 2)
+    assert source.propose(4).tokens == (20, 21)
+
+
+def test_what_stands_before_the_end_of_a_turn_makes_no_guess_likelier() -> None:
+    tokens = [*range(20, 30), 9, 1, 2, 40, 41, *range(20, 30), 9, 1, 2]
+    sources = [Lookup(Rates(), ends=ends) for ends in ({9}, set())]
+    for source in sources:
+        source.read(tokens, len(tokens) - 1)
+    alike, unlike = (source.propose(1) for source in sources)
+    assert alike.tokens == unlike.tokens == (40,)
+    assert alike.chances[0] == Rates().of(3, near=False) < unlike.chances[0]
+
+
 def test_media_are_never_guessed() -> None:
     assert guess(lookup(), [1, 2, 3, -5, -6, 1, 2, 3]) == ()
 

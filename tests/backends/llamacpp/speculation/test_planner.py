@@ -120,6 +120,18 @@ def test_all_drafts_of_a_step_fit_its_rows() -> None:
     assert source.asks
 
 
+@pytest.mark.parametrize("count", [1, 8, 40])
+def test_steps_with_drafts_stay_below_the_width_from_which_they_round_otherwise(count: int) -> None:
+    source = Source(right=99, seconds=0.0)
+    planner = DraftPlanner(source, most=60, rows=60, reads_texts=False)
+    slots = [slot(job_id) for job_id in range(count)]
+    widths = set()
+    for _ in range(20):
+        run(planner, slots, 1)
+        widths.add(sum(1 + len(each.draft) for each in slots))
+    assert 40 < max(widths) < 64
+
+
 def test_one_reply_s_bad_luck_is_not_the_other_s() -> None:
     source = Source(right=9, seconds=0.02)
     planner = model_planner(source, rows=32)
