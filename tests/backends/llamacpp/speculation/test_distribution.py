@@ -28,6 +28,9 @@ PARALLEL: Final = 16
 LENGTH: Final = 3
 LEAST: Final = 1e-4
 TEXT: Final = "The keeper of the lighthouse wrote that"
+# Of log probabilities: so much of a difference is rounding, and so little moves nothing across a cut.
+MOST_NOISE: Final = 0.5
+LEAST_NOISE: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,36 @@ async def sampled(engine: ThreadedEngine, generation: Generation, seeds: Sequenc
     return Sample(replies, accepted, rejected)
 
 
+async def likeliest(engines: Pair, generation: Generation) -> tuple[tuple[int, ...], float]:
+    """The greedy reply, and how much its log probabilities differ in steps with drafts. Both models read the prompt alone:
+    one that is read beside others, in steps of 64 tokens and more, is computed by another kernel, and found later."""
+    greedy = replace(generation, sampling=Sampling(temperature=0), logprobs=8)
+    plain = await whole(engines.plain, greedy)
+    await whole(engines.drafting, greedy)  # nothing is drafted before steps were measured
+    drafted = await whole(engines.drafting, replace(greedy, prediction=plain.tokens))
+    assert plain.logprobs is not None
+    assert drafted.logprobs is not None
+    assert drafted.usage is not None
+    assert drafted.usage.accepted_tokens > 0
+    differences = [
+        abs(ours.logprob - theirs.logprob)
+        for one, other in zip(drafted.logprobs, plain.logprobs, strict=True)
+        for ours, theirs in zip(one.top, other.top, strict=True)
+    ]
+    return plain.tokens, max(differences)
+
+
 async def compared(
-    engines: Pair, count: int, sampling: Sampling, *, is_right: bool, is_told_apart: bool = False
+    engines: Pair, count: int, sampling: Sampling, *, is_right: bool, is_told_apart: bool = False, cuts: bool = False
 ) -> None:
     """The prediction is the likeliest reply, or wrong behind its first token. With `is_told_apart` another temperature has
     to be seen in as many replies."""
     tokens = tuple(await engines.plain.tokenize(TEXT, special=True))
     generation = Generation(prompt=Prompt(tokens), sampling=sampling, max_tokens=LENGTH, ignore_eos=True)
-    likely = (await whole(engines.plain, replace(generation, sampling=Sampling(temperature=0)))).tokens
+    likely, noise = await likeliest(engines, generation)
+    assert noise < MOST_NOISE
+    if cuts and noise > LEAST_NOISE:
+        pytest.skip("Steps of other widths round otherwise on this processor, which moves what just missed a cut.")
     wrong = tuple((token + 7) % engines.plain.card.vocabulary for token in likely[1:])
     prediction = likely if is_right else (likely[0], *wrong)
     ours = await sampled(engines.drafting, replace(generation, prediction=prediction), range(count))
@@ -102,7 +127,6 @@ async def test_a_tiny_model(llama_cpp: LlamaCppLoader, tmp_path: Path, is_right:
         await compared(engines, 800, Sampling(temperature=1.5), is_right=is_right, is_told_apart=True)
 
 
-# None cuts where much is to be cut: of two tokens that are as likely another one may be left out in a step of another width.
 CHAINS: Final = {
     "temperature": Sampling(temperature=0.6),
     "top k": Sampling(temperature=0.7, top_k=40),
@@ -110,17 +134,24 @@ CHAINS: Final = {
     "min p": Sampling(temperature=0.7, min_p=0.01),
     "penalties": Sampling(temperature=0.6, repetition_penalty=1.2, presence_penalty=0.3),
 }
+# What they cut is likely: of two tokens that are as likely another one would be left out where steps round otherwise.
+CUTS: Final = {
+    "hard top k": Sampling(temperature=0.7, top_k=4),
+    "hard top p": Sampling(temperature=0.7, top_p=0.6),
+    "typical": Sampling(temperature=0.7, typical_p=0.6),
+    "xtc": Sampling(temperature=0.7, xtc_probability=0.5, xtc_threshold=0.1),
+}
 
 
 @pytest.mark.extended
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("is_right", [True, False], ids=["right", "wrong"])
-@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("chain", [*CHAINS, *CUTS])
 async def test_a_real_model(
     llama_cpp: LlamaCppLoader, model_file: Callable[[str], Path], chain: str, is_right: bool
 ) -> None:
     async with pair(llama_cpp, model_file(SMOLLM2)) as engines:
-        await compared(engines, 320, CHAINS[chain], is_right=is_right)
+        await compared(engines, 320, (CHAINS | CUTS)[chain], is_right=is_right, cuts=chain in CUTS)
 
 
 async def test_the_p_values_are_those_of_tables() -> None:
