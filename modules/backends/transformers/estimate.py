@@ -46,7 +46,7 @@ def estimate(
     cache = cache_bytes(folder, spec, options, size)
     hidden, vocabulary = folder.number("hidden_size"), folder.number("vocab_size")
     buffers = _ROWS * (8 * hidden + folder.number("intermediate_size")) * size + spec.parallel * vocabulary * _FLOAT
-    buffers += _picture_bytes(folder, size)
+    buffers += picture_bytes(folder, size)
     program = _PROGRAM + vocabulary * _VOCABULARY_BYTES
     parts = (("weights", weights), ("cache", cache), ("buffers", buffers), ("program", program))
     if not uses_gpu:
@@ -85,7 +85,7 @@ def _decompressed(name: str, tensor: Tensor, bits: int, size: int, options: Tran
     return _loaded(name, tensor, size, options)
 
 
-def _picture_bytes(folder: ModelFolder, size: int) -> int:
+def picture_bytes(folder: ModelFolder, size: int) -> int:
     """What the part that sees computes the largest picture in."""
     if not folder.sees:
         return 0

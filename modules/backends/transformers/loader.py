@@ -17,7 +17,7 @@ from modules.backends.hub_folder import ModelFolder
 from modules.backends.transformers import attention
 from modules.backends.transformers.adapters import PeftAdapters
 from modules.backends.transformers.backend import TransformersBackend
-from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells
+from modules.backends.transformers.estimate import GPU_PROGRAM, cache_bytes, cache_cells, picture_bytes
 from modules.backends.transformers.library import transformers
 from modules.backends.transformers.options import AUTO, TransformersOptions
 from modules.backends.transformers.pictures.cells import PictureCells
@@ -59,14 +59,16 @@ class TransformersLoader:
             raise LoadFailed(f"Transformers cannot compute with {spec.name} here: {_said(error)}") from error
         width = int(model.get_output_embeddings().weight.shape[0])
         tokenizer = HubTokenizer(folder, width) if pictures is None else HubMediaTokenizer(folder, width, pictures)
-        cache = cache_bytes(folder, spec, options, model.dtype.itemsize)
+        growth = cache_bytes(folder, spec, options, model.dtype.itemsize)
+        if pictures is not None:
+            growth += picture_bytes(folder, model.dtype.itemsize)
         is_on_cpu = model.device.type == _CPU
         card = replace(
             hub_card(spec, folder, tokenizer),
             parameters=sum(each.numel() for each in model.parameters()),
-            # The cache is not there yet, and will be where the model is.
-            growth_bytes=cache if is_on_cpu else 0,
-            gpu_bytes=0 if is_on_cpu else torch.cuda.memory_reserved() + GPU_PROGRAM + cache,
+            # The cache is not there yet, nor is what pictures are seen in; they will be where the model is.
+            growth_bytes=growth if is_on_cpu else 0,
+            gpu_bytes=0 if is_on_cpu else torch.cuda.memory_reserved() + GPU_PROGRAM + growth,
         )
         if pictures is not None:
             card = replace(card, modalities=(*card.modalities, MediaKind.IMAGE))

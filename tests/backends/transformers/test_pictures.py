@@ -163,11 +163,14 @@ async def test_what_cannot_be_read_is_refused(tmp_path: Path, caplog: pytest.Log
         wrong = Prompt(prompt.tokens, (PICTURES[1],))
         with pytest.raises(BadRequest, match="not those of its pictures"):
             await whole(engine, greedy(wrong))
+        growth = engine.card.growth_bytes
     for name in ("processor_config.json", "preprocessor_config.json"):
         (folder / name).unlink()
     with caplog.at_level(logging.WARNING):
         async with transformers_engine(transformers_spec(folder, context=CONTEXT)) as engine:
             assert engine.card.modalities == ("text",)
+            # Sixteen patches of 32 numbers, and twice as many between.
+            assert growth - engine.card.growth_bytes == 16 * (12 * 32 + 3 * 64) * 4
             assert (await whole(engine, greedy(Prompt(prompt.tokens[:3])))).tokens
             with pytest.raises(BadRequest, match="cannot read pictures"):
                 await engine.media_tokens(PICTURES[0].shape)
