@@ -197,18 +197,26 @@ async def test_columns_stay_as_they_were_left(browser: Browser, scripted: Site) 
 
 async def test_look_follows_the_system_until_one_is_chosen(browser: Browser, scripted: Site) -> None:
     dark = "document.body.classList.contains('dark')"
+    # What the browser itself draws, as bars and menus, too.
+    worn = f"{dark} ? 'dark' : 'light'", "document.documentElement.style.colorScheme"
     async with visiting(browser, scripted.url, color_scheme="light") as page:
         chat = ChatPage(page)
         await chat.until_open()
         for scheme in ("dark", "light"):
             await page.emulate_media(color_scheme=scheme)
-            await page.wait_for_function(f"{dark} === {str(scheme == 'dark').lower()}")
+            for each in worn:
+                await page.wait_for_function(f"({each}) === '{scheme}'")
         await chat.go_to("General")
         await expect(page.locator("#look input[value=system]")).to_be_checked()
         await page.locator("#look").get_by_text("Dark", exact=True).click()
         await page.wait_for_function(dark)
         await page.reload()
         await page.wait_for_function(dark)
+        await chat.until_open()
+        for scheme in ("dark", "light"):
+            await page.emulate_media(color_scheme=scheme)
+            await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert [await page.evaluate(each) for each in worn] == ["dark", "dark"]
 
 
 async def test_simple_hides_what_experts_look_for_and_keeps_it(chat: ChatPage, scripted: Site) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -11,6 +12,8 @@ from tests.browser.sites import Site, scripted_site
 from tests.browser.visits import PHONE, visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+_MODEL_BYTES: Final = 3 * 2**20
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Picker:
 def _site_folder(folder: Path) -> Path:
     (folder / "models").mkdir()
     for name in ("Alpha-1B-Q4_K_M.gguf", "Beta-2B-Q8_0.gguf"):
-        (folder / "models" / name).touch()
+        (folder / "models" / name).write_bytes(bytes(_MODEL_BYTES))
     return folder
 
 
@@ -79,6 +82,8 @@ async def test_model_is_changed_from_the_chat(browser: Browser, scripted: Site, 
 
         picker.clicks = 0
         await picker.open()
+        await expect(page.locator(".picker-row", has_text="Beta-2B")).to_contain_text("Q8_03 MBfits")
+        await expect(page.locator(".picker-row", has_text="Alpha-1B")).to_contain_text("Vision")
         await picker.settings_of("Beta-2B")
         await expect(page.locator(".load-settings [data-field=ctx_size]")).to_be_focused()
         await page.keyboard.press("ControlOrMeta+a")

@@ -249,7 +249,7 @@ async def test_what_is_typed_is_kept(tmp_path: Path) -> None:
         assert not tab.files, "nothing to keep"
         await tab.typed("a text")
         (name,) = tab.files
-        assert tab.files[name] == "a text"
+        assert (name, tab.files[name]) == ("Untitled", "a text")
         assert tab.entered[tab.menu.notebooks] == name
         assert tab.entered[tab.paper.status] == "6 tokens"
         await tab.typed("a longer text")
@@ -347,6 +347,8 @@ async def test_other_ways_to_see_the_text(tmp_path: Path) -> None:
         tokens = await tab.looks.tokens(tab.entered)
         assert tokens.count("<li>") == len("<b>é</b> `<i>`".encode())
         assert "&lt;" in tokens
+        assert "tokens that may come next" in tab.views.next_tokens.value
+        assert not tab.views.earlier.visible
         tab.write("echo: x")
         tab.show(await tab.looks.next_tokens(tab.entered))
         first = tab.entered[tab.views.next_tokens]
