@@ -140,6 +140,7 @@ async def test_new_chat_is_listed_in_every_tab_while_its_reply_is_written(chat: 
     for tab in (chat, other):
         row = tab.chats.filter(has_text="slow 3000")
         await expect(row.locator(".chat-dot.writing")).to_be_visible()
+        await expect(row.locator(".chat-dot.writing")).to_have_css("border-top-width", "2px")
     await expect(chat.chosen).to_have_text("slow 3000")
     await expect(chat.page).to_have_title("● slow 3000")
     await chat.new()

@@ -10,6 +10,10 @@ _SELECTORS: Final = re.compile(r"([^{};]+)\{")
 # What stands behind the last blank, ">" or "+" that is not within brackets.
 _LAST: Final = re.compile(r"(?:^|[\s>+~])((?:[^\s>+~()]|\((?:[^()]|\([^()]*\))*\))+)\s*$")
 _NAME: Final = re.compile(r"[.#\[]")
+_RULE: Final = re.compile(r"\{([^{}]*)")
+_SIDES: Final = re.compile(
+    r"-(top|right|bottom|left|block|inline|width|style|color|image|position|size|duration|delay|basis|grow|shrink)"
+)
 
 
 def restyling(sheet: str) -> list[str]:
@@ -44,3 +48,21 @@ def test_no_message_is_looked_into_for_the_sake_of_its_parts() -> None:
     """There may be hundreds of messages."""
     sheets = "".join(path.read_text("utf-8") for path in sorted((_ASSETS / "chat").glob("*.css")))
     assert not re.findall(r"\.message-row[^\s,{]*:has\([^)]*\)\)? [^{]*", sheets)
+
+
+def lost(sheet: str) -> list[str]:
+    """Properties that are set from a variable together with their parts, and in part again. Gradio writes each rule as
+    browsers do, and those write nothing for what they do not know yet."""
+    found = []
+    for rule in _RULE.findall(_COMMENT.sub("", sheet)):
+        whole: set[str] = set()
+        for name, _, value in (each.strip().partition(":") for each in rule.split(";")):
+            found += [f"{all_} → {name}" for all_ in whole if _SIDES.match(name.removeprefix(all_)) and name != all_]
+            whole |= {name} if "var(" in value else set()
+    return found
+
+
+def test_nothing_that_is_set_from_a_variable_is_set_in_part_again() -> None:
+    assert [each for path in sorted(_ASSETS.rglob("*.css")) for each in lost(path.read_text("utf-8"))] == []
+    assert lost(".a { border: 2px solid var(--b); border-right-color: red; }")
+    assert not lost(".a { border: 2px solid; border-color: var(--b) red; border-radius: 3px }")
