@@ -74,6 +74,10 @@ async def test_model_that_is_unloaded_is_missed(browser: Browser, site: Site) ->
         await expect(page.locator("#model-status")).to_contain_text("No model")
         await chat.go_to("Chat")
         await expect(_menu(page)).to_be_visible()
+        await chat.until_open()
         await page.keyboard.press("Control+Enter")
         await expect(page.locator("#composer")).to_contain_text("No model is loaded")
+        # What is asked for later is answered later.
+        await chat.write("echo: Later")
+        await expect(page.locator("#composer")).to_contain_text("Your message is sent when a model is loaded")
         await expect(chat.notices).to_have_count(0)
