@@ -143,6 +143,12 @@ async def test_jump_to_latest(browser: Browser, scripted: Site, size: dict[str, 
         assert await chat.page.evaluate(_GO_AND_COME_BACK)
         await chat.page.wait_for_function(_AT_END)
         await expect(_jump(chat)).to_be_hidden()
+        # A phone that is turned.
+        for turned in ({"width": size["height"], "height": size["width"]}, size):
+            await chat.page.set_viewport_size(turned)
+            await chat.page.wait_for_function(f"innerWidth === {turned['width']} && ({_AT_END})()")
+            await chat.page.evaluate(_UNTIL_STILL)
+            assert await chat.page.evaluate(_SEEN_AT_END)
 
 
 async def test_reader_who_has_scrolled_up_is_left_alone(browser: Browser, scripted: Site) -> None:

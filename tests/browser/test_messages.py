@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
-from tests.browser.visits import PHONE, visiting
+from tests.browser.visits import DESKTOP, PHONE, visiting
 from tests.daily import some_daily
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 _LEAST_SHARE: Final = 0.9
 _LEAST_LINES: Final = 6
 _LEAST_LABEL: Final = 40
+_LEAST_SEEN: Final = 0.5
 
 
 def _width(size: dict[str, int]) -> str:
@@ -46,6 +47,10 @@ async def test_editing_has_the_width_of_the_conversation(chat: ChatPage, side: s
         assert (
             await chat.button(label).evaluate("button => getComputedStyle(button, '::before').content") == f'"{label}"'
         )
+    # As when a phone shows its keyboard.
+    await chat.page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"] // 2})
+    await expect(field).to_be_in_viewport(ratio=_LEAST_SEEN)
+    await chat.page.set_viewport_size(DESKTOP)
     await chat.page.keyboard.press("Escape")
     await expect(field).to_have_count(0)
 
@@ -109,9 +114,11 @@ async def test_what_is_edited_stays_with_its_chat_and_outlives_a_reply(chat: Cha
     some_daily([PHONE, {"width": 1440, "height": 900}, {"width": 1024, "height": 700}], every=3, ids=_width),
 )
 async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
-    async with visiting(browser, scripted.url, viewport=size) as page:
+    device = {"has_touch": True, "is_mobile": True} if size == PHONE else {}
+    async with visiting(browser, scripted.url, viewport=size, **device) as page:
         chat = ChatPage(page)
         await chat.until_open()
+        await expect(page.locator("#send-menu")).to_be_in_viewport(ratio=1)
         for number in (1, 2):
             await chat.say(f"echo: Number {number}")
         paces = page.locator("#chat .message-acts .pace")

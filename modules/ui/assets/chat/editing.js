@@ -156,6 +156,11 @@
     else button(field, saves ? "Save" : "Cancel")?.click();
     row?.focus({ preventScroll: true });
   }, true);
+  // A phone's keyboard takes half of the window, a turned one has another height: what is written stays in view.
+  window.addEventListener("resize", () => {
+    const field = document.activeElement;
+    if (field?.matches(FIELD)) field.scrollIntoView({ block: "nearest" });
+  });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 })();

@@ -44,12 +44,13 @@
   };
   // Messages get their true height when they come into view, and the box below is lower once its lines are sent, which
   // moves the end without anybody having scrolled: only what goes up further than the end does is the reader's doing. A
-  // reply that ends moves from one component to the other: the end goes up and down again before this is told of it, so
-  // that while something changes a gesture is needed, too.
+  // reply that ends moves from one component to the other, a phone is turned: the end goes up and down again before this is
+  // told of it, so that while something changes a gesture is needed, too.
   /** @param {Element} scroller */
   const scrolled = (scroller) => {
     const up = last.top - scroller.scrollTop;
-    const isReaders = !asked || performance.now() - gestured < GESTURE_MS;
+    const isChanging = asked || endOf(scroller) !== last.end;
+    const isReaders = !isChanging || performance.now() - gestured < GESTURE_MS;
     if (up > Math.max(0, last.end - endOf(scroller)) + 1) follows &&= !isReaders;
     else if (gap(scroller) < NEAR) follows = true;
     note(scroller);
