@@ -1,5 +1,7 @@
 """The page's keys: each does what its button does."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -14,6 +16,16 @@ async def test_escape_stops(chat: ChatPage) -> None:
     await chat.page.keyboard.press("Escape")
     await chat.until_done()
     await expect(chat.replies).to_contain_text("abc")
+    # What is written in the user's place, too.
+    await chat.box.fill("slow 3000")
+    await chat.page.evaluate("document.getElementById('impersonate').click()")
+    await expect(chat.box).to_have_value(re.compile("abc"))
+    await expect(chat.page.locator("#box.is-filled-in .stop-button")).to_be_visible()
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.page.locator("#box:not(.is-filled-in) .submit-button")).to_be_visible()
+    await expect(chat.stop_button).to_have_count(0)
+    await expect(chat.box).to_have_value(re.compile("abc"))
+    await chat.box.fill("")
 
 
 async def test_control_enter_regenerates_and_arrows_turn_versions(chat: ChatPage) -> None:

@@ -100,12 +100,13 @@ async def test_stop_ends_what_is_written_as_the_user(page: ServedPage) -> None:
         while "abc" not in tab.value("box")["text"]:
             await tab.changed()
         assert tab.looks("box")["stop_btn"] is True
+        assert tab.looks("box")["elem_classes"] == ["is-filled-in"]
         await tab.act("box", "stop")
         await tab.over(event)
         assert event.error is None
         assert len(tab.value("box")["text"]) < 250
         looks = tab.looks("box")
-        assert (looks["stop_btn"], looks["submit_btn"]) == (False, True)
+        assert (looks["stop_btn"], looks["submit_btn"], looks["elem_classes"]) == (False, True, [])
 
 
 async def test_stop_ends_nobody_else_s_reply(page: ServedPage) -> None:

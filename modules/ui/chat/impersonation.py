@@ -22,6 +22,8 @@ from modules.ui.replies.tab_state import ChatTab
 
 # A message that a user would write; what is longer is the model answering itself.
 _MAX_TOKENS: Final = 300
+# By which scripts know the box whose Stop is not that of a reply.
+_FILLED_IN: Final = "is-filled-in"
 
 
 class Impersonation:
@@ -36,16 +38,16 @@ class Impersonation:
         assert isinstance(choices, ChatSwitches)
         choice, owner = choices.current, f"page:impersonate:{secrets.token_hex(4)}"
         begun = str((entered[self._middle.composer.box] or {}).get("text") or "")
-        # What yields nothing at all would leave the box without a value.
-        yield gr.MultimodalTextbox(value={"text": begun, "files": []}, stop_btn=True, submit_btn=False)
-        choices.impersonator = owner
-        failed = None
+        begins = {"stop_btn": True, "submit_btn": False, "elem_classes": [_FILLED_IN]}
+        choices.impersonator, failed = owner, None
         try:
+            # What yields nothing at all would leave the box without a value.
+            yield gr.MultimodalTextbox(value={"text": begun, "files": []}, **begins)
             words = begun
             request = await self._request(entered, begun)
             async with aclosing(self._page.runtime.chat.complete(request, owner=owner)) as events:
                 async for event in events:
-                    if not choice.is_latest:
+                    if not choice.is_latest or choices.impersonator != owner:
                         break
                     if isinstance(event, Content):
                         words += event.text
@@ -57,7 +59,9 @@ class Impersonation:
         if choice.is_latest:
             tab = choices.now(self._middle.tab, entered[self._middle.tab])
             is_running = isinstance(tab, ChatTab) and self._page.active_replies.running(tab) is not None
-            yield gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running)
+            yield gr.MultimodalTextbox(stop_btn=is_running, submit_btn=not is_running, elem_classes=[])
+        else:
+            yield gr.MultimodalTextbox(elem_classes=[])
         if failed is not None:
             raise failed
 

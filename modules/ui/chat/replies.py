@@ -112,8 +112,9 @@ class ReplyHandlers:
 
     async def stop_writing(self, tab: ChatTab, choices: ChatSwitches) -> None:
         """What is written in the user's place, or else the reply."""
-        if choices.impersonator:
-            self._page.runtime.work.stop(choices.impersonator)
+        owner, choices.impersonator = choices.impersonator, ""
+        if owner:
+            self._page.runtime.work.stop(owner)
         else:
             await self.stop(tab)
 

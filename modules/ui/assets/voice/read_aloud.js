@@ -86,7 +86,8 @@
   /** @param {string} place */
   const lastOf = (place) =>
     [...document.querySelectorAll(`#${place} .bot-row [data-testid=bot]`)].filter((message) => !isThought(message)).at(-1);
-  const isWriting = () => Boolean(document.querySelector("#box .stop-button"));
+  // Not what is written in the user's place.
+  const isWriting = () => Boolean(document.querySelector("#box:not(.is-filled-in) .stop-button"));
 
   // ---- Readings: of one message, or of the reply that is being written. There is one at a time.
   /**
@@ -251,7 +252,13 @@
     if (writing && !wrote && isWanted() && !current) begin();
     wrote = writing;
   };
-  setInterval(look, LOOK_MS);
+  // Where a reply that is written begins and ends to be seen.
+  const watch = () => {
+    const box = byId("box");
+    if (!box) return void setTimeout(watch, 100);
+    new MutationObserver(look).observe(box, { childList: true, subtree: true });
+  };
+  watch();
   document.addEventListener("click", (event) => {
     if (event.target?.closest?.("#box .stop-button, #new-chat, #new-incognito, #past-chats .chat-row")) stop();
     if (!event.target?.closest?.("#read-replies")) return;
