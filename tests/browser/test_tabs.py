@@ -117,6 +117,24 @@ async def test_api_is_switched_off_and_on(chat: ChatPage) -> None:
 
 
 @pytest.mark.model
+async def test_what_is_asked_again_and_again_waits_while_the_tab_is_hidden(chat: ChatPage) -> None:
+    asked: list[str] = []
+    chat.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    await chat.page.evaluate(
+        """async () => {
+          const tick = gradio_config.dependencies.find((each) => each.targets.some(([, kind]) => kind === "tick"));
+          Object.defineProperty(document, "hidden", { configurable: true, value: true });
+          const body = `{"fn_index":${tick.id},"trigger_id":null}`;
+          const waiting = fetch("gradio_api/queue/join", { method: "POST", body }).catch(() => {});
+          await fetch("gradio_api/app_id");
+          delete document.hidden;
+          document.dispatchEvent(new Event("visibilitychange"));
+          await waiting;
+        }"""
+    )
+    assert [each for each in asked if each in {"app_id", "join"}] == ["app_id", "join"]
+
+
 async def test_examples_of_the_api_work_when_pasted(browser: Browser, real: Site) -> None:
     async with visiting(browser, real.url) as page:
         await ChatPage(page).go_to("API")

@@ -87,6 +87,10 @@
   const fetched = window.fetch.bind(window);
   let submitted = 0;
   let session = "";
+  // What is asked again and again waits until somebody looks at the tab.
+  const seen = async () => {
+    while (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  };
   /** @param {RequestInfo | URL} input @param {RequestInit} [options] */
   const join = async (input, options) => {
     const body = String(options?.body ?? "");
@@ -95,6 +99,7 @@
     const event = number && events().find((each) => each.id === Number(number[1]));
     for (const [id, kind] of event?.targets ?? []) if (kind === "input") heard.set(id, performance.now());
     if (event && isSending(event)) submitted = performance.now();
+    if (event?.targets.some(([, kind]) => kind === "tick")) await seen();
     const work = fetched(input, options);
     if (!event) return work;
     unsent.delete(event.id);
