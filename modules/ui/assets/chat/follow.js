@@ -9,9 +9,12 @@
   let asked = false;
   let last = { top: 0, end: 0 };
   // What a reader scrolls by. What it moves may come a moment later.
-  const GESTURES = ["wheel", "touchmove", "pointerdown", "keydown"];
+  const GESTURES = ["wheel", "touchmove", "pointerdown", "keydown", "focusin"];
   const GESTURE_MS = 1000;
   let gestured = -Infinity;
+  // Messages that come or go, or get other heights, move what is shown for some frames more.
+  const CHANGE_MS = 300;
+  let changed = -Infinity;
 
   /** @param {Element} scroller */
   const endOf = (scroller) => scroller.scrollHeight - scroller.clientHeight;
@@ -30,6 +33,7 @@
     note(scroller);
   };
   const settleSoon = () => {
+    changed = performance.now();
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => {
@@ -49,8 +53,9 @@
   /** @param {Element} scroller */
   const scrolled = (scroller) => {
     const up = last.top - scroller.scrollTop;
-    const isChanging = asked || endOf(scroller) !== last.end;
-    const isReaders = !isChanging || performance.now() - gestured < GESTURE_MS;
+    const now = performance.now();
+    const isChanging = now - changed < CHANGE_MS || endOf(scroller) !== last.end;
+    const isReaders = !isChanging || now - gestured < GESTURE_MS;
     if (up > Math.max(0, last.end - endOf(scroller)) + 1) follows &&= !isReaders;
     else if (gap(scroller) < NEAR) follows = true;
     note(scroller);
@@ -62,7 +67,10 @@
     scroller.addEventListener("scroll", () => scrolled(scroller), { passive: true });
     for (const each of GESTURES) scroller.addEventListener(each, () => { gestured = performance.now(); }, { passive: true });
     // Before the frame is painted: none shows the new height at the old place.
-    const grown = new ResizeObserver(settle);
+    const grown = new ResizeObserver(() => {
+      changed = performance.now();
+      settle();
+    });
     for (const each of [scroller, ...scroller.children]) grown.observe(each);
     new MutationObserver(settleSoon).observe(chat, { childList: true, subtree: true });
   };
