@@ -35,6 +35,10 @@ _PAINTED_GAP: Final = f"""() => new Promise((done) => requestAnimationFrame(() =
   port1.onmessage = () => done(({_GAP})());
   port2.postMessage(0);
 }}))"""
+# Not before the reply has begun, either.
+_ANSWERED: Final = """asked => document.querySelectorAll('#chat .user-row').length > asked
+  && [...document.querySelectorAll('#chat .message-row')].at(-1).matches('.bot-row')
+  && !document.querySelector('#live .message-row, #box .stop-button')"""
 _UNTIL_STILL: Final = """() => new Promise((done) => {
   const it = document.querySelector('#scroller');
   let same = 0, last = -1;
@@ -77,12 +81,12 @@ def _gap(page: Page, screens: int, words: str) -> float:
         page.wait_for_function(f"!({_AT_END})")
         # What a wheel scrolls later would be the reader's doing.
         page.evaluate(_UNTIL_STILL)
+    asked = page.locator("#chat .user-row").count()
     page.fill("#box textarea", words)
     page.press("#box textarea", "Enter")
     page.wait_for_timeout(_GAP_MS)
     gap = float(page.evaluate(_PAINTED_GAP))
-    page.wait_for_selector("#box .submit-button", timeout=30_000)
-    page.wait_for_function("!document.querySelector('#live .message-row')")
+    page.wait_for_function(_ANSWERED, arg=asked)
     return gap
 
 
