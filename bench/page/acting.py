@@ -29,12 +29,16 @@ _GAP_MS: Final = 200
 _GAP: Final = """() => { const it = document.querySelector('#scroller');
   return it.scrollHeight - it.scrollTop - it.clientHeight; }"""
 _AT_END: Final = f"({_GAP})() <= 2"
-# What is seen: between two frames there may be messages that nobody has seen yet.
-_PAINTED_GAP: Final = f"""() => new Promise((done) => requestAnimationFrame(() => {{
-  const {{ port1, port2 }} = new MessageChannel();
-  port1.onmessage = () => done(({_GAP})());
-  port2.postMessage(0);
-}}))"""
+# As it was painted: whoever asks for a place between two frames has what nobody has seen yet laid out.
+_PAINTED_GAP: Final = """() => new Promise((done) => {
+  const it = document.querySelector('#scroller');
+  const watching = new IntersectionObserver((parts) => {
+    watching.disconnect();
+    const ends = parts.filter((each) => each.boundingClientRect.height).map((each) => each.boundingClientRect.bottom);
+    done(Math.max(0, Math.max(...ends) - parts[0].rootBounds.bottom));
+  }, { root: it });
+  for (const each of it.children) watching.observe(each);
+})"""
 # Not before the reply has begun, either.
 _ANSWERED: Final = """asked => document.querySelectorAll('#chat .user-row').length > asked
   && [...document.querySelectorAll('#chat .message-row')].at(-1).matches('.bot-row')
