@@ -152,7 +152,7 @@ async def test_a_step_is_given_up_for_a_job_that_comes_while_a_prompt_is_read(
     comes = False
     backend.interrupt_when(lambda: comes)
     try:
-        long, short = (tuple(backend.tokenizer.encode(text, special=False)) for text in ("One word," * 400, "Say hi."))
+        long, short = (tuple(backend.tokenizer.encode(text, special=False)) for text in ("One word," * 150, "Say hi."))
         said: dict[int, list[int]] = {1: [], 2: []}
         first: list[int] = []
 
