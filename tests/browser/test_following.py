@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
@@ -58,7 +58,7 @@ _MESSAGES: Final = (
 
 
 @asynccontextmanager
-async def _long_chat(browser: Browser, site: Site, size: dict[str, int]) -> AsyncIterator[ChatPage]:
+async def _long_chat(browser: Browser, site: Site, size: ViewportSize) -> AsyncIterator[ChatPage]:
     """The page with a chat of many messages, long ones and short ones, which was opened last."""
     rows = [[f"Question {number}", _PARAGRAPHS if number % 3 == 0 else "Short."] for number in range(24)]
     file = site.data / "logs" / "instruct" / f"{_TITLE}.json"
@@ -75,7 +75,7 @@ async def _long_chat(browser: Browser, site: Site, size: dict[str, int]) -> Asyn
         file.unlink(missing_ok=True)
 
 
-async def _open_list(chat: ChatPage, size: dict[str, int]) -> None:
+async def _open_list(chat: ChatPage, size: ViewportSize) -> None:
     if size == PHONE:
         await chat.page.click("#toggle-left")
 
@@ -91,7 +91,7 @@ def _jump(chat: ChatPage) -> Any:
 
 
 @pytest.mark.parametrize("size", _DESKTOP_DAILY)
-async def test_long_chat_opens_at_its_end(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+async def test_long_chat_opens_at_its_end(browser: Browser, scripted: Site, size: ViewportSize) -> None:
     async with _long_chat(browser, scripted, size) as chat:
         await expect(_jump(chat)).to_be_hidden()
         await chat.page.reload()
@@ -100,7 +100,7 @@ async def test_long_chat_opens_at_its_end(browser: Browser, scripted: Site, size
 
 
 @pytest.mark.parametrize("size", _SIZES)
-async def test_enter_brings_the_reader_to_the_message(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+async def test_enter_brings_the_reader_to_the_message(browser: Browser, scripted: Site, size: ViewportSize) -> None:
     async with _long_chat(browser, scripted, size) as chat:
         await _scroll_up(chat)
         await chat.say("echo: Here I am")
@@ -116,7 +116,7 @@ async def test_enter_brings_the_reader_to_the_message(browser: Browser, scripted
 @pytest.mark.extended
 @pytest.mark.parametrize("size", _SIZES)
 async def test_enter_leaves_no_gap_wherever_the_reader_was(
-    browser: Browser, scripted: Site, size: dict[str, int]
+    browser: Browser, scripted: Site, size: ViewportSize
 ) -> None:
     async with _long_chat(browser, scripted, size) as chat:
         for up, words in product(_HEIGHTS, _MESSAGES):
@@ -134,7 +134,7 @@ async def test_enter_leaves_no_gap_wherever_the_reader_was(
 
 
 @pytest.mark.parametrize("size", _DESKTOP_DAILY)
-async def test_jump_to_latest(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+async def test_jump_to_latest(browser: Browser, scripted: Site, size: ViewportSize) -> None:
     async with _long_chat(browser, scripted, size) as chat:
         await _scroll_up(chat)
         await _jump(chat).click()

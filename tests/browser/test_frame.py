@@ -1,10 +1,10 @@
 """The frame of the page: columns, sections and settings, at every size of a window, by keys, and in every look."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 import yaml
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.chat_page import PLACES as EVERY_PLACE
 from tests.browser.chat_page import ChatPage
@@ -22,6 +22,7 @@ _MOST_KEYS: Final = 6
 _MOST_SHIFT: Final = 0.05
 _LEAST_TEXT: Final = 480
 _TOUCH: Final = 44
+_SCHEMES: Final[tuple[Literal["dark"], Literal["light"]]] = ("dark", "light")
 # Zoomed to 400 and 200 %, and small windows.
 _SIZES: Final = (
     {"width": 320, "height": 256},
@@ -109,7 +110,7 @@ async def test_few_keys_lead_from_the_box_to_the_chats_and_the_settings(browser:
 
 
 @pytest.mark.parametrize("size", some_daily(_SIZES, every=2, ids=lambda size: str(size["width"])))
-async def test_everything_fits_into_small_windows(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+async def test_everything_fits_into_small_windows(browser: Browser, scripted: Site, size: ViewportSize) -> None:
     async with visiting(browser, scripted.url, viewport=size) as page:
         chat = ChatPage(page)
         await expect(chat.chosen).to_have_count(1)
@@ -202,7 +203,7 @@ async def test_look_follows_the_system_until_one_is_chosen(browser: Browser, scr
     async with visiting(browser, scripted.url, color_scheme="light") as page:
         chat = ChatPage(page)
         await chat.until_open()
-        for scheme in ("dark", "light"):
+        for scheme in _SCHEMES:
             await page.emulate_media(color_scheme=scheme)
             for each in worn:
                 await page.wait_for_function(f"({each}) === '{scheme}'")
@@ -213,7 +214,7 @@ async def test_look_follows_the_system_until_one_is_chosen(browser: Browser, scr
         await page.reload()
         await page.wait_for_function(dark)
         await chat.until_open()
-        for scheme in ("dark", "light"):
+        for scheme in _SCHEMES:
             await page.emulate_media(color_scheme=scheme)
             await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             assert [await page.evaluate(each) for each in worn] == ["dark", "dark"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.sites import Site
@@ -21,7 +21,7 @@ _LEAST_LABEL: Final = 40
 _LEAST_SEEN: Final = 0.5
 
 
-def _width(size: dict[str, int]) -> str:
+def _width(size: ViewportSize) -> str:
     return str(size["width"])
 
 
@@ -113,7 +113,7 @@ async def test_what_is_edited_stays_with_its_chat_and_outlives_a_reply(chat: Cha
     "size",
     some_daily([PHONE, {"width": 1440, "height": 900}, {"width": 1024, "height": 700}], every=3, ids=_width),
 )
-async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, size: dict[str, int]) -> None:
+async def test_pace_of_each_reply_can_be_seen(browser: Browser, scripted: Site, size: ViewportSize) -> None:
     device = {"has_touch": True, "is_mobile": True} if size == PHONE else {}
     async with visiting(browser, scripted.url, viewport=size, **device) as page:
         chat = ChatPage(page)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Page, Request
+from playwright.async_api import Browser, BrowserContext, Page, Request, ViewportSize
 
 TIMEOUT_MS: Final = 30_000
-DESKTOP: Final = {"width": 1280, "height": 800}
-PHONE: Final = {"width": 390, "height": 844}
+DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 800}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 _OWN_SCHEMES: Final = frozenset({"data", "blob", "about"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
