@@ -144,7 +144,8 @@ async def test_jump_to_latest(browser: Browser, scripted: Site, size: ViewportSi
         await chat.page.wait_for_function(_AT_END)
         await expect(_jump(chat)).to_be_hidden()
         # A phone that is turned.
-        for turned in ({"width": size["height"], "height": size["width"]}, size):
+        lying: ViewportSize = {"width": size["height"], "height": size["width"]}
+        for turned in (lying, size):
             await chat.page.set_viewport_size(turned)
             await chat.page.wait_for_function(f"innerWidth === {turned['width']} && ({_AT_END})()")
             await chat.page.evaluate(_UNTIL_STILL)
