@@ -15,7 +15,7 @@ NEWS: Final = "/news"
 # What only this program's memory says is looked at so often while somebody listens.
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 # Changes that follow each other quickly are told together.
-_SECONDS_BETWEEN_NEWS: Final = 0.2
+_SECONDS_BETWEEN_NEWS: Final = 0.05
 # A proxy may end what it hears nothing of for longer, and a browser learns of a connection that is lost.
 _SECONDS_OF_SILENCE: Final = 20.0
 

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const BETWEEN = 700;
-  const PATIENCE = 2000;
+  const PATIENCE = 1800;
   const show = () => {
     const banner = document.getElementById("server-gone");
     if (!window.news.isLost) return banner?.remove();
