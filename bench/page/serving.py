@@ -49,7 +49,8 @@ class Server:
 
 def _real(model: Path, api_port: int) -> list[str]:
     where = ["--model-dir", str(model.parent.resolve()), "--model", model.name]
-    return [*where, "--api", "--api-port", str(api_port), "--threads", str(THREADS), "--ctx-size", "4096"]
+    # The browser needs a core for itself: what is compared is what it tells, not what it leaves.
+    return [*where, "--api", "--api-port", str(api_port), "--threads", str(max(1, THREADS - 1)), "--ctx-size", "4096"]
 
 
 @contextmanager
