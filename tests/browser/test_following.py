@@ -52,7 +52,8 @@ _MESSAGES: Final = (
     "echo: short",
     "echo: " + "many words " * 40,
     "echo: one" + "\nand a line" * 12,
-    f"echo: {_PARAGRAPHS}",
+    # Of several screens; with its reply it fits the context of 8,192 letters.
+    f"echo: {_PARAGRAPHS[:2500]}",
     "count 600",
 )
 
